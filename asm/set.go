@@ -1,0 +1,109 @@
+package asm
+
+// Act selects the function that a GEMM tile applies before it stores.
+type Act int
+
+const (
+	Identity Act = iota
+	ReLU
+	Tanh
+	Sigmoid
+)
+
+// Lanes is the number of partial sums of every reduction over elements: four
+// 512-bit registers, eight 256-bit ones.
+const Lanes = 64
+
+// MaxRows is the height of the tallest tile in any Set.
+const MaxRows = 12
+
+// A Tile computes one register tile of single-precision GEMM,
+//
+//	C = act(S + A·B),
+//
+// for a fixed number of rows and panels. Strides count elements.
+//
+// Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at
+// b[j*bs] and holds k rows of [Set.NR] floats, 64-byte aligned, zero beyond the
+// matrix's edge. The start value S of row i is s[i*ss : i*ss+n]: a stride of 0
+// repeats one row (a bias); S may be C. Row i of C is c[i*ldc : i*ldc+n], with
+// n, from 1 to panels·NR, the number of columns that exist.
+type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act)
+
+// Tiles are the tiles for one number of rows.
+type Tiles struct {
+	One    Tile // one panel
+	Many   Tile // Panels panels at once, for heights that leave accumulators free; nil where Panels is 1
+	Panels int
+}
+
+// A Set is the kernels of one instruction set. No function in it is nil
+// (but [Tiles.Many]), and Sets differ only in speed and in what doc.go allows.
+//
+// Vectors are slices whose lengths agree: the kernels read the length of the
+// first and trust the others.
+type Set struct {
+	Name string // "generic", "avx2", "avx512"
+
+	// NR is the width of a panel of packed B, MR the height of the tallest tile.
+	NR, MR int
+	// KC is the depth of a block of K: the driver stores C and starts again from
+	// it every KC steps, which changes no bits and keeps a block of A in L1.
+	KC int
+	// Sgemm holds the tiles by number of rows, 1 to MR; Sgemm[0] is empty.
+	Sgemm [MaxRows + 1]Tiles
+
+	// PackT writes the transpose of src, rows [0,n) of k floats with stride ld,
+	// as one panel: dst[p*NR+j] = src[j*ld+p], zero for n <= j < NR.
+	PackT func(k, n int, dst *float32, src *float32, ld int)
+
+	Tanh    func(dst, src []float32) // within 2 ULP
+	Sigmoid func(dst, src []float32) // within 2 ULP
+	Exp     func(dst, src []float32) // within 2 ULP
+	ReLU    func(dst, src []float32) // x < 0 gives +0; -0 and NaN stay
+
+	// The derivative kernels scale an m×n matrix D in place by g'(z), which they
+	// take from y = g(z): D[i][j] = d[i*ldd+j], Y[i][j] = y[i*ldy+j].
+	TanhGrad    func(m, n int, d *float32, ldd int, y *float32, ldy int) // d · (1 - y²)
+	SigmoidGrad func(m, n int, d *float32, ldd int, y *float32, ldy int) // d · y(1 - y)
+	ReLUGrad    func(m, n int, d *float32, ldd int, y *float32, ldy int) // y <= 0 gives 0, else d
+
+	// Softmax replaces x by scale·softmax(x). It returns max x and
+	// Σ exp(x - max), from which the loss follows. len(x) >= 1.
+	Softmax func(x []float32, scale float32) (max, sum float32)
+
+	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
+	Axpy  func(y, x []float32, alpha float32) // y += alpha·x
+	Scale func(x []float32, alpha float32)    // x *= alpha
+	// Dot is Σ x·y in Lanes partial sums from +0, joined as 16 lanes
+	// (v0+v1) + (v2+v3), where vq is lanes 16q to 16q+15, and then by adding the
+	// upper half to the lower: 8, 4, 2, 1.
+	Dot   func(x, y []float32) float32
+	SumSq func(x []float32) float32 // Dot(x, x)
+	// ColSums adds the m rows of A to dst in ascending order:
+	// dst[j] += a[0*lda+j] + a[1*lda+j] + …, each a chain that begins at dst[j].
+	ColSums func(m int, dst []float32, a *float32, lda int)
+
+	// The optimisers read the gradient as scale·g, so that clipping costs no
+	// pass of its own.
+	SGD     func(p, g []float32, scale, lr float32)         // p -= lr·(scale·g)
+	Adagrad func(p, g, s []float32, scale, lr, eps float32) // s += g²; p -= lr·g/(√s + eps)
+	Adam    func(p, g, m, v []float32, a *AdamArgs)
+
+	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in
+	// as many independent chains as it takes to fill every multiplier.
+	FMAPeak      func(n int)
+	FMAPeakFlops int
+}
+
+// AdamArgs are the scalars of one Adam update (Kingma & Ba 2015, algorithm 1):
+//
+//	g' = Scale·g
+//	m  = Beta1·m + (1-Beta1)·g'
+//	v  = Beta2·v + (1-Beta2)·g'²
+//	p -= Step·m / (√v·RootScale + Eps)
+//
+// where Step = lr/(1-Beta1^t) and RootScale = 1/√(1-Beta2^t) correct the bias.
+type AdamArgs struct {
+	Scale, Beta1, OneMinusBeta1, Beta2, OneMinusBeta2, Step, RootScale, Eps float32
+}
