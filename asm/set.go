@@ -1,7 +1,7 @@
 package asm
 
 // Act selects the function that a GEMM tile applies before it stores.
-type Act int
+type Act = int
 
 const (
 	Identity Act = iota

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// An isa is what distinguishes the instruction sets: everything else in this
+// module is written once, for vectors of isa.lanes floats.
+type isa struct {
+	name  string // in kernel names: tanhAVX2
+	file  string // in file names: activation_avx2_amd64.s
+	lanes int    // floats in a vector
+	vec   []reg.VecPhysical
+	mr    int // rows of the tallest GEMM tile
+}
+
+var (
+	avx2   = isa{"AVX2", "avx2", 8, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}, 6}
+	avx512 = isa{"AVX512", "avx512", 16, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31}, 12}
+)
+
+// bytes is the size of a vector.
+func (i isa) bytes() int { return 4 * i.lanes }
+
+// wide says whether this is AVX-512, with its mask registers.
+func (i isa) wide() bool { return i.lanes == 16 }
+
+// A gen builds one file of kernels for one instruction set.
+type gen struct {
+	*build.Context
+	isa
+	set    *setType
+	consts map[uint32]operand.Mem
+	kept   map[uint32]reg.VecPhysical // constants that the loop at hand keeps in registers
+	labels int
+}
+
+func newGen(i isa, s *setType) *gen {
+	g := &gen{Context: build.NewContext(), isa: i, set: s, consts: map[uint32]operand.Mem{}}
+	g.ConstraintExpr("amd64,!purego,!noasm")
+	return g
+}
+
+// kernel begins the function that fills a slot. The name is completed by the
+// instruction set and suffix.
+func (g *gen) kernel(op, suffix, slot, doc string) {
+	name := op + g.name + suffix
+	g.Function(name)
+	g.Signature(g.set.slot(slot))
+	g.Attributes(attr.NOSPLIT)
+	g.Pragma("noescape")
+	g.Doc(name + " " + doc)
+}
+
+// label returns a label that is unique in the file.
+func (g *gen) label(name string) string {
+	g.labels++
+	return fmt.Sprintf("%s%d", name, g.labels)
+}
+
+// arg loads a parameter into a general register.
+func (g *gen) arg(name string) reg.GPVirtual {
+	return g.Load(g.Param(name), g.GP64()).(reg.GPVirtual)
+}
+
+// argBytes loads a parameter that counts floats and turns it into bytes.
+func (g *gen) argBytes(name string) reg.GPVirtual {
+	r := g.arg(name)
+	g.SHLQ(operand.Imm(2), r)
+	return r
+}
+
+// base loads the base pointer of a slice parameter.
+func (g *gen) base(name string) reg.GPVirtual {
+	return g.Load(g.Param(name).Base(), g.GP64()).(reg.GPVirtual)
+}
+
+// length loads the length of a slice parameter.
+func (g *gen) length(name string) reg.GPVirtual {
+	return g.Load(g.Param(name).Len(), g.GP64()).(reg.GPVirtual)
+}
+
+// broadcast fills v with a float32 parameter.
+func (g *gen) broadcast(name string, v reg.VecPhysical) {
+	b, err := g.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	g.VBROADCASTSS(b.Addr, v)
+}
+
+// at addresses memory behind a register.
+func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }
+
+// symbol addresses static data or code.
+func symbol(name string) operand.Mem {
+	return operand.Mem{Symbol: operand.Symbol{Name: name}, Base: reg.StaticBase}
+}
+
+// call calls a routine of this package that takes and returns vector registers.
+func (g *gen) call(name string) {
+	g.Instruction(&ir.Instruction{Opcode: "CALL", Operands: []operand.Op{symbol("·" + name)}})
+}
+
+// constant returns 64 bytes of read-only memory filled with one bit pattern, so
+// that a vector of either width can take it as an operand.
+func (g *gen) constant(bits uint32) operand.Mem {
+	if m, ok := g.consts[bits]; ok {
+		return m
+	}
+	m := g.StaticGlobal(fmt.Sprintf("c%s_%08x", g.name, bits))
+	g.DataAttributes(attr.RODATA | attr.NOPTR)
+	for i := 0; i < g.bytes(); i += 8 {
+		g.AppendDatum(operand.U64(uint64(bits)<<32 | uint64(bits)))
+	}
+	g.consts[bits] = m
+	return m
+}
+
+// op returns a constant as an operand: the register that keeps it, or memory.
+func (g *gen) op(bits uint32) operand.Op {
+	if v, ok := g.kept[bits]; ok {
+		return v
+	}
+	return g.constant(bits)
+}
+
+// f32 is op for a float value.
+func (g *gen) f32(x float32) operand.Op { return g.op(math.Float32bits(x)) }
+
+// keep loads constants into registers, as many as there are.
+func (g *gen) keep(values []float32, regs []reg.VecPhysical) {
+	g.kept = map[uint32]reg.VecPhysical{}
+	for i, v := range regs[:min(len(regs), len(values))] {
+		bits := math.Float32bits(values[i])
+		g.VMOVUPS(g.constant(bits), v)
+		g.kept[bits] = v
+	}
+}
+
+// inReg returns a register that holds x: the one that keeps it, or t.
+func (g *gen) inReg(x float32, t reg.VecPhysical) operand.Op {
+	c := g.f32(x)
+	if m, ok := c.(operand.Mem); ok {
+		g.VMOVUPS(m, t)
+		return t
+	}
+	return c
+}
+
+// set1 copies a constant into a register.
+func (g *gen) set1(c operand.Op, dst reg.VecPhysical) { g.VMOVUPS(c, dst) }
+
+// zero clears a vector register.
+func (g *gen) zero(v reg.VecPhysical) {
+	if g.wide() {
+		g.VPXORD(v, v, v)
+	} else {
+		g.VXORPS(v, v, v)
+	}
+}
+
+// Bitwise operations on floats: AVX-512F has them only in integer clothes.
+
+func (g *gen) and(m operand.Op, x, dst reg.VecPhysical) {
+	if g.wide() {
+		g.VPANDD(m, x, dst)
+	} else {
+		g.VPAND(m, x, dst)
+	}
+}
+
+func (g *gen) or(m operand.Op, x, dst reg.VecPhysical) {
+	if g.wide() {
+		g.VPORD(m, x, dst)
+	} else {
+		g.VPOR(m, x, dst)
+	}
+}
+
+func (g *gen) xor(m operand.Op, x, dst reg.VecPhysical) {
+	if g.wide() {
+		g.VPXORD(m, x, dst)
+	} else {
+		g.VPXOR(m, x, dst)
+	}
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+)
+
+// peakChains is more than latency times throughput of any multiplier so far:
+// 4 cycles by two a cycle, with room to spare.
+const peakChains = 12
+
+// peak emits the loop that share-of-peak figures divide by.
+func peak(g *gen) {
+	g.kernel("fmaPeak", "", "FMAPeak", "runs n rounds of independent multiply-adds.")
+	n := g.arg("n")
+	x := g.vec[peakChains]
+	for _, v := range g.vec[:peakChains+1] {
+		g.zero(v)
+	}
+	next, end := g.label("loop"), g.label("end")
+	g.TESTQ(n, n)
+	g.JLE(operand.LabelRef(end))
+	g.Label(next)
+	for range 2 {
+		for _, v := range g.vec[:peakChains] {
+			g.VFMADD231PS(x, x, v)
+		}
+	}
+	g.DECQ(n)
+	g.JNE(operand.LabelRef(next))
+	g.Label(end)
+	g.finish()
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// redLanes is asm.Lanes: the partial sums of every reduction.
+const redLanes = 64
+
+// reduce emits the sums over elements.
+func reduce(g *gen) {
+	g.dot("dot", "Dot", "returns Σ x·y.", true)
+	g.dot("sumSq", "SumSq", "returns Σ x².", false)
+}
+
+func (g *gen) dot(op, slot, doc string, two bool) {
+	g.kernel(op, "", slot, doc)
+	x, n := g.base("x"), g.length("x")
+	y := x
+	ptrs := []reg.GPVirtual{x}
+	if two {
+		y = g.base("y")
+		ptrs = append(ptrs, y)
+	}
+	sums, tx, ty, tm := g.sumRegs(), g.vec[12], g.vec[13], g.vec[14]
+	for _, s := range sums {
+		g.zero(s)
+	}
+	g.loop64(n, ptrs, tm, 1, func(q int, ls []lane) {
+		l := ls[0]
+		l.load(x, tx)
+		if two {
+			l.load(y, ty)
+			g.VFMADD231PS(ty, tx, sums[q])
+		} else {
+			g.VFMADD231PS(tx, tx, sums[q])
+		}
+	})
+	g.sumTree(sums, tx)
+	g.Store(sums[0].AsX(), g.ReturnIndex(0))
+	g.finish()
+}
+
+// sumRegs are the vectors that hold the redLanes partial sums.
+func (g *gen) sumRegs() []reg.VecPhysical { return g.vec[:redLanes/g.lanes] }
+
+// loop64 emits body for every redLanes elements, a group of vectors at a time,
+// the first of which is number q; the last round is masked where elements are
+// missing: a masked load gives +0, which leaves a sum as it is. AVX2 masks come
+// through tm, so groups of several vectors are for AVX-512.
+func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, group int, body func(q int, ls []lane)) {
+	next, tail, end := g.label("loop"), g.label("tail"), g.label("end")
+	vectors := redLanes / g.lanes
+	g.SUBQ(operand.Imm(redLanes), n)
+	g.JLT(operand.LabelRef(tail))
+	g.Label(next)
+	lanes := func(q int) []lane {
+		var ls []lane
+		for i := range group {
+			ls = append(ls, lane{g: g, disp: (q + i) * g.bytes()})
+		}
+		return ls
+	}
+	for q := 0; q < vectors; q += group {
+		body(q, lanes(q))
+	}
+	for _, p := range ptrs {
+		g.ADDQ(operand.I32(4*redLanes), p)
+	}
+	g.SUBQ(operand.Imm(redLanes), n)
+	g.JGE(operand.LabelRef(next))
+	g.Label(tail)
+	g.ADDQ(operand.Imm(redLanes), n)
+	g.JEQ(operand.LabelRef(end))
+	masks := g.masks64(n)
+	for q := 0; q < vectors; q += group {
+		ls := lanes(q)
+		for i := range ls {
+			m := masks(q+i, tm)
+			ls[i].mask = &m
+		}
+		body(q, ls)
+	}
+	g.Label(end)
+}
+
+// sumTree joins the partial sums in the order that Set.Dot states and leaves
+// the total in lane 0 of s[0].
+func (g *gen) sumTree(s []reg.VecPhysical, t reg.VecPhysical) {
+	g.tree(s, t, func(x, dst reg.VecPhysical) { g.VADDPS(x, dst, dst) })
+}
+
+// tree reduces s to lane 0 of s[0] by op, halving.
+func (g *gen) tree(s []reg.VecPhysical, t reg.VecPhysical, op func(x, dst reg.VecPhysical)) {
+	if g.wide() {
+		op(s[1], s[0])
+		op(s[3], s[2])
+		op(s[2], s[0])
+		g.VEXTRACTF64X4(operand.Imm(1), s[0], t.AsY().(reg.VecPhysical))
+	} else {
+		// Even registers hold the lower halves of 16 lanes, odd the upper.
+		for h := range 2 {
+			op(s[2+h], s[h])
+			op(s[6+h], s[4+h])
+			op(s[4+h], s[h])
+		}
+		g.VMOVAPS(s[1], t)
+	}
+	y, ty := s[0].AsY().(reg.VecPhysical), t.AsY().(reg.VecPhysical)
+	op(ty, y)
+	x, tx := s[0].AsX().(reg.VecPhysical), t.AsX().(reg.VecPhysical)
+	g.VEXTRACTF128(operand.Imm(1), y, tx)
+	op(tx, x)
+	g.VMOVHLPS(x, x, tx)
+	op(tx, x)
+	g.VMOVSHDUP(x, tx)
+	op(tx, x)
+}

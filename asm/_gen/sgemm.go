@@ -1,0 +1,281 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// panelVectors is the width of a panel in vectors: NR = 2·lanes, so that each
+// broadcast of A feeds two multiply-adds per panel.
+const panelVectors = 2
+
+// many is the number of panels that a tile of the given height takes at once,
+// where one panel alone leaves too few independent chains to hide the latency
+// of a multiply-add: 4 cycles at one (AVX-512) or two (AVX2) a cycle.
+func (g *gen) many(rows int) int {
+	if g.wide() {
+		return []int{0, 4, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1}[rows]
+	}
+	return []int{0, 4, 3, 2, 1, 1, 1}[rows]
+}
+
+// sgemm emits the register tiles of GEMM. Registers, by number of vector:
+//
+//	AVX-512  0-23 accumulators, row by row    24, 25 B    26-31 broadcasts of A
+//	AVX2     0-11 accumulators, row by row    12 B or two 13-15 broadcasts of A
+//
+// and in the epilogue everything past the accumulators is scratch.
+func sgemm(g *gen) {
+	for rows := 1; rows <= g.mr; rows++ {
+		g.tile(rows, 1)
+		if p := g.many(rows); p > 1 {
+			g.tile(rows, p)
+		}
+	}
+	g.tileRoutines()
+}
+
+func (g *gen) tile(rows, panels int) {
+	nr := panelVectors * g.lanes
+	g.kernel("sgemm", fmt.Sprintf("_%dx%d", rows, panels*nr), "Tile",
+		fmt.Sprintf("is the GEMM tile of %d rows and %d panels.", rows, panels))
+	vectors := panels * panelVectors // per row
+	acc := func(row, v int) reg.VecPhysical { return g.vec[row*vectors+v] }
+	free := g.vec[rows*vectors:]
+
+	// Edges exist in single panels only; the driver sees to that.
+	edge := panels == 1
+	n := g.arg("n")
+	var masks func(v int) mask
+	plain, masked := g.label("plain"), g.label("masked")
+	if edge {
+		masks = g.panelMasks(n, free)
+	}
+
+	// Start values.
+	s, ss := g.arg("s"), g.argBytes("ss")
+	starts := func(load func(v int, row int)) {
+		for row := range rows {
+			for v := range vectors {
+				load(v, row)
+			}
+			if row < rows-1 {
+				g.ADDQ(ss, s)
+			}
+		}
+	}
+	loop := g.label("loop")
+	if edge && !g.wide() {
+		g.CMPQ(n, operand.U32(uint32(nr)))
+		g.JNE(operand.LabelRef(masked))
+	}
+	if !edge || !g.wide() {
+		starts(func(v, row int) { g.VMOVUPS(at(s, v*g.bytes()), acc(row, v)) })
+	}
+	if edge {
+		if !g.wide() {
+			g.JMP(operand.LabelRef(plain))
+			g.Label(masked)
+		}
+		starts(func(v, row int) { g.load(masks(v), at(s, v*g.bytes()), acc(row, v)) })
+		g.Label(plain)
+	}
+
+	// The chain over k. Rows are addressed in threes from one pointer each:
+	// a, a+rs, a+2rs.
+	k := g.arg("k")
+	rs, cs := g.argBytes("rs"), g.argBytes("cs")
+	a := make([]reg.GPVirtual, (rows+2)/3)
+	a[0] = g.arg("a")
+	if rows > 3 {
+		rs3 := g.GP64()
+		g.LEAQ(operand.Mem{Base: rs, Index: rs, Scale: 2}, rs3)
+		for i := 1; i < len(a); i++ {
+			a[i] = g.GP64()
+			g.LEAQ(operand.Mem{Base: a[i-1], Index: rs3, Scale: 1}, a[i])
+		}
+	}
+	row := func(i int) operand.Mem {
+		m := at(a[i/3], 0)
+		if i%3 > 0 {
+			m = m.Idx(rs, uint8(i%3))
+		}
+		return m
+	}
+	b := []reg.GPVirtual{g.arg("b")}
+	if panels > 1 {
+		bs := g.argBytes("bs")
+		for j := 1; j < panels; j++ {
+			p := g.GP64()
+			g.LEAQ(operand.Mem{Base: b[j-1], Index: bs, Scale: 1}, p)
+			b = append(b, p)
+		}
+	}
+	step := func(u int) {
+		disp := u * nr * 4
+		if panels == 1 {
+			g.stepRows(rows, row, at(b[0], disp), acc, free)
+		} else {
+			g.stepPanels(rows, row, b, disp, acc, free)
+		}
+		for _, p := range a {
+			g.ADDQ(cs, p)
+		}
+	}
+	unroll := 4
+	tail, store := g.label("tail"), g.label("finish")
+	g.SUBQ(operand.Imm(uint64(unroll)), k)
+	g.JLT(operand.LabelRef(tail))
+	g.Label(loop)
+	for u := range unroll {
+		step(u)
+	}
+	for _, p := range b {
+		g.ADDQ(operand.I32(int32(unroll*nr*4)), p)
+	}
+	g.SUBQ(operand.Imm(uint64(unroll)), k)
+	g.JGE(operand.LabelRef(loop))
+	g.Label(tail)
+	g.ADDQ(operand.Imm(uint64(unroll)), k)
+	g.JEQ(operand.LabelRef(store))
+	single := g.label("single")
+	g.Label(single)
+	step(0)
+	for _, p := range b {
+		g.ADDQ(operand.I32(int32(nr*4)), p)
+	}
+	g.DECQ(k)
+	g.JNE(operand.LabelRef(single))
+	g.Label(store)
+
+	g.epilogue(rows*vectors, free)
+
+	c, ldc := g.arg("c"), g.argBytes("ldc")
+	stores := func(store func(v, row int)) {
+		for row := range rows {
+			for v := range vectors {
+				store(v, row)
+			}
+			if row < rows-1 {
+				g.ADDQ(ldc, c)
+			}
+		}
+		g.VZEROUPPER()
+		g.RET()
+	}
+	if edge && !g.wide() {
+		maskedStore := g.label("maskedStore")
+		n = g.arg("n")
+		g.CMPQ(n, operand.U32(uint32(nr)))
+		g.JNE(operand.LabelRef(maskedStore))
+		stores(func(v, row int) { g.VMOVUPS(acc(row, v), at(c, v*g.bytes())) })
+		g.Label(maskedStore)
+		masks = g.panelMasks(n, free)
+	}
+	if edge {
+		stores(func(v, row int) { g.store(masks(v), acc(row, v), at(c, v*g.bytes())) })
+	} else {
+		stores(func(v, row int) { g.VMOVUPS(acc(row, v), at(c, v*g.bytes())) })
+	}
+}
+
+// stepRows emits one k of a single panel: both vectors of B, then row by row.
+func (g *gen) stepRows(rows int, row func(int) operand.Mem, b operand.Mem, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical) {
+	bv := free[:panelVectors]
+	for v := range bv {
+		g.VMOVUPS(b.Offset(v*g.bytes()), bv[v])
+	}
+	bcast := free[panelVectors:]
+	for i := range rows {
+		x := bcast[i%len(bcast)]
+		g.VBROADCASTSS(row(i), x)
+		for v := range bv {
+			g.VFMADD231PS(bv[v], x, acc(i, v))
+		}
+	}
+}
+
+// stepPanels emits one k of several panels: all broadcasts, then B vector by
+// vector. With one row B goes straight into the multiply-add.
+func (g *gen) stepPanels(rows int, row func(int) operand.Mem, b []reg.GPVirtual, disp int, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical) {
+	x := free[:rows]
+	for i := range x {
+		g.VBROADCASTSS(row(i), x[i])
+	}
+	bv := free[rows:]
+	for j, p := range b {
+		for v := range panelVectors {
+			m := at(p, disp+v*g.bytes())
+			col := j*panelVectors + v
+			if rows == 1 {
+				g.VFMADD231PS(m, x[0], acc(0, col))
+				continue
+			}
+			t := bv[col%len(bv)]
+			g.VMOVUPS(m, t)
+			for i := range x {
+				g.VFMADD231PS(t, x[i], acc(i, col))
+			}
+		}
+	}
+}
+
+// panelMasks returns the masks of the two vectors of a panel with n columns.
+func (g *gen) panelMasks(n reg.GPVirtual, free []reg.VecPhysical) func(v int) mask {
+	if g.wide() {
+		bits := g.GP32()
+		g.MOVL(operand.I32(-1), bits)
+		g.BZHIL(n.As32(), bits, bits)
+		g.KMOVW(bits, reg.K1)
+		g.SHRL(operand.Imm(16), bits)
+		g.KMOVW(bits, reg.K2)
+		return func(v int) mask { return mask{k: kMasks[v]} }
+	}
+	m := free[len(free)-panelVectors:]
+	p := g.maskTable(n)
+	for v := range panelVectors {
+		g.VMOVDQU(at(p, v*g.bytes()), m[v])
+	}
+	return func(v int) mask { return mask{v: m[v]} }
+}
+
+// epilogue applies act to the accumulators. tanh and sigmoid are routines
+// shared by all tiles: inlined they would fill half a megabyte of source.
+func (g *gen) epilogue(accs int, free []reg.VecPhysical) {
+	act := g.arg("act")
+	relu, tanh, done := g.label("relu"), g.label("tanh"), g.label("done")
+	g.CMPQ(act, operand.Imm(1))
+	g.JLT(operand.LabelRef(done))
+	g.JEQ(operand.LabelRef(relu))
+	g.CMPQ(act, operand.Imm(2))
+	g.JEQ(operand.LabelRef(tanh))
+	g.callTile("sigmoidTile", accs, func(y, x reg.VecPhysical) { g.VMOVAPS(y, x) })
+	g.JMP(operand.LabelRef(done))
+	g.Label(tanh)
+	g.callTile("tanhAbsTile", accs, g.copySign)
+	g.JMP(operand.LabelRef(done))
+	g.Label(relu)
+	z := free[0]
+	g.zero(z)
+	for _, x := range g.vec[:accs] {
+		g.relu(x, z)
+	}
+	g.Label(done)
+}
+
+// callTile hands the accumulators to a routine, a few at a time, and merges
+// each result y into its accumulator x.
+func (g *gen) callTile(name string, accs int, merge func(y, x reg.VecPhysical)) {
+	cs := g.tileCells()
+	for i := 0; i < accs; i += len(cs) {
+		for j, c := range cs {
+			g.VMOVAPS(g.vec[i+j], c.x)
+		}
+		g.call(name + g.name)
+		for j, c := range cs {
+			merge(c.x, g.vec[i+j])
+		}
+	}
+}

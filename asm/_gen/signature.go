@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+
+	"github.com/mmcloughlin/avo/gotypes"
+)
+
+// A setType is the type-checked set.go. Kernels take their signatures from the
+// slots they fill, so a declaration can't drift from the Set.
+type setType struct {
+	pkg *types.Package
+	set *types.Struct
+}
+
+func parseSet(path string) (*setType, error) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	pkg, err := new(types.Config).Check("asm", fset, []*ast.File{file}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &setType{pkg, pkg.Scope().Lookup("Set").Type().Underlying().(*types.Struct)}, nil
+}
+
+// slot returns the signature of the named field of Set, or of a named function
+// type such as Tile.
+func (s *setType) slot(name string) *gotypes.Signature {
+	var typ types.Type
+	if obj := s.pkg.Scope().Lookup(name); obj != nil {
+		typ = obj.Type().Underlying()
+	}
+	for f := range s.set.Fields() {
+		if f.Name() == name {
+			typ = f.Type()
+		}
+	}
+	sig, ok := typ.(*types.Signature)
+	if !ok {
+		panic(fmt.Sprintf("set.go has no slot %q", name))
+	}
+	// avo loads basic types alone and does not look behind an alias.
+	params := make([]*types.Var, sig.Params().Len())
+	for i := range params {
+		p := sig.Params().At(i)
+		params[i] = types.NewParam(p.Pos(), p.Pkg(), p.Name(), types.Unalias(p.Type()))
+	}
+	return gotypes.NewSignature(s.pkg, types.NewSignatureType(nil, nil, nil, types.NewTuple(params...), sig.Results(), false))
+}

@@ -1,0 +1,99 @@
+package asm
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+	"testing"
+)
+
+// canary fills whatever a kernel may not touch. It is a NaN, so that a kernel
+// that reads it gives itself away too.
+var canary = math.Float32frombits(0x7fa5c3e1)
+
+// margin is the number of canaries checked on either side of a slice.
+const margin = 64
+
+// An arena is memory for one operand. Where the system allows, a page that
+// can't be read or written lies on either side of it.
+type arena struct {
+	mem   []float32
+	start int // of the slice handed out last
+	n     int
+}
+
+// A placement says where in its arena an operand lies: as many floats behind
+// the page before it, or right before the page behind it.
+type placement struct {
+	offset int
+	end    bool
+}
+
+func (p placement) String() string {
+	if p.end {
+		return "before the guard page"
+	}
+	return fmt.Sprintf("%d floats behind the guard page", p.offset)
+}
+
+var placements = []placement{{offset: 0}, {offset: 1}, {offset: 2}, {offset: 3}, {end: true}}
+
+// place returns a slice of n floats with canaries in it and around it. An
+// aligned slice begins at a multiple of 64 bytes, unless the placement is the
+// end and n is odd.
+func (a *arena) place(n int, p placement, aligned bool) []float32 {
+	a.start, a.n = p.offset, n
+	switch {
+	case p.end:
+		a.start = len(a.mem) - n
+	case aligned:
+		a.start = 0
+	}
+	for i := max(0, a.start-margin); i < min(len(a.mem), a.start+n+margin); i++ {
+		a.mem[i] = canary
+	}
+	return a.mem[a.start : a.start+n : a.start+n]
+}
+
+// intact reports whether the canaries around the slice are still there.
+func (a *arena) intact() bool {
+	for i := max(0, a.start-margin); i < a.start; i++ {
+		if !sameBits(a.mem[i], canary) {
+			return false
+		}
+	}
+	for i := a.start + a.n; i < min(len(a.mem), a.start+a.n+margin); i++ {
+		if !sameBits(a.mem[i], canary) {
+			return false
+		}
+	}
+	return true
+}
+
+// newArenas returns an arena of at least n floats for each operand of a kernel.
+func newArenas(t testing.TB, n int) []*arena {
+	const operands = 4
+	arenas := make([]*arena, operands)
+	for i := range arenas {
+		arenas[i] = &arena{mem: guardedFloats(t, n)}
+	}
+	return arenas
+}
+
+// catchFault runs f and returns the fault if it touches a guard page.
+func catchFault(f func()) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	f()
+	return nil
+}
+
+// sameBits compares the bits of two values.
+func sameBits(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) }
+
+// sameValue compares the bits of two values but for the payload of a NaN.
+func sameValue(x, y float32) bool { return sameBits(x, y) || x != x && y != y }

@@ -1,0 +1,14 @@
+package asm
+
+import "unsafe"
+
+func packTGeneric(k, n int, dst *float32, src *float32, ld int) {
+	const nr = 3
+	panel := unsafe.Slice(dst, k*nr)
+	clear(panel)
+	for j := range n {
+		for p, v := range row(src, j*ld, k) {
+			panel[p*nr+j] = v
+		}
+	}
+}

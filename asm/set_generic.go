@@ -1,0 +1,41 @@
+package asm
+
+// genericNR is the width of a panel, and the tiles' names say why it is three:
+// see sgemm_generic.go.
+const genericNR = 3
+
+// generic is the Set that every machine can run.
+var generic = Set{
+	Name: "generic",
+	MR:   2, NR: genericNR,
+	// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
+	KC: 1024,
+	Sgemm: [MaxRows + 1]Tiles{
+		1: {One: sgemmGeneric_1x3, Many: sgemmGeneric_1x6, Panels: 2},
+		2: {One: sgemmGeneric_2x3, Panels: 1},
+	},
+	PackT: packTGeneric,
+
+	Tanh:        tanhGeneric,
+	Sigmoid:     sigmoidGeneric,
+	Exp:         expGeneric,
+	ReLU:        reluGeneric,
+	TanhGrad:    tanhGradGeneric,
+	SigmoidGrad: sigmoidGradGeneric,
+	ReLUGrad:    reluGradGeneric,
+	Softmax:     softmaxGeneric,
+
+	Add:     addGeneric,
+	Axpy:    axpyGeneric,
+	Scale:   scaleGeneric,
+	Dot:     dotGeneric,
+	SumSq:   sumSqGeneric,
+	ColSums: colSumsGeneric,
+
+	SGD:     sgdGeneric,
+	Adagrad: adagradGeneric,
+	Adam:    adamGeneric,
+
+	FMAPeak:      fmaPeakGeneric,
+	FMAPeakFlops: fmaPeakGenericFlops,
+}

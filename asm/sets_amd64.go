@@ -1,0 +1,66 @@
+//go:build !purego && !noasm
+
+package asm
+
+import "github.com/klauspost/cpuid/v2"
+
+// Sets returns the Sets that this machine can run, slowest first. cpuid also
+// asks whether the operating system saves the registers.
+func Sets() []*Set {
+	sets := []*Set{&generic}
+
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2) {
+		avx2 := generic
+		avx2.Name = "avx2"
+		// 12 accumulators of 8 floats, 2 registers of B, 2 or more broadcasts.
+		avx2.MR, avx2.NR, avx2.KC = 6, 16, 512
+		avx2.Sgemm = [MaxRows + 1]Tiles{
+			1: {sgemmAVX2_1x16, sgemmAVX2_1x64, 4},
+			2: {sgemmAVX2_2x16, sgemmAVX2_2x48, 3},
+			3: {sgemmAVX2_3x16, sgemmAVX2_3x32, 2},
+			4: {sgemmAVX2_4x16, nil, 1},
+			5: {sgemmAVX2_5x16, nil, 1},
+			6: {sgemmAVX2_6x16, nil, 1},
+		}
+		avx2.PackT = packTAVX2
+		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
+		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
+		avx2.Softmax = softmaxAVX2
+		avx2.Add, avx2.Axpy, avx2.Scale = addAVX2, axpyAVX2, scaleAVX2
+		avx2.Dot, avx2.SumSq, avx2.ColSums = dotAVX2, sumSqAVX2, colSumsAVX2
+		avx2.SGD, avx2.Adagrad, avx2.Adam = sgdAVX2, adagradAVX2, adamAVX2
+		avx2.FMAPeak, avx2.FMAPeakFlops = fmaPeakAVX2, 2*12*2*8
+		sets = append(sets, &avx2)
+	}
+
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.BMI2) {
+		avx512 := generic
+		avx512.Name = "avx512"
+		// 24 accumulators of 16 floats, 2 registers of B, 6 broadcasts.
+		avx512.MR, avx512.NR, avx512.KC = 12, 32, 512
+		avx512.Sgemm = [MaxRows + 1]Tiles{
+			1:  {sgemmAVX512_1x32, sgemmAVX512_1x128, 4},
+			2:  {sgemmAVX512_2x32, sgemmAVX512_2x128, 4},
+			3:  {sgemmAVX512_3x32, sgemmAVX512_3x128, 4},
+			4:  {sgemmAVX512_4x32, sgemmAVX512_4x96, 3},
+			5:  {sgemmAVX512_5x32, sgemmAVX512_5x64, 2},
+			6:  {sgemmAVX512_6x32, sgemmAVX512_6x64, 2},
+			7:  {sgemmAVX512_7x32, nil, 1},
+			8:  {sgemmAVX512_8x32, nil, 1},
+			9:  {sgemmAVX512_9x32, nil, 1},
+			10: {sgemmAVX512_10x32, nil, 1},
+			11: {sgemmAVX512_11x32, nil, 1},
+			12: {sgemmAVX512_12x32, nil, 1},
+		}
+		avx512.PackT = packTAVX512
+		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
+		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
+		avx512.Softmax = softmaxAVX512
+		avx512.Add, avx512.Axpy, avx512.Scale = addAVX512, axpyAVX512, scaleAVX512
+		avx512.Dot, avx512.SumSq, avx512.ColSums = dotAVX512, sumSqAVX512, colSumsAVX512
+		avx512.SGD, avx512.Adagrad, avx512.Adam = sgdAVX512, adagradAVX512, adamAVX512
+		avx512.FMAPeak, avx512.FMAPeakFlops = fmaPeakAVX512, 2*12*2*16
+		sets = append(sets, &avx512)
+	}
+	return sets
+}

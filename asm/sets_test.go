@@ -1,0 +1,78 @@
+package asm
+
+import (
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestRequiredSets fails where a Set named in BATCHRNN_REQUIRE_ISA is missing,
+// so that a machine without it can't pass by testing less.
+func TestRequiredSets(t *testing.T) {
+	var have []string
+	for _, s := range Sets() {
+		have = append(have, s.Name)
+	}
+	t.Log("this machine has", have)
+	for _, name := range strings.Split(os.Getenv("BATCHRNN_REQUIRE_ISA"), ",") {
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(have, name) {
+			t.Errorf("BATCHRNN_REQUIRE_ISA wants %s; this build on this machine has %v", name, have)
+		}
+	}
+}
+
+// TestSetsComplete holds every Set to what Set promises and every slot to being
+// tested: a func field that is nil or that no entry of slots names fails here.
+func TestSetsComplete(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		tested := map[string]bool{}
+		for _, sl := range slots(s) {
+			tested[sl.field] = true
+		}
+		v := reflect.ValueOf(*s)
+		for i := range v.NumField() {
+			name := v.Type().Field(i).Name
+			switch f := v.Field(i); f.Kind() {
+			case reflect.Func:
+				if f.IsNil() {
+					t.Errorf("%s is nil", name)
+				}
+				if !tested[name] {
+					t.Errorf("%s is not in slots", name)
+				}
+			default:
+				if name != "Sgemm" && f.IsZero() {
+					t.Errorf("%s is zero", name)
+				}
+			}
+		}
+		if s.MR > MaxRows {
+			t.Errorf("MR is %d, over MaxRows, %d", s.MR, MaxRows)
+		}
+		for rows, tiles := range s.Sgemm {
+			switch {
+			case rows == 0 || rows > s.MR:
+				if tiles.One != nil || tiles.Many != nil || tiles.Panels != 0 {
+					t.Errorf("Sgemm[%d] is not empty", rows)
+				}
+			case tiles.One == nil:
+				t.Errorf("Sgemm[%d].One is nil", rows)
+			case (tiles.Many == nil) != (tiles.Panels == 1) || tiles.Panels < 1:
+				t.Errorf("Sgemm[%d].Panels is %d, Many is nil: %t", rows, tiles.Panels, tiles.Many == nil)
+			}
+		}
+	})
+}
+
+// eachSet runs f as a subtest for every Set of this machine.
+func eachSet(t *testing.T, f func(t *testing.T, s *Set)) {
+	for _, s := range Sets() {
+		t.Run("isa="+s.Name, func(t *testing.T) { f(t, s) })
+	}
+}
+
+// fused reports whether a Set rounds a multiplication and the addition after it
+// once.
+func fused(s *Set) bool { return s.Name != "generic" }

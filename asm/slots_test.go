@@ -1,0 +1,435 @@
+package asm
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"unsafe"
+
+	"batchrnn/kernels/ref"
+)
+
+// This file is the one list of what there is to test. A kernel is added to it
+// by describing its operands and its result; the tests of memory, values,
+// special values, exactness and allocation then all take it up.
+
+// A slot is one kernel of one Set.
+type slot struct {
+	name  string // as in "Sgemm/4x3"
+	field string // of Set
+	// shapes are the calls that the tests make.
+	shapes []shape
+	// operands lists the slices that a call takes.
+	operands func(shape) []operand
+	// call runs the kernel on slices in the order of operands and stores what
+	// it returns in scalars.
+	call func(sh shape, x [][]float32, scalars *[2]float32)
+	// want computes from the operands before a call what the written ones hold
+	// after it, as dense matrices, nil for the others, and what it returns.
+	want func(sh shape, x [][]float32) (written [][]expect, scalars []expect)
+}
+
+// A shape is all that a call's slices and strides follow from. Each kernel uses
+// what it needs of it.
+type shape struct {
+	m, n, k int
+	gap     int // unused floats between one row and the next
+	alias   int // if not 0, operand 0 is also operand alias
+	tile    tileShape
+}
+
+// An operand is a matrix in a slice, or a vector as its only row.
+type operand struct {
+	rows, cols, ld int
+	access         access
+	aligned        bool // to 64 bytes
+	fill           func(*rand.Rand) float32
+}
+
+type access int
+
+const (
+	in access = iota
+	out
+	inOut
+)
+
+// len is the number of floats from the first element to the last.
+func (o operand) len() int {
+	if o.rows == 0 || o.cols == 0 {
+		return 0
+	}
+	return (o.rows-1)*o.ld + o.cols
+}
+
+// has reports whether element i of the slice belongs to the matrix, not to a
+// gap between its rows.
+func (o operand) has(i int) bool { return o.ld == 0 || i%o.ld < o.cols }
+
+func vector(n int, a access, fill func(*rand.Rand) float32) operand {
+	return operand{rows: 1, cols: n, ld: max(n, 1), access: a, fill: fill}
+}
+
+// expect is a value and how far from it a result may be.
+type expect struct{ value, tolerance float64 }
+
+func exactly(v float32) expect { return expect{value: float64(v)} }
+
+func (e expect) met(got float32) bool {
+	g := float64(got)
+	switch {
+	case math.IsNaN(e.value):
+		return math.IsNaN(g)
+	case math.IsInf(g, 0): // an infinity stands for what it is rounded from
+		return ref.ULPError(got, e.value)*ref.ULP(e.value) <= e.tolerance
+	}
+	return math.Abs(g-e.value) <= e.tolerance
+}
+
+// eps is half a unit in the last place of 1: what one rounding may do.
+const eps = 0x1p-24
+
+// slack covers a rounding among the subnormals.
+const slack = 0x1p-148
+
+func normal(r *rand.Rand) float32   { return float32(r.NormFloat64() * 2) }
+func positive(r *rand.Rand) float32 { return float32(r.ExpFloat64()) }
+func unit(r *rand.Rand) float32     { return r.Float32() }
+func signed(r *rand.Rand) float32   { return 2*r.Float32() - 1 }
+
+// sizes are the lengths of vectors: every tail behind up to four rounds of the
+// longest reduction, then a few blocks.
+var sizes = func() (n []int) {
+	for i := range 4*Lanes + 2 {
+		n = append(n, i)
+	}
+	return append(n, 1000, 1023, 1025, 4099)
+}()
+
+func vectors(least int, aliases ...int) (sh []shape) {
+	for _, n := range sizes {
+		if n < least {
+			continue
+		}
+		sh = append(sh, shape{n: n})
+		for _, a := range aliases {
+			sh = append(sh, shape{n: n, alias: a})
+		}
+	}
+	return sh
+}
+
+func matrices() (sh []shape) {
+	for n := range 4*16 + 2 {
+		for _, m := range []int{0, 1, 2, 5} {
+			sh = append(sh, shape{m: m, n: n, gap: (m + n) % 3 * 5})
+		}
+	}
+	return append(sh, shape{m: 3, n: 1001, gap: 7})
+}
+
+// slots lists every kernel of s.
+func slots(s *Set) []slot {
+	list := []slot{
+		elementwise("Tanh", s.Tanh, functions[0]),
+		elementwise("Sigmoid", s.Sigmoid, functions[1]),
+		elementwise("Exp", s.Exp, functions[2]),
+		elementwise("ReLU", s.ReLU, functions[3]),
+		gradient("TanhGrad", s.TanhGrad, ref.TanhGrad, 4*eps, signed),
+		gradient("SigmoidGrad", s.SigmoidGrad, ref.SigmoidGrad, 4*eps, unit),
+		gradient("ReLUGrad", s.ReLUGrad, ref.ReLUGrad, 0, normal),
+		softmaxSlot(s),
+		{
+			name: "Add", field: "Add",
+			shapes: vectors(0, 1, 2),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, out, nil), vector(sh.n, in, normal), vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]float32, _ *[2]float32) { s.Add(x[0], x[1], x[2]) },
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				sum := make([]expect, sh.n)
+				for i := range sum {
+					sum[i] = exactly(x[1][i] + x[2][i])
+				}
+				return [][]expect{sum, nil, nil}, nil
+			},
+		},
+		{
+			name: "Axpy", field: "Axpy",
+			shapes: vectors(0),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, inOut, normal), vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]float32, _ *[2]float32) { s.Axpy(x[0], x[1], alpha) },
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				y := make([]expect, sh.n)
+				for i, v := range ref.Axpy(x[0], x[1], alpha) {
+					product := alpha * float64(x[1][i])
+					y[i] = expect{v, eps*(math.Abs(product)+math.Abs(v)*1.01) + slack}
+				}
+				return [][]expect{y, nil}, nil
+			},
+		},
+		{
+			name: "Scale", field: "Scale",
+			shapes:   vectors(0),
+			operands: func(sh shape) []operand { return []operand{vector(sh.n, inOut, normal)} },
+			call:     func(sh shape, x [][]float32, _ *[2]float32) { s.Scale(x[0], alpha) },
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				y := make([]expect, sh.n)
+				for i, v := range x[0] {
+					y[i] = exactly(alpha * v)
+				}
+				return [][]expect{y}, nil
+			},
+		},
+		{
+			name: "Dot", field: "Dot",
+			shapes: vectors(0),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, in, normal), vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]float32, scalars *[2]float32) { scalars[0] = s.Dot(x[0], x[1]) },
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				return make([][]expect, 2), []expect{dotExpect(x[0], x[1])}
+			},
+		},
+		{
+			name: "SumSq", field: "SumSq",
+			shapes:   vectors(0),
+			operands: func(sh shape) []operand { return []operand{vector(sh.n, in, normal)} },
+			call:     func(sh shape, x [][]float32, scalars *[2]float32) { scalars[0] = s.SumSq(x[0]) },
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				return make([][]expect, 1), []expect{dotExpect(x[0], x[0])}
+			},
+		},
+		{
+			name: "ColSums", field: "ColSums",
+			shapes: matrices(),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, inOut, normal), {rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]float32, _ *[2]float32) {
+				s.ColSums(sh.m, x[0], first(x[1]), sh.n+sh.gap)
+			},
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				y := make([]expect, sh.n)
+				sums, magnitude := ref.ColSums(sh.m, x[0], x[1], sh.n+sh.gap)
+				for i, v := range sums {
+					y[i] = expect{v, float64(sh.m)*eps*magnitude[i] + slack}
+				}
+				return [][]expect{y, nil}, nil
+			},
+		},
+		{
+			name: "PackT", field: "PackT",
+			shapes: packShapes(s.NR),
+			operands: func(sh shape) []operand {
+				panel := vector(sh.k*s.NR, out, nil)
+				panel.aligned = true
+				return []operand{panel, {rows: sh.n, cols: sh.k, ld: sh.k + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]float32, _ *[2]float32) {
+				s.PackT(sh.k, sh.n, first(x[0]), first(x[1]), sh.k+sh.gap)
+			},
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				panel := make([]expect, sh.k*s.NR)
+				for p := range sh.k {
+					for j := range sh.n {
+						panel[p*s.NR+j] = exactly(x[1][j*(sh.k+sh.gap)+p])
+					}
+				}
+				return [][]expect{panel, nil}, nil
+			},
+		},
+		optimizer("SGD", 0, nil,
+			func(x [][]float32) { s.SGD(x[0], x[1], gradScale, learnRate) },
+			func(x [][]float64) { ref.SGD(x[0], x[1], gradScale, learnRate) }),
+		optimizer("Adagrad", 1, positive,
+			func(x [][]float32) { s.Adagrad(x[0], x[1], x[2], gradScale, learnRate, rootEps) },
+			func(x [][]float64) { ref.Adagrad(x[0], x[1], x[2], gradScale, learnRate, rootEps) }),
+		optimizer("Adam", 2, positive,
+			func(x [][]float32) { s.Adam(x[0], x[1], x[2], x[3], adamArgs) },
+			func(x [][]float64) {
+				ref.Adam(x[0], x[1], x[2], x[3], adamTime, gradScale, learnRate, adamBeta1, adamBeta2, rootEps)
+			}),
+		{
+			name: "FMAPeak", field: "FMAPeak",
+			shapes:   []shape{{n: 0}, {n: 1}, {n: 7}},
+			operands: func(shape) []operand { return nil },
+			call:     func(sh shape, _ [][]float32, _ *[2]float32) { s.FMAPeak(sh.n) },
+			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
+		},
+	}
+	return append(list, tileSlots(s)...)
+}
+
+// Scalar arguments. They have few bits, so that float64 reads them as float32
+// does.
+const (
+	alpha     = -0.8125
+	gradScale = 0.75
+	learnRate = 0.0625
+	rootEps   = 0x1p-20
+	adamBeta1 = 0.875
+	adamBeta2 = 0.96875
+	adamTime  = 3
+)
+
+var adamArgs = &AdamArgs{
+	Scale: gradScale,
+	Beta1: adamBeta1, OneMinusBeta1: 1 - adamBeta1,
+	Beta2: adamBeta2, OneMinusBeta2: 1 - adamBeta2,
+	Step:      float32(learnRate / (1 - math.Pow(adamBeta1, adamTime))),
+	RootScale: float32(1 / math.Sqrt(1-math.Pow(adamBeta2, adamTime))),
+	Eps:       rootEps,
+}
+
+func elementwise(field string, f func(dst, src []float32), truth function) slot {
+	return slot{
+		name: field, field: field,
+		shapes: vectors(0, 1),
+		operands: func(sh shape) []operand {
+			return []operand{vector(sh.n, out, nil), vector(sh.n, in, normal)}
+		},
+		call: func(sh shape, x [][]float32, _ *[2]float32) { f(x[0], x[1]) },
+		want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+			y := make([]expect, sh.n)
+			for i, v := range x[1] {
+				value := truth.truth(float64(v))
+				y[i] = expect{value, truth.ulps * ref.ULP(value)}
+			}
+			return [][]expect{y, nil}, nil
+		},
+	}
+}
+
+// gradient describes D = D ∘ g'; tolerance is relative to |d|, of which g' takes
+// at most all.
+func gradient(field string, f func(m, n int, d *float32, ldd int, y *float32, ldy int), g func(y float64) float64, tolerance float64, fill func(*rand.Rand) float32) slot {
+	ldy := func(sh shape) int { return sh.n + 2*sh.gap }
+	return slot{
+		name: field, field: field,
+		shapes: matrices(),
+		operands: func(sh shape) []operand {
+			return []operand{
+				{rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, access: inOut, fill: normal},
+				{rows: sh.m, cols: sh.n, ld: ldy(sh), fill: fill},
+			}
+		},
+		call: func(sh shape, x [][]float32, _ *[2]float32) {
+			f(sh.m, sh.n, first(x[0]), sh.n+sh.gap, first(x[1]), ldy(sh))
+		},
+		want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+			d := make([]expect, 0, sh.m*sh.n)
+			for i := range sh.m {
+				for j := range sh.n {
+					dij, y := float64(x[0][i*(sh.n+sh.gap)+j]), float64(x[1][i*ldy(sh)+j])
+					d = append(d, expect{dij * g(y), tolerance * math.Abs(dij)})
+				}
+			}
+			return [][]expect{d, nil}, nil
+		},
+	}
+}
+
+func softmaxSlot(s *Set) slot {
+	const scale = 0.375
+	return slot{
+		name: "Softmax", field: "Softmax",
+		shapes:   vectors(1),
+		operands: func(sh shape) []operand { return []operand{vector(sh.n, inOut, normal)} },
+		call: func(sh shape, x [][]float32, scalars *[2]float32) {
+			scalars[0], scalars[1] = s.Softmax(x[0], scale)
+		},
+		want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+			p, max, sum := ref.Softmax(x[0])
+			// The sum has len/Lanes roundings in a lane and six in the tree; a
+			// term has those of x - max, of exp and of two products.
+			sumTolerance := (float64(sh.n)/Lanes + 6) * eps
+			y := make([]expect, sh.n)
+			for i, v := range p {
+				relative := sumTolerance + eps*(max-float64(x[0][i])+8)
+				y[i] = expect{scale * v, scale*v*relative + slack}
+				sumTolerance = math.Max(sumTolerance, relative)
+			}
+			return [][]expect{y}, []expect{{value: max}, {sum, sum * 2 * sumTolerance}}
+		},
+	}
+}
+
+func dotExpect(x, y []float32) expect {
+	dot, magnitude := ref.Dot(x, y)
+	return expect{dot, (float64(len(x))/Lanes+8)*eps*magnitude + slack}
+}
+
+// optimizer describes an update of p by g with so many slices of state.
+func optimizer(field string, states int, fill func(*rand.Rand) float32, call func([][]float32), oracle func([][]float64)) slot {
+	return slot{
+		name: field, field: field,
+		shapes: vectors(0),
+		operands: func(sh shape) []operand {
+			ops := []operand{vector(sh.n, inOut, normal), vector(sh.n, in, normal)}
+			for range states {
+				ops = append(ops, vector(sh.n, inOut, fill))
+			}
+			return ops
+		},
+		call: func(sh shape, x [][]float32, _ *[2]float32) { call(x) },
+		want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+			after := make([][]float64, len(x))
+			for i := range x {
+				after[i] = widen(x[i])
+			}
+			oracle(after)
+			written := make([][]expect, len(x))
+			for i := range x {
+				if i == 1 { // the gradient
+					continue
+				}
+				written[i] = make([]expect, sh.n)
+				for j, v := range after[i] {
+					// Up to eight roundings of the state, or of p and of its step.
+					scale := math.Abs(v) + math.Abs(float64(x[i][j])) + math.Abs(v-float64(x[i][j]))
+					g := math.Abs(float64(x[1][j]))
+					switch {
+					case i > 1:
+						scale += g + g*g
+					case states == 2: // m may be the small difference of two terms
+						scale += float64(adamArgs.Step) * (math.Abs(float64(x[2][j])) + g) / (math.Sqrt(after[3][j]) + rootEps)
+					}
+					written[i][j] = expect{v, 8*eps*scale + slack}
+				}
+			}
+			return written, nil
+		},
+	}
+}
+
+func packShapes(nr int) (sh []shape) {
+	for n := 1; n <= nr; n++ {
+		for _, k := range []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100} {
+			sh = append(sh, shape{n: n, k: k, gap: (n + k) % 3 * 3})
+		}
+	}
+	return sh
+}
+
+// first points to the first element of x, and somewhere if there is none.
+func first(x []float32) *float32 { return unsafe.SliceData(x) }
+
+func widen(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
+func (sh shape) String() string {
+	s := fmt.Sprintf("m=%d n=%d k=%d gap=%d", sh.m, sh.n, sh.k, sh.gap)
+	if sh.alias != 0 {
+		s += fmt.Sprintf(" operand 0 = operand %d", sh.alias)
+	}
+	return s + sh.tile.String()
+}

@@ -1,0 +1,231 @@
+package asm
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"batchrnn/kernels/ref"
+)
+
+var (
+	inf          = float32(math.Inf(1))
+	nan          = float32(math.NaN())
+	negativeZero = float32(math.Copysign(0, -1))
+)
+
+// specials are the values that a kernel is most likely to get wrong.
+var specials = []float32{
+	0, negativeZero, inf, -inf, nan, -nan, canary,
+	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32,
+	0x1p-127, -0x1p-127, // subnormal
+	0x1p-126, -0x1p-126, // the least normal
+	math.MaxFloat32, -math.MaxFloat32,
+	1, -1, 1 - 0x1p-24, 1 + 0x1p-23,
+	0x1p-12, -0x1p-12, 0x1p-25,
+	// About the ends of exp: overflow, the least normal, the least subnormal.
+	88.72283, 88.72284, 89, -87.33654, -87.33655, -103.2789, -103.97207, -103.97208, -104.5,
+	// About where tanh and sigmoid become 1.
+	9.010913, 9.02, -9.02, 10, -10, 16.635532, 17.4, -17.4, 44, -44, 200, -200,
+}
+
+// exactPoints are where a function must not be a single bit off.
+var exactPoints = map[string][]struct{ x, y float32 }{
+	"tanh": {
+		{0, 0}, {negativeZero, negativeZero}, {inf, 1}, {-inf, -1}, {math.MaxFloat32, 1}, {-math.MaxFloat32, -1},
+		{math.SmallestNonzeroFloat32, math.SmallestNonzeroFloat32}, {-0x1p-127, -0x1p-127}, {10, 1}, {-10, -1},
+	},
+	"sigmoid": {
+		{0, 0.5}, {negativeZero, 0.5}, {inf, 1}, {-inf, 0}, {math.MaxFloat32, 1}, {-math.MaxFloat32, 0}, {200, 1}, {-200, 0},
+	},
+	"exp": {
+		{0, 1}, {negativeZero, 1}, {inf, inf}, {-inf, 0}, {math.MaxFloat32, inf}, {-math.MaxFloat32, 0}, {89, inf}, {-104.5, 0},
+	},
+	"relu": {
+		{0, 0}, {negativeZero, negativeZero}, {inf, inf}, {-inf, 0}, {-math.SmallestNonzeroFloat32, 0}, {-1, 0},
+	},
+}
+
+// TestSpecialValues runs the functions of one variable on every special value
+// in every position of a vector.
+func TestSpecialValues(t *testing.T) {
+	const n = 67
+	eachSet(t, func(t *testing.T, s *Set) {
+		for _, f := range functions {
+			dst := make([]float32, n)
+			for _, x := range specials {
+				for at := range n {
+					src := fillWith(n, 0.25)
+					src[at] = x
+					f.slot(s)(dst, src)
+					for i, y := range dst {
+						if err := ref.ULPError(y, f.truth(float64(src[i]))); err > f.ulps {
+							t.Fatalf("%s(%x) at %d of %d is %x, %.2f ULP off", f.name, src[i], i, n, y, err)
+						}
+					}
+				}
+			}
+			for _, p := range exactPoints[f.name] {
+				f.slot(s)(dst, fillWith(n, p.x))
+				for i, y := range dst {
+					if !sameBits(y, p.y) {
+						t.Errorf("%s(%x) at %d is %x, want %x", f.name, p.x, i, y, p.y)
+						break
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestNaNPropagates puts one NaN into each operand of each kernel and looks for
+// it in the results that depend on it: of an element-wise kernel the element
+// at its place, of a reduction the sum.
+func TestNaNPropagates(t *testing.T) {
+	const m, n, at = 3, 67, 41
+	eachSet(t, func(t *testing.T, s *Set) {
+		x := func() []float32 { return fillWith(m*n, 0.5) }
+		poisoned := func() []float32 {
+			v := x()
+			v[at] = nan
+			return v
+		}
+		check := func(name string, y ...float32) {
+			t.Helper()
+			for _, v := range y {
+				if v == v {
+					t.Errorf("%s: NaN became %g", name, v)
+				}
+			}
+		}
+
+		d := poisoned()
+		for name, grad := range map[string]func(m, n int, d *float32, ldd int, y *float32, ldy int){
+			"TanhGrad": s.TanhGrad, "SigmoidGrad": s.SigmoidGrad, "ReLUGrad": s.ReLUGrad,
+		} {
+			d = poisoned()
+			grad(m, n, &d[0], n, &x()[0], n)
+			check(name+", d", d[at])
+			if name == "ReLUGrad" { // asks only for the sign of y
+				continue
+			}
+			d = x()
+			grad(m, n, &d[0], n, &poisoned()[0], n)
+			check(name+", y", d[at])
+		}
+
+		d = poisoned()
+		_, sum := s.Softmax(d, 1)
+		check("Softmax", sum)
+		check("Softmax", d...)
+
+		d = x()
+		s.Add(d, poisoned(), x())
+		check("Add, a", d[at])
+		s.Add(d, x(), poisoned())
+		check("Add, b", d[at])
+		d = x()
+		s.Axpy(d, poisoned(), 0) // 0 times NaN is NaN
+		check("Axpy, x", d[at])
+		d = x()
+		s.Axpy(d, x(), nan)
+		check("Axpy, alpha", d...)
+		d = poisoned()
+		s.Scale(d, 0)
+		check("Scale", d[at])
+		check("Dot", s.Dot(poisoned(), x()), s.Dot(x(), poisoned()), s.SumSq(poisoned()))
+		d = x()[:n]
+		s.ColSums(m, d, &poisoned()[0], n)
+		check("ColSums", d[at])
+
+		d = x()
+		s.SGD(d, poisoned(), 1, 0)
+		check("SGD", d[at])
+		d = x()
+		state := x()
+		s.Adagrad(d, poisoned(), state, 1, 0, 1)
+		check("Adagrad", d[at], state[at])
+		d = x()
+		first, second := x(), x()
+		s.Adam(d, poisoned(), first, second, adamArgs)
+		check("Adam", d[at], first[at], second[at])
+	})
+}
+
+// TestReLUGradAtZero holds the sign rule of ReLUGrad, where y <= 0 takes
+// whatever d is away.
+func TestReLUGradAtZero(t *testing.T) {
+	y := []float32{0, negativeZero, -1, -inf, math.SmallestNonzeroFloat32, 1, inf, nan}
+	want := []float32{0, 0, 0, 0, 7, 7, 7, 7}
+	eachSet(t, func(t *testing.T, s *Set) {
+		d := fillWith(len(y), 7)
+		s.ReLUGrad(1, len(y), &d[0], len(y), &y[0], len(y))
+		if !slices.Equal(d, want) {
+			t.Errorf("for y = %v: %v, want %v", y, d, want)
+		}
+		d = fillWith(len(y), nan)
+		s.ReLUGrad(1, len(y), &d[0], len(y), &y[0], len(y))
+		if d[0] != 0 || d[2] != 0 || d[5] == d[5] {
+			t.Errorf("for y = %v and d = NaN: %v", y, d)
+		}
+	})
+}
+
+// TestSoftmaxExtremes checks rows that overflow without the maximum.
+func TestSoftmaxExtremes(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		x := []float32{math.MaxFloat32, -math.MaxFloat32, -inf, 0}
+		max, sum := s.Softmax(x, 2)
+		if max != math.MaxFloat32 || sum != 1 || !slices.Equal(x, []float32{2, 0, 0, 0}) {
+			t.Errorf("one large: max %g, sum %g, %v", max, sum, x)
+		}
+		x = fillWith(100, -1000)
+		max, sum = s.Softmax(x, 1)
+		if max != -1000 || sum != 100 || math.Abs(float64(x[99])-0.01) > 1e-9 {
+			t.Errorf("all equal: max %g, sum %g, %v", max, sum, x[99])
+		}
+	})
+}
+
+// TestTilesSkipNothing multiplies zeros with NaN and infinities, in A and in B,
+// in every row and column of every tile.
+func TestTilesSkipNothing(t *testing.T) {
+	const k, at = 9, 5
+	eachSet(t, func(t *testing.T, s *Set) {
+		for _, tile := range tiles(s) {
+			sh := shape{n: tile.panels * s.NR, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
+			zero := func(*rand.Rand) float32 { return 0 }
+			for _, v := range []float32{nan, inf, -inf} {
+				for row := range tile.rows {
+					x := laid(tileOperands(s, sh), nil, zero)
+					x[1][row*sh.lda()+at] = v
+					callTile(tile.f, s, sh, x)
+					for i, c := range x[0] {
+						if bad := c != c; bad != (i/sh.ldc() == row) {
+							t.Fatalf("%s: %g in row %d of A gives %g in row %d", tile.name, v, row, c, i/sh.ldc())
+						}
+					}
+				}
+				for col := range sh.n {
+					x := laid(tileOperands(s, sh), nil, zero)
+					x[2][col/s.NR*panelStride(s, sh)+at*s.NR+col%s.NR] = v
+					callTile(tile.f, s, sh, x)
+					for i, c := range x[0] {
+						if bad := c != c; bad != (i%sh.ldc() == col) {
+							t.Fatalf("%s: %g in column %d of B gives %g in column %d", tile.name, v, col, c, i%sh.ldc())
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func fillWith(n int, v float32) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = v
+	}
+	return x
+}

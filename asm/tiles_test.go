@@ -1,0 +1,194 @@
+package asm
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"batchrnn/kernels/ref"
+)
+
+// tileShape is the part of a shape that only GEMM tiles have.
+type tileShape struct {
+	rows, panels int
+	transA       bool // A is stored by columns: rs = 1, cs = lda
+	start        start
+	act          Act
+}
+
+// start says where a tile finds its start values.
+type start int
+
+const (
+	bias    start = iota // one row for all, ss = 0
+	matrix               // a matrix of its own
+	inPlace              // C
+)
+
+func (t tileShape) String() string {
+	if t.rows == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" rows=%d panels=%d transA=%t start=%s act=%s", t.rows, t.panels, t.transA,
+		[]string{"bias", "matrix", "inPlace"}[t.start], actNames[t.act])
+}
+
+var actNames = []string{Identity: "identity", ReLU: "relu", Tanh: "tanh", Sigmoid: "sigmoid"}
+
+// A namedTile is one register tile of a Set.
+type namedTile struct {
+	name         string // rows x columns
+	rows, panels int
+	f            Tile
+}
+
+func tiles(s *Set) (list []namedTile) {
+	for rows, t := range s.Sgemm {
+		if t.One != nil {
+			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, s.NR), rows, 1, t.One})
+		}
+		if t.Many != nil {
+			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, t.Panels*s.NR), rows, t.Panels, t.Many})
+		}
+	}
+	return list
+}
+
+func tileSlots(s *Set) (list []slot) {
+	for _, t := range tiles(s) {
+		list = append(list, slot{
+			name: "Sgemm/" + t.name, field: "Sgemm",
+			shapes:   tileShapes(s, t),
+			operands: func(sh shape) []operand { return tileOperands(s, sh) },
+			call:     func(sh shape, x [][]float32, _ *[2]float32) { callTile(t.f, s, sh, x) },
+			want:     func(sh shape, x [][]float32) ([][]expect, []expect) { return wantTile(s, sh, x) },
+		})
+	}
+	return list
+}
+
+// tileShapes takes every width with every depth and deals the layouts, start
+// values and activations out among them.
+func tileShapes(s *Set, t namedTile) (list []shape) {
+	deal := rand.New(rand.NewPCG(uint64(t.rows), uint64(t.panels)))
+	for _, n := range widths(s, t) {
+		for _, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 64, 130} {
+			for range max(1, 36/len(widths(s, t))) {
+				list = append(list, shape{
+					n: n, k: k, gap: deal.IntN(4) * 3,
+					tile: tileShape{
+						rows: t.rows, panels: t.panels, transA: deal.IntN(2) == 0,
+						start: start(deal.IntN(3)), act: Act(deal.IntN(4)),
+					},
+				})
+			}
+		}
+	}
+	return list
+}
+
+// widths lists the numbers of columns that a tile is called with: any in one
+// panel, but several panels at once are always full.
+func widths(s *Set, t namedTile) (n []int) {
+	if t.panels > 1 {
+		return []int{t.panels * s.NR}
+	}
+	for j := range s.NR {
+		n = append(n, j+1)
+	}
+	return n
+}
+
+// The strides that follow from a shape. They differ where they can, so that a
+// kernel that takes one for another is found out.
+func (sh shape) ldc() int { return sh.n + sh.gap }
+func (sh shape) lds() int {
+	switch sh.tile.start {
+	case bias:
+		return 0
+	case matrix:
+		return sh.n + 2*sh.gap
+	}
+	return sh.ldc()
+}
+func (sh shape) lda() int {
+	if sh.tile.transA {
+		return sh.tile.rows + sh.gap
+	}
+	return sh.k + sh.gap
+}
+
+// panelStride keeps panels aligned, with unused memory between them if the
+// shape has gaps.
+func panelStride(s *Set, sh shape) int {
+	bs := sh.k * s.NR
+	if sh.gap > 0 {
+		bs += 16
+	}
+	return bs
+}
+
+// The operands of a tile are C, A, B and S; S is missing if it is C. B has all
+// panels, whatever part of them n leaves, as a packed matrix has.
+func tileOperands(s *Set, sh shape) []operand {
+	t := sh.tile
+	c := operand{rows: t.rows, cols: sh.n, ld: sh.ldc(), access: out}
+	a := operand{rows: t.rows, cols: sh.k, ld: sh.lda(), fill: normal}
+	if t.transA {
+		a.rows, a.cols = a.cols, a.rows
+	}
+	b := operand{rows: t.panels, cols: sh.k * s.NR, ld: panelStride(s, sh), aligned: true, fill: normal}
+	switch t.start {
+	case bias:
+		return []operand{c, a, b, vector(sh.n, in, normal)}
+	case matrix:
+		return []operand{c, a, b, {rows: t.rows, cols: sh.n, ld: sh.lds(), fill: normal}}
+	}
+	c.access, c.fill = inOut, normal
+	return []operand{c, a, b}
+}
+
+func callTile(f Tile, s *Set, sh shape, x [][]float32) {
+	rs, cs := sh.lda(), 1
+	if sh.tile.transA {
+		rs, cs = cs, rs
+	}
+	f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(s, sh), first(startOf(x)), sh.lds(), first(x[0]), sh.ldc(), sh.n, sh.tile.act)
+}
+
+// startOf returns the start values among the operands of a tile.
+func startOf(x [][]float32) []float32 {
+	if len(x) == 4 {
+		return x[3]
+	}
+	return x[0]
+}
+
+// unpackB returns the panels of a tile as a k×n matrix.
+func unpackB(s *Set, sh shape, panels []float32) []float32 {
+	b := make([]float32, sh.k*sh.n)
+	for p := range sh.k {
+		for j := range sh.n {
+			b[p*sh.n+j] = panels[j/s.NR*panelStride(s, sh)+p*s.NR+j%s.NR]
+		}
+	}
+	return b
+}
+
+var oracles = []func(float64) float64{Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
+
+func wantTile(s *Set, sh shape, x [][]float32) ([][]expect, []expect) {
+	sums, magnitude := ref.Gemm(sh.tile.transA, false, sh.tile.rows, sh.n, sh.k,
+		x[1], sh.lda(), unpackB(s, sh, x[2]), sh.n, startOf(x), sh.lds(), oracles[sh.tile.act])
+	c := make([]expect, len(sums))
+	for i, v := range sums {
+		// Two roundings a step, the slope of no activation above 1, and the
+		// activation's own 2 ULP.
+		c[i] = expect{v, float64(2*sh.k)*eps*magnitude[i] + slack}
+		if act := sh.tile.act; act == Tanh || act == Sigmoid {
+			c[i].tolerance += 2 * ref.ULP(v)
+		}
+	}
+	written := make([][]expect, len(x))
+	written[0] = c
+	return written, nil
+}

@@ -1,0 +1,114 @@
+package kernels
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Packed is the right-hand matrix of a product, K rows by N columns, laid out
+// for the tiles of one engine: panels of NR columns, each with its K rows one
+// after another, 64-byte aligned, zero beyond the last column.
+type Packed struct {
+	K, N int
+	nr   int
+	data []float32 // [Panels][K][nr]
+}
+
+// NewPacked returns a packed matrix of zeros with k rows and n columns.
+func (e *Engine) NewPacked(k, n int) *Packed {
+	if k < 1 || n < 1 {
+		panic(fmt.Sprintf("kernels: NewPacked of %d×%d: both must be at least 1", k, n))
+	}
+	nr := e.set.NR
+	return &Packed{K: k, N: n, nr: nr, data: alignedFloats((n + nr - 1) / nr * nr * k)}
+}
+
+// PackedBytes returns the size of a packed k×n matrix in bytes.
+func (e *Engine) PackedBytes(k, n int) int64 {
+	nr := int64(e.set.NR)
+	return (int64(n) + nr - 1) / nr * nr * int64(k) * 4
+}
+
+// Panels returns the number of panels, by which products are shared out.
+func (p *Packed) Panels() int { return (p.N + p.nr - 1) / p.nr }
+
+// Columns returns the columns that a span of panels covers.
+func (p *Packed) Columns(panels Span) Span {
+	return Span{min(panels.Lo*p.nr, p.N), min(panels.Hi*p.nr, p.N)}
+}
+
+// All is the span of all panels.
+func (p *Packed) All() Span { return Span{0, p.Panels()} }
+
+// Pack copies into p the K×N matrix b with row stride ldb, or where trans is
+// set the transpose of the N×K matrix b.
+func (e *Engine) Pack(p *Packed, trans bool, b []float32, ldb int) {
+	e.PackPanels(p, trans, b, ldb, p.All())
+}
+
+// PackPanels is Pack for some of the panels.
+func (e *Engine) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels Span) {
+	e.checkPacked(p)
+	if trans {
+		checkMatrix("Pack", "b", b, p.N, p.K, ldb)
+	} else {
+		checkMatrix("Pack", "b", b, p.K, p.N, ldb)
+	}
+	checkSpan("Pack", panels, p.Panels())
+	for j := panels.Lo; j < panels.Hi; j++ {
+		if trans {
+			e.packT(p, j, b, ldb)
+		} else {
+			e.packRows(p, j, Span{0, p.K}, b, ldb)
+		}
+	}
+}
+
+// First returns a matrix of k rows, at most p.K, in the memory of p.
+func (p *Packed) First(k int) *Packed {
+	if k < 1 || k > p.K {
+		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
+	}
+	return &Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
+}
+
+// PackRows copies the matrix b, row stride ldb, into some of p's rows.
+func (e *Engine) PackRows(p *Packed, rows Span, b []float32, ldb int) {
+	e.checkPacked(p)
+	checkSpan("PackRows", rows, p.K)
+	checkMatrix("PackRows", "b", b, rows.Len(), p.N, ldb)
+	for j := range p.Panels() {
+		e.packRows(p, j, rows, b, ldb)
+	}
+}
+
+// packRows copies the columns of panel j of b's rows.
+func (e *Engine) packRows(p *Packed, j int, rows Span, b []float32, ldb int) {
+	col := j * p.nr
+	n := min(p.nr, p.N-col)
+	for k := range rows.Len() {
+		row := p.data[(j*p.K+rows.Lo+k)*p.nr:][:p.nr]
+		copy(row, b[k*ldb+col:][:n])
+		clear(row[n:])
+	}
+}
+
+// packDepth bounds the time of one call into assembly.
+const packDepth = 1024
+
+// packT copies the rows of b that become panel j.
+func (e *Engine) packT(p *Packed, j int, b []float32, ldb int) {
+	col := j * p.nr
+	n := min(p.nr, p.N-col)
+	for lo := 0; lo < p.K; lo += packDepth {
+		e.set.PackT(min(packDepth, p.K-lo), n, &p.data[(j*p.K+lo)*p.nr], &b[col*ldb+lo], ldb)
+	}
+}
+
+// alignedFloats returns n zeros that begin on a cache line.
+func alignedFloats(n int) []float32 {
+	const line = 64 / 4
+	s := make([]float32, n+line-1)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))/4) & (line - 1)
+	return s[skip:][:n:n]
+}

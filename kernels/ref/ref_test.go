@@ -1,0 +1,104 @@
+package ref_test
+
+import (
+	"math"
+	"testing"
+
+	"batchrnn/kernels/ref"
+)
+
+func TestULPError(t *testing.T) {
+	inf := float32(math.Inf(1))
+	const least = 0x1p-149
+	for _, c := range []struct {
+		got  float32
+		want float64
+		ulps float64
+	}{
+		{1, 1, 0},
+		{1, 1 + 0x1p-24, 0.5},
+		{1, 1 - 0x1p-25, 0.5},
+		{-2, -2 - 0x1p-22, 1},
+		{0, least, 1},
+		{least, least / 2, 0.5},
+		{3 * least, 0, 3},
+		{0x1p-126, 0x1p-126 + least, 1},
+		{inf, math.Inf(1), 0},
+		{inf, 0x1p200, 0},
+		{inf, math.MaxFloat32, 1},
+		{math.MaxFloat32, math.Inf(1), 1},
+		{-inf, -math.MaxFloat32, 1},
+		{0, math.NaN(), math.Inf(1)},
+		{float32(math.NaN()), math.NaN(), 0},
+		{float32(math.NaN()), 0, math.Inf(1)},
+	} {
+		if got := ref.ULPError(c.got, c.want); got != c.ulps {
+			t.Errorf("ULPError(%g, %g) = %g, want %g", c.got, c.want, got, c.ulps)
+		}
+	}
+}
+
+func TestGemm(t *testing.T) {
+	// A = [1 2 3; 4 5 6], B = [1 0; 0 1; 2 -1].
+	a, at := []float32{1, 2, 3, 4, 5, 6}, []float32{1, 4, 2, 5, 3, 6}
+	b, bt := []float32{1, 0, 0, 1, 2, -1}, []float32{1, 0, 2, 0, 1, -1}
+	want := []float64{7, -1, 16, -1}
+	for _, c := range []struct {
+		transA, transB bool
+		a, b           []float32
+		lda, ldb       int
+	}{
+		{false, false, a, b, 3, 2},
+		{true, false, at, b, 2, 2},
+		{false, true, a, bt, 3, 3},
+		{true, true, at, bt, 2, 3},
+	} {
+		got, magnitude := ref.Gemm(c.transA, c.transB, 2, 2, 3, c.a, c.lda, c.b, c.ldb, nil, 0, nil)
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("transA %v, transB %v: %v, want %v", c.transA, c.transB, got, want)
+				break
+			}
+		}
+		if magnitude[1] != 5 {
+			t.Errorf("magnitude %v, want 5 at 1", magnitude)
+		}
+	}
+	got, _ := ref.Gemm(false, false, 2, 2, 3, a, 3, b, 2, []float32{1, -1}, 0, ref.ReLU)
+	if got[0] != 8 || got[1] != 0 || got[2] != 17 || got[3] != 0 {
+		t.Errorf("with a bias and ReLU: %v", got)
+	}
+}
+
+// The gradient of the loss is checked against finite differences.
+func TestSoftmaxCrossEntropy(t *testing.T) {
+	logits := []float64{0.5, -1, 2, 9, 0, 0.25, 1, 9}
+	targets := []int32{2, 1}
+	const n, ld, scale, h = 3, 4, 0.5, 1e-6
+	grad, loss := ref.SoftmaxCrossEntropy(n, logits, ld, targets, scale)
+	for i := range 2 {
+		for j := range n {
+			moved := append([]float64(nil), logits...)
+			moved[i*ld+j] += h
+			_, up := ref.SoftmaxCrossEntropy(n, moved, ld, targets, scale)
+			if slope := (up - loss) / h; math.Abs(slope-grad[i*n+j]) > 1e-5 {
+				t.Errorf("gradient at %d,%d is %g, the slope %g", i, j, grad[i*n+j], slope)
+			}
+		}
+	}
+}
+
+func TestScatterAddUndoesGather(t *testing.T) {
+	table := []float32{1, 2, 3, 4, 5, 6}
+	ids := []int{2, 0, 2}
+	if got := ref.Gather(table, 2, ids); got[0] != 5 || got[3] != 2 || got[5] != 6 {
+		t.Errorf("Gather: %v", got)
+	}
+	got := ref.ScatterAdd(make([]float32, 6), 2, ids, []float32{1, 2, 3, 4, 5, 6})
+	for i, want := range []float64{3, 4, 0, 0, 6, 8} {
+		if got[i] != want {
+			t.Errorf("ScatterAdd: %v", got)
+			break
+		}
+	}
+}

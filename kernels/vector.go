@@ -1,0 +1,99 @@
+package kernels
+
+import "fmt"
+
+// elementsPerCall bounds the work of one call into assembly, which the
+// scheduler can't interrupt: 16,384 elements of the slowest kernel, Adam, from
+// memory take about 30 µs.
+const elementsPerCall = 1 << 14
+
+// Add sets dst to a + b. dst may be a or b.
+func (e *Engine) Add(dst, a, b []float32) {
+	checkLen("Add", "a", len(a), len(dst))
+	checkLen("Add", "b", len(b), len(dst))
+	for lo := 0; lo < len(dst); lo += elementsPerCall {
+		hi := min(lo+elementsPerCall, len(dst))
+		e.set.Add(dst[lo:hi], a[lo:hi], b[lo:hi])
+	}
+}
+
+// Axpy adds alpha·x to y.
+func (e *Engine) Axpy(y, x []float32, alpha float32) {
+	checkLen("Axpy", "x", len(x), len(y))
+	for lo := 0; lo < len(y); lo += elementsPerCall {
+		hi := min(lo+elementsPerCall, len(y))
+		e.set.Axpy(y[lo:hi], x[lo:hi], alpha)
+	}
+}
+
+// Scale multiplies x by alpha.
+func (e *Engine) Scale(x []float32, alpha float32) {
+	for lo := 0; lo < len(x); lo += elementsPerCall {
+		hi := min(lo+elementsPerCall, len(x))
+		e.set.Scale(x[lo:hi], alpha)
+	}
+}
+
+// Dot returns the inner product of x and y: chunks of 16,384 elements in
+// float32, each in 64 partial sums, and their total in float64.
+func (e *Engine) Dot(x, y []float32) float64 {
+	checkLen("Dot", "y", len(y), len(x))
+	var sum float64
+	for lo := 0; lo < len(x); lo += elementsPerCall {
+		hi := min(lo+elementsPerCall, len(x))
+		sum += float64(e.set.Dot(x[lo:hi], y[lo:hi]))
+	}
+	return sum
+}
+
+// SumSquares returns Dot(x, x).
+func (e *Engine) SumSquares(x []float32) float64 {
+	var sum float64
+	for lo := 0; lo < len(x); lo += elementsPerCall {
+		hi := min(lo+elementsPerCall, len(x))
+		sum += float64(e.set.SumSq(x[lo:hi]))
+	}
+	return sum
+}
+
+// ColumnSums adds the m rows of a, row stride lda, to dst, row 0 first.
+func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
+	checkMatrix("ColumnSums", "a", a, m, len(dst), lda)
+	if len(dst) == 0 {
+		return
+	}
+	rows := max(1, elementsPerCall/len(dst))
+	for i := 0; i < m; i += rows {
+		e.set.ColSums(min(rows, m-i), dst, &a[i*lda], lda)
+	}
+}
+
+// Gather sets row i of dst to row ids[i] of table plus bias, each row of
+// len(bias) floats.
+func (e *Engine) Gather(dst []float32, ldd int, ids []int32, table []float32, ldt int, bias []float32) {
+	n := len(bias)
+	checkMatrix("Gather", "dst", dst, len(ids), n, ldd)
+	for i, id := range ids {
+		row := tableRow("Gather", table, ldt, n, id)
+		e.set.Add(dst[i*ldd:][:n], row, bias)
+	}
+}
+
+// ScatterAdd adds row i of src to row ids[i] of table, each row of n floats,
+// row 0 first.
+func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {
+	checkMatrix("ScatterAdd", "src", src, len(ids), n, lds)
+	for i, id := range ids {
+		row := tableRow("ScatterAdd", table, ldt, n, id)
+		e.set.Add(row, row, src[i*lds:][:n])
+	}
+}
+
+// tableRow returns n floats of row id.
+func tableRow(op string, table []float32, ld, n int, id int32) []float32 {
+	lo := int(id) * ld
+	if id < 0 || lo+n > len(table) {
+		panic(fmt.Sprintf("kernels: %s: id %d is outside a table of %d rows", op, id, (len(table)-n+ld)/ld))
+	}
+	return table[lo:][:n]
+}

@@ -1,0 +1,125 @@
+package rnn
+
+import "batchrnn/kernels"
+
+// Backward computes the gradient of the mean cross-entropy of targets, [T,B],
+// with respect to all parameters, through all T steps of the last Forward. It
+// fills Grads and Losses and returns the mean loss in nats per step. It panics
+// where Loss would, and in a workspace not made by NewTraining.
+func (ws *Workspace) Backward(targets []int32) float64 {
+	ws.checkTraining("Backward")
+	ws.checkTargets(targets)
+	ws.targets = targets
+	ws.m.engine.Run(ws.plan.workers, ws.backward)
+	return ws.meanLoss()
+}
+
+// BackwardStates is Backward for a loss of the states themselves: dh, [T,B,H],
+// is its gradient with respect to the states after each step, without what
+// reaches them through later ones. The gradient of an output layer is left
+// alone.
+func (ws *Workspace) BackwardStates(dh []float32) {
+	ws.checkTraining("BackwardStates")
+	ws.checkStates(dh)
+	copy(ws.dz, dh)
+	ws.targets = nil
+	ws.m.engine.Run(ws.plan.workers, ws.backward)
+}
+
+// backwardShare is one worker's part of the backward pass.
+func (ws *Workspace) backwardShare(w *kernels.Worker) {
+	if ws.targets != nil {
+		ws.outputBackward(w)
+	}
+	ws.throughTime(w)
+	w.Barrier()
+	ws.weightGrads(w)
+	ws.inputGrads(w)
+}
+
+// throughTime is backward 2: it turns dH into dZ, the last step first.
+func (ws *Workspace) throughTime(w *kernels.Worker) {
+	m, hidden := ws.m, ws.m.Hidden
+	rows, panels := ws.plan.share(w, ws.B, m.whT.Panels())
+	cols := m.whT.Columns(panels)
+	act := activations[m.Activation].kernel
+	for t := ws.T - 1; t >= 0; t-- {
+		at := rows.Lo * hidden
+		dz := ws.dzStep(t)[at:]
+		if t < ws.T-1 {
+			w.Gemm(kernels.Product{
+				M: rows.Len(),
+				A: ws.dzStep(t + 1)[at:], LDA: hidden,
+				B: m.whT,
+				S: dz, LDS: hidden,
+				C: dz, LDC: hidden,
+			}, panels)
+		}
+		w.Grad(act, rows.Len(), cols.Len(), dz[cols.Lo:], hidden, ws.state(t + 1)[at+cols.Lo:], hidden)
+		ws.plan.meet(w)
+	}
+}
+
+// weightGrads computes dWh, dWx and db_h, columns shared out.
+func (ws *Workspace) weightGrads(w *kernels.Worker) {
+	m, hidden, rows := ws.m, ws.m.Hidden, ws.T*ws.B
+	panels := w.Share(ws.dzP.Panels())
+	cols := ws.dzP.Columns(panels)
+	if cols.Len() == 0 {
+		return
+	}
+	w.PackPanels(ws.dzP, false, ws.dz, hidden, panels)
+	w.Gemm(kernels.Product{ // dWh = H_{0..T-1}ᵀ·dZ
+		M: hidden,
+		A: ws.H, LDA: hidden, TransA: true,
+		B: ws.dzP,
+		C: ws.Grads.Wh, LDC: hidden,
+	}, panels)
+
+	dbh := ws.Grads.Bh[cols.Lo:cols.Hi]
+	clear(dbh)
+	w.ColumnSums(dbh, rows, ws.dz[cols.Lo:], hidden)
+
+	if m.Dense {
+		w.Gemm(kernels.Product{ // dWx = xᵀ·dZ
+			M: m.Input,
+			A: ws.x, LDA: m.Input, TransA: true,
+			B: ws.dzP,
+			C: ws.Grads.Wx, LDC: hidden,
+		}, panels)
+		return
+	}
+	dwx := ws.Grads.Wx[cols.Lo:]
+	for id := range m.Input {
+		clear(dwx[id*hidden:][:cols.Len()])
+	}
+	w.ScatterAdd(dwx, hidden, cols.Len(), ws.ids, ws.dz[cols.Lo:], hidden)
+}
+
+// inputGrads computes dx and dh_0 where they are wanted.
+func (ws *Workspace) inputGrads(w *kernels.Worker) {
+	m, hidden := ws.m, ws.m.Hidden
+	if ws.DX != nil {
+		rows := w.Share(ws.T * ws.B)
+		w.Gemm(kernels.Product{
+			M: rows.Len(),
+			A: ws.dz[rows.Lo*hidden:], LDA: hidden,
+			B: m.wxT,
+			C: ws.DX[rows.Lo*m.Input:], LDC: m.Input,
+		}, m.wxT.All())
+	}
+	if ws.DH0 != nil {
+		w.Gemm(kernels.Product{
+			M: ws.B,
+			A: ws.dz, LDA: hidden,
+			B: m.whT,
+			C: ws.DH0, LDC: hidden,
+		}, w.Share(m.whT.Panels()))
+	}
+}
+
+// dzStep returns step t of dz, [B,H].
+func (ws *Workspace) dzStep(t int) []float32 {
+	n := ws.B * ws.m.Hidden
+	return ws.dz[t*n:][:n:n]
+}

@@ -1,0 +1,69 @@
+package rnn
+
+import "fmt"
+
+// Shape mistakes and ids out of range panic here, in the caller's goroutine and
+// before anything is written.
+
+func (ws *Workspace) checkIDs(ids []int32) {
+	if ws.m.Dense {
+		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
+	}
+	ws.checkLen("Forward", "ids", len(ids), ws.T*ws.B, "T·B")
+	checkRange("Forward", "id", ids, ws.m.Input, "inputs")
+}
+
+func (ws *Workspace) checkDense(x []float32) {
+	if !ws.m.Dense {
+		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
+	}
+	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
+}
+
+func (ws *Workspace) checkTargets(targets []int32) {
+	if ws.m.Output == 0 {
+		panic("rnn: the model has no output layer: set Config.Output, or use BackwardStates")
+	}
+	ws.checkLen("Loss", "targets", len(targets), ws.T*ws.B, "T·B")
+	checkRange("Loss", "target", targets, ws.m.Output, "outputs")
+}
+
+func (ws *Workspace) checkStates(dh []float32) {
+	ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.Hidden, "T·B·H")
+}
+
+func (ws *Workspace) checkLogits(dst []float32, t int) {
+	if ws.m.Output == 0 {
+		panic("rnn: Logits: the model has no output layer")
+	}
+	if t < 0 || t >= ws.T {
+		panic(fmt.Sprintf("rnn: Logits: step %d is outside the %d steps of the workspace", t, ws.T))
+	}
+	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
+}
+
+func (ws *Workspace) checkTraining(op string) {
+	if ws.dz == nil {
+		panic("rnn: " + op + " needs a workspace made by NewTraining")
+	}
+}
+
+func (ws *Workspace) checkLen(op, name string, have, want int, formula string) {
+	if have != want {
+		panic(fmt.Sprintf("rnn: %s: %s has length %d, want %d = %s for T %d, B %d", op, name, have, want, formula, ws.T, ws.B))
+	}
+}
+
+func checkRange(op, name string, ids []int32, n int, what string) {
+	for i, id := range ids {
+		if uint(id) >= uint(n) {
+			panic(fmt.Sprintf("rnn: %s: %s %d at index %d is outside the %d %s", op, name, id, i, n, what))
+		}
+	}
+}
+
+func (m *Model) checkStep(grads []float32) {
+	if len(grads) != len(m.Slab) {
+		panic(fmt.Sprintf("rnn: Step: the gradient has length %d, the model %d parameters", len(grads), len(m.Slab)))
+	}
+}

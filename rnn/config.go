@@ -1,0 +1,96 @@
+package rnn
+
+import (
+	"fmt"
+
+	"batchrnn/kernels"
+)
+
+// An Activation is the nonlinearity g of the cell.
+type Activation int
+
+const (
+	Tanh Activation = iota // the default
+	ReLU
+	Sigmoid
+	Identity
+)
+
+var activations = [...]struct {
+	name   string
+	kernel kernels.Activation
+}{
+	Tanh:     {"tanh", kernels.Tanh},
+	ReLU:     {"relu", kernels.ReLU},
+	Sigmoid:  {"sigmoid", kernels.Sigmoid},
+	Identity: {"identity", kernels.Identity},
+}
+
+// String returns the activation's name in lower case.
+func (a Activation) String() string {
+	if a < 0 || int(a) >= len(activations) {
+		return fmt.Sprintf("Activation(%d)", int(a))
+	}
+	return activations[a].name
+}
+
+// A Config is the shape of a network.
+type Config struct {
+	Input      int  // E: number of ids, or the width of a dense input
+	Dense      bool // the input is vectors of Input floats instead of ids
+	Hidden     int  // H
+	Output     int  // V: logits at every step; 0: the states are the output
+	Activation Activation
+}
+
+// maxParams keeps every size in bytes far from overflow.
+const maxParams = 1 << 40
+
+// Validate reports what is wrong with the configuration.
+func (c Config) Validate() error {
+	switch {
+	case c.Input < 1:
+		return fmt.Errorf("rnn: input size is %d, must be at least 1", c.Input)
+	case c.Hidden < 1:
+		return fmt.Errorf("rnn: hidden size is %d, must be at least 1", c.Hidden)
+	case c.Output < 0:
+		return fmt.Errorf("rnn: output size is %d, must be 0 (none) or more", c.Output)
+	case c.Activation < 0 || int(c.Activation) >= len(activations):
+		return fmt.Errorf("rnn: unknown activation %d", int(c.Activation))
+	}
+	// Products of two sizes below 2^20 can't pass 2^40.
+	for _, n := range []int{c.Input, c.Hidden, c.Output} {
+		if n > 1<<30 {
+			return fmt.Errorf("rnn: a size of %d is more than the %d that is supported", n, 1<<30)
+		}
+	}
+	if c.Input > maxParams/c.Hidden || c.Hidden > maxParams/c.Hidden || c.Output > maxParams/c.Hidden {
+		return fmt.Errorf("rnn: %d inputs, %d hidden units and %d outputs make more than %d parameters",
+			c.Input, c.Hidden, c.Output, int64(maxParams))
+	}
+	return nil
+}
+
+// Params returns the number of parameters: E·H + H·H + H, and H·V + V with an
+// output layer.
+func (c Config) Params() int {
+	n := (c.Input + c.Hidden + 1) * c.Hidden
+	if c.Output > 0 {
+		n += (c.Hidden + 1) * c.Output
+	}
+	return n
+}
+
+// Bytes returns what a model holds that only scores: its parameters, and the
+// weights of its products a second time in the packed form that engine e
+// computes with.
+func (c Config) Bytes(e *kernels.Engine) int64 {
+	n := 4*int64(c.Params()) + e.PackedBytes(c.Hidden, c.Hidden)
+	if c.Dense {
+		n += e.PackedBytes(c.Input, c.Hidden)
+	}
+	if c.Output > 0 {
+		n += e.PackedBytes(c.Hidden, c.Output)
+	}
+	return n
+}

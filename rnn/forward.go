@@ -1,0 +1,62 @@
+package rnn
+
+import "batchrnn/kernels"
+
+// Forward runs T steps on ids, [T,B], from the initial state in slot 0 of H,
+// and leaves the states in the slots after it. It panics where the model's
+// input is dense, ids has another length, or an id is not below E.
+func (ws *Workspace) Forward(ids []int32) {
+	ws.checkIDs(ids)
+	ws.ids, ws.x = ids, nil
+	ws.m.engine.Run(ws.plan.workers, ws.forward)
+}
+
+// ForwardDense is Forward for a model with a dense input x, [T,B,E].
+func (ws *Workspace) ForwardDense(x []float32) {
+	ws.checkDense(x)
+	ws.ids, ws.x = nil, x
+	ws.m.engine.Run(ws.plan.workers, ws.forward)
+}
+
+// forwardShare is one worker's part of stages 1 and 2.
+func (ws *Workspace) forwardShare(w *kernels.Worker) {
+	m, hidden := ws.m, ws.m.Hidden
+	if m.Dense {
+		ws.inputDense(w)
+		w.Barrier()
+	}
+	rows, panels := ws.plan.share(w, ws.B, m.wh.Panels())
+	cols := m.wh.Columns(panels)
+	n := rows.Len()
+	for t := range ws.T {
+		at := rows.Lo * hidden
+		h, next := ws.state(t)[at:], ws.state(t + 1)[at:]
+		if !m.Dense { // 1
+			ids := ws.ids[t*ws.B+rows.Lo:][:n]
+			w.Gather(next[cols.Lo:], hidden, ids, m.Wx[cols.Lo:], hidden, m.Bh[cols.Lo:cols.Hi])
+		}
+		w.Gemm(kernels.Product{ // 2
+			M: n,
+			A: h, LDA: hidden,
+			B: m.wh,
+			S: next, LDS: hidden,
+			C: next, LDC: hidden,
+			Act: activations[m.Activation].kernel,
+		}, panels)
+		ws.plan.meet(w)
+	}
+}
+
+// inputDense is stage 1 of a dense input: all T·B rows in one product, rows
+// shared out.
+func (ws *Workspace) inputDense(w *kernels.Worker) {
+	m := ws.m
+	rows := w.Share(ws.T * ws.B)
+	w.Gemm(kernels.Product{
+		M: rows.Len(),
+		A: ws.x[rows.Lo*m.Input:], LDA: m.Input,
+		B: m.wx,
+		S: m.Bh,
+		C: ws.H[(ws.B+rows.Lo)*m.Hidden:], LDC: m.Hidden,
+	}, m.wx.All())
+}

@@ -1,0 +1,90 @@
+package rnn
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"batchrnn/kernels"
+)
+
+// A Model is a network's parameters and their packed form. Any number of
+// workspaces may run on it at once, as long as nothing changes the parameters.
+type Model struct {
+	Config
+	Params
+	engine *kernels.Engine
+
+	// Weights as products read them. The transposes exist once a training
+	// workspace has been made; wx and wxT with a dense input; wy and wyT with an
+	// output layer.
+	wx, wh, wy    *kernels.Packed
+	wxT, whT, wyT *kernels.Packed
+
+	step stepState
+}
+
+// New returns a model whose weights are drawn uniformly from ±1/√H and whose
+// biases are zero; the same seed gives the same weights on every machine.
+func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	m := &Model{Config: c, Params: newParams(c), engine: e}
+	m.wh = e.NewPacked(c.Hidden, c.Hidden)
+	if c.Dense {
+		m.wx = e.NewPacked(c.Input, c.Hidden)
+	}
+	if c.Output > 0 {
+		m.wy = e.NewPacked(c.Hidden, c.Output)
+	}
+	m.step.task = m.stepShare
+
+	r := rand.New(rand.NewPCG(seed, 0))
+	bound := 1 / math.Sqrt(float64(c.Hidden))
+	for _, w := range [][]float32{m.Wx, m.Wh, m.Wy} {
+		for i := range w {
+			w[i] = float32((2*r.Float64() - 1) * bound)
+		}
+	}
+	m.Update()
+	return m, nil
+}
+
+// Engine returns the engine that the model computes with.
+func (m *Model) Engine() *kernels.Engine { return m.engine }
+
+// Update makes a change of the parameters by hand known to the model.
+func (m *Model) Update() {
+	m.engine.Run(m.engine.Threads(), m.pack)
+}
+
+// pack copies this worker's panels of every weight matrix.
+func (m *Model) pack(w *kernels.Worker) {
+	share := func(p *kernels.Packed, trans bool, weights []float32, ld int) {
+		if p != nil {
+			w.PackPanels(p, trans, weights, ld, w.Share(p.Panels()))
+		}
+	}
+	share(m.wx, false, m.Wx, m.Hidden)
+	share(m.wh, false, m.Wh, m.Hidden)
+	share(m.wy, false, m.Wy, m.Output)
+	share(m.wxT, true, m.Wx, m.Hidden)
+	share(m.whT, true, m.Wh, m.Hidden)
+	share(m.wyT, true, m.Wy, m.Output)
+}
+
+// train makes the transposes that backpropagation needs.
+func (m *Model) train() {
+	if m.whT != nil {
+		return
+	}
+	e := m.engine
+	m.whT = e.NewPacked(m.Hidden, m.Hidden)
+	if m.Dense {
+		m.wxT = e.NewPacked(m.Hidden, m.Input)
+	}
+	if m.Output > 0 {
+		m.wyT = e.NewPacked(m.Output, m.Hidden)
+	}
+	m.Update()
+}

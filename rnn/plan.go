@@ -1,0 +1,58 @@
+package rnn
+
+import "batchrnn/kernels"
+
+// A plan says how the passes of a workspace are shared out. It changes no bits.
+type plan struct {
+	workers int // of the passes through time
+	// byRows: workers share the batch and never wait for each other; else they
+	// share the columns of Wh and meet after each step.
+	byRows    bool
+	blockRows int // rows of logits at a time
+}
+
+const (
+	// stepSerial is the number of multiply-adds of a step from which a second
+	// worker pays although all meet at a barrier after each step.
+	stepSerial = 1 << 19
+	// passSerial is the same for a whole pass without barriers.
+	passSerial = 1 << 20
+	// minRows is the height from which tiles reach the multiply-add peak.
+	minRows = 8
+	// cacheBytes is how much of Wh a core keeps in its own cache beside the rest.
+	cacheBytes = 768 << 10
+	// logitBytes is the size of a block of logits, within L2 for all workers.
+	logitBytes                 = 1 << 20
+	minBlockRows, maxBlockRows = 64, 512
+)
+
+func (m *Model) newPlan(steps, batch int) plan {
+	p := plan{workers: m.engine.Threads()}
+	rows := steps * batch
+	stepWork := batch * m.Hidden * m.Hidden
+	p.byRows = batch/p.workers >= minRows && m.engine.PackedBytes(m.Hidden, m.Hidden) <= cacheBytes
+	if p.byRows && steps*stepWork < passSerial || !p.byRows && stepWork < stepSerial {
+		p.workers = 1
+	}
+	if m.Output > 0 {
+		least := max(minBlockRows, m.engine.Threads())
+		p.blockRows = min(rows, max(least, min(maxBlockRows, logitBytes/(4*m.Output))))
+	}
+	return p
+}
+
+// share returns this worker's part of a step: rows of the batch and panels of
+// the weights, one of them all there are.
+func (p plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.Span) {
+	if p.byRows {
+		return w.Share(batch), kernels.Span{Hi: panels}
+	}
+	return kernels.Span{Hi: batch}, w.Share(panels)
+}
+
+// meet waits after a step where the next one needs other workers' columns.
+func (p plan) meet(w *kernels.Worker) {
+	if !p.byRows {
+		w.Barrier()
+	}
+}

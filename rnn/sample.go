@@ -1,0 +1,54 @@
+package rnn
+
+import (
+	"math/rand/v2"
+)
+
+// A Sampler draws a sequence from a model whose outputs are its next inputs,
+// one id at a time. It allocates nothing while it draws.
+type Sampler struct {
+	ws    *Workspace
+	probs []float32 // [V]
+	rng   *rand.Rand
+	id    [1]int32
+}
+
+// NewSampler returns a sampler that starts from the zero state; the same seed
+// draws the same sequence.
+func (m *Model) NewSampler(seed uint64) *Sampler {
+	return &Sampler{ws: m.NewWorkspace(1, 1), probs: make([]float32, m.Output), rng: rand.New(rand.NewPCG(seed, 1))}
+}
+
+// Next feeds id and draws the next one from softmax(logits/temperature). A
+// temperature of 0 takes the likeliest, below 1 favours it, 1 draws from the
+// model's own distribution.
+func (s *Sampler) Next(id int32, temperature float32) int32 {
+	ws := s.ws
+	s.id[0] = id
+	ws.Forward(s.id[:])
+	ws.Logits(s.probs, 0)
+	ws.Carry()
+	if temperature <= 0 {
+		return argmax(s.probs)
+	}
+	e := ws.m.engine
+	e.Scale(s.probs, 1/temperature)
+	e.Softmax(1, len(s.probs), s.probs, len(s.probs))
+	u := s.rng.Float64()
+	for i, p := range s.probs {
+		if u -= float64(p); u < 0 {
+			return int32(i)
+		}
+	}
+	return argmax(s.probs) // the probabilities add up to a rounding below 1
+}
+
+func argmax(x []float32) int32 {
+	best := 0
+	for i, v := range x {
+		if v > x[best] {
+			best = i
+		}
+	}
+	return int32(best)
+}

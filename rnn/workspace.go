@@ -1,0 +1,106 @@
+package rnn
+
+import (
+	"fmt"
+
+	"batchrnn/kernels"
+)
+
+// A Workspace holds every buffer of a pass over T steps of B sequences. Making
+// one is the only allocation: passes allocate nothing. One goroutine may use it
+// at a time.
+type Workspace struct {
+	T, B int
+
+	// H holds the states, [T+1,B,H]: slot 0 the initial one, slot t+1 that after
+	// step t.
+	H []float32
+	// Losses holds the cross-entropy of each row in nats, [T,B], after Loss or
+	// Backward.
+	Losses []float32
+
+	// The rest exists in training workspaces.
+
+	// Grads holds the gradient of the mean loss after Backward.
+	Grads Params
+	// DH0 and DX hold the gradients with respect to the initial state, [B,H],
+	// and a dense input, [T,B,E]; nil unless KeepInputGradients was called.
+	DH0, DX []float32
+
+	m    *Model
+	plan plan
+
+	// The arguments of the pass that runs.
+	ids     []int32   // [T,B]
+	x       []float32 // [T,B,E]
+	targets []int32   // [T,B]
+	dhT     []float32 // [B,H]
+
+	logits []float32       // [2·blockRows,V]
+	blocks []outputBlock   // all rows of T·B
+	dz     []float32       // [T,B,H]: dH, then dZ
+	dzP    *kernels.Packed // T·B×H
+
+	forward, loss, backward func(*kernels.Worker)
+}
+
+// NewWorkspace returns a workspace for scoring: [Workspace.Forward],
+// [Workspace.Loss] and [Workspace.Logits].
+func (m *Model) NewWorkspace(steps, batch int) *Workspace {
+	if steps < 1 || batch < 1 {
+		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows: both must be at least 1", steps, batch))
+	}
+	rows := steps * batch
+	ws := &Workspace{
+		T: steps, B: batch, m: m,
+		H:      make([]float32, (steps+1)*batch*m.Hidden),
+		Losses: make([]float32, rows),
+	}
+	ws.plan = m.newPlan(steps, batch)
+	ws.logits = make([]float32, 2*ws.plan.blockRows*m.Output)
+	ws.forward, ws.loss, ws.backward = ws.forwardShare, ws.lossShare, ws.backwardShare
+	return ws
+}
+
+// NewTraining returns a workspace that can also run [Workspace.Backward].
+func (m *Model) NewTraining(steps, batch int) *Workspace {
+	ws := m.NewWorkspace(steps, batch)
+	m.train()
+	rows := steps * batch
+	ws.Grads = newParams(m.Config)
+	ws.dz = make([]float32, rows*m.Hidden)
+	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
+	if m.Output > 0 {
+		var bufs [2]*kernels.Packed
+		for lo := 0; lo < rows; lo += ws.plan.blockRows {
+			i := len(ws.blocks)
+			if i < len(bufs) {
+				bufs[i] = m.engine.NewPacked(ws.plan.blockRows, m.Output)
+			}
+			span := kernels.Span{Lo: lo, Hi: min(lo+ws.plan.blockRows, rows)}
+			ws.blocks = append(ws.blocks, outputBlock{span, bufs[i%2].First(span.Len())})
+		}
+	}
+	return ws
+}
+
+// KeepInputGradients makes Backward compute DH0, and DX with a dense input.
+func (ws *Workspace) KeepInputGradients() {
+	ws.DH0 = make([]float32, ws.B*ws.m.Hidden)
+	if ws.m.Dense {
+		ws.DX = make([]float32, ws.T*ws.B*ws.m.Input)
+	}
+}
+
+// Reset sets the initial state to zero.
+func (ws *Workspace) Reset() { clear(ws.state(0)) }
+
+// Carry makes the last state the initial one of the next pass, so that a stream
+// can be fed in pieces and trained by truncated BPTT.
+func (ws *Workspace) Carry() { copy(ws.state(0), ws.state(ws.T)) }
+
+// state returns slot t of H, [B,H].
+func (ws *Workspace) state(t int) []float32 {
+	n := ws.B * ws.m.Hidden
+	return ws.H[t*n:][:n:n]
+}
