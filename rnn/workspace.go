@@ -34,7 +34,6 @@ type Workspace struct {
 	ids     []int32   // [T,B]
 	x       []float32 // [T,B,E]
 	targets []int32   // [T,B]
-	dhT     []float32 // [B,H]
 
 	logits []float32       // [2·blockRows,V]
 	blocks []outputBlock   // all rows of T·B

@@ -1,0 +1,72 @@
+# Everything that CI runs is a target here; `make check` is all of it.
+
+# Instruction sets that this machine can force. Others are left out aloud.
+ISAS ?= generic $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2) \
+                $(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo avx512)
+FUZZTIME ?= 10s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Packages whose results depend on the engine that is picked.
+ENGINE = ./kernels/... ./rnn/... ./bench/... ./cmd/...
+
+.PHONY: check format vet staticcheck cross drift generate test isas purego race fuzz bench
+
+check: format vet staticcheck cross drift test isas purego race fuzz
+
+format:
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+
+vet:
+	go vet ./...
+	go vet -tags purego ./...
+	cd asm/_gen && go vet .
+
+staticcheck:
+	go run $(STATICCHECK) ./...
+	go run $(STATICCHECK) -tags purego ./...
+
+# Other systems and processors build, tests included.
+cross:
+	GOOS=linux GOARCH=arm64 go vet ./...
+	GOOS=windows GOARCH=amd64 go build ./...
+	GOOS=darwin GOARCH=arm64 go build ./...
+
+# Rewrites the assembly and its declarations.
+generate:
+	cd asm/_gen && go run . ..
+
+# Fails where the generator would write anything else than what is committed.
+drift:
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && cp asm/set.go "$$tmp" && \
+	(cd asm/_gen && go run . "$$tmp") && rm "$$tmp/set.go" && \
+	for f in "$$tmp"/* $$(ls asm/*_avx*_amd64.*); do \
+		cmp "$$tmp/$$(basename $$f)" "asm/$$(basename $$f)" || { echo "run make generate"; exit 1; }; \
+	done && echo "generated assembly: unchanged"
+
+test:
+	go test ./...
+
+# The tests again with each instruction set forced.
+isas:
+	@for isa in $(ISAS); do \
+		echo "BATCHRNN_ISA=$$isa go test -count=1 $(ENGINE)"; \
+		BATCHRNN_ISA=$$isa go test -count=1 $(ENGINE) || exit 1; \
+	done
+
+# The portable kernels alone: no assembly is built.
+purego:
+	go test -tags purego ./asm/... $(ENGINE)
+
+race:
+	go test -race ./...
+
+fuzz:
+	@go list ./... | while read pkg; do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$f in $$pkg"; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench:
+	go test -run '^$$' -bench . ./...

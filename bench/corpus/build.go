@@ -1,0 +1,100 @@
+package corpus
+
+import "fmt"
+
+// heldOut is the part of the tokens that validation and test each take: one in
+// heldOut. It is also the fewest tokens that leave neither of them empty.
+const heldOut = 20
+
+// Options says how Build makes a corpus.
+type Options struct {
+	Level Level
+	// MaxVocab is the most entries that the vocabulary may have, <unk>
+	// included: the most frequent tokens of the training part stay. 0 keeps
+	// all of them; 1 would leave only <unk> and is an error.
+	MaxVocab int
+}
+
+// Corpus is a text as token ids, cut into a training, a validation and a test
+// part. The three follow each other in the text, in this order.
+type Corpus struct {
+	Name   string
+	SHA256 string // see Text
+	Level  Level
+	Vocab  *Vocab
+
+	// The ids of each part, in [0, Vocab.Len()).
+	Train, Valid, Test []int32
+
+	UnkRate      float64 // share of <unk> in Test, in [0, 1]
+	TrainUnkRate float64 // share of <unk> in Train
+	Bytes        int     // length of the text in UTF-8
+	BadBytes     int     // see Text
+	Synthetic    bool    // see Text
+}
+
+// Tokens returns the number of tokens in all three parts.
+func (c *Corpus) Tokens() int { return len(c.Train) + len(c.Valid) + len(c.Test) }
+
+// Build makes a corpus of text, which it doesn't change or keep hold of. It is
+// an error if the text has fewer than 20 tokens, which leave a part empty, or
+// if opt makes no sense.
+func Build(text *Text, opt Options) (*Corpus, error) {
+	if opt.Level != Char && opt.Level != Word {
+		return nil, fmt.Errorf("unknown level %v: choose char or word", opt.Level)
+	}
+	if opt.MaxVocab < 0 || opt.MaxVocab == 1 {
+		return nil, fmt.Errorf("a vocabulary of %d has no room for %s and one token: allow 2 or more", opt.MaxVocab, UnkToken)
+	}
+	// Counting first costs a pass over the text and saves the copies of a
+	// slice that grows, which would be the peak of memory here.
+	total := opt.Level.count(text.Data)
+	if total < heldOut {
+		return nil, fmt.Errorf("corpus %q has too few tokens to split (%d at level %v, at least %d are needed): give a longer text",
+			text.Name, total, opt.Level, heldOut)
+	}
+
+	seen := &census{numbers: make(map[string]int32)}
+	all := make([]int32, 0, total)
+	for token := range opt.Level.tokens(text.Data) {
+		all = append(all, seen.number(token))
+	}
+
+	valid := total - 2*(total/heldOut) // where the validation part starts
+	test := total - total/heldOut
+	counts := make([]int, len(seen.tokens))
+	for _, n := range all[:valid] {
+		counts[n]++
+	}
+	vocab, ids := newVocab(seen, counts, opt.MaxVocab)
+	for i, n := range all {
+		all[i] = ids[n]
+	}
+
+	c := &Corpus{
+		Name:      text.Name,
+		SHA256:    text.SHA256,
+		Level:     opt.Level,
+		Vocab:     vocab,
+		Train:     all[:valid:valid],
+		Valid:     all[valid:test:test],
+		Test:      all[test:],
+		Bytes:     len(text.Data),
+		BadBytes:  text.BadBytes,
+		Synthetic: text.Synthetic,
+	}
+	c.UnkRate = unkRate(c.Test)
+	c.TrainUnkRate = unkRate(c.Train)
+	return c, nil
+}
+
+// unkRate returns the share of Unk among ids, of which there is at least one.
+func unkRate(ids []int32) float64 {
+	n := 0
+	for _, id := range ids {
+		if id == Unk {
+			n++
+		}
+	}
+	return float64(n) / float64(len(ids))
+}

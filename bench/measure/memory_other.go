@@ -1,0 +1,7 @@
+//go:build !linux
+
+package measure
+
+// AvailableMemory is known on Linux only: ok is false here, and callers keep
+// to a fixed, conservative figure of their own.
+func AvailableMemory() (bytes int64, ok bool) { return 0, false }

@@ -1,0 +1,239 @@
+package ngram
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// stream is a corpus that has gone wrong somewhere, or could.
+type stream struct {
+	name   string
+	tokens []int32
+	vocab  int
+}
+
+func streams() []stream {
+	rng := rand.New(rand.NewPCG(1, 2))
+	distinct := make([]int32, 40)
+	for i := range distinct {
+		distinct[i] = int32(i)
+	}
+	return []stream{
+		{"vocab 1", make([]int32, 30), 1},
+		{"one token", []int32{2}, 4},
+		{"two tokens", []int32{2, 0}, 4},
+		{"one token repeated", slices.Repeat([]int32{3}, 50), 5},
+		{"all distinct", distinct, 40},
+		{"all distinct, larger vocabulary", distinct, 50},
+		{"period 3", slices.Repeat([]int32{0, 1, 2}, 20), 3},
+		{"random, 2 words", randomStream(rng, 300, 2), 2},
+		{"random, 7 words", randomStream(rng, 500, 7), 7},
+		{"random, 200 words", randomStream(rng, 400, 200), 200},
+		{"text", syntheticText(rng, 1500), letters},
+	}
+}
+
+func mustTrain(t testing.TB, tokens []int32, vocab, order int) *Model {
+	t.Helper()
+	m, err := Train(tokens, vocab, order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// testHistories returns some that were seen, some that were not, and some that
+// are longer or shorter than any model needs.
+func testHistories(rng *rand.Rand, s stream) [][]int32 {
+	list := [][]int32{nil, s.tokens, s.tokens[:min(3, len(s.tokens))]}
+	for range 12 {
+		end := rng.IntN(len(s.tokens) + 1)
+		list = append(list, s.tokens[max(0, end-rng.IntN(11)):end])
+		list = append(list, randomStream(rng, rng.IntN(11), s.vocab))
+	}
+	return list
+}
+
+func TestProbMatchesReference(t *testing.T) {
+	for _, s := range streams() {
+		t.Run(s.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(3, 4))
+			for order := 1; order <= MaxOrder; order++ {
+				m, want := mustTrain(t, s.tokens, s.vocab, order), newReference(s.tokens, s.vocab, order)
+				for i, d := range m.Discounts() {
+					if math.Abs(d.D-want.discounts[i]) > 1e-15 {
+						t.Fatalf("order %d: discount %d is %v, want %v", order, i+1, d.D, want.discounts[i])
+					}
+					if got := m.Entries()[i]; got != len(want.counts[i]) {
+						t.Fatalf("order %d: %d entries of order %d, want %d", order, got, i+1, len(want.counts[i]))
+					}
+				}
+				for _, h := range testHistories(rng, s) {
+					w := int32(rng.IntN(s.vocab))
+					got, want := m.Prob(h, w), want.prob(h, w)
+					if math.Abs(got-want) > 1e-6*want {
+						t.Fatalf("order %d: p(%d|%v) = %v, want %v", order, w, h, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestProbSumsToOne(t *testing.T) {
+	for _, s := range streams() {
+		t.Run(s.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			for order := 1; order <= MaxOrder; order++ {
+				m := mustTrain(t, s.tokens, s.vocab, order)
+				for _, h := range testHistories(rng, s) {
+					sum := 0.0
+					for w := range s.vocab {
+						p := m.Prob(h, int32(w))
+						if !(p > 0 && p <= 1) {
+							t.Fatalf("order %d: p(%d|%v) = %v", order, w, h, p)
+						}
+						sum += p
+					}
+					if math.Abs(sum-1) > 1e-6 {
+						t.Fatalf("order %d: probabilities after %v sum to %v", order, h, sum)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestScoreCarriesHistory(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, s := range streams() {
+		test := slices.Concat(randomStream(rng, 100, s.vocab), s.tokens, randomStream(rng, 100, s.vocab))
+		for _, order := range []int{1, 2, 3, 5, 9} {
+			m := mustTrain(t, s.tokens, s.vocab, order)
+			scorer, want := m.NewScorer(), 0.0
+			for i, w := range test {
+				cost := scorer.Score(w)
+				if exact := -math.Log(m.Prob(test[:i], w)); cost != exact {
+					t.Fatalf("%s, order %d: token %d costs %v, want %v", s.name, order, i, cost, exact)
+				}
+				want += cost
+			}
+			if got := m.Score(test); got != want {
+				t.Errorf("%s, order %d: Score = %v, want %v", s.name, order, got, want)
+			}
+			fork := *scorer
+			if a, b := scorer.Score(test[0]), fork.Score(test[0]); a != b {
+				t.Errorf("%s, order %d: fork costs %v, want %v", s.name, order, b, a)
+			}
+			scorer.Reset()
+			if got, want := scorer.Score(test[0]), m.NewScorer().Score(test[0]); got != want {
+				t.Errorf("%s, order %d: after Reset %v, want %v", s.name, order, got, want)
+			}
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for _, s := range streams() {
+		for order := 1; order <= MaxOrder; order++ {
+			m := mustTrain(t, s.tokens, s.vocab, order)
+			if got, want := m.Bytes(), Bytes(s.vocab, m.Entries()); got != want {
+				t.Errorf("%s, order %d: slices hold %d bytes, Bytes says %d", s.name, order, got, want)
+			}
+			if total := m.TotalEntries(); total < m.Entries()[0] || order == 1 && total != m.Entries()[0] {
+				t.Errorf("%s, order %d: TotalEntries = %d of %v", s.name, order, total, m.Entries())
+			}
+		}
+	}
+	// 100 words; 1251 slots of 16 bytes, 2501 of 12.
+	if got, want := Bytes(100, []int{90, 1000, 2000}), int64(100*8+1251*16+2501*12); got != want {
+		t.Errorf("Bytes = %d, want %d", got, want)
+	}
+	if got := capacity(MaxEntries); got > math.MaxUint32 {
+		t.Errorf("capacity(MaxEntries) = %d does not fit in 32 bits", got)
+	}
+}
+
+// Every order up to 4 must help on held-out text of this size. After that the
+// counts are nearly all 1, and interpolation must keep the loss small.
+func TestHigherOrdersHelp(t *testing.T) {
+	text := syntheticText(rand.New(rand.NewPCG(9, 10)), 220_000)
+	train, test := text[:200_000], text[200_000:]
+	previous := math.Inf(1)
+	for order := 1; order <= 7; order++ {
+		nats := mustTrain(t, train, letters, order).Score(test) / float64(len(test))
+		t.Logf("order %d: %.3f nats", order, nats)
+		switch {
+		case order <= 4 && nats > 0.97*previous:
+			t.Errorf("order %d: %.4f nats, order %d has %.4f", order, nats, order-1, previous)
+		case nats > 1.08*previous:
+			t.Errorf("order %d: %.4f nats is much worse than %.4f", order, nats, previous)
+		}
+		previous = nats
+	}
+}
+
+func TestTrainIsDeterministic(t *testing.T) {
+	text := syntheticText(rand.New(rand.NewPCG(11, 12)), 20_000)
+	if a, b := encode(t, mustTrain(t, text, letters, 5)), encode(t, mustTrain(t, text, letters, 5)); !slices.Equal(a, b) {
+		t.Error("two models of the same text differ")
+	}
+}
+
+func TestTrainErrors(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		tokens       []int32
+		vocab, order int
+		want         string
+	}{
+		{"order 0", []int32{0}, 1, 0, "order 0: must be from 1 to 9"},
+		{"order 10", []int32{0}, 1, 10, "order 10: must be from 1 to 9"},
+		{"order 99", []int32{0}, 1, 99, "order 99: must be from 1 to 9"},
+		{"order -1", []int32{0}, 1, -1, "order -1: must be from 1 to 9"},
+		{"vocab 0", []int32{0}, 0, 3, "vocabulary of 0 words"},
+		{"no tokens", nil, 3, 3, "no tokens"},
+		{"token too large", []int32{0, 3}, 3, 3, "token 1 of the stream is 3: must be from 0 to 2"},
+		{"token negative", []int32{-1, 0}, 3, 3, "token 0 of the stream is -1"},
+	} {
+		m, err := Train(c.tokens, c.vocab, c.order)
+		if m != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
+		}
+	}
+	if err := checkStreamLength(math.MaxInt); err == nil || !strings.Contains(err.Error(), "at most 2147483647") {
+		t.Errorf("stream of MaxInt tokens: error %v", err)
+	}
+}
+
+func TestScorePanicsOutsideVocabulary(t *testing.T) {
+	m := mustTrain(t, []int32{0, 1, 2}, 3, 2)
+	for _, w := range []int32{-1, 3, math.MinInt32, math.MaxInt32} {
+		func() {
+			defer func() {
+				if text, _ := recover().(string); !strings.Contains(text, "want 0 to 2") {
+					t.Errorf("Score(%d): panic %q", w, text)
+				}
+			}()
+			m.NewScorer().Score(w)
+		}()
+	}
+}
+
+func TestScoringAllocatesNothing(t *testing.T) {
+	text := syntheticText(rand.New(rand.NewPCG(13, 14)), 20_000)
+	m := mustTrain(t, text[:15_000], letters, 5)
+	test, scorer := text[15_000:], m.NewScorer()
+	if n := testing.AllocsPerRun(5, func() { m.Score(test) }); n != 0 {
+		t.Errorf("Model.Score: %v allocations", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { scorer.Score(test[0]) }); n != 0 {
+		t.Errorf("Scorer.Score: %v allocations", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { m.Prob(test[:100], test[100]) }); n != 0 {
+		t.Errorf("Model.Prob: %v allocations", n)
+	}
+}

@@ -1,0 +1,50 @@
+// Package batchrnn_test holds what must be true of the module as a whole.
+package batchrnn_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed says which packages of the module each part may import. Imports run
+// one way: cmd/rnnbench, bench, rnn, kernels, asm.
+var allowed = map[string][]string{
+	"asm":           {},
+	"kernels/ref":   {},
+	"kernels":       {"asm"},
+	"rnn":           {"kernels"},
+	"bench/corpus":  {"bench/measure"},
+	"bench/measure": {"kernels"},
+	"bench/ngram":   {},
+	"bench/rnnlm":   {"rnn", "kernels", "bench/corpus", "bench/measure"},
+	"bench":         {"rnn", "kernels", "bench/corpus", "bench/measure", "bench/ngram", "bench/rnnlm"},
+	"bench/report":  {"bench"},
+	"cmd/rnnbench":  {"rnn", "kernels", "bench", "bench/corpus", "bench/measure", "bench/report"},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		pkg, imports, ok := strings.Cut(strings.TrimSpace(line), ":")
+		pkg = strings.TrimPrefix(pkg, "batchrnn/")
+		if !ok || pkg == "batchrnn" {
+			continue
+		}
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("package %s is not in the plan of the house: add it to this test", pkg)
+			continue
+		}
+		for _, imp := range strings.Fields(imports) {
+			imp, ours := strings.CutPrefix(imp, "batchrnn/")
+			if ours && !slices.Contains(may, imp) {
+				t.Errorf("%s imports %s, which may not be: imports run cmd/rnnbench, bench, rnn, kernels, asm", pkg, imp)
+			}
+		}
+	}
+}
