@@ -54,6 +54,7 @@ func BenchmarkVector(b *testing.B) {
 		{"SumSq", vectorBench, 4},
 		{"ColSums", gradBench, 4},
 		{"PackT", func(s *Set) shape { return shape{n: s.NR, k: benchElements / s.NR} }, 8},
+		{"Strip", func(s *Set) shape { return shape{n: s.MR, k: benchElements / s.MR, gap: 500} }, 8},
 		{"SGD", vectorBench, 12},
 		{"Adagrad", vectorBench, 20},
 		{"Adam", vectorBench, 28},
@@ -108,7 +109,7 @@ func BenchmarkSgemmTile(b *testing.B) {
 		for _, tile := range tiles(s) {
 			for _, k := range []int{64, 256, 512} {
 				b.Run(fmt.Sprintf("isa=%s/tile=%s/k=%d", s.Name, tile.name, k), func(b *testing.B) {
-					sh := shape{n: tile.panels * s.NR, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
+					sh := shape{n: tile.cols, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
 					x := laid(tileOperands(s, sh), rand.New(rand.NewPCG(15, 16)), signed)
 					for i, v := range x {
 						x[i] = aligned(v)

@@ -102,7 +102,7 @@ func TestTilesAreChains(t *testing.T) {
 			t.Run(tile.name, func(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(3, 4))
-				for i, sh := range tileShapes(s, tile) {
+				for i, sh := range tileShapes(tile) {
 					fill := normal
 					if i%2 == 0 {
 						fill = rough
@@ -232,7 +232,7 @@ func TestSetsAgree(t *testing.T) {
 		others[s.Name] = slots(s)
 	}
 	for i, sl := range first {
-		if sl.field == "Sgemm" || sl.field == "PackT" {
+		if sl.field == "Sgemm" || sl.field == "PackT" || sl.field == "Strip" {
 			continue
 		}
 		t.Run(sl.name, func(t *testing.T) {

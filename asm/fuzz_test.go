@@ -22,7 +22,7 @@ func FuzzSgemm(f *testing.F) {
 		for _, s := range Sets() {
 			list := tiles(s)
 			tile := list[int(rows)%len(list)]
-			w := widths(s, tile)
+			w := widths(tile)
 			sh := shape{
 				n: w[int(cols)%len(w)], k: int(k) % 300, gap: int(gap) % 20,
 				tile: tileShape{

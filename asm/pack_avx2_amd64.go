@@ -8,3 +8,8 @@ package asm
 //
 //go:noescape
 func packTAVX2(k int, n int, dst *float32, src *float32, ld int)
+
+// stripAVX2 copies n columns of src close together.
+//
+//go:noescape
+func stripAVX2(k int, n int, dst *float32, src *float32, ld int)

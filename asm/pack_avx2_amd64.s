@@ -139,3 +139,113 @@ clamped11:
 	JNE  column1
 	VZEROUPPER
 	RET
+
+// func stripAVX2(k int, n int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·stripAVX2(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    ld+32(FP), SI
+	SHLQ    $0x02, SI
+	LEAQ    masksAVX2<>+256(SB), DI
+	MOVQ    CX, R8
+	SHLQ    $0x02, R8
+	SUBQ    R8, DI
+	VMOVDQU (DI), Y1
+	MOVQ    CX, DI
+	SHLQ    $0x02, DI
+	IMULQ   CX, AX
+
+whole12:
+	CMPQ       AX, $0x08
+	JLT        masked13
+	VMASKMOVPS (BX), Y1, Y0
+	VMOVUPS    Y0, (DX)
+	ADDQ       SI, BX
+	ADDQ       DI, DX
+	SUBQ       CX, AX
+	JMP        whole12
+
+masked13:
+	TESTQ AX, AX
+	JLE   end15
+
+next14:
+	VMASKMOVPS (BX), Y1, Y0
+	VMASKMOVPS Y0, Y1, (DX)
+	ADDQ       SI, BX
+	ADDQ       DI, DX
+	SUBQ       CX, AX
+	JGT        next14
+
+end15:
+	VZEROUPPER
+	RET
+
+DATA masksAVX2<>+0(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+8(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+16(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+24(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+32(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+40(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+48(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+56(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+64(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+72(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+80(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+88(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+96(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+104(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+112(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+120(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+128(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+136(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+144(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+152(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+160(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+168(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+176(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+184(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+192(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+200(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+208(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+216(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+224(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+232(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+240(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+248(SB)/8, $0xffffffffffffffff
+DATA masksAVX2<>+256(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+264(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+272(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+280(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+288(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+296(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+304(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+312(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+320(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+328(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+336(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+344(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+352(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+360(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+368(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+376(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+384(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+392(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+400(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+408(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+416(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+424(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+432(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+440(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+448(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+456(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+464(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+472(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+480(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+488(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+496(SB)/8, $0x0000000000000000
+DATA masksAVX2<>+504(SB)/8, $0x0000000000000000
+GLOBL masksAVX2<>(SB), RODATA|NOPTR, $512

@@ -139,3 +139,45 @@ clamped11:
 	JNE  column1
 	VZEROUPPER
 	RET
+
+// func stripAVX512(k int, n int, dst *float32, src *float32, ld int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·stripAVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  ld+32(FP), SI
+	SHLQ  $0x02, SI
+	MOVL  $-1, DI
+	BZHIL CX, DI, DI
+	KMOVW DI, K1
+	MOVQ  CX, DI
+	SHLQ  $0x02, DI
+	IMULQ CX, AX
+
+whole12:
+	CMPQ      AX, $0x10
+	JLT       masked13
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS   Z0, (DX)
+	ADDQ      SI, BX
+	ADDQ      DI, DX
+	SUBQ      CX, AX
+	JMP       whole12
+
+masked13:
+	TESTQ AX, AX
+	JLE   end15
+
+next14:
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS   Z0, K1, (DX)
+	ADDQ      SI, BX
+	ADDQ      DI, DX
+	SUBQ      CX, AX
+	JGT       next14
+
+end15:
+	VZEROUPPER
+	RET

@@ -12,3 +12,10 @@ func packTGeneric(k, n int, dst *float32, src *float32, ld int) {
 		}
 	}
 }
+
+func stripGeneric(k, n int, dst *float32, src *float32, ld int) {
+	strip := unsafe.Slice(dst, k*n)
+	for p := range k {
+		copy(strip[p*n:][:n], row(src, p*ld, n))
+	}
+}

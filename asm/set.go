@@ -27,18 +27,25 @@ const MaxRows = 12
 // b[j*bs] and holds k rows of [Set.NR] floats, 64-byte aligned, zero beyond the
 // matrix's edge. The start value S of row i is s[i*ss : i*ss+n]: a stride of 0
 // repeats one row (a bias); S may be C. Row i of C is c[i*ldc : i*ldc+n], with
-// n, from 1 to panels·NR, the number of columns that exist.
+// n the number of columns that exist.
 type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act)
+
+// MaxPanels is the number of panels that the widest tile takes at once.
+const MaxPanels = 4
 
 // Tiles are the tiles for one number of rows.
 type Tiles struct {
-	One    Tile // one panel
-	Many   Tile // Panels panels at once, for heights that leave accumulators free; nil where Panels is 1
-	Panels int
+	// Half covers the first half of a panel, for n <= NR/2 columns at the edge.
+	// It is nil where a Set has none.
+	Half Tile
+	// Panels holds the tiles by number of panels. The one for a single panel
+	// takes any n; wider ones want all their columns to exist, and are there for
+	// heights at which one panel leaves accumulators free. Others are nil.
+	Panels [MaxPanels + 1]Tile
 }
 
 // A Set is the kernels of one instruction set. No function in it is nil
-// (but [Tiles.Many]), and Sets differ only in speed and in what doc.go allows.
+// (but some of the [Tiles]), and Sets differ only in speed and in what doc.go allows.
 //
 // Vectors are slices whose lengths agree: the kernels read the length of the
 // first and trust the others.
@@ -56,6 +63,10 @@ type Set struct {
 	// PackT writes the transpose of src, rows [0,n) of k floats with stride ld,
 	// as one panel: dst[p*NR+j] = src[j*ld+p], zero for n <= j < NR.
 	PackT func(k, n int, dst *float32, src *float32, ld int)
+
+	// Strip copies n columns, 1 to MR, of a matrix of k rows close together:
+	// dst[p*n+j] = src[p*ld+j].
+	Strip func(k, n int, dst *float32, src *float32, ld int)
 
 	Tanh    func(dst, src []float32) // within 2 ULP
 	Sigmoid func(dst, src []float32) // within 2 ULP

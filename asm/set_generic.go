@@ -11,10 +11,11 @@ var generic = Set{
 	// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
 	KC: 1024,
 	Sgemm: [MaxRows + 1]Tiles{
-		1: {One: sgemmGeneric_1x3, Many: sgemmGeneric_1x6, Panels: 2},
-		2: {One: sgemmGeneric_2x3, Panels: 1},
+		1: {Panels: [MaxPanels + 1]Tile{1: sgemmGeneric_1x3, 2: sgemmGeneric_1x6}},
+		2: {Panels: [MaxPanels + 1]Tile{1: sgemmGeneric_2x3}},
 	},
 	PackT: packTGeneric,
+	Strip: stripGeneric,
 
 	Tanh:        tanhGeneric,
 	Sigmoid:     sigmoidGeneric,

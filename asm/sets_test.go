@@ -54,13 +54,13 @@ func TestSetsComplete(t *testing.T) {
 		for rows, tiles := range s.Sgemm {
 			switch {
 			case rows == 0 || rows > s.MR:
-				if tiles.One != nil || tiles.Many != nil || tiles.Panels != 0 {
+				if !reflect.ValueOf(tiles).IsZero() {
 					t.Errorf("Sgemm[%d] is not empty", rows)
 				}
-			case tiles.One == nil:
-				t.Errorf("Sgemm[%d].One is nil", rows)
-			case (tiles.Many == nil) != (tiles.Panels == 1) || tiles.Panels < 1:
-				t.Errorf("Sgemm[%d].Panels is %d, Many is nil: %t", rows, tiles.Panels, tiles.Many == nil)
+			case tiles.Panels[0] != nil:
+				t.Errorf("Sgemm[%d] has a tile of no panels", rows)
+			case tiles.Panels[1] == nil:
+				t.Errorf("Sgemm[%d] has no tile of one panel", rows)
 			}
 		}
 	})

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func sgemmAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-96
+TEXT ·sgemmAVX2_1x8(SB), NOSPLIT, $0-96
 	MOVQ    n+80(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
@@ -17,15 +17,13 @@ TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-96
 	MOVQ    s+48(FP), CX
 	MOVQ    ss+56(FP), DX
 	SHLQ    $0x02, DX
-	CMPQ    AX, $0x00000010
+	CMPQ    AX, $0x00000008
 	JNE     masked2
 	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
 	JMP     plain1
 
 masked2:
 	VMASKMOVPS (CX), Y14, Y0
-	VMASKMOVPS 32(CX), Y15, Y1
 
 plain1:
 	MOVQ k+0(FP), AX
@@ -39,29 +37,21 @@ plain1:
 	JLT  tail4
 
 loop3:
-	VMOVUPS      (BX), Y2
-	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (DX), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      (BX), Y1
+	VBROADCASTSS (DX), Y2
+	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DX
-	VMOVUPS      64(BX), Y2
-	VMOVUPS      96(BX), Y3
-	VBROADCASTSS (DX), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      64(BX), Y1
+	VBROADCASTSS (DX), Y2
+	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DX
-	VMOVUPS      128(BX), Y2
-	VMOVUPS      160(BX), Y3
-	VBROADCASTSS (DX), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      128(BX), Y1
+	VBROADCASTSS (DX), Y2
+	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DX
-	VMOVUPS      192(BX), Y2
-	VMOVUPS      224(BX), Y3
-	VBROADCASTSS (DX), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      192(BX), Y1
+	VBROADCASTSS (DX), Y2
+	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
@@ -72,11 +62,9 @@ tail4:
 	JEQ  finish5
 
 single6:
-	VMOVUPS      (BX), Y2
-	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (DX), Y4
-	VFMADD231PS  Y2, Y4, Y0
-	VFMADD231PS  Y3, Y4, Y1
+	VMOVUPS      (BX), Y1
+	VBROADCASTSS (DX), Y2
+	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DX
 	ADDQ         $+64, BX
 	DECQ         AX
@@ -92,9 +80,6 @@ finish5:
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
-	VMOVAPS Y1, Y12
-	CALL    ·sigmoidTileAVX2+0(SB)
-	VMOVAPS Y12, Y1
 	JMP     done9
 
 tanh8:
@@ -102,26 +87,20 @@ tanh8:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
 	VPOR    Y12, Y0, Y0
-	VMOVAPS Y1, Y12
-	CALL    ·tanhAbsTileAVX2+0(SB)
-	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
-	VPOR    Y12, Y1, Y1
 	JMP     done9
 
 relu7:
-	VXORPS Y2, Y2, Y2
-	VMAXPS Y0, Y2, Y0
-	VMAXPS Y1, Y2, Y1
+	VXORPS Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
 
 done9:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+80(FP), CX
-	CMPQ    CX, $0x00000010
+	CMPQ    CX, $0x00000008
 	JNE     maskedStore10
 	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -132,7 +111,6 @@ maskedStore10:
 	VMOVDQU    (DX), Y14
 	VMOVDQU    32(DX), Y15
 	VMASKMOVPS Y0, Y14, (AX)
-	VMASKMOVPS Y1, Y15, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -208,6 +186,266 @@ DATA cAVX2_80000000<>+16(SB)/8, $0x8000000080000000
 DATA cAVX2_80000000<>+24(SB)/8, $0x8000000080000000
 GLOBL cAVX2_80000000<>(SB), RODATA|NOPTR, $32
 
+// func sgemmAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	MOVQ    s+48(FP), CX
+	MOVQ    ss+56(FP), DX
+	SHLQ    $0x02, DX
+	CMPQ    AX, $0x00000010
+	JNE     masked12
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	JMP     plain11
+
+masked12:
+	VMASKMOVPS (CX), Y14, Y0
+	VMASKMOVPS 32(CX), Y15, Y1
+
+plain11:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ a+8(FP), DX
+	MOVQ b+32(FP), BX
+	SUBQ $0x04, AX
+	JLT  tail14
+
+loop13:
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, DX
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      96(BX), Y3
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, DX
+	VMOVUPS      128(BX), Y2
+	VMOVUPS      160(BX), Y3
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, DX
+	VMOVUPS      192(BX), Y2
+	VMOVUPS      224(BX), Y3
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, DX
+	ADDQ         $+256, BX
+	SUBQ         $0x04, AX
+	JGE          loop13
+
+tail14:
+	ADDQ $0x04, AX
+	JEQ  finish15
+
+single16:
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, DX
+	ADDQ         $+64, BX
+	DECQ         AX
+	JNE          single16
+
+finish15:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done19
+	JEQ     relu17
+	CMPQ    AX, $0x02
+	JEQ     tanh18
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	JMP     done19
+
+tanh18:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	JMP     done19
+
+relu17:
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+done19:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    n+80(FP), CX
+	CMPQ    CX, $0x00000010
+	JNE     maskedStore20
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+maskedStore20:
+	LEAQ       masksAVX2<>+256(SB), DX
+	SHLQ       $0x02, CX
+	SUBQ       CX, DX
+	VMOVDQU    (DX), Y14
+	VMOVDQU    32(DX), Y15
+	VMASKMOVPS Y0, Y14, (AX)
+	VMASKMOVPS Y1, Y15, 32(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_1x32(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	MOVQ    s+48(FP), AX
+	MOVQ    ss+56(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    a+8(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    bs+40(FP), SI
+	SHLQ    $0x02, SI
+	LEAQ    (BX)(SI*1), SI
+	SUBQ    $0x04, AX
+	JLT     tail24
+
+loop23:
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  (BX), Y4, Y0
+	VFMADD231PS  32(BX), Y4, Y1
+	VFMADD231PS  (SI), Y4, Y2
+	VFMADD231PS  32(SI), Y4, Y3
+	ADDQ         CX, DX
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  64(BX), Y4, Y0
+	VFMADD231PS  96(BX), Y4, Y1
+	VFMADD231PS  64(SI), Y4, Y2
+	VFMADD231PS  96(SI), Y4, Y3
+	ADDQ         CX, DX
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  128(BX), Y4, Y0
+	VFMADD231PS  160(BX), Y4, Y1
+	VFMADD231PS  128(SI), Y4, Y2
+	VFMADD231PS  160(SI), Y4, Y3
+	ADDQ         CX, DX
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  192(BX), Y4, Y0
+	VFMADD231PS  224(BX), Y4, Y1
+	VFMADD231PS  192(SI), Y4, Y2
+	VFMADD231PS  224(SI), Y4, Y3
+	ADDQ         CX, DX
+	ADDQ         $+256, BX
+	ADDQ         $+256, SI
+	SUBQ         $0x04, AX
+	JGE          loop23
+
+tail24:
+	ADDQ $0x04, AX
+	JEQ  finish25
+
+single26:
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  (BX), Y4, Y0
+	VFMADD231PS  32(BX), Y4, Y1
+	VFMADD231PS  (SI), Y4, Y2
+	VFMADD231PS  32(SI), Y4, Y3
+	ADDQ         CX, DX
+	ADDQ         $+64, BX
+	ADDQ         $+64, SI
+	DECQ         AX
+	JNE          single26
+
+finish25:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done29
+	JEQ     relu27
+	CMPQ    AX, $0x02
+	JEQ     tanh28
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	JMP     done29
+
+tanh28:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	JMP     done29
+
+relu27:
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+done29:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-96
@@ -236,9 +474,9 @@ TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-96
 	LEAQ    (DI)(SI*1), R8
 	LEAQ    (R8)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail14
+	JLT     tail33
 
-loop13:
+loop32:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -284,13 +522,13 @@ loop13:
 	ADDQ         $+256, R8
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop13
+	JGE          loop32
 
-tail14:
+tail33:
 	ADDQ $0x04, AX
-	JEQ  finish15
+	JEQ  finish34
 
-single16:
+single35:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -306,15 +544,15 @@ single16:
 	ADDQ         $+64, R8
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single16
+	JNE          single35
 
-finish15:
+finish34:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done19
-	JEQ     relu17
+	JLT     done38
+	JEQ     relu36
 	CMPQ    AX, $0x02
-	JEQ     tanh18
+	JEQ     tanh37
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -339,9 +577,9 @@ finish15:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done19
+	JMP     done38
 
-tanh18:
+tanh37:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -374,9 +612,9 @@ tanh18:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done19
+	JMP     done38
 
-relu17:
+relu36:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -387,7 +625,7 @@ relu17:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done19:
+done38:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
@@ -399,6 +637,142 @@ done19:
 	VMOVUPS Y5, 160(AX)
 	VMOVUPS Y6, 192(AX)
 	VMOVUPS Y7, 224(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	MOVQ    s+48(FP), CX
+	MOVQ    ss+56(FP), DX
+	SHLQ    $0x02, DX
+	CMPQ    AX, $0x00000008
+	JNE     masked40
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	JMP     plain39
+
+masked40:
+	VMASKMOVPS (CX), Y14, Y0
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y1
+
+plain39:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail42
+
+loop41:
+	VMOVUPS      (SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	VMOVUPS      128(SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	VMOVUPS      192(SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	ADDQ         $+256, SI
+	SUBQ         $0x04, AX
+	JGE          loop41
+
+tail42:
+	ADDQ $0x04, AX
+	JEQ  finish43
+
+single44:
+	VMOVUPS      (SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	ADDQ         $+64, SI
+	DECQ         AX
+	JNE          single44
+
+finish43:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done47
+	JEQ     relu45
+	CMPQ    AX, $0x02
+	JEQ     tanh46
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	JMP     done47
+
+tanh46:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	JMP     done47
+
+relu45:
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+done47:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    n+80(FP), DX
+	CMPQ    DX, $0x00000008
+	JNE     maskedStore48
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	VZEROUPPER
+	RET
+
+maskedStore48:
+	LEAQ       masksAVX2<>+256(SB), BX
+	SHLQ       $0x02, DX
+	SUBQ       DX, BX
+	VMOVDQU    (BX), Y14
+	VMOVDQU    32(BX), Y15
+	VMASKMOVPS Y0, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y14, (AX)
 	VZEROUPPER
 	RET
 
@@ -416,22 +790,22 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-96
 	MOVQ    ss+56(FP), DX
 	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
-	JNE     masked21
+	JNE     masked50
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y2
 	VMOVUPS 32(CX), Y3
-	JMP     plain20
+	JMP     plain49
 
-masked21:
+masked50:
 	VMASKMOVPS (CX), Y14, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
 	VMASKMOVPS 32(CX), Y15, Y3
 
-plain20:
+plain49:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -440,9 +814,9 @@ plain20:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail23
+	JLT  tail52
 
-loop22:
+loop51:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -481,13 +855,13 @@ loop22:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop22
+	JGE          loop51
 
-tail23:
+tail52:
 	ADDQ $0x04, AX
-	JEQ  finish24
+	JEQ  finish53
 
-single25:
+single54:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -499,15 +873,15 @@ single25:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single25
+	JNE          single54
 
-finish24:
+finish53:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done28
-	JEQ     relu26
+	JLT     done57
+	JEQ     relu55
 	CMPQ    AX, $0x02
-	JEQ     tanh27
+	JEQ     tanh56
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -520,9 +894,9 @@ finish24:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done28
+	JMP     done57
 
-tanh27:
+tanh56:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -539,22 +913,22 @@ tanh27:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done28
+	JMP     done57
 
-relu26:
+relu55:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done28:
+done57:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+80(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore29
+	JNE     maskedStore58
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -563,7 +937,7 @@ done28:
 	VZEROUPPER
 	RET
 
-maskedStore29:
+maskedStore58:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -574,6 +948,221 @@ maskedStore29:
 	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y14, (AX)
 	VMASKMOVPS Y3, Y15, 32(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	MOVQ    s+48(FP), AX
+	MOVQ    ss+56(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	ADDQ    CX, AX
+	VMOVUPS (AX), Y4
+	VMOVUPS 32(AX), Y5
+	VMOVUPS 64(AX), Y6
+	VMOVUPS 96(AX), Y7
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    bs+40(FP), DI
+	SHLQ    $0x02, DI
+	LEAQ    (SI)(DI*1), DI
+	SUBQ    $0x04, AX
+	JLT     tail62
+
+loop61:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX)(CX*1), Y9
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(SI), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	VMOVUPS      (DI), Y12
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y12, Y9, Y6
+	VMOVUPS      32(DI), Y13
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         DX, BX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX)(CX*1), Y9
+	VMOVUPS      64(SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      96(SI), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	VMOVUPS      64(DI), Y12
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y12, Y9, Y6
+	VMOVUPS      96(DI), Y13
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         DX, BX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX)(CX*1), Y9
+	VMOVUPS      128(SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      160(SI), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	VMOVUPS      128(DI), Y12
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y12, Y9, Y6
+	VMOVUPS      160(DI), Y13
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         DX, BX
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX)(CX*1), Y9
+	VMOVUPS      192(SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      224(SI), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	VMOVUPS      192(DI), Y12
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y12, Y9, Y6
+	VMOVUPS      224(DI), Y13
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         DX, BX
+	ADDQ         $+256, SI
+	ADDQ         $+256, DI
+	SUBQ         $0x04, AX
+	JGE          loop61
+
+tail62:
+	ADDQ $0x04, AX
+	JEQ  finish63
+
+single64:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS (BX)(CX*1), Y9
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VMOVUPS      32(SI), Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y11, Y9, Y5
+	VMOVUPS      (DI), Y12
+	VFMADD231PS  Y12, Y8, Y2
+	VFMADD231PS  Y12, Y9, Y6
+	VMOVUPS      32(DI), Y13
+	VFMADD231PS  Y13, Y8, Y3
+	VFMADD231PS  Y13, Y9, Y7
+	ADDQ         DX, BX
+	ADDQ         $+64, SI
+	ADDQ         $+64, DI
+	DECQ         AX
+	JNE          single64
+
+finish63:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done67
+	JEQ     relu65
+	CMPQ    AX, $0x02
+	JEQ     tanh66
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y7
+	JMP     done67
+
+tanh66:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
+	VPOR    Y12, Y5, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y6, Y6
+	VPOR    Y12, Y6, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
+	VPOR    Y12, Y7, Y7
+	JMP     done67
+
+relu65:
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+
+done67:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS Y3, 96(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	VMOVUPS Y6, 64(AX)
+	VMOVUPS Y7, 96(AX)
 	VZEROUPPER
 	RET
 
@@ -609,9 +1198,9 @@ TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-96
 	LEAQ    (SI)(DI*1), R8
 	LEAQ    (R8)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail33
+	JLT     tail71
 
-loop32:
+loop70:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -700,13 +1289,13 @@ loop32:
 	ADDQ         $+256, R8
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop32
+	JGE          loop70
 
-tail33:
+tail71:
 	ADDQ $0x04, AX
-	JEQ  finish34
+	JEQ  finish72
 
-single35:
+single73:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -732,15 +1321,15 @@ single35:
 	ADDQ         $+64, R8
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single35
+	JNE          single73
 
-finish34:
+finish72:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done38
-	JEQ     relu36
+	JLT     done76
+	JEQ     relu74
 	CMPQ    AX, $0x02
-	JEQ     tanh37
+	JEQ     tanh75
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -777,9 +1366,9 @@ finish34:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done38
+	JMP     done76
 
-tanh37:
+tanh75:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -828,9 +1417,9 @@ tanh37:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done38
+	JMP     done76
 
-relu36:
+relu74:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -845,7 +1434,7 @@ relu36:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done38:
+done76:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
@@ -865,6 +1454,168 @@ done38:
 	VZEROUPPER
 	RET
 
+// func sgemmAVX2_3x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	MOVQ    s+48(FP), CX
+	MOVQ    ss+56(FP), DX
+	SHLQ    $0x02, DX
+	CMPQ    AX, $0x00000008
+	JNE     masked78
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	JMP     plain77
+
+masked78:
+	VMASKMOVPS (CX), Y14, Y0
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y2
+
+plain77:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail80
+
+loop79:
+	VMOVUPS      (SI), Y3
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (BX)(CX*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (BX)(CX*2), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         DX, BX
+	VMOVUPS      64(SI), Y3
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (BX)(CX*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (BX)(CX*2), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         DX, BX
+	VMOVUPS      128(SI), Y3
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (BX)(CX*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (BX)(CX*2), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         DX, BX
+	VMOVUPS      192(SI), Y3
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (BX)(CX*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (BX)(CX*2), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         DX, BX
+	ADDQ         $+256, SI
+	SUBQ         $0x04, AX
+	JGE          loop79
+
+tail80:
+	ADDQ $0x04, AX
+	JEQ  finish81
+
+single82:
+	VMOVUPS      (SI), Y3
+	VBROADCASTSS (BX), Y4
+	VFMADD231PS  Y3, Y4, Y0
+	VBROADCASTSS (BX)(CX*1), Y5
+	VFMADD231PS  Y3, Y5, Y1
+	VBROADCASTSS (BX)(CX*2), Y6
+	VFMADD231PS  Y3, Y6, Y2
+	ADDQ         DX, BX
+	ADDQ         $+64, SI
+	DECQ         AX
+	JNE          single82
+
+finish81:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done85
+	JEQ     relu83
+	CMPQ    AX, $0x02
+	JEQ     tanh84
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	JMP     done85
+
+tanh84:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	JMP     done85
+
+relu83:
+	VXORPS Y3, Y3, Y3
+	VMAXPS Y0, Y3, Y0
+	VMAXPS Y1, Y3, Y1
+	VMAXPS Y2, Y3, Y2
+
+done85:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    n+80(FP), DX
+	CMPQ    DX, $0x00000008
+	JNE     maskedStore86
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VZEROUPPER
+	RET
+
+maskedStore86:
+	LEAQ       masksAVX2<>+256(SB), BX
+	SHLQ       $0x02, DX
+	SUBQ       DX, BX
+	VMOVDQU    (BX), Y14
+	VMOVDQU    32(BX), Y15
+	VMASKMOVPS Y0, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y14, (AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-96
@@ -879,7 +1630,7 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-96
 	MOVQ    ss+56(FP), DX
 	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
-	JNE     masked40
+	JNE     masked88
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    DX, CX
@@ -888,9 +1639,9 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-96
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
-	JMP     plain39
+	JMP     plain87
 
-masked40:
+masked88:
 	VMASKMOVPS (CX), Y14, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
 	ADDQ       DX, CX
@@ -900,7 +1651,7 @@ masked40:
 	VMASKMOVPS (CX), Y14, Y4
 	VMASKMOVPS 32(CX), Y15, Y5
 
-plain39:
+plain87:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -909,9 +1660,9 @@ plain39:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail42
+	JLT  tail90
 
-loop41:
+loop89:
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -962,13 +1713,13 @@ loop41:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop41
+	JGE          loop89
 
-tail42:
+tail90:
 	ADDQ $0x04, AX
-	JEQ  finish43
+	JEQ  finish91
 
-single44:
+single92:
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -983,15 +1734,15 @@ single44:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single44
+	JNE          single92
 
-finish43:
+finish91:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done47
-	JEQ     relu45
+	JLT     done95
+	JEQ     relu93
 	CMPQ    AX, $0x02
-	JEQ     tanh46
+	JEQ     tanh94
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1010,9 +1761,9 @@ finish43:
 	VMOVAPS Y5, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y5
-	JMP     done47
+	JMP     done95
 
-tanh46:
+tanh94:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1037,9 +1788,9 @@ tanh46:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
 	VPOR    Y12, Y5, Y5
-	JMP     done47
+	JMP     done95
 
-relu45:
+relu93:
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -1048,13 +1799,13 @@ relu45:
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
 
-done47:
+done95:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+80(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore48
+	JNE     maskedStore96
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1066,7 +1817,7 @@ done47:
 	VZEROUPPER
 	RET
 
-maskedStore48:
+maskedStore96:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1115,9 +1866,9 @@ TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-96
 	SHLQ    $0x02, DI
 	LEAQ    (SI)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail52
+	JLT     tail100
 
-loop51:
+loop99:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -1201,13 +1952,13 @@ loop51:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop51
+	JGE          loop99
 
-tail52:
+tail100:
 	ADDQ $0x04, AX
-	JEQ  finish53
+	JEQ  finish101
 
-single54:
+single102:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -1231,15 +1982,15 @@ single54:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single54
+	JNE          single102
 
-finish53:
+finish101:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done57
-	JEQ     relu55
+	JLT     done105
+	JEQ     relu103
 	CMPQ    AX, $0x02
-	JEQ     tanh56
+	JEQ     tanh104
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1276,9 +2027,9 @@ finish53:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done57
+	JMP     done105
 
-tanh56:
+tanh104:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1327,9 +2078,9 @@ tanh56:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done57
+	JMP     done105
 
-relu55:
+relu103:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -1344,7 +2095,7 @@ relu55:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done57:
+done105:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
@@ -1365,6 +2116,201 @@ done57:
 	VZEROUPPER
 	RET
 
+// func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	MOVQ    s+48(FP), CX
+	MOVQ    ss+56(FP), DX
+	SHLQ    $0x02, DX
+	CMPQ    AX, $0x00000008
+	JNE     masked107
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	JMP     plain106
+
+masked107:
+	VMASKMOVPS (CX), Y14, Y0
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y2
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y3
+
+plain106:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (BX)(SI*1), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail109
+
+loop108:
+	VMOVUPS      (DI), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (BX)(CX*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (BX)(CX*2), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      64(DI), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (BX)(CX*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (BX)(CX*2), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      128(DI), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (BX)(CX*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (BX)(CX*2), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      192(DI), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (BX)(CX*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (BX)(CX*2), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+256, DI
+	SUBQ         $0x04, AX
+	JGE          loop108
+
+tail109:
+	ADDQ $0x04, AX
+	JEQ  finish110
+
+single111:
+	VMOVUPS      (DI), Y4
+	VBROADCASTSS (BX), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VBROADCASTSS (BX)(CX*1), Y6
+	VFMADD231PS  Y4, Y6, Y1
+	VBROADCASTSS (BX)(CX*2), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VBROADCASTSS (SI), Y8
+	VFMADD231PS  Y4, Y8, Y3
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+64, DI
+	DECQ         AX
+	JNE          single111
+
+finish110:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done114
+	JEQ     relu112
+	CMPQ    AX, $0x02
+	JEQ     tanh113
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	JMP     done114
+
+tanh113:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	JMP     done114
+
+relu112:
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+done114:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    n+80(FP), DX
+	CMPQ    DX, $0x00000008
+	JNE     maskedStore115
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
+maskedStore115:
+	LEAQ       masksAVX2<>+256(SB), BX
+	SHLQ       $0x02, DX
+	SUBQ       DX, BX
+	VMOVDQU    (BX), Y14
+	VMOVDQU    32(BX), Y15
+	VMASKMOVPS Y0, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y14, (AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-96
@@ -1379,7 +2325,7 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-96
 	MOVQ    ss+56(FP), DX
 	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
-	JNE     masked59
+	JNE     masked117
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    DX, CX
@@ -1391,9 +2337,9 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-96
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y6
 	VMOVUPS 32(CX), Y7
-	JMP     plain58
+	JMP     plain116
 
-masked59:
+masked117:
 	VMASKMOVPS (CX), Y14, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
 	ADDQ       DX, CX
@@ -1406,7 +2352,7 @@ masked59:
 	VMASKMOVPS (CX), Y14, Y6
 	VMASKMOVPS 32(CX), Y15, Y7
 
-plain58:
+plain116:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1417,9 +2363,9 @@ plain58:
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail61
+	JLT  tail119
 
-loop60:
+loop118:
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -1486,13 +2432,13 @@ loop60:
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop60
+	JGE          loop118
 
-tail61:
+tail119:
 	ADDQ $0x04, AX
-	JEQ  finish62
+	JEQ  finish120
 
-single63:
+single121:
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -1511,15 +2457,15 @@ single63:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single63
+	JNE          single121
 
-finish62:
+finish120:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done66
-	JEQ     relu64
+	JLT     done124
+	JEQ     relu122
 	CMPQ    AX, $0x02
-	JEQ     tanh65
+	JEQ     tanh123
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1544,9 +2490,9 @@ finish62:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done66
+	JMP     done124
 
-tanh65:
+tanh123:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1579,9 +2525,9 @@ tanh65:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done66
+	JMP     done124
 
-relu64:
+relu122:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -1592,13 +2538,13 @@ relu64:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done66:
+done124:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+80(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore67
+	JNE     maskedStore125
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1613,7 +2559,7 @@ done66:
 	VZEROUPPER
 	RET
 
-maskedStore67:
+maskedStore125:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1633,6 +2579,227 @@ maskedStore67:
 	VZEROUPPER
 	RET
 
+// func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	MOVQ    s+48(FP), CX
+	MOVQ    ss+56(FP), DX
+	SHLQ    $0x02, DX
+	CMPQ    AX, $0x00000008
+	JNE     masked127
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	JMP     plain126
+
+masked127:
+	VMASKMOVPS (CX), Y14, Y0
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y2
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y3
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y4
+
+plain126:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (BX)(SI*1), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail129
+
+loop128:
+	VMOVUPS      (DI), Y5
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (BX)(CX*2), Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VBROADCASTSS (SI), Y9
+	VFMADD231PS  Y5, Y9, Y3
+	VBROADCASTSS (SI)(CX*1), Y10
+	VFMADD231PS  Y5, Y10, Y4
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      64(DI), Y5
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (BX)(CX*2), Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VBROADCASTSS (SI), Y9
+	VFMADD231PS  Y5, Y9, Y3
+	VBROADCASTSS (SI)(CX*1), Y10
+	VFMADD231PS  Y5, Y10, Y4
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      128(DI), Y5
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (BX)(CX*2), Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VBROADCASTSS (SI), Y9
+	VFMADD231PS  Y5, Y9, Y3
+	VBROADCASTSS (SI)(CX*1), Y10
+	VFMADD231PS  Y5, Y10, Y4
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      192(DI), Y5
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (BX)(CX*2), Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VBROADCASTSS (SI), Y9
+	VFMADD231PS  Y5, Y9, Y3
+	VBROADCASTSS (SI)(CX*1), Y10
+	VFMADD231PS  Y5, Y10, Y4
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+256, DI
+	SUBQ         $0x04, AX
+	JGE          loop128
+
+tail129:
+	ADDQ $0x04, AX
+	JEQ  finish130
+
+single131:
+	VMOVUPS      (DI), Y5
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y5, Y6, Y0
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y5, Y7, Y1
+	VBROADCASTSS (BX)(CX*2), Y8
+	VFMADD231PS  Y5, Y8, Y2
+	VBROADCASTSS (SI), Y9
+	VFMADD231PS  Y5, Y9, Y3
+	VBROADCASTSS (SI)(CX*1), Y10
+	VFMADD231PS  Y5, Y10, Y4
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+64, DI
+	DECQ         AX
+	JNE          single131
+
+finish130:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done134
+	JEQ     relu132
+	CMPQ    AX, $0x02
+	JEQ     tanh133
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	JMP     done134
+
+tanh133:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	JMP     done134
+
+relu132:
+	VXORPS Y5, Y5, Y5
+	VMAXPS Y0, Y5, Y0
+	VMAXPS Y1, Y5, Y1
+	VMAXPS Y2, Y5, Y2
+	VMAXPS Y3, Y5, Y3
+	VMAXPS Y4, Y5, Y4
+
+done134:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    n+80(FP), DX
+	CMPQ    DX, $0x00000008
+	JNE     maskedStore135
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VZEROUPPER
+	RET
+
+maskedStore135:
+	LEAQ       masksAVX2<>+256(SB), BX
+	SHLQ       $0x02, DX
+	SUBQ       DX, BX
+	VMOVDQU    (BX), Y14
+	VMOVDQU    32(BX), Y15
+	VMASKMOVPS Y0, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y14, (AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-96
@@ -1647,7 +2814,7 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-96
 	MOVQ    ss+56(FP), DX
 	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
-	JNE     masked69
+	JNE     masked137
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    DX, CX
@@ -1662,9 +2829,9 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-96
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y8
 	VMOVUPS 32(CX), Y9
-	JMP     plain68
+	JMP     plain136
 
-masked69:
+masked137:
 	VMASKMOVPS (CX), Y14, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
 	ADDQ       DX, CX
@@ -1680,7 +2847,7 @@ masked69:
 	VMASKMOVPS (CX), Y14, Y8
 	VMASKMOVPS 32(CX), Y15, Y9
 
-plain68:
+plain136:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1691,9 +2858,9 @@ plain68:
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail71
+	JLT  tail139
 
-loop70:
+loop138:
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -1772,13 +2939,13 @@ loop70:
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop70
+	JGE          loop138
 
-tail71:
+tail139:
 	ADDQ $0x04, AX
-	JEQ  finish72
+	JEQ  finish140
 
-single73:
+single141:
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -1800,15 +2967,15 @@ single73:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single73
+	JNE          single141
 
-finish72:
+finish140:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done76
-	JEQ     relu74
+	JLT     done144
+	JEQ     relu142
 	CMPQ    AX, $0x02
-	JEQ     tanh75
+	JEQ     tanh143
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1839,9 +3006,9 @@ finish72:
 	VMOVAPS Y9, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y9
-	JMP     done76
+	JMP     done144
 
-tanh75:
+tanh143:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1882,9 +3049,9 @@ tanh75:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y9, Y9
 	VPOR    Y12, Y9, Y9
-	JMP     done76
+	JMP     done144
 
-relu74:
+relu142:
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
 	VMAXPS Y1, Y10, Y1
@@ -1897,13 +3064,13 @@ relu74:
 	VMAXPS Y8, Y10, Y8
 	VMAXPS Y9, Y10, Y9
 
-done76:
+done144:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+80(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore77
+	JNE     maskedStore145
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1921,7 +3088,7 @@ done76:
 	VZEROUPPER
 	RET
 
-maskedStore77:
+maskedStore145:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1944,6 +3111,253 @@ maskedStore77:
 	VZEROUPPER
 	RET
 
+// func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-96
+	MOVQ    n+80(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	MOVQ    s+48(FP), CX
+	MOVQ    ss+56(FP), DX
+	SHLQ    $0x02, DX
+	CMPQ    AX, $0x00000008
+	JNE     masked147
+	VMOVUPS (CX), Y0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y5
+	JMP     plain146
+
+masked147:
+	VMASKMOVPS (CX), Y14, Y0
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y1
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y2
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y3
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y4
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y5
+
+plain146:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (BX)(SI*1), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail149
+
+loop148:
+	VMOVUPS      (DI), Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (BX)(CX*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (BX)(CX*2), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y6, Y11, Y4
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      64(DI), Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (BX)(CX*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (BX)(CX*2), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y6, Y11, Y4
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      128(DI), Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (BX)(CX*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (BX)(CX*2), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y6, Y11, Y4
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	VMOVUPS      192(DI), Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (BX)(CX*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (BX)(CX*2), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y6, Y11, Y4
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+256, DI
+	SUBQ         $0x04, AX
+	JGE          loop148
+
+tail149:
+	ADDQ $0x04, AX
+	JEQ  finish150
+
+single151:
+	VMOVUPS      (DI), Y6
+	VBROADCASTSS (BX), Y7
+	VFMADD231PS  Y6, Y7, Y0
+	VBROADCASTSS (BX)(CX*1), Y8
+	VFMADD231PS  Y6, Y8, Y1
+	VBROADCASTSS (BX)(CX*2), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VBROADCASTSS (SI), Y10
+	VFMADD231PS  Y6, Y10, Y3
+	VBROADCASTSS (SI)(CX*1), Y11
+	VFMADD231PS  Y6, Y11, Y4
+	VBROADCASTSS (SI)(CX*2), Y12
+	VFMADD231PS  Y6, Y12, Y5
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+64, DI
+	DECQ         AX
+	JNE          single151
+
+finish150:
+	MOVQ    act+88(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done154
+	JEQ     relu152
+	CMPQ    AX, $0x02
+	JEQ     tanh153
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y5
+	JMP     done154
+
+tanh153:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
+	VPOR    Y12, Y5, Y5
+	JMP     done154
+
+relu152:
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+
+done154:
+	MOVQ    c+64(FP), AX
+	MOVQ    ldc+72(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    n+80(FP), DX
+	CMPQ    DX, $0x00000008
+	JNE     maskedStore155
+	VMOVUPS Y0, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y1, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y3, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	ADDQ    CX, AX
+	VMOVUPS Y5, (AX)
+	VZEROUPPER
+	RET
+
+maskedStore155:
+	LEAQ       masksAVX2<>+256(SB), BX
+	SHLQ       $0x02, DX
+	SUBQ       DX, BX
+	VMOVDQU    (BX), Y14
+	VMOVDQU    32(BX), Y15
+	VMASKMOVPS Y0, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y1, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y3, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y14, (AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y5, Y14, (AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-96
@@ -1958,7 +3372,7 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-96
 	MOVQ    ss+56(FP), DX
 	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
-	JNE     masked79
+	JNE     masked157
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	ADDQ    DX, CX
@@ -1976,9 +3390,9 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-96
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y10
 	VMOVUPS 32(CX), Y11
-	JMP     plain78
+	JMP     plain156
 
-masked79:
+masked157:
 	VMASKMOVPS (CX), Y14, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
 	ADDQ       DX, CX
@@ -1997,7 +3411,7 @@ masked79:
 	VMASKMOVPS (CX), Y14, Y10
 	VMASKMOVPS 32(CX), Y15, Y11
 
-plain78:
+plain156:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2008,9 +3422,9 @@ plain78:
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail81
+	JLT  tail159
 
-loop80:
+loop158:
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -2101,13 +3515,13 @@ loop80:
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop80
+	JGE          loop158
 
-tail81:
+tail159:
 	ADDQ $0x04, AX
-	JEQ  finish82
+	JEQ  finish160
 
-single83:
+single161:
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -2132,15 +3546,15 @@ single83:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single83
+	JNE          single161
 
-finish82:
+finish160:
 	MOVQ    act+88(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done86
-	JEQ     relu84
+	JLT     done164
+	JEQ     relu162
 	CMPQ    AX, $0x02
-	JEQ     tanh85
+	JEQ     tanh163
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2177,9 +3591,9 @@ finish82:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done86
+	JMP     done164
 
-tanh85:
+tanh163:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2228,9 +3642,9 @@ tanh85:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done86
+	JMP     done164
 
-relu84:
+relu162:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -2245,13 +3659,13 @@ relu84:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done86:
+done164:
 	MOVQ    c+64(FP), AX
 	MOVQ    ldc+72(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+80(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore87
+	JNE     maskedStore165
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2272,7 +3686,7 @@ done86:
 	VZEROUPPER
 	RET
 
-maskedStore87:
+maskedStore165:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX

@@ -4,12 +4,13 @@ import "unsafe"
 
 // The portable tiles keep six sums, one per multiply-add that two scalar units
 // with a latency of three cycles can have under way. More would hide no more
-// latency, and the Go compiler moves every sum that the loop ends with behind
-// the products it waits for, so that the products fill the registers too: on
-// Zen 4 (256 deep, one core, GFLOP/s of the loop alone) 2x3 reached 12.2, 2x4
-// 10.9, 3x3 10.6, 2x5 10.2, 2x6 7.7, 3x4 6.5 and 4x4 3.8. Unrolling by two
-// spares half of them that move (2x3: 9.4 without); a helper for the loads
-// leaves a no-op for each inlined call, which costs as much as an addition.
+// latency, and the Go compiler puts every addition that a loop ends with behind
+// the products of all, so that the products fill the registers too. On Zen 4,
+// one core, 256 deep, each unrolled as suits it best (GFLOP/s): 2x3 12.2, 2x4
+// 11.2, 3x3 10.7, 2x5 10.2, 2x6 7.7, 3x4 6.9, 4x4 3.8; one row, 1x6 11.8, 1x8
+// 10.7, 1x4 9.1, 1x3 7.9. Unrolling by two spares half of the additions that
+// move (2x3: 9.4 without), and by four no more. A helper for the loads would
+// leave a no-op for each inlined call, at the price of an addition.
 //
 // Rows and panels are addressed from their first element by a growing offset,
 // never by a moving pointer, which would end outside its slice.

@@ -242,6 +242,23 @@ func slots(s *Set) []slot {
 				return [][]expect{panel, nil}, nil
 			},
 		},
+		{
+			name: "Strip", field: "Strip",
+			shapes: packShapes(s.MR),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.k*sh.n, out, nil), {rows: sh.k, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]float32, _ *[2]float32) {
+				s.Strip(sh.k, sh.n, first(x[0]), first(x[1]), sh.n+sh.gap)
+			},
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				strip := make([]expect, sh.k*sh.n)
+				for i := range strip {
+					strip[i] = exactly(x[1][i/sh.n*(sh.n+sh.gap)+i%sh.n])
+				}
+				return [][]expect{strip, nil}, nil
+			},
+		},
 		optimizer("SGD", 0, nil,
 			func(x [][]float32) { s.SGD(x[0], x[1], gradScale, learnRate) },
 			func(x [][]float64) { ref.SGD(x[0], x[1], gradScale, learnRate) }),

@@ -194,7 +194,7 @@ func TestTilesSkipNothing(t *testing.T) {
 	const k, at = 9, 5
 	eachSet(t, func(t *testing.T, s *Set) {
 		for _, tile := range tiles(s) {
-			sh := shape{n: tile.panels * s.NR, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
+			sh := shape{n: tile.cols, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
 			zero := func(*rand.Rand) float32 { return 0 }
 			for _, v := range []float32{nan, inf, -inf} {
 				for row := range tile.rows {

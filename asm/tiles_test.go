@@ -36,18 +36,21 @@ var actNames = []string{Identity: "identity", ReLU: "relu", Tanh: "tanh", Sigmoi
 
 // A namedTile is one register tile of a Set.
 type namedTile struct {
-	name         string // rows x columns
-	rows, panels int
-	f            Tile
+	name               string // rows x columns
+	rows, cols, panels int
+	f                  Tile
 }
 
 func tiles(s *Set) (list []namedTile) {
-	for rows, t := range s.Sgemm {
-		if t.One != nil {
-			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, s.NR), rows, 1, t.One})
+	add := func(rows, cols, panels int, f Tile) {
+		if f != nil {
+			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, cols), rows, cols, panels, f})
 		}
-		if t.Many != nil {
-			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, t.Panels*s.NR), rows, t.Panels, t.Many})
+	}
+	for rows, t := range s.Sgemm {
+		add(rows, s.NR/2, 1, t.Half)
+		for panels, f := range t.Panels {
+			add(rows, panels*s.NR, panels, f)
 		}
 	}
 	return list
@@ -57,7 +60,7 @@ func tileSlots(s *Set) (list []slot) {
 	for _, t := range tiles(s) {
 		list = append(list, slot{
 			name: "Sgemm/" + t.name, field: "Sgemm",
-			shapes:   tileShapes(s, t),
+			shapes:   tileShapes(t),
 			operands: func(sh shape) []operand { return tileOperands(s, sh) },
 			call:     func(sh shape, x [][]float32, _ *[2]float32) { callTile(t.f, s, sh, x) },
 			want:     func(sh shape, x [][]float32) ([][]expect, []expect) { return wantTile(s, sh, x) },
@@ -68,11 +71,11 @@ func tileSlots(s *Set) (list []slot) {
 
 // tileShapes takes every width with every depth and deals the layouts, start
 // values and activations out among them.
-func tileShapes(s *Set, t namedTile) (list []shape) {
-	deal := rand.New(rand.NewPCG(uint64(t.rows), uint64(t.panels)))
-	for _, n := range widths(s, t) {
+func tileShapes(t namedTile) (list []shape) {
+	deal := rand.New(rand.NewPCG(uint64(t.rows), uint64(t.cols)))
+	for _, n := range widths(t) {
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 64, 130} {
-			for range max(1, 36/len(widths(s, t))) {
+			for range max(1, 36/len(widths(t))) {
 				list = append(list, shape{
 					n: n, k: k, gap: deal.IntN(4) * 3,
 					tile: tileShape{
@@ -86,13 +89,13 @@ func tileShapes(s *Set, t namedTile) (list []shape) {
 	return list
 }
 
-// widths lists the numbers of columns that a tile is called with: any in one
-// panel, but several panels at once are always full.
-func widths(s *Set, t namedTile) (n []int) {
+// widths lists the numbers of columns that a tile is called with: any within
+// one panel, but several panels at once are always full.
+func widths(t namedTile) (n []int) {
 	if t.panels > 1 {
-		return []int{t.panels * s.NR}
+		return []int{t.cols}
 	}
-	for j := range s.NR {
+	for j := range t.cols {
 		n = append(n, j+1)
 	}
 	return n

@@ -1,5 +1,7 @@
 package kernels
 
+import "fmt"
+
 // Tanh sets dst to tanh(src), within 2 ULP. dst may be src.
 func (e *Engine) Tanh(dst, src []float32) {
 	checkLen("Tanh", "src", len(src), len(dst))
@@ -43,17 +45,20 @@ func (e *Engine) ReLU(dst, src []float32) {
 func (e *Engine) Grad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
 	checkMatrix("Grad", "d", d, m, n, ldd)
 	checkMatrix("Grad", "y", y, m, n, ldy)
-	if m == 0 || n == 0 {
-		return
-	}
 	f := e.set.TanhGrad
 	switch act {
 	case Identity:
 		return
 	case ReLU:
 		f = e.set.ReLUGrad
+	case Tanh:
 	case Sigmoid:
 		f = e.set.SigmoidGrad
+	default:
+		panic(fmt.Sprintf("kernels: Grad: unknown activation %d", act))
+	}
+	if m == 0 || n == 0 {
+		return
 	}
 	rows := max(1, elementsPerCall/n)
 	for i := 0; i < m; i += rows {

@@ -1,21 +1,29 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // The checks are kept out of line so that callers stay small; each names the
 // operation, the argument, the wanted and the given size.
 
 // checkMatrix wants a rows×cols matrix with row stride ld in data.
 func checkMatrix(op, name string, data []float32, rows, cols, ld int) {
-	if rows == 0 {
+	if rows == 0 && cols >= 0 {
 		return
 	}
-	if ld < cols || len(data) < (rows-1)*ld+cols {
+	// In an int the product might overflow, and a wild size pass.
+	over, last := bits.Mul(uint(rows-1), uint(ld))
+	if rows < 0 || cols < 0 || ld < cols || over != 0 || len(data) < cols || last > uint(len(data)-cols) {
 		badMatrix(op, name, len(data), rows, cols, ld)
 	}
 }
 
 func badMatrix(op, name string, have, rows, cols, ld int) {
+	if rows < 0 || cols < 0 {
+		panic(fmt.Sprintf("kernels: %s: %s can't have %d rows of %d columns", op, name, rows, cols))
+	}
 	if ld < cols {
 		panic(fmt.Sprintf("kernels: %s: ld%s is %d, less than the %d columns of %s", op, name, ld, cols, name))
 	}
@@ -36,9 +44,29 @@ func checkSpan(op string, s Span, n int) {
 	}
 }
 
-func (e *Engine) checkPacked(p *Packed) {
+// checkRows wants the rows that ids name, of n floats each with stride ld, in
+// table.
+func checkRows(op string, table []float32, n, ld int, ids []int32) {
+	if n < 0 || ld < n {
+		badMatrix(op, "table", len(table), 1, n, ld)
+	}
+	if n == 0 {
+		return
+	}
+	rows := (len(table) - n + ld) / ld
+	for i, id := range ids {
+		if id < 0 || int(id) >= rows {
+			panic(fmt.Sprintf("kernels: %s: id %d of row %d is outside a table of %d rows", op, id, i, rows))
+		}
+	}
+}
+
+func (e *Engine) checkPacked(op, name string, p *Packed) {
+	if p == nil {
+		panic(fmt.Sprintf("kernels: %s: %s is nil", op, name))
+	}
 	if p.nr != e.set.NR {
-		panic(fmt.Sprintf("kernels: a matrix packed in panels of %d can't be used by an engine for %s, whose panels hold %d",
-			p.nr, e.set.Name, e.set.NR))
+		panic(fmt.Sprintf("kernels: %s: %s is packed in panels of %d; an engine for %s wants panels of %d",
+			op, name, p.nr, e.set.Name, e.set.NR))
 	}
 }

@@ -64,7 +64,7 @@ func (w *Worker) Gemm(p Product, panels Span) {
 }
 
 func (e *Engine) checkProduct(p *Product) {
-	e.checkPacked(p.B)
+	e.checkPacked("Gemm", "B", p.B)
 	k, n := p.B.K, p.B.N
 	if p.TransA {
 		checkMatrix("Gemm", "A", p.A, k, p.M, p.LDA)
@@ -84,9 +84,17 @@ func (e *Engine) checkProduct(p *Product) {
 	}
 }
 
-// zeros is the start row of products without start values. It is as long as
-// the widest group of panels that a tile takes.
-var zeros [512]float32
+// zeros is the start row of products without start values, as wide as the
+// widest tile of any set.
+var zeros [asm.MaxPanels * 32]float32
+
+// A block is a product over the rows [lo,lo+k) of B. It holds the product by
+// value: escape analysis does not tell fields apart, and a pointer beside
+// slices that reach a func field would move its target to the heap.
+type block struct {
+	Product
+	lo, k int
+}
 
 // gemm runs the loops around the tiles. K is cut into equal blocks no deeper
 // than KC, so that a block of A's rows stays in L1; since a block begins from
@@ -95,94 +103,80 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
 	}
-	set, k := w.set, p.B.K
-	blocks := (k + set.KC - 1) / set.KC
-	for b := range blocks {
-		lo, hi := k*b/blocks, k*(b+1)/blocks
-		blk := block{p: p, lo: lo, k: hi - lo, s: p.S, act: asm.Identity}
-		if p.S != nil {
-			blk.lds = p.LDS
+	k := p.B.K
+	blocks := (k + w.set.KC - 1) / w.set.KC
+	for i := range blocks {
+		b := block{Product: *p, lo: k * i / blocks}
+		b.k = k*(i+1)/blocks - b.lo
+		if i > 0 {
+			b.S, b.LDS = p.C, p.LDC
 		}
-		if b > 0 {
-			blk.s, blk.lds = p.C, p.LDC
+		if b.S == nil {
+			b.LDS = 0
 		}
-		if b == blocks-1 {
-			blk.act = int(p.Act)
+		if i < blocks-1 {
+			b.Act = Identity
 		}
-		w.block(&blk, panels)
+		w.block(&b, panels)
 	}
-}
-
-// A block is a product over the rows [lo,lo+k) of B.
-type block struct {
-	p     *Product
-	lo, k int
-	s     []float32
-	lds   int
-	act   asm.Act
 }
 
 // block walks the rows in tiles of equal height rather than with one short
 // remainder: 16 rows are 8+8, not 12+4, for low tiles are the slow ones.
 func (w *Worker) block(b *block, panels Span) {
-	p, mr := b.p, w.set.MR
-	tiles := (p.M + mr - 1) / mr
-	if p.TransA {
+	tiles := (b.M + w.set.MR - 1) / w.set.MR
+	switch {
+	case b.TransA:
 		// Rows of op(A) are columns of A: bring a strip together, then use it for
 		// all panels.
 		for t := range tiles {
-			i, end := p.M*t/tiles, p.M*(t+1)/tiles
+			i, end := b.M*t/tiles, b.M*(t+1)/tiles
 			w.strip(b, i, end-i)
 			w.rowTile(b, i, end-i, w.strips, 1, end-i, panels)
 		}
-		return
-	}
-	if tiles == 1 {
-		w.rowTile(b, 0, p.M, p.A[b.lo:], p.LDA, 1, panels)
-		return
-	}
-	// Panel by panel: its block stays in L2 while all rows pass.
-	for j := panels.Lo; j < panels.Hi; j++ {
-		for t := range tiles {
-			i, end := p.M*t/tiles, p.M*(t+1)/tiles
-			w.tile(b, w.set.Sgemm[end-i].One, i, p.A[i*p.LDA+b.lo:], p.LDA, 1, j, 1)
+	case tiles == 1:
+		w.rowTile(b, 0, b.M, b.A[b.lo:], b.LDA, 1, panels)
+	default:
+		// Panel by panel: its block stays in L2 while all rows pass.
+		for j := panels.Lo; j < panels.Hi; j++ {
+			for t := range tiles {
+				i, end := b.M*t/tiles, b.M*(t+1)/tiles
+				w.rowTile(b, i, end-i, b.A[i*b.LDA+b.lo:], b.LDA, 1, Span{j, j + 1})
+			}
 		}
 	}
 }
 
-// rowTile runs one row of tiles across the panels, several at once where the
-// height allows it.
+// rowTile runs one row of tiles, from row i, across the panels: as many panels
+// at once as there are tiles for.
 func (w *Worker) rowTile(b *block, i, rows int, a []float32, rs, cs int, panels Span) {
-	t := &w.set.Sgemm[rows]
-	full := min(panels.Hi, b.p.B.N/w.set.NR) // panels without missing columns
-	j := panels.Lo
-	if t.Panels > 1 {
-		for ; j+t.Panels <= full; j += t.Panels {
-			w.tile(b, t.Many, i, a, rs, cs, j, t.Panels)
+	nr, t := w.set.NR, &w.set.Sgemm[rows]
+	for j := panels.Lo; j < panels.Hi; {
+		col := j * nr
+		n, cols := 1, b.B.N-col
+		f := t.Panels[1]
+		switch {
+		case cols <= nr/2 && t.Half != nil:
+			f = t.Half
+		case t.Panels[2] != nil:
+			for wide := min(panels.Hi-j, cols/nr, asm.MaxPanels); wide > 1; wide-- {
+				if t.Panels[wide] != nil {
+					n, f = wide, t.Panels[wide]
+					break
+				}
+			}
 		}
+		s := &zeros[0]
+		if b.S != nil {
+			s = &b.S[i*b.LDS+col]
+		}
+		f(b.k, &a[0], rs, cs, &b.B.data[(j*b.B.K+b.lo)*nr], b.B.K*nr,
+			s, b.LDS, &b.C[i*b.LDC+col], b.LDC, min(n*nr, cols), int(b.Act))
+		j += n
 	}
-	for ; j < panels.Hi; j++ {
-		w.tile(b, t.One, i, a, rs, cs, j, 1)
-	}
-}
-
-// tile runs one tile, whose first row is i and whose first panel is j.
-func (w *Worker) tile(b *block, f asm.Tile, i int, a []float32, rs, cs, j, panels int) {
-	p := b.p
-	nr, col := w.set.NR, j*w.set.NR
-	s := &zeros[0]
-	if b.s != nil {
-		s = &b.s[i*b.lds+col]
-	}
-	f(b.k, &a[0], rs, cs, &p.B.data[(j*p.B.K+b.lo)*nr], p.B.K*nr,
-		s, b.lds, &p.C[i*p.LDC+col], p.LDC, min(panels*nr, p.B.N-col), b.act)
 }
 
 // strip gathers rows columns of A, from i, over the block's depth: [k][rows].
 func (w *Worker) strip(b *block, i, rows int) {
-	lda := b.p.LDA
-	src := b.p.A[b.lo*lda+i:]
-	for k := range b.k {
-		copy(w.strips[k*rows:][:rows], src[k*lda:][:rows])
-	}
+	w.set.Strip(b.k, rows, &w.strips[0], &b.A[b.lo*b.LDA+i], b.LDA)
 }

@@ -29,7 +29,7 @@ func (e *Engine) Adagrad(p, g, s []float32, scale, lr, eps float32) {
 // AdamStep holds the scalars of one step of Adam.
 type AdamStep struct{ args asm.AdamArgs }
 
-// NewAdamStep sets a to step t, from 1, of Adam (Kingma & Ba 2015) with
+// Set sets a to step t, from 1, of Adam (Kingma & Ba 2015) with
 // learning rate lr, decay rates beta1 and beta2 of the moments, and eps beside
 // the root; the gradient is read as scale·g. The bias corrections are computed
 // in float64.

@@ -48,7 +48,7 @@ func (e *Engine) Pack(p *Packed, trans bool, b []float32, ldb int) {
 
 // PackPanels is Pack for some of the panels.
 func (e *Engine) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels Span) {
-	e.checkPacked(p)
+	e.checkPacked("Pack", "p", p)
 	if trans {
 		checkMatrix("Pack", "b", b, p.N, p.K, ldb)
 	} else {
@@ -74,7 +74,7 @@ func (p *Packed) First(k int) *Packed {
 
 // PackRows copies the matrix b, row stride ldb, into some of p's rows.
 func (e *Engine) PackRows(p *Packed, rows Span, b []float32, ldb int) {
-	e.checkPacked(p)
+	e.checkPacked("PackRows", "p", p)
 	checkSpan("PackRows", rows, p.K)
 	checkMatrix("PackRows", "b", b, rows.Len(), p.N, ldb)
 	for j := range p.Panels() {

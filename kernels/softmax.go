@@ -19,6 +19,8 @@ func (e *Engine) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, 
 		if target < 0 || int(target) >= n {
 			panic(fmt.Sprintf("kernels: SoftmaxCrossEntropy: target %d of row %d is outside the %d classes", target, i, n))
 		}
+	}
+	for i, target := range targets {
 		row := logits[i*ld:][:n]
 		x := row[target]
 		max, sum := e.set.Softmax(row, scale)
@@ -30,6 +32,9 @@ func (e *Engine) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, 
 // Softmax replaces each of m rows of n logits, row stride ld, by its softmax.
 func (e *Engine) Softmax(m, n int, logits []float32, ld int) {
 	checkMatrix("Softmax", "logits", logits, m, n, ld)
+	if n == 0 && m > 0 {
+		panic("kernels: Softmax: rows of 0 logits have none")
+	}
 	for i := range m {
 		e.set.Softmax(logits[i*ld:][:n], 1)
 	}

@@ -1,7 +1,5 @@
 package kernels
 
-import "fmt"
-
 // elementsPerCall bounds the work of one call into assembly, which the
 // scheduler can't interrupt: 16,384 elements of the slowest kernel, Adam, from
 // memory take about 30 µs.
@@ -73,9 +71,12 @@ func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
 func (e *Engine) Gather(dst []float32, ldd int, ids []int32, table []float32, ldt int, bias []float32) {
 	n := len(bias)
 	checkMatrix("Gather", "dst", dst, len(ids), n, ldd)
+	checkRows("Gather", table, n, ldt, ids)
+	if n == 0 {
+		return
+	}
 	for i, id := range ids {
-		row := tableRow("Gather", table, ldt, n, id)
-		e.set.Add(dst[i*ldd:][:n], row, bias)
+		e.set.Add(dst[i*ldd:][:n], table[int(id)*ldt:][:n], bias)
 	}
 }
 
@@ -83,17 +84,12 @@ func (e *Engine) Gather(dst []float32, ldd int, ids []int32, table []float32, ld
 // row 0 first.
 func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {
 	checkMatrix("ScatterAdd", "src", src, len(ids), n, lds)
+	checkRows("ScatterAdd", table, n, ldt, ids)
+	if n == 0 {
+		return
+	}
 	for i, id := range ids {
-		row := tableRow("ScatterAdd", table, ldt, n, id)
+		row := table[int(id)*ldt:][:n]
 		e.set.Add(row, row, src[i*lds:][:n])
 	}
-}
-
-// tableRow returns n floats of row id.
-func tableRow(op string, table []float32, ld, n int, id int32) []float32 {
-	lo := int(id) * ld
-	if id < 0 || lo+n > len(table) {
-		panic(fmt.Sprintf("kernels: %s: id %d is outside a table of %d rows", op, id, (len(table)-n+ld)/ld))
-	}
-	return table[lo:][:n]
 }

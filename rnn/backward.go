@@ -8,7 +8,7 @@ import "batchrnn/kernels"
 // where Loss would, and in a workspace not made by NewTraining.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
-	ws.checkTargets(targets)
+	ws.checkTargets("Backward", targets)
 	ws.targets = targets
 	ws.m.engine.Run(ws.plan.workers, ws.backward)
 	return ws.meanLoss()

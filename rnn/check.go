@@ -20,12 +20,12 @@ func (ws *Workspace) checkDense(x []float32) {
 	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
 }
 
-func (ws *Workspace) checkTargets(targets []int32) {
+func (ws *Workspace) checkTargets(op string, targets []int32) {
 	if ws.m.Output == 0 {
 		panic("rnn: the model has no output layer: set Config.Output, or use BackwardStates")
 	}
-	ws.checkLen("Loss", "targets", len(targets), ws.T*ws.B, "T·B")
-	checkRange("Loss", "target", targets, ws.m.Output, "outputs")
+	ws.checkLen(op, "targets", len(targets), ws.T*ws.B, "T·B")
+	checkRange(op, "target", targets, ws.m.Output, "outputs")
 }
 
 func (ws *Workspace) checkStates(dh []float32) {
@@ -46,6 +46,9 @@ func (ws *Workspace) checkTraining(op string) {
 	if ws.dz == nil {
 		panic("rnn: " + op + " needs a workspace made by NewTraining")
 	}
+	if ws.ids == nil && ws.x == nil {
+		panic("rnn: " + op + " needs the states of a Forward or ForwardDense before it")
+	}
 }
 
 func (ws *Workspace) checkLen(op, name string, have, want int, formula string) {
@@ -62,8 +65,16 @@ func checkRange(op, name string, ids []int32, n int, what string) {
 	}
 }
 
-func (m *Model) checkStep(grads []float32) {
+func (m *Model) checkStep(opt Optimizer, grads []float32) {
 	if len(grads) != len(m.Slab) {
 		panic(fmt.Sprintf("rnn: Step: the gradient has length %d, the model %d parameters", len(grads), len(m.Slab)))
+	}
+	opt.check(len(m.Slab))
+}
+
+// checkState wants an optimiser's state to be of the model that it steps.
+func checkState(optimizer string, have, params int) {
+	if have != params {
+		panic(fmt.Sprintf("rnn: Step: %s was made for %d parameters, the model has %d", optimizer, have, params))
 	}
 }

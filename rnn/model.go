@@ -20,7 +20,8 @@ type Model struct {
 	wx, wh, wy    *kernels.Packed
 	wxT, whT, wyT *kernels.Packed
 
-	step stepState
+	packing func(*kernels.Worker)
+	step    stepState
 }
 
 // New returns a model whose weights are drawn uniformly from ±1/√H and whose
@@ -37,7 +38,7 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if c.Output > 0 {
 		m.wy = e.NewPacked(c.Hidden, c.Output)
 	}
-	m.step.task = m.stepShare
+	m.packing, m.step.task = m.pack, m.stepShare
 
 	r := rand.New(rand.NewPCG(seed, 0))
 	bound := 1 / math.Sqrt(float64(c.Hidden))
@@ -55,7 +56,7 @@ func (m *Model) Engine() *kernels.Engine { return m.engine }
 
 // Update makes a change of the parameters by hand known to the model.
 func (m *Model) Update() {
-	m.engine.Run(m.engine.Threads(), m.pack)
+	m.engine.Run(m.engine.Threads(), m.packing)
 }
 
 // pack copies this worker's panels of every weight matrix.

@@ -9,6 +9,8 @@ import (
 // An Optimizer turns a gradient into a change of the parameters. Its state
 // belongs to one model.
 type Optimizer interface {
+	// check panics where the state isn't that of a model of so many parameters.
+	check(params int)
 	// begin prepares a step whose gradient is to be read as scale times what is
 	// given; update then changes the parameters p[span] from g[span], spans in
 	// any order and at once.
@@ -24,6 +26,8 @@ type SGD struct {
 
 // NewSGD returns gradient descent with learning rate lr.
 func NewSGD(lr float32) *SGD { return &SGD{LR: lr} }
+
+func (o *SGD) check(int) {}
 
 func (o *SGD) begin(scale float32) { o.scale = scale }
 
@@ -43,6 +47,8 @@ type Adagrad struct {
 func NewAdagrad(m *Model, lr float32) *Adagrad {
 	return &Adagrad{LR: lr, Eps: 1e-10, Sum: make([]float32, len(m.Slab))}
 }
+
+func (o *Adagrad) check(params int) { checkState("Adagrad", len(o.Sum), params) }
 
 func (o *Adagrad) begin(scale float32) { o.scale = scale }
 
@@ -64,6 +70,11 @@ type Adam struct {
 func NewAdam(m *Model, lr float32) *Adam {
 	n := len(m.Slab)
 	return &Adam{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, M: make([]float32, n), V: make([]float32, n)}
+}
+
+func (o *Adam) check(params int) {
+	checkState("Adam", len(o.M), params)
+	checkState("Adam", len(o.V), params)
 }
 
 func (o *Adam) begin(scale float32) {
@@ -97,7 +108,7 @@ type stepState struct {
 // parameters from then on.
 func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64) {
 	s := &m.step
-	m.checkStep(grads)
+	m.checkStep(opt, grads)
 	if s.sums == nil {
 		s.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
 	}

@@ -7,7 +7,7 @@ import "batchrnn/kernels"
 // where there is no output layer, targets has another length, or a target is
 // not below V.
 func (ws *Workspace) Loss(targets []int32) float64 {
-	ws.checkTargets(targets)
+	ws.checkTargets("Loss", targets)
 	ws.targets = targets
 	ws.m.engine.Run(ws.outputWorkers(), ws.loss)
 	return ws.meanLoss()

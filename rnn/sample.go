@@ -19,6 +19,10 @@ func (m *Model) NewSampler(seed uint64) *Sampler {
 	return &Sampler{ws: m.NewWorkspace(1, 1), probs: make([]float32, m.Output), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
+// coldest is where 1/temperature is still far from overflow; nothing colder
+// draws anything but the likeliest.
+const coldest = 1e-20
+
 // Next feeds id and draws the next one from softmax(logits/temperature). A
 // temperature of 0 takes the likeliest, below 1 favours it, 1 draws from the
 // model's own distribution.
@@ -28,7 +32,7 @@ func (s *Sampler) Next(id int32, temperature float32) int32 {
 	ws.Forward(s.id[:])
 	ws.Logits(s.probs, 0)
 	ws.Carry()
-	if temperature <= 0 {
+	if temperature < coldest {
 		return argmax(s.probs)
 	}
 	e := ws.m.engine

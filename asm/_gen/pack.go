@@ -5,9 +5,55 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// pack emits the transposing pack: 8×8 blocks through registers, the ragged
-// rest element by element.
+// pack emits what brings operands of GEMM together.
 func pack(g *gen) {
+	g.packT()
+	g.strip()
+}
+
+// strip emits a copy of narrow rows, each narrower than a vector. Whole vectors
+// are stored as long as what is past a row is overwritten by the rows after it,
+// for masked stores are slow on AVX2.
+func (g *gen) strip() {
+	g.kernel("strip", "", "Strip", "copies n columns of src close together.")
+	k, n := g.arg("k"), g.arg("n")
+	dst, src, ld := g.arg("dst"), g.arg("src"), g.argBytes("ld")
+	x, tm := g.vec[0], g.vec[1]
+	m := g.mask1(n, tm)
+	width := g.GP64()
+	g.MOVQ(n, width)
+	g.SHLQ(operand.Imm(2), width)
+	row := func(store func()) {
+		g.load(m, at(src, 0), x)
+		store()
+		g.ADDQ(ld, src)
+		g.ADDQ(width, dst)
+	}
+	// Floats of dst behind the row at hand: whole vectors fit while they do.
+	left := g.GP64()
+	g.MOVQ(k, left)
+	g.IMULQ(n, left)
+	whole, masked, next, end := g.label("whole"), g.label("masked"), g.label("next"), g.label("end")
+	g.Label(whole)
+	g.CMPQ(left, operand.Imm(uint64(g.lanes)))
+	g.JLT(operand.LabelRef(masked))
+	row(func() { g.VMOVUPS(x, at(dst, 0)) })
+	g.SUBQ(n, left)
+	g.JMP(operand.LabelRef(whole))
+	g.Label(masked)
+	g.TESTQ(left, left)
+	g.JLE(operand.LabelRef(end))
+	g.Label(next)
+	row(func() { g.store(m, x, at(dst, 0)) })
+	g.SUBQ(n, left)
+	g.JGT(operand.LabelRef(next))
+	g.Label(end)
+	g.finish()
+}
+
+// packT emits the transposing pack: 8×8 blocks through registers, the ragged
+// rest element by element.
+func (g *gen) packT() {
 	g.kernel("packT", "", "PackT", "writes rows of src as the columns of one panel.")
 	nr := panelVectors * g.lanes
 	k, n := g.arg("k"), g.arg("n")

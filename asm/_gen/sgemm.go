@@ -11,14 +11,15 @@ import (
 // broadcast of A feeds two multiply-adds per panel.
 const panelVectors = 2
 
-// many is the number of panels that a tile of the given height takes at once,
-// where one panel alone leaves too few independent chains to hide the latency
-// of a multiply-add: 4 cycles at one (AVX-512) or two (AVX2) a cycle.
-func (g *gen) many(rows int) int {
+// panels lists how many panels at once the tiles of a height take: as many as
+// leave registers for B and the broadcasts, where one panel alone has too few
+// independent chains to hide the latency of a multiply-add, 4 cycles at one
+// (AVX-512) or two (AVX2) a cycle.
+func (g *gen) panels(rows int) []int {
 	if g.wide() {
-		return []int{0, 4, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1}[rows]
+		return [][]int{1: {1, 2, 4}, {1, 2, 4}, {1, 2, 4}, {1, 2, 3}, {1, 2}, {1, 2}, {1}, {1}, {1}, {1}, {1}, {1}}[rows]
 	}
-	return []int{0, 4, 3, 2, 1, 1, 1}[rows]
+	return [][]int{1: {1, 2, 4}, {1, 2, 3}, {1, 2}, {1}, {1}, {1}}[rows]
 }
 
 // sgemm emits the register tiles of GEMM. Registers, by number of vector:
@@ -30,18 +31,19 @@ func (g *gen) many(rows int) int {
 func sgemm(g *gen) {
 	for rows := 1; rows <= g.mr; rows++ {
 		g.tile(rows, 1)
-		if p := g.many(rows); p > 1 {
-			g.tile(rows, p)
+		for _, p := range g.panels(rows) {
+			g.tile(rows, p*panelVectors)
 		}
 	}
 	g.tileRoutines()
 }
 
-func (g *gen) tile(rows, panels int) {
+// tile emits the tile of some rows by some vectors: half a panel, or panels.
+func (g *gen) tile(rows, vectors int) {
 	nr := panelVectors * g.lanes
-	g.kernel("sgemm", fmt.Sprintf("_%dx%d", rows, panels*nr), "Tile",
-		fmt.Sprintf("is the GEMM tile of %d rows and %d panels.", rows, panels))
-	vectors := panels * panelVectors // per row
+	panels := (vectors + panelVectors - 1) / panelVectors
+	g.kernel("sgemm", fmt.Sprintf("_%dx%d", rows, vectors*g.lanes), "Tile",
+		fmt.Sprintf("is the GEMM tile of %d rows by %d columns.", rows, vectors*g.lanes))
 	acc := func(row, v int) reg.VecPhysical { return g.vec[row*vectors+v] }
 	free := g.vec[rows*vectors:]
 
@@ -68,7 +70,7 @@ func (g *gen) tile(rows, panels int) {
 	}
 	loop := g.label("loop")
 	if edge && !g.wide() {
-		g.CMPQ(n, operand.U32(uint32(nr)))
+		g.CMPQ(n, operand.U32(uint32(vectors*g.lanes)))
 		g.JNE(operand.LabelRef(masked))
 	}
 	if !edge || !g.wide() {
@@ -116,7 +118,7 @@ func (g *gen) tile(rows, panels int) {
 	step := func(u int) {
 		disp := u * nr * 4
 		if panels == 1 {
-			g.stepRows(rows, row, at(b[0], disp), acc, free)
+			g.stepRows(rows, vectors, row, at(b[0], disp), acc, free)
 		} else {
 			g.stepPanels(rows, row, b, disp, acc, free)
 		}
@@ -168,7 +170,7 @@ func (g *gen) tile(rows, panels int) {
 	if edge && !g.wide() {
 		maskedStore := g.label("maskedStore")
 		n = g.arg("n")
-		g.CMPQ(n, operand.U32(uint32(nr)))
+		g.CMPQ(n, operand.U32(uint32(vectors*g.lanes)))
 		g.JNE(operand.LabelRef(maskedStore))
 		stores(func(v, row int) { g.VMOVUPS(acc(row, v), at(c, v*g.bytes())) })
 		g.Label(maskedStore)
@@ -181,13 +183,13 @@ func (g *gen) tile(rows, panels int) {
 	}
 }
 
-// stepRows emits one k of a single panel: both vectors of B, then row by row.
-func (g *gen) stepRows(rows int, row func(int) operand.Mem, b operand.Mem, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical) {
-	bv := free[:panelVectors]
+// stepRows emits one k of a single panel: its vectors of B, then row by row.
+func (g *gen) stepRows(rows, vectors int, row func(int) operand.Mem, b operand.Mem, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical) {
+	bv := free[:vectors]
 	for v := range bv {
 		g.VMOVUPS(b.Offset(v*g.bytes()), bv[v])
 	}
-	bcast := free[panelVectors:]
+	bcast := free[vectors:]
 	for i := range rows {
 		x := bcast[i%len(bcast)]
 		g.VBROADCASTSS(row(i), x)
@@ -270,11 +272,12 @@ func (g *gen) epilogue(accs int, free []reg.VecPhysical) {
 func (g *gen) callTile(name string, accs int, merge func(y, x reg.VecPhysical)) {
 	cs := g.tileCells()
 	for i := 0; i < accs; i += len(cs) {
-		for j, c := range cs {
+		last := cs[:min(len(cs), accs-i)]
+		for j, c := range last {
 			g.VMOVAPS(g.vec[i+j], c.x)
 		}
 		g.call(name + g.name)
-		for j, c := range cs {
+		for j, c := range last {
 			merge(c.x, g.vec[i+j])
 		}
 	}

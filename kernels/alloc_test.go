@@ -1,0 +1,99 @@
+package kernels
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"testing"
+)
+
+// hotCalls lists every method of Engine and Worker that a pass through a
+// network may make, by name, ready to be called. What is missing here fails
+// TestNoAllocations.
+func hotCalls(e *Engine) map[string]func() {
+	const n = elementsPerCall + 9
+	r := rand.New(rand.NewPCG(49, 50))
+	x, y, z, s, v := randoms(r, n), randoms(r, n), randoms(r, n), filled(n, 1), filled(n, 1)
+	ids, targets, losses := []int32{0, 3, 3}, []int32{1, 0, 4}, make([]float32, 3)
+	var step AdamStep
+
+	small := &problem{m: 3, n: 70, k: 20, start: bias, act: Tanh}
+	large := &problem{m: 33, n: 205, k: 111, transA: true, start: inPlace, act: Sigmoid}
+	packed, largePacked := small.fill(r).pack(e), large.fill(r).pack(e)
+	product, largeProduct := small.product(packed), large.product(largePacked)
+	transposed := e.NewPacked(20, 70)
+
+	// A closure made for each call would be an allocation of the caller's.
+	region := func(w *Worker) {
+		w.Gemm(largeProduct, w.Share(largePacked.Panels()))
+		w.Barrier()
+		w.PackPanels(packed, false, small.b, small.ldb(), w.Share(packed.Panels()))
+		w.Tanh(z[w.ID():w.ID()+1], x[:1])
+	}
+	none := func(*Worker) {}
+
+	return map[string]func(){
+		"Tanh":    func() { e.Tanh(z, x) },
+		"Sigmoid": func() { e.Sigmoid(z, x) },
+		"Exp":     func() { e.Exp(z, x) },
+		"ReLU":    func() { e.ReLU(z, x) },
+		"Grad": func() {
+			e.Grad(Tanh, 9, 100, z, 101, x, 100)
+			e.Grad(Sigmoid, 9, 100, z, 101, x, 100)
+			e.Grad(ReLU, 9, 100, z, 101, x, 100)
+		},
+		"Add":        func() { e.Add(z, x, y) },
+		"Axpy":       func() { e.Axpy(z, x, 0.5) },
+		"Scale":      func() { e.Scale(z, 0.5) },
+		"Dot":        func() { e.Dot(x, y) },
+		"SumSquares": func() { e.SumSquares(x) },
+		"ColumnSums": func() { e.ColumnSums(z[:100], 9, x, 101) },
+		"Gather":     func() { e.Gather(z, 100, ids, x, 100, y[:90]) },
+		"ScatterAdd": func() { e.ScatterAdd(z, 100, 90, ids, x, 100) },
+
+		"Softmax":             func() { e.Softmax(3, 90, z, 100) },
+		"SoftmaxCrossEntropy": func() { e.SoftmaxCrossEntropy(losses, 90, z, 100, targets, 1) },
+
+		"SGD":     func() { e.SGD(z, x, 1, 0.1) },
+		"Adagrad": func() { e.Adagrad(z, x, s, 1, 0.1, 1e-8) },
+		"Adam":    func() { step.Set(1, 1, 0.1, 0.9, 0.999, 1e-8); e.Adam(z, x, s, v, &step) },
+
+		"Gemm":       func() { e.Gemm(product); e.Gemm(largeProduct) },
+		"Pack":       func() { e.Pack(packed, false, small.b, 70); e.Pack(transposed, true, small.b, 20) },
+		"PackPanels": func() { e.PackPanels(packed, false, small.b, 70, packed.All()) },
+		"PackRows":   func() { e.PackRows(packed, Span{1, 19}, small.b, 70) },
+
+		"Run":     func() { e.Run(e.Threads(), region); e.Run(1, region) },
+		"Barrier": func() { e.Run(e.Threads(), region) },
+		"Share":   func() { e.Run(e.Threads(), region) },
+		"ID":      func() { e.Run(e.Threads(), region) },
+		"Workers": func() { e.Run(e.Threads(), none) },
+
+		"FMA":         func() { e.FMA(1) },
+		"ISA":         func() { e.ISA() },
+		"Threads":     func() { e.Threads() },
+		"PackedBytes": func() { e.PackedBytes(3, 5) },
+	}
+}
+
+// notHot are the methods that may allocate or are called once.
+var notHot = map[string]bool{"NewPacked": true, "Close": true}
+
+func TestNoAllocations(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		eachEngine(t, threads, func(t *testing.T, e *Engine) {
+			calls := hotCalls(e)
+			for _, typ := range []reflect.Type{reflect.TypeFor[*Engine](), reflect.TypeFor[*Worker]()} {
+				for i := range typ.NumMethod() {
+					if name := typ.Method(i).Name; calls[name] == nil && !notHot[name] {
+						t.Errorf("%v.%s is not in hotCalls", typ, name)
+					}
+				}
+			}
+			for name, call := range calls {
+				if n := testing.AllocsPerRun(10, call); n != 0 {
+					t.Errorf("%s allocates %v times a call with %d threads", name, n, threads)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,178 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// The tests of this file hold the promise of doc.go bit for bit.
+
+// products are worth several threads, have rows and columns beside whole tiles
+// and more than one block of K.
+func products(r *rand.Rand) (list []*problem) {
+	for i, transA := range []bool{false, true} {
+		for _, act := range []Activation{Identity, Tanh, Sigmoid} {
+			p := &problem{m: 29, n: 203, k: 1031, transA: transA, start: start(1 + i), act: act, gap: 1}
+			list = append(list, p.fill(r))
+		}
+	}
+	return list
+}
+
+// TestThreadsAgree compares numbers of threads, with what one thread computes.
+func TestThreadsAgree(t *testing.T) {
+	list := products(rand.New(rand.NewPCG(11, 12)))
+	for _, isa := range ISAs() {
+		one := open(t, isa, 1)
+		for _, p := range list {
+			want := p.compute(one)
+			for _, threads := range []int{2, 3, 4} {
+				got := p.compute(open(t, isa, threads))
+				if i := firstDifference(got, want); i >= 0 {
+					t.Errorf("%s, %v: with %d threads element %d is %x, with one %x", isa, p, threads, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+// TestRowsAgree computes every row alone, and in groups of other heights, and
+// compares it with the same row among all.
+func TestRowsAgree(t *testing.T) {
+	list := products(rand.New(rand.NewPCG(13, 14)))
+	eachEngine(t, 2, func(t *testing.T, e *Engine) {
+		for _, p := range list {
+			w := p.pack(e)
+			all := p.product(w)
+			e.Gemm(all)
+			for _, rows := range []int{1, 2, 5, 12} {
+				part := p.product(w)
+				for i := 0; i < p.m; i += rows {
+					q := part
+					q.M = min(rows, p.m-i)
+					if q.C = part.C[i*q.LDC:]; p.transA {
+						q.A = part.A[i:]
+					} else {
+						q.A = part.A[i*q.LDA:]
+					}
+					if q.S = part.S; q.LDS > 0 {
+						q.S = part.S[i*q.LDS:]
+					}
+					e.Gemm(q)
+				}
+				if i := firstDifference(part.C, all.C); i >= 0 {
+					t.Errorf("%v: element %d is %x in groups of %d, %x among all", p, i, part.C[i], rows, all.C[i])
+				}
+			}
+		}
+	})
+}
+
+// TestSpansAgree computes a product by spans of panels, in any order and by the
+// workers of a region, and sees that a span writes its own columns only.
+func TestSpansAgree(t *testing.T) {
+	list := products(rand.New(rand.NewPCG(15, 16)))
+	for _, threads := range []int{1, 2, 4} {
+		eachEngine(t, threads, func(t *testing.T, e *Engine) {
+			for _, p := range list {
+				w := p.pack(e)
+				want := p.product(w)
+				e.Gemm(want)
+
+				shared := p.product(w)
+				e.Run(threads, func(worker *Worker) { worker.Gemm(shared, worker.Share(w.Panels())) })
+				if i := firstDifference(shared.C, want.C); i >= 0 {
+					t.Errorf("%v: element %d is %x from shares, %x from Gemm", p, i, shared.C[i], want.C[i])
+				}
+
+				e.Run(1, func(worker *Worker) {
+					for lo := range w.Panels() {
+						panels := Span{lo, min(lo+1+lo%3, w.Panels())}
+						q, columns := p.product(w), w.Columns(panels)
+						worker.Gemm(q, panels)
+						for i, v := range q.C {
+							expected := canary
+							if col := i % q.LDC; columns.Lo <= col && col < columns.Hi {
+								expected = want.C[i]
+							}
+							if !sameBits(v, expected) {
+								t.Fatalf("%v: element %d after panels %v is %x, want %x", p, i, panels, v, expected)
+							}
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestConcurrentCallers lets several goroutines share an engine: one gets the
+// pool, the others work alone.
+func TestConcurrentCallers(t *testing.T) {
+	list := products(rand.New(rand.NewPCG(17, 18)))[:3]
+	eachEngine(t, 2, func(t *testing.T, e *Engine) {
+		var want [][]float32
+		for _, p := range list {
+			want = append(want, p.compute(e))
+		}
+		var wg sync.WaitGroup
+		for caller := range 4 {
+			wg.Go(func() {
+				for round := range 6 {
+					p := list[(caller+round)%len(list)]
+					got := p.compute(e)
+					if i := firstDifference(got, want[(caller+round)%len(list)]); i >= 0 {
+						t.Errorf("%v: element %d is %x when called by several, not %x", p, i, got[i], want[(caller+round)%len(list)][i])
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// TestSetsAgree gives the same to every instruction set that fuses.
+func TestSetsAgree(t *testing.T) {
+	isas := fusedISAs()
+	if len(isas) < 2 {
+		t.Skip("there are not two such sets in this build on this machine")
+	}
+	first := open(t, isas[0], 1)
+	for _, isa := range isas[1:] {
+		e := open(t, isa, 2)
+		compare := func(what string, got, want []float32) {
+			t.Helper()
+			if i := firstDifference(got, want); i >= 0 {
+				t.Errorf("%s: element %d is %x from %s, %x from %s", what, i, got[i], isa, want[i], isas[0])
+			}
+		}
+
+		r := rand.New(rand.NewPCG(19, 20))
+		list := products(r)
+		for _, m := range heights() {
+			list = append(list, deal(r, m, 1+r.IntN(150), 1+r.IntN(40)))
+		}
+		for _, p := range list {
+			compare(fmt.Sprint(p), p.compute(e), p.compute(first))
+		}
+
+		// The chunks are this package's; what is in them asm compares.
+		const n = 2*elementsPerCall + 77
+		x, y := randoms(r, n), randoms(r, n)
+		if a, b := e.Dot(x, y), first.Dot(x, y); a != b {
+			t.Errorf("Dot: %x and %x", a, b)
+		}
+		if a, b := e.SumSquares(x), first.SumSquares(x); a != b {
+			t.Errorf("SumSquares: %x and %x", a, b)
+		}
+		loss := func(e *Engine) []float32 {
+			logits, losses := slices.Clone(x), make([]float32, 3)
+			e.SoftmaxCrossEntropy(losses, n/3, logits, n/3, []int32{0, 7, n/3 - 1}, 1.0/3)
+			return append(losses, logits...)
+		}
+		compare("SoftmaxCrossEntropy", loss(e), loss(first))
+	}
+}

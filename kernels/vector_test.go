@@ -1,0 +1,154 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"batchrnn/kernels/ref"
+)
+
+// TestVectors runs Add, Axpy and Scale on lengths about the bounds of a chunk.
+func TestVectors(t *testing.T) {
+	const alpha = -0.8125 // few bits: float64 reads it as float32 does
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(33, 34))
+		for _, n := range lengths {
+			x, y := randoms(r, n), randoms(r, n)
+			want := make([]float32, n)
+			for i := range want {
+				want[i] = x[i] + y[i]
+			}
+			sum := filled(n, nan)
+			inX, inY := slices.Clone(x), slices.Clone(y)
+			e.Add(sum, x, y)
+			e.Add(inX, inX, y)
+			e.Add(inY, x, inY)
+			for name, got := range map[string][]float32{"dst": sum, "a": inX, "b": inY} {
+				if i := firstDifference(got, want); i >= 0 {
+					t.Errorf("Add of %d into %s: element %d is %g, want %g", n, name, i, got[i], want[i])
+				}
+			}
+
+			got := slices.Clone(y)
+			e.Axpy(got, x, alpha)
+			for i, want := range ref.Axpy(y, x, alpha) {
+				// The product may be rounded, the sum is.
+				tolerance := eps*(math.Abs(alpha*float64(x[i]))+1.01*math.Abs(want)) + slack
+				if !(math.Abs(float64(got[i])-want) <= tolerance) {
+					t.Fatalf("Axpy of %d: element %d is %g, want %g", n, i, got[i], want)
+				}
+			}
+
+			got = slices.Clone(x)
+			e.Scale(got, alpha)
+			for i, want := range ref.Scale(x, alpha) {
+				if float64(got[i]) != float64(float32(want)) {
+					t.Fatalf("Scale of %d: element %d is %g, want %g", n, i, got[i], want)
+				}
+			}
+		}
+	})
+}
+
+// TestReductions holds Dot and SumSquares to the oracle and to what they say of
+// chunks: float32 within, float64 between.
+func TestReductions(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(35, 36))
+		for _, n := range append(lengths, 10*elementsPerCall+1) {
+			x, y := randoms(r, n), randoms(r, n)
+			check := func(name string, f func(x, y []float32) float64, y []float32) {
+				t.Helper()
+				got := f(x, y)
+				want, magnitude := ref.Dot(x, y)
+				// 256 steps in each of 64 lanes, then the tree.
+				if !(math.Abs(got-want) <= (elementsPerCall/64+8)*eps*magnitude) {
+					t.Errorf("%s of %d is %g, want %g", name, n, got, want)
+				}
+				var chunks float64
+				for lo := 0; lo < n; lo += 1 << 14 {
+					hi := min(lo+1<<14, n)
+					chunks += float64(float32(f(x[lo:hi], y[lo:hi])))
+				}
+				if got != chunks {
+					t.Errorf("%s of %d is %x, its chunks add up to %x", name, n, got, chunks)
+				}
+			}
+			check("Dot", e.Dot, y)
+			check("SumSquares", func(x, _ []float32) float64 { return e.SumSquares(x) }, x)
+		}
+		if got := e.SumSquares([]float32{1, nan, 1}); got == got {
+			t.Errorf("SumSquares lost a NaN: %g", got)
+		}
+	})
+}
+
+// TestColumnSums adds row after row, which leaves no freedom in the last bit.
+func TestColumnSums(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(37, 38))
+		for _, size := range [][2]int{{0, 9}, {5, 0}, {1, 1}, {13, 35}, {1001, 47}, {3, elementsPerCall + 5}} {
+			m, n := size[0], size[1]
+			lda := n + 4
+			a, want := randoms(r, m*lda), randoms(r, n)
+			got := slices.Clone(want)
+			for i := range m {
+				for j := range want {
+					want[j] += a[i*lda+j]
+				}
+			}
+			e.ColumnSums(got, m, a, lda)
+			if j := firstDifference(got, want); j >= 0 {
+				t.Errorf("%dx%d: column %d is %g, want %g", m, n, j, got[j], want[j])
+			}
+		}
+	})
+}
+
+// rowIDs repeat some and hold the first and the last row.
+var rowIDs = []int32{4, 0, 4, 4, 1, 0, 6, 2}
+
+func TestGather(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(39, 40))
+		for _, n := range []int{1, 15, 33, 130} {
+			ldd, ldt := n+2, n+3
+			table, bias := randoms(r, span(7, n, ldt)), randoms(r, n)
+			got := filled(span(len(rowIDs), n, ldd), canary)
+			want := slices.Clone(got)
+			for i, id := range rowIDs {
+				for j := range n {
+					want[i*ldd+j] = table[int(id)*ldt+j] + bias[j]
+				}
+			}
+			e.Gather(got, ldd, rowIDs, table, ldt, bias)
+			if i := firstDifference(got, want); i >= 0 {
+				t.Errorf("rows of %d: element %d is %g, want %g", n, i, got[i], want[i])
+			}
+		}
+		e.Gather(nil, 3, nil, make([]float32, 6), 3, make([]float32, 3)) // nothing is fine
+	})
+}
+
+func TestScatterAdd(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(41, 42))
+		for _, n := range []int{1, 15, 33, 130} {
+			lds, ldt := n+2, n+3
+			src, got := randoms(r, span(len(rowIDs), n, lds)), randoms(r, span(7, n, ldt))
+			want := slices.Clone(got)
+			for i, id := range rowIDs { // in this order, down to the last bit
+				for j := range n {
+					want[int(id)*ldt+j] += src[i*lds+j]
+				}
+			}
+			e.ScatterAdd(got, ldt, n, rowIDs, src, lds)
+			if i := firstDifference(got, want); i >= 0 {
+				t.Errorf("rows of %d: element %d is %g, want %g", n, i, got[i], want[i])
+			}
+		}
+		e.ScatterAdd(make([]float32, 6), 3, 3, nil, nil, 3)
+	})
+}

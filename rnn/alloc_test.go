@@ -1,0 +1,52 @@
+package rnn
+
+import (
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// TestNoAllocations: whatever runs more than once allocates nothing.
+func TestNoAllocations(t *testing.T) {
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		for _, j := range []job{
+			rowsJob,
+			{Config{Input: 11, Hidden: 331, Output: 13}, 2, 5}, // shared out by columns
+			{Config{Input: 21, Dense: true, Hidden: 67}, 3, 5},
+		} {
+			noAllocations(t, j, j.workspace(t, e, nil))
+		}
+	})
+}
+
+func noAllocations(t *testing.T, j job, ws *Workspace) {
+	m := ws.m
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	grads := make([]float32, len(m.Slab))
+	sgd, adagrad, adam := NewSGD(0.1), NewAdagrad(m, 0.1), NewAdam(m, 0.1)
+	calls := map[string]func(){
+		"Forward":      func() { b.continued(ws) },
+		"Backward":     func() { b.backward(ws) },
+		"Carry":        ws.Carry,
+		"Reset":        ws.Reset,
+		"Update":       m.Update,
+		"Step SGD":     func() { m.Step(sgd, grads, 1) },
+		"Step Adagrad": func() { m.Step(adagrad, grads, 1) },
+		"Step Adam":    func() { m.Step(adam, grads, 1) },
+	}
+	dh := randomFloats(newRand(1), j.steps*j.rows*j.Hidden)
+	calls["BackwardStates"] = func() { ws.BackwardStates(dh) }
+	if j.Output > 0 {
+		logits := make([]float32, j.rows*j.Output)
+		calls["Loss"] = func() { ws.Loss(b.targets) }
+		calls["Logits"] = func() { ws.Logits(logits, 0) }
+		s := m.NewSampler(1)
+		calls["Sampler.Next"] = func() { s.Next(1, 0.5) }
+	}
+	b.continued(ws) // Backward may come first
+	for name, f := range calls {
+		if n := testing.AllocsPerRun(5, f); n != 0 {
+			t.Errorf("%v: %s allocates %v times", j, name, n)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package rnn
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"batchrnn/kernels"
+)
+
+// Floating-point operations are counted as the formulas have them, a
+// multiplication and an addition each as one: 2·H² a row and step forward, 4·H²
+// backward (dH and dWh). Activations, gathers, packing and updates are work that
+// the figures have to carry.
+
+// BenchmarkRNNStep runs passes over ids without an output layer.
+func BenchmarkRNNStep(b *testing.B) {
+	const steps, vocabulary = 50, 64
+	eachBenchEngine(b, func(b *testing.B, e *kernels.Engine, threads string) {
+		for _, s := range []struct{ hidden, rows int }{{128, 8}, {256, 32}, {512, 32}, {1760, 64}} {
+			if e.ISA() == "generic" && s.hidden > 128 {
+				continue // a matter of seconds
+			}
+			var ws *Workspace
+			var in batch
+			for _, pass := range []string{"forward", "backward"} {
+				name := fmt.Sprintf("isa=%s/h=%d/b=%d/t=%d/pass=%s/%s", e.ISA(), s.hidden, s.rows, steps, pass, threads)
+				b.Run(name, func(b *testing.B) {
+					if ws == nil {
+						c := Config{Input: vocabulary, Hidden: s.hidden}
+						ws, in = newModel(b, e, c, 1).NewTraining(steps, s.rows), newBatch(c, steps, s.rows, 1)
+						in.forward(ws)
+						in.backward(ws)
+					}
+					run, flops := ws.Forward, 2.0
+					if pass == "backward" {
+						run, flops = func([]int32) { ws.BackwardStates(in.dh) }, 4
+					}
+					flops *= float64(s.rows) * float64(s.hidden) * float64(s.hidden) * steps
+					peak := fmaPeak(e)
+					b.ReportAllocs()
+					for b.Loop() {
+						run(in.ids)
+					}
+					reportFlops(b, flops, peak)
+				})
+			}
+		}
+	})
+}
+
+// BenchmarkTrain runs whole steps of training a model of characters.
+func BenchmarkTrain(b *testing.B) {
+	const vocabulary, hidden, rows, steps = 65, 512, 32, 50
+	eachBenchEngine(b, func(b *testing.B, e *kernels.Engine, threads string) {
+		if e.ISA() == "generic" {
+			return // a matter of seconds
+		}
+		name := fmt.Sprintf("isa=%s/v=%d/h=%d/b=%d/t=%d/%s", e.ISA(), vocabulary, hidden, rows, steps, threads)
+		b.Run(name, func(b *testing.B) {
+			c := Config{Input: vocabulary, Hidden: hidden, Output: vocabulary}
+			m, in := newModel(b, e, c, 1), newBatch(c, steps, rows, 1)
+			ws, opt := m.NewTraining(steps, rows), NewAdam(m, 1e-3)
+			update := func() {
+				ws.Forward(in.ids)
+				ws.Backward(in.targets)
+				m.Step(opt, ws.Grads.Slab, 5)
+				ws.Carry()
+			}
+			update()
+			peak := fmaPeak(e)
+			b.ReportAllocs()
+			for b.Loop() {
+				update()
+			}
+			const tokens = rows * steps
+			b.ReportMetric(tokens*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+			reportFlops(b, tokens*6*hidden*(hidden+vocabulary), peak)
+		})
+	})
+}
+
+// BenchmarkSingleStep runs one row through a small network, step by step: as one
+// pass over 100 steps, and each step a call of its own with the state carried on.
+func BenchmarkSingleStep(b *testing.B) {
+	const vocabulary, sequence = 64, 100
+	for _, isa := range kernels.ISAs() {
+		e := newEngine(b, isa, 1)
+		for _, hidden := range []int{32, 64} {
+			m := newModel(b, e, Config{Input: vocabulary, Hidden: hidden}, 1)
+			ids := randomIDs(newRand(1), sequence, vocabulary)
+			for _, steps := range []int{sequence, 1} {
+				b.Run(fmt.Sprintf("isa=%s/h=%d/b=1/t=%d", isa, hidden, steps), func(b *testing.B) {
+					ws := m.NewWorkspace(steps, 1)
+					b.ReportAllocs()
+					for b.Loop() {
+						ws.Forward(ids[:steps])
+						ws.Carry()
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*steps), "ns/step")
+				})
+			}
+		}
+	}
+}
+
+// eachBenchEngine calls f for every instruction set on one thread and on all
+// processors.
+func eachBenchEngine(b *testing.B, f func(b *testing.B, e *kernels.Engine, threads string)) {
+	for _, isa := range kernels.ISAs() {
+		for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
+			f(b, newEngine(b, isa, threads), fmt.Sprintf("threads=%d", threads))
+		}
+	}
+}
+
+// fmaPeak returns the floating-point operations a second that all threads of e
+// reach together on nothing but multiply-adds: the best of a few tries, for a
+// peak is what others on the machine can only lower.
+func fmaPeak(e *kernels.Engine) float64 {
+	const rounds = 1 << 18 // some 2 ms
+	var best float64
+	for range 8 {
+		flops := make([]float64, e.Threads())
+		start := time.Now()
+		e.Run(e.Threads(), func(w *kernels.Worker) { flops[w.ID()] = w.FMA(rounds) })
+		took := time.Since(start)
+		var sum float64
+		for _, f := range flops {
+			sum += f
+		}
+		best = max(best, sum/took.Seconds())
+	}
+	return best
+}
+
+// reportFlops reports what a benchmark of so many operations a round reached.
+func reportFlops(b *testing.B, flops, peak float64) {
+	rate := flops * float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(rate/1e9, "GFLOP/s")
+	b.ReportMetric(100*rate/peak, "%peak")
+}

@@ -1,0 +1,107 @@
+package rnn
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// A mistake is a call that must panic, and what its message must name.
+type mistake struct {
+	name  string
+	call  func()
+	parts []string
+}
+
+// TestMistakes: each mistake panics with the argument, the wanted and the given;
+// before anything is written; and leaves the engine usable.
+func TestMistakes(t *testing.T) {
+	const steps, rows = 3, 33
+	// Wide enough that a region of two workers would run, were it started.
+	c := Config{Input: 6, Hidden: 140, Output: 7}
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		m := newModel(t, e, c, 1)
+		ws := m.NewTraining(steps, rows)
+		b := newBatch(c, steps, rows, 1)
+		b.forward(ws)
+		b.backward(ws)
+		want := recorded(ws)
+
+		for _, k := range mistakes(t, e, ws) {
+			t.Run(k.name, func(t *testing.T) {
+				mustPanic(t, k.call, append(k.parts, "rnn: ")...)
+				recorded(ws).same(t, "after the panic", want)
+				b.forward(ws)
+				b.backward(ws)
+				recorded(ws).same(t, "in the next pass", want)
+			})
+		}
+	})
+}
+
+// recorded is everything that a mistake must leave alone.
+func recorded(ws *Workspace) trace {
+	var tr trace
+	tr.add("H", ws.H)
+	tr.add("Losses", ws.Losses)
+	tr.add("Grads", ws.Grads.Slab)
+	tr.add("parameters", ws.m.Slab)
+	return tr
+}
+
+func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
+	m, n := ws.m, ws.T*ws.B
+	good := make([]int32, n)
+	with := func(id int32) []int32 {
+		ids := slices.Clone(good)
+		ids[n-1] = id
+		return ids
+	}
+	logits := make([]float32, ws.B*m.Output)
+
+	scoring := m.NewWorkspace(ws.T, ws.B)
+	dense := newModel(t, e, Config{Input: 4, Dense: true, Hidden: 140}, 1)
+	vectors := dense.NewTraining(ws.T, ws.B)
+	vectors.ForwardDense(make([]float32, n*4))
+	small := newModel(t, e, Config{Input: 1, Hidden: 1}, 1)
+	fresh := m.NewTraining(ws.T, ws.B)
+	freshDense := dense.NewTraining(ws.T, ws.B)
+
+	return []mistake{
+		{"Forward: too few ids", func() { ws.Forward(good[1:]) }, []string{"Forward", "ids", "98", "99", "T·B", "T 3", "B 33"}},
+		{"Forward: no ids", func() { ws.Forward(nil) }, []string{"Forward", "ids", "0", "99"}},
+		{"Forward: id too large", func() { ws.Forward(with(6)) }, []string{"Forward", "id 6", "index 98", "6 inputs"}},
+		{"Forward: id negative", func() { ws.Forward(with(-1)) }, []string{"Forward", "id -1", "index 98"}},
+		{"Forward: id as small as can be", func() { ws.Forward(with(math.MinInt32)) }, []string{"Forward", "id -2147483648"}},
+		{"Forward: dense model", func() { vectors.Forward(good) }, []string{"Forward", "ForwardDense"}},
+		{"ForwardDense: model of ids", func() { ws.ForwardDense(make([]float32, n*m.Input)) }, []string{"ForwardDense", "Forward", "Config.Dense"}},
+		{"ForwardDense: x too long", func() { vectors.ForwardDense(make([]float32, n*4+1)) }, []string{"ForwardDense", "x", "397", "396", "T·B·E"}},
+
+		{"Loss: too many targets", func() { ws.Loss(append(good, 0)) }, []string{"Loss", "targets", "100", "99"}},
+		{"Loss: target too large", func() { ws.Loss(with(7)) }, []string{"Loss", "target 7", "index 98", "7 outputs"}},
+		{"Loss: no output layer", func() { vectors.Loss(good) }, []string{"output layer", "Config.Output"}},
+		{"Logits: step too late", func() { ws.Logits(logits, 3) }, []string{"Logits", "step 3", "3 steps"}},
+		{"Logits: step negative", func() { ws.Logits(logits, -1) }, []string{"Logits", "step -1"}},
+		{"Logits: dst too short", func() { ws.Logits(logits[1:], 0) }, []string{"Logits", "dst", "230", "231", "B·V"}},
+		{"Logits: no output layer", func() { vectors.Logits(nil, 0) }, []string{"Logits", "output layer"}},
+
+		{"Backward: target negative", func() { ws.Backward(with(-1)) }, []string{"target -1", "index 98"}},
+		{"Backward: too few targets", func() { ws.Backward(good[:5]) }, []string{"targets", "5", "99"}},
+		{"Backward: scoring workspace", func() { scoring.Backward(good) }, []string{"Backward", "NewTraining"}},
+		{"Backward: no output layer", func() { vectors.Backward(good) }, []string{"output layer", "BackwardStates"}},
+		{"Backward: before Forward", func() { fresh.Backward(good) }, []string{"Backward", "Forward"}},
+		{"BackwardStates: scoring workspace", func() { scoring.BackwardStates(nil) }, []string{"BackwardStates", "NewTraining"}},
+		{"BackwardStates: dh too short", func() { ws.BackwardStates(make([]float32, 140)) }, []string{"BackwardStates", "dh", "140", "13860", "T·B·H"}},
+		{"BackwardStates: before ForwardDense", func() { freshDense.BackwardStates(make([]float32, n*140)) }, []string{"BackwardStates", "Forward"}},
+
+		{"Step: gradient of another model", func() { m.Step(NewSGD(1), small.Slab, 0) }, []string{"Step", "3", "parameters"}},
+		{"Step: Adagrad of another model", func() { m.Step(NewAdagrad(small, 1), ws.Grads.Slab, 0) }, []string{"Step", "Adagrad", "3"}},
+		{"Step: Adam of another model", func() { m.Step(NewAdam(small, 1), ws.Grads.Slab, 0) }, []string{"Step", "Adam", "3"}},
+
+		{"NewWorkspace: no steps", func() { m.NewWorkspace(0, 1) }, []string{"0 steps", "1 rows", "at least 1"}},
+		{"NewTraining: negative batch", func() { m.NewTraining(1, -2) }, []string{"-2 rows", "at least 1"}},
+		{"Sampler: id too large", func() { m.NewSampler(1).Next(6, 1) }, []string{"id 6", "6 inputs"}},
+	}
+}

@@ -1,0 +1,78 @@
+package rnn
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// TestBadConfigs: a bad configuration is an error that names the value and what
+// would do.
+func TestBadConfigs(t *testing.T) {
+	e := newEngine(t, "", 1)
+	good := Config{Input: 3, Hidden: 4, Output: 5}
+	if err := good.Validate(); err != nil {
+		t.Errorf("%+v: %v", good, err)
+	}
+	for _, c := range []struct {
+		name string
+		Config
+		parts []string
+	}{
+		{"no input", Config{Hidden: 4}, []string{"input", "0", "at least 1"}},
+		{"negative input", Config{Input: -3, Hidden: 4}, []string{"input", "-3", "at least 1"}},
+		{"no hidden units", Config{Input: 3}, []string{"hidden", "0", "at least 1"}},
+		{"negative output", Config{Input: 3, Hidden: 4, Output: -5}, []string{"output", "-5", "0 (none) or more"}},
+		{"unknown activation", Config{Input: 3, Hidden: 4, Activation: 9}, []string{"activation", "9"}},
+		{"negative activation", Config{Input: 3, Hidden: 4, Activation: -1}, []string{"activation", "-1"}},
+		{"input past every memory", Config{Input: math.MaxInt32, Hidden: 4}, []string{"2147483647", "1073741824"}},
+		{"product past every memory", Config{Input: 3, Hidden: 1 << 21}, []string{"2097152 hidden units", "parameters"}},
+		{"output past every memory", Config{Input: 3, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m, err := New(e, c.Config, 1)
+			if err == nil || m != nil {
+				t.Fatalf("New gives %v, %v; want an error", m, err)
+			}
+			for _, p := range append(c.parts, "rnn: ") {
+				if !strings.Contains(err.Error(), p) {
+					t.Errorf("error says %q, want %q in it", err, p)
+				}
+			}
+		})
+	}
+}
+
+func TestActivationString(t *testing.T) {
+	for a, want := range map[Activation]string{
+		Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid", Identity: "identity", 9: "Activation(9)", -1: "Activation(-1)",
+	} {
+		if got := a.String(); got != want {
+			t.Errorf("Activation(%d) is %q, want %q", int(a), got, want)
+		}
+	}
+}
+
+// TestSeed: a seed is a model, on every engine.
+func TestSeed(t *testing.T) {
+	c := Config{Input: 3, Hidden: 5, Output: 4}
+	slab := func(isa string, seed uint64) []float32 {
+		m, err := New(newEngine(t, isa, 1), c, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Slab
+	}
+	want := slab("", 7)
+	for _, isa := range kernels.ISAs() {
+		sameBits(t, "parameters on "+isa, slab(isa, 7), want)
+	}
+	if firstDifference(slab("", 8), want) < 0 {
+		t.Error("seeds 7 and 8 give the same parameters")
+	}
+	if bound := 1 / math.Sqrt(5); maxAbs(want) > bound || maxAbs(want) < bound/2 {
+		t.Errorf("the largest parameter is %v, want it below %v and near", maxAbs(want), bound)
+	}
+}

@@ -1,0 +1,47 @@
+package rnn
+
+import (
+	"fmt"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// newEngine returns an engine that lives as long as the test.
+func newEngine(tb testing.TB, isa string, threads int) *kernels.Engine {
+	tb.Helper()
+	e, err := kernels.New(isa, threads)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(e.Close)
+	return e
+}
+
+// eachEngine runs f as a subtest on every instruction set of this machine, for
+// each number of threads.
+func eachEngine(t *testing.T, threads []int, f func(t *testing.T, e *kernels.Engine)) {
+	t.Helper()
+	for _, isa := range kernels.ISAs() {
+		for _, n := range threads {
+			t.Run(fmt.Sprintf("isa=%s/threads=%d", isa, n), func(t *testing.T) {
+				f(t, newEngine(t, isa, n))
+			})
+		}
+	}
+}
+
+// newModel returns a model whose biases are drawn too, so that no test passes
+// because they are zero.
+func newModel(tb testing.TB, e *kernels.Engine, c Config, seed uint64) *Model {
+	tb.Helper()
+	m, err := New(e, c, seed)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := newRand(seed + 100)
+	fillUniform(r, m.Bh, 0.5)
+	fillUniform(r, m.By, 0.5)
+	m.Update()
+	return m
+}

@@ -1,0 +1,247 @@
+package rnn
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// The exactness promise: the same bits for any number of threads and any plan,
+// for a row whatever the batch around it, for T steps at once or one by one,
+// and from AVX2 and AVX-512.
+
+// A trace is everything that training steps leave behind, by name.
+type trace struct {
+	names  []string
+	values [][]float32
+}
+
+func (tr *trace) add(name string, v []float32) {
+	tr.names = append(tr.names, name)
+	tr.values = append(tr.values, slices.Clone(v))
+}
+
+// same fails where two traces differ in a bit.
+func (tr trace) same(t *testing.T, name string, want trace) {
+	t.Helper()
+	if !slices.Equal(tr.names, want.names) {
+		t.Errorf("%s: traces of %q and %q", name, tr.names, want.names)
+		return
+	}
+	for i, v := range tr.values {
+		sameBits(t, name+": "+tr.names[i], v, want.values[i])
+	}
+}
+
+// A job is some steps of training.
+type job struct {
+	Config
+	steps, rows int
+}
+
+func (j job) String() string {
+	return fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, j.Activation)
+}
+
+// workspace returns a model's workspace that will do the job; tune may change
+// its plan.
+func (j job) workspace(tb testing.TB, e *kernels.Engine, tune func(*plan)) *Workspace {
+	tb.Helper()
+	ws := newModel(tb, e, j.Config, 1).NewTraining(j.steps, j.rows)
+	ws.KeepInputGradients()
+	if tune != nil {
+		tune(&ws.plan)
+	}
+	return ws
+}
+
+// run takes updates steps of Adam with clipping, and records everything.
+func (j job) run(ws *Workspace, updates int) trace {
+	var tr trace
+	m := ws.m
+	opt := NewAdam(m, 1e-2)
+	ws.Reset()
+	for i := range updates {
+		name := func(what string) string { return fmt.Sprintf("update %d: %s", i+1, what) }
+		b := newBatch(j.Config, j.steps, j.rows, uint64(i))
+		b.continued(ws)
+		tr.add(name("H"), ws.H)
+		if j.Output > 0 {
+			ws.Loss(b.targets)
+			tr.add(name("Losses of Loss"), ws.Losses)
+			logits := make([]float32, j.rows*j.Output)
+			ws.Logits(logits, j.steps-1)
+			tr.add(name("Logits"), logits)
+		}
+		b.backward(ws)
+		tr.add(name("Losses"), ws.Losses)
+		tr.add(name("Grads"), ws.Grads.Slab)
+		tr.add(name("DH0"), ws.DH0)
+		tr.add(name("DX"), ws.DX)
+		norm := m.Step(opt, ws.Grads.Slab, 0.05)
+		tr.add(name("norm"), []float32{float32(norm)})
+		tr.add(name("parameters"), m.Slab)
+		ws.Carry()
+	}
+	return tr
+}
+
+// Sizes for which newPlan chooses rows, and columns, on up to four threads.
+var (
+	rowsJob    = job{Config{Input: 30, Hidden: 65, Output: 31}, 40, 33}
+	columnsJob = job{Config{Input: 11, Hidden: 401, Output: 13}, 4, 5}
+)
+
+// exactJobs have every kind of input and output, every activation, both plans,
+// and sizes off every tile and panel.
+var exactJobs = []job{
+	rowsJob,
+	columnsJob,
+	{Config{Input: 21, Dense: true, Hidden: 67, Activation: ReLU}, 9, 35},
+	{Config{Input: 37, Dense: true, Hidden: 49, Output: 3, Activation: Sigmoid}, 5, 13},
+	{Config{Input: 3, Hidden: 33, Activation: Identity}, 3, 7},
+	{Config{Input: 1, Hidden: 1, Output: 1}, 1, 1},
+	{Config{Input: 50, Hidden: 130, Output: 50}, 13, 1},
+}
+
+// TestExactJobs holds the sizes above to what they are for.
+func TestExactJobs(t *testing.T) {
+	eachEngine(t, []int{2, 4}, func(t *testing.T, e *kernels.Engine) {
+		rows, columns := rowsJob.workspace(t, e, nil), columnsJob.workspace(t, e, nil)
+		if p := rows.plan; !p.byRows || p.workers < 2 {
+			t.Errorf("%v: plan %+v, want one by rows on several workers", rowsJob, p)
+		}
+		if p := columns.plan; p.byRows || p.workers < 2 {
+			t.Errorf("%v: plan %+v, want one by columns on several workers", columnsJob, p)
+		}
+		if n := len(rows.blocks); n < 3 {
+			t.Errorf("%v: %d blocks of logits, want 3: both buffers used and one again", rowsJob, n)
+		}
+	})
+}
+
+// TestSameBitsThreads: any number of threads, more than there are processors
+// too, gives the bits of one, by newPlan's choice and by every other.
+func TestSameBitsThreads(t *testing.T) {
+	for _, isa := range kernels.ISAs() {
+		one := newEngine(t, isa, 1)
+		var want []trace
+		for _, j := range exactJobs {
+			want = append(want, j.run(j.workspace(t, one, nil), 2))
+		}
+		for _, threads := range []int{2, 3, 4, runtime.GOMAXPROCS(0) + 3} {
+			e := newEngine(t, isa, threads)
+			for i, j := range exactJobs {
+				name := fmt.Sprintf("isa=%s/threads=%d/%v", isa, threads, j)
+				j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
+				for _, byRows := range []bool{true, false} {
+					ws := j.workspace(t, e, func(p *plan) { p.workers, p.byRows = threads, byRows })
+					j.run(ws, 2).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want[i])
+				}
+			}
+		}
+	}
+}
+
+// TestSameBitsSIMD: AVX2 and AVX-512 agree on everything over five updates.
+func TestSameBitsSIMD(t *testing.T) {
+	isas := slices.DeleteFunc(kernels.ISAs(), func(isa string) bool { return isa == "generic" })
+	if len(isas) < 2 {
+		t.Skipf("needs two SIMD sets, this machine has %v", isas)
+	}
+	for _, j := range exactJobs {
+		want := j.run(j.workspace(t, newEngine(t, isas[0], 1), nil), 5)
+		for _, isa := range isas[1:] {
+			got := j.run(j.workspace(t, newEngine(t, isa, 2), nil), 5)
+			got.same(t, fmt.Sprintf("%s against %s/%v", isa, isas[0], j), want)
+		}
+	}
+}
+
+// A score is what a forward pass gives.
+type score struct{ states, losses, logits []float32 } // [T+1,B,H], [T,B], [T,B,V]
+
+func (b batch) score(ws *Workspace) score {
+	copy(ws.state(0), b.h0)
+	return b.scoreRest(ws)
+}
+
+// scoreRest is score from the state that the workspace has.
+func (b batch) scoreRest(ws *Workspace) score {
+	b.continued(ws)
+	ws.Loss(b.targets)
+	perStep := ws.B * ws.m.Output
+	logits := make([]float32, ws.T*perStep)
+	for t := range ws.T {
+		ws.Logits(logits[t*perStep:][:perStep], t)
+	}
+	return score{ws.H, ws.Losses, logits}
+}
+
+// part returns some steps, and with them the states on both sides, and some
+// rows of a score of the given number of rows.
+func (s score) part(c Config, rows int, steps, row span) score {
+	return score{
+		cut(s.states, rows, c.Hidden, span{steps.lo, steps.hi + 1}, row),
+		cut(s.losses, rows, 1, steps, row),
+		cut(s.logits, rows, c.Output, steps, row),
+	}
+}
+
+func (s score) same(t *testing.T, name string, want score) {
+	t.Helper()
+	sameBits(t, name+": H", s.states, want.states)
+	sameBits(t, name+": Losses", s.losses, want.losses)
+	sameBits(t, name+": Logits", s.logits, want.logits)
+}
+
+// scoreConfigs are widths around a tile, a panel and several panels.
+func scoreConfigs() []Config {
+	var configs []Config
+	for _, hidden := range []int{1, 7, 16, 33, 65, 130} {
+		for _, dense := range []bool{false, true} {
+			configs = append(configs, Config{Input: 9, Dense: dense, Hidden: hidden, Output: 11})
+		}
+	}
+	return configs
+}
+
+// TestSameBitsRow: a row alone gives the bits that it gives in a batch, and so
+// do a few rows together.
+func TestSameBitsRow(t *testing.T) {
+	const steps, rows = 5, 33
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		for _, c := range scoreConfigs() {
+			m := newModel(t, e, c, 1)
+			b := newBatch(c, steps, rows, 1)
+			all := b.score(m.NewWorkspace(steps, rows))
+			for _, row := range []span{{0, 1}, {16, 17}, {32, 33}, {3, 5}, {8, 13}, {1, 18}} {
+				got := b.part(c, rows, span{0, steps}, row).score(m.NewWorkspace(steps, row.hi-row.lo))
+				got.same(t, fmt.Sprintf("%+v, rows %v", c, row), all.part(c, rows, span{0, steps}, row))
+			}
+		}
+	})
+}
+
+// TestSameBitsSteps: T steps at once and T calls of one step give the same bits.
+func TestSameBitsSteps(t *testing.T) {
+	const steps, rows = 6, 19
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		for _, c := range scoreConfigs() {
+			m := newModel(t, e, c, 1)
+			b := newBatch(c, steps, rows, 1)
+			all := b.score(m.NewWorkspace(steps, rows))
+			ws := m.NewWorkspace(1, rows)
+			copy(ws.state(0), b.h0)
+			for s := range steps {
+				step, every := span{s, s + 1}, span{0, rows}
+				got := b.part(c, rows, step, every).scoreRest(ws)
+				got.same(t, fmt.Sprintf("%+v, step %d", c, s), all.part(c, rows, step, every))
+				ws.Carry()
+			}
+		}
+	})
+}

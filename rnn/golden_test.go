@@ -1,0 +1,169 @@
+package rnn
+
+import (
+	"math"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// TestGoldenRNN holds the states and their gradients to PyTorch's nn.RNN.
+func TestGoldenRNN(t *testing.T) {
+	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd"} {
+		t.Run(name, func(t *testing.T) {
+			g := openGolden(t, name)
+			eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) { goldenRNN(t, e, g) })
+		})
+	}
+}
+
+func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
+	steps, rows, in, hidden := g.size("T"), g.size("B"), g.size("input"), g.size("hidden")
+	m, err := New(e, Config{Input: in, Dense: true, Hidden: hidden, Activation: g.activation()}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transpose(m.Wx, g.f32("weight_ih_l0"), hidden, in)
+	transpose(m.Wh, g.f32("weight_hh_l0"), hidden, hidden)
+	sum(m.Bh, g.f64("bias_ih_l0"), g.f64("bias_hh_l0"))
+	m.Update()
+
+	ws := m.NewTraining(steps, rows)
+	ws.KeepInputGradients()
+	copy(ws.state(0), g.f32("h0"))
+	ws.ForwardDense(g.f32("x"))
+	near(t, "y", ws.H[rows*hidden:], g.f64("y"), 1e-5)
+	near(t, "hn", ws.state(steps), g.f64("hn"), 1e-5)
+
+	// The last state is both the last of y and hn.
+	dh := g.f32("dy")
+	for i, d := range g.f32("dhn") {
+		dh[(steps-1)*rows*hidden+i] += d
+	}
+	ws.BackwardStates(dh)
+	nearScaled(t, "dx", ws.DX, g.f64("grad.x"), 1e-4)
+	nearScaled(t, "dh0", ws.DH0, g.f64("grad.h0"), 1e-4)
+	nearScaled(t, "dWx", transposed(ws.Grads.Wx, in, hidden), g.f64("grad.weight_ih_l0"), 1e-4)
+	nearScaled(t, "dWh", transposed(ws.Grads.Wh, hidden, hidden), g.f64("grad.weight_hh_l0"), 1e-4)
+	nearScaled(t, "db", ws.Grads.Bh, g.f64("grad.bias_ih_l0"), 1e-4)
+	nearScaled(t, "db", ws.Grads.Bh, g.f64("grad.bias_hh_l0"), 1e-4)
+}
+
+// TestGoldenCharLM holds 20 steps of training to PyTorch's.
+func TestGoldenCharLM(t *testing.T) {
+	for _, name := range []string{"charlm_tanh", "charlm_relu"} {
+		t.Run(name, func(t *testing.T) {
+			g := openGolden(t, name)
+			eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) { goldenCharLM(t, e, g) })
+		})
+	}
+}
+
+func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
+	steps, rows, vocab, hidden := g.size("T"), g.size("B"), g.size("vocab"), g.size("hidden")
+	m, err := New(e, Config{Input: vocab, Hidden: hidden, Output: vocab, Activation: g.activation()}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transpose(m.Wx, g.f32("rnn.weight_ih_l0"), hidden, vocab)
+	transpose(m.Wh, g.f32("rnn.weight_hh_l0"), hidden, hidden)
+	sum(m.Bh, g.f64("rnn.bias_ih_l0"), g.f64("rnn.bias_hh_l0"))
+	transpose(m.Wy, g.f32("out.weight"), vocab, hidden)
+	copy(m.By, g.f32("out.bias"))
+	m.Update()
+
+	ws := m.NewTraining(steps, rows)
+	ids, targets := g.ids("ids"), g.ids("targets")
+	opt, clip := NewSGD(float32(g.number("lr"))), g.number("clip_norm")
+	losses, norms := g.f64("losses"), g.f64("grad_norms")
+	for i := range g.size("steps") {
+		ws.Reset()
+		ws.Forward(ids)
+		if i == 0 {
+			logits := make([]float32, rows*vocab)
+			for s := range steps {
+				ws.Logits(logits, s)
+				near(t, "logits", logits, g.f64("logits")[s*rows*vocab:][:rows*vocab], 1e-5)
+			}
+		}
+		loss := ws.Backward(targets)
+		if i == 0 {
+			goldenFirstGradients(t, g, ws, float32(min(1, clip/norms[0])))
+		}
+		norm := stepTwoBiases(m, opt, ws.Grads, float32(clip))
+		if math.Abs(loss-losses[i]) > 1e-5 {
+			t.Errorf("step %d: loss %.8f, want %.8f", i+1, loss, losses[i])
+		}
+		if math.Abs(norm-norms[i]) > 1e-4*norms[i] {
+			t.Errorf("step %d: gradient norm %.8f, want %.8f", i+1, norm, norms[i])
+		}
+	}
+
+	bias := make([]float64, hidden)
+	for i, b := range g.f64("final.rnn.bias_ih_l0") {
+		bias[i] = b + g.f64("final.rnn.bias_hh_l0")[i]
+	}
+	near(t, "final Wx", transposed(m.Wx, vocab, hidden), g.f64("final.rnn.weight_ih_l0"), 1e-4)
+	near(t, "final Wh", transposed(m.Wh, hidden, hidden), g.f64("final.rnn.weight_hh_l0"), 1e-4)
+	near(t, "final Bh", m.Bh, bias, 1e-4)
+	near(t, "final Wy", transposed(m.Wy, hidden, vocab), g.f64("final.out.weight"), 1e-4)
+	near(t, "final By", m.By, g.f64("final.out.bias"), 1e-4)
+}
+
+// goldenFirstGradients compares the gradients of the first step, which the
+// reference holds after clipping.
+func goldenFirstGradients(t *testing.T, g golden, ws *Workspace, clipped float32) {
+	t.Helper()
+	c := ws.m.Config
+	after := newParams(c)
+	for i, x := range ws.Grads.Slab {
+		after.Slab[i] = clipped * x
+	}
+	nearScaled(t, "dWx", transposed(after.Wx, c.Input, c.Hidden), g.f64("grad.rnn.weight_ih_l0"), 1e-4)
+	nearScaled(t, "dWh", transposed(after.Wh, c.Hidden, c.Hidden), g.f64("grad.rnn.weight_hh_l0"), 1e-4)
+	nearScaled(t, "dBh", after.Bh, g.f64("grad.rnn.bias_ih_l0"), 1e-4)
+	nearScaled(t, "dBh", after.Bh, g.f64("grad.rnn.bias_hh_l0"), 1e-4)
+	nearScaled(t, "dWy", transposed(after.Wy, c.Hidden, c.Output), g.f64("grad.out.weight"), 1e-4)
+	nearScaled(t, "dBy", after.By, g.f64("grad.out.bias"), 1e-4)
+}
+
+// stepTwoBiases takes one step of gradient descent as PyTorch does it, with two
+// biases b_ih and b_hh where this package has their sum.
+//
+// Both have the gradient g of the sum, so the norm counts 2g² and the sum moves
+// by twice -lr·g. With √2·g in the place of g the norm counts (√2·g)² = 2g², and
+// the bias moves by -lr·√2·g; √2-1 times that move is still missing.
+func stepTwoBiases(m *Model, opt *SGD, grads Params, clip float32) (norm float64) {
+	before := append([]float32(nil), m.Bh...)
+	for i := range grads.Bh {
+		grads.Bh[i] *= math.Sqrt2
+	}
+	norm = m.Step(opt, grads.Slab, clip)
+	for i, b := range m.Bh {
+		m.Bh[i] = b + (math.Sqrt2-1)*(b-before[i])
+	}
+	m.Update()
+	return norm
+}
+
+// transpose sets dst, [cols,rows], to the transpose of src, [rows,cols].
+func transpose(dst, src []float32, rows, cols int) {
+	for i := range rows {
+		for j := range cols {
+			dst[j*rows+i] = src[i*cols+j]
+		}
+	}
+}
+
+func transposed(src []float32, rows, cols int) []float32 {
+	dst := make([]float32, len(src))
+	transpose(dst, src, rows, cols)
+	return dst
+}
+
+// sum sets dst to a + b, rounded once.
+func sum(dst []float32, a, b []float64) {
+	for i := range dst {
+		dst[i] = float32(a[i] + b[i])
+	}
+}

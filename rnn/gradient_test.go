@@ -1,0 +1,154 @@
+package rnn
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// gradientShapes are one of everything, sizes between tiles and panels, and one
+// that is more than a panel wide and a tile high.
+var gradientShapes = []struct{ steps, rows, in, hidden, out int }{
+	{1, 1, 1, 1, 1},
+	{4, 3, 5, 7, 4},
+	{3, 13, 3, 17, 9},
+	{2, 5, 4, 49, 33},
+}
+
+// TestGradients holds forward and backward to a float64 network: states and
+// losses to its own, gradients to the central differences of its loss.
+func TestGradients(t *testing.T) {
+	for act := range Activation(len(activations)) {
+		for _, dense := range []bool{false, true} {
+			for _, output := range []bool{true, false} {
+				for _, s := range gradientShapes {
+					c := Config{Input: s.in, Dense: dense, Hidden: s.hidden, Activation: act}
+					if output {
+						c.Output = s.out
+					}
+					name := fmt.Sprintf("%v/dense=%t/output=%t/t=%d/b=%d/h=%d", act, dense, output, s.steps, s.rows, s.hidden)
+					t.Run(name, func(t *testing.T) { checkGradients(t, c, s.steps, s.rows) })
+				}
+			}
+		}
+	}
+}
+
+func checkGradients(t *testing.T, c Config, steps, rows int) {
+	b, seed := newBatch(c, steps, rows, 3), uint64(1)
+	if c.Activation == ReLU {
+		b, seed = awayFromKinks(t, c, steps, rows)
+	}
+
+	// All engines draw the same parameters, so the differences are taken once.
+	var want [][]float64 // of Grads, DH0 and DX
+	for _, isa := range kernels.ISAs() {
+		e := newEngine(t, isa, 2)
+		m := newModel(t, e, c, seed)
+		ws := m.NewTraining(steps, rows)
+		ws.KeepInputGradients()
+		n, in := newNaive(m), newNaiveInput(b, steps, rows)
+
+		b.forward(ws)
+		h, _ := n.states(in)
+		nearScaled(t, isa+" H", ws.H, h, 1e-5)
+		loss := b.backward(ws)
+		if c.Output > 0 {
+			near(t, isa+" Losses", ws.Losses, n.losses(in, h), 1e-5)
+			near(t, isa+" loss", []float64{loss}, []float64{n.loss(in)}, 1e-5)
+		}
+
+		every := 1 + len(n.slab)/400 // of the parameters of a large network
+		if want == nil {
+			f := func() float64 { return n.loss(in) }
+			want = [][]float64{differences(n.slab, every, f), differences(in.h0, 1, f), differences(in.x, 1, f)}
+		}
+		for i, got := range [][]float32{thin(ws.Grads.Slab, every), ws.DH0, ws.DX} {
+			name := fmt.Sprint(isa, [...]string{" Grads", " DH0", " DX"}[i])
+			near(t, name, got, want[i], 1e-4*maxAbs(want[i])+differenceError)
+		}
+	}
+}
+
+// thin returns each every'th element.
+func thin(x []float32, every int) []float32 {
+	var some []float32
+	for i := 0; i < len(x); i += every {
+		some = append(some, x[i])
+	}
+	return some
+}
+
+// awayFromKinks looks for a batch and parameters whose sums all stay further
+// from 0 than the differences step, for there ReLU has no derivative.
+func awayFromKinks(t *testing.T, c Config, steps, rows int) (batch, uint64) {
+	t.Helper()
+	e := newEngine(t, "generic", 1)
+	for seed := range uint64(100) {
+		b := newBatch(c, steps, rows, seed)
+		if _, kink := newNaive(newModel(t, e, c, seed)).states(newNaiveInput(b, steps, rows)); kink > 2e-4 {
+			return b, seed
+		}
+	}
+	t.Fatal("every batch comes close to a kink")
+	return batch{}, 0
+}
+
+// TestBackwardStatesKeepsOutput: BackwardStates knows nothing of an output
+// layer, and its gradient stays.
+func TestBackwardStatesKeepsOutput(t *testing.T) {
+	e := newEngine(t, "", 1)
+	c := Config{Input: 5, Hidden: 9, Output: 6}
+	m := newModel(t, e, c, 1)
+	ws := m.NewTraining(3, 2)
+	b := newBatch(c, 3, 2, 1)
+	b.forward(ws)
+	b.backward(ws)
+	wy := append([]float32(nil), ws.Grads.Wy...)
+	by := append([]float32(nil), ws.Grads.By...)
+	ws.BackwardStates(randomFloats(newRand(1), 3*2*9))
+	sameBits(t, "dWy", ws.Grads.Wy, wy)
+	sameBits(t, "dBy", ws.Grads.By, by)
+}
+
+// TestNaN: a NaN reaches the loss and the gradient's norm, and no other row of
+// the batch.
+func TestNaN(t *testing.T) {
+	const steps, rows, bad = 4, 5, 2
+	nan := float32(math.NaN())
+	for act := range Activation(len(activations)) {
+		t.Run(act.String(), func(t *testing.T) {
+			eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
+				c := Config{Input: 6, Dense: true, Hidden: 19, Output: 7, Activation: act}
+				m := newModel(t, e, c, 1)
+				ws := m.NewTraining(steps, rows)
+				b := newBatch(c, steps, rows, 1)
+				b.x[(1*rows+bad)*c.Input] = nan // the second step of one row
+				b.forward(ws)
+				if loss := b.backward(ws); !math.IsNaN(loss) {
+					t.Errorf("a NaN in the input: loss is %v", loss)
+				}
+				for i, l := range ws.Losses {
+					wanted := i/rows >= 1 && i%rows == bad
+					if math.IsNaN(float64(l)) != wanted {
+						t.Errorf("step %d of row %d has loss %v", i/rows, i%rows, l)
+					}
+				}
+				if norm := m.Step(NewSGD(0.1), ws.Grads.Slab, 1); !math.IsNaN(norm) {
+					t.Errorf("the gradient's norm is %v", norm)
+				}
+
+				c.Dense = false
+				m = newModel(t, e, c, 1)
+				m.Wx[3*c.Hidden+1] = nan
+				ws = m.NewWorkspace(1, 1)
+				ws.Forward([]int32{3})
+				if loss := ws.Loss([]int32{0}); !math.IsNaN(loss) {
+					t.Errorf("a NaN in the weights of an id: loss is %v", loss)
+				}
+			})
+		})
+	}
+}

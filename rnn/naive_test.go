@@ -1,0 +1,149 @@
+package rnn
+
+import "math"
+
+// A naive network computes in float64 with the loops of the equations: what the
+// package is held to. Its parameters lie as those of Params do.
+type naive struct {
+	Config
+	slab               []float64
+	wx, wh, bh, wy, by []float64
+}
+
+func newNaive(m *Model) *naive {
+	n := &naive{Config: m.Config, slab: widen(m.Slab)}
+	rest := n.slab
+	cut := func(size int) []float64 {
+		v := rest[:size]
+		rest = rest[size:]
+		return v
+	}
+	n.wx, n.wh, n.bh = cut(len(m.Wx)), cut(len(m.Wh)), cut(len(m.Bh))
+	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
+	return n
+}
+
+func widen(x []float32) []float64 {
+	w := make([]float64, len(x))
+	for i, v := range x {
+		w[i] = float64(v)
+	}
+	return w
+}
+
+// A naiveInput is a batch with its floats as float64, so that differences can be
+// taken of them too.
+type naiveInput struct {
+	batch
+	steps, rows int
+	x, h0       []float64
+}
+
+func newNaiveInput(b batch, steps, rows int) naiveInput {
+	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0)}
+}
+
+// states returns the states, [T+1,B,H], and the least distance of any sum
+// before g from 0, where ReLU has its kink.
+func (n *naive) states(in naiveInput) (h []float64, kink float64) {
+	h, kink = append([]float64(nil), in.h0...), math.Inf(1)
+	for row := range in.steps * in.rows {
+		before := h[row*n.Hidden:][:n.Hidden]
+		for j := range n.Hidden {
+			z := n.bh[j]
+			if n.Dense {
+				for i := range n.Input {
+					z += in.x[row*n.Input+i] * n.wx[i*n.Hidden+j]
+				}
+			} else {
+				z += n.wx[int(in.ids[row])*n.Hidden+j]
+			}
+			for i, v := range before {
+				z += v * n.wh[i*n.Hidden+j]
+			}
+			kink = min(kink, math.Abs(z))
+			h = append(h, n.activate(z))
+		}
+	}
+	return h, kink
+}
+
+func (n *naive) activate(z float64) float64 {
+	switch n.Activation {
+	case Tanh:
+		return math.Tanh(z)
+	case ReLU:
+		return max(z, 0)
+	case Sigmoid:
+		return 1 / (1 + math.Exp(-z))
+	}
+	return z
+}
+
+// logits returns the outputs, [T,B,V], given the states.
+func (n *naive) logits(h []float64, rows int) []float64 {
+	var y []float64
+	for h := h[rows*n.Hidden:]; len(h) > 0; h = h[n.Hidden:] {
+		for j := range n.Output {
+			sum := n.by[j]
+			for i, v := range h[:n.Hidden] {
+				sum += v * n.wy[i*n.Output+j]
+			}
+			y = append(y, sum)
+		}
+	}
+	return y
+}
+
+// losses returns the cross-entropy of each row, [T,B].
+func (n *naive) losses(in naiveInput, h []float64) []float64 {
+	y := n.logits(h, in.rows)
+	losses := make([]float64, len(in.targets))
+	for i, target := range in.targets {
+		row := y[i*n.Output:][:n.Output]
+		var sum float64
+		for _, v := range row {
+			sum += math.Exp(v)
+		}
+		losses[i] = math.Log(sum) - row[target]
+	}
+	return losses
+}
+
+// loss returns what Backward differentiates: the mean cross-entropy, or without
+// an output layer the sum of the states, each times the given gradient.
+func (n *naive) loss(in naiveInput) float64 {
+	h, _ := n.states(in)
+	var sum float64
+	if n.Output > 0 {
+		losses := n.losses(in, h)
+		for _, l := range losses {
+			sum += l
+		}
+		return sum / float64(len(losses))
+	}
+	for i, d := range in.dh {
+		sum += float64(d) * h[in.rows*n.Hidden+i]
+	}
+	return sum
+}
+
+// differenceError is about what differences are wrong by, from the third
+// derivative and from rounding.
+const differenceError = 1e-8
+
+// differences returns the central differences of f by each every'th of x.
+func differences(x []float64, every int, f func() float64) []float64 {
+	const eps = 1e-5
+	var d []float64
+	for i := 0; i < len(x); i += every {
+		old := x[i]
+		x[i] = old + eps
+		up := f()
+		x[i] = old - eps
+		down := f()
+		x[i] = old
+		d = append(d, (up-down)/(2*eps))
+	}
+	return d
+}

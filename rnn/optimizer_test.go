@@ -1,0 +1,141 @@
+package rnn
+
+import (
+	"math"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// The updates as the papers have them, in float64: p moves along g, the gradient
+// after clipping.
+type formula interface{ step(p, g []float64) }
+
+type sgdFormula struct{ lr float64 }
+
+func (f sgdFormula) step(p, g []float64) {
+	for i := range p {
+		p[i] -= f.lr * g[i]
+	}
+}
+
+type adagradFormula struct {
+	lr, eps float64
+	sum     []float64
+}
+
+func (f adagradFormula) step(p, g []float64) {
+	for i := range p {
+		f.sum[i] += g[i] * g[i]
+		p[i] -= f.lr * g[i] / (math.Sqrt(f.sum[i]) + f.eps)
+	}
+}
+
+type adamFormula struct {
+	lr, beta1, beta2, eps float64
+	m, v                  []float64
+	t                     int
+}
+
+func (f *adamFormula) step(p, g []float64) {
+	f.t++
+	for i := range p {
+		f.m[i] = f.beta1*f.m[i] + (1-f.beta1)*g[i]
+		f.v[i] = f.beta2*f.v[i] + (1-f.beta2)*g[i]*g[i]
+		m := f.m[i] / (1 - math.Pow(f.beta1, float64(f.t)))
+		v := f.v[i] / (1 - math.Pow(f.beta2, float64(f.t)))
+		p[i] -= f.lr * m / (math.Sqrt(v) + f.eps)
+	}
+}
+
+// TestOptimizers holds ten steps of each optimiser, with clipping at work, out of
+// reach and off, to the formulas. The slab is longer than a chunk of the norm.
+func TestOptimizers(t *testing.T) {
+	c := Config{Input: 40, Hidden: 129, Output: 11}
+	eachEngine(t, []int{1, 2, 3}, func(t *testing.T, e *kernels.Engine) {
+		for _, clip := range []float32{0, 0.5, 1e6} {
+			m := newModel(t, e, c, 1)
+			if len(m.Slab) <= normChunk {
+				t.Fatalf("%d parameters fit one chunk of the norm", len(m.Slab))
+			}
+			n := len(m.Slab)
+			zeros := func() []float64 { return make([]float64, n) }
+			checkOptimizer(t, "SGD", m, NewSGD(0.1), sgdFormula{0.1}, clip)
+			checkOptimizer(t, "Adagrad", m, NewAdagrad(m, 0.1), adagradFormula{0.1, 1e-10, zeros()}, clip)
+			checkOptimizer(t, "Adam", m, NewAdam(m, 0.01), &adamFormula{0.01, 0.9, 0.999, 1e-8, zeros(), zeros(), 0}, clip)
+		}
+	})
+}
+
+func checkOptimizer(t *testing.T, name string, m *Model, opt Optimizer, f formula, clip float32) {
+	t.Helper()
+	r := newRand(9)
+	p := widen(m.Slab)
+	g := make([]float64, len(p))
+	for step := range 10 {
+		grads := randomFloats(r, len(p))
+		var sum float64
+		for _, v := range grads {
+			sum += float64(v) * float64(v)
+		}
+		norm, scale := math.Sqrt(sum), 1.0
+		if clip > 0 && norm > float64(clip) {
+			scale = float64(clip) / norm
+		}
+		for i, v := range grads {
+			g[i] = scale * float64(v)
+		}
+		f.step(p, g)
+		before := append([]float32(nil), grads...)
+		if got := m.Step(opt, grads, clip); math.Abs(got-norm) > 1e-5*norm {
+			t.Fatalf("%s, clip %g, step %d: norm %.8g, before clipping it is %.8g", name, clip, step+1, got, norm)
+		}
+		sameBits(t, name+": the gradient that Step read", grads, before)
+		// The parameters are of order 1, and ten updates round ten times.
+		near(t, name, m.Slab, p, 2e-6)
+	}
+}
+
+// TestStepReadiesModel: the pass after Step computes with the new parameters,
+// backward too.
+func TestStepReadiesModel(t *testing.T) {
+	c := Config{Input: 6, Dense: true, Hidden: 35, Output: 5}
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		m := newModel(t, e, c, 1)
+		ws, b := m.NewTraining(3, 5), newBatch(c, 3, 5, 1)
+		ws.KeepInputGradients()
+		b.forward(ws)
+		b.backward(ws)
+		m.Step(NewSGD(0.5), ws.Grads.Slab, 0)
+		b.forward(ws)
+		b.backward(ws)
+
+		again := newModel(t, e, c, 2)
+		fresh := again.NewTraining(3, 5)
+		fresh.KeepInputGradients()
+		copy(again.Slab, m.Slab)
+		again.Update()
+		b.forward(fresh)
+		b.backward(fresh)
+		sameBits(t, "H", ws.H, fresh.H)
+		sameBits(t, "Grads", ws.Grads.Slab, fresh.Grads.Slab)
+		sameBits(t, "DX", ws.DX, fresh.DX)
+		sameBits(t, "DH0", ws.DH0, fresh.DH0)
+	})
+}
+
+// TestStepNotFinite: a gradient that isn't finite shows in the norm.
+func TestStepNotFinite(t *testing.T) {
+	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
+		m := newModel(t, e, Config{Input: 2, Hidden: 3}, 1)
+		grads := make([]float32, len(m.Slab))
+		grads[5] = float32(math.Inf(1))
+		if norm := m.Step(NewSGD(1), grads, 1); !math.IsInf(norm, 1) {
+			t.Errorf("norm is %v, want +Inf", norm)
+		}
+		grads[5] = float32(math.NaN())
+		if norm := m.Step(NewSGD(1), grads, 1); !math.IsNaN(norm) {
+			t.Errorf("norm is %v, want NaN", norm)
+		}
+	})
+}
