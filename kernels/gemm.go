@@ -121,18 +121,30 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	}
 }
 
+// stripTiles is how many tiles' rows of a transposed A are brought together at
+// a time: each panel of B that comes from L3 serves as many tiles, and they all
+// stay in L2.
+const stripTiles = 4
+
 // block walks the rows in tiles of equal height rather than with one short
 // remainder: 16 rows are 8+8, not 12+4, for low tiles are the slow ones.
 func (w *Worker) block(b *block, panels Span) {
 	tiles := (b.M + w.set.MR - 1) / w.set.MR
+	row := func(t int) int { return b.M * t / tiles }
 	switch {
 	case b.TransA:
-		// Rows of op(A) are columns of A: bring a strip together, then use it for
-		// all panels.
-		for t := range tiles {
-			i, end := b.M*t/tiles, b.M*(t+1)/tiles
-			w.strip(b, i, end-i)
-			w.rowTile(b, i, end-i, w.strips, 1, end-i, panels)
+		// Rows of op(A) are columns of A.
+		for lo := 0; lo < tiles; lo += stripTiles {
+			hi := min(lo+stripTiles, tiles)
+			for t := lo; t < hi; t++ {
+				w.set.Strip(b.k, row(t+1)-row(t), &w.strip(t - lo)[0], &b.A[b.lo*b.LDA+row(t)], b.LDA)
+			}
+			for j := panels.Lo; j < panels.Hi; j++ {
+				for t := lo; t < hi; t++ {
+					rows := row(t+1) - row(t)
+					w.rowTile(b, row(t), rows, w.strip(t-lo), 1, rows, Span{j, j + 1})
+				}
+			}
 		}
 	case tiles == 1:
 		w.rowTile(b, 0, b.M, b.A[b.lo:], b.LDA, 1, panels)
@@ -140,11 +152,16 @@ func (w *Worker) block(b *block, panels Span) {
 		// Panel by panel: its block stays in L2 while all rows pass.
 		for j := panels.Lo; j < panels.Hi; j++ {
 			for t := range tiles {
-				i, end := b.M*t/tiles, b.M*(t+1)/tiles
-				w.rowTile(b, i, end-i, b.A[i*b.LDA+b.lo:], b.LDA, 1, Span{j, j + 1})
+				w.rowTile(b, row(t), row(t+1)-row(t), b.A[row(t)*b.LDA+b.lo:], b.LDA, 1, Span{j, j + 1})
 			}
 		}
 	}
+}
+
+// strip returns the buffer of one tile's rows of a transposed A, [KC][MR].
+func (w *Worker) strip(i int) []float32 {
+	n := w.set.KC * w.set.MR
+	return w.strips[i*n:][:n]
 }
 
 // rowTile runs one row of tiles, from row i, across the panels: as many panels
@@ -174,9 +191,4 @@ func (w *Worker) rowTile(b *block, i, rows int, a []float32, rs, cs int, panels 
 			s, b.LDS, &b.C[i*b.LDC+col], b.LDC, min(n*nr, cols), int(b.Act))
 		j += n
 	}
-}
-
-// strip gathers rows columns of A, from i, over the block's depth: [k][rows].
-func (w *Worker) strip(b *block, i, rows int) {
-	w.set.Strip(b.k, rows, &w.strips[0], &b.A[b.lo*b.LDA+i], b.LDA)
 }

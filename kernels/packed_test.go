@@ -31,9 +31,12 @@ func layOut(k, n, nr int, at func(i, j int) float32) []float32 {
 func packings(e *Engine) (sizes [][2]int) {
 	nr := e.set.NR
 	for _, n := range []int{1, nr - 1, nr, nr + 1, 3*nr - 1, 4*nr + 3} {
-		for _, k := range []int{1, 2, 17, packDepth - 1, packDepth, packDepth + 1, 2*packDepth + 3} {
+		for _, k := range []int{1, 2, 17} {
 			sizes = append(sizes, [2]int{k, n})
 		}
+	}
+	for _, k := range []int{packDepth - 1, packDepth, packDepth + 1, 2*packDepth + 3} {
+		sizes = append(sizes, [2]int{k, nr + 1})
 	}
 	return sizes
 }

@@ -6,11 +6,11 @@ type Worker struct {
 	*Engine
 	id, n  int
 	pool   *pool
-	strips []float32 // packed rows of A for transposed products, [KC][MR]
+	strips []float32 // rows of a transposed A, [stripTiles][KC][MR]
 }
 
 func newWorker(e *Engine) *Worker {
-	return &Worker{Engine: e, n: 1, strips: alignedFloats(e.set.KC * e.set.MR)}
+	return &Worker{Engine: e, n: 1, strips: alignedFloats(stripTiles * e.set.KC * e.set.MR)}
 }
 
 // A Span is the half-open range [Lo,Hi) of rows or panels.
