@@ -12,7 +12,8 @@
 //
 // # What holds
 //
-// No call allocates but the constructors. Shape mistakes panic with a message
+// No call allocates but the constructors, and the first ones of more callers
+// than there were at once before. Shape mistakes panic with a message
 // that names the argument, the wanted and the given size. NaN propagates and
 // nothing skips zeros. Every element of a product is one chain of fused
 // multiply-adds with k ascending that begins at its start value, so results

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
 
 	"batchrnn/asm"
@@ -34,6 +35,9 @@ type AdamStep struct{ args asm.AdamArgs }
 // the root; the gradient is read as scale·g. The bias corrections are computed
 // in float64.
 func (a *AdamStep) Set(t int, scale, lr, beta1, beta2, eps float32) {
+	if t < 1 {
+		panic(fmt.Sprintf("kernels: AdamStep: step %d: steps count from 1", t))
+	}
 	b1, b2 := float64(beta1), float64(beta2)
 	a.args = asm.AdamArgs{
 		Scale: scale,

@@ -8,6 +8,7 @@ import "batchrnn/kernels"
 // where Loss would, and in a workspace not made by NewTraining.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
+	ws.checkRan("Backward")
 	ws.checkTargets("Backward", targets)
 	ws.targets = targets
 	ws.m.engine.Run(ws.plan.workers, ws.backward)
@@ -20,6 +21,7 @@ func (ws *Workspace) Backward(targets []int32) float64 {
 // alone.
 func (ws *Workspace) BackwardStates(dh []float32) {
 	ws.checkTraining("BackwardStates")
+	ws.checkRan("BackwardStates")
 	ws.checkStates(dh)
 	copy(ws.dz, dh)
 	ws.targets = nil

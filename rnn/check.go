@@ -46,7 +46,10 @@ func (ws *Workspace) checkTraining(op string) {
 	if ws.dz == nil {
 		panic("rnn: " + op + " needs a workspace made by NewTraining")
 	}
-	if ws.ids == nil && ws.x == nil {
+}
+
+func (ws *Workspace) checkRan(op string) {
+	if !ws.ran {
 		panic("rnn: " + op + " needs the states of a Forward or ForwardDense before it")
 	}
 }
@@ -62,6 +65,12 @@ func checkRange(op, name string, ids []int32, n int, what string) {
 		if uint(id) >= uint(n) {
 			panic(fmt.Sprintf("rnn: %s: %s %d at index %d is outside the %d %s", op, name, id, i, n, what))
 		}
+	}
+}
+
+func (m *Model) checkSampler() {
+	if m.Dense || m.Output == 0 {
+		panic("rnn: NewSampler needs a model of ids with an output layer: its outputs are its next inputs")
 	}
 }
 

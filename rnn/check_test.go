@@ -19,11 +19,11 @@ type mistake struct {
 // before anything is written; and leaves the engine usable.
 func TestMistakes(t *testing.T) {
 	const steps, rows = 3, 33
-	// Wide enough that a region of two workers would run, were it started.
-	c := Config{Input: 6, Hidden: 140, Output: 7}
+	c := Config{Input: 6, Hidden: 20, Output: 7}
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		m := newModel(t, e, c, 1)
 		ws := m.NewTraining(steps, rows)
+		ws.plan.workers = e.Threads() // however small the passes are
 		b := newBatch(c, steps, rows, 1)
 		b.forward(ws)
 		b.backward(ws)
@@ -62,7 +62,7 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 	logits := make([]float32, ws.B*m.Output)
 
 	scoring := m.NewWorkspace(ws.T, ws.B)
-	dense := newModel(t, e, Config{Input: 4, Dense: true, Hidden: 140}, 1)
+	dense := newModel(t, e, Config{Input: 4, Dense: true, Hidden: 20}, 1)
 	vectors := dense.NewTraining(ws.T, ws.B)
 	vectors.ForwardDense(make([]float32, n*4))
 	small := newModel(t, e, Config{Input: 1, Hidden: 1}, 1)
@@ -93,8 +93,8 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"Backward: no output layer", func() { vectors.Backward(good) }, []string{"output layer", "BackwardStates"}},
 		{"Backward: before Forward", func() { fresh.Backward(good) }, []string{"Backward", "Forward"}},
 		{"BackwardStates: scoring workspace", func() { scoring.BackwardStates(nil) }, []string{"BackwardStates", "NewTraining"}},
-		{"BackwardStates: dh too short", func() { ws.BackwardStates(make([]float32, 140)) }, []string{"BackwardStates", "dh", "140", "13860", "T·B·H"}},
-		{"BackwardStates: before ForwardDense", func() { freshDense.BackwardStates(make([]float32, n*140)) }, []string{"BackwardStates", "Forward"}},
+		{"BackwardStates: dh too short", func() { ws.BackwardStates(make([]float32, 20)) }, []string{"BackwardStates", "dh", "20", "1980", "T·B·H"}},
+		{"BackwardStates: before ForwardDense", func() { freshDense.BackwardStates(make([]float32, n*20)) }, []string{"BackwardStates", "Forward"}},
 
 		{"Step: gradient of another model", func() { m.Step(NewSGD(1), small.Slab, 0) }, []string{"Step", "3", "parameters"}},
 		{"Step: Adagrad of another model", func() { m.Step(NewAdagrad(small, 1), ws.Grads.Slab, 0) }, []string{"Step", "Adagrad", "3"}},

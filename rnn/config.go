@@ -56,7 +56,7 @@ func (c Config) Validate() error {
 	case c.Output < 0:
 		return fmt.Errorf("rnn: output size is %d, must be 0 (none) or more", c.Output)
 	case c.Activation < 0 || int(c.Activation) >= len(activations):
-		return fmt.Errorf("rnn: unknown activation %d", int(c.Activation))
+		return fmt.Errorf("rnn: activation %d is unknown: there are Tanh, ReLU, Sigmoid and Identity", int(c.Activation))
 	}
 	// Products of two sizes below 2^20 can't pass 2^40.
 	for _, n := range []int{c.Input, c.Hidden, c.Output} {

@@ -89,10 +89,10 @@ func (j job) run(ws *Workspace, updates int) trace {
 	return tr
 }
 
-// Sizes for which newPlan chooses rows, and columns, on up to four threads.
+// Small sizes for which newPlan chooses rows, and columns, on up to four threads.
 var (
-	rowsJob    = job{Config{Input: 30, Hidden: 65, Output: 31}, 40, 33}
-	columnsJob = job{Config{Input: 11, Hidden: 401, Output: 13}, 4, 5}
+	rowsJob    = job{Config{Input: 30, Hidden: 33, Output: 17}, 40, 33}
+	columnsJob = job{Config{Input: 11, Hidden: 201, Output: 13}, 2, 13}
 )
 
 // exactJobs have every kind of input and output, every activation, both plans,
@@ -100,7 +100,7 @@ var (
 var exactJobs = []job{
 	rowsJob,
 	columnsJob,
-	{Config{Input: 21, Dense: true, Hidden: 67, Activation: ReLU}, 9, 35},
+	{Config{Input: 21, Dense: true, Hidden: 67, Activation: ReLU}, 4, 35},
 	{Config{Input: 37, Dense: true, Hidden: 49, Output: 3, Activation: Sigmoid}, 5, 13},
 	{Config{Input: 3, Hidden: 33, Activation: Identity}, 3, 7},
 	{Config{Input: 1, Hidden: 1, Output: 1}, 1, 1},
@@ -136,7 +136,9 @@ func TestSameBitsThreads(t *testing.T) {
 			e := newEngine(t, isa, threads)
 			for i, j := range exactJobs {
 				name := fmt.Sprintf("isa=%s/threads=%d/%v", isa, threads, j)
-				j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
+				if threads == 2 {
+					j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
+				}
 				for _, byRows := range []bool{true, false} {
 					ws := j.workspace(t, e, func(p *plan) { p.workers, p.byRows = threads, byRows })
 					j.run(ws, 2).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want[i])

@@ -7,14 +7,16 @@ import "batchrnn/kernels"
 // input is dense, ids has another length, or an id is not below E.
 func (ws *Workspace) Forward(ids []int32) {
 	ws.checkIDs(ids)
-	ws.ids, ws.x = ids, nil
+	copy(ws.ids, ids)
+	ws.ran = true
 	ws.m.engine.Run(ws.plan.workers, ws.forward)
 }
 
-// ForwardDense is Forward for a model with a dense input x, [T,B,E].
+// ForwardDense is Forward for a model with a dense input x, [T,B,E], which the
+// workspace keeps: Backward reads it again.
 func (ws *Workspace) ForwardDense(x []float32) {
 	ws.checkDense(x)
-	ws.ids, ws.x = nil, x
+	ws.x, ws.ran = x, true
 	ws.m.engine.Run(ws.plan.workers, ws.forward)
 }
 

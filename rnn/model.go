@@ -61,20 +61,26 @@ func (m *Model) Update() {
 
 // pack copies this worker's panels of every weight matrix.
 func (m *Model) pack(w *kernels.Worker) {
-	share := func(p *kernels.Packed, trans bool, weights []float32, ld int) {
-		if p != nil {
-			w.PackPanels(p, trans, weights, ld, w.Share(p.Panels()))
-		}
-	}
-	share(m.wx, false, m.Wx, m.Hidden)
-	share(m.wh, false, m.Wh, m.Hidden)
-	share(m.wy, false, m.Wy, m.Output)
-	share(m.wxT, true, m.Wx, m.Hidden)
-	share(m.whT, true, m.Wh, m.Hidden)
-	share(m.wyT, true, m.Wy, m.Output)
+	packShare(w, m.wx, false, m.Wx, m.Hidden)
+	packShare(w, m.wh, false, m.Wh, m.Hidden)
+	packShare(w, m.wy, false, m.Wy, m.Output)
+	m.packTransposes(w)
 }
 
-// train makes the transposes that backpropagation needs.
+func (m *Model) packTransposes(w *kernels.Worker) {
+	packShare(w, m.wxT, true, m.Wx, m.Hidden)
+	packShare(w, m.whT, true, m.Wh, m.Hidden)
+	packShare(w, m.wyT, true, m.Wy, m.Output)
+}
+
+func packShare(w *kernels.Worker, p *kernels.Packed, trans bool, weights []float32, ld int) {
+	if p != nil {
+		w.PackPanels(p, trans, weights, ld, w.Share(p.Panels()))
+	}
+}
+
+// train makes the transposes that backpropagation needs. It leaves alone what
+// workspaces that score may be reading.
 func (m *Model) train() {
 	if m.whT != nil {
 		return
@@ -87,5 +93,5 @@ func (m *Model) train() {
 	if m.Output > 0 {
 		m.wyT = e.NewPacked(m.Output, m.Hidden)
 	}
-	m.Update()
+	e.Run(e.Threads(), m.packTransposes)
 }

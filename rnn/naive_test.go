@@ -132,17 +132,17 @@ func (n *naive) loss(in naiveInput) float64 {
 // derivative and from rounding.
 const differenceError = 1e-8
 
-// differences returns the central differences of f by each every'th of x.
-func differences(x []float64, every int, f func() float64) []float64 {
+// differences returns the central differences of f by each of x.
+func differences(x []*float64, f func() float64) []float64 {
 	const eps = 1e-5
 	var d []float64
-	for i := 0; i < len(x); i += every {
-		old := x[i]
-		x[i] = old + eps
+	for _, v := range x {
+		old := *v
+		*v = old + eps
 		up := f()
-		x[i] = old - eps
+		*v = old - eps
 		down := f()
-		x[i] = old
+		*v = old
 		d = append(d, (up-down)/(2*eps))
 	}
 	return d

@@ -16,6 +16,7 @@ type Sampler struct {
 // NewSampler returns a sampler that starts from the zero state; the same seed
 // draws the same sequence.
 func (m *Model) NewSampler(seed uint64) *Sampler {
+	m.checkSampler()
 	return &Sampler{ws: m.NewWorkspace(1, 1), probs: make([]float32, m.Output), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 

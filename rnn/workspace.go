@@ -30,10 +30,11 @@ type Workspace struct {
 	m    *Model
 	plan plan
 
-	// The arguments of the pass that runs.
-	ids     []int32   // [T,B]
-	x       []float32 // [T,B,E]
-	targets []int32   // [T,B]
+	// The arguments of the last passes.
+	ran     bool      // H holds the states of a Forward
+	ids     []int32   // [T,B], a copy; nil with a dense input
+	x       []float32 // [T,B,E], the caller's
+	targets []int32   // [T,B], the caller's; nil: the loss is of the states
 
 	logits []float32       // [2·blockRows,V]
 	blocks []outputBlock   // all rows of T·B
@@ -54,6 +55,9 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 		T: steps, B: batch, m: m,
 		H:      make([]float32, (steps+1)*batch*m.Hidden),
 		Losses: make([]float32, rows),
+	}
+	if !m.Dense {
+		ws.ids = make([]int32, rows)
 	}
 	ws.plan = m.newPlan(steps, batch)
 	ws.logits = make([]float32, 2*ws.plan.blockRows*m.Output)
@@ -85,6 +89,7 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 
 // KeepInputGradients makes Backward compute DH0, and DX with a dense input.
 func (ws *Workspace) KeepInputGradients() {
+	ws.checkTraining("KeepInputGradients")
 	ws.DH0 = make([]float32, ws.B*ws.m.Hidden)
 	if ws.m.Dense {
 		ws.DX = make([]float32, ws.T*ws.B*ws.m.Input)
@@ -95,7 +100,8 @@ func (ws *Workspace) KeepInputGradients() {
 func (ws *Workspace) Reset() { clear(ws.state(0)) }
 
 // Carry makes the last state the initial one of the next pass, so that a stream
-// can be fed in pieces and trained by truncated BPTT.
+// can be fed in pieces and trained by truncated BPTT. It comes after Backward,
+// which still needs the initial state.
 func (ws *Workspace) Carry() { copy(ws.state(0), ws.state(ws.T)) }
 
 // state returns slot t of H, [B,H].
