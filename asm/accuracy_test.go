@@ -11,7 +11,7 @@ import (
 	"batchrnn/kernels/ref"
 )
 
-var exhaustive = flag.Bool("exhaustive", false, "test the functions of one variable on all 2^32 inputs")
+var exhaustive = flag.Bool("exhaustive", false, "test the functions of one variable on all 2^32 inputs; needs minutes, so -timeout too")
 
 // A function of one variable, how far it may be from the truth, and the range
 // that its results must not leave.

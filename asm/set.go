@@ -24,8 +24,8 @@ const MaxRows = 12
 // for a fixed number of rows and panels. Strides count elements.
 //
 // Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at
-// b[j*bs] and holds k rows of [Set.NR] floats, 64-byte aligned, zero beyond the
-// matrix's edge. The start value S of row i is s[i*ss : i*ss+n]: a stride of 0
+// b[j*bs] and holds k rows of [Set.NR] floats, zero beyond the matrix's edge, at
+// a multiple of 64 bytes where NR is one of 16 floats. The start value S of row i is s[i*ss : i*ss+n]: a stride of 0
 // repeats one row (a bias); S may be C. Row i of C is c[i*ldc : i*ldc+n], with
 // n the number of columns that exist.
 type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act)
@@ -68,6 +68,7 @@ type Set struct {
 	// dst[p*n+j] = src[p*ld+j].
 	Strip func(k, n int, dst *float32, src *float32, ld int)
 
+	// In these dst may be src.
 	Tanh    func(dst, src []float32) // within 2 ULP
 	Sigmoid func(dst, src []float32) // within 2 ULP
 	Exp     func(dst, src []float32) // within 2 ULP
@@ -80,7 +81,9 @@ type Set struct {
 	ReLUGrad    func(m, n int, d *float32, ldd int, y *float32, ldy int) // y <= 0 gives 0, else d
 
 	// Softmax replaces x by scale·softmax(x). It returns max x and
-	// Σ exp(x - max), from which the loss follows. len(x) >= 1.
+	// Σ exp(x - max), from which the loss follows. len(x) >= 1. Where an element
+	// is NaN or +Inf, or all are -Inf, all of x and the sum become NaN, and max is
+	// any.
 	Softmax func(x []float32, scale float32) (max, sum float32)
 
 	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
