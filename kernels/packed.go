@@ -1,9 +1,6 @@
 package kernels
 
-import (
-	"fmt"
-	"unsafe"
-)
+import "fmt"
 
 // Packed is the right-hand matrix of a product, K rows by N columns, laid out
 // for the tiles of one engine: panels of NR columns, each with its K rows one
@@ -20,7 +17,7 @@ func (e *Engine) NewPacked(k, n int) *Packed {
 		panic(fmt.Sprintf("kernels: NewPacked of %d×%d: both must be at least 1", k, n))
 	}
 	nr := e.set.NR
-	return &Packed{K: k, N: n, nr: nr, data: alignedFloats((n + nr - 1) / nr * nr * k)}
+	return &Packed{K: k, N: n, nr: nr, data: Floats((n + nr - 1) / nr * nr * k)}
 }
 
 // PackedBytes returns the size of a packed k×n matrix in bytes.
@@ -103,12 +100,4 @@ func (e *Engine) packT(p *Packed, j int, b []float32, ldb int) {
 	for lo := 0; lo < p.K; lo += packDepth {
 		e.set.PackT(min(packDepth, p.K-lo), n, &p.data[(j*p.K+lo)*p.nr], &b[col*ldb+lo], ldb)
 	}
-}
-
-// alignedFloats returns n zeros that begin on a cache line.
-func alignedFloats(n int) []float32 {
-	const line = 64 / 4
-	s := make([]float32, n+line-1)
-	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))/4) & (line - 1)
-	return s[skip:][:n:n]
 }

@@ -4,13 +4,13 @@ package kernels
 // those of the Engine run on the worker alone.
 type Worker struct {
 	*Engine
-	id, n  int
-	pool   *pool
-	strips []float32 // rows of a transposed A, [stripTiles][KC][MR]
+	id, n int
+	pool  *pool
+	rows  []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
 }
 
 func newWorker(e *Engine) *Worker {
-	return &Worker{Engine: e, n: 1, strips: alignedFloats(stripTiles * e.set.KC * e.set.MR)}
+	return &Worker{Engine: e, n: 1, rows: Floats(gatherTiles * e.set.MR * (e.set.KC + gatherPad))}
 }
 
 // A Span is the half-open range [Lo,Hi) of rows or panels.

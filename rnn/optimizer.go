@@ -45,7 +45,7 @@ type Adagrad struct {
 
 // NewAdagrad returns Adagrad for m with learning rate lr and Eps 1e-10.
 func NewAdagrad(m *Model, lr float32) *Adagrad {
-	return &Adagrad{LR: lr, Eps: 1e-10, Sum: make([]float32, len(m.Slab))}
+	return &Adagrad{LR: lr, Eps: 1e-10, Sum: kernels.Floats(len(m.Slab))}
 }
 
 func (o *Adagrad) check(params int) { checkState("Adagrad", len(o.Sum), params) }
@@ -69,7 +69,7 @@ type Adam struct {
 // Beta2 0.999 and Eps 1e-8.
 func NewAdam(m *Model, lr float32) *Adam {
 	n := len(m.Slab)
-	return &Adam{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, M: make([]float32, n), V: make([]float32, n)}
+	return &Adam{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, M: kernels.Floats(n), V: kernels.Floats(n)}
 }
 
 func (o *Adam) check(params int) {

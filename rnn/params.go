@@ -1,5 +1,7 @@
 package rnn
 
+import "batchrnn/kernels"
+
 // Params are the parameters of a model, or their gradients: one slab, and
 // views of its parts, row-major. Whatever treats all alike (clipping, updating,
 // saving) walks the slab.
@@ -14,7 +16,7 @@ type Params struct {
 
 // newParams returns zeros in the shape of c.
 func newParams(c Config) Params {
-	p := Params{Slab: make([]float32, c.Params())}
+	p := Params{Slab: kernels.Floats(c.Params())}
 	rest := p.Slab
 	cut := func(n int) []float32 {
 		v := rest[:n:n]

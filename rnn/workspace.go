@@ -53,7 +53,7 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	rows := steps * batch
 	ws := &Workspace{
 		T: steps, B: batch, m: m,
-		H:      make([]float32, (steps+1)*batch*m.Hidden),
+		H:      kernels.Floats((steps + 1) * batch * m.Hidden),
 		Losses: make([]float32, rows),
 	}
 	if !m.Dense {
@@ -71,7 +71,7 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	m.train()
 	rows := steps * batch
 	ws.Grads = newParams(m.Config)
-	ws.dz = make([]float32, rows*m.Hidden)
+	ws.dz = kernels.Floats(rows * m.Hidden)
 	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
 	if m.Output > 0 {
 		var bufs [2]*kernels.Packed
