@@ -54,8 +54,9 @@ type Set struct {
 
 	// NR is the width of a panel of packed B, MR the height of the tallest tile.
 	NR, MR int
-	// KC is the depth of a block of K: the driver stores C and starts again from
-	// it every KC steps, which changes no bits and keeps a block of A in L1.
+	// KC is the depth of a block of K where rows of A are brought together before
+	// use: the driver stores C and starts again from it every KC steps at most,
+	// which changes no bits and keeps the rows of some tiles in L2.
 	KC int
 	// Sgemm holds the tiles by number of rows, 1 to MR; Sgemm[0] is empty.
 	Sgemm [MaxRows + 1]Tiles

@@ -13,7 +13,7 @@ func Sets() []*Set {
 		avx2 := generic
 		avx2.Name = "avx2"
 		// 12 accumulators of 8 floats, 2 registers of B, 2 or more broadcasts.
-		avx2.MR, avx2.NR, avx2.KC = 6, 16, 512
+		avx2.MR, avx2.NR, avx2.KC = 6, 16, 1280
 		avx2.Sgemm = [MaxRows + 1]Tiles{
 			1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}},
 			2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}},
@@ -37,7 +37,7 @@ func Sets() []*Set {
 		avx512 := generic
 		avx512.Name = "avx512"
 		// 24 accumulators of 16 floats, 2 registers of B, 6 broadcasts.
-		avx512.MR, avx512.NR, avx512.KC = 12, 32, 512
+		avx512.MR, avx512.NR, avx512.KC = 12, 32, 1280
 		avx512.Sgemm = [MaxRows + 1]Tiles{
 			1:  {sgemmAVX512_1x16, [MaxPanels + 1]Tile{1: sgemmAVX512_1x32, 2: sgemmAVX512_1x64, 4: sgemmAVX512_1x128}},
 			2:  {sgemmAVX512_2x16, [MaxPanels + 1]Tile{1: sgemmAVX512_2x32, 2: sgemmAVX512_2x64, 4: sgemmAVX512_2x128}},
