@@ -9,9 +9,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose results depend on the engine that is picked.
 ENGINE = ./kernels/... ./rnn/... ./bench/... ./cmd/...
 
-.PHONY: check format vet staticcheck cross drift generate test isas purego race fuzz bench
+.PHONY: check format vet staticcheck cross drift generate test isas purego race fuzz bench peers-setup peers peers-check
 
-check: format vet staticcheck cross drift test isas purego race fuzz
+check: format vet staticcheck cross drift test isas purego race peers-check fuzz
 
 format:
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -68,5 +68,17 @@ fuzz:
 		done; \
 	done
 
+# All benchmarks, in the format of benchstat.
 bench:
 	go test -run '^$$' -bench . ./...
+
+# The same work on other libraries: see bench/peers/README.md.
+peers-setup:
+	bench/peers/setup.sh
+
+peers:
+	cd bench/peers && go run . $(PEERSFLAGS)
+
+# Its tests need a C compiler, but none of the libraries.
+peers-check:
+	cd bench/peers && go vet . && go test .

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
+// tolerance is the greatest difference, relative to the greatest element of the
+// same array, at which two implementations count as having done the same work.
+const tolerance = 1e-3
+
+// jumpTolerance is the same for gradients through ReLU, relative to the root
+// mean square. Its derivative jumps: rounding moves about one state in a million
+// across zero, and each moves its whole term of the gradient, so two right
+// answers differ by about the root of that, 1e-3, whatever the size.
+const jumpTolerance = 1e-2
+
+// compare returns what differs between results and ours, "" if nothing.
+func compare(w Workload, got, want Results) string {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		g, ok := got[name]
+		if !ok {
+			return "has no " + name
+		}
+		if len(g) != len(want[name]) {
+			return fmt.Sprintf("%s has %d elements, not %d", name, len(g), len(want[name]))
+		}
+		diff, most, of := difference(g, want[name]), tolerance, "the greatest element"
+		if w.Act == "relu" && w.Backward() && name != "h" {
+			diff, most, of = spread(g, want[name]), jumpTolerance, "the root mean square"
+		}
+		if !(diff <= most) { // NaN is no agreement
+			return fmt.Sprintf("%s differs by %.2g of %s", name, diff, of)
+		}
+	}
+	return ""
+}
+
+// difference is max|got-want| / max|want|.
+func difference(got, want []float32) float64 {
+	var diff, size float64
+	for i, x := range want {
+		d := math.Abs(float64(got[i]) - float64(x))
+		if math.IsNaN(d) {
+			return d
+		}
+		diff, size = max(diff, d), max(size, math.Abs(float64(x)))
+	}
+	return ratio(diff, size)
+}
+
+// spread is the root mean square of got-want over that of want.
+func spread(got, want []float32) float64 {
+	var diff, size float64
+	for i, x := range want {
+		d := float64(got[i]) - float64(x)
+		diff, size = diff+d*d, size+float64(x)*float64(x)
+	}
+	return math.Sqrt(ratio(diff, size))
+}
+
+// ratio is a/b, and 0/0 is no difference.
+func ratio(a, b float64) float64 {
+	if a == 0 {
+		return 0
+	}
+	return a / b
+}

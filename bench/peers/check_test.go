@@ -1,0 +1,75 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestCompare(t *testing.T) {
+	tanh := Workload{Kind: "rnn", Act: "tanh", Pass: "backward"}
+	relu := Workload{Kind: "rnn", Act: "relu", Pass: "backward"}
+	long := make([]float32, 1e6)
+	for i := range long {
+		long[i] = 1
+	}
+	flipped := append([]float32(nil), long...)
+	flipped[7] = 1.5
+	nan := float32(math.NaN())
+	for _, tc := range []struct {
+		name      string
+		w         Workload
+		got, want Results
+		says      string
+	}{
+		{"alike", tanh, Results{"h": {1, 2.0001}}, Results{"h": {1, 2}}, ""},
+		{"zeros", tanh, Results{"h": {0, 0}}, Results{"h": {0, 0}}, ""},
+		{"far", tanh, Results{"h": {1, 2.01}}, Results{"h": {1, 2}}, "h differs by 0.005"},
+		{"NaN", tanh, Results{"h": {nan, 2}}, Results{"h": {1, 2}}, "differs"},
+		{"missing", tanh, Results{"h": {1}}, Results{"h": {1}, "dx": {1}}, "has no dx"},
+		{"short", tanh, Results{"h": {1}}, Results{"h": {1, 2}}, "1 elements"},
+		{"one jump of tanh", tanh, Results{"dx": flipped}, Results{"dx": long}, "dx differs"},
+		{"one jump of ReLU", relu, Results{"dx": flipped}, Results{"dx": long}, ""},
+		{"other work, ReLU", relu, Results{"dx": {1, -1}}, Results{"dx": {1, 1}}, "dx differs"},
+	} {
+		says := compare(tc.w, tc.got, tc.want)
+		if tc.says == "" && says != "" || !strings.Contains(says, tc.says) {
+			t.Errorf("%s: %q, want %q", tc.name, says, tc.says)
+		}
+	}
+}
+
+// Our own sets do the same work on a small form of every workload.
+func TestOurs(t *testing.T) {
+	impls := Ours()
+	defer func() {
+		for _, impl := range impls {
+			impl.Close()
+		}
+	}()
+	for _, w := range Workloads() {
+		w = w.Shrink()
+		d := NewData(w)
+		var want Results
+		for _, impl := range impls {
+			instance, err := impl.New(w, d, 2)
+			if err != nil {
+				t.Fatalf("%s on %s: %v", w.Name(), impl.Name, err)
+			}
+			got, err := instance.Results()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want == nil {
+				want = got
+			}
+			if differs := compare(w, got, want); differs != "" {
+				t.Errorf("%s/%s on %s %s", w.Bench(), w.Name(), impl.Name, differs)
+			}
+			if took, err := instance.Run(2); err != nil || took <= 0 {
+				t.Errorf("%s/%s on %s took %v, %v", w.Bench(), w.Name(), impl.Name, took, err)
+			}
+			instance.Close()
+		}
+	}
+}

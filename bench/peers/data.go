@@ -1,0 +1,60 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// Data is what a workload reads, the same for every implementation. Matrices
+// are row-major, activations [T,B,·].
+type Data struct {
+	A, B []float32 // gemm: [M,K], [K,N]
+	Src  []float32 // activation
+
+	X, DH        []float32 // [T,B,E], [T,B,H]
+	IDs, Targets []int32   // [T,B]
+	Wx, Wh, Bh   []float32 // [E,H], [H,H], [H]
+	Wy, By       []float32 // [H,V], [V]
+	H0           []float32 // [B,H]
+}
+
+// NewData draws a workload's data from a fixed seed.
+func NewData(w Workload) *Data {
+	r := rand.New(rand.NewPCG(1, 2))
+	uniform := func(n int, bound float64) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32((2*r.Float64() - 1) * bound)
+		}
+		return x
+	}
+	index := func(n, below int) []int32 {
+		x := make([]int32, n)
+		for i := range x {
+			x[i] = r.Int32N(int32(below))
+		}
+		return x
+	}
+
+	switch w.Kind {
+	case "gemm":
+		return &Data{A: uniform(w.M*w.K, 1), B: uniform(w.K*w.N, 1)}
+	case "activation":
+		return &Data{Src: uniform(w.Count, 6)}
+	}
+	rows, bound := w.T*w.B, 1/math.Sqrt(float64(w.H))
+	d := &Data{Wh: uniform(w.H*w.H, bound), Bh: uniform(w.H, bound), H0: uniform(w.B*w.H, 1)}
+	switch {
+	case w.Kind == "train":
+		d.IDs, d.Targets = index(rows, w.V), index(rows, w.V)
+		d.Wx, d.Wy, d.By = uniform(w.V*w.H, bound), uniform(w.H*w.V, bound), uniform(w.V, bound)
+	case w.E == 0:
+		d.IDs, d.Wx = index(rows, ids), uniform(ids*w.H, bound)
+	default:
+		d.X, d.Wx = uniform(rows*w.E, 1), uniform(w.E*w.H, bound)
+	}
+	if w.Backward() {
+		d.DH = uniform(rows*w.H, 1)
+	}
+	return d
+}

@@ -1,0 +1,17 @@
+// Command peers runs the same work on this project and on the best CPU
+// libraries, interleaved in one process family, and writes the times in
+// benchmark format and as a Markdown table. README.md says on which terms.
+//
+// The way through a run:
+//
+//	workloads.go  what is run: kinds, shapes, operations counted
+//	data.go       weights and inputs of a workload, from a seed
+//	impl.go       an implementation: what it can run, how it is timed
+//	  ours.go gonum.go blas.go onednn.go sleef.go torch.go ort.go
+//	run.go        check each result against ours, then time all in turn
+//	benchfmt.go markdown.go  the output
+//
+// The C libraries are opened when the program runs (dl.c), so that it builds
+// without them and can say which one is missing. PyTorch and ONNX Runtime are
+// child processes (child.go) that wait in a read while others are timed.
+package main

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+// Gonum returns gonum's own BLAS, pure Go with some assembly.
+func Gonum() *Impl {
+	impl := &Impl{Name: "gonum", New: newGonum}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "gonum.org/v1/gonum" {
+				impl.Version = m.Version
+			}
+		}
+	}
+	return impl
+}
+
+func newGonum(w Workload, d *Data, threads int) (Instance, error) {
+	if w.Kind != "gemm" {
+		return nil, errUnsupported
+	}
+	c := make([]float32, w.M*w.N)
+	run := func() {
+		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.NoTrans, w.M, w.N, w.K, 1, d.A, w.K, d.B, w.N, 0, c, w.N)
+	}
+	timedRun := loop(run)
+	return &timed{
+		results: func() Results { run(); return Results{"c": c} },
+		run: func(n int) time.Duration {
+			// Its threads are as many as Go may use.
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+			return timedRun(n)
+		},
+	}, nil
+}

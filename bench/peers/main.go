@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"batchrnn/bench/measure"
+	"batchrnn/kernels"
+)
+
+func main() {
+	threads := flag.String("threads", "1,2", "numbers of threads, separated by commas")
+	rounds := flag.Int("rounds", 5, "how often every implementation has its turn")
+	run := flag.String("run", "", "workloads to run: a regexp on names such as Forward/act=tanh/h=512/b=32/t=50/e=512/pack=before")
+	impls := flag.String("impl", "", "implementations to run: a regexp on their names; the first of ours always runs")
+	minTime := flag.Duration("time", 200*time.Millisecond, "least duration of one measurement")
+	settle := flag.Duration("settle", 50*time.Millisecond, "pause before one, in which other libraries' threads stop spinning")
+	quick := flag.Bool("quick", false, "tiny sizes: whether everything works, not how fast")
+	list := flag.Bool("list", false, "print the names of the workloads and end")
+	dir := flag.String("out", "results", "folder for peers.txt (benchmark format) and peers.md")
+	python := flag.String("python", "", "the Python that has torch (default: the system's, then the first in the path)")
+	flag.Func("lib", "openblas, blis, onednn or sleef = the file of the library, instead of the usual names", setLibrary)
+	flag.Parse()
+
+	if *list {
+		for _, w := range Workloads() {
+			fmt.Println(w.Bench() + "/" + w.Name())
+		}
+		return
+	}
+	if err := mainError(*threads, *rounds, *run, *impls, *minTime, *settle, *quick, *dir, *python); err != nil {
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+func mainError(threadList string, rounds int, run, implNames string, minTime, settle time.Duration, quick bool, dir, python string) error {
+	threads, err := parseThreads(threadList)
+	if err != nil {
+		return err
+	}
+	match, err := regexp.Compile(run)
+	if err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
+	wanted, err := regexp.Compile(implNames)
+	if err != nil {
+		return fmt.Errorf("-impl: %w", err)
+	}
+	if rounds < 1 {
+		return fmt.Errorf("-rounds %d: want at least 1", rounds)
+	}
+	if quick {
+		minTime, settle, rounds = time.Millisecond, 0, min(rounds, 2)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text, err := os.Create(filepath.Join(dir, "peers.txt"))
+	if err != nil {
+		return err
+	}
+	defer text.Close()
+
+	found, missing := everyImpl(python, wanted)
+	defer func() {
+		for _, impl := range found {
+			if impl.Close != nil {
+				impl.Close()
+			}
+		}
+	}()
+	engine, err := kernels.New("", slices.Max(threads))
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+
+	r := &Runner{
+		Impls: found, Rounds: rounds, Time: minTime, Settle: settle, Quick: quick, Match: match,
+		Engine: engine, Text: io.MultiWriter(os.Stdout, text), peakOf: map[int]float64{}, slow: map[*Impl]bool{},
+	}
+	for _, n := range threads {
+		r.measurePeak(n)
+	}
+	facts := describe(r, threads, found)
+	writeFacts(r.Text, facts, missing)
+	for _, m := range missing {
+		fmt.Fprintf(os.Stderr, "peers: MISSING %s: %s; to install: %s\n", m.Name, oneLine(m.Why), m.Install)
+	}
+	r.Run(threads)
+
+	// The peaks may have been found higher since the start.
+	page := Report{Facts: describe(r, threads, found), Missing: missing, Notes: r.Notes, Impls: found, Rows: r.Rows, Peak: r.Peak}
+	var md bytes.Buffer
+	page.WriteMarkdown(&md)
+	if err := os.WriteFile(filepath.Join(dir, "peers.md"), md.Bytes(), 0o644); err != nil {
+		return err
+	}
+	if r.Wrong > 0 {
+		return fmt.Errorf("%d measurements failed or were of other work: see the notes", r.Wrong)
+	}
+	return text.Close()
+}
+
+func parseThreads(list string) ([]int, error) {
+	var threads []int
+	for s := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("-threads %q: want numbers of at least 1, separated by commas", list)
+		}
+		threads = append(threads, n)
+	}
+	return threads, nil
+}
+
+// setup is how a missing library is installed.
+const setup = "make peers-setup, or "
+
+// everyImpl opens what there is of the wanted, ours first.
+func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []Missing) {
+	for i, impl := range Ours() {
+		if i == 0 || wanted.MatchString(impl.Name) {
+			found = append(found, impl)
+		}
+	}
+	pythons := []string{"/usr/bin/python3", "python3"} // Debian's packages serve the system's own
+	if python != "" {
+		pythons = []string{python}
+	}
+	for _, p := range []struct {
+		name, install string
+		open          func() (*Impl, error)
+	}{
+		{"onednn", setup + "apt-get install libdnnl-dev", OneDNN},
+		{"onnxruntime", setup + "npm install in bench/peers", ONNXRuntime},
+		{"pytorch", setup + "apt-get install python3-torch", func() (*Impl, error) { return PyTorch(pythons...) }},
+		{"openblas", setup + "apt-get install libopenblas-dev", OpenBLAS},
+		{"blis", setup + "apt-get install libblis-dev", BLIS},
+		{"sleef", setup + "apt-get install libsleef-dev", SLEEF},
+		{"gonum", "part of this module", func() (*Impl, error) { return Gonum(), nil }},
+	} {
+		if !wanted.MatchString(p.name) {
+			missing = append(missing, Missing{p.name, "left out by -impl", "drop the flag"})
+			continue
+		}
+		impl, err := p.open()
+		if err != nil {
+			missing = append(missing, Missing{p.name, err.Error(), p.install})
+			continue
+		}
+		found = append(found, impl)
+	}
+	return found, missing
+}
+
+// describe returns what heads the output.
+func describe(r *Runner, threads []int, impls []*Impl) []Fact {
+	m := measure.ThisMachine()
+	facts := []Fact{
+		{"goos", m.OS}, {"goarch", m.Arch}, {"cpu", m.CPU},
+		{"cores", strconv.Itoa(m.Cores)}, {"go", m.Go}, {"gomaxprocs", strconv.Itoa(runtime.GOMAXPROCS(0))},
+		{"rounds", fmt.Sprintf("%d of at least %v, a pause of %v before each", r.Rounds, r.Time, r.Settle)},
+	}
+	if r.Quick {
+		facts = append(facts, Fact{"quick", "tiny sizes, no meaning as times"})
+	}
+	for _, n := range threads {
+		facts = append(facts, Fact{fmt.Sprintf("peak-%d-threads", n), fmt.Sprintf("%.1f GFLOP/s of fused multiply-adds", r.Peak(n)/1e9)})
+	}
+	for _, impl := range impls {
+		if !impl.Ours {
+			facts = append(facts, Fact{"version-" + impl.Name, impl.Version})
+		}
+	}
+	return facts
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A Report is what the Markdown page shows.
+type Report struct {
+	Facts   []Fact
+	Missing []Missing
+	Notes   []string
+	Impls   []*Impl
+	Rows    []*Row
+	Peak    func(threads int) float64
+}
+
+// WriteMarkdown writes the page: one table for each kind of work and number of
+// threads, a row for each workload, a column for each implementation.
+func (p *Report) WriteMarkdown(out io.Writer) {
+	fmt.Fprintf(out, "# batchrnn beside other libraries\n\n")
+	for _, f := range p.Facts {
+		fmt.Fprintf(out, "- %s: %s\n", f.Key, oneLine(f.Value))
+	}
+	for _, m := range p.Missing {
+		fmt.Fprintf(out, "- **missing: %s** (%s); to install: `%s`\n", m.Name, oneLine(m.Why), m.Install)
+	}
+	fmt.Fprintf(out, `
+Rates are those of the fastest round; in parentheses the share of the FMA peak
+of as many threads. The last two columns are the speed of %s over that of the
+best library of the row, of the fastest rounds and of the median ones: above 1
+this project is ahead. README.md says on which terms.
+`, p.Impls[0].Name)
+
+	var headings []string
+	tables := map[string][]*Row{}
+	for _, row := range p.Rows {
+		h := heading(row)
+		if tables[h] == nil {
+			headings = append(headings, h)
+		}
+		tables[h] = append(tables[h], row)
+	}
+	for _, h := range headings {
+		p.writeTable(out, h, tables[h])
+	}
+	if len(p.Notes) > 0 {
+		fmt.Fprintf(out, "\n## Notes\n\n")
+		for _, s := range p.Notes {
+			fmt.Fprintf(out, "- %s\n", oneLine(s))
+		}
+	}
+}
+
+// heading says what the rows of a table have in common.
+func heading(r *Row) string {
+	w := r.Workload
+	_, unit := w.Rate(1)
+	s := w.Bench()
+	if w.Kind == "rnn" {
+		s += ", " + w.Act
+	}
+	if w.Pack != "" {
+		s += ", packed " + map[string]string{"before": "before", "each": "in each call"}[w.Pack]
+	}
+	s += fmt.Sprintf(", %d thread", r.Threads)
+	if r.Threads != 1 {
+		s += "s"
+	}
+	return s + ", " + unit
+}
+
+func (p *Report) writeTable(out io.Writer, heading string, rows []*Row) {
+	var columns []*Impl
+	for _, impl := range p.Impls {
+		for _, row := range rows {
+			if row.cell(impl) != nil {
+				columns = append(columns, impl)
+				break
+			}
+		}
+	}
+	fmt.Fprintf(out, "\n## %s\n\n| work |", heading)
+	for _, impl := range columns {
+		fmt.Fprintf(out, " %s |", impl.Name)
+	}
+	fmt.Fprintf(out, " ratio | of medians |\n|---|%s---|---|\n", strings.Repeat("---|", len(columns)))
+	for _, row := range rows {
+		fmt.Fprintf(out, "| %s |", strings.ReplaceAll(row.Workload.Name(), "/", " "))
+		for _, impl := range columns {
+			fmt.Fprintf(out, " %s |", p.cellText(row, impl))
+		}
+		fmt.Fprintf(out, " %s | %s |\n", row.ratio((*Cell).Min), row.ratio((*Cell).Median))
+	}
+}
+
+func (p *Report) cellText(row *Row, impl *Impl) string {
+	c := row.cell(impl)
+	if c == nil {
+		return "–"
+	}
+	ns := c.Min()
+	rate, _ := row.Workload.Rate(ns)
+	s := fmt.Sprintf("%.4g", rate)
+	if rate >= 1e4 {
+		s = fmt.Sprintf("%.0f", rate)
+	}
+	if flops, peak := row.Workload.Flops(), p.Peak(row.Threads); flops > 0 && peak > 0 {
+		s += fmt.Sprintf(" (%.0f %%)", 100*flops/ns*1e9/peak)
+	}
+	return s
+}
+
+func (r *Row) cell(impl *Impl) *Cell {
+	for _, c := range r.Cells {
+		if c.Impl == impl {
+			return c
+		}
+	}
+	return nil
+}
+
+// ratio is the best library's time over that of the set that the dispatch
+// picks, which comes first among ours.
+func (r *Row) ratio(time func(*Cell) float64) string {
+	var ours, best float64
+	for _, c := range r.Cells {
+		t := time(c)
+		switch {
+		case c.Impl.Ours:
+			if ours == 0 {
+				ours = t
+			}
+		case best == 0 || t < best:
+			best = t
+		}
+	}
+	if ours == 0 || best == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", best/ours)
+}

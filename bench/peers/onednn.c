@@ -1,0 +1,591 @@
+#include "onednn.h"
+#include "dl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Values of the C interface that are the same in 2.x and 3.x.
+enum { f32 = 3, any_tag = 1, cpu = 1, in_order = 1 };
+enum { forward_training = 64, forward_inference = 96, backward = 128 };
+enum { query_arg_md = 255 };
+enum {
+	arg_src = 1, arg_dst = 17,
+	arg_src_layer = 1, arg_src_iter = 2, arg_dst_layer = 17, arg_dst_iter = 18,
+	arg_weights_layer = 33, arg_weights_iter = 34, arg_bias = 41, arg_workspace = 64,
+	arg_diff = 128, // added to the argument that it is the gradient of
+};
+
+typedef int64_t dims[12];
+typedef struct {
+	int arg;
+	void *memory;
+} exec_arg;
+
+typedef struct {
+	int major, minor, patch;
+} version_t;
+
+static struct {
+	void *lib;
+	int v3;
+	char version[64];
+	void *engine, *stream;
+
+	const version_t *(*get_version)(void);
+	void (*omp_set_num_threads)(int);
+	int (*sgemm)(char, char, int64_t, int64_t, int64_t, float, const float *, int64_t,
+		const float *, int64_t, float, float *, int64_t);
+	int (*engine_create)(void **, int, size_t);
+	int (*stream_create)(void **, void *, unsigned);
+	int (*stream_wait)(void *);
+	int (*memory_create)(void **, const void *, void *, void *);
+	int (*memory_destroy)(void *);
+	size_t (*memory_desc_get_size)(const void *);
+	int (*memory_desc_equal)(const void *, const void *);
+	const void *(*primitive_desc_query_md)(void *, int, int);
+	int (*primitive_desc_destroy)(void *);
+	int (*primitive_create)(void **, void *);
+	int (*primitive_destroy)(void *);
+	int (*primitive_execute)(void *, void *, int, const exec_arg *);
+	int (*reorder_primitive_desc_create)(void **, const void *, void *, const void *, void *, void *);
+
+	// 2.x: descriptors are structs that the caller provides.
+	int (*memory_desc_init_by_strides)(void *, int, const dims, int, const dims);
+	int (*memory_desc_init_by_tag)(void *, int, const dims, int, int);
+	int (*eltwise_forward_desc_init)(void *, int, int, const void *, float, float);
+	int (*vanilla_rnn_forward_desc_init)(void *, int, int, int, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, unsigned, float, float);
+	int (*vanilla_rnn_backward_desc_init)(void *, int, int, int, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, unsigned, float, float);
+	int (*primitive_desc_create)(void **, const void *, void *, void *, void *);
+
+	// 3.x: descriptors are handles.
+	int (*memory_desc_create_with_strides)(void **, int, const dims, int, const dims);
+	int (*memory_desc_create_with_tag)(void **, int, const dims, int, int);
+	int (*memory_desc_destroy)(void *);
+	int (*eltwise_forward_primitive_desc_create)(void **, void *, int, int, const void *, const void *,
+		float, float, void *);
+	int (*vanilla_rnn_forward_primitive_desc_create)(void **, void *, int, int, int, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, unsigned,
+		float, float, void *);
+	int (*vanilla_rnn_backward_primitive_desc_create)(void **, void *, int, int, int, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, unsigned,
+		float, float, void *, void *);
+} d;
+
+static char error_text[128];
+const char *onednn_error(void) { return error_text; }
+
+// CHECK leaves with NULL and the name of the call in error_text.
+#define CHECK(call) \
+	do { \
+		int status = (call); \
+		if (status != 0) { \
+			snprintf(error_text, sizeof error_text, "status %d from %.80s", status, #call); \
+			return NULL; \
+		} \
+	} while (0)
+
+// RUN is for calls whose arguments have worked once.
+#define RUN(call) \
+	do { \
+		if ((call) != 0) { \
+			fprintf(stderr, "peers: oneDNN: %s failed\n", #call); \
+			abort(); \
+		} \
+	} while (0)
+
+const char *onednn_open(const char *name) {
+	if (!(d.lib = dl_open(name))) {
+		return "not found";
+	}
+#define SYM(field, symbol) \
+	if (!(d.field = dl_sym(d.lib, symbol))) { \
+		return "has no " symbol; \
+	}
+#define DNNL(field) SYM(field, "dnnl_" #field)
+	SYM(get_version, "dnnl_version")
+	SYM(omp_set_num_threads, "omp_set_num_threads") // found in what the library is linked to
+	DNNL(sgemm) DNNL(engine_create) DNNL(stream_create) DNNL(stream_wait)
+	DNNL(memory_create) DNNL(memory_destroy)
+	DNNL(memory_desc_get_size) DNNL(memory_desc_equal)
+	DNNL(primitive_desc_query_md) DNNL(primitive_desc_destroy)
+	DNNL(primitive_create) DNNL(primitive_destroy) DNNL(primitive_execute)
+	DNNL(reorder_primitive_desc_create)
+	const version_t *v = d.get_version();
+	snprintf(d.version, sizeof d.version, "%d.%d.%d", v->major, v->minor, v->patch);
+	d.v3 = v->major >= 3;
+	if (d.v3) {
+		DNNL(memory_desc_create_with_strides) DNNL(memory_desc_create_with_tag) DNNL(memory_desc_destroy)
+		DNNL(eltwise_forward_primitive_desc_create)
+		DNNL(vanilla_rnn_forward_primitive_desc_create)
+		DNNL(vanilla_rnn_backward_primitive_desc_create)
+	} else {
+		DNNL(memory_desc_init_by_strides) DNNL(memory_desc_init_by_tag)
+		DNNL(eltwise_forward_desc_init)
+		DNNL(vanilla_rnn_forward_desc_init) DNNL(vanilla_rnn_backward_desc_init)
+		DNNL(primitive_desc_create)
+	}
+	if (d.engine_create(&d.engine, cpu, 0) != 0 || d.stream_create(&d.stream, d.engine, in_order) != 0) {
+		return "has no CPU engine";
+	}
+	return NULL;
+}
+
+const char *onednn_version(void) { return d.version; }
+
+void onednn_set_threads(int n) { d.omp_set_num_threads(n); }
+
+int64_t onednn_sgemm(int m, int n, int k, const float *a, const float *b, float *c, int64_t times) {
+	int64_t start = dl_now();
+	for (int64_t i = 0; i < times; i++) {
+		d.sgemm('N', 'N', m, n, k, 1, a, k, b, n, 0, c, n);
+	}
+	return dl_now() - start;
+}
+
+static int algorithm(int act) {
+	static const int v2[] = {0x1f, 0x2f, 0xaf, 0xbf}, v3[] = {0x20, 0x21, 0x29, 0x2a};
+	return d.v3 ? v3[act] : v2[act];
+}
+
+static int left2right(void) { return d.v3 ? 1 : 0; }
+
+// A desc_v2 is room for any memory descriptor of 2.x: its struct takes 696
+// bytes, and one of an operation at most some 20 of them.
+enum { desc_v2 = 1024, op_desc_v2 = 32 * desc_v2 };
+
+// dense returns a row-major descriptor, or with any set one whose layout the
+// library may choose; NULL where it can't.
+static void *dense(int any, int n, const dims size) {
+	dims strides;
+	int64_t stride = 1;
+	for (int i = n - 1; i >= 0; i--) {
+		strides[i] = stride;
+		stride *= size[i];
+	}
+	void *md = NULL;
+	int status;
+	if (d.v3) {
+		status = any ? d.memory_desc_create_with_tag(&md, n, size, f32, any_tag)
+		             : d.memory_desc_create_with_strides(&md, n, size, f32, strides);
+	} else {
+		md = calloc(1, desc_v2);
+		status = any ? d.memory_desc_init_by_tag(md, n, size, f32, any_tag)
+		             : d.memory_desc_init_by_strides(md, n, size, f32, strides);
+	}
+	if (status != 0) {
+		snprintf(error_text, sizeof error_text, "status %d from a memory descriptor", status);
+		return NULL;
+	}
+	return md;
+}
+
+static void free_desc(void *md) {
+	if (d.v3 && md) {
+		d.memory_desc_destroy(md);
+	} else {
+		free(md);
+	}
+}
+
+// memory wraps data in the layout of md.
+static void *memory(const void *md, float *data) {
+	void *m;
+	RUN(d.memory_create(&m, md, d.engine, data));
+	return m;
+}
+
+static void execute(void *primitive, int n, const exec_arg *args) {
+	RUN(d.primitive_execute(primitive, d.stream, n, args));
+}
+
+struct eltwise {
+	void *primitive, *src, *dst;
+	float *in, *out;
+};
+
+eltwise *eltwise_new(int act, int n, const float *src) {
+	dims size = {n};
+	void *md = dense(0, 1, size), *pd = NULL;
+	if (!md) {
+		return NULL;
+	}
+	if (d.v3) {
+		CHECK(d.eltwise_forward_primitive_desc_create(&pd, d.engine, forward_inference, algorithm(act), md, md, 0, 0, NULL));
+	} else {
+		void *op = calloc(1, op_desc_v2);
+		CHECK(d.eltwise_forward_desc_init(op, forward_inference, algorithm(act), md, 0, 0));
+		CHECK(d.primitive_desc_create(&pd, op, NULL, d.engine, NULL));
+		free(op);
+	}
+	eltwise *e = calloc(1, sizeof *e);
+	CHECK(d.primitive_create(&e->primitive, pd));
+	d.primitive_desc_destroy(pd);
+	e->in = dl_floats(n, src);
+	e->out = dl_floats(n, NULL);
+	e->src = memory(md, e->in);
+	e->dst = memory(md, e->out);
+	free_desc(md);
+	return e;
+}
+
+int64_t eltwise_run(eltwise *e, int64_t times) {
+	exec_arg args[] = {{arg_src, e->src}, {arg_dst, e->dst}};
+	int64_t start = dl_now();
+	for (int64_t i = 0; i < times; i++) {
+		execute(e->primitive, 2, args);
+	}
+	RUN(d.stream_wait(d.stream));
+	return dl_now() - start;
+}
+
+const float *eltwise_result(eltwise *e) { return e->out; }
+
+void eltwise_free(eltwise *e) {
+	d.primitive_destroy(e->primitive);
+	d.memory_destroy(e->src);
+	d.memory_destroy(e->dst);
+	free(e->in);
+	free(e->out);
+	free(e);
+}
+
+// A tensor is an array of the user's and, where the library prefers another
+// layout, its copy there.
+typedef struct {
+	void *md; // row-major; as descriptors of operations have it where any is set
+	float *data;
+	void *user;
+	float *other;
+	void *inner;   // what the primitive reads: user or a memory over other
+	void *reorder; // user to inner, or inner to user for gradients; NULL where they are the same
+	size_t bytes;  // of what inner points to
+} tensor;
+
+struct rnn {
+	int training, carry;
+	int overwrite; // backward sets its gradients of weights instead of adding to them
+	void *forward_pd, *backward_pd, *forward, *backward;
+	tensor x, wx, wh, bh, h, h0, last;
+	tensor backward_wx, backward_wh; // the same weights as backward wants them
+	tensor dx, dh, dh0, dwx, dwh, dbh;
+	float *workspace;
+	void *workspace_memory;
+	int n[2]; // arguments of forward and backward
+	exec_arg args[2][24];
+};
+
+static void give(rnn *r, int pass, int arg, void *m) {
+	r->args[pass][r->n[pass]++] = (exec_arg){arg, m};
+}
+
+// lay completes t for argument arg of pd: its memory, and a reorder if the
+// library chose another layout.
+static const char *lay(tensor *t, void *pd, int arg, int out) {
+	const void *want = d.primitive_desc_query_md(pd, query_arg_md, arg);
+	if (!want) {
+		return "an argument has no descriptor";
+	}
+	t->inner = t->user = memory(t->md, t->data);
+	t->bytes = d.memory_desc_get_size(want);
+	if (d.memory_desc_equal(t->md, want)) {
+		return NULL;
+	}
+	t->other = dl_floats((t->bytes + 3) / 4, NULL);
+	t->inner = memory(want, t->other);
+	const void *from = out ? want : t->md, *to = out ? t->md : want;
+	void *reorder_pd;
+	if (d.reorder_primitive_desc_create(&reorder_pd, from, d.engine, to, d.engine, NULL) != 0 ||
+	    d.primitive_create(&t->reorder, reorder_pd) != 0) {
+		return "no reorder for an argument";
+	}
+	d.primitive_desc_destroy(reorder_pd);
+	return NULL;
+}
+
+// make fills t with a row-major array, a copy of from unless it is NULL.
+static const char *make(tensor *t, int n, const dims size, const float *from) {
+	int64_t count = 1;
+	for (int i = 0; i < n; i++) {
+		count *= size[i];
+	}
+	t->md = dense(0, n, size);
+	t->data = dl_floats(count, from);
+	return t->md ? NULL : error_text;
+}
+
+static const char *make_forward_pd(rnn *r, const rnn_args *a, void **anyw) {
+	int prop = a->training ? forward_training : forward_inference, act = algorithm(a->act);
+	const void *in = r->h0.md, *out = r->last.md; // NULL: zero, and not wanted
+	if (d.v3) {
+		return d.vanilla_rnn_forward_primitive_desc_create(&r->forward_pd, d.engine, prop, act, left2right(),
+			r->x.md, in, anyw[0], anyw[1], r->bh.md, r->h.md, out, 0, 0, 0, NULL) ? "no forward primitive" : NULL;
+	}
+	void *op = calloc(1, op_desc_v2);
+	int status = d.vanilla_rnn_forward_desc_init(op, prop, act, left2right(),
+		r->x.md, in, anyw[0], anyw[1], r->bh.md, r->h.md, out, 0, 0, 0);
+	if (status == 0) {
+		status = d.primitive_desc_create(&r->forward_pd, op, NULL, d.engine, NULL);
+	}
+	free(op);
+	return status ? "no forward primitive" : NULL;
+}
+
+static const char *make_backward_pd(rnn *r, const rnn_args *a, void **anyw) {
+	int act = algorithm(a->act);
+	if (d.v3) {
+		// The flag to overwrite is younger than 3.0: ask for it first.
+		for (r->overwrite = 1; r->overwrite >= 0; r->overwrite--) {
+			if (d.vanilla_rnn_backward_primitive_desc_create(&r->backward_pd, d.engine, backward, act, left2right(),
+				    r->x.md, r->h0.md, anyw[0], anyw[1], r->bh.md, r->h.md, NULL,
+				    r->dx.md, r->dh0.md, anyw[0], anyw[1], r->dbh.md, r->dh.md, NULL,
+				    r->overwrite, 0, 0, r->forward_pd, NULL) == 0) {
+				return NULL;
+			}
+		}
+		return "no backward primitive";
+	}
+	void *op = calloc(1, op_desc_v2);
+	int status = d.vanilla_rnn_backward_desc_init(op, backward, act, left2right(),
+		r->x.md, r->h0.md, anyw[0], anyw[1], r->bh.md, r->h.md, NULL,
+		r->dx.md, r->dh0.md, anyw[0], anyw[1], r->dbh.md, r->dh.md, NULL, 0, 0, 0);
+	if (status == 0) {
+		status = d.primitive_desc_create(&r->backward_pd, op, NULL, d.engine, r->forward_pd);
+	}
+	free(op);
+	return status ? "no backward primitive" : NULL;
+}
+
+#define TRY(call) \
+	do { \
+		const char *wrong = (call); \
+		if (wrong) { \
+			return wrong; \
+		} \
+	} while (0)
+
+static const char *init_backward(rnn *r, const rnn_args *a, const dims wx, const dims wh, void **anyw) {
+	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, 1, a->hidden};
+	dims state = {1, 1, a->batch, a->hidden};
+	TRY(make(&r->dx, 3, x, NULL));
+	TRY(make(&r->dh, 3, h, a->dh));
+	TRY(make(&r->dh0, 4, state, NULL));
+	TRY(make(&r->dbh, 4, b, NULL));
+	TRY(make(&r->dwx, 5, wx, NULL));
+	TRY(make(&r->dwh, 5, wh, NULL));
+	TRY(make(&r->backward_wx, 5, wx, a->wx));
+	TRY(make(&r->backward_wh, 5, wh, a->wh));
+	TRY(make_backward_pd(r, a, anyw));
+	if (d.primitive_create(&r->backward, r->backward_pd) != 0) {
+		return "no backward primitive";
+	}
+	TRY(lay(&r->backward_wx, r->backward_pd, arg_weights_layer, 0));
+	TRY(lay(&r->backward_wh, r->backward_pd, arg_weights_iter, 0));
+	TRY(lay(&r->dx, r->backward_pd, arg_diff + arg_src_layer, 1));
+	TRY(lay(&r->dh, r->backward_pd, arg_diff + arg_dst_layer, 0));
+	TRY(lay(&r->dh0, r->backward_pd, arg_diff + arg_src_iter, 1));
+	TRY(lay(&r->dbh, r->backward_pd, arg_diff + arg_bias, 1));
+	TRY(lay(&r->dwx, r->backward_pd, arg_diff + arg_weights_layer, 1));
+	TRY(lay(&r->dwh, r->backward_pd, arg_diff + arg_weights_iter, 1));
+
+	const void *ws = d.primitive_desc_query_md(r->forward_pd, query_arg_md, arg_workspace);
+	r->workspace = dl_floats((d.memory_desc_get_size(ws) + 3) / 4, NULL);
+	r->workspace_memory = memory(ws, r->workspace);
+	give(r, 0, arg_workspace, r->workspace_memory);
+	give(r, 1, arg_workspace, r->workspace_memory);
+	give(r, 1, arg_src_layer, r->x.inner);
+	give(r, 1, arg_src_iter, r->h0.inner);
+	give(r, 1, arg_weights_layer, r->backward_wx.inner);
+	give(r, 1, arg_weights_iter, r->backward_wh.inner);
+	give(r, 1, arg_bias, r->bh.inner);
+	give(r, 1, arg_dst_layer, r->h.inner);
+	give(r, 1, arg_diff + arg_src_layer, r->dx.inner);
+	give(r, 1, arg_diff + arg_src_iter, r->dh0.inner);
+	give(r, 1, arg_diff + arg_dst_layer, r->dh.inner);
+	give(r, 1, arg_diff + arg_weights_layer, r->dwx.inner);
+	give(r, 1, arg_diff + arg_weights_iter, r->dwh.inner);
+	give(r, 1, arg_diff + arg_bias, r->dbh.inner);
+	return NULL;
+}
+
+static const char *init(rnn *r, const rnn_args *a, void **anyw) {
+	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, 1, a->hidden};
+	dims state = {1, 1, a->batch, a->hidden};
+	dims wx = {1, 1, a->input, 1, a->hidden}, wh = {1, 1, a->hidden, 1, a->hidden}; // ldigo
+	r->training = a->training;
+	r->carry = a->carry;
+	TRY(make(&r->x, 3, x, a->x));
+	TRY(make(&r->h, 3, h, NULL));
+	TRY(make(&r->bh, 4, b, a->bh));
+	TRY(make(&r->wx, 5, wx, a->wx));
+	TRY(make(&r->wh, 5, wh, a->wh));
+	// Without an explicit initial state, backward of 2.6 gets the gradient of the
+	// recurrent weights wrong.
+	if (a->carry || a->training) {
+		TRY(make(&r->h0, 4, state, a->carry ? a->h0 : NULL));
+	}
+	if (a->carry) {
+		TRY(make(&r->last, 4, state, NULL));
+	}
+	if (!(anyw[0] = dense(1, 5, wx)) || !(anyw[1] = dense(1, 5, wh))) {
+		return error_text;
+	}
+	TRY(make_forward_pd(r, a, anyw));
+	if (d.primitive_create(&r->forward, r->forward_pd) != 0) {
+		return "no forward primitive";
+	}
+	TRY(lay(&r->x, r->forward_pd, arg_src_layer, 0));
+	TRY(lay(&r->wx, r->forward_pd, arg_weights_layer, 0));
+	TRY(lay(&r->wh, r->forward_pd, arg_weights_iter, 0));
+	TRY(lay(&r->bh, r->forward_pd, arg_bias, 0));
+	TRY(lay(&r->h, r->forward_pd, arg_dst_layer, 1));
+	give(r, 0, arg_src_layer, r->x.inner);
+	give(r, 0, arg_weights_layer, r->wx.inner);
+	give(r, 0, arg_weights_iter, r->wh.inner);
+	give(r, 0, arg_bias, r->bh.inner);
+	give(r, 0, arg_dst_layer, r->h.inner);
+	if (r->h0.md) {
+		TRY(lay(&r->h0, r->forward_pd, arg_src_iter, 0));
+		give(r, 0, arg_src_iter, r->h0.inner);
+	}
+	if (r->last.md) {
+		TRY(lay(&r->last, r->forward_pd, arg_dst_iter, 0));
+		give(r, 0, arg_dst_iter, r->last.inner);
+	}
+	if (a->training) {
+		TRY(init_backward(r, a, wx, wh, anyw));
+	}
+	return NULL;
+}
+
+static void copy_in(tensor *t) {
+	if (t->reorder) {
+		exec_arg args[] = {{arg_src, t->user}, {arg_dst, t->inner}};
+		execute(t->reorder, 2, args);
+	}
+}
+
+static void copy_out(tensor *t) {
+	if (t->reorder) {
+		exec_arg args[] = {{arg_src, t->inner}, {arg_dst, t->user}};
+		execute(t->reorder, 2, args);
+	}
+}
+
+static void zero(tensor *t) { memset(t->other ? t->other : t->data, 0, t->bytes); }
+
+rnn *rnn_new(const rnn_args *a) {
+	rnn *r = calloc(1, sizeof *r);
+	void *anyw[2] = {NULL, NULL};
+	const char *wrong = init(r, a, anyw);
+	free_desc(anyw[0]);
+	free_desc(anyw[1]);
+	if (wrong) {
+		if (wrong != error_text) {
+			snprintf(error_text, sizeof error_text, "%s", wrong);
+		}
+		rnn_free(r);
+		return NULL;
+	}
+	copy_in(&r->x);
+	copy_in(&r->bh);
+	copy_in(&r->wx);
+	copy_in(&r->wh);
+	if (a->training) {
+		copy_in(&r->dh);
+		copy_in(&r->backward_wx);
+		copy_in(&r->backward_wh);
+	}
+	return r;
+}
+
+static void run_forward(rnn *r, int pack) {
+	if (pack) {
+		copy_in(&r->wx);
+		copy_in(&r->wh);
+	}
+	execute(r->forward, r->n[0], r->args[0]);
+	if (r->carry) { // the last two arguments are the states' two ends
+		exec_arg *a = &r->args[0][r->n[0] - 2];
+		void *swap = a[0].memory;
+		a[0].memory = a[1].memory;
+		a[1].memory = swap;
+	}
+}
+
+static void run_backward(rnn *r, int pack) {
+	if (pack) {
+		copy_in(&r->backward_wx);
+		copy_in(&r->backward_wh);
+	}
+	if (!r->overwrite) {
+		zero(&r->dwx);
+		zero(&r->dwh);
+		zero(&r->dbh);
+	}
+	execute(r->backward, r->n[1], r->args[1]);
+	copy_out(&r->dwx);
+	copy_out(&r->dwh);
+}
+
+int64_t rnn_run(rnn *r, int passes, int pack, int64_t times) {
+	int64_t start = dl_now();
+	for (int64_t i = 0; i < times; i++) {
+		if (passes & rnn_forward) {
+			run_forward(r, pack);
+		}
+		if (passes & rnn_backward) {
+			run_backward(r, pack);
+		}
+	}
+	RUN(d.stream_wait(d.stream));
+	return dl_now() - start;
+}
+
+const float *rnn_result(rnn *r, int which) {
+	tensor *t = (tensor *[]){&r->h, &r->dx, &r->dwx, &r->dwh, &r->dbh}[which];
+	copy_out(t);
+	RUN(d.stream_wait(d.stream));
+	return t->data;
+}
+
+static void free_tensor(tensor *t) {
+	if (t->inner != t->user) {
+		d.memory_destroy(t->inner);
+	}
+	if (t->user) {
+		d.memory_destroy(t->user);
+	}
+	if (t->reorder) {
+		d.primitive_destroy(t->reorder);
+	}
+	free_desc(t->md);
+	free(t->data);
+	free(t->other);
+}
+
+void rnn_free(rnn *r) {
+	tensor *all[] = {&r->x, &r->wx, &r->wh, &r->bh, &r->h, &r->h0, &r->last, &r->backward_wx, &r->backward_wh,
+		&r->dx, &r->dh, &r->dh0, &r->dwx, &r->dwh, &r->dbh};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		free_tensor(all[i]);
+	}
+	if (r->workspace_memory) {
+		d.memory_destroy(r->workspace_memory);
+	}
+	free(r->workspace);
+	void *primitives[] = {r->forward, r->backward}, *pds[] = {r->forward_pd, r->backward_pd};
+	for (int i = 0; i < 2; i++) {
+		if (primitives[i]) {
+			d.primitive_destroy(primitives[i]);
+		}
+		if (pds[i]) {
+			d.primitive_desc_destroy(pds[i]);
+		}
+	}
+	free(r);
+}

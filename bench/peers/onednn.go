@@ -1,0 +1,143 @@
+package main
+
+// #include <stdlib.h>
+// #include "onednn.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+	"unsafe"
+)
+
+// OneDNN returns oneDNN: sgemm, the eltwise primitive and the vanilla RNN.
+func OneDNN() (*Impl, error) {
+	err := errors.New("not looked for")
+	for _, file := range libraries["onednn"] {
+		onC(func() {
+			name := C.CString(file)
+			defer C.free(unsafe.Pointer(name))
+			err = nil
+			if wrong := C.onednn_open(name); wrong != nil {
+				err = fmt.Errorf("%s: %s", file, C.GoString(wrong))
+			}
+		})
+		if err == nil {
+			return &Impl{Name: "onednn", Version: C.GoString(C.onednn_version()), New: newOneDNN}, nil
+		}
+	}
+	return nil, err
+}
+
+func newOneDNN(w Workload, d *Data, threads int) (Instance, error) {
+	switch {
+	case w.Kind == "gemm":
+		return newSgemm(w, d, func(a, b, c *C.float, times int) (ns C.int64_t) {
+			onC(func() {
+				C.onednn_set_threads(C.int(threads))
+				ns = C.onednn_sgemm(C.int(w.M), C.int(w.N), C.int(w.K), a, b, c, C.int64_t(times))
+			})
+			return ns
+		}), nil
+	case w.Kind == "activation":
+		return newEltwise(w, d, threads)
+	case w.Kind == "rnn" && w.E > 0:
+		return newOneDNNRNN(w, d, threads)
+	}
+	return nil, errUnsupported
+}
+
+var onednnAct = map[string]C.int{"relu": C.onednn_relu, "tanh": C.onednn_tanh, "sigmoid": C.onednn_sigmoid, "exp": C.onednn_exp}
+
+// onOneDNN is onC with the library's threads set, at the creation of primitives
+// too: their blocking depends on it.
+func onOneDNN(threads int, f func()) {
+	onC(func() {
+		C.onednn_set_threads(C.int(threads))
+		f()
+	})
+}
+
+func newEltwise(w Workload, d *Data, threads int) (Instance, error) {
+	var e *C.eltwise
+	var err error
+	onOneDNN(threads, func() {
+		if e = C.eltwise_new(onednnAct[w.Act], C.int(w.Count), cFloats(d.Src)); e == nil {
+			err = errors.New(C.GoString(C.onednn_error()))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	run := func(n int) (took time.Duration) {
+		onOneDNN(threads, func() { took = time.Duration(C.eltwise_run(e, C.int64_t(n))) })
+		return took
+	}
+	return &timed{
+		results: func() Results {
+			run(1)
+			return Results{"y": floats(unsafe.Pointer(C.eltwise_result(e)), w.Count)}
+		},
+		run:   run,
+		close: func() { onC(func() { C.eltwise_free(e) }) },
+	}, nil
+}
+
+func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
+	var r *C.rnn
+	var err error
+	onOneDNN(threads, func() {
+		// The arrays are copied before the call returns, but they are reached
+		// through a struct, so they must be pinned for it.
+		var pin runtime.Pinner
+		defer pin.Unpin()
+		pinned := func(x []float32) *C.float {
+			if len(x) == 0 {
+				return nil
+			}
+			pin.Pin(&x[0])
+			return cFloats(x)
+		}
+		args := C.rnn_args{
+			steps: C.int(w.T), batch: C.int(w.B), input: C.int(w.E), hidden: C.int(w.H),
+			act: onednnAct[w.Act], training: C.int(boolInt(w.Backward())), carry: C.int(boolInt(w.Carry())),
+			x: pinned(d.X), wx: pinned(d.Wx), wh: pinned(d.Wh), bh: pinned(d.Bh), h0: pinned(d.H0), dh: pinned(d.DH),
+		}
+		if r = C.rnn_new(&args); r == nil {
+			err = errors.New(C.GoString(C.onednn_error()))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	call := func(passes, n int) (took time.Duration) {
+		onOneDNN(threads, func() {
+			took = time.Duration(C.rnn_run(r, C.int(passes), C.int(boolInt(w.Pack == "each")), C.int64_t(n)))
+		})
+		return took
+	}
+	passes := map[string]int{"forward": C.rnn_forward, "backward": C.rnn_backward, "both": C.rnn_forward | C.rnn_backward}[w.Pass]
+	return &timed{
+		results: func() Results {
+			call(passes|C.rnn_forward, 1)
+			out := Results{}
+			get := func(name string, which C.int, n int) {
+				out[name] = floats(unsafe.Pointer(C.rnn_result(r, which)), n)
+			}
+			onC(func() {
+				get("h", C.rnn_h, w.T*w.B*w.H)
+				if w.Backward() {
+					get("dx", C.rnn_dx, w.T*w.B*w.E)
+					get("dwx", C.rnn_dwx, w.E*w.H)
+					get("dwh", C.rnn_dwh, w.H*w.H)
+					get("dbh", C.rnn_dbh, w.H)
+				}
+			})
+			return out
+		},
+		run:   func(n int) time.Duration { return call(passes, n) },
+		close: func() { onC(func() { C.rnn_free(r) }) },
+	}, nil
+}

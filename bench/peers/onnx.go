@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// rnnModel returns an ONNX model of one RNN operator with the weights of d as
+// constants, in the format's protocol buffers (onnx.proto of the ONNX project):
+// input X [T,B,E], with carry also H0 [1,B,H], output Y [T,1,B,H]. Its length is
+// a multiple of 4.
+func rnnModel(w Workload, d *Data) []byte {
+	act := map[string]string{"tanh": "Tanh", "relu": "Relu"}[w.Act]
+
+	var node message
+	for _, in := range []string{"X", "W", "R", "B"} {
+		node.text(1, in)
+	}
+	if w.Carry() {
+		node.text(1, "") // no sequence_lens
+		node.text(1, "H0")
+	}
+	node.text(2, "Y")
+	node.text(4, "RNN")
+	node.sub(5, attribute("hidden_size", attributeInt, func(a *message) { a.varint(3, uint64(w.H)) }))
+	node.sub(5, attribute("activations", attributeStrings, func(a *message) { a.text(9, act) }))
+
+	var graph message
+	graph.sub(1, node)
+	graph.text(2, "rnn")
+	// The operator's weights are [1,H,·], ours transposed; its two biases are added.
+	graph.sub(5, constant("W", transposed(d.Wx, w.E, w.H), 1, w.H, w.E))
+	graph.sub(5, constant("R", transposed(d.Wh, w.H, w.H), 1, w.H, w.H))
+	graph.sub(5, constant("B", append(append([]float32(nil), d.Bh...), make([]float32, w.H)...), 1, 2*w.H))
+	graph.sub(11, value("X", w.T, w.B, w.E))
+	if w.Carry() {
+		graph.sub(11, value("H0", 1, w.B, w.H))
+	}
+	graph.sub(12, value("Y", w.T, 1, w.B, w.H))
+
+	var opset message
+	opset.text(1, "") // the standard operators
+	opset.varint(2, 14)
+
+	var model message
+	model.varint(1, 8) // version of the format
+	model.sub(7, graph)
+	model.sub(8, opset)
+	// The length of the producer's name makes up whole words: 2 bytes before it.
+	pad := (4 - (len(model)+2+8)%4) % 4
+	model.text(2, "batchrnn"+"    "[:pad])
+	return model
+}
+
+const (
+	attributeInt     = 2
+	attributeStrings = 8
+	elementFloat     = 1
+)
+
+func attribute(name string, kind uint64, set func(*message)) message {
+	var a message
+	a.text(1, name)
+	set(&a)
+	a.varint(20, kind)
+	return a
+}
+
+// constant is a tensor with its values.
+func constant(name string, x []float32, dims ...int) message {
+	var t message
+	for _, n := range dims {
+		t.varint(1, uint64(n))
+	}
+	t.varint(2, elementFloat)
+	t.text(8, name)
+	raw := make([]byte, 0, 4*len(x))
+	for _, v := range x {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	t.sub(9, raw)
+	return t
+}
+
+// value describes an input or output.
+func value(name string, dims ...int) message {
+	var shape message
+	for _, n := range dims {
+		var dim message
+		dim.varint(1, uint64(n))
+		shape.sub(1, dim)
+	}
+	var tensor, kind, v message
+	tensor.varint(1, elementFloat)
+	tensor.sub(2, shape)
+	kind.sub(1, tensor)
+	v.text(1, name)
+	v.sub(2, kind)
+	return v
+}
+
+// A message is an encoded protocol-buffer message.
+type message []byte
+
+func (m *message) varint(field int, v uint64) {
+	*m = binary.AppendUvarint(*m, uint64(field)<<3)
+	*m = binary.AppendUvarint(*m, v)
+}
+
+func (m *message) sub(field int, b []byte) {
+	*m = binary.AppendUvarint(*m, uint64(field)<<3|2)
+	*m = binary.AppendUvarint(*m, uint64(len(b)))
+	*m = append(*m, b...)
+}
+
+func (m *message) text(field int, s string) { m.sub(field, []byte(s)) }
+
+// transposed returns the rows×cols matrix x as cols×rows.
+func transposed(x []float32, rows, cols int) []float32 {
+	y := make([]float32, len(x))
+	for i := range rows {
+		for j := range cols {
+			y[j*rows+i] = x[i*cols+j]
+		}
+	}
+	return y
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"slices"
+
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// slowFlops is the work beyond which the generic Set, at some 10 GFLOP/s, is
+// left out.
+const slowFlops = 4e9
+
+// Ours returns this project with each instruction set of this machine, the one
+// that the dispatch picks first.
+func Ours() []*Impl {
+	var impls []*Impl
+	for _, isa := range slices.Backward(kernels.ISAs()) {
+		engines := map[int]*kernels.Engine{} // by threads
+		impls = append(impls, &Impl{
+			Name: "batchrnn-" + isa,
+			Ours: true,
+			New: func(w Workload, d *Data, threads int) (Instance, error) {
+				if isa == "generic" && w.Flops() > slowFlops {
+					return nil, errSlow
+				}
+				if engines[threads] == nil {
+					e, err := kernels.New(isa, threads)
+					if err != nil {
+						return nil, err
+					}
+					engines[threads] = e
+				}
+				return newOurs(engines[threads], w, d)
+			},
+			Close: func() {
+				for _, e := range engines {
+					e.Close()
+				}
+			},
+		})
+	}
+	return impls
+}
+
+func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
+	switch w.Kind {
+	case "gemm":
+		return oursGemm(e, w, d), nil
+	case "rnn":
+		return oursRNN(e, w, d)
+	case "train":
+		return oursTrain(e, w, d)
+	}
+	return oursActivation(e, w, d), nil
+}
+
+func oursGemm(e *kernels.Engine, w Workload, d *Data) Instance {
+	packed, c := e.NewPacked(w.K, w.N), make([]float32, w.M*w.N)
+	e.Pack(packed, false, d.B, w.N)
+	p := kernels.Product{M: w.M, A: d.A, LDA: w.K, B: packed, C: c, LDC: w.N}
+	run := func() {
+		if w.Pack == "each" {
+			e.Pack(packed, false, d.B, w.N)
+		}
+		e.Gemm(p)
+	}
+	return &timed{
+		results: func() Results { run(); return Results{"c": c} },
+		run:     loop(run),
+	}
+}
+
+func oursActivation(e *kernels.Engine, w Workload, d *Data) Instance {
+	f := map[string]func(dst, src []float32){"tanh": e.Tanh, "sigmoid": e.Sigmoid, "exp": e.Exp}[w.Act]
+	y := make([]float32, w.Count)
+	run := func() { f(y, d.Src) }
+	return &timed{
+		results: func() Results { run(); return Results{"y": y} },
+		run:     loop(run),
+	}
+}
+
+func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
+	c := rnn.Config{Input: w.E, Dense: true, Hidden: w.H, Activation: map[string]rnn.Activation{"tanh": rnn.Tanh, "relu": rnn.ReLU}[w.Act]}
+	if w.E == 0 {
+		c.Input, c.Dense = ids, false
+	}
+	m, err := newModel(e, c, d)
+	if err != nil {
+		return nil, err
+	}
+	var ws *rnn.Workspace
+	if w.Backward() {
+		ws = m.NewTraining(w.T, w.B)
+		ws.KeepInputGradients()
+	} else {
+		ws = m.NewWorkspace(w.T, w.B)
+	}
+	forward := func() {
+		if c.Dense {
+			ws.ForwardDense(d.X)
+		} else {
+			ws.Forward(d.IDs)
+		}
+		if w.Carry() {
+			ws.Carry()
+		}
+	}
+	pass := map[string]func(){
+		"forward":  forward,
+		"backward": func() { ws.BackwardStates(d.DH) },
+		"both":     func() { forward(); ws.BackwardStates(d.DH) },
+	}[w.Pass]
+	run := pass
+	if w.Pack == "each" {
+		run = func() { m.Update(); pass() }
+	}
+	results := func() Results {
+		if w.Carry() {
+			copy(ws.H[:w.B*w.H], d.H0)
+		}
+		forward()
+		r := Results{"h": ws.H[w.B*w.H:]}
+		if w.Backward() {
+			ws.BackwardStates(d.DH)
+			r["dx"], r["dwx"], r["dwh"], r["dbh"] = ws.DX, ws.Grads.Wx, ws.Grads.Wh, ws.Grads.Bh
+		}
+		return r.clone()
+	}
+	return &timed{results: results, run: loop(run)}, nil
+}
+
+func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
+	m, err := newModel(e, rnn.Config{Input: w.V, Hidden: w.H, Output: w.V}, d)
+	if err != nil {
+		return nil, err
+	}
+	ws, opt := m.NewTraining(w.T, w.B), rnn.NewAdam(m, learningRate)
+	step := func() float32 {
+		ws.Forward(d.IDs)
+		loss := ws.Backward(d.Targets)
+		m.Step(opt, ws.Grads.Slab, clipNorm)
+		ws.Carry()
+		return float32(loss)
+	}
+	results := func() Results {
+		ws.Forward(d.IDs)
+		ws.Backward(d.Targets)
+		g := ws.Grads
+		r := Results{"dwx": g.Wx, "dwh": g.Wh, "dbh": g.Bh, "dwy": g.Wy, "dby": g.By}.clone()
+		for range trainedSteps {
+			r["loss"] = append(r["loss"], step())
+		}
+		return r
+	}
+	return &timed{results: results, run: loop(func() { step() })}, nil
+}
+
+// newModel returns a model with the parameters of d.
+func newModel(e *kernels.Engine, c rnn.Config, d *Data) (*rnn.Model, error) {
+	m, err := rnn.New(e, c, 1)
+	if err != nil {
+		return nil, err
+	}
+	copy(m.Wx, d.Wx)
+	copy(m.Wh, d.Wh)
+	copy(m.Bh, d.Bh)
+	copy(m.Wy, d.Wy)
+	copy(m.By, d.By)
+	m.Update()
+	return m, nil
+}
+
+// clone copies the arrays, which later runs write.
+func (r Results) clone() Results {
+	c := Results{}
+	for name, x := range r {
+		c[name] = slices.Clone(x)
+	}
+	return c
+}

@@ -1,0 +1,164 @@
+"""PyTorch as a child process of peers: requests in, times and results out.
+
+A request is a line of JSON and the arrays that it names; between requests the
+process waits in a blocking read (child.go).
+"""
+
+import ctypes
+import json
+import sys
+import time
+
+try:
+    import torch
+except ImportError as error:
+    print(json.dumps({"error": str(error)}), flush=True)
+    sys.exit(0)
+
+import torch.nn.functional as F
+
+
+def array(message, name, dtype=torch.float32):
+    return torch.frombuffer(message[name], dtype=dtype)
+
+
+class RNN:
+    """nn.RNN over a dense input."""
+
+    def __init__(self, w, data):
+        self.w = w
+        t, b, e, h = w["t"], w["b"], w["e"], w["h"]
+        self.training = w["pass"] != "forward"
+        self.rnn = make_rnn(e, h, w["act"], data)
+        self.rnn.train(self.training)
+        self.x = array(data, "x").reshape(t, b, e).clone()
+        self.h0 = array(data, "h0").reshape(1, b, h).clone() if w["carry"] else None
+        if self.training:
+            self.x.requires_grad_()
+            self.dh = array(data, "dh").reshape(t, b, h).clone()
+            # The second bias is zero and stays out: there is only one in the model.
+            self.rnn.bias_hh_l0.requires_grad_(False)
+            self.wanted = [self.x, self.rnn.weight_ih_l0, self.rnn.weight_hh_l0, self.rnn.bias_ih_l0]
+            if w["pass"] == "backward":
+                self.y = self.forward()
+
+    def forward(self):
+        y, last = self.rnn(self.x, self.h0)
+        if self.h0 is not None:
+            self.h0 = last
+        return y
+
+    def backward(self, y, keep):
+        return torch.autograd.grad(y, self.wanted, self.dh, retain_graph=keep)
+
+    def results(self):
+        y = self.forward()
+        out = {"h": y}
+        if self.training:
+            dx, dwx, dwh, dbh = self.backward(y, keep=False)
+            out.update(dx=dx, dwx=dwx.t(), dwh=dwh.t(), dbh=dbh)
+        return out
+
+    def run(self):
+        if self.w["pass"] == "backward":
+            self.backward(self.y, keep=True)
+        elif self.training:
+            self.backward(self.forward(), keep=False)
+        else:
+            self.forward()
+
+
+class Train:
+    """A step of training a model of characters: one-hot ids in, logits out."""
+
+    def __init__(self, w, data):
+        self.w = w
+        self.v, h = w["v"], w["h"]
+        self.ids = array(data, "ids", torch.int32).long().reshape(w["t"], w["b"])
+        self.targets = array(data, "targets", torch.int32).long()
+        self.rnn = make_rnn(self.v, h, "tanh", data)
+        self.rnn.bias_hh_l0.requires_grad_(False)
+        self.out = torch.nn.Linear(h, self.v)
+        with torch.no_grad():
+            self.out.weight.copy_(array(data, "wy").reshape(h, self.v).t())
+            self.out.bias.copy_(array(data, "by"))
+        self.params = [p for m in (self.rnn, self.out) for p in m.parameters() if p.requires_grad]
+        self.adam = torch.optim.Adam(self.params, lr=w["lr"])
+        self.h0 = torch.zeros(1, w["b"], h)
+
+    def loss(self):
+        x = F.one_hot(self.ids, self.v).float()
+        y, self.last = self.rnn(x, self.h0)
+        return F.cross_entropy(self.out(y).reshape(-1, self.v), self.targets)
+
+    def run(self):
+        self.adam.zero_grad()
+        loss = self.loss()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.params, self.w["clip"])
+        self.adam.step()
+        self.h0 = self.last.detach()
+        return loss
+
+    def results(self):
+        r, o = self.rnn, self.out
+        grads = torch.autograd.grad(self.loss(), [r.weight_ih_l0, r.weight_hh_l0, r.bias_ih_l0, o.weight, o.bias])
+        out = dict(zip(["dwx", "dwh", "dbh", "dwy", "dby"], grads))
+        for name in ["dwx", "dwh", "dwy"]:
+            out[name] = out[name].t()
+        out["loss"] = torch.stack([self.run().detach() for _ in range(self.w["steps"])])
+        return out
+
+
+def make_rnn(inputs, hidden, act, data):
+    rnn = torch.nn.RNN(inputs, hidden, nonlinearity=act)
+    with torch.no_grad():
+        rnn.weight_ih_l0.copy_(array(data, "wx").reshape(inputs, hidden).t())
+        rnn.weight_hh_l0.copy_(array(data, "wh").reshape(hidden, hidden).t())
+        rnn.bias_ih_l0.copy_(array(data, "bh"))
+        rnn.bias_hh_l0.zero_()
+    return rnn
+
+
+def answer(message, arrays=None):
+    arrays = {n: x.detach().contiguous().float() for n, x in (arrays or {}).items()}
+    message["arrays"] = [{"name": n, "len": x.numel()} for n, x in arrays.items()]
+    out = sys.stdout.buffer
+    out.write(json.dumps(message).encode() + b"\n")
+    for x in arrays.values():
+        out.write(ctypes.string_at(x.data_ptr(), 4 * x.numel()))
+    out.flush()
+
+
+def main():
+    work = None
+    while line := sys.stdin.buffer.readline():
+        request = json.loads(line)
+        data = {a["name"]: bytearray(sys.stdin.buffer.read(4 * a["len"])) for a in request["arrays"]}
+        op = request["op"]
+        try:
+            if op == "hello":
+                answer({"version": torch.__version__})
+            elif op == "new":
+                torch.set_num_threads(request["threads"])
+                work = {"rnn": RNN, "train": Train}[request["workload"]["kind"]](request["workload"], data)
+                answer({})
+            elif op == "close":
+                work = None
+                answer({})
+            else:
+                # Gradients are asked for by name, so a forward pass alone records nothing.
+                record = work.w["kind"] == "train" or work.w["pass"] != "forward"
+                with torch.set_grad_enabled(record):
+                    if op == "results":
+                        answer({}, work.results())
+                    else:
+                        start = time.perf_counter_ns()
+                        for _ in range(request["times"]):
+                            work.run()
+                        answer({"ns": time.perf_counter_ns() - start})
+        except Exception as error:
+            answer({"error": f"{type(error).__name__}: {error}"})
+
+
+main()

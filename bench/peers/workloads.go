@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Workload is one piece of work that several implementations can do.
+type Workload struct {
+	Kind string // gemm, rnn, train or activation
+
+	M, N, K int    // gemm: [M,K]·[K,N]
+	Act     string // rnn: tanh or relu; activation: tanh, sigmoid or exp
+	Pass    string // rnn: forward, backward or both
+	H, B, T int    // rnn, train: hidden width, batch, steps
+	E       int    // rnn: width of a dense input; 0: the input is ids
+	V       int    // train: inputs and outputs
+	Count   int    // activation: elements
+
+	// Pack is when weights are brought into the layout that an implementation
+	// computes with: "before" the timed part, or in "each" call of it.
+	Pack      string
+	OneThread bool // too small for a second one
+}
+
+// ids is the number of inputs of an rnn whose input is ids.
+const ids = 64
+
+// Name is the workload's part of a benchmark's name after the implementation,
+// and with Bench before it what -run matches.
+func (w Workload) Name() string {
+	switch w.Kind {
+	case "gemm":
+		return fmt.Sprintf("m=%d/n=%d/k=%d/pack=%s", w.M, w.N, w.K, w.Pack)
+	case "rnn":
+		e := fmt.Sprint(w.E)
+		if w.E == 0 {
+			e = "ids"
+		}
+		return fmt.Sprintf("act=%s/h=%d/b=%d/t=%d/e=%s/pack=%s", w.Act, w.H, w.B, w.T, e, w.Pack)
+	case "train":
+		return fmt.Sprintf("v=%d/h=%d/b=%d/t=%d", w.V, w.H, w.B, w.T)
+	default:
+		return fmt.Sprintf("act=%s/n=%d", w.Act, w.Count)
+	}
+}
+
+// Bench is the benchmark's name.
+func (w Workload) Bench() string {
+	name := w.Kind
+	if w.Kind == "rnn" {
+		name = w.Pass
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// Backward says whether gradients are wanted.
+func (w Workload) Backward() bool { return w.Pass == "backward" || w.Pass == "both" }
+
+// Carry says whether a call begins with the state that the one before it
+// ended in; other calls begin with zeros.
+func (w Workload) Carry() bool { return w.Kind == "rnn" && w.T == 1 }
+
+// Flops counts the multiplications and additions of the products alone: per
+// row and step 2·H·(H+E) forward and twice that backward (of inputs and of
+// weights), the input product of ids being none. Activations, sums, packing
+// and updates are work that the rates have to carry.
+func (w Workload) Flops() float64 {
+	rows := float64(w.T) * float64(w.B)
+	switch w.Kind {
+	case "gemm":
+		return 2 * float64(w.M) * float64(w.N) * float64(w.K)
+	case "rnn":
+		forward := 2 * rows * float64(w.H) * float64(w.H+w.E)
+		return forward * map[string]float64{"forward": 1, "backward": 2, "both": 3}[w.Pass]
+	case "train":
+		return 6 * rows * float64(w.H) * float64(w.H+w.V)
+	}
+	return 0
+}
+
+// Rate returns what ns nanoseconds a call are worth, in the workload's own unit.
+func (w Workload) Rate(ns float64) (rate float64, unit string) {
+	switch {
+	case w.Kind == "activation":
+		return float64(w.Count) / ns, "Gelem/s"
+	case w.Kind == "train":
+		return float64(w.T*w.B) / ns * 1e9, "tokens/s"
+	case w.Kind == "rnn" && w.B == 1 && w.H <= 64:
+		return ns / float64(w.T), "ns/step"
+	}
+	return w.Flops() / ns, "GFLOP/s"
+}
+
+// Lower says whether less is better in unit.
+func Lower(unit string) bool { return strings.HasPrefix(unit, "ns/") }
+
+// Workloads returns everything that a run goes through.
+func Workloads() []Workload {
+	var all []Workload
+	add := func(w Workload) { all = append(all, w) }
+
+	for _, s := range []struct{ h, b int }{{256, 32}, {512, 32}, {1760, 16}, {1760, 32}, {1760, 64}, {1760, 128}} {
+		for _, pack := range []string{"before", "each"} {
+			add(Workload{Kind: "gemm", M: s.b, N: s.h, K: s.h, Pack: pack})
+		}
+	}
+
+	rnn := func(pass, act string, h, b, e int, pack string) {
+		add(Workload{Kind: "rnn", Pass: pass, Act: act, H: h, B: b, T: 50, E: e, Pack: pack})
+	}
+	batches := []int{16, 32, 64, 128}
+	for _, pass := range []string{"forward", "backward"} {
+		for _, b := range batches {
+			rnn(pass, "tanh", 1760, b, 1760, "before")
+		}
+		for _, s := range []struct{ h, b int }{{512, 32}, {256, 32}, {128, 8}, {256, 4}, {256, 1}} {
+			rnn(pass, "tanh", s.h, s.b, s.h, "before")
+		}
+	}
+	// DeepBench's vanilla rows, first with the input product, then on its own
+	// terms: without it, and with packing. No library can leave the input product
+	// out, so a narrow input makes it all but vanish for everyone.
+	for _, pass := range []string{"forward", "backward"} {
+		for _, h := range []int{1760, 2048, 2560} {
+			for _, b := range batches {
+				rnn(pass, "relu", h, b, h, "before")
+			}
+		}
+	}
+	for _, pass := range []string{"forward", "both"} {
+		for _, h := range []int{1760, 2048, 2560} {
+			for _, b := range batches {
+				rnn(pass, "relu", h, b, narrow, "each")
+			}
+		}
+	}
+
+	add(Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50})
+
+	for _, h := range []int{32, 64} {
+		for _, t := range []int{1, 100} {
+			for _, e := range []int{h, 0} {
+				add(Workload{Kind: "rnn", Pass: "forward", Act: "tanh", H: h, B: 1, T: t, E: e, Pack: "before", OneThread: true})
+			}
+		}
+	}
+	for _, act := range []string{"tanh", "sigmoid", "exp"} {
+		add(Workload{Kind: "activation", Act: act, Count: 4096, OneThread: true})
+	}
+	return all
+}
+
+// narrow is an input width whose product is less than 1 % of the work, yet a
+// whole vector, so that no library stumbles over it.
+const narrow = 16
+
+// Shrink makes a workload of the same kind small: whether everything works is
+// all that it then shows.
+func (w Workload) Shrink() Workload {
+	small := func(n, most int) int {
+		if n > most {
+			return most + n%3 // not all alike, not all even
+		}
+		return n
+	}
+	w.M, w.N, w.K = small(w.M, 8), small(w.N, 48), small(w.K, 48)
+	if w.E != 0 {
+		w.E = small(w.E, 48)
+	}
+	w.H, w.B, w.T = small(w.H, 48), small(w.B, 8), small(w.T, 4)
+	return w
+}
