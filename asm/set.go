@@ -58,6 +58,9 @@ type Set struct {
 	// use: the driver stores C and starts again from it every KC steps at most,
 	// which changes no bits and keeps the rows of some tiles in L2.
 	KC int
+	// TallFirst is set where a tile of MR rows is so much better than lower ones
+	// that a product takes as many as it can, rather than tiles of equal height.
+	TallFirst bool
 	// Sgemm holds the tiles by number of rows, 1 to MR; Sgemm[0] is empty.
 	Sgemm [MaxRows + 1]Tiles
 

@@ -13,7 +13,7 @@ func Sets() []*Set {
 		avx2 := generic
 		avx2.Name = "avx2"
 		// 12 accumulators of 8 floats, 2 registers of B, 2 or more broadcasts.
-		avx2.MR, avx2.NR, avx2.KC = 6, 16, 1280
+		avx2.MR, avx2.NR, avx2.KC, avx2.TallFirst = 6, 16, 1280, true
 		avx2.Sgemm = [MaxRows + 1]Tiles{
 			1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}},
 			2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}},
