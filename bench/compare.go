@@ -1,0 +1,216 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
+	"batchrnn/kernels"
+)
+
+// A Comparison is all that [Comparison.Run] needs, read and checked.
+type Comparison struct {
+	options Options
+	corpus  *corpus.Corpus
+	skipped int // files of the corpus that are not text
+	engine  *kernels.Engine
+}
+
+// New reads the corpus and makes the engine. Mistakes in the options and in
+// BATCHRNN_ISA, and RNNs that don't fit in memory, give an [OptionError]; a
+// corpus that can't be used gives another error. The caller closes the
+// Comparison.
+func New(o Options, stdin io.Reader) (*Comparison, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	engine, err := kernels.New(os.Getenv(kernels.EnvISA), o.Threads)
+	if err != nil {
+		return nil, misuse(kernels.EnvISA, "%w: set one of these, or nothing for the fastest", err)
+	}
+	c := &Comparison{options: o, engine: engine}
+	if err := c.read(stdin); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close stops the engine.
+func (c *Comparison) Close() { c.engine.Close() }
+
+func (c *Comparison) read(stdin io.Reader) error {
+	var text *corpus.Text
+	var err error
+	if c.options.Corpus == "" {
+		text = corpus.Default(c.options.Seed)
+	} else if text, err = corpus.Read(c.options.Corpus, stdin); err != nil {
+		return fmt.Errorf("--corpus: %w", err)
+	}
+	c.skipped = text.Skipped
+	c.corpus, err = corpus.Build(text, corpus.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab()})
+	if err != nil {
+		return fmt.Errorf("--corpus: %w", err)
+	}
+	for _, hidden := range c.options.Hidden {
+		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), hidden)
+		if available := availableMemory(); need > available {
+			return misuse("--hidden", "an RNN of width %d over %d tokens takes %s to train, and %s are free: give a smaller width or --vocab",
+				hidden, c.corpus.Vocab.Len(), FormatBytes(need), FormatBytes(available))
+		}
+	}
+	return nil
+}
+
+// availableMemory is what may be taken, with a guess where the system doesn't
+// say.
+func availableMemory() int64 {
+	if available, ok := measure.AvailableMemory(); ok {
+		return available
+	}
+	return 4 << 30
+}
+
+// Heading returns the result before anything is measured.
+func (c *Comparison) Heading() Result {
+	machine := measure.ThisMachine()
+	return Result{
+		Machine: Machine{
+			CPU:     machine.CPU,
+			ISA:     c.engine.ISA(),
+			Threads: c.engine.Threads(),
+			Go:      machine.Go,
+			OS:      machine.OS,
+			Arch:    machine.Arch,
+		},
+		Corpus: Corpus{
+			Name:      c.corpus.Name,
+			SHA256:    c.corpus.SHA256,
+			Level:     c.corpus.Level.String(),
+			Tokens:    c.corpus.Tokens(),
+			Train:     len(c.corpus.Train),
+			Valid:     len(c.corpus.Valid),
+			Test:      len(c.corpus.Test),
+			Vocab:     c.corpus.Vocab.Len(),
+			UnkRate:   c.corpus.UnkRate,
+			BadBytes:  int64(c.corpus.BadBytes),
+			Synthetic: c.corpus.Synthetic,
+		},
+		Settings: Settings{Seed: c.options.Seed, BudgetSeconds: c.options.Budget.Seconds()},
+	}
+}
+
+// An Event tells how far a run is.
+type Event struct {
+	Model    string  // the model at work, such as "5-gram"
+	Nth, Of  int     // which of how many, from 1
+	Fraction float64 // of this model, 0 to 1
+	Detail   string  // what to know beside it, may be empty
+	Measured *Model  // the model's row, once it has been measured
+}
+
+// Run measures every model and tells on about its progress. When ctx ends, Run
+// returns soon with what has been measured so far and Interrupted set, and
+// without an error. An error comes with what was measured before it.
+func (c *Comparison) Run(ctx context.Context, on func(Event)) (Result, error) {
+	r := c.Heading()
+	var extra []string
+	err := c.ngrams(ctx, &r, &extra, on)
+	if err == nil {
+		err = c.rnns(ctx, &r, &extra, on)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		r.Interrupted = true
+		err = nil
+	}
+	r.Notes = append(c.notes(r), extra...)
+	r.Summary = Summarize(r)
+	return r, err
+}
+
+func (c *Comparison) of() int { return c.options.MaxOrder + len(c.options.Hidden) }
+
+func (c *Comparison) ngrams(ctx context.Context, r *Result, notes *[]string, on func(Event)) error {
+	var model *ngram.Model
+	for order := 1; order <= c.options.MaxOrder; order++ {
+		if model != nil {
+			need, available := nextOrderBytes(model, len(c.corpus.Train)), availableMemory()
+			if need > available {
+				*notes = append(*notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
+					order, FormatBytes(need), FormatBytes(available)))
+				return nil
+			}
+		}
+		event := Event{Model: Model{Kind: KindNgram, Order: order}.Name(), Nth: order, Of: c.of()}
+		on(event)
+		var row Model
+		var made *ngram.Model
+		err := await(ctx, func() (err error) {
+			row, made, err = measureNgram(c.corpus, order)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		model = made
+		if err := c.finish(ctx, r, row, model, notes, on, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Comparison) rnns(ctx context.Context, r *Result, notes *[]string, on func(Event)) error {
+	for i, hidden := range c.options.Hidden {
+		event := Event{Model: Model{Kind: KindRNN, Hidden: hidden}.Name(), Nth: c.options.MaxOrder + i + 1, Of: c.of()}
+		on(event)
+		row, model, err := c.measureRNN(ctx, hidden, event, on)
+		if err != nil {
+			return err
+		}
+		// Of a model whose training was cut short, the rest is measured all the same.
+		after, cancel := ctx, context.CancelFunc(func() {})
+		if row.Interrupted {
+			after, cancel = grace(ctx)
+		}
+		err = c.finish(after, r, row, rnnlm.File{Model: model}, notes, on, event)
+		cancel()
+		if err != nil {
+			return err
+		}
+		if row.Interrupted {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// grace returns a context for what is still worth doing after ctx was
+// cancelled, by somebody who waits for the result.
+func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+}
+
+// finish measures the resident size of a model that has its other figures, and
+// adds its row.
+func (c *Comparison) finish(ctx context.Context, r *Result, row Model, model io.WriterTo, notes *[]string, on func(Event), event Event) error {
+	resident, err := residentBytes(ctx, row.Kind, model, kernels.EnvISA+"="+c.engine.ISA())
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		*notes = append(*notes, fmt.Sprintf("%s: resident memory is not known: %v.", row.Name(), err))
+	}
+	row.BytesResident = resident
+	r.Models = append(r.Models, row)
+	event.Fraction, event.Measured = 1, &row
+	on(event)
+	return nil
+}

@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/kernels"
+)
+
+// writeText writes a text of some 7,000 characters and returns its path.
+func writeText(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "text.txt")
+	text := strings.Repeat("The quick brown fox jumps over the lazy dog, and the dog sleeps on. ", 100)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func newComparison(t *testing.T, change func(*Options)) *Comparison {
+	t.Helper()
+	o := goodOptions()
+	o.Corpus = writeText(t)
+	if change != nil {
+		change(&o)
+	}
+	c, err := New(o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestRunMeasuresEveryModel(t *testing.T) {
+	c := newComparison(t, func(o *Options) { o.Hidden = []int{8, 16} })
+	var begun, measured []string
+	r, err := c.Run(t.Context(), func(e Event) {
+		if e.Of != 5 || e.Fraction < 0 || e.Fraction > 1 {
+			t.Errorf("event %+v", e)
+		}
+		if len(begun) < e.Nth {
+			begun = append(begun, e.Model)
+		}
+		if e.Measured != nil {
+			measured = append(measured, e.Measured.Name())
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "1-gram 2-gram 3-gram RNN 8 RNN 16"
+	if got := strings.Join(begun, " "); got != want {
+		t.Errorf("begun: %s", got)
+	}
+	if got := strings.Join(measured, " "); got != want {
+		t.Errorf("measured: %s", got)
+	}
+	if len(r.Models) != 5 || r.Interrupted || r.Summary == "" || len(r.Notes) == 0 {
+		t.Fatalf("result %+v", r)
+	}
+	for i, m := range r.Models {
+		for what, v := range map[string]float64{
+			"entries or parameters": float64(m.Entries + m.Parameters), "bytes": float64(m.BytesPredicted),
+			"training time": m.TrainSeconds, "training speed": m.TrainTokensPerSecond,
+			"scoring speed": m.ScoreTokensPerSecond, "bits": m.BitsPerToken,
+		} {
+			if !(v > 0) || math.IsInf(v, 0) {
+				t.Errorf("%s: %s is %v", m.Name(), what, v)
+			}
+		}
+		if m.Kind == KindNgram && i > 0 && m.BitsPerToken >= r.Models[i-1].BitsPerToken {
+			t.Errorf("%s does not predict a text of repeats better than the order below", m.Name())
+		}
+	}
+	if c := r.Corpus; c.Tokens != 6800 || c.Train+c.Valid+c.Test != c.Tokens || len(c.SHA256) != 64 {
+		t.Errorf("corpus %+v", c)
+	}
+}
+
+func TestRunReturnsWhatItHasWhenCancelled(t *testing.T) {
+	for name, test := range map[string]struct {
+		at    string // the model at whose first event the run is cancelled
+		after time.Duration
+		most  int
+		least int
+	}{
+		"at once":             {"1-gram", 0, 0, 0},
+		"before the training": {"RNN 8", 0, 3, 3},
+		"in the training":     {"RNN 8", 500 * time.Millisecond, 4, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newComparison(t, func(o *Options) { o.Budget = time.Hour; o.Hidden = []int{8, 16} })
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			begun := false
+			start := time.Now()
+			r, err := c.Run(ctx, func(e Event) {
+				if e.Model != test.at || begun {
+					return
+				}
+				begun = true
+				if test.after == 0 {
+					cancel()
+				} else {
+					time.AfterFunc(test.after, cancel)
+				}
+			})
+			if err != nil || !r.Interrupted {
+				t.Errorf("interrupted %v, error %v", r.Interrupted, err)
+			}
+			if len(r.Models) < test.least || len(r.Models) > test.most {
+				t.Fatalf("%d models, want %d to %d", len(r.Models), test.least, test.most)
+			}
+			if n := len(r.Models); n == 4 && !(r.Models[3].Interrupted && r.Models[3].BitsPerToken > 0) {
+				t.Errorf("the RNN's row is %+v", r.Models[3])
+			}
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("stopped after %v", took)
+			}
+		})
+	}
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	text := writeText(t)
+	for name, test := range map[string]struct {
+		change func(*Options)
+		isa    string
+		flag   string
+		misuse bool
+	}{
+		"bad option":     {func(o *Options) { o.MaxOrder = 0 }, "", "--max-order", true},
+		"no such corpus": {func(o *Options) { o.Corpus = text + ".missing" }, "", "--corpus", false},
+		"unknown set":    {nil, "mmx", kernels.EnvISA, true},
+		"too wide":       {func(o *Options) { o.Hidden = []int{1 << 16}; o.Level = corpus.Word }, "", "--hidden", true},
+	} {
+		o := goodOptions()
+		o.Corpus = text
+		if test.change != nil {
+			test.change(&o)
+		}
+		t.Setenv(kernels.EnvISA, test.isa)
+		if name == "too wide" && availableMemory() > 100<<30 {
+			continue // where 2^16 is not too wide
+		}
+		_, err := New(o, nil)
+		var misuse *OptionError
+		if err == nil || !strings.HasPrefix(err.Error(), test.flag+": ") || errors.As(err, &misuse) != test.misuse || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want one line about %s", name, err, test.flag)
+		}
+	}
+}

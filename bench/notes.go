@@ -1,0 +1,52 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+)
+
+// wellMeasured is the size from which on a model's resident bytes can be held
+// against the predicted ones; what pages, allocation classes and the reading
+// code add to a smaller one is not small beside it.
+const wellMeasured = 1 << 20
+
+// notes says what a reader must know to judge the figures of r.
+func (c *Comparison) notes(r Result) []string {
+	var notes []string
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+
+	if r.Corpus.Synthetic {
+		add("The text is generated: the figures say nothing about English.")
+	}
+	if c.skipped > 0 {
+		add("Of the corpus folder, files that are binary were left out: %d.", c.skipped)
+	}
+
+	var spread float64
+	streams := 0
+	small := false
+	for _, m := range r.Models {
+		spread = max(spread, m.ScoreSpread)
+		streams = max(streams, m.ScoreStreams)
+		if m.BytesResident == 0 {
+			continue
+		}
+		off := float64(m.BytesResident-m.BytesPredicted) / float64(m.BytesPredicted)
+		switch {
+		case m.BytesPredicted < wellMeasured:
+			small = small || math.Abs(off) > 0.05
+		case math.Abs(off) > 0.05:
+			add("%s: the resident bytes are %+.0f %% off the predicted ones.", m.Name(), 100*off)
+		}
+	}
+	if small {
+		add("Resident is by how much a process of its own grows when it holds the model. Below 1 MiB that is mostly pages of memory beside the model: there the predicted bytes are the better figure.")
+	}
+	if streams > 1 {
+		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %d streams at once on %d.", streams, r.Machine.Threads)
+	}
+	if spread > 0 {
+		add("Tokens per second in scoring are medians; the slowest and the fastest run lay at most %.0f %% of the median apart.", math.Ceil(100*spread))
+	}
+	return notes
+}

@@ -1,0 +1,111 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/ngram"
+)
+
+// Options say what to compare. Errors speak of them by the names of rnnbench's
+// flags.
+type Options struct {
+	// Corpus is a file, a folder, "-" for standard input, or "" for the default
+	// text.
+	Corpus string
+	Level  corpus.Level
+	// Vocab is the most entries that the vocabulary may have, <unk> included.
+	// Where it is nil, all characters stay, or the DefaultWords most frequent
+	// words.
+	Vocab *int
+	// MaxOrder is the highest n-gram order; every order from 1 on is measured.
+	MaxOrder int
+	// Hidden are the widths of the RNNs.
+	Hidden []int
+	// Budget is the training time of each RNN, so that widths compete on equal
+	// terms and one more width doesn't change the figures of the others.
+	Budget  time.Duration
+	Threads int
+	Seed    uint64
+}
+
+// DefaultWords is the size of a vocabulary of words where none is asked for.
+const DefaultWords = 10000
+
+// Limits of what Options may ask for. Wider RNNs and more threads than this are
+// slips of the finger.
+const (
+	maxHidden  = 1 << 16
+	maxThreads = 1024
+	maxBudget  = 30 * 24 * time.Hour
+)
+
+// An OptionError says that an option can't be used as it was given: a misuse,
+// where other errors are failures.
+type OptionError struct {
+	Name string // what the user has set: a flag such as "--max-order", or an environment variable
+	Err  error
+}
+
+func (e *OptionError) Error() string { return e.Name + ": " + e.Err.Error() }
+
+func (e *OptionError) Unwrap() error { return e.Err }
+
+func misuse(name, format string, args ...any) error {
+	return &OptionError{Name: name, Err: fmt.Errorf(format, args...)}
+}
+
+// Validate returns an [OptionError] for the first option that makes no sense,
+// as far as that can be told without the corpus.
+func (o Options) Validate() error {
+	switch {
+	case o.Vocab != nil && *o.Vocab < 2:
+		return misuse("--vocab", "%d leaves no room for <unk> and one token: give 2 or more", *o.Vocab)
+	case o.MaxOrder < 1 || o.MaxOrder > ngram.MaxOrder:
+		return misuse("--max-order", "%d is no order that can be measured: give 1 to %d", o.MaxOrder, ngram.MaxOrder)
+	case len(o.Hidden) == 0:
+		return misuse("--hidden", "no width is given: give one or more, such as 128,256")
+	case o.Budget <= 0:
+		return misuse("--budget", "%v leaves no time to train: give a duration such as 20s or 3m", o.Budget)
+	case o.Budget > maxBudget:
+		return misuse("--budget", "%v is more than %v: give a duration such as 20s or 3m", o.Budget, maxBudget)
+	case o.Threads < 1 || o.Threads > maxThreads:
+		return misuse("--threads", "%d threads can't work: give 1 to %d, best the number of cores", o.Threads, maxThreads)
+	}
+	for i, h := range o.Hidden {
+		if h < 1 || h > maxHidden {
+			return misuse("--hidden", "%d is no width that can be trained: give 1 to %d", h, maxHidden)
+		}
+		if slices.Contains(o.Hidden[:i], h) {
+			return misuse("--hidden", "%d is given twice: give each width once", h)
+		}
+	}
+	return nil
+}
+
+// maxVocab is the limit for the corpus: 0 is none.
+func (o Options) maxVocab() int {
+	switch {
+	case o.Vocab != nil:
+		return *o.Vocab
+	case o.Level == corpus.Word:
+		return DefaultWords
+	}
+	return 0
+}
+
+// ParseLevel is [corpus.ParseLevel], with an [OptionError].
+func ParseLevel(s string) (corpus.Level, error) {
+	level, err := corpus.ParseLevel(s)
+	if err != nil {
+		return 0, &OptionError{Name: "--level", Err: err}
+	}
+	return level, nil
+}
+
+// errNotServed is what residentBytes returns in a child process, where going on
+// would start children without end.
+var errNotServed = errors.New("this program runs bench.Run but does not call bench.ServeChild first")

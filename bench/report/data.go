@@ -1,0 +1,53 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strconv"
+
+	"batchrnn/bench"
+)
+
+// JSON writes r as indented JSON with a final newline.
+func JSON(w io.Writer, r bench.Result) error {
+	// A consumer gets [], not null, for what is empty.
+	if r.Models == nil {
+		r.Models = []bench.Model{}
+	}
+	if r.Notes == nil {
+		r.Notes = []string{}
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // <unk>, not \u003cunk\u003e
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// CSV writes one row per model, under a header row, with the names of the JSON
+// fields.
+func CSV(w io.Writer, r bench.Result) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{
+		"kind", "order", "hidden", "store", "entries", "parameters",
+		"bytes_predicted", "bytes_resident",
+		"train_seconds", "train_tokens", "train_tokens_per_second",
+		"score_tokens_per_second", "score_runs", "score_spread", "score_streams",
+		"bits_per_token", "interrupted",
+	})
+	for _, m := range r.Models {
+		c.Write([]string{
+			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Store, integer(m.Entries), integer(m.Parameters),
+			integer(m.BytesPredicted), integer(m.BytesResident),
+			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond),
+			number(m.ScoreTokensPerSecond), strconv.Itoa(m.ScoreRuns), number(m.ScoreSpread), strconv.Itoa(m.ScoreStreams),
+			number(m.BitsPerToken), strconv.FormatBool(m.Interrupted),
+		})
+	}
+	c.Flush()
+	return c.Error() // which also holds an error of the writes before
+}
+
+func integer(n int64) string { return strconv.FormatInt(n, 10) }
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

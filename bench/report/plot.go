@@ -1,0 +1,229 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+
+	"batchrnn/bench"
+)
+
+// ErrNothingToPlot is returned by [Plot] if no model was measured.
+var ErrNothingToPlot = errors.New("no model was measured, so there is nothing to plot")
+
+// The plot's size on paper, and the pixels an inch of a PNG (1440 x 900 in all).
+const (
+	plotWidth  = 9 * vg.Inch
+	plotHeight = 5.625 * vg.Inch
+	plotDPI    = 160
+)
+
+// Colours that colour-blind readers can tell apart (Okabe and Ito 2008): black
+// is kept for the n-gram models.
+var (
+	ink       = color.RGBA{R: 0x26, G: 0x26, B: 0x26, A: 0xff}
+	gridLine  = color.RGBA{R: 0xe4, G: 0xe4, B: 0xe4, A: 0xff}
+	rnnColors = []color.RGBA{
+		{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}, // vermilion
+		{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}, // blue
+		{R: 0x00, G: 0x9e, B: 0x73, A: 0xff}, // green
+		{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff}, // purple
+		{R: 0xe6, G: 0x9f, B: 0x00, A: 0xff}, // orange
+	}
+)
+
+// PlotFormat returns "png" or "svg" from a file name's extension, and an error
+// for any other.
+func PlotFormat(path string) (string, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".png", ".svg":
+		return ext[1:], nil
+	case "":
+		return "", errors.New("has no extension: name the file .png or .svg")
+	default:
+		return "", fmt.Errorf("%s is not a format of plots here: name the file .png or .svg", ext)
+	}
+}
+
+// Plot draws the bytes of every model of r, on a logarithmic axis, against the
+// n-gram order: the n-gram models as a line, each RNN as a flat one. format is
+// "png" or "svg".
+func Plot(w io.Writer, r bench.Result, format string) error {
+	if len(r.Models) == 0 {
+		return ErrNothingToPlot
+	}
+	if format == "svg" {
+		canvas := vgsvg.New(plotWidth, plotHeight)
+		render(r, canvas)
+		var b bytes.Buffer
+		if _, err := canvas.WriteTo(&b); err != nil {
+			return err
+		}
+		// Whoever looks at it may lack the font; these have the same widths.
+		_, err := w.Write(bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
+			[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")))
+		return err
+	}
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(plotWidth, plotHeight), vgimg.UseDPI(plotDPI))}
+	render(r, canvas)
+	_, err := canvas.WriteTo(w)
+	return err
+}
+
+// render draws the plot on paper of its own colour, with a margin.
+func render(r bench.Result, canvas vg.CanvasSizer) {
+	dc := draw.New(canvas)
+	dc.SetColor(color.White)
+	dc.Fill(dc.Rectangle.Path())
+	const margin = 12
+	draft(r).Draw(draw.Crop(dc, margin, -margin, margin, -margin))
+}
+
+// draft lays out the plot.
+func draft(r bench.Result) *plot.Plot {
+	unit := "bits per " + r.Corpus.TokenName()
+	p := plot.New()
+	p.Title.Text = "Memory of a language model against n-gram order"
+	p.Title.TextStyle.Font, p.Title.TextStyle.Color = sans(15), ink
+	p.Title.Padding = vg.Points(10)
+	p.X.Label.Text = fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside each point, %s", r.Corpus.TokenName(), unit)
+	p.Y.Label.Text = "size of the model (logarithmic)"
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font, axis.Label.TextStyle.Color = sans(12), ink
+		axis.Label.Padding = vg.Points(6)
+		axis.Tick.Label.Font = sans(11)
+		axis.Tick.Label.Color = ink
+		axis.Color, axis.Tick.Color = ink, ink
+	}
+	p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = sans(11), ink
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.XOffs, p.Legend.YOffs = vg.Points(12), vg.Points(-6)
+	p.Legend.Padding = vg.Points(4)
+	p.Legend.ThumbnailWidth = vg.Points(24)
+
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = gridLine, gridLine
+	p.Add(grid)
+
+	lo, hi, orders := extent(r.Models)
+	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
+	p.X.Tick.Marker = orderTicks(orders)
+	p.Y.Scale = plot.LogScale{}
+	// Room for a label below the lowest point, and for one more line above.
+	p.Y.Min, p.Y.Max = lo/3, hi*2
+	p.Y.Tick.Marker = byteTicks{}
+
+	addRNNs(p, r, unit)
+	addNgrams(p, r)
+	return p
+}
+
+// extent returns the smallest and the largest size of the models in bytes, at
+// least 1, and the highest n-gram order, at least 1.
+func extent(models []bench.Model) (lo, hi float64, orders int) {
+	lo, hi, orders = math.Inf(1), 1, 1
+	for _, m := range models {
+		size := max(float64(m.BytesPredicted), 1)
+		lo, hi = min(lo, size), max(hi, size)
+		orders = max(orders, m.Order)
+	}
+	return lo, hi, orders
+}
+
+// addNgrams draws one line through the n-gram models, a point each, with its
+// bits beside it.
+func addNgrams(p *plot.Plot, r bench.Result) {
+	var points plotter.XYs
+	var labels []string
+	for _, m := range r.Models {
+		if m.Kind == bench.KindNgram {
+			points = append(points, plotter.XY{X: float64(m.Order), Y: max(float64(m.BytesPredicted), 1)})
+			labels = append(labels, fmt.Sprintf("%.2f", m.BitsPerToken))
+		}
+	}
+	if len(points) == 0 {
+		return
+	}
+	// No error is possible here and below: the points are finite and not empty.
+	line, dots, _ := plotter.NewLinePoints(points)
+	line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2)}
+	dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: draw.CircleGlyph{}}
+	beside, _ := plotter.NewLabels(plotter.XYLabels{XYs: points, Labels: labels})
+	for i := range beside.TextStyle {
+		beside.TextStyle[i].Font, beside.TextStyle[i].Color = sans(10), ink
+	}
+	beside.Offset = vg.Point{X: vg.Points(6), Y: vg.Points(-11)}
+	p.Add(line, dots, beside)
+	p.Legend.Add("n-gram models", line, dots)
+}
+
+// addRNNs draws a flat line for each RNN.
+func addRNNs(p *plot.Plot, r bench.Result, unit string) {
+	nth := 0
+	for _, m := range r.Models {
+		if m.Kind != bench.KindRNN {
+			continue
+		}
+		y := max(float64(m.BytesPredicted), 1)
+		line, _ := plotter.NewLine(plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
+		line.LineStyle = draw.LineStyle{
+			Color: rnnColors[nth%len(rnnColors)],
+			Width: vg.Points(2),
+		}
+		nth++
+		p.Add(line)
+		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, bench.FormatBytes(m.BytesPredicted), m.BitsPerToken, unit)
+		if m.BitsPerToken == 0 {
+			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, bench.FormatBytes(m.BytesPredicted))
+		}
+		p.Legend.Add(name, line)
+	}
+}
+
+func sans(size vg.Length) font.Font {
+	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: size}
+}
+
+// orderTicks marks the orders 1 to n.
+func orderTicks(n int) plot.ConstantTicks {
+	var ticks plot.ConstantTicks
+	for i := 1; i <= n; i++ {
+		ticks = append(ticks, plot.Tick{Value: float64(i), Label: fmt.Sprint(i)})
+	}
+	return ticks
+}
+
+// byteTicks marks powers of two as sizes that people read: 1 KiB, 4 KiB, ...
+type byteTicks struct{}
+
+// Ticks implements [plot.Ticker].
+func (byteTicks) Ticks(min, max float64) []plot.Tick {
+	first, last := math.Ceil(math.Log2(min)), math.Floor(math.Log2(max))
+	step := math.Max(1, math.Ceil((last-first)/8))
+	var ticks []plot.Tick
+	for e := math.Ceil(first/step) * step; e <= last; e += step {
+		v := math.Exp2(e)
+		unit, label := v, "B"
+		for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+			if unit < 1024 {
+				break
+			}
+			unit, label = unit/1024, next
+		}
+		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%g %s", unit, label)})
+	}
+	return ticks
+}

@@ -1,0 +1,203 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"image/png"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"batchrnn/bench"
+)
+
+// sample is a comparison like that of an everyday run.
+func sample() bench.Result {
+	r := bench.Result{
+		Machine: bench.Machine{CPU: "Some CPU", ISA: "avx2", Threads: 2, Go: "go1.26.0", OS: "linux", Arch: "amd64"},
+		Corpus: bench.Corpus{Name: "opticks.txt", SHA256: strings.Repeat("ab", 32), Level: "char",
+			Tokens: 567198, Train: 510478, Valid: 28360, Test: 28360, Vocab: 95, UnkRate: 0.0001},
+		Summary: "From order 1 to 7 the n-gram model goes from 380 B to 27.4 MiB.",
+		Notes:   []string{"Scoring: one stream on one thread for the n-gram models."},
+	}
+	size := int64(380)
+	for order := 1; order <= 7; order++ {
+		r.Models = append(r.Models, bench.Model{Kind: bench.KindNgram, Order: order, Store: "hash", Entries: size / 20,
+			BytesPredicted: size, BytesResident: size + 4096, TrainSeconds: 0.1, TrainTokens: 510478, TrainTokensPerSecond: 5104780,
+			ScoreTokensPerSecond: 7.25e6, ScoreRuns: 3, ScoreStreams: 1, BitsPerToken: 4.5 - 0.4*float64(order)})
+		size *= 6
+	}
+	for _, hidden := range []int{128, 256} {
+		r.Models = append(r.Models, bench.Model{Kind: bench.KindRNN, Hidden: hidden, Store: "dense", Parameters: int64(hidden * hidden),
+			BytesPredicted: int64(hidden*hidden) * 9, BytesResident: int64(hidden*hidden) * 9, TrainSeconds: 40, TrainTokens: 1e7,
+			TrainTokensPerSecond: 250000, ScoreTokensPerSecond: 812345, ScoreRuns: 5, ScoreStreams: 32, BitsPerToken: 2.3})
+	}
+	return r
+}
+
+func TestTextIsAligned(t *testing.T) {
+	var b bytes.Buffer
+	if err := errors.Join(Heading(&b, sample()), Text(&b, sample())); err != nil {
+		t.Fatal(err)
+	}
+	out := b.String()
+	t.Log("\n" + out)
+	for _, want := range []string{"Some CPU", "avx2, 2 threads", "opticks.txt", strings.Repeat("ab", 32), "510,478", "0.01 %",
+		"7-gram", "RNN 128", "16.9 MiB", "812 k", "7.25 M", "bits/char", "2.300", "From order 1", "- Scoring"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in the report", want)
+		}
+	}
+	var widths []int
+	for line := range strings.Lines(out) {
+		line = strings.TrimRight(line, "\n")
+		if n := utf8.RuneCountInString(line); n > tableWidth {
+			t.Errorf("line of %d columns: %s", n, line)
+		}
+		if name := strings.Fields(line + " ."); strings.HasSuffix(name[0], "-gram") || name[0] == "RNN" {
+			widths = append(widths, utf8.RuneCountInString(line))
+		}
+	}
+	for _, w := range widths {
+		if w != widths[0] {
+			t.Fatalf("rows of the table end in different columns: %v", widths)
+		}
+	}
+}
+
+func TestUnknownFiguresAreNotZero(t *testing.T) {
+	var b bytes.Buffer
+	if err := Text(&b, bench.Result{Models: []bench.Model{{Kind: bench.KindRNN, Hidden: 8, Interrupted: true}}}); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); strings.Contains(out, "0.000") || strings.Contains(out, "0 B") || !strings.Contains(out, "* training was stopped") {
+		t.Error(out)
+	}
+}
+
+// jsonFields are the names that programs rely on.
+var jsonFields = map[string][]string{
+	"machine": {"cpu", "isa", "threads", "go"},
+	"corpus":  {"name", "sha256", "level", "tokens", "vocab", "unk_rate"},
+	"model": {"kind", "order", "hidden", "store", "entries", "parameters", "bytes_predicted", "bytes_resident",
+		"train_seconds", "train_tokens_per_second", "score_tokens_per_second", "bits_per_token"},
+}
+
+func TestJSONHasEveryPromisedField(t *testing.T) {
+	var b bytes.Buffer
+	if err := JSON(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Machine map[string]any
+		Corpus  map[string]any
+		Models  []map[string]any
+	}
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Models) != 9 {
+		t.Fatalf("%d models, want 9", len(got.Models))
+	}
+	for name, object := range map[string]map[string]any{"machine": got.Machine, "corpus": got.Corpus, "model": got.Models[8]} {
+		for _, field := range jsonFields[name] {
+			if _, ok := object[field]; !ok {
+				t.Errorf("%s has no field %s", name, field)
+			}
+		}
+	}
+
+	b.Reset()
+	if err := JSON(&b, bench.Result{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), `"models": []`) {
+		t.Error("no models must be [], not null:\n" + b.String())
+	}
+}
+
+func TestCSVHasTheFieldsOfJSON(t *testing.T) {
+	var b bytes.Buffer
+	if err := CSV(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&b).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for i := range reflect.TypeFor[bench.Model]().NumField() {
+		want = append(want, reflect.TypeFor[bench.Model]().Field(i).Tag.Get("json"))
+	}
+	if !reflect.DeepEqual(rows[0], want) {
+		t.Errorf("header %q, want %q", rows[0], want)
+	}
+	if len(rows) != 10 || rows[9][0] != "rnn" || rows[9][2] != "256" || rows[9][len(want)-2] != "2.3" {
+		t.Errorf("rows: %q", rows)
+	}
+}
+
+func TestPlotFormats(t *testing.T) {
+	var b bytes.Buffer
+	if err := Plot(&b, sample(), "png"); err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.Decode(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := img.Bounds().Size(); size.X != 1440 || size.Y != 900 {
+		t.Errorf("PNG of %v", size)
+	}
+
+	b.Reset()
+	if err := Plot(&b, sample(), "svg"); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, want := range []string{"<svg", "RNN of width 256", "2 MiB"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("SVG has no %q", want)
+		}
+	}
+	d := xml.NewDecoder(&b)
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal("SVG:", err)
+		}
+	}
+}
+
+func TestPlotOfOddResults(t *testing.T) {
+	full := sample().Models
+	for name, models := range map[string][]bench.Model{
+		"one n-gram":     full[:1],
+		"one RNN":        full[8:],
+		"all of a size":  {full[0], full[0], full[0]},
+		"nothing known":  {{Kind: bench.KindNgram, Order: 1}},
+		"terabytes":      {full[0], {Kind: bench.KindNgram, Order: 9, BytesPredicted: 1 << 45}},
+		"more than hues": append(full[:9:9], full[7], full[7], full[7], full[7], full[7]),
+	} {
+		if err := Plot(io.Discard, bench.Result{Models: models}, "svg"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := Plot(io.Discard, bench.Result{}, "png"); !errors.Is(err, ErrNothingToPlot) {
+		t.Errorf("no models: error %v", err)
+	}
+}
+
+func TestPlotFormat(t *testing.T) {
+	for path, want := range map[string]string{"a.png": "png", "b/c.SVG": "svg", "x.svg.png": "png", "a.pdf": "", "png": "", "": ""} {
+		if got, err := PlotFormat(path); got != want || (err == nil) != (want != "") {
+			t.Errorf("PlotFormat(%q) = %q, %v", path, got, err)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"batchrnn/bench"
+)
+
+// none stands in a table for a figure that does not apply or is not known.
+const none = "-"
+
+// Heading writes what was measured with on what: the machine and the corpus.
+func Heading(w io.Writer, r bench.Result) error {
+	b := bufio.NewWriter(w)
+	m, c := r.Machine, r.Corpus
+	fmt.Fprintf(b, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
+	fmt.Fprintf(b, "kernels  %s, %s\n", m.ISA, plural(int64(m.Threads), "thread"))
+	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
+	if c.Synthetic {
+		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
+	}
+	fmt.Fprintf(b, "         SHA-256 %s\n", c.SHA256)
+	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
+		plural(int64(c.Tokens), c.TokenName()), bench.FormatCount(int64(c.Train)),
+		bench.FormatCount(int64(c.Valid)), bench.FormatCount(int64(c.Test)))
+	fmt.Fprintf(b, "         vocabulary of %s, %.2f %% of the test split is <unk>\n",
+		bench.FormatCount(int64(c.Vocab)), 100*c.UnkRate)
+	if c.BadBytes > 0 {
+		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
+	}
+	return b.Flush()
+}
+
+// printable returns name, quoted if it would not stay on its line.
+func printable(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
+// Text writes the table of all models, what it shows in a sentence, and the
+// notes.
+func Text(w io.Writer, r bench.Result) error {
+	b := bufio.NewWriter(w)
+	bits := "bits/char"
+	if r.Corpus.Level == "word" {
+		bits = "bits/word"
+	}
+	rows := [][]string{
+		{"model", "n-grams or", "bytes", "bytes", "training", "tokens/s,", "tokens/s,", bits},
+		{"", "parameters", "predicted", "resident", "", "training", "scoring", ""},
+	}
+	for _, m := range r.Models {
+		name := m.Name()
+		if m.Interrupted {
+			name += " *"
+		}
+		size := m.Entries
+		if m.Kind == bench.KindRNN {
+			size = m.Parameters
+		}
+		rows = append(rows, []string{
+			name, bench.FormatCount(size), bytesOrNone(m.BytesPredicted), bytesOrNone(m.BytesResident),
+			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
+			bitsOrNone(m.BitsPerToken),
+		})
+	}
+	writeTable(b, rows)
+	for _, m := range r.Models {
+		if m.Interrupted {
+			fmt.Fprintln(b, "* training was stopped before its time")
+			break
+		}
+	}
+	if r.Summary != "" {
+		fmt.Fprintf(b, "\n%s\n", wrap(r.Summary, "", tableWidth))
+	}
+	if len(r.Notes) > 0 {
+		fmt.Fprintln(b)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(b, "- %s\n", wrap(n, "  ", tableWidth-2))
+	}
+	return b.Flush()
+}
+
+// tableWidth is how many columns text may take; a full table takes about 95.
+const tableWidth = 100
+
+// writeTable aligns the first column to the left and the others to the right.
+func writeTable(w io.Writer, rows [][]string) {
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				line.WriteString(cell + pad)
+			} else {
+				line.WriteString("   " + pad + cell)
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// wrap breaks text at spaces into lines of at most width columns; all but the
+// first begin with indent.
+func wrap(text, indent string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+n > width:
+			b.WriteString("\n" + indent)
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	return b.String()
+}
+
+func bytesOrNone(n int64) string {
+	if n <= 0 {
+		return none
+	}
+	return bench.FormatBytes(n)
+}
+
+func bitsOrNone(bits float64) string {
+	if bits <= 0 {
+		return none
+	}
+	return fmt.Sprintf("%.3f", bits)
+}
+
+// seconds writes a time with about three digits: "0.5 ms", "60.3 ms", "40.0 s".
+func seconds(s float64) string {
+	if s < 0.9995 {
+		return fmt.Sprintf("%.1f ms", 1000*s)
+	}
+	return fmt.Sprintf("%.1f s", s)
+}
+
+// rateOrNone writes tokens a second.
+func rateOrNone(perSecond float64) string {
+	if perSecond <= 0 {
+		return none
+	}
+	return bench.FormatRate(perSecond)
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return bench.FormatCount(n) + " " + noun + "s"
+}
+
+func isAre(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return plural(n, noun) + " are"
+}

@@ -1,0 +1,206 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// childEnv is set, to the kind of model to hold, in a process that was started
+// to measure what one model weighs.
+const childEnv = "BATCHRNN_HOLD_MODEL"
+
+// ServeChild does the work of a child process and ends it, if this process is
+// one that [Run] started to measure a model's resident memory; otherwise it does
+// nothing. Programs that call Run call it first thing in main, and their tests
+// in TestMain.
+func ServeChild() {
+	kind := os.Getenv(childEnv)
+	if kind == "" {
+		return
+	}
+	// Ctrl-C reaches every process of the terminal; the parent decides what ends.
+	signal.Ignore(os.Interrupt)
+	grown, err := hold(kind, os.Stdin)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(grown)
+	os.Exit(0)
+}
+
+// hold reads a model of the given kind from r, preceded by its length, and
+// returns by how many bytes it has made this process grow.
+func hold(kind string, r io.Reader) (int64, error) {
+	// Memory goes back to the system at FreeOSMemory and at no other time.
+	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(1) // a thread that happens to start is no part of a model
+	if err := measure.DisableHugePages(); err != nil {
+		return 0, err
+	}
+	read, rehearsal, err := readerOf(kind)
+	if err != nil {
+		return 0, err
+	}
+	// A first time with a small model: the pages of the code that runs, and what
+	// the runtime sets aside when it first does anything, are no part of a model.
+	var small bytes.Buffer
+	size, err := rehearsal.WriteTo(&small)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := growth(read, &small, size); err != nil {
+		return 0, err
+	}
+	if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
+		return 0, fmt.Errorf("length of the model: %w", err)
+	}
+	return growth(read, r, size)
+}
+
+// A reader reads a model from the size bytes that r holds for it, into memory
+// made at its final size.
+type reader func(r io.Reader, size int64) (model any, err error)
+
+// readerOf returns the reader of models of the given kind, and such a model of
+// some 100 KiB.
+func readerOf(kind string) (read reader, small io.WriterTo, err error) {
+	switch kind {
+	case KindNgram:
+		tokens := make([]int32, 3000)
+		for i := range tokens {
+			tokens[i] = int32(i * i % 61)
+		}
+		model, err := ngram.Train(tokens, 61, 4)
+		return func(r io.Reader, size int64) (any, error) { return ngram.Read(r, size) }, model, err
+	case KindRNN:
+		engine, err := kernels.New("", 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		model, err := rnn.New(engine, rnn.Config{Input: 61, Hidden: 100, Output: 61}, 0)
+		return func(r io.Reader, size int64) (any, error) { return rnnlm.Read(engine, r, size) }, rnnlm.File{Model: model}, err
+	}
+	return nil, nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
+}
+
+// growth returns by how many bytes this process grows when it reads a model.
+func growth(read reader, r io.Reader, size int64) (int64, error) {
+	before, err := settledResident()
+	if err != nil {
+		return 0, err
+	}
+	model, err := read(r, size)
+	if err != nil {
+		return 0, err
+	}
+	after, err := settledResident()
+	runtime.KeepAlive(model)
+	return after - before, err
+}
+
+// settledResident returns the resident bytes without garbage. Collecting it
+// makes the runtime itself grow, by some 60 KiB at each of the first four times
+// and by next to nothing after that.
+func settledResident() (now int64, err error) {
+	for range 6 {
+		debug.FreeOSMemory()
+		if now, err = measure.Resident(); err != nil {
+			break
+		}
+	}
+	return now, err
+}
+
+// largeModel is the size from which on the runtime's noise, of some 200 KiB in
+// one process out of twenty, doesn't matter.
+const largeModel = 64 << 20
+
+// residentBytes starts this executable again, hands it the model, and returns
+// by how many bytes holding it made that process grow: the median of three,
+// unless the model is large. env is added to the environment.
+func residentBytes(ctx context.Context, kind string, model io.WriterTo, env ...string) (int64, error) {
+	size, err := model.WriteTo(io.Discard) // the child must know the length before it reads
+	if err != nil {
+		return 0, err
+	}
+	runs := 3
+	if size > largeModel {
+		runs = 1
+	}
+	var grown []int64
+	for range runs {
+		n, err := residentOnce(ctx, kind, model, size, env)
+		if err != nil {
+			return 0, err
+		}
+		grown = append(grown, n)
+	}
+	slices.Sort(grown)
+	return max(grown[runs/2], 0), nil // less than nothing is the noise of a tiny model
+}
+
+func residentOnce(ctx context.Context, kind string, model io.WriterTo, size int64, env []string) (int64, error) {
+	if os.Getenv(childEnv) != "" {
+		return 0, errNotServed
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(append(os.Environ(), env...), childEnv+"="+kind)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	err = binary.Write(stdin, binary.LittleEndian, size)
+	if err == nil {
+		_, err = model.WriteTo(stdin)
+	}
+	err = errors.Join(err, stdin.Close())
+	if waitErr := cmd.Wait(); waitErr != nil {
+		// What the child says is the cause; that the pipe broke, the effect.
+		err = errors.New(firstLine(stderr.String(), waitErr.Error()))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the process that was to hold the model: %w", err)
+	}
+	grown, err := strconv.ParseInt(strings.TrimSpace(stdout.String()), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the process that was to hold the model printed %q", firstLine(stdout.String(), ""))
+	}
+	return grown, nil
+}
+
+// firstLine returns the first line of s, or instead if there is none.
+func firstLine(s, instead string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	if line == "" {
+		return instead
+	}
+	return line
+}

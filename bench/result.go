@@ -1,0 +1,101 @@
+package bench
+
+import "fmt"
+
+// The two kinds of [Model].
+const (
+	KindNgram = "ngram"
+	KindRNN   = "rnn"
+)
+
+// A Result is one comparison. Its JSON form is stable: fields may be added, not
+// renamed. A figure that does not apply to a model, or could not be measured,
+// is 0.
+type Result struct {
+	Machine  Machine  `json:"machine"`
+	Corpus   Corpus   `json:"corpus"`
+	Settings Settings `json:"settings"`
+	Models   []Model  `json:"models"`
+	// Summary says in one sentence what Models shows.
+	Summary string `json:"summary"`
+	// Notes are what a reader must know to judge the figures, a sentence each.
+	Notes []string `json:"notes"`
+	// Interrupted is true if the run was stopped before every model was measured.
+	Interrupted bool `json:"interrupted"`
+}
+
+// Machine is where and with what the figures were taken.
+type Machine struct {
+	CPU     string `json:"cpu"`
+	ISA     string `json:"isa"`     // the kernels' Set: "generic", "avx2" or "avx512"
+	Threads int    `json:"threads"` // of the RNN; an n-gram model uses one
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
+// Corpus is what the models were trained and scored on.
+type Corpus struct {
+	Name      string  `json:"name"`
+	SHA256    string  `json:"sha256"`
+	Level     string  `json:"level"`  // "char" or "word"
+	Tokens    int     `json:"tokens"` // all splits together
+	Train     int     `json:"train_tokens"`
+	Valid     int     `json:"valid_tokens"`
+	Test      int     `json:"test_tokens"`
+	Vocab     int     `json:"vocab"`    // distinct ids, <unk> included
+	UnkRate   float64 `json:"unk_rate"` // share of test tokens that are <unk>
+	BadBytes  int64   `json:"bad_bytes"`
+	Synthetic bool    `json:"synthetic"` // generated, not written by anybody
+}
+
+// Settings are what a run was asked for, so that it can be repeated.
+type Settings struct {
+	Seed          uint64  `json:"seed"`
+	BudgetSeconds float64 `json:"budget_seconds"` // training time of each RNN
+}
+
+// Model is one row of the comparison.
+type Model struct {
+	Kind       string `json:"kind"`       // KindNgram or KindRNN
+	Order      int    `json:"order"`      // n-gram: tokens in the longest n-gram
+	Hidden     int    `json:"hidden"`     // RNN: width of the hidden layer
+	Store      string `json:"store"`      // how the model lies in memory
+	Entries    int64  `json:"entries"`    // n-gram: stored n-grams of all orders
+	Parameters int64  `json:"parameters"` // RNN: weights and biases
+
+	BytesPredicted int64 `json:"bytes_predicted"` // by the model's size function
+	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown
+
+	TrainSeconds         float64 `json:"train_seconds"`
+	TrainTokens          int64   `json:"train_tokens"` // tokens trained on, repeats counted
+	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
+
+	// ScoreTokensPerSecond is the median over ScoreRuns runs over the test
+	// split; ScoreSpread is (slowest - fastest) / median of their times.
+	ScoreTokensPerSecond float64 `json:"score_tokens_per_second"`
+	ScoreRuns            int     `json:"score_runs"`
+	ScoreSpread          float64 `json:"score_spread"`
+	ScoreStreams         int     `json:"score_streams"` // places in the text scored at once
+
+	BitsPerToken float64 `json:"bits_per_token"` // on the test split
+
+	// Interrupted is true for an RNN whose training was stopped early.
+	Interrupted bool `json:"interrupted"`
+}
+
+// Name is what to call the model in a table: "5-gram" or "RNN 256".
+func (m Model) Name() string {
+	if m.Kind == KindRNN {
+		return fmt.Sprintf("RNN %d", m.Hidden)
+	}
+	return fmt.Sprintf("%d-gram", m.Order)
+}
+
+// TokenName is what a token of the corpus is called: "character" or "word".
+func (c Corpus) TokenName() string {
+	if c.Level == "word" {
+		return "word"
+	}
+	return "character"
+}

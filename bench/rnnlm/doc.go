@@ -1,0 +1,7 @@
+// Package rnnlm trains an [rnn.Model] as a language model on the tokens of a
+// corpus, within a time budget, and scores it on text that it has not seen.
+//
+// [Train] cuts the training tokens into parallel streams and runs truncated
+// backpropagation through time along them, the state carried from one piece to
+// the next. [Scorer] counts every token of a split exactly once.
+package rnnlm

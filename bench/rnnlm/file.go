@@ -1,0 +1,137 @@
+package rnnlm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// A model's file, all of it little-endian:
+//
+//	magic       [8]byte
+//	version     uint32
+//	input       uint32
+//	hidden      uint32
+//	output      uint32
+//	activation  uint32
+//	parameters  [params]float32  in the order of rnn.Model.Slab
+//	checksum    uint32           CRC-32C of all bytes before it
+const (
+	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
+	fileVersion   = 1
+	headBytes     = 8 + 5*4
+	checksumBytes = 4
+
+	// chunkBytes is the size of the one buffer between parameters and file.
+	chunkBytes = 64 << 10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// File is a model in the form that [Read] reads.
+type File struct{ Model *rnn.Model }
+
+// WriteTo writes the model to w and returns the number of bytes written. It
+// implements [io.WriterTo].
+func (f File) WriteTo(w io.Writer) (n int64, err error) {
+	var crc uint32
+	put := func(b []byte) error {
+		crc = crc32.Update(crc, castagnoli, b)
+		k, err := w.Write(b)
+		n += int64(k)
+		return err
+	}
+	c := f.Model.Config
+	buf := append(make([]byte, 0, chunkBytes), fileMagic...)
+	for _, v := range []int{fileVersion, c.Input, c.Hidden, c.Output, int(c.Activation)} {
+		buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
+	}
+	for _, v := range f.Model.Slab {
+		if len(buf)+4 > cap(buf) {
+			if err := put(buf); err != nil {
+				return n, err
+			}
+			buf = buf[:0]
+		}
+		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
+	}
+	if err := put(buf); err != nil {
+		return n, err
+	}
+	err = put(binary.LittleEndian.AppendUint32(nil, crc))
+	return n, err
+}
+
+// Read reads a model that [File.WriteTo] wrote. size is how many bytes r holds
+// for it: the header is believed only if it asks for exactly that many. A model
+// that is truncated, damaged or of another kind gives an error.
+func Read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
+	m, err := read(e, r, size)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("truncated")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("RNN model of %d bytes: %w", size, err)
+	}
+	return m, nil
+}
+
+func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
+	buf := make([]byte, chunkBytes)
+	head := buf[:headBytes]
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, err
+	}
+	if string(head[:8]) != fileMagic {
+		return nil, errors.New("not a model file")
+	}
+	word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[8+4*i:]) }
+	if word(0) != fileVersion {
+		return nil, fmt.Errorf("version %d: this program reads version %d", word(0), fileVersion)
+	}
+	var dims [4]int
+	for i := range dims {
+		if word(i+1) > math.MaxInt32 {
+			return nil, errors.New("impossible header: damaged")
+		}
+		dims[i] = int(word(i + 1))
+	}
+	c := rnn.Config{Input: dims[0], Hidden: dims[1], Output: dims[2], Activation: rnn.Activation(dims[3])}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if want := headBytes + 4*int64(c.Params()) + checksumBytes; want != size {
+		return nil, fmt.Errorf("its header asks for %d bytes: truncated or damaged", want)
+	}
+	m, err := rnn.New(e, c, 0)
+	if err != nil {
+		return nil, err
+	}
+	crc := crc32.Update(0, castagnoli, head)
+	for rest := m.Slab; len(rest) > 0; {
+		n := min(len(rest), len(buf)/4)
+		chunk := buf[:4*n]
+		if _, err := io.ReadFull(r, chunk); err != nil {
+			return nil, err
+		}
+		crc = crc32.Update(crc, castagnoli, chunk)
+		for i := range n {
+			rest[i] = math.Float32frombits(binary.LittleEndian.Uint32(chunk[4*i:]))
+		}
+		rest = rest[n:]
+	}
+	if _, err := io.ReadFull(r, buf[:checksumBytes]); err != nil {
+		return nil, err
+	}
+	if binary.LittleEndian.Uint32(buf) != crc {
+		return nil, errors.New("wrong checksum: damaged")
+	}
+	m.Update()
+	return m, nil
+}

@@ -1,0 +1,139 @@
+package rnnlm
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"batchrnn/rnn"
+)
+
+// Sizes of a Scorer on a long text.
+const (
+	scoreStreams = 32
+	scoreSteps   = 50
+	// minStream is the fewest tokens that are worth a stream of their own.
+	minStream = 4 * scoreSteps
+)
+
+// A Scorer tells what a text costs under a model. It reads the text as parallel
+// contiguous streams; the tokens that are left over when the streams are of
+// equal length follow in a stream of their own. Each token is counted once.
+//
+// A stream starts with the state that the tokens before it leave, as many as fit
+// in one piece; these are read, but not counted.
+type Scorer struct {
+	body, tail section
+}
+
+// NewScorer returns a Scorer of tokens, which follow history in the text.
+// Neither may be empty.
+func NewScorer(m *rnn.Model, history, tokens []int32) (*Scorer, error) {
+	if len(history) == 0 || len(tokens) == 0 {
+		return nil, errors.New("rnnlm: nothing to score, or nothing before it")
+	}
+	streams := min(max(len(tokens)/minStream, 1), scoreStreams)
+	steps := bestSteps(len(tokens) / streams)
+	pieces := len(tokens) / streams / steps
+
+	// One slice for both, so that the token before is always at i-1.
+	before := min(len(history), steps+1)
+	text := append(append([]int32(nil), history[len(history)-before:]...), tokens...)
+
+	s := &Scorer{body: newSection(m, text, before, streams, steps, pieces)}
+	scored := streams * steps * pieces
+	if rest := len(tokens) - scored; rest > 0 {
+		s.tail = newSection(m, text, before+scored, 1, rest, 1)
+	}
+	return s, nil
+}
+
+// bestSteps returns the number of steps of a piece, from scoreSteps/2 up to
+// scoreSteps, that leaves the fewest of a stream's n tokens over.
+func bestSteps(n int) int {
+	if n <= scoreSteps {
+		return n
+	}
+	best := scoreSteps
+	for steps := scoreSteps - 1; steps >= scoreSteps/2; steps-- {
+		if n%steps < n%best {
+			best = steps
+		}
+	}
+	return best
+}
+
+// Streams returns how many places of the text are read at once.
+func (s *Scorer) Streams() int { return s.body.streams }
+
+// Score returns the cost of all tokens, the sum of -ln p in nats. It allocates
+// nothing. It is an error if ctx ends first, or if the model's parameters give
+// no number.
+func (s *Scorer) Score(ctx context.Context) (nats float64, err error) {
+	nats = s.body.score(ctx)
+	if s.tail.ws != nil {
+		nats += s.tail.score(ctx)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case math.IsNaN(nats) || math.IsInf(nats, 0):
+		return 0, errors.New("the model's scores are not finite: its training has diverged")
+	}
+	return nats, nil
+}
+
+// A section is a run of text that is scored as streams of equal length, in
+// pieces of steps tokens.
+type section struct {
+	ws                     *rnn.Workspace
+	text                   []int32
+	start                  int // of the section in text; >= 1
+	streams, steps, pieces int
+	warm                   bool    // there is text for a piece before the first stream
+	ids, targets           []int32 // [steps,streams]
+}
+
+func newSection(m *rnn.Model, text []int32, start, streams, steps, pieces int) section {
+	return section{
+		ws: m.NewWorkspace(steps, streams), text: text, start: start,
+		streams: streams, steps: steps, pieces: pieces,
+		warm:    start > steps,
+		ids:     make([]int32, steps*streams),
+		targets: make([]int32, steps*streams),
+	}
+}
+
+// score returns the nats of the section, or less if ctx ends first.
+func (s *section) score(ctx context.Context) float64 {
+	s.ws.Reset()
+	if s.warm {
+		s.loss(-1)
+		s.ws.Carry()
+	}
+	var nats float64
+	for piece := 0; piece < s.pieces && ctx.Err() == nil; piece++ {
+		nats += s.loss(piece)
+		s.ws.Carry()
+	}
+	return nats
+}
+
+// loss returns the nats of a piece of every stream.
+func (s *section) loss(piece int) float64 {
+	length := s.steps * s.pieces
+	for b := range s.streams {
+		from := s.start + b*length + piece*s.steps
+		column(s.ids, s.text[from-1:], b, s.streams, s.steps)
+		column(s.targets, s.text[from:], b, s.streams, s.steps)
+	}
+	s.ws.Forward(s.ids)
+	return s.ws.Loss(s.targets) * float64(s.steps*s.streams)
+}
+
+// column copies steps tokens to stream b of dst, which is [steps,streams].
+func column(dst, tokens []int32, b, streams, steps int) {
+	for t, id := range tokens[:steps] {
+		dst[t*streams+b] = id
+	}
+}

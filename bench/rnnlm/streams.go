@@ -1,0 +1,55 @@
+package rnnlm
+
+import "math/rand/v2"
+
+// streams deals out a text as parallel contiguous streams, a piece of each at a
+// time. At the end of the streams it starts over, a few tokens further on, so
+// that pieces are not cut at the same places in every epoch.
+type streams struct {
+	tokens       []int32
+	count, steps int
+	length       int // tokens in a stream
+	offset       int // where the first stream starts in this epoch
+	at           int // tokens of each stream dealt out in this epoch
+	rng          *rand.Rand
+	ids, targets []int32 // [steps,count]
+}
+
+// newStreams cuts tokens, at least two, into at most count streams, fewer if
+// they would be shorter than a few pieces of steps tokens.
+func newStreams(tokens []int32, count, steps int, seed uint64) *streams {
+	inputs := len(tokens) - 1 // the last one is a target only
+	steps = min(steps, inputs)
+	count = min(count, max(inputs/(4*steps), 1))
+	s := &streams{
+		tokens:  tokens,
+		count:   count,
+		steps:   steps,
+		length:  inputs / count,
+		rng:     rand.New(rand.NewPCG(seed, 0)),
+		ids:     make([]int32, steps*count),
+		targets: make([]int32, steps*count),
+	}
+	s.at = s.length // so that next starts an epoch
+	return s
+}
+
+// next fills ids and targets with the next piece of every stream, and reports
+// whether it is the first of an epoch, which no state is carried into.
+func (s *streams) next() (first bool) {
+	if s.at+s.steps > s.length {
+		slack := len(s.tokens) - 1 - s.count*s.length // what the streams leave over
+		first, s.at = true, 0
+		s.offset = s.rng.IntN(slack + 1)
+		if s.length >= 2*s.steps {
+			s.at = s.rng.IntN(s.length%s.steps + 1)
+		}
+	}
+	for b := range s.count {
+		from := s.offset + b*s.length + s.at
+		column(s.ids, s.tokens[from:], b, s.count, s.steps)
+		column(s.targets, s.tokens[from+1:], b, s.count, s.steps)
+	}
+	s.at += s.steps
+	return first
+}

@@ -1,0 +1,94 @@
+// Command rnnbench sets recurrent networks beside n-gram models on real text:
+//
+//	rnnbench ram    memory against n-gram order, with speed and quality
+//
+// "rnnbench ram --help" lists the flags.
+//
+// It exits with 0, with 1 after a failure, with 2 for a misuse, and with 130
+// after Ctrl-C, having printed what was measured until then. A second Ctrl-C
+// ends it at once.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"batchrnn/bench"
+)
+
+// Exit statuses.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitMisuse      = 2
+	exitInterrupted = 130 // what a shell reports for a program that Ctrl-C ended
+)
+
+func main() {
+	bench.ServeChild()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+type commandLine struct {
+	Ram ramCommand `cmd:"" help:"Memory against n-gram order: train n-gram models and RNNs on the same text, and compare bytes, speed and quality."`
+}
+
+// environment is what a command works with beside its flags.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// run is the program: it parses args, does what they say and returns the exit
+// status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	fail := func(status int, message string) int {
+		fmt.Fprintf(stderr, "rnnbench: %s\n", strings.ReplaceAll(message, "\n", "; "))
+		return status
+	}
+
+	var line commandLine
+	helped := false // kong has printed help, and would now end the program
+	parser, err := kong.New(&line,
+		kong.Name("rnnbench"),
+		kong.Description("Recurrent networks beside n-gram models, on real text."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
+		kong.Vars{"cores": strconv.Itoa(runtime.GOMAXPROCS(0))},
+	)
+	if err != nil {
+		return fail(exitFailure, err.Error())
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	if err != nil {
+		help := "rnnbench --help"
+		if len(args) > 0 && args[0] == "ram" {
+			help = "rnnbench ram --help"
+		}
+		return fail(exitMisuse, err.Error()+": see "+help)
+	}
+
+	err = parsed.Run(&environment{stdin, stdout, stderr})
+	var misuse *bench.OptionError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errInterrupted):
+		return fail(exitInterrupted, err.Error())
+	case errors.As(err, &misuse):
+		return fail(exitMisuse, err.Error())
+	}
+	return fail(exitFailure, err.Error())
+}

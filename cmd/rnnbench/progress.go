@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"batchrnn/bench"
+)
+
+// tellEvery is the time between two lines about one model where there is no bar.
+const tellEvery = 10 * time.Second
+
+// progress tells on w how far a run is: by a bar for each model if w is a
+// terminal, by a line now and then if it isn't.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	bar      *progressbar.ProgressBar // of the model at work, on a terminal
+	nth      int                      // that model
+	told     time.Time                // when the last line was written
+}
+
+// barSteps is the resolution of a bar.
+const barSteps = 1000
+
+func newProgress(w io.Writer) *progress {
+	f, ok := w.(*os.File)
+	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), told: time.Now()}
+}
+
+// newBar returns a bar that, with what stands beside it, fits 80 columns.
+func newBar(w io.Writer) *progressbar.ProgressBar {
+	return progressbar.NewOptions(barSteps,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetWidth(16),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+// on takes an event of [bench.Comparison.Run].
+func (p *progress) on(e bench.Event) {
+	name := fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
+	switch {
+	case e.Measured != nil:
+		p.clear()
+		fmt.Fprintf(p.w, "%-12s %10s   %.3f bits   after %.2f s of training\n", name,
+			bench.FormatBytes(e.Measured.BytesPredicted), e.Measured.BitsPerToken, e.Measured.TrainSeconds)
+		p.told = time.Now()
+	case p.terminal:
+		if p.bar == nil || p.nth != e.Nth {
+			p.bar, p.nth = newBar(p.w), e.Nth
+		}
+		p.bar.Describe(name + "  " + e.Detail)
+		p.bar.Set(int(e.Fraction * (barSteps - 1))) // short of the end, which would close the bar
+	case e.Detail != "" && time.Since(p.told) >= tellEvery:
+		fmt.Fprintf(p.w, "%-12s %9.0f %%   %s\n", name, 100*e.Fraction, e.Detail)
+		p.told = time.Now()
+	}
+}
+
+// clear makes room for a line where the bar is.
+func (p *progress) clear() {
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+}
+
+// close takes the bar away.
+func (p *progress) close() {
+	p.clear()
+	fmt.Fprintln(p.w)
+}
