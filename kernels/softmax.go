@@ -23,9 +23,9 @@ func (e *Engine) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, 
 	for i, target := range targets {
 		row := logits[i*ld:][:n]
 		x := row[target]
-		max, sum := e.set.Softmax(row, scale)
+		logSum := e.softmaxRow(row, scale)
 		row[target] -= scale
-		losses[i] = float32(math.Log(float64(sum)) + float64(max) - float64(x))
+		losses[i] = float32(logSum - float64(x))
 	}
 }
 
@@ -36,6 +36,55 @@ func (e *Engine) Softmax(m, n int, logits []float32, ld int) {
 		panic("kernels: Softmax: rows of 0 logits have none")
 	}
 	for i := range m {
-		e.set.Softmax(logits[i*ld:][:n], 1)
+		e.softmaxRow(logits[i*ld:][:n], 1)
 	}
+}
+
+// softmaxRow replaces x by scale·softmax(x) and returns log Σ exp(x).
+func (e *Engine) softmaxRow(x []float32, scale float32) (logSum float64) {
+	if len(x) > elementsPerCall {
+		return e.softmaxLong(x, scale)
+	}
+	max, sum := e.set.Softmax(x, scale)
+	return math.Log(float64(sum)) + float64(max)
+}
+
+// softmaxLong does a row that is too long for one call into assembly: softmax
+// chunk by chunk, then each chunk scaled by its share of the whole.
+func (e *Engine) softmaxLong(x []float32, scale float32) (logSum float64) {
+	const maxChunks = 64
+	var logs [maxChunks]float64 // log Σ exp(x) of each chunk
+	size := max(elementsPerCall, (len(x)+maxChunks-1)/maxChunks)
+	chunks := (len(x) + size - 1) / size
+	chunk := func(i int) []float32 { return x[i*size : min((i+1)*size, len(x))] }
+
+	most := math.Inf(-1)
+	for i := range chunks {
+		if c := chunk(i); allMinusInf(c) { // no probability, where the kernel would say NaN
+			clear(c)
+			logs[i] = math.Inf(-1)
+		} else {
+			top, sum := e.set.Softmax(c, scale)
+			logs[i] = math.Log(float64(sum)) + float64(top)
+		}
+		most = max(most, logs[i])
+	}
+	var sum float64
+	for _, l := range logs[:chunks] {
+		sum += math.Exp(l - most)
+	}
+	logSum = most + math.Log(sum)
+	for i, l := range logs[:chunks] {
+		e.Scale(chunk(i), float32(math.Exp(l-logSum)))
+	}
+	return logSum
+}
+
+func allMinusInf(x []float32) bool {
+	for _, v := range x {
+		if v >= -math.MaxFloat32 || v != v {
+			return false
+		}
+	}
+	return true
 }

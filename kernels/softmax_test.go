@@ -149,3 +149,46 @@ func TestSoftmax(t *testing.T) {
 		e.Softmax(0, 5, nil, 5)
 	})
 }
+
+// TestSoftmaxLong takes rows that are done in chunks, one of which may have no
+// probability at all.
+func TestSoftmaxLong(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		for _, n := range []int{elementsPerCall + 1, 3*elementsPerCall + 77} {
+			r := rand.New(rand.NewPCG(uint64(n), 1))
+			row := make([]float32, n)
+			var sum float64
+			for i := range row {
+				row[i] = float32(r.NormFloat64()*5 + float64(i/elementsPerCall))
+			}
+			for i := range elementsPerCall {
+				row[i] = float32(math.Inf(-1))
+			}
+			for _, v := range row {
+				sum += math.Exp(float64(v))
+			}
+			target := int32(n - 1)
+			wantLoss := math.Log(sum) - float64(row[target])
+			want := make([]float64, n)
+			for i, v := range row {
+				want[i] = math.Exp(float64(v)) / sum
+			}
+			want[target]--
+			losses := make([]float32, 1)
+			e.SoftmaxCrossEntropy(losses, n, row, n, []int32{target}, 1)
+			if math.Abs(float64(losses[0])-wantLoss) > 1e-5*wantLoss {
+				t.Errorf("n=%d: loss %v, want %v", n, losses[0], wantLoss)
+			}
+			for i, v := range row {
+				if math.Abs(float64(v)-want[i]) > 1e-5*math.Abs(want[i])+1e-9 {
+					t.Fatalf("n=%d: gradient %d is %v, want %v", n, i, v, want[i])
+				}
+			}
+			row[2] = float32(math.NaN())
+			e.Softmax(1, n, row, n)
+			if row[n-1] == row[n-1] || row[0] == row[0] {
+				t.Errorf("n=%d: NaN does not reach the whole row", n)
+			}
+		}
+	})
+}

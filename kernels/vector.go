@@ -60,9 +60,12 @@ func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
 	if len(dst) == 0 {
 		return
 	}
-	rows := max(1, elementsPerCall/len(dst))
-	for i := 0; i < m; i += rows {
-		e.set.ColSums(min(rows, m-i), dst, &a[i*lda], lda)
+	for lo := 0; lo < len(dst); lo += elementsPerCall {
+		cols := dst[lo:min(lo+elementsPerCall, len(dst))]
+		rows := elementsPerCall / len(cols)
+		for i := 0; i < m; i += rows {
+			e.set.ColSums(min(rows, m-i), cols, &a[i*lda+lo], lda)
+		}
 	}
 }
 
