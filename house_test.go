@@ -21,7 +21,8 @@ var allowed = map[string][]string{
 	"bench/rnnlm":   {"rnn", "kernels", "bench/corpus", "bench/measure"},
 	"bench":         {"rnn", "kernels", "bench/corpus", "bench/measure", "bench/ngram", "bench/rnnlm"},
 	"bench/report":  {"bench"},
-	"cmd/rnnbench":  {"rnn", "kernels", "bench", "bench/corpus", "bench/measure", "bench/report"},
+	"bench/speed":   {"rnn", "kernels", "bench", "bench/measure"},
+	"cmd/rnnbench":  {"rnn", "kernels", "bench", "bench/corpus", "bench/measure", "bench/report", "bench/speed"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -134,6 +134,9 @@ const (
 	// gatherTiles is how many tiles' rows of A are gathered at a time: each panel
 	// of B that comes from L3 serves as many tiles, and all of them stay in L2.
 	gatherTiles = 4
+	// stripDepth bounds the time of one call: each row may be a miss of cache and
+	// TLB, 0.1 µs.
+	stripDepth = 256
 	// gatherPad parts gathered rows by a cache line.
 	gatherPad = 16
 	// aliasStride is the row stride of A, in floats, whose multiples put the same
@@ -211,7 +214,9 @@ func (w *Worker) gather(b *block, group Span) {
 		lo, hi := w.tileRows(b, t)
 		buf := w.gathered(t - group.Lo)
 		if b.TransA { // rows of op(A) are columns of A
-			w.set.Strip(b.k, hi-lo, &buf[0], &b.A[b.lo*b.LDA+lo], b.LDA)
+			for k := 0; k < b.k; k += stripDepth {
+				w.set.Strip(min(stripDepth, b.k-k), hi-lo, &buf[k*(hi-lo)], &b.A[(b.lo+k)*b.LDA+lo], b.LDA)
+			}
 			continue
 		}
 		for i := range hi - lo {

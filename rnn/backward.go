@@ -10,7 +10,7 @@ func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
 	ws.checkRan("Backward")
 	ws.checkTargets("Backward", targets)
-	ws.targets = targets
+	ws.targets, ws.dh = targets, ws.dz
 	ws.m.engine.Run(ws.plan.workers, ws.backward)
 	return ws.meanLoss()
 }
@@ -23,8 +23,7 @@ func (ws *Workspace) BackwardStates(dh []float32) {
 	ws.checkTraining("BackwardStates")
 	ws.checkRan("BackwardStates")
 	ws.checkStates(dh)
-	copy(ws.dz, dh)
-	ws.targets = nil
+	ws.targets, ws.dh = nil, dh
 	ws.m.engine.Run(ws.plan.workers, ws.backward)
 }
 
@@ -47,15 +46,19 @@ func (ws *Workspace) throughTime(w *kernels.Worker) {
 	act := activations[m.Activation].kernel
 	for t := ws.T - 1; t >= 0; t-- {
 		at := rows.Lo * hidden
-		dz := ws.dzStep(t)[at:]
+		dh, dz := ws.step(ws.dh, t)[at:], ws.step(ws.dz, t)[at:]
 		if t < ws.T-1 {
 			w.Gemm(kernels.Product{
 				M: rows.Len(),
-				A: ws.dzStep(t + 1)[at:], LDA: hidden,
+				A: ws.step(ws.dz, t+1)[at:], LDA: hidden,
 				B: m.whT,
-				S: dz, LDS: hidden,
+				S: dh, LDS: hidden,
 				C: dz, LDC: hidden,
 			}, panels)
+		} else {
+			for i := range rows.Len() { // nothing comes from later steps
+				copy(dz[i*hidden+cols.Lo:i*hidden+cols.Hi], dh[i*hidden+cols.Lo:])
+			}
 		}
 		w.Grad(act, rows.Len(), cols.Len(), dz[cols.Lo:], hidden, ws.state(t + 1)[at+cols.Lo:], hidden)
 		ws.plan.meet(w)
@@ -120,8 +123,8 @@ func (ws *Workspace) inputGrads(w *kernels.Worker) {
 	}
 }
 
-// dzStep returns step t of dz, [B,H].
-func (ws *Workspace) dzStep(t int) []float32 {
+// step returns step t of d, [B,H] of [T,B,H].
+func (ws *Workspace) step(d []float32, t int) []float32 {
 	n := ws.B * ws.m.Hidden
-	return ws.dz[t*n:][:n:n]
+	return d[t*n:][:n:n]
 }

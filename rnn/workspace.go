@@ -35,10 +35,11 @@ type Workspace struct {
 	ids     []int32   // [T,B], a copy; nil with a dense input
 	x       []float32 // [T,B,E], the caller's
 	targets []int32   // [T,B], the caller's; nil: the loss is of the states
+	dh      []float32 // [T,B,H], dH without what comes from later steps: dz or the caller's
 
 	logits []float32       // [2·blockRows,V]
 	blocks []outputBlock   // all rows of T·B
-	dz     []float32       // [T,B,H]: dH, then dZ
+	dz     []float32       // [T,B,H]: dH of the output layer, then dZ
 	dzP    *kernels.Packed // T·B×H
 
 	forward, loss, backward func(*kernels.Worker)

@@ -10,7 +10,7 @@ import (
 // reach together in a loop of independent fused multiply-adds: the best of many
 // short runs, so that a neighbour's burst does not lower it.
 func Peak(e *kernels.Engine, n int) float64 {
-	const rounds, runs = 1 << 19, 20 // about 4 ms each: starting a worker takes 50 µs
+	const rounds, runs = 1 << 16, 200 // half a millisecond each, so that some fall between a neighbour's bursts
 	var flops float64
 	loop := func(w *kernels.Worker) {
 		f := w.FMA(rounds)

@@ -1,6 +1,8 @@
 // Command rnnbench sets recurrent networks beside n-gram models on real text:
 //
-//	rnnbench ram    memory against n-gram order, with speed and quality
+//	rnnbench ram      memory against n-gram order, with speed and quality
+//	rnnbench kernels  every kernel beside the machine's peak
+//	rnnbench speed    passes through networks beside the machine's peak
 //
 // "rnnbench ram --help" lists the flags.
 //
@@ -15,6 +17,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +41,9 @@ func main() {
 
 type commandLine struct {
 	Ram ramCommand `cmd:"" help:"Memory against n-gram order: train n-gram models and RNNs on the same text, and compare bytes, speed and quality."`
+
+	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`
+	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`
 }
 
 // environment is what a command works with beside its flags.
@@ -63,7 +69,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
-		kong.Vars{"cores": strconv.Itoa(runtime.GOMAXPROCS(0))},
+		kong.Vars{"cores": strconv.Itoa(runtime.GOMAXPROCS(0)), "speedThreads": oneAndAll()},
 	)
 	if err != nil {
 		return fail(exitFailure, err.Error())
@@ -74,8 +80,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		help := "rnnbench --help"
-		if len(args) > 0 && args[0] == "ram" {
-			help = "rnnbench ram --help"
+		if len(args) > 0 && slices.Contains([]string{"ram", "kernels", "speed"}, args[0]) {
+			help = "rnnbench " + args[0] + " --help"
 		}
 		return fail(exitMisuse, err.Error()+": see "+help)
 	}

@@ -1,0 +1,155 @@
+package speed
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// CallBound is how long, in seconds, one call into assembly may take, which the
+// scheduler can't interrupt.
+const CallBound = 50e-6
+
+// leastCalls is how many calls a median takes to say anything about a kernel.
+// What is called less often is the end of a vector, shorter than its chunks.
+const leastCalls = 5
+
+// A LongCall is the longest call of one kernel: of the sizes that it was called
+// with, the one with the highest median. A maximum over single calls would be
+// the machine's, not the kernel's.
+type LongCall struct {
+	ISA           string  `json:"isa"`
+	Kernel        string  `json:"kernel"`
+	Size          string  `json:"size"` // of a tile its depth, else that of its arguments
+	Where         string  `json:"where"`
+	Calls         int     `json:"calls"` // of this size there
+	MedianSeconds float64 `json:"median_seconds"`
+}
+
+// Largest are the sizes at which the longest call is looked for: passes of T
+// steps through a network of B rows and H units, and an output layer, vectors
+// and rows of V.
+type Largest struct{ T, B, H, V int }
+
+// String writes the sizes as the flag takes them.
+func (l Largest) String() string { return fmt.Sprintf("%d,%d,%d,%d", l.T, l.B, l.H, l.V) }
+
+func (l Largest) validate() error {
+	for _, n := range []int{l.T, l.B, l.H, l.V} {
+		if n < 1 || n > maxSize {
+			return misuse("--largest", "%d is no size that can be measured: give T,B,H,V, each 1 to %d", n, maxSize)
+		}
+	}
+	t, b, h, v := float64(l.T), float64(l.B), float64(l.H), float64(l.V)
+	network := 4 * (7*h*h + 4*(t+1)*b*h)
+	output := 4 * (9*outputHidden*v + 4*b*v)
+	return checkMemory("--largest", int64(min(max(network, output), 1<<62)))
+}
+
+// outputHidden is the width of the network below the output layer of V.
+const outputHidden = 64
+
+// calls runs the largest work on a traced engine and keeps each kernel's
+// longest call.
+func (k *Kernels) calls(ctx context.Context, r *KernelResult, e *kernels.Engine) error {
+	if e.ISA() == "generic" {
+		return nil // the scheduler can interrupt Go
+	}
+	type key struct {
+		kernels.Call // without its time
+		where        string
+	}
+	took := map[key][]float64{}
+	var where string
+	traced, err := kernels.Trace(e.ISA(), func(c kernels.Call) {
+		seconds := c.Took.Seconds()
+		c.Took = 0
+		took[key{c, where}] = append(took[key{c, where}], seconds)
+	})
+	if err != nil {
+		panic(err) // there is an engine of this name
+	}
+	defer traced.Close()
+
+	for _, work := range k.Largest.works(traced) {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		where = work.name
+		work.run(ctx)
+		debug.FreeOSMemory()
+	}
+	longest := map[string]LongCall{}
+	for call, seconds := range took {
+		if len(seconds) < leastCalls {
+			continue
+		}
+		slices.Sort(seconds)
+		if median := seconds[len(seconds)/2]; median > longest[call.Kernel].MedianSeconds {
+			longest[call.Kernel] = LongCall{
+				ISA: e.ISA(), Kernel: call.Kernel, Size: call.SizeString(), Where: call.where,
+				Calls: len(seconds), MedianSeconds: median,
+			}
+		}
+	}
+	for _, c := range longest {
+		r.Calls = append(r.Calls, c)
+	}
+	slices.SortFunc(r.Calls, func(a, b LongCall) int {
+		if a.MedianSeconds > b.MedianSeconds {
+			return -1
+		}
+		return 1
+	})
+	return err
+}
+
+// A work is something large to be done by a traced engine.
+type work struct {
+	name string
+	run  func(context.Context)
+}
+
+// repeats is how often a work runs whose calls would be too few for a median.
+const repeats = 9
+
+func (l Largest) works(e *kernels.Engine) []work {
+	return []work{
+		{fmt.Sprintf("passes, T %d, B %d, H %d", l.T, l.B, l.H), func(ctx context.Context) {
+			m := newModel(e, rnn.Config{Input: vocabulary, Hidden: l.H})
+			ws := m.NewTraining(l.T, l.B)
+			ws.Forward(randomIDs(l.T*l.B, vocabulary))
+			if ctx.Err() != nil {
+				return
+			}
+			ws.BackwardStates(randoms(l.T*l.B*l.H, 1e-3))
+			m.Step(rnn.NewAdam(m, 1e-3), ws.Grads.Slab, 5)
+		}},
+		{fmt.Sprintf("output layer, B %d, V %d", l.B, l.V), func(ctx context.Context) {
+			m := newModel(e, rnn.Config{Input: vocabulary, Hidden: outputHidden, Output: l.V})
+			ws := m.NewTraining(1, l.B)
+			ids := randomIDs(l.B, min(vocabulary, l.V))
+			for range repeats {
+				if ctx.Err() != nil {
+					return
+				}
+				ws.Forward(ids)
+				ws.Backward(ids)
+			}
+		}},
+		{fmt.Sprintf("rows of %d", l.V), func(ctx context.Context) {
+			for _, op := range operations(e, l.V) {
+				for range repeats {
+					if ctx.Err() != nil {
+						return
+					}
+					op.run()
+				}
+			}
+		}},
+	}
+}

@@ -1,0 +1,230 @@
+package speed
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"batchrnn/bench"
+	"batchrnn/kernels"
+)
+
+// KernelOptions say what [Kernels] measures. Errors speak of them by the names
+// of rnnbench's flags.
+type KernelOptions struct {
+	ISA     string        // one instruction set; empty: all that the machine has
+	Time    time.Duration // of each kernel, and as much for the peak beside a tile
+	Largest Largest
+}
+
+// Validate returns a [bench.OptionError] for the first option that can't be
+// used.
+func (o KernelOptions) Validate() error {
+	return cmp.Or(checkTime(o.Time), o.Largest.validate())
+}
+
+// A KernelResult is one run of [Kernels]. Its JSON form is stable: fields may be
+// added, not renamed. A figure that does not apply to a row is left out.
+type KernelResult struct {
+	Machine bench.Machine `json:"machine"` // its instruction set is the one that is chosen here
+	Command string        `json:"command"`
+	Rows    []KernelRow   `json:"rows"`
+	// Calls are the kernels by their longest call, the longest first.
+	Calls       []LongCall `json:"calls"`
+	Interrupted bool       `json:"interrupted"` // before all was measured
+}
+
+// The kinds of [KernelRow].
+const (
+	KindTile       = "tile"
+	KindActivation = "activation"
+	KindVector     = "vector"
+	KindReduction  = "reduction"
+	KindSoftmax    = "softmax"
+	KindOptimizer  = "optimizer"
+	KindPacking    = "packing"
+)
+
+// KernelRow is one measured kernel, on one thread.
+type KernelRow struct {
+	Kind    string `json:"kind"`
+	ISA     string `json:"isa"`
+	Name    string `json:"name"`
+	Rows    int    `json:"rows,omitempty"`    // of a tile
+	Columns int    `json:"columns,omitempty"` // of a tile
+	K       int    `json:"k,omitempty"`       // depth of a tile
+	N       int    `json:"n,omitempty"`       // elements of what is no tile
+
+	Runs          int     `json:"runs"`
+	Seconds       float64 `json:"seconds"` // of one call in the best run
+	MedianSeconds float64 `json:"median_seconds"`
+
+	GFLOPS      float64 `json:"gflops,omitempty"`
+	PeakGFLOPS  float64 `json:"peak_gflops,omitempty"`
+	PercentPeak float64 `json:"percent_peak,omitempty"`
+	// PickedFor lists the batches whose product with K×K weights runs this tile.
+	PickedFor []int `json:"picked_for_batches,omitempty"`
+
+	GElementsPerSecond float64 `json:"gelements_per_s,omitempty"`
+	GBPerSecond        float64 `json:"gb_per_s,omitempty"` // read and written
+}
+
+const (
+	// tileDepth is K of the tiles: the hidden width whose products show which
+	// tiles are picked.
+	tileDepth = 512
+	// smallVector fits L1 twice, largeVector no cache of one core.
+	smallVector, largeVector = 1 << 12, 1 << 20
+)
+
+// pickedBatches are the batches for which it is shown what tiles are picked.
+var pickedBatches = []int{1, 2, 4, 8, 16, 32, 64}
+
+// Kernels measures kernels one by one, on one thread.
+type Kernels struct {
+	KernelOptions
+	chosen  string
+	engines []*kernels.Engine // of the sets to measure
+}
+
+// NewKernels checks o and makes the engines. The caller closes the Kernels.
+func NewKernels(o KernelOptions) (*Kernels, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	chosen, err := engine("", 1)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernels{KernelOptions: o, chosen: chosen.ISA()}
+	chosen.Close()
+	isas := kernels.ISAs()
+	if o.ISA != "" {
+		isas = []string{o.ISA}
+	}
+	for _, isa := range isas {
+		e, err := engine(isa, 1)
+		if err != nil {
+			k.Close()
+			return nil, err
+		}
+		k.engines = append(k.engines, e)
+	}
+	return k, nil
+}
+
+// Close stops the engines.
+func (k *Kernels) Close() {
+	for _, e := range k.engines {
+		e.Close()
+	}
+}
+
+// Heading returns the result before anything is measured.
+func (k *Kernels) Heading() KernelResult {
+	flags := []string{fmt.Sprint("--time ", k.Time)}
+	if k.ISA != "" {
+		flags = append(flags, "--isa "+k.ISA)
+	}
+	return KernelResult{
+		Machine: thisMachine(k.chosen, 1),
+		Command: commandLine("rnnbench kernels", append(flags, "--largest "+k.Largest.String())...),
+		Rows:    []KernelRow{},
+		Calls:   []LongCall{},
+	}
+}
+
+// Run measures everything and tells on now and then how far it is. When ctx
+// ends, Run returns soon with what has been measured so far, Interrupted set.
+func (k *Kernels) Run(ctx context.Context, on func(nth, of int, name string)) KernelResult {
+	r := k.Heading()
+	parts := []struct {
+		name string
+		run  func(ctx context.Context, r *KernelResult, e *kernels.Engine) error
+	}{{"tiles", k.tiles}, {"vectors", k.vectors}, {"longest call", k.calls}}
+	for i, e := range k.engines {
+		for j, part := range parts {
+			on(i*len(parts)+j+1, len(parts)*len(k.engines), e.ISA()+", "+part.name)
+			if err := part.run(ctx, &r, e); err != nil { // that of ctx
+				r.Interrupted = true
+				return r
+			}
+		}
+	}
+	return r
+}
+
+// tiles measures every tile.
+func (k *Kernels) tiles(ctx context.Context, r *KernelResult, e *kernels.Engine) error {
+	picked := picks(e.ISA())
+	for _, p := range kernels.Probes(e, tileDepth) {
+		if p.Flops == 0 {
+			continue
+		}
+		x, err := timeFlops(ctx, k.Time, e, p.Flops, p.Run)
+		if err != nil {
+			return err
+		}
+		r.Rows = append(r.Rows, KernelRow{
+			Kind: KindTile, ISA: e.ISA(), Name: p.Name, Rows: p.Rows, Columns: p.Columns, K: tileDepth,
+			Runs: x.runs, Seconds: x.best, MedianSeconds: x.median,
+			GFLOPS: x.gflops(), PeakGFLOPS: x.peak / 1e9, PercentPeak: x.percent(), PickedFor: picked[p.Name],
+		})
+	}
+	return nil
+}
+
+// picks returns by tile the batches whose products with square weights run it.
+// It looks rather than knows: it runs them and sees which tiles are called.
+func picks(isa string) map[string][]int {
+	picked := map[string][]int{}
+	var b int
+	e, err := kernels.Trace(isa, func(c kernels.Call) {
+		if !slices.Contains(picked[c.Kernel], b) {
+			picked[c.Kernel] = append(picked[c.Kernel], b)
+		}
+	})
+	if err != nil {
+		panic(err) // there is an engine of this name
+	}
+	defer e.Close()
+	for _, b = range pickedBatches {
+		e.Gemm(newProduct(e, tileDepth, b).Product)
+	}
+	return picked
+}
+
+// vectors measures all other kernels, on data in L1 and on data in no core's
+// cache.
+func (k *Kernels) vectors(ctx context.Context, r *KernelResult, e *kernels.Engine) error {
+	measure := func(kind, name string, n int, bytes float64, f func()) error {
+		t, err := timeTogether(ctx, k.Time, f)
+		if err != nil {
+			return err
+		}
+		r.Rows = append(r.Rows, KernelRow{
+			Kind: kind, ISA: e.ISA(), Name: name, N: n,
+			Runs: t[0].runs, Seconds: t[0].best, MedianSeconds: t[0].median,
+			GElementsPerSecond: float64(n) / t[0].best / 1e9, GBPerSecond: bytes / t[0].best / 1e9,
+		})
+		return nil
+	}
+	for _, n := range []int{smallVector, largeVector} {
+		for _, op := range operations(e, n) {
+			if err := measure(op.kind, op.name, n, float64(n*op.bytes), op.run); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range kernels.Probes(e, tileDepth) {
+		if p.Flops != 0 {
+			continue
+		}
+		if err := measure(KindPacking, p.Name, int(p.Bytes)/8, p.Bytes, p.Run); err != nil {
+			return err
+		}
+	}
+	return nil
+}

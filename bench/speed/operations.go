@@ -1,0 +1,64 @@
+package speed
+
+import (
+	"math"
+
+	"batchrnn/kernels"
+)
+
+// An operation is one call of package kernels on so many elements.
+type operation struct {
+	kind, name string
+	bytes      int // read and written an element
+	run        func()
+}
+
+// operations lists what e does beside matrix products, on n elements each,
+// in a way that can be repeated without end. What works on rows gets one row,
+// column sums rows of 512, packing the square matrix of so many elements.
+func operations(e *kernels.Engine, n int) []operation {
+	x, y, dst := randoms(n, 4), randoms(n, 1), kernels.Floats(n)
+	g, m, v := randoms(n, 1), kernels.Floats(n), kernels.Floats(n)
+	// At these outputs the derivatives are 1, 1 and -1, so that what is scaled
+	// again and again stays.
+	tanhY, reluY, sigmoidY := filled(n, 0), filled(n, 1), filled(n, float32(1-math.Phi))
+	ids, losses := []int32{0}, kernels.Floats(1)
+	side, width := int(math.Sqrt(float64(n))), min(n, 512)
+	packed := e.NewPacked(side, side)
+	var adam kernels.AdamStep
+	adam.Set(1, 1, 1e-3, 0.9, 0.999, 1e-8)
+	var sum float64
+
+	return []operation{
+		{KindActivation, "tanh", 8, func() { e.Tanh(dst, x) }},
+		{KindActivation, "sigmoid", 8, func() { e.Sigmoid(dst, x) }},
+		{KindActivation, "exp", 8, func() { e.Exp(dst, x) }},
+		{KindActivation, "relu", 8, func() { e.ReLU(dst, x) }},
+		{KindActivation, "tanh gradient", 12, func() { e.Grad(kernels.Tanh, 1, n, g, n, tanhY, n) }},
+		{KindActivation, "sigmoid gradient", 12, func() { e.Grad(kernels.Sigmoid, 1, n, g, n, sigmoidY, n) }},
+		{KindActivation, "relu gradient", 12, func() { e.Grad(kernels.ReLU, 1, n, g, n, reluY, n) }},
+		{KindVector, "add", 12, func() { e.Add(dst, x, y) }},
+		{KindVector, "axpy", 12, func() { e.Axpy(dst, x, 1e-3) }},
+		{KindVector, "scale", 8, func() { e.Scale(y, -1) }},
+		{KindVector, "gather", 12, func() { e.Gather(dst, n, ids, x, n, y) }},
+		{KindVector, "scatter-add", 12, func() { e.ScatterAdd(dst, n, n, ids, x, n) }},
+		{KindReduction, "dot", 8, func() { sum += e.Dot(x, y) }},
+		{KindReduction, "sum of squares", 4, func() { sum += e.SumSquares(x) }},
+		{KindReduction, "column sums", 4, func() { e.ColumnSums(dst[:width], n/width, x, width) }},
+		{KindSoftmax, "softmax", 8, func() { e.Softmax(1, n, dst, n) }},
+		{KindSoftmax, "softmax, loss", 8, func() { e.SoftmaxCrossEntropy(losses, n, dst, n, ids, 1) }},
+		{KindOptimizer, "sgd", 12, func() { e.SGD(dst, y, 1, 1e-3) }},
+		{KindOptimizer, "adagrad", 20, func() { e.Adagrad(dst, y, v, 1, 1e-3, 1e-10) }},
+		{KindOptimizer, "adam", 28, func() { e.Adam(dst, y, m, v, &adam) }},
+		{KindPacking, "pack", 8, func() { e.Pack(packed, false, x, side) }},
+		{KindPacking, "pack transposed", 8, func() { e.Pack(packed, true, x, side) }},
+	}
+}
+
+func filled(n int, value float32) []float32 {
+	x := kernels.Floats(n)
+	for i := range x {
+		x[i] = value
+	}
+	return x
+}

@@ -1,0 +1,88 @@
+package speed
+
+import "batchrnn/bench"
+
+// A Result is one run of [Speed]. Its JSON form is stable: fields may be added,
+// not renamed. A figure that does not apply to a row is left out.
+type Result struct {
+	Machine     bench.Machine `json:"machine"` // its threads are the most that were used
+	Command     string        `json:"command"`
+	Rows        []Row         `json:"rows"`
+	Interrupted bool          `json:"interrupted"` // before all rows were measured
+}
+
+// The kinds of [Row].
+const (
+	KindDeepBench = "deepbench" // ReLU, packing of the weights included
+	KindForward   = "forward"   // tanh, weights packed before
+	KindTrain     = "train"     // a whole training step: both passes, the output layer, clipping, Adam, packing
+	KindGemm      = "gemm"      // B rows times packed H×H weights, bias and tanh
+	KindStep      = "step"      // B = 1, T steps a call
+	KindSingle    = "single"    // B = 1 products beside a plain read of the same packed weights
+	KindBatch     = "batch"     // KindGemm for every B
+)
+
+// The passes of [Row].
+const (
+	PassForward = "forward"
+	PassBoth    = "forward+backward"
+	PassTrain   = "train"
+)
+
+// Row is one measured piece of work.
+type Row struct {
+	Kind    string `json:"kind"`
+	ISA     string `json:"isa"`
+	H       int    `json:"h"`
+	B       int    `json:"b"`
+	T       int    `json:"t,omitempty"`
+	V       int    `json:"v,omitempty"` // width of the output layer
+	Pass    string `json:"pass,omitempty"`
+	Threads int    `json:"threads"`
+
+	Runs          int     `json:"runs"`
+	Seconds       float64 `json:"seconds"` // of the best run
+	MedianSeconds float64 `json:"median_seconds"`
+
+	GFLOPS        float64 `json:"gflops,omitempty"`        // in the best run
+	MedianGFLOPS  float64 `json:"median_gflops,omitempty"` // in the median run
+	PeakGFLOPS    float64 `json:"peak_gflops,omitempty"`   // multiply-adds on as many threads
+	PercentPeak   float64 `json:"percent_peak,omitempty"`  // 100·GFLOPS/PeakGFLOPS
+	PercentMedian float64 `json:"percent_peak_median,omitempty"`
+
+	TokensPerSecond float64 `json:"tokens_per_second,omitempty"`
+	SecondsPerStep  float64 `json:"seconds_per_step,omitempty"`
+
+	// Weights read, and what the plain read reaches.
+	GBPerSecond     float64 `json:"gb_per_s,omitempty"`
+	ReadGBPerSecond float64 `json:"read_gb_per_s,omitempty"`
+	PercentRead     float64 `json:"percent_read,omitempty"`
+
+	// TrendGFLOPS is what the batches around B lead one to expect.
+	TrendGFLOPS float64 `json:"trend_gflops,omitempty"`
+}
+
+// Below returns the DeepBench rows whose share of the peak is below percent.
+func (r Result) Below(percent float64) []Row {
+	var rows []Row
+	for _, row := range r.Rows {
+		if row.Kind == KindDeepBench && row.PercentPeak < percent {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// timed fills in a row's times.
+func (r Row) timed(t timing) Row {
+	r.Runs, r.Seconds, r.MedianSeconds = t.runs, t.best, t.median
+	return r
+}
+
+// rated fills in a row's times and its share of the peak.
+func (r Row) rated(x rate) Row {
+	r = r.timed(x.timing)
+	r.GFLOPS, r.MedianGFLOPS, r.PeakGFLOPS = x.gflops(), x.medianGFLOPS(), x.peak/1e9
+	r.PercentPeak, r.PercentMedian = x.percent(), 100*r.MedianGFLOPS/r.PeakGFLOPS
+	return r
+}

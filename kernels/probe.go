@@ -1,0 +1,146 @@
+package kernels
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"batchrnn/asm"
+)
+
+// This file is for measuring: it shows the kernels below an engine one by one.
+
+// A Probe is one kernel with arguments on which it can be run over and over.
+type Probe struct {
+	Name          string // the raw symbol, such as "sgemmAVX512_12x32"
+	Rows, Columns int    // of a tile, else 0
+	Flops         float64
+	Bytes         float64 // read and written by a kernel that is not a tile
+	Run           func()
+}
+
+// Probes returns the kernels of e that no operation of this package runs
+// alone: every tile, on a depth of k, and the two that lay out operands. They
+// run on the calling goroutine and share their arguments.
+func Probes(e *Engine, k int) []Probe {
+	s := e.set
+	lda := k + gatherPad // rows that are multiples of 4 KB apart would measure L1's sets
+	ldc := asm.MaxPanels * s.NR
+	a, b := varied(s.MR*lda), varied(ldc*k)
+	c, layout := Floats(s.MR*ldc), Floats(max(s.MR, s.NR)*k)
+
+	var probes []Probe
+	tile := func(f asm.Tile, rows, cols int) {
+		if f == nil {
+			return
+		}
+		probes = append(probes, Probe{Name: symbol(f), Rows: rows, Columns: cols, Flops: 2 * float64(rows*cols*k), Run: func() {
+			f(k, &a[0], lda, 1, &b[0], k*s.NR, &zeros[0], 0, &c[0], ldc, cols, asm.Identity)
+		}})
+	}
+	for rows := 1; rows <= s.MR; rows++ {
+		tile(s.Sgemm[rows].Half, rows, s.NR/2)
+		for panels, f := range s.Sgemm[rows].Panels {
+			tile(f, rows, panels*s.NR)
+		}
+	}
+	return append(probes,
+		Probe{Name: symbol(s.PackT), Bytes: 8 * float64(k*s.NR), Run: func() { s.PackT(k, s.NR, &layout[0], &b[0], k) }},
+		Probe{Name: symbol(s.Strip), Bytes: 8 * float64(k*s.MR), Run: func() { s.Strip(k, s.MR, &layout[0], &b[0], ldc) }},
+	)
+}
+
+// varied returns n numbers between -1 and 1.
+func varied(n int) []float32 {
+	x := Floats(n)
+	for i := range x {
+		x[i] = float32(i*7919%2003)/1001 - 1
+	}
+	return x
+}
+
+// symbol returns the name of f without its package.
+func symbol(f any) string {
+	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+// ReadPacked reads all of p once by the sum of squares, and returns that: the
+// plain read that products of one row, which have to read it too, are measured
+// against.
+func ReadPacked(e *Engine, p *Packed) float64 { return e.SumSquares(p.data) }
+
+// A Call is one call into a kernel that [Trace] has seen.
+type Call struct {
+	Kernel string // the raw symbol
+	// Size holds the integers that the arguments begin with and the length of
+	// the first vector, as many as there are; of a tile its depth.
+	Size [2]int
+	Took time.Duration
+}
+
+// Trace returns an engine of one thread for the named instruction set that
+// times every call into a kernel and tells of it, at some 1 µs more a call. It
+// is how to see what the loops above the kernels call, and how long that lasts.
+func Trace(isa string, tell func(Call)) (*Engine, error) {
+	set, err := find(isa)
+	if err != nil {
+		return nil, err
+	}
+	traced := *set
+	trace(reflect.ValueOf(&traced).Elem(), tell)
+	return newEngine(&traced, 1), nil
+}
+
+// trace replaces every function within v, a Set or part of one, by one that
+// calls and times it. Reflection spares a wrapper for each kernel, which the
+// next kernel might lack.
+func trace(v reflect.Value, tell func(Call)) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			trace(v.Field(i), tell)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			trace(v.Index(i), tell)
+		}
+	case reflect.Func:
+		if v.IsNil() {
+			return
+		}
+		kernel := reflect.ValueOf(v.Interface()) // not the field, which is about to change
+		name := symbol(v.Interface())
+		v.Set(reflect.MakeFunc(v.Type(), func(args []reflect.Value) []reflect.Value {
+			start := time.Now()
+			results := kernel.Call(args)
+			tell(Call{name, callSize(args), time.Since(start)})
+			return results
+		}))
+	}
+}
+
+func callSize(args []reflect.Value) (size [2]int) {
+	for i := range min(len(size), len(args)) {
+		switch args[i].Kind() {
+		case reflect.Int:
+			size[i] = int(args[i].Int())
+			continue
+		case reflect.Slice:
+			size[i] = args[i].Len()
+		}
+		break
+	}
+	return size
+}
+
+// SizeString writes the sizes: "4096" or "6×2560".
+func (c Call) SizeString() string {
+	if c.Size[1] == 0 {
+		return strconv.Itoa(c.Size[0])
+	}
+	return fmt.Sprintf("%d×%d", c.Size[0], c.Size[1])
+}
