@@ -1,6 +1,6 @@
 # Everything that CI runs is a target here; `make check` is all of it.
 
-# Instruction sets that this machine can force. Others are left out aloud.
+# The instruction sets that this machine has, as far as Linux tells.
 ISAS ?= generic $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2) \
                 $(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo avx512)
 FUZZTIME ?= 10s
@@ -9,12 +9,17 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose results depend on the engine that is picked.
 ENGINE = ./kernels/... ./rnn/... ./bench/... ./cmd/...
 
-.PHONY: check format vet staticcheck cross drift generate test isas purego race fuzz bench peers-setup peers peers-check
+.PHONY: check format tidy vet staticcheck cross drift generate test isas purego race fuzz bench peers-setup peers peers-check
 
-check: format vet staticcheck cross drift test isas purego race peers-check fuzz
+check: format tidy vet staticcheck cross drift test isas purego race peers-check fuzz
 
 format:
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+
+tidy:
+	go mod tidy -diff
+	cd asm/_gen && go mod tidy -diff
+	cd bench/peers && go mod tidy -diff
 
 vet:
 	go vet ./...
@@ -61,10 +66,11 @@ race:
 	go test -race ./...
 
 fuzz:
-	@go list ./... | while read pkg; do \
-		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	@set -e; for pkg in $$(go list ./...); do \
+		list=$$(go test -list '^Fuzz' $$pkg); \
+		for f in $$(echo "$$list" | grep '^Fuzz'); do \
 			echo "$$f in $$pkg"; \
-			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
 		done; \
 	done
 

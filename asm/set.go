@@ -25,9 +25,9 @@ const MaxRows = 12
 //
 // Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at
 // b[j*bs] and holds k rows of [Set.NR] floats, zero beyond the matrix's edge, at
-// a multiple of 64 bytes where NR is one of 16 floats. The start value S of row i is s[i*ss : i*ss+n]: a stride of 0
-// repeats one row (a bias); S may be C. Row i of C is c[i*ldc : i*ldc+n], with
-// n the number of columns that exist.
+// a multiple of 64 bytes where NR is one of 16 floats. The start value S of row
+// i is s[i*ss : i*ss+n]: a stride of 0 repeats one row (a bias); S may be C. Row
+// i of C is c[i*ldc : i*ldc+n], with n the number of columns that exist.
 type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act)
 
 // MaxPanels is the number of panels that the widest tile takes at once.

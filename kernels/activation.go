@@ -60,8 +60,11 @@ func (e *Engine) Grad(act Activation, m, n int, d []float32, ldd int, y []float3
 	if m == 0 || n == 0 {
 		return
 	}
-	rows := max(1, elementsPerCall/n)
-	for i := 0; i < m; i += rows {
-		f(min(rows, m-i), n, &d[i*ldd], ldd, &y[i*ldy], ldy)
+	for lo := 0; lo < n; lo += elementsPerCall {
+		cols := min(elementsPerCall, n-lo)
+		rows := min(elementsPerCall/cols, rowsPerCall)
+		for i := 0; i < m; i += rows {
+			f(min(rows, m-i), cols, &d[i*ldd+lo], ldd, &y[i*ldy+lo], ldy)
+		}
 	}
 }

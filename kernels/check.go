@@ -69,4 +69,7 @@ func (e *Engine) checkPacked(op, name string, p *Packed) {
 		panic(fmt.Sprintf("kernels: %s: %s is packed in panels of %d; an engine for %s wants panels of %d",
 			op, name, p.nr, e.set.Name, e.set.NR))
 	}
+	if p.K < 1 || p.N < 1 || len(p.data) != p.Panels()*p.K*p.nr {
+		panic(fmt.Sprintf("kernels: %s: %s says %d×%d, which is not what it was made for: K and N are for reading", op, name, p.K, p.N))
+	}
 }

@@ -15,7 +15,7 @@
 // No call allocates but the constructors, and the first ones of more callers
 // than there were at once before. Shape mistakes panic with a message
 // that names the argument, the wanted and the given size. NaN propagates and
-// nothing skips zeros. Every element of a product is one chain of fused
+// nothing skips zeros, but for the derivative of ReLU, which clears. Every element of a product is one chain of fused
 // multiply-adds with k ascending that begins at its start value, so results
 // have the same bits for any number of threads, for a row whatever rows stand
 // around it, and from AVX2 and AVX-512. The portable set rounds differently in

@@ -6,22 +6,65 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"batchrnn/asm"
 )
 
 // The tests of this file hold the promise of doc.go bit for bit.
 
 // products are worth several threads, have rows and columns beside whole tiles
-// and more than one block of K.
+// and more than one block of K: read in place, as columns, and gathered because
+// of their stride.
 func products(r *rand.Rand) (list []*problem) {
+	depth := 0
+	for _, s := range asm.Sets() {
+		depth = max(depth, s.KC)
+	}
+	alias := (2*depth + aliasStride) / aliasStride * aliasStride
 	for _, p := range []*problem{
-		{start: bias, act: Tanh},
-		{start: matrix, act: Sigmoid, transA: true},
-		{start: inPlace},
+		{start: bias, act: Tanh, k: maxDepth + 9, gap: 1},
+		{start: matrix, act: Sigmoid, transA: true, k: 2*depth + 5, gap: 1},
+		{start: inPlace, k: alias},
 	} {
-		p.m, p.n, p.k, p.gap = 26, 131, 1031, 1
+		p.m, p.n = 26, 131
 		list = append(list, p.fill(r))
 	}
 	return list
+}
+
+// TestGatheredRowsAgree compares rows that are gathered because of their
+// stride, and columns, with rows that are read in place.
+func TestGatheredRowsAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const n, rows = 70, 61
+	eachEngine(t, 2, func(t *testing.T, e *Engine) {
+		for _, k := range []int{aliasStride, 3 * aliasStride} {
+			a := randoms(r, rows*k)
+			apart, columns := make([]float32, rows*(k+1)), make([]float32, rows*k)
+			for i := range rows {
+				copy(apart[i*(k+1):], a[i*k:][:k])
+				for j := range k {
+					columns[j*rows+i] = a[i*k+j]
+				}
+			}
+			w := e.NewPacked(k, n)
+			e.Pack(w, false, randoms(r, k*n), n)
+			want := make([]float32, rows*n)
+			e.Gemm(Product{M: rows, A: apart, LDA: k + 1, B: w, C: want, LDC: n, Act: Tanh})
+			for m := 1; m < rows; m += 1 + m/5 {
+				for _, p := range []Product{
+					{M: m, A: a, LDA: k},
+					{M: m, A: columns, LDA: rows, TransA: true},
+				} {
+					p.B, p.C, p.LDC, p.Act = w, filled(m*n, nan), n, Tanh
+					e.Gemm(p)
+					if i := firstDifference(p.C, want[:m*n]); i >= 0 {
+						t.Errorf("k=%d m=%d transA=%t: element %d is %x, want %x", k, m, p.TransA, i, p.C[i], want[i])
+					}
+				}
+			}
+		}
+	})
 }
 
 // TestThreadsAgree compares numbers of threads, with what one thread computes.

@@ -21,7 +21,7 @@ const (
 //	C = Act(S + op(A)·B)
 //
 // with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, LD
-// being the distance between rows.
+// being the distance between rows. C may be S, but may not overlap A.
 type Product struct {
 	M      int
 	A      []float32 // M×K, or K×M where TransA
@@ -39,7 +39,8 @@ type Product struct {
 // a second thread: about 10 µs, several times what it costs to start one.
 const gemmSerial = 1 << 19
 
-// Gemm computes a product on as many threads as it is worth.
+// Gemm computes a product on as many threads as it is worth. They share the
+// columns, so one panel of B is work for one thread.
 func (e *Engine) Gemm(p Product) {
 	e.checkProduct(&p)
 	if len(e.pool.workers) > 1 && p.M*p.B.K*p.B.N >= gemmSerial && e.pool.busy.TryLock() {
@@ -97,8 +98,10 @@ type block struct {
 	lo, k  int
 }
 
-// maxDepth bounds the time of one tile: 24 accumulators take 27 µs at 3.66 GHz.
-const maxDepth = 4096
+// maxDepth bounds the time of one call where its part of B comes from memory:
+// 12 rows and a panel of 32 at that depth are 20 µs of arithmetic and 400 KB.
+// Low tiles take several panels, and half the depth.
+const maxDepth = 3072
 
 // gemm runs the loops around the tiles. K is cut into equal blocks where it
 // must be; since a block begins from the C that the one before it stored, the
@@ -109,6 +112,9 @@ func (w *Worker) gemm(p *Product, panels Span) {
 		return
 	}
 	k, depth := p.B.K, maxDepth
+	if p.M < w.set.MR && w.set.Sgemm[p.M].Panels[2] != nil {
+		depth /= 2
+	}
 	gather := p.TransA || p.LDA%aliasStride == 0 && p.M > 1
 	if gather {
 		depth = w.set.KC

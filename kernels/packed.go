@@ -6,7 +6,7 @@ import "fmt"
 // for the tiles of one engine: panels of NR columns, each with its K rows one
 // after another, 64-byte aligned, zero beyond the last column.
 type Packed struct {
-	K, N int
+	K, N int // for reading
 	nr   int
 	data []float32 // [Panels][K][nr]
 }

@@ -5,6 +5,10 @@ package kernels
 // memory take about 30 µs.
 const elementsPerCall = 1 << 14
 
+// rowsPerCall does the same for matrices of few columns, where each row may be
+// a miss of cache and TLB.
+const rowsPerCall = 256
+
 // Add sets dst to a + b. dst may be a or b.
 func (e *Engine) Add(dst, a, b []float32) {
 	checkLen("Add", "a", len(a), len(dst))
@@ -62,7 +66,7 @@ func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
 	}
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
 		cols := dst[lo:min(lo+elementsPerCall, len(dst))]
-		rows := elementsPerCall / len(cols)
+		rows := min(elementsPerCall/len(cols), rowsPerCall)
 		for i := 0; i < m; i += rows {
 			e.set.ColSums(min(rows, m-i), cols, &a[i*lda+lo], lda)
 		}
@@ -79,7 +83,7 @@ func (e *Engine) Gather(dst []float32, ldd int, ids []int32, table []float32, ld
 		return
 	}
 	for i, id := range ids {
-		e.set.Add(dst[i*ldd:][:n], table[int(id)*ldt:][:n], bias)
+		e.Add(dst[i*ldd:][:n], table[int(id)*ldt:][:n], bias)
 	}
 }
 
@@ -93,6 +97,6 @@ func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []floa
 	}
 	for i, id := range ids {
 		row := table[int(id)*ldt:][:n]
-		e.set.Add(row, row, src[i*lds:][:n])
+		e.Add(row, row, src[i*lds:][:n])
 	}
 }

@@ -23,7 +23,8 @@ func (s Span) Len() int { return s.Hi - s.Lo }
 // to the engine's threads. Where n is 1 or another goroutine has the pool, the
 // caller runs the whole task as the only worker.
 //
-// Shapes must be checked before the region: a panic inside it ends the program.
+// Shapes must be checked before the region: a panic inside it ends the program,
+// whoever would recover.
 func (e *Engine) Run(n int, task func(*Worker)) {
 	n = min(n, len(e.pool.workers))
 	if n > 1 && e.pool.busy.TryLock() {

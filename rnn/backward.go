@@ -8,10 +8,9 @@ import "batchrnn/kernels"
 // where Loss would, and in a workspace not made by NewTraining.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
-	ws.checkRan("Backward")
 	ws.checkTargets("Backward", targets)
 	ws.targets, ws.dh = targets, ws.dz
-	ws.m.engine.Run(ws.plan.workers, ws.backward)
+	ws.m.engine.Run(ws.plan.backward, ws.backward)
 	return ws.meanLoss()
 }
 
@@ -21,10 +20,9 @@ func (ws *Workspace) Backward(targets []int32) float64 {
 // alone.
 func (ws *Workspace) BackwardStates(dh []float32) {
 	ws.checkTraining("BackwardStates")
-	ws.checkRan("BackwardStates")
 	ws.checkStates(dh)
 	ws.targets, ws.dh = nil, dh
-	ws.m.engine.Run(ws.plan.workers, ws.backward)
+	ws.m.engine.Run(ws.plan.backward, ws.backward)
 }
 
 // backwardShare is one worker's part of the backward pass.
@@ -43,6 +41,9 @@ func (ws *Workspace) throughTime(w *kernels.Worker) {
 	m, hidden := ws.m, ws.m.Hidden
 	rows, panels := ws.plan.share(w, ws.B, m.whT.Panels())
 	cols := m.whT.Columns(panels)
+	if rows.Len() == 0 {
+		return
+	}
 	act := activations[m.Activation].kernel
 	for t := ws.T - 1; t >= 0; t-- {
 		at := rows.Lo * hidden

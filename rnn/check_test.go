@@ -23,7 +23,7 @@ func TestMistakes(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		m := newModel(t, e, c, 1)
 		ws := m.NewTraining(steps, rows)
-		ws.plan.workers = e.Threads() // however small the passes are
+		ws.plan.workers, ws.plan.backward = e.Threads(), e.Threads() // however small the passes are
 		b := newBatch(c, steps, rows, 1)
 		b.forward(ws)
 		b.backward(ws)
@@ -102,6 +102,6 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 
 		{"NewWorkspace: no steps", func() { m.NewWorkspace(0, 1) }, []string{"0 steps", "1 rows", "at least 1"}},
 		{"NewTraining: negative batch", func() { m.NewTraining(1, -2) }, []string{"-2 rows", "at least 1"}},
-		{"Sampler: id too large", func() { m.NewSampler(1).Next(6, 1) }, []string{"id 6", "6 inputs"}},
+		{"NewSampler: more outputs than inputs", func() { m.NewSampler(1) }, []string{"outputs are its next inputs"}},
 	}
 }

@@ -43,8 +43,9 @@ type Config struct {
 	Activation Activation
 }
 
-// maxParams keeps every size in bytes far from overflow.
-const maxParams = 1 << 40
+// maxParams is far beyond what a machine of today trains, and keeps every size
+// in bytes far from overflow.
+const maxParams int64 = 1 << 32
 
 // Validate reports what is wrong with the configuration.
 func (c Config) Validate() error {
@@ -58,15 +59,11 @@ func (c Config) Validate() error {
 	case c.Activation < 0 || int(c.Activation) >= len(activations):
 		return fmt.Errorf("rnn: activation %d is unknown: there are Tanh, ReLU, Sigmoid and Identity", int(c.Activation))
 	}
-	// Products of two sizes below 2^20 can't pass 2^40.
 	for _, n := range []int{c.Input, c.Hidden, c.Output} {
-		if n > 1<<30 {
-			return fmt.Errorf("rnn: a size of %d is more than the %d that is supported", n, 1<<30)
+		if int64(n) > maxParams/int64(c.Hidden) {
+			return fmt.Errorf("rnn: %d inputs, %d hidden units and %d outputs make more than the %d parameters that are supported",
+				c.Input, c.Hidden, c.Output, maxParams)
 		}
-	}
-	if c.Input > maxParams/c.Hidden || c.Hidden > maxParams/c.Hidden || c.Output > maxParams/c.Hidden {
-		return fmt.Errorf("rnn: %d inputs, %d hidden units and %d outputs make more than %d parameters",
-			c.Input, c.Hidden, c.Output, int64(maxParams))
 	}
 	return nil
 }

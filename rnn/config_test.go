@@ -27,7 +27,7 @@ func TestBadConfigs(t *testing.T) {
 		{"negative output", Config{Input: 3, Hidden: 4, Output: -5}, []string{"output", "-5", "0 (none) or more"}},
 		{"unknown activation", Config{Input: 3, Hidden: 4, Activation: 9}, []string{"activation", "9"}},
 		{"negative activation", Config{Input: 3, Hidden: 4, Activation: -1}, []string{"activation", "-1"}},
-		{"input past every memory", Config{Input: math.MaxInt32, Hidden: 4}, []string{"2147483647", "1073741824"}},
+		{"input past every memory", Config{Input: math.MaxInt32, Hidden: 4}, []string{"2147483647", "4294967296"}},
 		{"product past every memory", Config{Input: 3, Hidden: 1 << 21}, []string{"2097152 hidden units", "parameters"}},
 		{"output past every memory", Config{Input: 3, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
 	} {

@@ -105,6 +105,7 @@ var exactJobs = []job{
 	{Config{Input: 3, Hidden: 33, Activation: Identity}, 3, 7},
 	{Config{Input: 1, Hidden: 1, Output: 1}, 1, 1},
 	{Config{Input: 50, Hidden: 130, Output: 50}, 13, 1},
+	{Config{Input: 5, Hidden: 1024, Output: 5}, 2, 2}, // rows a multiple of 4 KB apart
 }
 
 // TestExactJobs holds the sizes above to what they are for.
@@ -140,9 +141,12 @@ func TestSameBitsThreads(t *testing.T) {
 					j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
 				}
 				for _, byRows := range []bool{true, false} {
-					ws := j.workspace(t, e, func(p *plan) { p.workers, p.byRows = threads, byRows })
+					ws := j.workspace(t, e, func(p *plan) { p.workers, p.backward, p.byRows = threads, threads, byRows })
 					j.run(ws, 2).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want[i])
 				}
+				// One worker through time, all for the rest.
+				ws := j.workspace(t, e, func(p *plan) { p.workers, p.backward = 1, threads })
+				j.run(ws, 2).same(t, name+"/backward", want[i])
 			}
 		}
 	}

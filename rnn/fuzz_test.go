@@ -44,7 +44,7 @@ func FuzzForward(f *testing.F) {
 		for _, e := range engines {
 			m := newModel(t, e, c, seed)
 			ws := m.NewWorkspace(steps, rows)
-			ws.plan.workers, ws.plan.byRows = e.Threads(), byRows
+			ws.plan.workers, ws.plan.backward, ws.plan.byRows = e.Threads(), e.Threads(), byRows
 			b.forward(ws)
 			if h == nil {
 				n, in := newNaive(m), newNaiveInput(b, steps, rows)

@@ -3,12 +3,16 @@ package rnn
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 
 	"batchrnn/kernels"
 )
 
 // A Model is a network's parameters and their packed form. Any number of
 // workspaces may run on it at once, as long as nothing changes the parameters.
+//
+// The sizes in Config and the lengths of the Params are for reading; the values
+// of the parameters may be changed, with Update after it.
 type Model struct {
 	Config
 	Params
@@ -19,6 +23,7 @@ type Model struct {
 	// output layer.
 	wx, wh, wy    *kernels.Packed
 	wxT, whT, wyT *kernels.Packed
+	training      sync.Once // makes the transposes
 
 	packing func(*kernels.Worker)
 	step    stepState
@@ -39,6 +44,7 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 		m.wy = e.NewPacked(c.Hidden, c.Output)
 	}
 	m.packing, m.step.task = m.pack, m.stepShare
+	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
 
 	r := rand.New(rand.NewPCG(seed, 0))
 	bound := 1 / math.Sqrt(float64(c.Hidden))
@@ -82,9 +88,6 @@ func packShare(w *kernels.Worker, p *kernels.Packed, trans bool, weights []float
 // train makes the transposes that backpropagation needs. It leaves alone what
 // workspaces that score may be reading.
 func (m *Model) train() {
-	if m.whT != nil {
-		return
-	}
 	e := m.engine
 	m.whT = e.NewPacked(m.Hidden, m.Hidden)
 	if m.Dense {

@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"fmt"
 	"math"
 
 	"batchrnn/kernels"
@@ -75,6 +76,9 @@ func NewAdam(m *Model, lr float32) *Adam {
 func (o *Adam) check(params int) {
 	checkState("Adam", len(o.M), params)
 	checkState("Adam", len(o.V), params)
+	if o.T < 0 {
+		panic(fmt.Sprintf("rnn: Step: Adam has taken %d steps, want 0 or more", o.T))
+	}
 }
 
 func (o *Adam) begin(scale float32) {
@@ -109,9 +113,6 @@ type stepState struct {
 func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64) {
 	s := &m.step
 	m.checkStep(opt, grads)
-	if s.sums == nil {
-		s.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
-	}
 	s.opt, s.grads, s.clip = opt, grads, clip
 	m.engine.Run(m.engine.Threads(), s.task)
 	s.opt, s.grads = nil, nil
@@ -131,9 +132,18 @@ func (m *Model) stepShare(w *kernels.Worker) {
 		for _, x := range s.sums {
 			sum += x
 		}
+		if math.IsInf(sum, 1) { // squares overflow long before the gradient does
+			sum = 0
+			for _, g := range s.grads {
+				sum += float64(g) * float64(g)
+			}
+		}
 		s.norm = math.Sqrt(sum)
 		scale := 1.0
-		if s.clip > 0 && s.norm > float64(s.clip) {
+		switch {
+		case math.IsInf(s.norm, 1) || math.IsNaN(s.norm):
+			scale = math.NaN() // else an infinite gradient would come out as no step
+		case s.clip > 0 && s.norm > float64(s.clip):
 			scale = float64(s.clip) / s.norm
 		}
 		s.opt.begin(float32(scale))

@@ -5,6 +5,8 @@ import "batchrnn/kernels"
 // A plan says how the passes of a workspace are shared out. It changes no bits.
 type plan struct {
 	workers int // of the passes through time
+	// backward is how many workers the rest of the backward pass pays for.
+	backward int
 	// byRows: workers share the batch and never wait for each other; else they
 	// share the columns of Wh and meet after each step.
 	byRows    bool
@@ -34,6 +36,10 @@ func (m *Model) newPlan(steps, batch int) plan {
 	if p.byRows && steps*stepWork < passSerial || !p.byRows && stepWork < stepSerial {
 		p.workers = 1
 	}
+	p.backward = p.workers
+	if rows*m.Hidden*(m.Hidden+m.Output) >= passSerial {
+		p.backward = m.engine.Threads()
+	}
 	if m.Output > 0 {
 		least := max(minBlockRows, m.engine.Threads())
 		p.blockRows = min(rows, max(least, min(maxBlockRows, logitBytes/(4*m.Output))))
@@ -44,6 +50,12 @@ func (m *Model) newPlan(steps, batch int) plan {
 // share returns this worker's part of a step: rows of the batch and panels of
 // the weights, one of them all there are.
 func (p plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.Span) {
+	switch {
+	case w.ID() >= p.workers: // of a region that has more workers for its other stages
+		return kernels.Span{}, kernels.Span{}
+	case p.workers == 1:
+		return kernels.Span{Hi: batch}, kernels.Span{Hi: panels}
+	}
 	if p.byRows {
 		return w.Share(batch), kernels.Span{Hi: panels}
 	}
@@ -52,7 +64,7 @@ func (p plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.Sp
 
 // meet waits after a step where the next one needs other workers' columns.
 func (p plan) meet(w *kernels.Worker) {
-	if !p.byRows {
+	if !p.byRows && p.workers > 1 {
 		w.Barrier()
 	}
 }

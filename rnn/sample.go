@@ -20,19 +20,25 @@ func (m *Model) NewSampler(seed uint64) *Sampler {
 	return &Sampler{ws: m.NewWorkspace(1, 1), probs: make([]float32, m.Output), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// coldest is where 1/temperature is still far from overflow; nothing colder
-// draws anything but the likeliest.
+// coldest is where logits/temperature are still far from overflow; nothing
+// colder draws anything but the likeliest.
 const coldest = 1e-20
 
 // Next feeds id and draws the next one from softmax(logits/temperature). A
 // temperature of 0 takes the likeliest, below 1 favours it, 1 draws from the
-// model's own distribution.
+// model's own distribution. It panics where a logit is NaN, for then there is
+// none.
 func (s *Sampler) Next(id int32, temperature float32) int32 {
 	ws := s.ws
 	s.id[0] = id
 	ws.Forward(s.id[:])
 	ws.Logits(s.probs, 0)
 	ws.Carry()
+	for _, x := range s.probs {
+		if x != x {
+			panic("rnn: Sampler.Next: a logit is NaN: the model's parameters are, or its state")
+		}
+	}
 	if temperature < coldest {
 		return argmax(s.probs)
 	}

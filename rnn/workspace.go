@@ -1,16 +1,12 @@
 package rnn
 
-import (
-	"fmt"
-
-	"batchrnn/kernels"
-)
+import "batchrnn/kernels"
 
 // A Workspace holds every buffer of a pass over T steps of B sequences. Making
 // one is the only allocation: passes allocate nothing. One goroutine may use it
 // at a time.
 type Workspace struct {
-	T, B int
+	T, B int // for reading
 
 	// H holds the states, [T+1,B,H]: slot 0 the initial one, slot t+1 that after
 	// step t.
@@ -37,7 +33,7 @@ type Workspace struct {
 	targets []int32   // [T,B], the caller's; nil: the loss is of the states
 	dh      []float32 // [T,B,H], dH without what comes from later steps: dz or the caller's
 
-	logits []float32       // [2·blockRows,V]
+	logits []float32       // [blockRows,V], twice that for training
 	blocks []outputBlock   // all rows of T·B
 	dz     []float32       // [T,B,H]: dH of the output layer, then dZ
 	dzP    *kernels.Packed // T·B×H
@@ -48,9 +44,7 @@ type Workspace struct {
 // NewWorkspace returns a workspace for scoring: [Workspace.Forward],
 // [Workspace.Loss] and [Workspace.Logits].
 func (m *Model) NewWorkspace(steps, batch int) *Workspace {
-	if steps < 1 || batch < 1 {
-		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows: both must be at least 1", steps, batch))
-	}
+	m.checkSize(steps, batch)
 	rows := steps * batch
 	ws := &Workspace{
 		T: steps, B: batch, m: m,
@@ -61,7 +55,7 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 		ws.ids = make([]int32, rows)
 	}
 	ws.plan = m.newPlan(steps, batch)
-	ws.logits = make([]float32, 2*ws.plan.blockRows*m.Output)
+	ws.logits = make([]float32, ws.plan.blockRows*m.Output)
 	ws.forward, ws.loss, ws.backward = ws.forwardShare, ws.lossShare, ws.backwardShare
 	return ws
 }
@@ -69,13 +63,14 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 // NewTraining returns a workspace that can also run [Workspace.Backward].
 func (m *Model) NewTraining(steps, batch int) *Workspace {
 	ws := m.NewWorkspace(steps, batch)
-	m.train()
+	m.training.Do(m.train)
 	rows := steps * batch
 	ws.Grads = newParams(m.Config)
 	ws.dz = kernels.Floats(rows * m.Hidden)
 	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
 	if m.Output > 0 {
 		var bufs [2]*kernels.Packed
+		ws.logits = make([]float32, len(bufs)*ws.plan.blockRows*m.Output)
 		for lo := 0; lo < rows; lo += ws.plan.blockRows {
 			i := len(ws.blocks)
 			if i < len(bufs) {

@@ -7,8 +7,8 @@ import (
 )
 
 // softmax emits three passes over a row: maximum, exponentials and their sum,
-// scaling. A row is at most a few thousand floats, so passes two and three find
-// it in L1 or L2. Registers on AVX2, the tighter case: 0-7 sums, 8-11 the
+// scaling. Rows come in pieces of at most 16,384 floats, so passes two and three
+// find them in L1 or L2. Registers on AVX2, the tighter case: 0-7 sums, 8-11 the
 // element and scratch of exp, 13 the maximum, 14 the mask.
 func softmax(g *gen) {
 	g.kernel("softmax", "", "Softmax", "replaces x by scale·softmax(x).")
