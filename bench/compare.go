@@ -61,21 +61,12 @@ func (c *Comparison) read(stdin io.Reader) error {
 	}
 	for _, hidden := range c.options.Hidden {
 		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), hidden)
-		if available := availableMemory(); need > available {
+		if available := measure.FreeMemory(); need > available {
 			return misuse("--hidden", "an RNN of width %d over %d tokens takes %s to train, and %s are free: give a smaller width or --vocab",
 				hidden, c.corpus.Vocab.Len(), FormatBytes(need), FormatBytes(available))
 		}
 	}
 	return nil
-}
-
-// availableMemory is what may be taken, with a guess where the system doesn't
-// say.
-func availableMemory() int64 {
-	if available, ok := measure.AvailableMemory(); ok {
-		return available
-	}
-	return 4 << 30
 }
 
 // Heading returns the result before anything is measured.
@@ -141,7 +132,7 @@ func (c *Comparison) ngrams(ctx context.Context, r *Result, notes *[]string, on 
 	var model *ngram.Model
 	for order := 1; order <= c.options.MaxOrder; order++ {
 		if model != nil {
-			need, available := nextOrderBytes(model, len(c.corpus.Train)), availableMemory()
+			need, available := nextOrderBytes(model, len(c.corpus.Train)), measure.FreeMemory()
 			if need > available {
 				*notes = append(*notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
 					order, FormatBytes(need), FormatBytes(available)))
@@ -175,42 +166,46 @@ func (c *Comparison) rnns(ctx context.Context, r *Result, notes *[]string, on fu
 		if err != nil {
 			return err
 		}
-		// Of a model whose training was cut short, the rest is measured all the same.
-		after, cancel := ctx, context.CancelFunc(func() {})
-		if row.Interrupted {
-			after, cancel = grace(ctx)
+		if row.Unscored {
+			*notes = append(*notes, fmt.Sprintf("%s: bits are not known: scoring takes longer than an interrupted run waits.", row.Name()))
 		}
-		err = c.finish(after, r, row, rnnlm.File{Model: model}, notes, on, event)
-		cancel()
-		if err != nil {
+		if err := c.finish(ctx, r, row, rnnlm.File{Model: model}, notes, on, event); err != nil {
 			return err
-		}
-		if row.Interrupted {
-			return ctx.Err()
 		}
 	}
 	return nil
 }
+
+// graceTime is how long each thing may take that is still done after Ctrl-C. A
+// variable for tests.
+var graceTime = 3 * time.Second
 
 // grace returns a context for what is still worth doing after ctx was
 // cancelled, by somebody who waits for the result.
 func grace(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	return context.WithTimeout(context.WithoutCancel(ctx), graceTime)
 }
 
 // finish measures the resident size of a model that has its other figures, and
-// adds its row.
+// adds its row. If ctx has ended, it is measured all the same, unless that takes
+// too long, and ctx's error is returned.
 func (c *Comparison) finish(ctx context.Context, r *Result, row Model, model io.WriterTo, notes *[]string, on func(Event), event Event) error {
-	resident, err := residentBytes(ctx, row.Kind, model, kernels.EnvISA+"="+c.engine.ISA())
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
+	measuring, runs, cancel := ctx, residentRuns, context.CancelFunc(func() {})
+	if ctx.Err() != nil {
+		measuring, cancel = grace(ctx)
+		runs = 1 // somebody waits
+	}
+	defer cancel()
+	resident, err := residentBytes(measuring, runs, row.Kind, model, kernels.EnvISA+"="+c.engine.ISA())
+	if err != nil {
+		if measuring.Err() != nil {
+			err = errors.New("the run was interrupted")
+		}
 		*notes = append(*notes, fmt.Sprintf("%s: resident memory is not known: %v.", row.Name(), err))
 	}
-	row.BytesResident = resident
+	row.BytesResident, row.ResidentUnknown = resident, err != nil
 	r.Models = append(r.Models, row)
 	event.Fraction, event.Measured = 1, &row
 	on(event)
-	return nil
+	return ctx.Err()
 }

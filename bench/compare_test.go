@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"batchrnn/bench/corpus"
+	"batchrnn/bench/measure"
 	"batchrnn/kernels"
 )
 
@@ -102,12 +103,13 @@ func TestRunReturnsWhatItHasWhenCancelled(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			begun := false
-			start := time.Now()
+			var cancelled time.Time
 			r, err := c.Run(ctx, func(e Event) {
 				if e.Model != test.at || begun {
 					return
 				}
 				begun = true
+				cancelled = time.Now().Add(test.after)
 				if test.after == 0 {
 					cancel()
 				} else {
@@ -123,10 +125,38 @@ func TestRunReturnsWhatItHasWhenCancelled(t *testing.T) {
 			if n := len(r.Models); n == 4 && !(r.Models[3].Interrupted && r.Models[3].BitsPerToken > 0) {
 				t.Errorf("the RNN's row is %+v", r.Models[3])
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(cancelled); took > 10*time.Second {
 				t.Errorf("stopped after %v", took)
 			}
 		})
+	}
+}
+
+func TestInterruptedRNNKeepsItsRowUnscored(t *testing.T) {
+	defer func(d time.Duration) { graceTime = d }(graceTime)
+	graceTime = 0 // as if scoring and measuring took too long
+	c := newComparison(t, func(o *Options) { o.Budget = time.Hour; o.Hidden = []int{8} })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := c.Run(ctx, func(e Event) {
+		if e.Model == "RNN 8" && e.Fraction > 0 {
+			cancel()
+		}
+	})
+	if err != nil || !r.Interrupted || len(r.Models) != 4 {
+		t.Fatalf("interrupted %v, %d models, error %v", r.Interrupted, len(r.Models), err)
+	}
+	m := r.Models[3]
+	if !m.Interrupted || !m.Unscored || m.BitsPerToken != 0 || !m.ResidentUnknown ||
+		m.Parameters == 0 || m.BytesPredicted == 0 || m.TrainSeconds == 0 || m.TrainTokens == 0 {
+		t.Errorf("the RNN's row is %+v", m)
+	}
+	notes := strings.Join(r.Notes, " ")
+	if !strings.Contains(notes, "RNN 8: bits are not known") || !strings.Contains(notes, "RNN 8: resident memory is not known") {
+		t.Errorf("notes: %s", notes)
+	}
+	if strings.Contains(r.Summary, "no RNN was measured") || !strings.Contains(r.Summary, "how well it predicts was not measured") {
+		t.Errorf("summary: %s", r.Summary)
 	}
 }
 
@@ -149,7 +179,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			test.change(&o)
 		}
 		t.Setenv(kernels.EnvISA, test.isa)
-		if name == "too wide" && availableMemory() > 100<<30 {
+		if name == "too wide" && measure.FreeMemory() > 100<<30 {
 			continue // where 2^16 is not too wide
 		}
 		_, err := New(o, nil)

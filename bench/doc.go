@@ -7,8 +7,8 @@
 // training tokens, the same vocabulary and the same test split, every test
 // token counts once, and the figures are printed whichever side they favour.
 //
-// [Run] makes the models one after the other and returns a [Result]; package
-// bench/report prints it. The resident size of each model is measured in a
+// [Comparison.Run] makes the models one after the other and returns a [Result];
+// package bench/report prints it. The resident size of each model is measured in a
 // fresh process that holds only that model, which is this same executable
 // started again: a program that calls Run calls [ServeChild] first thing.
 package bench

@@ -4,22 +4,12 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"batchrnn/bench/measure"
 )
 
-// FormatBytes writes a size in bytes for people: "512 B", "3.9 KiB", "27.5 MiB".
-func FormatBytes(n int64) string {
-	if n > -1024 && n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	v, unit := float64(n)/1024, "KiB"
-	for _, next := range []string{"MiB", "GiB", "TiB", "PiB", "EiB"} {
-		if math.Abs(v) < 1023.95 { // what would be printed as 1024.0
-			break
-		}
-		v, unit = v/1024, next
-	}
-	return fmt.Sprintf("%.1f %s", v, unit)
-}
+// FormatBytes is [measure.FormatBytes].
+func FormatBytes(n int64) string { return measure.FormatBytes(n) }
 
 // FormatRatio writes a ratio with two digits, or as a whole number from 10 on.
 func FormatRatio(r float64) string {

@@ -57,10 +57,6 @@ func measureNgram(c *corpus.Corpus, order int) (Model, *ngram.Model, error) {
 	return row, model, nil
 }
 
-// ngramTrainBytes bounds what ngram.Train holds beside the finished tables, for
-// each n-gram of the order at hand; see its comment.
-const ngramTrainBytes = 70
-
 // nextOrderBytes estimates the memory that training the order after m's takes,
 // from how the number of n-grams has grown: it grows ever more slowly, so the
 // last step's growth bounds the next one's.
@@ -72,12 +68,11 @@ func nextOrderBytes(m *ngram.Model, trainTokens int) int64 {
 		growth = last / float64(entries[len(entries)-2])
 	}
 	next := int(math.Min(last*growth, float64(trainTokens)))
-	return ngram.Bytes(m.Vocab(), append(entries, next)) + ngramTrainBytes*int64(next) + 4*int64(trainTokens)
+	return ngram.Bytes(m.Vocab(), append(entries, next)) + ngram.TrainBytes(trainTokens, next)
 }
 
 // timeScoring times work that scores the whole test split: the median of five
-// runs, each of them as many repeats as take 20 ms. Slow work
-// is run less often.
+// runs, each of them as many repeats as take 20 ms. Slow work is run less often.
 func timeScoring(score func()) measure.Timing {
 	runtime.GC()
 	start := time.Now()
@@ -110,7 +105,8 @@ func (m *Model) setScoring(t measure.Timing, tokens int) {
 
 // bits is the mean per token of a total in nats.
 func bits(nats float64, tokens int) float64 {
-	return nats / math.Ln2 / float64(tokens)
+	// No token costs less than nothing; what rounding takes away from 0 is no news.
+	return max(nats/math.Ln2/float64(tokens), 0)
 }
 
 // await runs work, but doesn't wait for it longer than ctx lives. Work that is

@@ -19,16 +19,22 @@ func (c *Comparison) notes(r Result) []string {
 		add("The text is generated: the figures say nothing about English.")
 	}
 	if c.skipped > 0 {
-		add("Of the corpus folder, files that are binary were left out: %d.", c.skipped)
+		files := "1 binary file of the corpus folder was"
+		if c.skipped > 1 {
+			files = FormatCount(int64(c.skipped)) + " binary files of the corpus folder were"
+		}
+		add("%s left out.", files)
 	}
 
 	var spread float64
-	streams := 0
-	small := false
+	streams := 0 // of the RNNs
+	small, rnns := false, false
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
-		streams = max(streams, m.ScoreStreams)
-		if m.BytesResident == 0 {
+		if m.Kind == KindRNN {
+			rnns, streams = true, max(streams, m.ScoreStreams)
+		}
+		if m.ResidentUnknown {
 			continue
 		}
 		off := float64(m.BytesResident-m.BytesPredicted) / float64(m.BytesPredicted)
@@ -40,13 +46,27 @@ func (c *Comparison) notes(r Result) []string {
 		}
 	}
 	if small {
-		add("Resident is by how much a process of its own grows when it holds the model. Below 1 MiB that is mostly pages of memory beside the model: there the predicted bytes are the better figure.")
+		add("Resident is by how much a process of its own grows when it holds the model. " +
+			"Below 1 MiB whole pages and the process's own noise weigh in: " +
+			"there the predicted bytes are the better figure.")
 	}
-	if streams > 1 {
-		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %d streams at once on %d.", streams, r.Machine.Threads)
+	if rnns {
+		add("The bytes of an RNN include the packed copies of its weights that it computes with.")
+	}
+	if streams > 0 && (streams > 1 || r.Machine.Threads > 1) {
+		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %s at once on %s.",
+			count(streams, "stream"), count(r.Machine.Threads, "thread"))
 	}
 	if spread > 0 {
 		add("Tokens per second in scoring are medians; the slowest and the fastest run lay at most %.0f %% of the median apart.", math.Ceil(100*spread))
 	}
 	return notes
+}
+
+// count writes a number of things.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return FormatCount(int64(n)) + " " + noun + "s"
 }

@@ -1,9 +1,10 @@
 package bench
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"batchrnn/bench/corpus"
@@ -13,8 +14,7 @@ import (
 // Options say what to compare. Errors speak of them by the names of rnnbench's
 // flags.
 type Options struct {
-	// Corpus is a file, a folder, "-" for standard input, or "" for the default
-	// text.
+	// Corpus is a file, a folder, Stdin, or "" for the default text.
 	Corpus string
 	Level  corpus.Level
 	// Vocab is the most entries that the vocabulary may have, <unk> included.
@@ -31,6 +31,9 @@ type Options struct {
 	Threads int
 	Seed    uint64
 }
+
+// Stdin as Options.Corpus is standard input.
+const Stdin = "-"
 
 // DefaultWords is the size of a vocabulary of words where none is asked for.
 const DefaultWords = 10000
@@ -106,6 +109,19 @@ func ParseLevel(s string) (corpus.Level, error) {
 	return level, nil
 }
 
-// errNotServed is what residentBytes returns in a child process, where going on
-// would start children without end.
-var errNotServed = errors.New("this program runs bench.Run but does not call bench.ServeChild first")
+// ParseWidths reads widths with commas between them, such as "128, 256". Its
+// error is an [OptionError]; whether they make sense is for [Options.Validate].
+func ParseWidths(s string) ([]int, error) {
+	if strings.TrimSpace(s) == "" {
+		return nil, nil
+	}
+	var widths []int
+	for field := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil {
+			return nil, misuse("--hidden", "%q is no list of widths: give whole numbers with commas between them, such as 128,256", s)
+		}
+		widths = append(widths, n)
+	}
+	return widths, nil
+}

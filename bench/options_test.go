@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,20 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		var misuse *OptionError
 		if err := o.Validate(); !errors.As(err, &misuse) || misuse.Name != test.flag || !strings.Contains(err.Error(), "give") {
 			t.Errorf("%s: error %v, want one about %s with a remedy", name, err, test.flag)
+		}
+	}
+}
+
+func TestParseWidths(t *testing.T) {
+	for s, want := range map[string][]int{"128,256": {128, 256}, " 8, 16 ": {8, 16}, "-5": {-5}, "": nil, " ": nil} {
+		if got, err := ParseWidths(s); err != nil || !slices.Equal(got, want) {
+			t.Errorf("ParseWidths(%q) = %v, error %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"8,,16", "8,", "a", "1.5", "99999999999999999999"} {
+		var misuse *OptionError
+		if _, err := ParseWidths(s); !errors.As(err, &misuse) || misuse.Name != "--hidden" {
+			t.Errorf("ParseWidths(%q): error %v", s, err)
 		}
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,14 +23,18 @@ import (
 	"batchrnn/rnn"
 )
 
+// errNotServed is what residentBytes returns in a child process, where going on
+// would start children without end.
+var errNotServed = errors.New("this program runs a bench.Comparison but does not call bench.ServeChild first")
+
 // childEnv is set, to the kind of model to hold, in a process that was started
 // to measure what one model weighs.
 const childEnv = "BATCHRNN_HOLD_MODEL"
 
 // ServeChild does the work of a child process and ends it, if this process is
-// one that [Run] started to measure a model's resident memory; otherwise it does
-// nothing. Programs that call Run call it first thing in main, and their tests
-// in TestMain.
+// one that [Comparison.Run] started to measure a model's resident memory;
+// otherwise it does nothing. Programs that call Run call it first thing in main,
+// and their tests in TestMain.
 func ServeChild() {
 	kind := os.Getenv(childEnv)
 	if kind == "" {
@@ -120,42 +124,43 @@ func growth(read reader, r io.Reader, size int64) (int64, error) {
 // settledResident returns the resident bytes without garbage. Collecting it
 // makes the runtime itself grow, by some 60 KiB at each of the first four times
 // and by next to nothing after that.
-func settledResident() (now int64, err error) {
+func settledResident() (int64, error) {
 	for range 6 {
 		debug.FreeOSMemory()
-		if now, err = measure.Resident(); err != nil {
-			break
-		}
 	}
-	return now, err
+	return measure.Resident()
 }
 
 // largeModel is the size from which on the runtime's noise, of some 200 KiB in
 // one process out of twenty, doesn't matter.
-const largeModel = 64 << 20
+const largeModel = 16 << 20
+
+// residentRuns is how often residency is measured where nobody waits. Each run
+// takes some 50 ms.
+const residentRuns = 5
 
 // residentBytes starts this executable again, hands it the model, and returns
-// by how many bytes holding it made that process grow: the median of three,
-// unless the model is large. env is added to the environment.
-func residentBytes(ctx context.Context, kind string, model io.WriterTo, env ...string) (int64, error) {
+// by how many bytes holding it made that process grow: the least of so many
+// runs, or of a single one if the model is large. Noise is pages that the runtime
+// touches beside the model; it only ever adds, and so the least is nearest to the
+// truth. env is added to the environment.
+func residentBytes(ctx context.Context, runs int, kind string, model io.WriterTo, env ...string) (int64, error) {
 	size, err := model.WriteTo(io.Discard) // the child must know the length before it reads
 	if err != nil {
 		return 0, err
 	}
-	runs := 3
-	if size > largeModel {
+	if size >= largeModel {
 		runs = 1
 	}
-	var grown []int64
+	least := int64(math.MaxInt64)
 	for range runs {
 		n, err := residentOnce(ctx, kind, model, size, env)
 		if err != nil {
 			return 0, err
 		}
-		grown = append(grown, n)
+		least = min(least, n)
 	}
-	slices.Sort(grown)
-	return max(grown[runs/2], 0), nil // less than nothing is the noise of a tiny model
+	return max(least, 0), nil // less than nothing is the noise of a tiny model
 }
 
 func residentOnce(ctx context.Context, kind string, model io.WriterTo, size int64, env []string) (int64, error) {

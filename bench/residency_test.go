@@ -52,7 +52,7 @@ func TestResidentBytesMeetThePredictedOnes(t *testing.T) {
 		{KindNgram, table, table.Bytes()},
 		{KindRNN, rnnlm.File{Model: network}, network.Bytes(engine)},
 	} {
-		got, err := residentBytes(t.Context(), test.kind, test.model, kernels.EnvISA+"="+engine.ISA())
+		got, err := residentBytes(t.Context(), residentRuns, test.kind, test.model, kernels.EnvISA+"="+engine.ISA())
 		if err != nil {
 			t.Fatal(test.kind, err)
 		}
@@ -85,20 +85,20 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
 func TestResidentBytesFailsInOneLine(t *testing.T) {
 	model := randomNgram(t)
-	_, err := residentBytes(t.Context(), KindNgram, damaged{model})
+	_, err := residentBytes(t.Context(), 1, KindNgram, damaged{model})
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "the process that was to hold the model") {
 		t.Errorf("a damaged model: error %v", err)
 	}
-	if _, err := residentBytes(t.Context(), "abacus", model); err == nil || !strings.Contains(err.Error(), "no such kind") {
+	if _, err := residentBytes(t.Context(), 1, "abacus", model); err == nil || !strings.Contains(err.Error(), "no such kind") {
 		t.Errorf("an unknown kind: error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := residentBytes(ctx, KindNgram, model); err == nil {
+	if _, err := residentBytes(ctx, 1, KindNgram, model); err == nil {
 		t.Error("no error from a context that has ended")
 	}
 	t.Setenv(childEnv, KindNgram)
-	if _, err := residentBytes(t.Context(), KindNgram, model); !errors.Is(err, errNotServed) {
+	if _, err := residentBytes(t.Context(), 1, KindNgram, model); !errors.Is(err, errNotServed) {
 		t.Errorf("in a child process: error %v", err)
 	}
 }

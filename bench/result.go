@@ -10,7 +10,7 @@ const (
 
 // A Result is one comparison. Its JSON form is stable: fields may be added, not
 // renamed. A figure that does not apply to a model, or could not be measured,
-// is 0.
+// is 0; where 0 may be a figure too, a field says which it is.
 type Result struct {
 	Machine  Machine  `json:"machine"`
 	Corpus   Corpus   `json:"corpus"`
@@ -65,8 +65,11 @@ type Model struct {
 	Parameters int64  `json:"parameters"` // RNN: weights and biases
 
 	BytesPredicted int64 `json:"bytes_predicted"` // by the model's size function
-	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown
+	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown or too small to see
 
+	// TrainSeconds is the time that the training took on the wall's clock, for an
+	// RNN with the validations. TrainTokensPerSecond is over the time in training
+	// steps, so that it doesn't go with how often there was a validation.
 	TrainSeconds         float64 `json:"train_seconds"`
 	TrainTokens          int64   `json:"train_tokens"` // tokens trained on, repeats counted
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
@@ -82,6 +85,11 @@ type Model struct {
 
 	// Interrupted is true for an RNN whose training was stopped early.
 	Interrupted bool `json:"interrupted"`
+
+	// Unscored and ResidentUnknown are true where BitsPerToken and BytesResident
+	// are 0 because they could not be measured.
+	Unscored        bool `json:"unscored"`
+	ResidentUnknown bool `json:"resident_unknown"`
 }
 
 // Name is what to call the model in a table: "5-gram" or "RNN 256".

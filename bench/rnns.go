@@ -14,13 +14,13 @@ import (
 const rnnStore = "dense"
 
 // measureRNN trains and scores an RNN of the given width and fills a row. If ctx
-// ends during training, what has been learned so far is scored, unless nothing
-// has.
+// ends during that, what has been learned so far is scored once, unless nothing
+// has; if even that takes too long, the row says that it is unscored.
 func (c *Comparison) measureRNN(ctx context.Context, hidden int, event Event, on func(Event)) (Model, *rnn.Model, error) {
 	options := rnnlm.Options{Hidden: hidden, Budget: c.options.Budget, Seed: c.options.Seed}
 	model, stats, err := rnnlm.Train(ctx, c.engine, c.corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(c.options.Budget), 1)
-		event.Detail = FormatRate(float64(p.Tokens)/p.Elapsed.Seconds()) + " tokens/s"
+		event.Detail = FormatRate(p.TokensPerSecond()) + " tokens/s"
 		if p.Valid > 0 {
 			event.Detail += fmt.Sprintf(", validation %.3f bits", bits(p.Valid, 1))
 		}
@@ -38,22 +38,33 @@ func (c *Comparison) measureRNN(ctx context.Context, hidden int, event Event, on
 		TrainSeconds:   stats.Elapsed.Seconds(),
 		TrainTokens:    stats.Tokens,
 		Interrupted:    stats.Interrupted,
+
+		TrainTokensPerSecond: stats.TokensPerSecond(),
 	}
-	row.TrainTokensPerSecond = float64(row.TrainTokens) / row.TrainSeconds
-	if row.Interrupted {
-		var cancel context.CancelFunc
-		ctx, cancel = grace(ctx)
+	err = context.Canceled
+	if ctx.Err() == nil {
+		err = scoreRNN(ctx, &row, model, c.corpus, timeScoring)
+	}
+	if ctx.Err() != nil && err != nil {
+		after, cancel := grace(ctx)
 		defer cancel()
+		err = scoreRNN(after, &row, model, c.corpus, scoreOnce)
+		if after.Err() != nil && err != nil {
+			row.Unscored = true
+			return row, model, nil
+		}
 	}
-	if err := scoreRNN(ctx, &row, model, c.corpus); err != nil {
+	if err != nil {
 		return Model{}, nil, fmt.Errorf("RNN of width %d: %w", hidden, err)
 	}
 	return row, model, nil
 }
 
-// scoreRNN fills in what scoring the test split tells. Where somebody waits,
-// because the training was interrupted, it is scored a single time.
-func scoreRNN(ctx context.Context, row *Model, model *rnn.Model, c *corpus.Corpus) error {
+// scoreOnce times a single run, for somebody who waits.
+func scoreOnce(score func()) measure.Timing { return measure.Repeat(1, 0, score) }
+
+// scoreRNN fills in what scoring the test split tells; timing runs it.
+func scoreRNN(ctx context.Context, row *Model, model *rnn.Model, c *corpus.Corpus, timing func(func()) measure.Timing) error {
 	scorer, err := rnnlm.NewScorer(model, c.Valid, c.Test)
 	if err != nil {
 		return err
@@ -64,12 +75,7 @@ func scoreRNN(ctx context.Context, row *Model, model *rnn.Model, c *corpus.Corpu
 			nats, err = scorer.Score(ctx)
 		}
 	}
-	var t measure.Timing
-	if row.Interrupted {
-		t = measure.Repeat(1, 0, score)
-	} else {
-		t = timeScoring(score)
-	}
+	t := timing(score)
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,14 @@ import (
 // favours. Bits are compared as the table prints them, to three decimals, so
 // that the sentence never contradicts the table.
 func Summarize(r Result) string {
-	var ngrams, rnns []Model
+	var ngrams, rnns, unscored []Model
 	for _, m := range r.Models {
-		if m.Kind == KindRNN {
+		switch {
+		case m.Unscored:
+			unscored = append(unscored, m)
+		case m.Kind == KindRNN:
 			rnns = append(rnns, m)
-		} else {
+		default:
 			ngrams = append(ngrams, m)
 		}
 	}
@@ -27,8 +30,14 @@ func Summarize(r Result) string {
 		clauses = append(clauses, rnnClause(r.Corpus, ngrams, rnns))
 	} else if len(ngrams) > 0 {
 		best := lowestBits(ngrams)
-		clauses = append(clauses, fmt.Sprintf("%s predicts best of them, at %s; no RNN was measured",
-			order(best.Order), bitsPer(r.Corpus, best)))
+		clauses = append(clauses, fmt.Sprintf("%s predicts best of them, at %s", order(best.Order), bitsPer(r.Corpus, best)))
+		if len(unscored) == 0 {
+			clauses = append(clauses, "no RNN was measured")
+		}
+	}
+	for _, m := range unscored {
+		clauses = append(clauses, fmt.Sprintf("the RNN of width %d takes %s, and how well it predicts was not measured",
+			m.Hidden, FormatBytes(m.BytesPredicted)))
 	}
 	if len(clauses) == 0 {
 		return "No model was measured."
@@ -136,6 +145,9 @@ func ratioOf(size, rnn int64) string {
 	}
 	if size >= rnn {
 		return fmt.Sprintf(", %s times the RNN's size", FormatRatio(float64(size)/float64(rnn)))
+	}
+	if times := float64(rnn) / float64(size); times >= 100 {
+		return fmt.Sprintf(", of which the RNN's size is %s times", FormatRatio(times))
 	}
 	return fmt.Sprintf(", %s %% of the RNN's size", FormatRatio(100*float64(size)/float64(rnn)))
 }

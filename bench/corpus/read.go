@@ -18,21 +18,13 @@ import (
 	"batchrnn/bench/measure"
 )
 
-// assumedMemory stands for the available memory, in bytes, where the system
-// doesn't say.
-const assumedMemory = 4 << 30
-
 // memoryLimit returns the size in bytes of the largest text that is read. At
 // character level a byte of text becomes a 4-byte id, and a bad byte grows to
-// the 3 bytes of U+FFFD first, so an eighth of the available memory is what
-// leaves room for the worst text (1+3+4).
-func memoryLimit() int64 {
-	available, ok := measure.AvailableMemory()
-	if !ok {
-		available = assumedMemory
-	}
-	return min(available, math.MaxInt) / 8
-}
+// the 3 bytes of U+FFFD first, so an eighth of the free memory is what leaves
+// room for the worst text (1+3+4). A stream, whose size isn't known, is read into
+// a buffer that doubles: up to 3 bytes a byte while it is copied, and at most 2
+// after that, which fits as well unless all of it is bad (2+3+4).
+func memoryLimit() int64 { return min(measure.FreeMemory(), math.MaxInt) / 8 }
 
 // Read reads a text. path is a file; a folder, whose files named .txt, .text
 // or .md are joined in the order of their paths, hidden and binary ones left
@@ -213,21 +205,8 @@ const unknownSize = -1
 func tooLarge(name string, size, limit int64) error {
 	holds := ""
 	if size != unknownSize {
-		holds = " (" + formatBytes(size) + ")"
+		holds = " (" + measure.FormatBytes(size) + ")"
 	}
 	return fmt.Errorf("corpus %q%s is larger than the %s that memory allows here: give a smaller text, or a part of this one",
-		name, holds, formatBytes(limit))
-}
-
-// formatBytes writes n bytes with a binary unit, such as "1.5 GiB".
-func formatBytes(n int64) string {
-	if n < 1<<10 {
-		return fmt.Sprintf("%d bytes", n)
-	}
-	size, unit := float64(n)/(1<<10), 0
-	for size >= 1<<10 {
-		size /= 1 << 10
-		unit++
-	}
-	return fmt.Sprintf("%.1f %ciB", size, "KMGTPE"[unit])
+		name, holds, measure.FormatBytes(limit))
 }

@@ -128,9 +128,9 @@ func TestReadErrors(t *testing.T) {
 		{"folder without text", filepath.Join(root, "no-text"), nil, "holds no text: put files named"},
 		{"folder of empty files", filepath.Join(root, "all-empty"), nil, "holds no text"},
 		{"folder of binary files", filepath.Join(root, "all-binary"), nil, "holds no text"},
-		{"large file", filepath.Join(root, "big.txt"), nil, "(9 bytes) is larger than the 8 bytes"},
-		{"large folder", filepath.Join(root, "big-together"), nil, "(9 bytes) is larger than the 8 bytes"},
-		{"large input", "-", strings.NewReader("123456789"), `"standard input" is larger than the 8 bytes`},
+		{"large file", filepath.Join(root, "big.txt"), nil, "(9 B) is larger than the 8 B"},
+		{"large folder", filepath.Join(root, "big-together"), nil, "(9 B) is larger than the 8 B"},
+		{"large input", "-", strings.NewReader("123456789"), `"standard input" is larger than the 8 B`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			text, err := read(tc.path, tc.stdin, 8)
@@ -167,21 +167,5 @@ func TestReadRefusesHugeFileUnread(t *testing.T) {
 	}
 	if _, err := Read(name, nil); err == nil || !strings.Contains(err.Error(), "(8.0 TiB) is larger") {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestFormatBytes(t *testing.T) {
-	for n, want := range map[int64]string{
-		0:           "0 bytes",
-		1023:        "1023 bytes",
-		1536:        "1.5 KiB",
-		3 << 30:     "3.0 GiB",
-		1<<63 - 1:   "8.0 EiB",
-		567198:      "553.9 KiB",
-		1<<20 - 600: "1023.4 KiB",
-	} {
-		if got := formatBytes(n); got != want {
-			t.Errorf("formatBytes(%d) = %q, want %q", n, got, want)
-		}
 	}
 }

@@ -2,6 +2,6 @@
 
 package measure
 
-// AvailableMemory is known on Linux only: ok is false here, and callers keep
-// to a fixed, conservative figure of their own.
+// AvailableMemory is known on Linux only: ok is false here, and
+// FreeMemory guesses.
 func AvailableMemory() (bytes int64, ok bool) { return 0, false }

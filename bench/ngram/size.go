@@ -46,6 +46,16 @@ func Bytes(vocab int, entries []int) int64 {
 	return total
 }
 
+// trainBytes is about the most that [Train] holds, beside the model, for each
+// n-gram of the order at hand.
+const trainBytes = 100
+
+// TrainBytes estimates how many bytes [Train] holds on top of the model, for a
+// stream of that many tokens and at most so many n-grams of one order.
+func TrainBytes(tokens, entries int) int64 {
+	return 4*int64(tokens) + trainBytes*int64(entries)
+}
+
 // checkShape returns an error if no model can have this order and vocabulary.
 func checkShape(order, vocab int) error {
 	if order < 1 || order > MaxOrder {

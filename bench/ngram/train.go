@@ -8,8 +8,7 @@ import "fmt"
 // token lies outside the vocabulary.
 //
 // The orders are made one after the other, so that only one growing table is
-// touched at a time. On top of the model, training holds 4 bytes a token and,
-// for the order at hand, at most about 100 bytes an n-gram.
+// touched at a time. [TrainBytes] says what training holds on top of the model.
 func Train(tokens []int32, vocab, order int) (*Model, error) {
 	if err := checkShape(order, vocab); err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func CSV(w io.Writer, r bench.Result) error {
 		"bytes_predicted", "bytes_resident",
 		"train_seconds", "train_tokens", "train_tokens_per_second",
 		"score_tokens_per_second", "score_runs", "score_spread", "score_streams",
-		"bits_per_token", "interrupted",
+		"bits_per_token", "interrupted", "unscored", "resident_unknown",
 	})
 	for _, m := range r.Models {
 		c.Write([]string{
@@ -42,6 +42,7 @@ func CSV(w io.Writer, r bench.Result) error {
 			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), strconv.Itoa(m.ScoreRuns), number(m.ScoreSpread), strconv.Itoa(m.ScoreStreams),
 			number(m.BitsPerToken), strconv.FormatBool(m.Interrupted),
+			strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown),
 		})
 	}
 	c.Flush()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"batchrnn/bench"
 )
 
 func read(t *testing.T, path string) string {
@@ -129,5 +131,106 @@ func TestCheckWritable(t *testing.T) {
 	defer os.Chmod(dir, 0o700)
 	if err := CheckWritable(filepath.Join(dir, "new.csv")); err == nil {
 		t.Error("a read-only folder passed")
+	}
+}
+
+func TestWriteFileKeepsPermissions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.json")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }
+	if err := WriteFile(path, put); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(path); err != nil || after.Mode() != before.Mode() {
+		t.Errorf("permissions %v became %v (error %v)", before.Mode(), after.Mode(), err)
+	}
+	if os.Getuid() == 0 {
+		return // who may write everything
+	}
+	if err := os.Chmod(path, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if CheckWritable(path) == nil || WriteFile(path, func(io.Writer) error { return nil }) == nil {
+		t.Error("a read-only file passed")
+	}
+	if got := read(t, path); got != "new" {
+		t.Errorf("the read-only file holds %q", got)
+	}
+}
+
+func TestWriteFileThroughADanglingLink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join("sub", "new"), link); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	if err := CheckWritable(link); err != nil {
+		t.Error(err)
+	}
+	if err := WriteFile(link, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, filepath.Join(dir, "sub", "new")); got != "x" {
+		t.Errorf("the link's target holds %q", got)
+	}
+	if err := os.Symlink("round", filepath.Join(dir, "round")); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckWritable(filepath.Join(dir, "round")); err == nil {
+		t.Error("a link to itself passed")
+	}
+}
+
+func TestOutputsCheck(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"corpus.txt", "old.csv"} {
+		if err := os.WriteFile(at(name), []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(at("texts"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at("texts/a.txt"), []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(at("corpus.txt"), at("other name")); err != nil {
+		t.Skip("no links here:", err)
+	}
+	if err := os.Symlink(at("new"), at("to new")); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+	t.Chdir(dir)
+	for name, test := range map[string]struct {
+		outputs Outputs
+		corpus  string
+		flag    string // that the error must name; "" for none
+	}{
+		"nothing in common":     {Outputs{JSON: at("a.json"), CSV: at("old.csv")}, at("corpus.txt"), ""},
+		"no corpus":             {Outputs{CSV: at("old.csv")}, "", ""},
+		"the corpus":            {Outputs{CSV: at("corpus.txt")}, at("corpus.txt"), "--csv"},
+		"the corpus, linked":    {Outputs{JSON: at("other name")}, "corpus.txt", "--json"},
+		"a file of the folder":  {Outputs{JSON: at("texts/a.txt")}, "texts", "--json"},
+		"new in the folder":     {Outputs{JSON: at("texts/r.json")}, "texts", ""},
+		"beside the folder":     {Outputs{CSV: at("old.csv")}, at("texts"), ""},
+		"two spellings":         {Outputs{JSON: at("x"), CSV: "./texts/../x"}, "", "--csv"},
+		"two links to one file": {Outputs{JSON: at("corpus.txt"), CSV: at("other name")}, "", "--csv"},
+		"link to a new file":    {Outputs{JSON: at("new"), CSV: at("to new")}, "", "--csv"},
+	} {
+		err := test.outputs.Check(test.corpus)
+		var misuse *bench.OptionError
+		if test.flag == "" && err != nil || test.flag != "" && (!errors.As(err, &misuse) || misuse.Name != test.flag) {
+			t.Errorf("%s: error %v, want one about %q", name, err, test.flag)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"batchrnn/bench"
@@ -42,11 +43,12 @@ func (o Outputs) files() []output {
 	return files
 }
 
-// Check returns an error if [Outputs.Write] could not succeed: a
-// [bench.OptionError] for names that make no sense, another error for files
-// that can't be written. It is for the time before a long run, and leaves
-// nothing behind.
-func (o Outputs) Check() error {
+// Check returns an error if [Outputs.Write] could not succeed, or would
+// overwrite the corpus: a [bench.OptionError] for names that make no sense,
+// another error for files that can't be written. corpus is as in
+// [bench.Options]. It is for the time before a long run, and leaves nothing
+// behind.
+func (o Outputs) Check(corpus string) error {
 	if o.CSV == Stdout {
 		return &bench.OptionError{Name: "--csv", Err: errors.New("only --json can go to standard output: give a file name")}
 	}
@@ -55,33 +57,78 @@ func (o Outputs) Check() error {
 			return &bench.OptionError{Name: "--plot", Err: fmt.Errorf("%q: %w", o.Plot, err)}
 		}
 	}
-	taken := map[string]string{}
-	for _, f := range o.files() {
-		path := filepath.Clean(f.path)
-		if other, ok := taken[path]; ok {
-			return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q is the file of %s too: give each its own", f.path, other)}
+	files := o.files()
+	for i, f := range files {
+		if overwrites(f.path, corpus) {
+			return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q belongs to the corpus, which it would overwrite: name another file", f.path)}
 		}
-		taken[path] = f.flag
+		for _, other := range files[:i] {
+			if sameFile(f.path, other.path) {
+				return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q is the file of %s too: give each its own", f.path, other.flag)}
+			}
+		}
 		if err := CheckWritable(f.path); err != nil {
-			return fmt.Errorf("%s: %q can't be written: %w: name a file in a folder that you may write to", f.flag, f.path, err)
+			return fmt.Errorf("%s: %q can't be written: %w: name a file that you may write to, in a folder that you may write to", f.flag, f.path, err)
 		}
 	}
 	return nil
 }
 
+// sameFile says whether two names lead to one file, be it there or not.
+func sameFile(a, b string) bool {
+	a, b = absolute(a), absolute(b)
+	if a == b {
+		return true
+	}
+	infoA, errA := os.Stat(a)
+	infoB, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
+}
+
+// absolute returns the one name of a file that its links and spellings share.
+func absolute(path string) string {
+	path = resolve(path)
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// overwrites says whether path is a file that is there and that the corpus is
+// read from; of a folder, any file in it.
+func overwrites(path, corpus string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	read, err := os.Stat(corpus)
+	if corpus == bench.Stdin {
+		read, err = os.Stdin.Stat()
+	}
+	switch {
+	case err != nil: // none is named, or there is none, which is for its reader to say
+		return false
+	case read.IsDir():
+		inside, err := filepath.Rel(absolute(corpus), absolute(path))
+		return err == nil && filepath.IsLocal(inside)
+	}
+	return os.SameFile(info, read)
+}
+
 // Write writes r to every output. A failure of one does not keep the others
-// from being written. Of a result without models no plot is made.
+// from being written. Standard output comes last: when its reader has gone, the
+// write ends the program. Of a result without models no plot is made.
 func (o Outputs) Write(r bench.Result, stdout io.Writer) error {
 	var errs []error
-	if o.JSON == Stdout {
-		if err := JSON(stdout, r); err != nil {
-			errs = append(errs, fmt.Errorf("--json: standard output: %w", err))
-		}
-	}
 	for _, f := range o.files() {
 		err := WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
 		if err != nil && !errors.Is(err, ErrNothingToPlot) {
 			errs = append(errs, fmt.Errorf("%s: %q was not written: %w", f.flag, f.path, err))
+		}
+	}
+	if o.JSON == Stdout {
+		if err := JSON(stdout, r); err != nil {
+			errs = append(errs, fmt.Errorf("--json: standard output: %w", err))
 		}
 	}
 	return errors.Join(errs...)

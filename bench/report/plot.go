@@ -186,7 +186,7 @@ func addRNNs(p *plot.Plot, r bench.Result, unit string) {
 		nth++
 		p.Add(line)
 		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, bench.FormatBytes(m.BytesPredicted), m.BitsPerToken, unit)
-		if m.BitsPerToken == 0 {
+		if m.Unscored {
 			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, bench.FormatBytes(m.BytesPredicted))
 		}
 		p.Legend.Add(name, line)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -72,11 +73,28 @@ func TestTextIsAligned(t *testing.T) {
 
 func TestUnknownFiguresAreNotZero(t *testing.T) {
 	var b bytes.Buffer
-	if err := Text(&b, bench.Result{Models: []bench.Model{{Kind: bench.KindRNN, Hidden: 8, Interrupted: true}}}); err != nil {
+	if err := Text(&b, bench.Result{Models: []bench.Model{{Kind: bench.KindRNN, Hidden: 8, Interrupted: true, Unscored: true, ResidentUnknown: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	if out := b.String(); strings.Contains(out, "0.000") || strings.Contains(out, "0 B") || !strings.Contains(out, "* training was stopped") {
 		t.Error(out)
+	}
+}
+
+func TestZeroIsAFigure(t *testing.T) {
+	var b bytes.Buffer
+	row := bench.Model{Kind: bench.KindNgram, Order: 1, Entries: 1, BytesPredicted: 4, BitsPerToken: math.Copysign(0, -1),
+		TrainSeconds: 2e-6, TrainTokensPerSecond: 1, ScoreTokensPerSecond: 1}
+	if err := Text(&b, bench.Result{Models: []bench.Model{row}}); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); !strings.Contains(out, "   0.000") || !strings.Contains(out, "   0 B") || !strings.Contains(out, "2.0 µs") {
+		t.Error(out)
+	}
+	b.Reset()
+	rnn := bench.Model{Kind: bench.KindRNN, Hidden: 8, BytesPredicted: 400}
+	if err := Plot(&b, bench.Result{Models: []bench.Model{row, rnn}}, "svg"); err != nil || !strings.Contains(b.String(), "0.00 bits") {
+		t.Errorf("the plot leaves zero bits out (error %v)", err)
 	}
 }
 
@@ -137,7 +155,7 @@ func TestCSVHasTheFieldsOfJSON(t *testing.T) {
 	if !reflect.DeepEqual(rows[0], want) {
 		t.Errorf("header %q, want %q", rows[0], want)
 	}
-	if len(rows) != 10 || rows[9][0] != "rnn" || rows[9][2] != "256" || rows[9][len(want)-2] != "2.3" {
+	if len(rows) != 10 || rows[9][0] != "rnn" || rows[9][2] != "256" || rows[9][len(want)-4] != "2.3" {
 		t.Errorf("rows: %q", rows)
 	}
 }

@@ -67,9 +67,10 @@ func Text(w io.Writer, r bench.Result) error {
 			size = m.Parameters
 		}
 		rows = append(rows, []string{
-			name, bench.FormatCount(size), bytesOrNone(m.BytesPredicted), bytesOrNone(m.BytesResident),
+			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, bench.FormatBytes(m.BytesPredicted)),
+			orNone(!m.ResidentUnknown, bench.FormatBytes(m.BytesResident)),
 			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
-			bitsOrNone(m.BitsPerToken),
+			orNone(!m.Unscored, fmt.Sprintf("%.3f", max(m.BitsPerToken, 0))), // max makes 0 of -0
 		})
 	}
 	writeTable(b, rows)
@@ -138,23 +139,20 @@ func wrap(text, indent string, width int) string {
 	return b.String()
 }
 
-func bytesOrNone(n int64) string {
-	if n <= 0 {
+// orNone returns the figure, or what stands for it where it is not known.
+func orNone(known bool, figure string) string {
+	if !known {
 		return none
 	}
-	return bench.FormatBytes(n)
+	return figure
 }
 
-func bitsOrNone(bits float64) string {
-	if bits <= 0 {
-		return none
-	}
-	return fmt.Sprintf("%.3f", bits)
-}
-
-// seconds writes a time with about three digits: "0.5 ms", "60.3 ms", "40.0 s".
+// seconds writes a time with about three digits: "4.2 µs", "60.3 ms", "40.0 s".
 func seconds(s float64) string {
-	if s < 0.9995 {
+	switch {
+	case s < 0.00009995:
+		return fmt.Sprintf("%.1f µs", 1e6*s)
+	case s < 0.99995:
 		return fmt.Sprintf("%.1f ms", 1000*s)
 	}
 	return fmt.Sprintf("%.1f s", s)

@@ -52,8 +52,12 @@ func TestStepsAndScoresAllocateNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations in a training step", n)
 	}
+	scorer, err := NewScorer(tr.model, tr.history, tr.valid)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx := t.Context()
-	if n := testing.AllocsPerRun(3, func() { tr.validator.Score(ctx) }); n != 0 {
+	if n := testing.AllocsPerRun(3, func() { scorer.Score(ctx) }); n != 0 {
 		t.Errorf("%v allocations in scoring", n)
 	}
 }
@@ -81,15 +85,19 @@ func BenchmarkTrain(b *testing.B) {
 func BenchmarkScore(b *testing.B) {
 	for _, hidden := range []int{128, 256} {
 		tr := newTestTrainer(b, hidden, 2)
-		name := fmt.Sprintf("isa=%s/h=%d/b=%d/threads=2", tr.model.Engine().ISA(), hidden, tr.validator.Streams())
+		scorer, err := NewScorer(tr.model, tr.history, tr.valid)
+		if err != nil {
+			b.Fatal(err)
+		}
+		name := fmt.Sprintf("isa=%s/h=%d/b=%d/threads=2", tr.model.Engine().ISA(), hidden, scorer.Streams())
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := tr.validator.Score(b.Context()); err != nil {
+				if _, err := scorer.Score(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(b.N*tr.validSize)/b.Elapsed().Seconds(), "tokens/s")
+			b.ReportMetric(float64(b.N*len(tr.valid))/b.Elapsed().Seconds(), "tokens/s")
 		})
 	}
 }

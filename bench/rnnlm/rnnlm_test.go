@@ -171,8 +171,8 @@ func TestTrainLearns(t *testing.T) {
 	c := tinyCorpus(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	m, stats, err := Train(ctx, newEngine(t), c, Options{Hidden: 32, Budget: 20 * time.Second, Seed: 1}, func(p Progress) {
-		if p.Valid > 0 && p.Valid < 0.1 {
+	m, stats, err := Train(ctx, newEngine(t), c, Options{Hidden: 16, Budget: time.Minute, Seed: 1}, func(p Progress) {
+		if p.Valid > 0 && p.Valid < 0.3 {
 			cancel() // learned, however slow the machine
 		}
 	})
@@ -184,8 +184,8 @@ func TestTrainLearns(t *testing.T) {
 		t.Fatal(err)
 	}
 	nats, err := s.Score(t.Context())
-	if perToken := nats / float64(len(c.Test)); err != nil || perToken > 0.2 {
-		t.Errorf("after %d tokens of training %.3f nats per token (error %v), want less than 0.2", stats.Tokens, perToken, err)
+	if perToken := nats / float64(len(c.Test)); err != nil || perToken > 0.5 {
+		t.Errorf("after %d tokens of training %.3f nats per token (error %v), want less than 0.5", stats.Tokens, perToken, err)
 	}
 }
 
@@ -195,6 +195,74 @@ func TestTrainSpendsItsBudget(t *testing.T) {
 	_, stats, err := Train(t.Context(), newEngine(t), tinyCorpus(t), Options{Hidden: 8, Budget: budget}, func(Progress) { told++ })
 	if err != nil || stats.Interrupted || stats.Tokens == 0 || stats.Valid == 0 || told == 0 || stats.Elapsed < budget*8/10 {
 		t.Errorf("stats %+v, told %d times, error %v", stats, told, err)
+	}
+}
+
+func TestTrainKeepsItsBudgetWhereValidationIsCostly(t *testing.T) {
+	// Scoring all of this validation split takes many times the budget.
+	c, e := tinyCorpus(t), newEngine(t)
+	c.Valid = ramp(maxValid, c.Vocab.Len())
+	for _, budget := range []time.Duration{time.Millisecond, 500 * time.Millisecond} {
+		start := time.Now()
+		_, stats, err := Train(t.Context(), e, c, Options{Hidden: 256, Budget: budget}, func(Progress) {})
+		// Making the model and the last step come on top, on a slow machine too.
+		if took := time.Since(start); err != nil || took > 2*budget+3*time.Second {
+			t.Errorf("a budget of %v: error %v after %v", budget, err, took)
+		}
+		if stats.Steps <= 0 || stats.Steps > stats.Elapsed || stats.Tokens == 0 {
+			t.Errorf("a budget of %v: stats %+v", budget, stats)
+		}
+	}
+}
+
+func TestValidationIsCutToTheBudget(t *testing.T) {
+	for _, test := range []struct {
+		tokensPerSecond float64 // of training; of scoring, twice that is counted on
+		budget          time.Duration
+		size, want      int
+	}{
+		{1e6, time.Hour, 5000, 5000},
+		{1e4, time.Second, 5000, 1000},
+		{1e4, 100 * time.Millisecond, 5000, 0}, // 100 tokens are worth nothing
+		{1e4, 100 * time.Millisecond, 80, 80},  // unless there are no more
+	} {
+		tr := &trainer{options: Options{Budget: test.budget}, valid: make([]int32, test.size)}
+		tr.progress.Tokens, tr.progress.Steps = int64(test.tokensPerSecond), time.Second
+		tr.cutValidation()
+		if got := len(tr.valid); got < test.want*99/100 || got > test.want {
+			t.Errorf("%.0f tokens/s, budget %v: %d tokens of %d, want %d", test.tokensPerSecond, test.budget, got, test.size, test.want)
+		}
+		if tr.validCost > test.budget/validateShare {
+			t.Errorf("%.0f tokens/s, budget %v: a validation would take %v", test.tokensPerSecond, test.budget, tr.validCost)
+		}
+	}
+}
+
+func TestInterruptedTrainingKeepsTheBetterParameters(t *testing.T) {
+	c := tinyCorpus(t)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, lastIsBetter := range []bool{true, false} {
+		tr, err := newTrainer(newEngine(t), c, Options{Hidden: 8, Budget: time.Hour}.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := make([]float32, len(tr.model.Slab)) // no weights: every token as likely
+		bad := append([]float32(nil), good...)
+		bad[len(bad)-1] = 100 // one token all but certain
+		last, best := bad, good
+		if lastIsBetter {
+			last, best = good, bad
+		}
+		copy(tr.model.Slab, last)
+		tr.model.Update()
+		copy(tr.best, best)
+		tr.progress.Valid, tr.validCost = 1, 2*soon // too long for all of the text
+		tr.valid = ramp(4*minValid, c.Vocab.Len())
+		tr.chooseSoon(ended)
+		if got := tr.model.Slab[len(bad)-1]; got != 0 {
+			t.Errorf("last is better: %v; the worse parameters were kept", lastIsBetter)
+		}
 	}
 }
 
@@ -218,7 +286,7 @@ func TestTrainStopsWhenAsked(t *testing.T) {
 
 func TestTrainSaysThatItDiverged(t *testing.T) {
 	_, _, err := Train(t.Context(), newEngine(t), tinyCorpus(t),
-		Options{Hidden: 16, Budget: 2 * time.Second, Rate: 1e38, Clip: 1e30}, func(Progress) {})
+		Options{Hidden: 16, Budget: 2 * time.Second, Rate: 1e42}, func(Progress) {})
 	if err == nil || !strings.Contains(err.Error(), "diverged") {
 		t.Errorf("error %v", err)
 	}

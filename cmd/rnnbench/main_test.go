@@ -23,6 +23,8 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	bench.ServeChild()
+	// The race detector would keep each child waiting for a second at its end.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(m.Run())
 }
 
@@ -103,6 +105,12 @@ func TestBadInput(t *testing.T) {
 		{"plot in a missing folder", 1, "--plot", []string{"ram", "--plot", missing + ".png"}},
 		{"plot as PDF", 2, "--plot", []string{"ram", "--plot", "x.pdf"}},
 		{"plot without extension", 2, "--plot", []string{"ram", "--plot", "x"}},
+		{"corpus without a name", 2, "--corpus", []string{"ram", "--corpus", ""}},
+		{"JSON without a name", 2, "--json", []string{"ram", "--json="}},
+		{"CSV without a name", 2, "--csv", []string{"ram", "--csv", ""}},
+		{"plot without a name", 2, "--plot", []string{"ram", "--plot", ""}},
+		{"hidden negative", 2, "-5 is no width", []string{"ram", "--hidden", "-5"}},
+		{"output onto the corpus", 2, "--csv", []string{"ram", "--corpus", text, "--csv", text}},
 		{"one file for two", 2, "--plot", []string{"ram", "--json", filepath.Join(dir, "a.png"), "--plot", filepath.Join(dir, "a.png")}},
 	} {
 		status, stdout, stderr := runArgs("", test.args...)
@@ -153,7 +161,7 @@ func TestHelp(t *testing.T) {
 func TestRAMFromEndToEnd(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	status, stdout, stderr := runArgs("", "ram", "--corpus", writeText(t), "--max-order", "3", "--hidden", "8,16", "--budget", "300ms",
+	status, stdout, stderr := runArgs("", "ram", "--corpus", writeText(t), "--max-order", "3", "--hidden", "8, 16", "--budget", "300ms",
 		"--threads", "2", "--json", at("r.json"), "--csv", at("r.csv"), "--plot", at("r.png"))
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)

@@ -49,8 +49,12 @@ func (p *progress) on(e bench.Event) {
 	switch {
 	case e.Measured != nil:
 		p.clear()
-		fmt.Fprintf(p.w, "%-12s %10s   %.3f bits   after %.2f s of training\n", name,
-			bench.FormatBytes(e.Measured.BytesPredicted), e.Measured.BitsPerToken, e.Measured.TrainSeconds)
+		bits := fmt.Sprintf("%.3f", e.Measured.BitsPerToken)
+		if e.Measured.Unscored {
+			bits = "-"
+		}
+		fmt.Fprintf(p.w, "%-12s %10s   %5s bits   after %.2f s of training\n", name,
+			bench.FormatBytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
 		p.told = time.Now()
 	case p.terminal:
 		if p.bar == nil || p.nth != e.Nth {

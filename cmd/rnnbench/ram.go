@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,24 +17,29 @@ import (
 var errInterrupted = errors.New("interrupted: the figures are those measured until then")
 
 type ramCommand struct {
-	Corpus   string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Corpus   *string       `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
 	Level    string        `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
 	MaxOrder int           `default:"7" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
 	Vocab    *int          `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
-	Hidden   []int         `default:"128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
+	Hidden   string        `default:"128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
 	Budget   time.Duration `default:"40s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
 	Threads  int           `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed     uint64        `default:"1" placeholder:"N" help:"Seed of the RNNs' initial weights, and of the text where it is generated (default ${default})."`
-	JSON     string        `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
-	CSV      string        `name:"csv" placeholder:"FILE" help:"Write the figures as CSV, a row per model."`
-	Plot     string        `placeholder:"FILE.png|.svg" help:"Draw the bytes against the order."`
+	JSON     *string       `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+	CSV      *string       `name:"csv" placeholder:"FILE" help:"Write the figures as CSV, a row per model."`
+	Plot     *string       `placeholder:"FILE.png|.svg" help:"Draw the bytes against the order."`
 }
 
 // Help is what kong prints below the summary.
 func (*ramCommand) Help() string {
-	return `Trains n-gram models of every order and RNNs of several widths on the same tokens, and prints for each what it weighs in memory, how fast it trains and scores, and how many bits per token it needs on text held out from training. What a model weighs is computed, and measured in a process of its own.
+	// kong fills the lines of a paragraph anew.
+	return `Trains n-gram models of every order and RNNs of several widths on the
+same tokens, and prints for each what it weighs in memory, how fast it trains
+and scores, and how many bits per token it needs on text held out from training.
+What a model weighs is computed, and measured in a process of its own.
 
-The default takes about two minutes on two cores: an RNN trains for the whole of its budget. Ctrl-C prints what has been measured until then.`
+The default takes about two minutes on two cores: an RNN trains for the whole of
+its budget. Ctrl-C prints what has been measured until then.`
 }
 
 // Run is called by kong.
@@ -42,33 +48,62 @@ func (c *ramCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	hidden, err := bench.ParseWidths(c.Hidden)
+	if err != nil {
+		return err
+	}
+	var corpus string
+	var outputs report.Outputs
+	for _, flag := range []struct {
+		name        string
+		given, used *string
+	}{
+		{"--corpus", c.Corpus, &corpus},
+		{"--json", c.JSON, &outputs.JSON},
+		{"--csv", c.CSV, &outputs.CSV},
+		{"--plot", c.Plot, &outputs.Plot},
+	} {
+		if flag.given == nil {
+			continue
+		}
+		if *flag.given == "" { // most often a shell variable that isn't set
+			return &bench.OptionError{Name: flag.name, Err: errors.New("the name is empty: give one, or leave the flag out")}
+		}
+		*flag.used = *flag.given
+	}
 	options := bench.Options{
-		Corpus: c.Corpus, Level: level, Vocab: c.Vocab,
-		MaxOrder: c.MaxOrder, Hidden: c.Hidden, Budget: c.Budget,
+		Corpus: corpus, Level: level, Vocab: c.Vocab,
+		MaxOrder: c.MaxOrder, Hidden: hidden, Budget: c.Budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}
-	outputs := report.Outputs{JSON: c.JSON, CSV: c.CSV, Plot: c.Plot}
 	// What is wrong is said now, not after minutes of work.
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	if err := outputs.Check(); err != nil {
+	if err := outputs.Check(corpus); err != nil {
 		return err
 	}
+	// A pipe, a device or a large folder may take a while.
+	reading := time.AfterFunc(time.Second, func() { fmt.Fprintln(env.stderr, "reading the corpus ...") })
 	comparison, err := bench.New(options, env.stdin)
+	reading.Stop()
 	if err != nil {
 		return err
 	}
 	defer comparison.Close()
 
 	text, name := env.stdout, "standard output"
-	if c.JSON == report.Stdout {
+	if outputs.JSON == report.Stdout {
 		text, name = env.stderr, "standard error"
 	}
-	if err := report.Heading(text, comparison.Heading()); err != nil {
+	// In a single write: a reader that has seen enough after the first line, such
+	// as head, must not end the program by the second.
+	var heading bytes.Buffer
+	report.Heading(&heading, comparison.Heading())
+	heading.WriteByte('\n')
+	if _, err := heading.WriteTo(text); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	fmt.Fprintln(text)
 
 	// The first Ctrl-C ends the run; the next one, with the signal's usual
 	// effect back in force, the program.
@@ -79,10 +114,13 @@ func (c *ramCommand) Run(env *environment) error {
 	progress := newProgress(env.stderr)
 	result, err := comparison.Run(ctx, progress.on)
 	progress.close()
+	stop() // writing to a pipe that nobody reads ends by Ctrl-C only
+	// The files come first: where nobody reads standard output any longer, the
+	// table ends the program.
+	err = errors.Join(err, outputs.Write(result, env.stdout))
 	if textErr := report.Text(text, result); textErr != nil {
 		err = errors.Join(err, fmt.Errorf("%s: %w", name, textErr))
 	}
-	err = errors.Join(err, outputs.Write(result, env.stdout))
 	if err == nil && result.Interrupted {
 		err = errInterrupted
 	}
