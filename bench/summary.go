@@ -147,7 +147,7 @@ func ratioOf(size, rnn int64) string {
 		return fmt.Sprintf(", %s times the RNN's size", FormatRatio(float64(size)/float64(rnn)))
 	}
 	if times := float64(rnn) / float64(size); times >= 100 {
-		return fmt.Sprintf(", of which the RNN's size is %s times", FormatRatio(times))
+		return fmt.Sprintf(", 1/%s of the RNN's size", FormatRatio(times))
 	}
 	return fmt.Sprintf(", %s %% of the RNN's size", FormatRatio(100*float64(size)/float64(rnn)))
 }

@@ -2,12 +2,14 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image/color"
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -166,14 +168,31 @@ func addNgrams(p *plot.Plot, r bench.Result) {
 		beside.TextStyle[i].Font, beside.TextStyle[i].Color = sans(10), ink
 	}
 	beside.Offset = vg.Point{X: vg.Points(6), Y: vg.Points(-11)}
-	p.Add(line, dots, beside)
+	p.Add(line, boxedLabels{beside}, dots)
 	p.Legend.Add("n-gram models", line, dots)
 }
 
-// addRNNs draws a flat line for each RNN.
+// boxedLabels are labels on a ground of their own, so that no line of an RNN
+// strikes them through.
+type boxedLabels struct{ *plotter.Labels }
+
+// Plot implements [plot.Plotter].
+func (l boxedLabels) Plot(c draw.Canvas, p *plot.Plot) {
+	x, y := p.Transforms(&c)
+	for i, label := range l.Labels.Labels {
+		at := vg.Point{X: x(l.XYs[i].X), Y: y(l.XYs[i].Y)}.Add(l.Offset)
+		c.SetColor(color.White)
+		c.Fill(l.TextStyle[i].Rectangle(label).Add(at).Path())
+	}
+	l.Labels.Plot(c, p)
+}
+
+// addRNNs draws a flat line for each RNN, in the order of their widths.
 func addRNNs(p *plot.Plot, r bench.Result, unit string) {
 	nth := 0
-	for _, m := range r.Models {
+	byWidth := slices.Clone(r.Models)
+	slices.SortStableFunc(byWidth, func(a, b bench.Model) int { return cmp.Compare(a.Hidden, b.Hidden) })
+	for _, m := range byWidth {
 		if m.Kind != bench.KindRNN {
 			continue
 		}

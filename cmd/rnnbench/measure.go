@@ -58,12 +58,14 @@ func (m measurement) do(env *environment) error {
 	progress := newProgress(env.stderr)
 	result, interrupted := m.run(ctx, progress.step)
 	progress.close()
+	stop() // writing to a pipe that nobody reads ends by Ctrl-C only
+	// The file comes first: where nobody reads standard output any longer, the
+	// tables end the program.
+	err := writeJSON(m.json, env.stdout, result)
 	m.print(out)
-	var err error
 	if out.err != nil {
-		err = fmt.Errorf("%s: %w", name, out.err)
+		err = errors.Join(err, fmt.Errorf("%s: %w", name, out.err))
 	}
-	err = errors.Join(err, writeJSON(m.json, env.stdout, result))
 	if err == nil && interrupted {
 		err = errInterrupted
 	}
