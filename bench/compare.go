@@ -63,7 +63,7 @@ func (c *Comparison) read(stdin io.Reader) error {
 		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), hidden)
 		if available := measure.FreeMemory(); need > available {
 			return misuse("--hidden", "an RNN of width %d over %d tokens takes %s to train, and %s are free: give a smaller width or --vocab",
-				hidden, c.corpus.Vocab.Len(), FormatBytes(need), FormatBytes(available))
+				hidden, c.corpus.Vocab.Len(), measure.FormatBytes(need), measure.FormatBytes(available))
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func (c *Comparison) ngrams(ctx context.Context, r *Result, notes *[]string, on 
 			need, available := nextOrderBytes(model, len(c.corpus.Train)), measure.FreeMemory()
 			if need > available {
 				*notes = append(*notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
-					order, FormatBytes(need), FormatBytes(available)))
+					order, measure.FormatBytes(need), measure.FormatBytes(available)))
 				return nil
 			}
 		}

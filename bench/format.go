@@ -4,12 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-
-	"batchrnn/bench/measure"
 )
-
-// FormatBytes is [measure.FormatBytes].
-func FormatBytes(n int64) string { return measure.FormatBytes(n) }
 
 // FormatRatio writes a ratio with two digits, or as a whole number from 10 on.
 func FormatRatio(r float64) string {

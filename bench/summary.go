@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"batchrnn/bench/measure"
 )
 
 // Summarize says in one sentence what the models of r show, whichever side it
@@ -37,7 +39,7 @@ func Summarize(r Result) string {
 	}
 	for _, m := range unscored {
 		clauses = append(clauses, fmt.Sprintf("the RNN of width %d takes %s, and how well it predicts was not measured",
-			m.Hidden, FormatBytes(m.BytesPredicted)))
+			m.Hidden, measure.FormatBytes(m.BytesPredicted)))
 	}
 	if len(clauses) == 0 {
 		return "No model was measured."
@@ -50,11 +52,11 @@ func Summarize(r Result) string {
 func growthClause(ngrams []Model) string {
 	first, last := ngrams[0], ngrams[len(ngrams)-1]
 	if len(ngrams) == 1 {
-		return fmt.Sprintf("the n-gram model of %s takes %s", order(first.Order), FormatBytes(first.BytesPredicted))
+		return fmt.Sprintf("the n-gram model of %s takes %s", order(first.Order), measure.FormatBytes(first.BytesPredicted))
 	}
 	from, to := first.BytesPredicted, last.BytesPredicted
 	clause := fmt.Sprintf("from order %d to %d the n-gram model goes from %s to %s",
-		first.Order, last.Order, FormatBytes(from), FormatBytes(to))
+		first.Order, last.Order, measure.FormatBytes(from), measure.FormatBytes(to))
 	if from > 0 && to > from {
 		clause += fmt.Sprintf(" (%s times)", FormatRatio(float64(to)/float64(from)))
 	}
@@ -66,7 +68,7 @@ func rnnClause(c Corpus, ngrams, rnns []Model) string {
 	rnn := lowestBits(rnns)
 	var b strings.Builder
 	fmt.Fprintf(&b, "the RNN of width %d takes %s whatever the length of its context, and at %s",
-		rnn.Hidden, FormatBytes(rnn.BytesPredicted), bitsPer(c, rnn))
+		rnn.Hidden, measure.FormatBytes(rnn.BytesPredicted), bitsPer(c, rnn))
 	if rnn.Interrupted {
 		b.WriteString(", its training cut short,")
 	}
@@ -86,16 +88,16 @@ func rnnClause(c Corpus, ngrams, rnns []Model) string {
 	switch {
 	case milliBits(rnn) < milliBits(best):
 		fmt.Fprintf(&b, " it predicts better than every order measured; the best of them, %s at %.3f, takes %s%s",
-			order(best.Order), best.BitsPerToken, FormatBytes(best.BytesPredicted), relation)
+			order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
 	case len(reached) == len(ngrams):
 		fmt.Fprintf(&b, " it predicts as well as the best order, %s, which takes %s%s",
-			order(best.Order), FormatBytes(best.BytesPredicted), relation)
+			order(best.Order), measure.FormatBytes(best.BytesPredicted), relation)
 	case len(reached) == 0:
 		fmt.Fprintf(&b, " it predicts worse than every order measured; the best of them, %s at %.3f, takes %s%s",
-			order(best.Order), best.BitsPerToken, FormatBytes(best.BytesPredicted), relation)
+			order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
 	default:
 		fmt.Fprintf(&b, " it matches or beats %s but not the best, %s, which predicts at %.3f and takes %s%s",
-			orders(reached), order(best.Order), best.BitsPerToken, FormatBytes(best.BytesPredicted), relation)
+			orders(reached), order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
 	}
 	b.WriteString(speedClause(rnn, best))
 	return b.String()

@@ -106,7 +106,7 @@ const maxDepth = 3072
 // gemm runs the loops around the tiles. K is cut into equal blocks where it
 // must be; since a block begins from the C that the one before it stored, the
 // cut changes no bits. Rows that are read in place are cut at maxDepth alone:
-// blocks of 512 to keep 12 rows in L1 lost 2 to 4 % at H = 1760.
+// blocks of 512 to keep 12 rows in L1 lost 1 to 4 % at H = 1760, B = 32.
 func (w *Worker) gemm(p *Product, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
@@ -147,8 +147,8 @@ const (
 	gatherPad = 16
 	// aliasStride is the row stride of A, in floats, whose multiples put the same
 	// columns of all rows into one set of L1 (4 KB a way): taller tiles than it
-	// has ways then evict their own rows. H = 2048, B = 32: 75 % of peak without
-	// gathering.
+	// has ways then evict their own rows. A forward pass of H = 2048, B = 32 on one
+	// thread runs at 105 GFLOP/s with gathering and 96 without.
 	aliasStride = 1024
 )
 

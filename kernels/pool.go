@@ -94,9 +94,9 @@ func (p *pool) close() {
 
 // spinLimit is how often a waiting worker looks before it parks: about 0.1 ms at
 // 3.66 GHz, longer than two cores get out of step and than the gap between two
-// passes, shorter than a scheduler's time slice. With 16 µs a training step of
-// H = 512, B = 32 on two threads came to 62,000 tokens/s instead of 103,000, for
-// waking a parked worker takes longer than the wait; 1 ms gained nothing more.
+// passes, shorter than a scheduler's time slice. With 16 µs training with V = 65,
+// H = 512, B = 32 on two threads came to 67,000 tokens/s instead of 106,000, for
+// waking a parked worker takes longer than the wait; ten times as long gained nothing more.
 const spinLimit = 400000
 
 // A barrier lets workers wait for each other or for a signal, spinning briefly

@@ -21,6 +21,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"batchrnn/bench"
+	"batchrnn/bench/measure"
 )
 
 // ErrNothingToPlot is returned by [Plot] if no model was measured.
@@ -204,9 +205,9 @@ func addRNNs(p *plot.Plot, r bench.Result, unit string) {
 		}
 		nth++
 		p.Add(line)
-		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, bench.FormatBytes(m.BytesPredicted), m.BitsPerToken, unit)
+		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, measure.FormatBytes(m.BytesPredicted), m.BitsPerToken, unit)
 		if m.Unscored {
-			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, bench.FormatBytes(m.BytesPredicted))
+			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, measure.FormatBytes(m.BytesPredicted))
 		}
 		p.Legend.Add(name, line)
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"batchrnn/bench"
+	"batchrnn/bench/measure"
 )
 
 // none stands in a table for a figure that does not apply or is not known.
@@ -67,8 +68,8 @@ func Text(w io.Writer, r bench.Result) error {
 			size = m.Parameters
 		}
 		rows = append(rows, []string{
-			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, bench.FormatBytes(m.BytesPredicted)),
-			orNone(!m.ResidentUnknown, bench.FormatBytes(m.BytesResident)),
+			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)),
+			orNone(!m.ResidentUnknown, measure.FormatBytes(m.BytesResident)),
 			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
 			orNone(!m.Unscored, fmt.Sprintf("%.3f", max(m.BitsPerToken, 0))), // max makes 0 of -0
 		})

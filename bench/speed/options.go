@@ -52,7 +52,7 @@ func checkSizes(name string, sizes []int, limit int, example string) error {
 func checkMemory(name string, need int64) error {
 	free, known := measure.AvailableMemory()
 	if known && need > free {
-		return misuse(name, "this takes %s, and %s are free: give smaller numbers", bench.FormatBytes(need), bench.FormatBytes(free))
+		return misuse(name, "this takes %s, and %s are free: give smaller numbers", measure.FormatBytes(need), measure.FormatBytes(free))
 	}
 	return nil
 }
