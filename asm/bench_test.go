@@ -53,6 +53,7 @@ func BenchmarkVector(b *testing.B) {
 		{"Dot", vectorBench, 8},
 		{"SumSq", vectorBench, 4},
 		{"ColSums", gradBench, 4},
+		{"Pack", func(s *Set) shape { return shape{n: s.NR, k: benchElements / s.NR, gap: 500} }, 8},
 		{"PackT", func(s *Set) shape { return shape{n: s.NR, k: benchElements / s.NR} }, 8},
 		{"Strip", func(s *Set) shape { return shape{n: s.MR, k: benchElements / s.MR, gap: 500} }, 8},
 		{"SGD", vectorBench, 12},

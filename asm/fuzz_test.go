@@ -27,7 +27,7 @@ func FuzzSgemm(f *testing.F) {
 				n: w[int(cols)%len(w)], k: int(k) % 300, gap: int(gap) % 20,
 				tile: tileShape{
 					rows: tile.rows, panels: tile.panels,
-					transA: bit(0, 2) == 0, start: start(bit(1, 3)), act: Act(bit(3, 4)),
+					transA: bit(0, 2) == 0, start: start(bit(1, 4)), act: Act(bit(3, 4)),
 				},
 			}
 			fill := []func(*rand.Rand) float32{normal, signed, positive, rough}[bit(5, 4)]

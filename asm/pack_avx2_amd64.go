@@ -4,6 +4,11 @@
 
 package asm
 
+// packAVX2 copies columns of src as one panel.
+//
+//go:noescape
+func packAVX2(k int, n int, dst *float32, src *float32, ld int)
+
 // packTAVX2 writes rows of src as the columns of one panel.
 //
 //go:noescape

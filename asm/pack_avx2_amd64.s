@@ -4,145 +4,9 @@
 
 #include "textflag.h"
 
-// func packTAVX2(k int, n int, dst *float32, src *float32, ld int)
+// func packAVX2(k int, n int, dst *float32, src *float32, ld int)
 // Requires: AVX
-TEXT ·packTAVX2(SB), NOSPLIT, $0-40
-	MOVQ k+0(FP), AX
-	MOVQ n+8(FP), CX
-	MOVQ dst+16(FP), DX
-	MOVQ src+24(FP), BX
-	MOVQ ld+32(FP), SI
-	SHLQ $0x02, SI
-	MOVQ $0x00000002, DI
-
-column1:
-	MOVQ DX, R8
-	MOVQ AX, R9
-	CMPQ CX, $0x08
-	JLT  part4
-	LEAQ (SI)(SI*2), R12
-	MOVQ BX, R10
-	LEAQ (BX)(SI*4), R11
-	SUBQ $0x08, R9
-	JLT  rest6
-
-full3:
-	VMOVUPS    (R10), Y0
-	VMOVUPS    (R10)(SI*1), Y1
-	VMOVUPS    (R10)(SI*2), Y2
-	VMOVUPS    (R10)(R12*1), Y3
-	VMOVUPS    (R11), Y4
-	VMOVUPS    (R11)(SI*1), Y5
-	VMOVUPS    (R11)(SI*2), Y6
-	VMOVUPS    (R11)(R12*1), Y7
-	VUNPCKLPS  Y1, Y0, Y8
-	VUNPCKHPS  Y1, Y0, Y9
-	VUNPCKLPS  Y3, Y2, Y10
-	VUNPCKHPS  Y3, Y2, Y11
-	VUNPCKLPS  Y5, Y4, Y12
-	VUNPCKHPS  Y5, Y4, Y13
-	VUNPCKLPS  Y7, Y6, Y14
-	VUNPCKHPS  Y7, Y6, Y15
-	VUNPCKLPD  Y10, Y8, Y0
-	VUNPCKHPD  Y10, Y8, Y1
-	VUNPCKLPD  Y11, Y9, Y2
-	VUNPCKHPD  Y11, Y9, Y3
-	VUNPCKLPD  Y14, Y12, Y4
-	VUNPCKHPD  Y14, Y12, Y5
-	VUNPCKLPD  Y15, Y13, Y6
-	VUNPCKHPD  Y15, Y13, Y7
-	VPERM2F128 $0x20, Y4, Y0, Y8
-	VPERM2F128 $0x31, Y4, Y0, Y12
-	VPERM2F128 $0x20, Y5, Y1, Y9
-	VPERM2F128 $0x31, Y5, Y1, Y13
-	VPERM2F128 $0x20, Y6, Y2, Y10
-	VPERM2F128 $0x31, Y6, Y2, Y14
-	VPERM2F128 $0x20, Y7, Y3, Y11
-	VPERM2F128 $0x31, Y7, Y3, Y15
-	VMOVUPS    Y8, (R8)
-	VMOVUPS    Y9, 64(R8)
-	VMOVUPS    Y10, 128(R8)
-	VMOVUPS    Y11, 192(R8)
-	VMOVUPS    Y12, 256(R8)
-	VMOVUPS    Y13, 320(R8)
-	VMOVUPS    Y14, 384(R8)
-	VMOVUPS    Y15, 448(R8)
-	ADDQ       $0x20, R10
-	ADDQ       $0x20, R11
-	ADDQ       $+512, R8
-	SUBQ       $0x08, R9
-	JGE        full3
-
-rest6:
-	ADDQ $0x08, R9
-	JEQ  next5
-
-one7:
-	VMOVSS (R10), X0
-	VMOVSS X0, (R8)
-	VMOVSS (R10)(SI*1), X0
-	VMOVSS X0, 4(R8)
-	VMOVSS (R10)(SI*2), X0
-	VMOVSS X0, 8(R8)
-	VMOVSS (R10)(R12*1), X0
-	VMOVSS X0, 12(R8)
-	VMOVSS (R11), X0
-	VMOVSS X0, 16(R8)
-	VMOVSS (R11)(SI*1), X0
-	VMOVSS X0, 20(R8)
-	VMOVSS (R11)(SI*2), X0
-	VMOVSS X0, 24(R8)
-	VMOVSS (R11)(R12*1), X0
-	VMOVSS X0, 28(R8)
-	ADDQ   $0x04, R10
-	ADDQ   $0x04, R11
-	ADDQ   $+64, R8
-	DECQ   R9
-	JNE    one7
-	JMP    next5
-
-part4:
-	TESTQ  R9, R9
-	JEQ    next5
-	MOVQ   BX, R10
-	VXORPS Y15, Y15, Y15
-
-depth8:
-	VMOVUPS Y15, (R8)
-	MOVQ    R10, R11
-	XORQ    R12, R12
-
-cell9:
-	CMPQ   R12, CX
-	JGE    filled10
-	VMOVSS (R11), X0
-	VMOVSS X0, (R8)(R12*4)
-	ADDQ   SI, R11
-	INCQ   R12
-	JMP    cell9
-
-filled10:
-	ADDQ $0x04, R10
-	ADDQ $+64, R8
-	DECQ R9
-	JNE  depth8
-
-next5:
-	ADDQ $0x20, DX
-	LEAQ (BX)(SI*8), BX
-	SUBQ $0x08, CX
-	JGE  clamped11
-	XORQ CX, CX
-
-clamped11:
-	DECQ DI
-	JNE  column1
-	VZEROUPPER
-	RET
-
-// func stripAVX2(k int, n int, dst *float32, src *float32, ld int)
-// Requires: AVX
-TEXT ·stripAVX2(SB), NOSPLIT, $0-40
+TEXT ·packAVX2(SB), NOSPLIT, $0-40
 	MOVQ    k+0(FP), AX
 	MOVQ    n+8(FP), CX
 	MOVQ    dst+16(FP), DX
@@ -150,37 +14,24 @@ TEXT ·stripAVX2(SB), NOSPLIT, $0-40
 	MOVQ    ld+32(FP), SI
 	SHLQ    $0x02, SI
 	LEAQ    masksAVX2<>+256(SB), DI
-	MOVQ    CX, R8
-	SHLQ    $0x02, R8
-	SUBQ    R8, DI
-	VMOVDQU (DI), Y1
-	MOVQ    CX, DI
-	SHLQ    $0x02, DI
-	IMULQ   CX, AX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DI
+	VMOVDQU (DI), Y14
+	VMOVDQU 32(DI), Y15
+	TESTQ   AX, AX
+	JEQ     end2
 
-whole12:
-	CMPQ       AX, $0x08
-	JLT        masked13
-	VMASKMOVPS (BX), Y1, Y0
+row1:
+	VMASKMOVPS (BX), Y14, Y0
+	VMASKMOVPS 32(BX), Y15, Y1
 	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y1, 32(DX)
 	ADDQ       SI, BX
-	ADDQ       DI, DX
-	SUBQ       CX, AX
-	JMP        whole12
+	ADDQ       $0x40, DX
+	DECQ       AX
+	JNE        row1
 
-masked13:
-	TESTQ AX, AX
-	JLE   end15
-
-next14:
-	VMASKMOVPS (BX), Y1, Y0
-	VMASKMOVPS Y0, Y1, (DX)
-	ADDQ       SI, BX
-	ADDQ       DI, DX
-	SUBQ       CX, AX
-	JGT        next14
-
-end15:
+end2:
 	VZEROUPPER
 	RET
 
@@ -249,3 +100,183 @@ DATA masksAVX2<>+488(SB)/8, $0x0000000000000000
 DATA masksAVX2<>+496(SB)/8, $0x0000000000000000
 DATA masksAVX2<>+504(SB)/8, $0x0000000000000000
 GLOBL masksAVX2<>(SB), RODATA|NOPTR, $512
+
+// func packTAVX2(k int, n int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packTAVX2(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ src+24(FP), BX
+	MOVQ ld+32(FP), SI
+	SHLQ $0x02, SI
+	MOVQ $0x00000002, DI
+
+column3:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	CMPQ CX, $0x08
+	JLT  part6
+	LEAQ (SI)(SI*2), R12
+	MOVQ BX, R10
+	LEAQ (BX)(SI*4), R11
+	SUBQ $0x08, R9
+	JLT  rest8
+
+full5:
+	VMOVUPS    (R10), Y0
+	VMOVUPS    (R10)(SI*1), Y1
+	VMOVUPS    (R10)(SI*2), Y2
+	VMOVUPS    (R10)(R12*1), Y3
+	VMOVUPS    (R11), Y4
+	VMOVUPS    (R11)(SI*1), Y5
+	VMOVUPS    (R11)(SI*2), Y6
+	VMOVUPS    (R11)(R12*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y9
+	VUNPCKLPS  Y3, Y2, Y10
+	VUNPCKHPS  Y3, Y2, Y11
+	VUNPCKLPS  Y5, Y4, Y12
+	VUNPCKHPS  Y5, Y4, Y13
+	VUNPCKLPS  Y7, Y6, Y14
+	VUNPCKHPS  Y7, Y6, Y15
+	VUNPCKLPD  Y10, Y8, Y0
+	VUNPCKHPD  Y10, Y8, Y1
+	VUNPCKLPD  Y11, Y9, Y2
+	VUNPCKHPD  Y11, Y9, Y3
+	VUNPCKLPD  Y14, Y12, Y4
+	VUNPCKHPD  Y14, Y12, Y5
+	VUNPCKLPD  Y15, Y13, Y6
+	VUNPCKHPD  Y15, Y13, Y7
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x31, Y4, Y0, Y12
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x31, Y5, Y1, Y13
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x31, Y6, Y2, Y14
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x31, Y7, Y3, Y15
+	VMOVUPS    Y8, (R8)
+	VMOVUPS    Y9, 64(R8)
+	VMOVUPS    Y10, 128(R8)
+	VMOVUPS    Y11, 192(R8)
+	VMOVUPS    Y12, 256(R8)
+	VMOVUPS    Y13, 320(R8)
+	VMOVUPS    Y14, 384(R8)
+	VMOVUPS    Y15, 448(R8)
+	ADDQ       $0x20, R10
+	ADDQ       $0x20, R11
+	ADDQ       $+512, R8
+	SUBQ       $0x08, R9
+	JGE        full5
+
+rest8:
+	ADDQ $0x08, R9
+	JEQ  next7
+
+one9:
+	VMOVSS (R10), X0
+	VMOVSS X0, (R8)
+	VMOVSS (R10)(SI*1), X0
+	VMOVSS X0, 4(R8)
+	VMOVSS (R10)(SI*2), X0
+	VMOVSS X0, 8(R8)
+	VMOVSS (R10)(R12*1), X0
+	VMOVSS X0, 12(R8)
+	VMOVSS (R11), X0
+	VMOVSS X0, 16(R8)
+	VMOVSS (R11)(SI*1), X0
+	VMOVSS X0, 20(R8)
+	VMOVSS (R11)(SI*2), X0
+	VMOVSS X0, 24(R8)
+	VMOVSS (R11)(R12*1), X0
+	VMOVSS X0, 28(R8)
+	ADDQ   $0x04, R10
+	ADDQ   $0x04, R11
+	ADDQ   $+64, R8
+	DECQ   R9
+	JNE    one9
+	JMP    next7
+
+part6:
+	TESTQ  R9, R9
+	JEQ    next7
+	MOVQ   BX, R10
+	VXORPS Y15, Y15, Y15
+
+depth10:
+	VMOVUPS Y15, (R8)
+	MOVQ    R10, R11
+	XORQ    R12, R12
+
+cell11:
+	CMPQ   R12, CX
+	JGE    filled12
+	VMOVSS (R11), X0
+	VMOVSS X0, (R8)(R12*4)
+	ADDQ   SI, R11
+	INCQ   R12
+	JMP    cell11
+
+filled12:
+	ADDQ $0x04, R10
+	ADDQ $+64, R8
+	DECQ R9
+	JNE  depth10
+
+next7:
+	ADDQ $0x20, DX
+	LEAQ (BX)(SI*8), BX
+	SUBQ $0x08, CX
+	JGE  clamped13
+	XORQ CX, CX
+
+clamped13:
+	DECQ DI
+	JNE  column3
+	VZEROUPPER
+	RET
+
+// func stripAVX2(k int, n int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·stripAVX2(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    ld+32(FP), SI
+	SHLQ    $0x02, SI
+	LEAQ    masksAVX2<>+256(SB), DI
+	MOVQ    CX, R8
+	SHLQ    $0x02, R8
+	SUBQ    R8, DI
+	VMOVDQU (DI), Y1
+	MOVQ    CX, DI
+	SHLQ    $0x02, DI
+	IMULQ   CX, AX
+
+whole14:
+	CMPQ       AX, $0x08
+	JLT        masked15
+	VMASKMOVPS (BX), Y1, Y0
+	VMOVUPS    Y0, (DX)
+	ADDQ       SI, BX
+	ADDQ       DI, DX
+	SUBQ       CX, AX
+	JMP        whole14
+
+masked15:
+	TESTQ AX, AX
+	JLE   end17
+
+next16:
+	VMASKMOVPS (BX), Y1, Y0
+	VMASKMOVPS Y0, Y1, (DX)
+	ADDQ       SI, BX
+	ADDQ       DI, DX
+	SUBQ       CX, AX
+	JGT        next16
+
+end17:
+	VZEROUPPER
+	RET

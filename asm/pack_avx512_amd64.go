@@ -4,6 +4,11 @@
 
 package asm
 
+// packAVX512 copies columns of src as one panel.
+//
+//go:noescape
+func packAVX512(k int, n int, dst *float32, src *float32, ld int)
+
 // packTAVX512 writes rows of src as the columns of one panel.
 //
 //go:noescape

@@ -4,6 +4,37 @@
 
 #include "textflag.h"
 
+// func packAVX512(k int, n int, dst *float32, src *float32, ld int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·packAVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  ld+32(FP), SI
+	SHLQ  $0x02, SI
+	MOVL  $-1, DI
+	BZHIL CX, DI, DI
+	KMOVW DI, K1
+	SHRL  $0x10, DI
+	KMOVW DI, K2
+	TESTQ AX, AX
+	JEQ   end2
+
+row1:
+	VMOVUPS.Z (BX), K1, Z0
+	VMOVUPS.Z 64(BX), K2, Z1
+	VMOVUPS   Z0, (DX)
+	VMOVUPS   Z1, 64(DX)
+	ADDQ      SI, BX
+	ADDQ      $0x80, DX
+	DECQ      AX
+	JNE       row1
+
+end2:
+	VZEROUPPER
+	RET
+
 // func packTAVX512(k int, n int, dst *float32, src *float32, ld int)
 // Requires: AVX
 TEXT ·packTAVX512(SB), NOSPLIT, $0-40
@@ -15,18 +46,18 @@ TEXT ·packTAVX512(SB), NOSPLIT, $0-40
 	SHLQ $0x02, SI
 	MOVQ $0x00000004, DI
 
-column1:
+column3:
 	MOVQ DX, R8
 	MOVQ AX, R9
 	CMPQ CX, $0x08
-	JLT  part4
+	JLT  part6
 	LEAQ (SI)(SI*2), R12
 	MOVQ BX, R10
 	LEAQ (BX)(SI*4), R11
 	SUBQ $0x08, R9
-	JLT  rest6
+	JLT  rest8
 
-full3:
+full5:
 	VMOVUPS    (R10), Y0
 	VMOVUPS    (R10)(SI*1), Y1
 	VMOVUPS    (R10)(SI*2), Y2
@@ -71,13 +102,13 @@ full3:
 	ADDQ       $0x20, R11
 	ADDQ       $+1024, R8
 	SUBQ       $0x08, R9
-	JGE        full3
+	JGE        full5
 
-rest6:
+rest8:
 	ADDQ $0x08, R9
-	JEQ  next5
+	JEQ  next7
 
-one7:
+one9:
 	VMOVSS (R10), X0
 	VMOVSS X0, (R8)
 	VMOVSS (R10)(SI*1), X0
@@ -98,45 +129,45 @@ one7:
 	ADDQ   $0x04, R11
 	ADDQ   $+128, R8
 	DECQ   R9
-	JNE    one7
-	JMP    next5
+	JNE    one9
+	JMP    next7
 
-part4:
+part6:
 	TESTQ  R9, R9
-	JEQ    next5
+	JEQ    next7
 	MOVQ   BX, R10
 	VXORPS Y15, Y15, Y15
 
-depth8:
+depth10:
 	VMOVUPS Y15, (R8)
 	MOVQ    R10, R11
 	XORQ    R12, R12
 
-cell9:
+cell11:
 	CMPQ   R12, CX
-	JGE    filled10
+	JGE    filled12
 	VMOVSS (R11), X0
 	VMOVSS X0, (R8)(R12*4)
 	ADDQ   SI, R11
 	INCQ   R12
-	JMP    cell9
+	JMP    cell11
 
-filled10:
+filled12:
 	ADDQ $0x04, R10
 	ADDQ $+128, R8
 	DECQ R9
-	JNE  depth8
+	JNE  depth10
 
-next5:
+next7:
 	ADDQ $0x20, DX
 	LEAQ (BX)(SI*8), BX
 	SUBQ $0x08, CX
-	JGE  clamped11
+	JGE  clamped13
 	XORQ CX, CX
 
-clamped11:
+clamped13:
 	DECQ DI
-	JNE  column1
+	JNE  column3
 	VZEROUPPER
 	RET
 
@@ -156,28 +187,28 @@ TEXT ·stripAVX512(SB), NOSPLIT, $0-40
 	SHLQ  $0x02, DI
 	IMULQ CX, AX
 
-whole12:
+whole14:
 	CMPQ      AX, $0x10
-	JLT       masked13
+	JLT       masked15
 	VMOVUPS.Z (BX), K1, Z0
 	VMOVUPS   Z0, (DX)
 	ADDQ      SI, BX
 	ADDQ      DI, DX
 	SUBQ      CX, AX
-	JMP       whole12
+	JMP       whole14
 
-masked13:
+masked15:
 	TESTQ AX, AX
-	JLE   end15
+	JLE   end17
 
-next14:
+next16:
 	VMOVUPS.Z (BX), K1, Z0
 	VMOVUPS   Z0, K1, (DX)
 	ADDQ      SI, BX
 	ADDQ      DI, DX
 	SUBQ      CX, AX
-	JGT       next14
+	JGT       next16
 
-end15:
+end17:
 	VZEROUPPER
 	RET

@@ -2,6 +2,15 @@ package asm
 
 import "unsafe"
 
+func packGeneric(k, n int, dst *float32, src *float32, ld int) {
+	const nr = 3
+	panel := unsafe.Slice(dst, k*nr)
+	clear(panel)
+	for p := range k {
+		copyRow(panel[p*nr:][:nr], row(src, p*ld, n))
+	}
+}
+
 func packTGeneric(k, n int, dst *float32, src *float32, ld int) {
 	const nr = 3
 	panel := unsafe.Slice(dst, k*nr)

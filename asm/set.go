@@ -19,16 +19,18 @@ const MaxRows = 12
 
 // A Tile computes one register tile of single-precision GEMM,
 //
-//	C = act(S + A·B),
+//	C = act(S + bias + A·B),
 //
 // for a fixed number of rows and panels. Strides count elements.
 //
 // Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at
 // b[j*bs] and holds k rows of [Set.NR] floats, zero beyond the matrix's edge, at
-// a multiple of 64 bytes where NR is one of 16 floats. The start value S of row
-// i is s[i*ss : i*ss+n]: a stride of 0 repeats one row (a bias); S may be C. Row
-// i of C is c[i*ldc : i*ldc+n], with n the number of columns that exist.
-type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act)
+// a multiple of 64 bytes where NR is one of 16 floats. A tile of one panel may
+// instead bring k rows from b[bs] on into cache as it goes; they need not exist.
+// Row i starts from s[ids[i]*ss:][:n] + bias[:n], rounded; S may be C where ids
+// are 0, 1, 2, ... Row i of C is c[i*ldc:][:n], with n the number of columns that
+// exist.
+type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act)
 
 // MaxPanels is the number of panels that the widest tile takes at once.
 const MaxPanels = 4
@@ -63,6 +65,10 @@ type Set struct {
 	TallFirst bool
 	// Sgemm holds the tiles by number of rows, 1 to MR; Sgemm[0] is empty.
 	Sgemm [MaxRows + 1]Tiles
+
+	// Pack copies the first n columns of src, k rows with stride ld, as one panel:
+	// dst[p*NR+j] = src[p*ld+j], zero for n <= j < NR.
+	Pack func(k, n int, dst *float32, src *float32, ld int)
 
 	// PackT writes the transpose of src, rows [0,n) of k floats with stride ld,
 	// as one panel: dst[p*NR+j] = src[j*ld+p], zero for n <= j < NR.

@@ -14,6 +14,7 @@ var generic = Set{
 		1: {Panels: [MaxPanels + 1]Tile{1: sgemmGeneric_1x3, 2: sgemmGeneric_1x6}},
 		2: {Panels: [MaxPanels + 1]Tile{1: sgemmGeneric_2x3}},
 	},
+	Pack:  packGeneric,
 	PackT: packTGeneric,
 	Strip: stripGeneric,
 

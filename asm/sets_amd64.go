@@ -22,7 +22,7 @@ func Sets() []*Set {
 			5: {sgemmAVX2_5x8, [MaxPanels + 1]Tile{1: sgemmAVX2_5x16}},
 			6: {sgemmAVX2_6x8, [MaxPanels + 1]Tile{1: sgemmAVX2_6x16}},
 		}
-		avx2.PackT, avx2.Strip = packTAVX2, stripAVX2
+		avx2.Pack, avx2.PackT, avx2.Strip = packAVX2, packTAVX2, stripAVX2
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
 		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
 		avx2.Softmax = softmaxAVX2
@@ -52,7 +52,7 @@ func Sets() []*Set {
 			11: {sgemmAVX512_11x16, [MaxPanels + 1]Tile{1: sgemmAVX512_11x32}},
 			12: {sgemmAVX512_12x16, [MaxPanels + 1]Tile{1: sgemmAVX512_12x32}},
 		}
-		avx512.PackT, avx512.Strip = packTAVX512, stripAVX512
+		avx512.Pack, avx512.PackT, avx512.Strip = packAVX512, packTAVX512, stripAVX512
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
 		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
 		avx512.Softmax = softmaxAVX512

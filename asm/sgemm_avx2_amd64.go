@@ -7,87 +7,87 @@ package asm
 // sgemmAVX2_1x8 is the GEMM tile of 1 rows by 8 columns.
 //
 //go:noescape
-func sgemmAVX2_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_1x16 is the GEMM tile of 1 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_1x32 is the GEMM tile of 1 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_1x64 is the GEMM tile of 1 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_2x8 is the GEMM tile of 2 rows by 8 columns.
 //
 //go:noescape
-func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_2x16 is the GEMM tile of 2 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX2_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_2x32 is the GEMM tile of 2 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_2x48 is the GEMM tile of 2 rows by 48 columns.
 //
 //go:noescape
-func sgemmAVX2_2x48(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_2x48(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_3x8 is the GEMM tile of 3 rows by 8 columns.
 //
 //go:noescape
-func sgemmAVX2_3x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_3x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_3x16 is the GEMM tile of 3 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_3x32 is the GEMM tile of 3 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX2_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_4x8 is the GEMM tile of 4 rows by 8 columns.
 //
 //go:noescape
-func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_4x16 is the GEMM tile of 4 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_5x8 is the GEMM tile of 5 rows by 8 columns.
 //
 //go:noescape
-func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_5x16 is the GEMM tile of 5 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_6x8 is the GEMM tile of 6 rows by 8 columns.
 //
 //go:noescape
-func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX2_6x16 is the GEMM tile of 6 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // tanhAbsTileAVX2 applies tanh|x|.
 // Only tiles call it: its arguments and results are vector registers.

@@ -4,26 +4,43 @@
 
 #include "textflag.h"
 
-// func sgemmAVX2_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_1x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_1x8(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_1x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000008
 	JNE     masked2
-	VMOVUPS (CX), Y0
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y1
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y0
+	VADDPS  Y1, Y0, Y0
 	JMP     plain1
 
 masked2:
-	VMASKMOVPS (CX), Y14, Y0
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y1
+	MOVLQSX    (AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y0
+	VADDPS     Y1, Y0, Y0
 
 plain1:
 	MOVQ k+0(FP), AX
@@ -71,7 +88,7 @@ single6:
 	JNE          single6
 
 finish5:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done9
 	JEQ     relu7
@@ -94,10 +111,10 @@ relu7:
 	VMAXPS Y0, Y1, Y0
 
 done9:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), CX
+	MOVQ    n+96(FP), CX
 	CMPQ    CX, $0x00000008
 	JNE     maskedStore10
 	VMOVUPS Y0, (AX)
@@ -186,28 +203,49 @@ DATA cAVX2_80000000<>+16(SB)/8, $0x8000000080000000
 DATA cAVX2_80000000<>+24(SB)/8, $0x8000000080000000
 GLOBL cAVX2_80000000<>(SB), RODATA|NOPTR, $32
 
-// func sgemmAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
 	JNE     masked12
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(AX), Y1
+	VADDPS  Y3, Y1, Y1
 	JMP     plain11
 
 masked12:
-	VMASKMOVPS (CX), Y14, Y0
-	VMASKMOVPS 32(CX), Y15, Y1
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y2
+	VMASKMOVPS 32(CX), Y15, Y3
+	MOVLQSX    (AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y0
+	VADDPS     Y2, Y0, Y0
+	VMASKMOVPS 32(AX), Y15, Y1
+	VADDPS     Y3, Y1, Y1
 
 plain11:
 	MOVQ k+0(FP), AX
@@ -265,7 +303,7 @@ single16:
 	JNE          single16
 
 finish15:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done19
 	JEQ     relu17
@@ -296,10 +334,10 @@ relu17:
 	VMAXPS Y1, Y2, Y1
 
 done19:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), CX
+	MOVQ    n+96(FP), CX
 	CMPQ    CX, $0x00000010
 	JNE     maskedStore20
 	VMOVUPS Y0, (AX)
@@ -318,17 +356,30 @@ maskedStore20:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_1x32(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
+TEXT ·sgemmAVX2_1x32(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	VMOVUPS 64(CX), Y6
+	VMOVUPS 96(CX), Y7
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Y0
+	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX), Y1
+	VADDPS  Y5, Y1, Y1
 	VMOVUPS 64(AX), Y2
+	VADDPS  Y6, Y2, Y2
 	VMOVUPS 96(AX), Y3
+	VADDPS  Y7, Y3, Y3
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -389,7 +440,7 @@ single26:
 	JNE          single26
 
 finish25:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done29
 	JEQ     relu27
@@ -436,8 +487,8 @@ relu27:
 	VMAXPS Y3, Y4, Y3
 
 done29:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
@@ -446,21 +497,42 @@ done29:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
+TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y8
+	VMOVUPS 32(CX), Y9
+	VMOVUPS 64(CX), Y10
+	VMOVUPS 96(CX), Y11
+	VMOVUPS 128(CX), Y12
+	VMOVUPS 160(CX), Y13
+	VMOVUPS 192(CX), Y14
+	VMOVUPS 224(CX), Y15
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Y0
+	VADDPS  Y8, Y0, Y0
 	VMOVUPS 32(AX), Y1
+	VADDPS  Y9, Y1, Y1
 	VMOVUPS 64(AX), Y2
+	VADDPS  Y10, Y2, Y2
 	VMOVUPS 96(AX), Y3
+	VADDPS  Y11, Y3, Y3
 	VMOVUPS 128(AX), Y4
+	VADDPS  Y12, Y4, Y4
 	VMOVUPS 160(AX), Y5
+	VADDPS  Y13, Y5, Y5
 	VMOVUPS 192(AX), Y6
+	VADDPS  Y14, Y6, Y6
 	VMOVUPS 224(AX), Y7
+	VADDPS  Y15, Y7, Y7
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -547,7 +619,7 @@ single35:
 	JNE          single35
 
 finish34:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done38
 	JEQ     relu36
@@ -626,8 +698,8 @@ relu36:
 	VMAXPS Y7, Y8, Y7
 
 done38:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
@@ -640,30 +712,53 @@ done38:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000008
 	JNE     masked40
-	VMOVUPS (CX), Y0
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y2
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
-	VMOVUPS (CX), Y1
+	VMOVUPS (CX), Y0
+	VADDPS  Y2, Y0, Y0
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y1
+	VADDPS  Y2, Y1, Y1
 	JMP     plain39
 
 masked40:
-	VMASKMOVPS (CX), Y14, Y0
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y2
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y1
+	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y2, Y0, Y0
+	MOVLQSX    4(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y1
+	VADDPS     Y2, Y1, Y1
 
 plain39:
 	MOVQ k+0(FP), AX
@@ -721,7 +816,7 @@ single44:
 	JNE          single44
 
 finish43:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done47
 	JEQ     relu45
@@ -752,10 +847,10 @@ relu45:
 	VMAXPS Y1, Y2, Y1
 
 done47:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
 	JNE     maskedStore48
 	VMOVUPS Y0, (AX)
@@ -776,34 +871,63 @@ maskedStore48:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000010
 	JNE     masked50
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
-	VMOVUPS (CX), Y2
-	VMOVUPS 32(CX), Y3
+	VMOVUPS (CX), Y0
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VADDPS  Y5, Y1, Y1
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y2
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(AX), Y3
+	VADDPS  Y5, Y3, Y3
 	JMP     plain49
 
 masked50:
-	VMASKMOVPS (CX), Y14, Y0
-	VMASKMOVPS 32(CX), Y15, Y1
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y4
+	VMASKMOVPS 32(CX), Y15, Y5
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y2
-	VMASKMOVPS 32(CX), Y15, Y3
+	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y4, Y0, Y0
+	VMASKMOVPS 32(CX), Y15, Y1
+	VADDPS     Y5, Y1, Y1
+	MOVLQSX    4(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y2
+	VADDPS     Y4, Y2, Y2
+	VMASKMOVPS 32(AX), Y15, Y3
+	VADDPS     Y5, Y3, Y3
 
 plain49:
 	MOVQ k+0(FP), AX
@@ -876,7 +1000,7 @@ single54:
 	JNE          single54
 
 finish53:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done57
 	JEQ     relu55
@@ -923,10 +1047,10 @@ relu55:
 	VMAXPS Y3, Y4, Y3
 
 done57:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
 	JNE     maskedStore58
 	VMOVUPS Y0, (AX)
@@ -951,22 +1075,41 @@ maskedStore58:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	ADDQ    CX, AX
+TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y8
+	VMOVUPS 32(CX), Y9
+	VMOVUPS 64(CX), Y10
+	VMOVUPS 96(CX), Y11
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVUPS 64(CX), Y2
+	VADDPS  Y10, Y2, Y2
+	VMOVUPS 96(CX), Y3
+	VADDPS  Y11, Y3, Y3
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Y4
+	VADDPS  Y8, Y4, Y4
 	VMOVUPS 32(AX), Y5
+	VADDPS  Y9, Y5, Y5
 	VMOVUPS 64(AX), Y6
+	VADDPS  Y10, Y6, Y6
 	VMOVUPS 96(AX), Y7
+	VADDPS  Y11, Y7, Y7
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -1072,7 +1215,7 @@ single64:
 	JNE          single64
 
 finish63:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done67
 	JEQ     relu65
@@ -1151,8 +1294,8 @@ relu65:
 	VMAXPS Y7, Y8, Y7
 
 done67:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
@@ -1166,26 +1309,45 @@ done67:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_2x48(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_2x48(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	VMOVUPS 128(AX), Y4
-	VMOVUPS 160(AX), Y5
-	ADDQ    CX, AX
+TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	MOVLQSX (AX), SI
+	IMULQ   BX, SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VADDPS  32(CX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VADDPS  64(CX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VADDPS  96(CX), Y3, Y3
+	VMOVUPS 128(SI), Y4
+	VADDPS  128(CX), Y4, Y4
+	VMOVUPS 160(SI), Y5
+	VADDPS  160(CX), Y5, Y5
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Y6
+	VADDPS  (CX), Y6, Y6
 	VMOVUPS 32(AX), Y7
+	VADDPS  32(CX), Y7, Y7
 	VMOVUPS 64(AX), Y8
+	VADDPS  64(CX), Y8, Y8
 	VMOVUPS 96(AX), Y9
+	VADDPS  96(CX), Y9, Y9
 	VMOVUPS 128(AX), Y10
+	VADDPS  128(CX), Y10, Y10
 	VMOVUPS 160(AX), Y11
+	VADDPS  160(CX), Y11, Y11
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -1324,7 +1486,7 @@ single73:
 	JNE          single73
 
 finish72:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done76
 	JEQ     relu74
@@ -1435,8 +1597,8 @@ relu74:
 	VMAXPS Y11, Y12, Y11
 
 done76:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
@@ -1454,34 +1616,63 @@ done76:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_3x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_3x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000008
 	JNE     masked78
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y3
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
 	VMOVUPS (CX), Y0
+	VADDPS  Y3, Y0, Y0
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y1
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y2
+	VADDPS  Y3, Y1, Y1
+	MOVLQSX 8(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y2
+	VADDPS  Y3, Y2, Y2
 	JMP     plain77
 
 masked78:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y3
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y3, Y0, Y0
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y1
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y3, Y1, Y1
+	MOVLQSX    8(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y2
+	VADDPS     Y3, Y2, Y2
 
 plain77:
 	MOVQ k+0(FP), AX
@@ -1549,7 +1740,7 @@ single82:
 	JNE          single82
 
 finish81:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done85
 	JEQ     relu83
@@ -1588,10 +1779,10 @@ relu83:
 	VMAXPS Y2, Y3, Y2
 
 done85:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
 	JNE     maskedStore86
 	VMOVUPS Y0, (AX)
@@ -1616,40 +1807,83 @@ maskedStore86:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	LEAQ    masksAVX2<>+256(SB), CX
-	MOVQ    AX, DX
-	SHLQ    $0x02, DX
-	SUBQ    DX, CX
-	VMOVDQU (CX), Y14
-	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
-	CMPQ    AX, $0x00000010
-	JNE     masked88
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y2
-	VMOVUPS 32(CX), Y3
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y4
-	VMOVUPS 32(CX), Y5
-	JMP     plain87
+// func sgemmAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	LEAQ       masksAVX2<>+256(SB), CX
+	MOVQ       AX, DX
+	SHLQ       $0x02, DX
+	SUBQ       DX, CX
+	VMOVDQU    (CX), Y14
+	VMOVDQU    32(CX), Y15
+	CMPQ       AX, $0x00000010
+	JNE        masked88
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y6, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y7, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y6, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y7, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y4
+	VADDPS     Y6, Y4, Y4
+	VMOVUPS    32(AX), Y5
+	VADDPS     Y7, Y5, Y5
+	PREFETCHT1 64(AX)
+	JMP        plain87
 
 masked88:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y6
+	VMASKMOVPS 32(CX), Y15, Y7
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y6, Y0, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
+	VADDPS     Y7, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y6, Y2, Y2
 	VMASKMOVPS 32(CX), Y15, Y3
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y4
-	VMASKMOVPS 32(CX), Y15, Y5
+	VADDPS     Y7, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y4
+	VADDPS     Y6, Y4, Y4
+	VMASKMOVPS 32(AX), Y15, Y5
+	VADDPS     Y7, Y5, Y5
+	PREFETCHT1 64(AX)
 
 plain87:
 	MOVQ k+0(FP), AX
@@ -1659,10 +1893,14 @@ plain87:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	ADDQ SI, DI
 	SUBQ $0x04, AX
 	JLT  tail90
 
 loop89:
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -1675,6 +1913,7 @@ loop89:
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
 	ADDQ         DX, BX
+	PREFETCHT1   64(DI)
 	VMOVUPS      64(SI), Y6
 	VMOVUPS      96(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -1687,6 +1926,7 @@ loop89:
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
 	ADDQ         DX, BX
+	PREFETCHT1   128(DI)
 	VMOVUPS      128(SI), Y6
 	VMOVUPS      160(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -1699,6 +1939,7 @@ loop89:
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
 	ADDQ         DX, BX
+	PREFETCHT1   192(DI)
 	VMOVUPS      192(SI), Y6
 	VMOVUPS      224(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -1712,6 +1953,7 @@ loop89:
 	VFMADD231PS  Y7, Y10, Y5
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
+	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
 	JGE          loop89
 
@@ -1720,6 +1962,7 @@ tail90:
 	JEQ  finish91
 
 single92:
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
 	VBROADCASTSS (BX), Y8
@@ -1737,7 +1980,7 @@ single92:
 	JNE          single92
 
 finish91:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done95
 	JEQ     relu93
@@ -1800,10 +2043,10 @@ relu93:
 	VMAXPS Y5, Y6, Y5
 
 done95:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
 	JNE     maskedStore96
 	VMOVUPS Y0, (AX)
@@ -1834,27 +2077,52 @@ maskedStore96:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS 64(AX), Y2
-	VMOVUPS 96(AX), Y3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y4
-	VMOVUPS 32(AX), Y5
-	VMOVUPS 64(AX), Y6
-	VMOVUPS 96(AX), Y7
-	ADDQ    CX, AX
+TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y12
+	VMOVUPS 32(CX), Y13
+	VMOVUPS 64(CX), Y14
+	VMOVUPS 96(CX), Y15
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y0
+	VADDPS  Y12, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVUPS 64(CX), Y2
+	VADDPS  Y14, Y2, Y2
+	VMOVUPS 96(CX), Y3
+	VADDPS  Y15, Y3, Y3
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y4
+	VADDPS  Y12, Y4, Y4
+	VMOVUPS 32(CX), Y5
+	VADDPS  Y13, Y5, Y5
+	VMOVUPS 64(CX), Y6
+	VADDPS  Y14, Y6, Y6
+	VMOVUPS 96(CX), Y7
+	VADDPS  Y15, Y7, Y7
+	MOVLQSX 8(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Y8
+	VADDPS  Y12, Y8, Y8
 	VMOVUPS 32(AX), Y9
+	VADDPS  Y13, Y9, Y9
 	VMOVUPS 64(AX), Y10
+	VADDPS  Y14, Y10, Y10
 	VMOVUPS 96(AX), Y11
+	VADDPS  Y15, Y11, Y11
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -1985,7 +2253,7 @@ single102:
 	JNE          single102
 
 finish101:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done105
 	JEQ     relu103
@@ -2096,8 +2364,8 @@ relu103:
 	VMAXPS Y11, Y12, Y11
 
 done105:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
@@ -2116,38 +2384,73 @@ done105:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000008
 	JNE     masked107
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y4
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
 	VMOVUPS (CX), Y0
+	VADDPS  Y4, Y0, Y0
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y1
+	VADDPS  Y4, Y1, Y1
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y2
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y3
+	VADDPS  Y4, Y2, Y2
+	MOVLQSX 12(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y3
+	VADDPS  Y4, Y3, Y3
 	JMP     plain106
 
 masked107:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y4
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y4, Y0, Y0
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y1
+	VADDPS     Y4, Y1, Y1
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y3
+	VADDPS     Y4, Y2, Y2
+	MOVLQSX    12(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y3
+	VADDPS     Y4, Y3, Y3
 
 plain106:
 	MOVQ k+0(FP), AX
@@ -2232,7 +2535,7 @@ single111:
 	JNE          single111
 
 finish110:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done114
 	JEQ     relu112
@@ -2279,10 +2582,10 @@ relu112:
 	VMAXPS Y3, Y4, Y3
 
 done114:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
 	JNE     maskedStore115
 	VMOVUPS Y0, (AX)
@@ -2311,46 +2614,99 @@ maskedStore115:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	LEAQ    masksAVX2<>+256(SB), CX
-	MOVQ    AX, DX
-	SHLQ    $0x02, DX
-	SUBQ    DX, CX
-	VMOVDQU (CX), Y14
-	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
-	CMPQ    AX, $0x00000010
-	JNE     masked117
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y2
-	VMOVUPS 32(CX), Y3
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y4
-	VMOVUPS 32(CX), Y5
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y6
-	VMOVUPS 32(CX), Y7
-	JMP     plain116
+// func sgemmAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	LEAQ       masksAVX2<>+256(SB), CX
+	MOVQ       AX, DX
+	SHLQ       $0x02, DX
+	SUBQ       DX, CX
+	VMOVDQU    (CX), Y14
+	VMOVDQU    32(CX), Y15
+	CMPQ       AX, $0x00000010
+	JNE        masked117
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y8, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y9, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y8, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y9, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y4
+	VADDPS     Y8, Y4, Y4
+	VMOVUPS    32(CX), Y5
+	VADDPS     Y9, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y6
+	VADDPS     Y8, Y6, Y6
+	VMOVUPS    32(AX), Y7
+	VADDPS     Y9, Y7, Y7
+	PREFETCHT1 64(AX)
+	JMP        plain116
 
 masked117:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y8
+	VMASKMOVPS 32(CX), Y15, Y9
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y8, Y0, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
+	VADDPS     Y9, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y8, Y2, Y2
 	VMASKMOVPS 32(CX), Y15, Y3
+	VADDPS     Y9, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y4
+	VADDPS     Y8, Y4, Y4
 	VMASKMOVPS 32(CX), Y15, Y5
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y6
-	VMASKMOVPS 32(CX), Y15, Y7
+	VADDPS     Y9, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y6
+	VADDPS     Y8, Y6, Y6
+	VMASKMOVPS 32(AX), Y15, Y7
+	VADDPS     Y9, Y7, Y7
+	PREFETCHT1 64(AX)
 
 plain116:
 	MOVQ k+0(FP), AX
@@ -2362,10 +2718,14 @@ plain116:
 	LEAQ (CX)(CX*2), SI
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x02, R8
+	ADDQ DI, R8
 	SUBQ $0x04, AX
 	JLT  tail119
 
 loop118:
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -2382,6 +2742,7 @@ loop118:
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y8
 	VMOVUPS      96(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -2398,6 +2759,7 @@ loop118:
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y8
 	VMOVUPS      160(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -2414,6 +2776,7 @@ loop118:
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y8
 	VMOVUPS      224(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -2431,6 +2794,7 @@ loop118:
 	ADDQ         DX, BX
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
+	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
 	JGE          loop118
 
@@ -2439,6 +2803,7 @@ tail119:
 	JEQ  finish120
 
 single121:
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
 	VBROADCASTSS (BX), Y10
@@ -2460,7 +2825,7 @@ single121:
 	JNE          single121
 
 finish120:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done124
 	JEQ     relu122
@@ -2539,10 +2904,10 @@ relu122:
 	VMAXPS Y7, Y8, Y7
 
 done124:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
 	JNE     maskedStore125
 	VMOVUPS Y0, (AX)
@@ -2579,42 +2944,83 @@ maskedStore125:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000008
 	JNE     masked127
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y5
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
 	VMOVUPS (CX), Y0
+	VADDPS  Y5, Y0, Y0
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y1
+	VADDPS  Y5, Y1, Y1
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y2
+	VADDPS  Y5, Y2, Y2
+	MOVLQSX 12(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y3
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y4
+	VADDPS  Y5, Y3, Y3
+	MOVLQSX 16(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y4
+	VADDPS  Y5, Y4, Y4
 	JMP     plain126
 
 masked127:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y5
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y5, Y0, Y0
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y1
+	VADDPS     Y5, Y1, Y1
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y5, Y2, Y2
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y3
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y4
+	VADDPS     Y5, Y3, Y3
+	MOVLQSX    16(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y4
+	VADDPS     Y5, Y4, Y4
 
 plain126:
 	MOVQ k+0(FP), AX
@@ -2709,7 +3115,7 @@ single131:
 	JNE          single131
 
 finish130:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done134
 	JEQ     relu132
@@ -2764,10 +3170,10 @@ relu132:
 	VMAXPS Y4, Y5, Y4
 
 done134:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
 	JNE     maskedStore135
 	VMOVUPS Y0, (AX)
@@ -2800,52 +3206,115 @@ maskedStore135:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	LEAQ    masksAVX2<>+256(SB), CX
-	MOVQ    AX, DX
-	SHLQ    $0x02, DX
-	SUBQ    DX, CX
-	VMOVDQU (CX), Y14
-	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
-	CMPQ    AX, $0x00000010
-	JNE     masked137
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y2
-	VMOVUPS 32(CX), Y3
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y4
-	VMOVUPS 32(CX), Y5
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y6
-	VMOVUPS 32(CX), Y7
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y8
-	VMOVUPS 32(CX), Y9
-	JMP     plain136
+// func sgemmAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	LEAQ       masksAVX2<>+256(SB), CX
+	MOVQ       AX, DX
+	SHLQ       $0x02, DX
+	SUBQ       DX, CX
+	VMOVDQU    (CX), Y14
+	VMOVDQU    32(CX), Y15
+	CMPQ       AX, $0x00000010
+	JNE        masked137
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y10
+	VMOVUPS    32(CX), Y11
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y10, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y11, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y11, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y4
+	VADDPS     Y10, Y4, Y4
+	VMOVUPS    32(CX), Y5
+	VADDPS     Y11, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y6
+	VADDPS     Y10, Y6, Y6
+	VMOVUPS    32(CX), Y7
+	VADDPS     Y11, Y7, Y7
+	PREFETCHT1 64(CX)
+	MOVLQSX    16(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y8
+	VADDPS     Y10, Y8, Y8
+	VMOVUPS    32(AX), Y9
+	VADDPS     Y11, Y9, Y9
+	PREFETCHT1 64(AX)
+	JMP        plain136
 
 masked137:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y10
+	VMASKMOVPS 32(CX), Y15, Y11
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y10, Y0, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
+	VADDPS     Y11, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y10, Y2, Y2
 	VMASKMOVPS 32(CX), Y15, Y3
+	VADDPS     Y11, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y4
+	VADDPS     Y10, Y4, Y4
 	VMASKMOVPS 32(CX), Y15, Y5
+	VADDPS     Y11, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y6
+	VADDPS     Y10, Y6, Y6
 	VMASKMOVPS 32(CX), Y15, Y7
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y8
-	VMASKMOVPS 32(CX), Y15, Y9
+	VADDPS     Y11, Y7, Y7
+	PREFETCHT1 64(CX)
+	MOVLQSX    16(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y8
+	VADDPS     Y10, Y8, Y8
+	VMASKMOVPS 32(AX), Y15, Y9
+	VADDPS     Y11, Y9, Y9
+	PREFETCHT1 64(AX)
 
 plain136:
 	MOVQ k+0(FP), AX
@@ -2857,10 +3326,14 @@ plain136:
 	LEAQ (CX)(CX*2), SI
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x02, R8
+	ADDQ DI, R8
 	SUBQ $0x04, AX
 	JLT  tail139
 
 loop138:
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -2880,6 +3353,7 @@ loop138:
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y10
 	VMOVUPS      96(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -2899,6 +3373,7 @@ loop138:
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y10
 	VMOVUPS      160(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -2918,6 +3393,7 @@ loop138:
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y10
 	VMOVUPS      224(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -2938,6 +3414,7 @@ loop138:
 	ADDQ         DX, BX
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
+	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
 	JGE          loop138
 
@@ -2946,6 +3423,7 @@ tail139:
 	JEQ  finish140
 
 single141:
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
 	VBROADCASTSS (BX), Y12
@@ -2970,7 +3448,7 @@ single141:
 	JNE          single141
 
 finish140:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done144
 	JEQ     relu142
@@ -3065,10 +3543,10 @@ relu142:
 	VMAXPS Y9, Y10, Y9
 
 done144:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
 	JNE     maskedStore145
 	VMOVUPS Y0, (AX)
@@ -3111,46 +3589,93 @@ maskedStore145:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
+TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
 	LEAQ    masksAVX2<>+256(SB), CX
 	MOVQ    AX, DX
 	SHLQ    $0x02, DX
 	SUBQ    DX, CX
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
 	CMPQ    AX, $0x00000008
 	JNE     masked147
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y6
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
 	VMOVUPS (CX), Y0
+	VADDPS  Y6, Y0, Y0
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y1
+	VADDPS  Y6, Y1, Y1
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y2
+	VADDPS  Y6, Y2, Y2
+	MOVLQSX 12(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y3
+	VADDPS  Y6, Y3, Y3
+	MOVLQSX 16(AX), CX
+	IMULQ   BX, CX
 	ADDQ    DX, CX
 	VMOVUPS (CX), Y4
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y5
+	VADDPS  Y6, Y4, Y4
+	MOVLQSX 20(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y5
+	VADDPS  Y6, Y5, Y5
 	JMP     plain146
 
 masked147:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y6
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y6, Y0, Y0
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y1
+	VADDPS     Y6, Y1, Y1
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y6, Y2, Y2
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y3
+	VADDPS     Y6, Y3, Y3
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y4
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y5
+	VADDPS     Y6, Y4, Y4
+	MOVLQSX    20(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y5
+	VADDPS     Y6, Y5, Y5
 
 plain146:
 	MOVQ k+0(FP), AX
@@ -3255,7 +3780,7 @@ single151:
 	JNE          single151
 
 finish150:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done154
 	JEQ     relu152
@@ -3318,10 +3843,10 @@ relu152:
 	VMAXPS Y5, Y6, Y5
 
 done154:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
 	JNE     maskedStore155
 	VMOVUPS Y0, (AX)
@@ -3358,58 +3883,131 @@ maskedStore155:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	LEAQ    masksAVX2<>+256(SB), CX
-	MOVQ    AX, DX
-	SHLQ    $0x02, DX
-	SUBQ    DX, CX
-	VMOVDQU (CX), Y14
-	VMOVDQU 32(CX), Y15
-	MOVQ    s+48(FP), CX
-	MOVQ    ss+56(FP), DX
-	SHLQ    $0x02, DX
-	CMPQ    AX, $0x00000010
-	JNE     masked157
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y2
-	VMOVUPS 32(CX), Y3
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y4
-	VMOVUPS 32(CX), Y5
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y6
-	VMOVUPS 32(CX), Y7
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y8
-	VMOVUPS 32(CX), Y9
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y10
-	VMOVUPS 32(CX), Y11
-	JMP     plain156
+// func sgemmAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	LEAQ       masksAVX2<>+256(SB), CX
+	MOVQ       AX, DX
+	SHLQ       $0x02, DX
+	SUBQ       DX, CX
+	VMOVDQU    (CX), Y14
+	VMOVDQU    32(CX), Y15
+	CMPQ       AX, $0x00000010
+	JNE        masked157
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y12
+	VMOVUPS    32(CX), Y13
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y12, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y13, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y12, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y13, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y4
+	VADDPS     Y12, Y4, Y4
+	VMOVUPS    32(CX), Y5
+	VADDPS     Y13, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y6
+	VADDPS     Y12, Y6, Y6
+	VMOVUPS    32(CX), Y7
+	VADDPS     Y13, Y7, Y7
+	PREFETCHT1 64(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y8
+	VADDPS     Y12, Y8, Y8
+	VMOVUPS    32(CX), Y9
+	VADDPS     Y13, Y9, Y9
+	PREFETCHT1 64(CX)
+	MOVLQSX    20(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y10
+	VADDPS     Y12, Y10, Y10
+	VMOVUPS    32(AX), Y11
+	VADDPS     Y13, Y11, Y11
+	PREFETCHT1 64(AX)
+	JMP        plain156
 
 masked157:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y12
+	VMASKMOVPS 32(CX), Y15, Y13
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y12, Y0, Y0
 	VMASKMOVPS 32(CX), Y15, Y1
+	VADDPS     Y13, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y2
+	VADDPS     Y12, Y2, Y2
 	VMASKMOVPS 32(CX), Y15, Y3
+	VADDPS     Y13, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y4
+	VADDPS     Y12, Y4, Y4
 	VMASKMOVPS 32(CX), Y15, Y5
+	VADDPS     Y13, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y6
+	VADDPS     Y12, Y6, Y6
 	VMASKMOVPS 32(CX), Y15, Y7
+	VADDPS     Y13, Y7, Y7
+	PREFETCHT1 64(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
 	ADDQ       DX, CX
 	VMASKMOVPS (CX), Y14, Y8
+	VADDPS     Y12, Y8, Y8
 	VMASKMOVPS 32(CX), Y15, Y9
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y10
-	VMASKMOVPS 32(CX), Y15, Y11
+	VADDPS     Y13, Y9, Y9
+	PREFETCHT1 64(CX)
+	MOVLQSX    20(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y10
+	VADDPS     Y12, Y10, Y10
+	VMASKMOVPS 32(AX), Y15, Y11
+	VADDPS     Y13, Y11, Y11
+	PREFETCHT1 64(AX)
 
 plain156:
 	MOVQ k+0(FP), AX
@@ -3421,10 +4019,14 @@ plain156:
 	LEAQ (CX)(CX*2), SI
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x02, R8
+	ADDQ DI, R8
 	SUBQ $0x04, AX
 	JLT  tail159
 
 loop158:
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -3447,6 +4049,7 @@ loop158:
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y12
 	VMOVUPS      96(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -3469,6 +4072,7 @@ loop158:
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y12
 	VMOVUPS      160(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -3491,6 +4095,7 @@ loop158:
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y12
 	VMOVUPS      224(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -3514,6 +4119,7 @@ loop158:
 	ADDQ         DX, BX
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
+	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
 	JGE          loop158
 
@@ -3522,6 +4128,7 @@ tail159:
 	JEQ  finish160
 
 single161:
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (BX), Y14
@@ -3549,7 +4156,7 @@ single161:
 	JNE          single161
 
 finish160:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done164
 	JEQ     relu162
@@ -3660,10 +4267,10 @@ relu162:
 	VMAXPS Y11, Y12, Y11
 
 done164:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
-	MOVQ    n+80(FP), DX
+	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
 	JNE     maskedStore165
 	VMOVUPS Y0, (AX)

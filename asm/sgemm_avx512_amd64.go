@@ -7,172 +7,172 @@ package asm
 // sgemmAVX512_1x16 is the GEMM tile of 1 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_1x32 is the GEMM tile of 1 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_1x64 is the GEMM tile of 1 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX512_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_1x128 is the GEMM tile of 1 rows by 128 columns.
 //
 //go:noescape
-func sgemmAVX512_1x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_1x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_2x16 is the GEMM tile of 2 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_2x32 is the GEMM tile of 2 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_2x64 is the GEMM tile of 2 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX512_2x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_2x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_2x128 is the GEMM tile of 2 rows by 128 columns.
 //
 //go:noescape
-func sgemmAVX512_2x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_2x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_3x16 is the GEMM tile of 3 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_3x32 is the GEMM tile of 3 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_3x64 is the GEMM tile of 3 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX512_3x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_3x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_3x128 is the GEMM tile of 3 rows by 128 columns.
 //
 //go:noescape
-func sgemmAVX512_3x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_3x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_4x16 is the GEMM tile of 4 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_4x32 is the GEMM tile of 4 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_4x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_4x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_4x64 is the GEMM tile of 4 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX512_4x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_4x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_4x96 is the GEMM tile of 4 rows by 96 columns.
 //
 //go:noescape
-func sgemmAVX512_4x96(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_4x96(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_5x16 is the GEMM tile of 5 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_5x32 is the GEMM tile of 5 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_5x64 is the GEMM tile of 5 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX512_5x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_5x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_6x16 is the GEMM tile of 6 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_6x32 is the GEMM tile of 6 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_6x64 is the GEMM tile of 6 rows by 64 columns.
 //
 //go:noescape
-func sgemmAVX512_6x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_6x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_7x16 is the GEMM tile of 7 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_7x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_7x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_7x32 is the GEMM tile of 7 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_8x16 is the GEMM tile of 8 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_8x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_8x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_8x32 is the GEMM tile of 8 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_9x16 is the GEMM tile of 9 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_9x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_9x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_9x32 is the GEMM tile of 9 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_10x16 is the GEMM tile of 10 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_10x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_10x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_10x32 is the GEMM tile of 10 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_11x16 is the GEMM tile of 11 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_11x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_11x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_11x32 is the GEMM tile of 11 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_12x16 is the GEMM tile of 12 rows by 16 columns.
 //
 //go:noescape
-func sgemmAVX512_12x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_12x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // sgemmAVX512_12x32 is the GEMM tile of 12 rows by 32 columns.
 //
 //go:noescape
-func sgemmAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+func sgemmAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
 // tanhAbsTileAVX512 applies tanh|x|.
 // Only tiles call it: its arguments and results are vector registers.

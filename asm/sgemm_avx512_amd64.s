@@ -4,19 +4,26 @@
 
 #include "textflag.h"
 
-// func sgemmAVX512_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_1x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_1x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_1x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z1
+	MOVLQSX   (AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z0
+	VADDPS    Z1, Z0, Z0
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -62,7 +69,7 @@ single6:
 	JNE          single6
 
 finish5:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done9
 	JEQ     relu7
@@ -84,8 +91,8 @@ relu7:
 	VMAXPS Z0, Z1, Z0
 
 done9:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VZEROUPPER
@@ -101,20 +108,29 @@ DATA cAVX512_80000000<>+48(SB)/8, $0x8000000080000000
 DATA cAVX512_80000000<>+56(SB)/8, $0x8000000080000000
 GLOBL cAVX512_80000000<>(SB), RODATA|NOPTR, $64
 
-// func sgemmAVX512_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_1x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_1x32(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z2
+	VMOVUPS.Z 64(CX), K2, Z3
+	MOVLQSX   (AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z0
+	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z 64(AX), K2, Z1
+	VADDPS    Z3, Z1, Z1
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -170,7 +186,7 @@ single15:
 	JNE          single15
 
 finish14:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done18
 	JEQ     relu16
@@ -197,25 +213,38 @@ relu16:
 	VMAXPS Z1, Z2, Z1
 
 done18:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_1x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
+TEXT ·sgemmAVX512_1x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	VMOVUPS 128(CX), Z6
+	VMOVUPS 192(CX), Z7
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z0
+	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX), Z1
+	VADDPS  Z5, Z1, Z1
 	VMOVUPS 128(AX), Z2
+	VADDPS  Z6, Z2, Z2
 	VMOVUPS 192(AX), Z3
+	VADDPS  Z7, Z3, Z3
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -276,7 +305,7 @@ single24:
 	JNE          single24
 
 finish23:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done27
 	JEQ     relu25
@@ -315,8 +344,8 @@ relu25:
 	VMAXPS Z3, Z4, Z3
 
 done27:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -325,21 +354,42 @@ done27:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_1x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_1x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_1x128(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
+TEXT ·sgemmAVX512_1x128(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 128(CX), Z10
+	VMOVUPS 192(CX), Z11
+	VMOVUPS 256(CX), Z12
+	VMOVUPS 320(CX), Z13
+	VMOVUPS 384(CX), Z14
+	VMOVUPS 448(CX), Z15
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z0
+	VADDPS  Z8, Z0, Z0
 	VMOVUPS 64(AX), Z1
+	VADDPS  Z9, Z1, Z1
 	VMOVUPS 128(AX), Z2
+	VADDPS  Z10, Z2, Z2
 	VMOVUPS 192(AX), Z3
+	VADDPS  Z11, Z3, Z3
 	VMOVUPS 256(AX), Z4
+	VADDPS  Z12, Z4, Z4
 	VMOVUPS 320(AX), Z5
+	VADDPS  Z13, Z5, Z5
 	VMOVUPS 384(AX), Z6
+	VADDPS  Z14, Z6, Z6
 	VMOVUPS 448(AX), Z7
+	VADDPS  Z15, Z7, Z7
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -426,7 +476,7 @@ single33:
 	JNE          single33
 
 finish32:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done36
 	JEQ     relu34
@@ -489,8 +539,8 @@ relu34:
 	VMAXPS Z7, Z8, Z7
 
 done36:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -503,21 +553,31 @@ done36:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z2
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z2, Z0, Z0
+	MOVLQSX   4(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z1
+	VADDPS    Z2, Z1, Z1
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -573,7 +633,7 @@ single42:
 	JNE          single42
 
 finish41:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done45
 	JEQ     relu43
@@ -600,8 +660,8 @@ relu43:
 	VMAXPS Z1, Z2, Z1
 
 done45:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -609,23 +669,36 @@ done45:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z4
+	VMOVUPS.Z 64(CX), K2, Z5
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(CX), K2, Z1
+	VADDPS    Z5, Z1, Z1
+	MOVLQSX   4(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z2
+	VADDPS    Z4, Z2, Z2
 	VMOVUPS.Z 64(AX), K2, Z3
+	VADDPS    Z5, Z3, Z3
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -696,7 +769,7 @@ single51:
 	JNE          single51
 
 finish50:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done54
 	JEQ     relu52
@@ -735,8 +808,8 @@ relu52:
 	VMAXPS Z3, Z4, Z3
 
 done54:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -746,22 +819,41 @@ done54:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_2x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_2x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	VMOVUPS 128(CX), Z10
+	VMOVUPS 192(CX), Z11
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z9, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z10, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z11, Z3, Z3
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z4
+	VADDPS  Z8, Z4, Z4
 	VMOVUPS 64(AX), Z5
+	VADDPS  Z9, Z5, Z5
 	VMOVUPS 128(AX), Z6
+	VADDPS  Z10, Z6, Z6
 	VMOVUPS 192(AX), Z7
+	VADDPS  Z11, Z7, Z7
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -867,7 +959,7 @@ single60:
 	JNE          single60
 
 finish59:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done63
 	JEQ     relu61
@@ -930,8 +1022,8 @@ relu61:
 	VMAXPS Z7, Z8, Z7
 
 done63:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -945,30 +1037,61 @@ done63:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_2x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_2x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	VMOVUPS 256(AX), Z4
-	VMOVUPS 320(AX), Z5
-	VMOVUPS 384(AX), Z6
-	VMOVUPS 448(AX), Z7
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 128(CX), Z18
+	VMOVUPS 192(CX), Z19
+	VMOVUPS 256(CX), Z20
+	VMOVUPS 320(CX), Z21
+	VMOVUPS 384(CX), Z22
+	VMOVUPS 448(CX), Z23
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z16, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z17, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z18, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z19, Z3, Z3
+	VMOVUPS 256(CX), Z4
+	VADDPS  Z20, Z4, Z4
+	VMOVUPS 320(CX), Z5
+	VADDPS  Z21, Z5, Z5
+	VMOVUPS 384(CX), Z6
+	VADDPS  Z22, Z6, Z6
+	VMOVUPS 448(CX), Z7
+	VADDPS  Z23, Z7, Z7
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z8
+	VADDPS  Z16, Z8, Z8
 	VMOVUPS 64(AX), Z9
+	VADDPS  Z17, Z9, Z9
 	VMOVUPS 128(AX), Z10
+	VADDPS  Z18, Z10, Z10
 	VMOVUPS 192(AX), Z11
+	VADDPS  Z19, Z11, Z11
 	VMOVUPS 256(AX), Z12
+	VADDPS  Z20, Z12, Z12
 	VMOVUPS 320(AX), Z13
+	VADDPS  Z21, Z13, Z13
 	VMOVUPS 384(AX), Z14
+	VADDPS  Z22, Z14, Z14
 	VMOVUPS 448(AX), Z15
+	VADDPS  Z23, Z15, Z15
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -1140,7 +1263,7 @@ single69:
 	JNE          single69
 
 finish68:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done72
 	JEQ     relu70
@@ -1251,8 +1374,8 @@ relu70:
 	VMAXPS Z15, Z16, Z15
 
 done72:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -1274,23 +1397,36 @@ done72:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z3
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z3, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z3, Z1, Z1
+	MOVLQSX   8(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z2
+	VADDPS    Z3, Z2, Z2
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -1356,7 +1492,7 @@ single78:
 	JNE          single78
 
 finish77:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done81
 	JEQ     relu79
@@ -1390,8 +1526,8 @@ relu79:
 	VMAXPS Z2, Z3, Z2
 
 done81:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -1401,26 +1537,43 @@ done81:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z6
+	VMOVUPS.Z 64(CX), K2, Z7
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS.Z 64(CX), K2, Z1
+	VADDPS    Z7, Z1, Z1
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z6, Z2, Z2
+	VMOVUPS.Z 64(CX), K2, Z3
+	VADDPS    Z7, Z3, Z3
+	MOVLQSX   8(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z4
+	VADDPS    Z6, Z4, Z4
 	VMOVUPS.Z 64(AX), K2, Z5
+	VADDPS    Z7, Z5, Z5
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -1506,7 +1659,7 @@ single87:
 	JNE          single87
 
 finish86:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done90
 	JEQ     relu88
@@ -1557,8 +1710,8 @@ relu88:
 	VMAXPS Z5, Z6, Z5
 
 done90:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -1571,27 +1724,52 @@ done90:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_3x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_3x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS 64(AX), Z5
-	VMOVUPS 128(AX), Z6
-	VMOVUPS 192(AX), Z7
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	VMOVUPS 128(CX), Z14
+	VMOVUPS 192(CX), Z15
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z12, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z13, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z14, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z15, Z3, Z3
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VADDPS  Z12, Z4, Z4
+	VMOVUPS 64(CX), Z5
+	VADDPS  Z13, Z5, Z5
+	VMOVUPS 128(CX), Z6
+	VADDPS  Z14, Z6, Z6
+	VMOVUPS 192(CX), Z7
+	VADDPS  Z15, Z7, Z7
+	MOVLQSX 8(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z8
+	VADDPS  Z12, Z8, Z8
 	VMOVUPS 64(AX), Z9
+	VADDPS  Z13, Z9, Z9
 	VMOVUPS 128(AX), Z10
+	VADDPS  Z14, Z10, Z10
 	VMOVUPS 192(AX), Z11
+	VADDPS  Z15, Z11, Z11
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -1722,7 +1900,7 @@ single96:
 	JNE          single96
 
 finish95:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done99
 	JEQ     relu97
@@ -1809,8 +1987,8 @@ relu97:
 	VMAXPS Z11, Z12, Z11
 
 done99:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -1829,39 +2007,80 @@ done99:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_3x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_3x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	VMOVUPS 256(AX), Z4
-	VMOVUPS 320(AX), Z5
-	VMOVUPS 384(AX), Z6
-	VMOVUPS 448(AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS 64(AX), Z9
-	VMOVUPS 128(AX), Z10
-	VMOVUPS 192(AX), Z11
-	VMOVUPS 256(AX), Z12
-	VMOVUPS 320(AX), Z13
-	VMOVUPS 384(AX), Z14
-	VMOVUPS 448(AX), Z15
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z24
+	VMOVUPS 64(CX), Z25
+	VMOVUPS 128(CX), Z26
+	VMOVUPS 192(CX), Z27
+	VMOVUPS 256(CX), Z28
+	VMOVUPS 320(CX), Z29
+	VMOVUPS 384(CX), Z30
+	VMOVUPS 448(CX), Z31
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z26, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z27, Z3, Z3
+	VMOVUPS 256(CX), Z4
+	VADDPS  Z28, Z4, Z4
+	VMOVUPS 320(CX), Z5
+	VADDPS  Z29, Z5, Z5
+	VMOVUPS 384(CX), Z6
+	VADDPS  Z30, Z6, Z6
+	VMOVUPS 448(CX), Z7
+	VADDPS  Z31, Z7, Z7
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VADDPS  Z24, Z8, Z8
+	VMOVUPS 64(CX), Z9
+	VADDPS  Z25, Z9, Z9
+	VMOVUPS 128(CX), Z10
+	VADDPS  Z26, Z10, Z10
+	VMOVUPS 192(CX), Z11
+	VADDPS  Z27, Z11, Z11
+	VMOVUPS 256(CX), Z12
+	VADDPS  Z28, Z12, Z12
+	VMOVUPS 320(CX), Z13
+	VADDPS  Z29, Z13, Z13
+	VMOVUPS 384(CX), Z14
+	VADDPS  Z30, Z14, Z14
+	VMOVUPS 448(CX), Z15
+	VADDPS  Z31, Z15, Z15
+	MOVLQSX 8(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z16
+	VADDPS  Z24, Z16, Z16
 	VMOVUPS 64(AX), Z17
+	VADDPS  Z25, Z17, Z17
 	VMOVUPS 128(AX), Z18
+	VADDPS  Z26, Z18, Z18
 	VMOVUPS 192(AX), Z19
+	VADDPS  Z27, Z19, Z19
 	VMOVUPS 256(AX), Z20
+	VADDPS  Z28, Z20, Z20
 	VMOVUPS 320(AX), Z21
+	VADDPS  Z29, Z21, Z21
 	VMOVUPS 384(AX), Z22
+	VADDPS  Z30, Z22, Z22
 	VMOVUPS 448(AX), Z23
+	VADDPS  Z31, Z23, Z23
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -2078,7 +2297,7 @@ single105:
 	JNE          single105
 
 finish104:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done108
 	JEQ     relu106
@@ -2237,8 +2456,8 @@ relu106:
 	VMAXPS Z23, Z24, Z23
 
 done108:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -2269,25 +2488,41 @@ done108:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z4
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z4, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z4, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z4, Z2, Z2
+	MOVLQSX   12(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z3
+	VADDPS    Z4, Z3, Z3
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -2370,7 +2605,7 @@ single114:
 	JNE          single114
 
 finish113:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done117
 	JEQ     relu115
@@ -2409,8 +2644,8 @@ relu115:
 	VMAXPS Z3, Z4, Z3
 
 done117:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -2422,29 +2657,50 @@ done117:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_4x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_4x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z8
+	VMOVUPS.Z 64(CX), K2, Z9
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS.Z 64(CX), K2, Z1
+	VADDPS    Z9, Z1, Z1
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z8, Z2, Z2
+	VMOVUPS.Z 64(CX), K2, Z3
+	VADDPS    Z9, Z3, Z3
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z8, Z4, Z4
+	VMOVUPS.Z 64(CX), K2, Z5
+	VADDPS    Z9, Z5, Z5
+	MOVLQSX   12(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z6
+	VADDPS    Z8, Z6, Z6
 	VMOVUPS.Z 64(AX), K2, Z7
+	VADDPS    Z9, Z7, Z7
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -2552,7 +2808,7 @@ single123:
 	JNE          single123
 
 finish122:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done126
 	JEQ     relu124
@@ -2615,8 +2871,8 @@ relu124:
 	VMAXPS Z7, Z8, Z7
 
 done126:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -2632,32 +2888,63 @@ done126:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_4x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_4x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS 64(AX), Z5
-	VMOVUPS 128(AX), Z6
-	VMOVUPS 192(AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS 64(AX), Z9
-	VMOVUPS 128(AX), Z10
-	VMOVUPS 192(AX), Z11
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	VMOVUPS 128(CX), Z18
+	VMOVUPS 192(CX), Z19
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z16, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z17, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z18, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z19, Z3, Z3
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VADDPS  Z16, Z4, Z4
+	VMOVUPS 64(CX), Z5
+	VADDPS  Z17, Z5, Z5
+	VMOVUPS 128(CX), Z6
+	VADDPS  Z18, Z6, Z6
+	VMOVUPS 192(CX), Z7
+	VADDPS  Z19, Z7, Z7
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VADDPS  Z16, Z8, Z8
+	VMOVUPS 64(CX), Z9
+	VADDPS  Z17, Z9, Z9
+	VMOVUPS 128(CX), Z10
+	VADDPS  Z18, Z10, Z10
+	VMOVUPS 192(CX), Z11
+	VADDPS  Z19, Z11, Z11
+	MOVLQSX 12(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z12
+	VADDPS  Z16, Z12, Z12
 	VMOVUPS 64(AX), Z13
+	VADDPS  Z17, Z13, Z13
 	VMOVUPS 128(AX), Z14
+	VADDPS  Z18, Z14, Z14
 	VMOVUPS 192(AX), Z15
+	VADDPS  Z19, Z15, Z15
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -2820,7 +3107,7 @@ single132:
 	JNE          single132
 
 finish131:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done135
 	JEQ     relu133
@@ -2931,8 +3218,8 @@ relu133:
 	VMAXPS Z15, Z16, Z15
 
 done135:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -2956,40 +3243,81 @@ done135:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_4x96(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_4x96(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	VMOVUPS 256(AX), Z4
-	VMOVUPS 320(AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS 64(AX), Z7
-	VMOVUPS 128(AX), Z8
-	VMOVUPS 192(AX), Z9
-	VMOVUPS 256(AX), Z10
-	VMOVUPS 320(AX), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS 64(AX), Z13
-	VMOVUPS 128(AX), Z14
-	VMOVUPS 192(AX), Z15
-	VMOVUPS 256(AX), Z16
-	VMOVUPS 320(AX), Z17
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z24
+	VMOVUPS 64(CX), Z25
+	VMOVUPS 128(CX), Z26
+	VMOVUPS 192(CX), Z27
+	VMOVUPS 256(CX), Z28
+	VMOVUPS 320(CX), Z29
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z26, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z27, Z3, Z3
+	VMOVUPS 256(CX), Z4
+	VADDPS  Z28, Z4, Z4
+	VMOVUPS 320(CX), Z5
+	VADDPS  Z29, Z5, Z5
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VADDPS  Z24, Z6, Z6
+	VMOVUPS 64(CX), Z7
+	VADDPS  Z25, Z7, Z7
+	VMOVUPS 128(CX), Z8
+	VADDPS  Z26, Z8, Z8
+	VMOVUPS 192(CX), Z9
+	VADDPS  Z27, Z9, Z9
+	VMOVUPS 256(CX), Z10
+	VADDPS  Z28, Z10, Z10
+	VMOVUPS 320(CX), Z11
+	VADDPS  Z29, Z11, Z11
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VADDPS  Z24, Z12, Z12
+	VMOVUPS 64(CX), Z13
+	VADDPS  Z25, Z13, Z13
+	VMOVUPS 128(CX), Z14
+	VADDPS  Z26, Z14, Z14
+	VMOVUPS 192(CX), Z15
+	VADDPS  Z27, Z15, Z15
+	VMOVUPS 256(CX), Z16
+	VADDPS  Z28, Z16, Z16
+	VMOVUPS 320(CX), Z17
+	VADDPS  Z29, Z17, Z17
+	MOVLQSX 12(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z18
+	VADDPS  Z24, Z18, Z18
 	VMOVUPS 64(AX), Z19
+	VADDPS  Z25, Z19, Z19
 	VMOVUPS 128(AX), Z20
+	VADDPS  Z26, Z20, Z20
 	VMOVUPS 192(AX), Z21
+	VADDPS  Z27, Z21, Z21
 	VMOVUPS 256(AX), Z22
+	VADDPS  Z28, Z22, Z22
 	VMOVUPS 320(AX), Z23
+	VADDPS  Z29, Z23, Z23
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -3205,7 +3533,7 @@ single141:
 	JNE          single141
 
 finish140:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done144
 	JEQ     relu142
@@ -3364,8 +3692,8 @@ relu142:
 	VMAXPS Z23, Z24, Z23
 
 done144:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -3397,27 +3725,46 @@ done144:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z5
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z5, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z5, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z5, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z5, Z3, Z3
+	MOVLQSX   16(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z4
+	VADDPS    Z5, Z4, Z4
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -3510,7 +3857,7 @@ single150:
 	JNE          single150
 
 finish149:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done153
 	JEQ     relu151
@@ -3556,8 +3903,8 @@ relu151:
 	VMAXPS Z4, Z5, Z4
 
 done153:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -3571,32 +3918,57 @@ done153:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z10
+	VMOVUPS.Z 64(CX), K2, Z11
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS.Z 64(CX), K2, Z1
+	VADDPS    Z11, Z1, Z1
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z10, Z2, Z2
+	VMOVUPS.Z 64(CX), K2, Z3
+	VADDPS    Z11, Z3, Z3
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS.Z 64(CX), K2, Z5
+	VADDPS    Z11, Z5, Z5
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS.Z 64(CX), K2, Z7
+	VADDPS    Z11, Z7, Z7
+	MOVLQSX   16(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z10, Z8, Z8
 	VMOVUPS.Z 64(AX), K2, Z9
+	VADDPS    Z11, Z9, Z9
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -3719,7 +4091,7 @@ single159:
 	JNE          single159
 
 finish158:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done162
 	JEQ     relu160
@@ -3794,8 +4166,8 @@ relu160:
 	VMAXPS Z9, Z10, Z9
 
 done162:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -3814,37 +4186,74 @@ done162:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_5x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_5x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS 64(AX), Z5
-	VMOVUPS 128(AX), Z6
-	VMOVUPS 192(AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS 64(AX), Z9
-	VMOVUPS 128(AX), Z10
-	VMOVUPS 192(AX), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS 64(AX), Z13
-	VMOVUPS 128(AX), Z14
-	VMOVUPS 192(AX), Z15
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z21
+	VMOVUPS 128(CX), Z22
+	VMOVUPS 192(CX), Z23
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z20, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z21, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z22, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z23, Z3, Z3
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VADDPS  Z20, Z4, Z4
+	VMOVUPS 64(CX), Z5
+	VADDPS  Z21, Z5, Z5
+	VMOVUPS 128(CX), Z6
+	VADDPS  Z22, Z6, Z6
+	VMOVUPS 192(CX), Z7
+	VADDPS  Z23, Z7, Z7
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VADDPS  Z20, Z8, Z8
+	VMOVUPS 64(CX), Z9
+	VADDPS  Z21, Z9, Z9
+	VMOVUPS 128(CX), Z10
+	VADDPS  Z22, Z10, Z10
+	VMOVUPS 192(CX), Z11
+	VADDPS  Z23, Z11, Z11
+	MOVLQSX 12(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VADDPS  Z20, Z12, Z12
+	VMOVUPS 64(CX), Z13
+	VADDPS  Z21, Z13, Z13
+	VMOVUPS 128(CX), Z14
+	VADDPS  Z22, Z14, Z14
+	VMOVUPS 192(CX), Z15
+	VADDPS  Z23, Z15, Z15
+	MOVLQSX 16(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z16
+	VADDPS  Z20, Z16, Z16
 	VMOVUPS 64(AX), Z17
+	VADDPS  Z21, Z17, Z17
 	VMOVUPS 128(AX), Z18
+	VADDPS  Z22, Z18, Z18
 	VMOVUPS 192(AX), Z19
+	VADDPS  Z23, Z19, Z19
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -4032,7 +4441,7 @@ single168:
 	JNE          single168
 
 finish167:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done171
 	JEQ     relu169
@@ -4167,8 +4576,8 @@ relu169:
 	VMAXPS Z19, Z20, Z19
 
 done171:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -4197,29 +4606,51 @@ done171:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z6
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z6, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z6, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z6, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z6, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z6, Z4, Z4
+	MOVLQSX   20(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z5
+	VADDPS    Z6, Z5, Z5
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -4322,7 +4753,7 @@ single177:
 	JNE          single177
 
 finish176:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done180
 	JEQ     relu178
@@ -4373,8 +4804,8 @@ relu178:
 	VMAXPS Z5, Z6, Z5
 
 done180:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -4390,48 +4821,94 @@ done180:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail184
+// func sgemmAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z12
+	VMOVUPS.Z  64(CX), K2, Z13
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z12, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z13, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z12, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z13, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z12, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z13, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z12, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z13, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z12, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z13, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z10
+	VADDPS     Z12, Z10, Z10
+	VMOVUPS.Z  64(AX), K2, Z11
+	VADDPS     Z13, Z11, Z11
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       bs+40(FP), R8
+	SHLQ       $0x02, R8
+	ADDQ       DI, R8
+	SUBQ       $0x04, AX
+	JLT        tail184
 
 loop183:
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
 	VMOVUPS      (DI), Z12
 	VMOVUPS      64(DI), Z13
 	VBROADCASTSS (BX), Z14
@@ -4454,6 +4931,8 @@ loop183:
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   128(R8)
+	PREFETCHT1   192(R8)
 	VMOVUPS      128(DI), Z12
 	VMOVUPS      192(DI), Z13
 	VBROADCASTSS (BX), Z14
@@ -4476,6 +4955,8 @@ loop183:
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   256(R8)
+	PREFETCHT1   320(R8)
 	VMOVUPS      256(DI), Z12
 	VMOVUPS      320(DI), Z13
 	VBROADCASTSS (BX), Z14
@@ -4498,6 +4979,8 @@ loop183:
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
 	ADDQ         DX, SI
+	PREFETCHT1   384(R8)
+	PREFETCHT1   448(R8)
 	VMOVUPS      384(DI), Z12
 	VMOVUPS      448(DI), Z13
 	VBROADCASTSS (BX), Z14
@@ -4521,6 +5004,7 @@ loop183:
 	ADDQ         DX, BX
 	ADDQ         DX, SI
 	ADDQ         $+512, DI
+	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
 	JGE          loop183
 
@@ -4529,6 +5013,8 @@ tail184:
 	JEQ  finish185
 
 single186:
+	PREFETCHT1   (R8)
+	PREFETCHT1   64(R8)
 	VMOVUPS      (DI), Z12
 	VMOVUPS      64(DI), Z13
 	VBROADCASTSS (BX), Z14
@@ -4556,7 +5042,7 @@ single186:
 	JNE          single186
 
 finish185:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done189
 	JEQ     relu187
@@ -4643,8 +5129,8 @@ relu187:
 	VMAXPS Z11, Z12, Z11
 
 done189:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -4666,42 +5152,85 @@ done189:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_6x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_6x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
-TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-96
-	MOVQ    n+80(FP), AX
-	MOVQ    s+48(FP), AX
-	MOVQ    ss+56(FP), CX
-	SHLQ    $0x02, CX
-	VMOVUPS (AX), Z0
-	VMOVUPS 64(AX), Z1
-	VMOVUPS 128(AX), Z2
-	VMOVUPS 192(AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS 64(AX), Z5
-	VMOVUPS 128(AX), Z6
-	VMOVUPS 192(AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS 64(AX), Z9
-	VMOVUPS 128(AX), Z10
-	VMOVUPS 192(AX), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS 64(AX), Z13
-	VMOVUPS 128(AX), Z14
-	VMOVUPS 192(AX), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS 64(AX), Z17
-	VMOVUPS 128(AX), Z18
-	VMOVUPS 192(AX), Z19
-	ADDQ    CX, AX
+TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z24
+	VMOVUPS 64(CX), Z25
+	VMOVUPS 128(CX), Z26
+	VMOVUPS 192(CX), Z27
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVUPS 128(CX), Z2
+	VADDPS  Z26, Z2, Z2
+	VMOVUPS 192(CX), Z3
+	VADDPS  Z27, Z3, Z3
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VADDPS  Z24, Z4, Z4
+	VMOVUPS 64(CX), Z5
+	VADDPS  Z25, Z5, Z5
+	VMOVUPS 128(CX), Z6
+	VADDPS  Z26, Z6, Z6
+	VMOVUPS 192(CX), Z7
+	VADDPS  Z27, Z7, Z7
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VADDPS  Z24, Z8, Z8
+	VMOVUPS 64(CX), Z9
+	VADDPS  Z25, Z9, Z9
+	VMOVUPS 128(CX), Z10
+	VADDPS  Z26, Z10, Z10
+	VMOVUPS 192(CX), Z11
+	VADDPS  Z27, Z11, Z11
+	MOVLQSX 12(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VADDPS  Z24, Z12, Z12
+	VMOVUPS 64(CX), Z13
+	VADDPS  Z25, Z13, Z13
+	VMOVUPS 128(CX), Z14
+	VADDPS  Z26, Z14, Z14
+	VMOVUPS 192(CX), Z15
+	VADDPS  Z27, Z15, Z15
+	MOVLQSX 16(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VADDPS  Z24, Z16, Z16
+	VMOVUPS 64(CX), Z17
+	VADDPS  Z25, Z17, Z17
+	VMOVUPS 128(CX), Z18
+	VADDPS  Z26, Z18, Z18
+	VMOVUPS 192(CX), Z19
+	VADDPS  Z27, Z19, Z19
+	MOVLQSX 20(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
 	VMOVUPS (AX), Z20
+	VADDPS  Z24, Z20, Z20
 	VMOVUPS 64(AX), Z21
+	VADDPS  Z25, Z21, Z21
 	VMOVUPS 128(AX), Z22
+	VADDPS  Z26, Z22, Z22
 	VMOVUPS 192(AX), Z23
+	VADDPS  Z27, Z23, Z23
 	MOVQ    k+0(FP), AX
 	MOVQ    rs+16(FP), CX
 	SHLQ    $0x02, CX
@@ -4914,7 +5443,7 @@ single195:
 	JNE          single195
 
 finish194:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done198
 	JEQ     relu196
@@ -5073,8 +5602,8 @@ relu196:
 	VMAXPS Z23, Z24, Z23
 
 done198:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, (AX)
 	VMOVUPS Z1, 64(AX)
@@ -5108,31 +5637,56 @@ done198:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_7x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_7x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z5
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z7
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z7, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z7, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z7, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z7, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z7, Z4, Z4
+	MOVLQSX   20(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z7, Z5, Z5
+	MOVLQSX   24(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z6
+	VADDPS    Z7, Z6, Z6
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -5251,7 +5805,7 @@ single204:
 	JNE          single204
 
 finish203:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done207
 	JEQ     relu205
@@ -5309,8 +5863,8 @@ relu205:
 	VMAXPS Z6, Z7, Z6
 
 done207:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -5328,52 +5882,104 @@ done207:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z12
-	VMOVUPS.Z 64(AX), K2, Z13
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail211
+// func sgemmAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z14
+	VMOVUPS.Z  64(CX), K2, Z15
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z15, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z14, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z15, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z14, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z15, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z14, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z15, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z14, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z15, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z10
+	VADDPS     Z14, Z10, Z10
+	VMOVUPS.Z  64(CX), K2, Z11
+	VADDPS     Z15, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z12
+	VADDPS     Z14, Z12, Z12
+	VMOVUPS.Z  64(AX), K2, Z13
+	VADDPS     Z15, Z13, Z13
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), SI
+	MOVQ       b+32(FP), R8
+	MOVQ       bs+40(FP), R9
+	SHLQ       $0x02, R9
+	ADDQ       R8, R9
+	SUBQ       $0x04, AX
+	JLT        tail211
 
 loop210:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
 	VMOVUPS      64(R8), Z15
 	VBROADCASTSS (BX), Z16
@@ -5400,6 +6006,8 @@ loop210:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
 	VMOVUPS      128(R8), Z14
 	VMOVUPS      192(R8), Z15
 	VBROADCASTSS (BX), Z16
@@ -5426,6 +6034,8 @@ loop210:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   256(R9)
+	PREFETCHT1   320(R9)
 	VMOVUPS      256(R8), Z14
 	VMOVUPS      320(R8), Z15
 	VBROADCASTSS (BX), Z16
@@ -5452,6 +6062,8 @@ loop210:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   384(R9)
+	PREFETCHT1   448(R9)
 	VMOVUPS      384(R8), Z14
 	VMOVUPS      448(R8), Z15
 	VBROADCASTSS (BX), Z16
@@ -5479,6 +6091,7 @@ loop210:
 	ADDQ         DX, DI
 	ADDQ         DX, SI
 	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
 	JGE          loop210
 
@@ -5487,6 +6100,8 @@ tail211:
 	JEQ  finish212
 
 single213:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
 	VMOVUPS      64(R8), Z15
 	VBROADCASTSS (BX), Z16
@@ -5518,7 +6133,7 @@ single213:
 	JNE          single213
 
 finish212:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done216
 	JEQ     relu214
@@ -5617,8 +6232,8 @@ relu214:
 	VMAXPS Z13, Z14, Z13
 
 done216:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -5643,33 +6258,61 @@ done216:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_8x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_8x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z8
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z8, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z8, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z8, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z8, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z8, Z4, Z4
+	MOVLQSX   20(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z8, Z5, Z5
+	MOVLQSX   24(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z8, Z6, Z6
+	MOVLQSX   28(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z7
+	VADDPS    Z8, Z7, Z7
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -5798,7 +6441,7 @@ single222:
 	JNE          single222
 
 finish221:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done225
 	JEQ     relu223
@@ -5861,8 +6504,8 @@ relu223:
 	VMAXPS Z7, Z8, Z7
 
 done225:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -5882,55 +6525,113 @@ done225:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z12
-	VMOVUPS.Z 64(AX), K2, Z13
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z14
-	VMOVUPS.Z 64(AX), K2, Z15
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail229
+// func sgemmAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z16
+	VMOVUPS.Z  64(CX), K2, Z17
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z16, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z17, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z16, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z17, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z16, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z17, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z16, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z17, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z16, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z17, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z10
+	VADDPS     Z16, Z10, Z10
+	VMOVUPS.Z  64(CX), K2, Z11
+	VADDPS     Z17, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z12
+	VADDPS     Z16, Z12, Z12
+	VMOVUPS.Z  64(CX), K2, Z13
+	VADDPS     Z17, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z14
+	VADDPS     Z16, Z14, Z14
+	VMOVUPS.Z  64(AX), K2, Z15
+	VADDPS     Z17, Z15, Z15
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), SI
+	MOVQ       b+32(FP), R8
+	MOVQ       bs+40(FP), R9
+	SHLQ       $0x02, R9
+	ADDQ       R8, R9
+	SUBQ       $0x04, AX
+	JLT        tail229
 
 loop228:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z16
 	VMOVUPS      64(R8), Z17
 	VBROADCASTSS (BX), Z18
@@ -5960,6 +6661,8 @@ loop228:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
 	VMOVUPS      128(R8), Z16
 	VMOVUPS      192(R8), Z17
 	VBROADCASTSS (BX), Z18
@@ -5989,6 +6692,8 @@ loop228:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   256(R9)
+	PREFETCHT1   320(R9)
 	VMOVUPS      256(R8), Z16
 	VMOVUPS      320(R8), Z17
 	VBROADCASTSS (BX), Z18
@@ -6018,6 +6723,8 @@ loop228:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   384(R9)
+	PREFETCHT1   448(R9)
 	VMOVUPS      384(R8), Z16
 	VMOVUPS      448(R8), Z17
 	VBROADCASTSS (BX), Z18
@@ -6048,6 +6755,7 @@ loop228:
 	ADDQ         DX, DI
 	ADDQ         DX, SI
 	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
 	JGE          loop228
 
@@ -6056,6 +6764,8 @@ tail229:
 	JEQ  finish230
 
 single231:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z16
 	VMOVUPS      64(R8), Z17
 	VBROADCASTSS (BX), Z18
@@ -6090,7 +6800,7 @@ single231:
 	JNE          single231
 
 finish230:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done234
 	JEQ     relu232
@@ -6201,8 +6911,8 @@ relu232:
 	VMAXPS Z15, Z16, Z15
 
 done234:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -6230,35 +6940,66 @@ done234:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_9x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_9x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z7
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z9
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z9, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z9, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z9, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z9, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z9, Z4, Z4
+	MOVLQSX   20(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z9, Z5, Z5
+	MOVLQSX   24(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z9, Z6, Z6
+	MOVLQSX   28(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z9, Z7, Z7
+	MOVLQSX   32(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z8
+	VADDPS    Z9, Z8, Z8
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -6397,7 +7138,7 @@ single240:
 	JNE          single240
 
 finish239:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done243
 	JEQ     relu241
@@ -6467,8 +7208,8 @@ relu241:
 	VMAXPS Z8, Z9, Z8
 
 done243:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -6490,58 +7231,122 @@ done243:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z12
-	VMOVUPS.Z 64(AX), K2, Z13
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z14
-	VMOVUPS.Z 64(AX), K2, Z15
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z16
-	VMOVUPS.Z 64(AX), K2, Z17
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail247
+// func sgemmAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z18
+	VMOVUPS.Z  64(CX), K2, Z19
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z18, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z19, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z18, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z19, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z18, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z19, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z18, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z19, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z18, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z19, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z10
+	VADDPS     Z18, Z10, Z10
+	VMOVUPS.Z  64(CX), K2, Z11
+	VADDPS     Z19, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z12
+	VADDPS     Z18, Z12, Z12
+	VMOVUPS.Z  64(CX), K2, Z13
+	VADDPS     Z19, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z14
+	VADDPS     Z18, Z14, Z14
+	VMOVUPS.Z  64(CX), K2, Z15
+	VADDPS     Z19, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z16
+	VADDPS     Z18, Z16, Z16
+	VMOVUPS.Z  64(AX), K2, Z17
+	VADDPS     Z19, Z17, Z17
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), SI
+	MOVQ       b+32(FP), R8
+	MOVQ       bs+40(FP), R9
+	SHLQ       $0x02, R9
+	ADDQ       R8, R9
+	SUBQ       $0x04, AX
+	JLT        tail247
 
 loop246:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z18
 	VMOVUPS      64(R8), Z19
 	VBROADCASTSS (BX), Z20
@@ -6574,6 +7379,8 @@ loop246:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
 	VMOVUPS      128(R8), Z18
 	VMOVUPS      192(R8), Z19
 	VBROADCASTSS (BX), Z20
@@ -6606,6 +7413,8 @@ loop246:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   256(R9)
+	PREFETCHT1   320(R9)
 	VMOVUPS      256(R8), Z18
 	VMOVUPS      320(R8), Z19
 	VBROADCASTSS (BX), Z20
@@ -6638,6 +7447,8 @@ loop246:
 	ADDQ         DX, BX
 	ADDQ         DX, DI
 	ADDQ         DX, SI
+	PREFETCHT1   384(R9)
+	PREFETCHT1   448(R9)
 	VMOVUPS      384(R8), Z18
 	VMOVUPS      448(R8), Z19
 	VBROADCASTSS (BX), Z20
@@ -6671,6 +7482,7 @@ loop246:
 	ADDQ         DX, DI
 	ADDQ         DX, SI
 	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
 	JGE          loop246
 
@@ -6679,6 +7491,8 @@ tail247:
 	JEQ  finish248
 
 single249:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z18
 	VMOVUPS      64(R8), Z19
 	VBROADCASTSS (BX), Z20
@@ -6716,7 +7530,7 @@ single249:
 	JNE          single249
 
 finish248:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done252
 	JEQ     relu250
@@ -6839,8 +7653,8 @@ relu250:
 	VMAXPS Z17, Z18, Z17
 
 done252:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -6871,37 +7685,71 @@ done252:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_10x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_10x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z10
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z10, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z10, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z10, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z10, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z10, Z4, Z4
+	MOVLQSX   20(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z10, Z5, Z5
+	MOVLQSX   24(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z10, Z6, Z6
+	MOVLQSX   28(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z10, Z7, Z7
+	MOVLQSX   32(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z10, Z8, Z8
+	MOVLQSX   36(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z9
+	VADDPS    Z10, Z9, Z9
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -7056,7 +7904,7 @@ single258:
 	JNE          single258
 
 finish257:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done261
 	JEQ     relu259
@@ -7131,8 +7979,8 @@ relu259:
 	VMAXPS Z9, Z10, Z9
 
 done261:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -7156,62 +8004,132 @@ done261:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z12
-	VMOVUPS.Z 64(AX), K2, Z13
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z14
-	VMOVUPS.Z 64(AX), K2, Z15
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z16
-	VMOVUPS.Z 64(AX), K2, Z17
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z18
-	VMOVUPS.Z 64(AX), K2, Z19
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail265
+// func sgemmAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z20
+	VMOVUPS.Z  64(CX), K2, Z21
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z20, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z21, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z20, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z21, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z20, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z21, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z20, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z21, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z20, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z21, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z10
+	VADDPS     Z20, Z10, Z10
+	VMOVUPS.Z  64(CX), K2, Z11
+	VADDPS     Z21, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z12
+	VADDPS     Z20, Z12, Z12
+	VMOVUPS.Z  64(CX), K2, Z13
+	VADDPS     Z21, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z14
+	VADDPS     Z20, Z14, Z14
+	VMOVUPS.Z  64(CX), K2, Z15
+	VADDPS     Z21, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z16
+	VADDPS     Z20, Z16, Z16
+	VMOVUPS.Z  64(CX), K2, Z17
+	VADDPS     Z21, Z17, Z17
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    36(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z18
+	VADDPS     Z20, Z18, Z18
+	VMOVUPS.Z  64(AX), K2, Z19
+	VADDPS     Z21, Z19, Z19
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), R8
+	LEAQ       (R8)(SI*1), SI
+	MOVQ       b+32(FP), R9
+	MOVQ       bs+40(FP), R10
+	SHLQ       $0x02, R10
+	ADDQ       R9, R10
+	SUBQ       $0x04, AX
+	JLT        tail265
 
 loop264:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z20
 	VMOVUPS      64(R9), Z21
 	VBROADCASTSS (BX), Z22
@@ -7248,6 +8166,8 @@ loop264:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
 	VMOVUPS      128(R9), Z20
 	VMOVUPS      192(R9), Z21
 	VBROADCASTSS (BX), Z22
@@ -7284,6 +8204,8 @@ loop264:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
 	VMOVUPS      256(R9), Z20
 	VMOVUPS      320(R9), Z21
 	VBROADCASTSS (BX), Z22
@@ -7320,6 +8242,8 @@ loop264:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
 	VMOVUPS      384(R9), Z20
 	VMOVUPS      448(R9), Z21
 	VBROADCASTSS (BX), Z22
@@ -7357,6 +8281,7 @@ loop264:
 	ADDQ         DX, R8
 	ADDQ         DX, SI
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
 	JGE          loop264
 
@@ -7365,6 +8290,8 @@ tail265:
 	JEQ  finish266
 
 single267:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z20
 	VMOVUPS      64(R9), Z21
 	VBROADCASTSS (BX), Z22
@@ -7406,7 +8333,7 @@ single267:
 	JNE          single267
 
 finish266:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done270
 	JEQ     relu268
@@ -7541,8 +8468,8 @@ relu268:
 	VMAXPS Z19, Z20, Z19
 
 done270:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -7576,39 +8503,76 @@ done270:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_11x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_11x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z9
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z11
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z11, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z11, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z11, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z11, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z11, Z4, Z4
+	MOVLQSX   20(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z11, Z5, Z5
+	MOVLQSX   24(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z11, Z6, Z6
+	MOVLQSX   28(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z11, Z7, Z7
+	MOVLQSX   32(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z11, Z8, Z8
+	MOVLQSX   36(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z9
+	VADDPS    Z11, Z9, Z9
+	MOVLQSX   40(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z10
+	VADDPS    Z11, Z10, Z10
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -7773,7 +8737,7 @@ single276:
 	JNE          single276
 
 finish275:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done279
 	JEQ     relu277
@@ -7855,8 +8819,8 @@ relu277:
 	VMAXPS Z10, Z11, Z10
 
 done279:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -7882,65 +8846,141 @@ done279:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z12
-	VMOVUPS.Z 64(AX), K2, Z13
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z14
-	VMOVUPS.Z 64(AX), K2, Z15
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z16
-	VMOVUPS.Z 64(AX), K2, Z17
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z18
-	VMOVUPS.Z 64(AX), K2, Z19
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z20
-	VMOVUPS.Z 64(AX), K2, Z21
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail283
+// func sgemmAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z22
+	VMOVUPS.Z  64(CX), K2, Z23
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z22, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z23, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z22, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z23, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z22, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z23, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z22, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z23, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z22, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z23, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z10
+	VADDPS     Z22, Z10, Z10
+	VMOVUPS.Z  64(CX), K2, Z11
+	VADDPS     Z23, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z12
+	VADDPS     Z22, Z12, Z12
+	VMOVUPS.Z  64(CX), K2, Z13
+	VADDPS     Z23, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z14
+	VADDPS     Z22, Z14, Z14
+	VMOVUPS.Z  64(CX), K2, Z15
+	VADDPS     Z23, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z16
+	VADDPS     Z22, Z16, Z16
+	VMOVUPS.Z  64(CX), K2, Z17
+	VADDPS     Z23, Z17, Z17
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    36(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z18
+	VADDPS     Z22, Z18, Z18
+	VMOVUPS.Z  64(CX), K2, Z19
+	VADDPS     Z23, Z19, Z19
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    40(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z20
+	VADDPS     Z22, Z20, Z20
+	VMOVUPS.Z  64(AX), K2, Z21
+	VADDPS     Z23, Z21, Z21
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), R8
+	LEAQ       (R8)(SI*1), SI
+	MOVQ       b+32(FP), R9
+	MOVQ       bs+40(FP), R10
+	SHLQ       $0x02, R10
+	ADDQ       R9, R10
+	SUBQ       $0x04, AX
+	JLT        tail283
 
 loop282:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z22
 	VMOVUPS      64(R9), Z23
 	VBROADCASTSS (BX), Z24
@@ -7980,6 +9020,8 @@ loop282:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
 	VMOVUPS      128(R9), Z22
 	VMOVUPS      192(R9), Z23
 	VBROADCASTSS (BX), Z24
@@ -8019,6 +9061,8 @@ loop282:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
 	VMOVUPS      256(R9), Z22
 	VMOVUPS      320(R9), Z23
 	VBROADCASTSS (BX), Z24
@@ -8058,6 +9102,8 @@ loop282:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
 	VMOVUPS      384(R9), Z22
 	VMOVUPS      448(R9), Z23
 	VBROADCASTSS (BX), Z24
@@ -8098,6 +9144,7 @@ loop282:
 	ADDQ         DX, R8
 	ADDQ         DX, SI
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
 	JGE          loop282
 
@@ -8106,6 +9153,8 @@ tail283:
 	JEQ  finish284
 
 single285:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z22
 	VMOVUPS      64(R9), Z23
 	VBROADCASTSS (BX), Z24
@@ -8150,7 +9199,7 @@ single285:
 	JNE          single285
 
 finish284:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done288
 	JEQ     relu286
@@ -8297,8 +9346,8 @@ relu286:
 	VMAXPS Z21, Z22, Z21
 
 done288:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
@@ -8335,41 +9384,81 @@ done288:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_12x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
+// func sgemmAVX512_12x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
+TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-112
+	MOVQ      n+96(FP), AX
 	MOVL      $-1, CX
 	BZHIL     AX, CX, CX
 	KMOVW     CX, K1
 	SHRL      $0x10, CX
 	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	ADDQ      CX, AX
+	MOVQ      ids+64(FP), AX
+	MOVQ      bias+72(FP), CX
+	MOVQ      s+48(FP), DX
+	MOVQ      ss+56(FP), BX
+	SHLQ      $0x02, BX
+	VMOVUPS.Z (CX), K1, Z12
+	MOVLQSX   (AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z12, Z0, Z0
+	MOVLQSX   4(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z12, Z1, Z1
+	MOVLQSX   8(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z2
+	VADDPS    Z12, Z2, Z2
+	MOVLQSX   12(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z3
+	VADDPS    Z12, Z3, Z3
+	MOVLQSX   16(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z12, Z4, Z4
+	MOVLQSX   20(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z5
+	VADDPS    Z12, Z5, Z5
+	MOVLQSX   24(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z6
+	VADDPS    Z12, Z6, Z6
+	MOVLQSX   28(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z7
+	VADDPS    Z12, Z7, Z7
+	MOVLQSX   32(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z8
+	VADDPS    Z12, Z8, Z8
+	MOVLQSX   36(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z9
+	VADDPS    Z12, Z9, Z9
+	MOVLQSX   40(AX), CX
+	IMULQ     BX, CX
+	ADDQ      DX, CX
+	VMOVUPS.Z (CX), K1, Z10
+	VADDPS    Z12, Z10, Z10
+	MOVLQSX   44(AX), AX
+	IMULQ     BX, AX
+	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z11
+	VADDPS    Z12, Z11, Z11
 	MOVQ      k+0(FP), AX
 	MOVQ      rs+16(FP), CX
 	SHLQ      $0x02, CX
@@ -8544,7 +9633,7 @@ single294:
 	JNE          single294
 
 finish293:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done297
 	JEQ     relu295
@@ -8631,8 +9720,8 @@ relu295:
 	VMAXPS Z11, Z12, Z11
 
 done297:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	ADDQ    CX, AX
@@ -8660,68 +9749,150 @@ done297:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-96
-	MOVQ      n+80(FP), AX
-	MOVL      $-1, CX
-	BZHIL     AX, CX, CX
-	KMOVW     CX, K1
-	SHRL      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      s+48(FP), AX
-	MOVQ      ss+56(FP), CX
-	SHLQ      $0x02, CX
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z 64(AX), K2, Z1
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z2
-	VMOVUPS.Z 64(AX), K2, Z3
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z4
-	VMOVUPS.Z 64(AX), K2, Z5
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z6
-	VMOVUPS.Z 64(AX), K2, Z7
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z8
-	VMOVUPS.Z 64(AX), K2, Z9
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z10
-	VMOVUPS.Z 64(AX), K2, Z11
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z12
-	VMOVUPS.Z 64(AX), K2, Z13
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z14
-	VMOVUPS.Z 64(AX), K2, Z15
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z16
-	VMOVUPS.Z 64(AX), K2, Z17
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z18
-	VMOVUPS.Z 64(AX), K2, Z19
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z20
-	VMOVUPS.Z 64(AX), K2, Z21
-	ADDQ      CX, AX
-	VMOVUPS.Z (AX), K1, Z22
-	VMOVUPS.Z 64(AX), K2, Z23
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail301
+// func sgemmAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-112
+	MOVQ       n+96(FP), AX
+	MOVL       $-1, CX
+	BZHIL      AX, CX, CX
+	KMOVW      CX, K1
+	SHRL       $0x10, CX
+	KMOVW      CX, K2
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS.Z  (CX), K1, Z24
+	VMOVUPS.Z  64(CX), K2, Z25
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z0
+	VADDPS     Z24, Z0, Z0
+	VMOVUPS.Z  64(CX), K2, Z1
+	VADDPS     Z25, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z2
+	VADDPS     Z24, Z2, Z2
+	VMOVUPS.Z  64(CX), K2, Z3
+	VADDPS     Z25, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z4
+	VADDPS     Z24, Z4, Z4
+	VMOVUPS.Z  64(CX), K2, Z5
+	VADDPS     Z25, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z6
+	VADDPS     Z24, Z6, Z6
+	VMOVUPS.Z  64(CX), K2, Z7
+	VADDPS     Z25, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z8
+	VADDPS     Z24, Z8, Z8
+	VMOVUPS.Z  64(CX), K2, Z9
+	VADDPS     Z25, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z10
+	VADDPS     Z24, Z10, Z10
+	VMOVUPS.Z  64(CX), K2, Z11
+	VADDPS     Z25, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z12
+	VADDPS     Z24, Z12, Z12
+	VMOVUPS.Z  64(CX), K2, Z13
+	VADDPS     Z25, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z14
+	VADDPS     Z24, Z14, Z14
+	VMOVUPS.Z  64(CX), K2, Z15
+	VADDPS     Z25, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z16
+	VADDPS     Z24, Z16, Z16
+	VMOVUPS.Z  64(CX), K2, Z17
+	VADDPS     Z25, Z17, Z17
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    36(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z18
+	VADDPS     Z24, Z18, Z18
+	VMOVUPS.Z  64(CX), K2, Z19
+	VADDPS     Z25, Z19, Z19
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    40(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS.Z  (CX), K1, Z20
+	VADDPS     Z24, Z20, Z20
+	VMOVUPS.Z  64(CX), K2, Z21
+	VADDPS     Z25, Z21, Z21
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    44(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS.Z  (AX), K1, Z22
+	VADDPS     Z24, Z22, Z22
+	VMOVUPS.Z  64(AX), K2, Z23
+	VADDPS     Z25, Z23, Z23
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), R8
+	LEAQ       (R8)(SI*1), SI
+	MOVQ       b+32(FP), R9
+	MOVQ       bs+40(FP), R10
+	SHLQ       $0x02, R10
+	ADDQ       R9, R10
+	SUBQ       $0x04, AX
+	JLT        tail301
 
 loop300:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z24
 	VMOVUPS      64(R9), Z25
 	VBROADCASTSS (BX), Z26
@@ -8764,6 +9935,8 @@ loop300:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
 	VMOVUPS      128(R9), Z24
 	VMOVUPS      192(R9), Z25
 	VBROADCASTSS (BX), Z26
@@ -8806,6 +9979,8 @@ loop300:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
 	VMOVUPS      256(R9), Z24
 	VMOVUPS      320(R9), Z25
 	VBROADCASTSS (BX), Z26
@@ -8848,6 +10023,8 @@ loop300:
 	ADDQ         DX, DI
 	ADDQ         DX, R8
 	ADDQ         DX, SI
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
 	VMOVUPS      384(R9), Z24
 	VMOVUPS      448(R9), Z25
 	VBROADCASTSS (BX), Z26
@@ -8891,6 +10068,7 @@ loop300:
 	ADDQ         DX, R8
 	ADDQ         DX, SI
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
 	JGE          loop300
 
@@ -8899,6 +10077,8 @@ tail301:
 	JEQ  finish302
 
 single303:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z24
 	VMOVUPS      64(R9), Z25
 	VBROADCASTSS (BX), Z26
@@ -8946,7 +10126,7 @@ single303:
 	JNE          single303
 
 finish302:
-	MOVQ    act+88(FP), AX
+	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
 	JLT     done306
 	JEQ     relu304
@@ -9105,8 +10285,8 @@ relu304:
 	VMAXPS Z23, Z24, Z23
 
 done306:
-	MOVQ    c+64(FP), AX
-	MOVQ    ldc+72(FP), CX
+	MOVQ    c+80(FP), AX
+	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)

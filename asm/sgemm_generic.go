@@ -18,10 +18,10 @@ import "unsafe"
 const float32Size = unsafe.Sizeof(float32(0))
 
 // sgemmGeneric_2x3 is a [Tile] of two rows and one panel.
-func sgemmGeneric_2x3(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act) {
+func sgemmGeneric_2x3(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act) {
 	var c0, c1 [3]float32
-	copyRow(c0[:], row(s, 0, n))
-	copyRow(c1[:], row(s, ss, n))
+	startRow(c0[:], s, ss, ids, 0, row(bias, 0, n))
+	startRow(c1[:], s, ss, ids, 1, row(bias, 0, n))
 
 	if k > 0 {
 		c00, c01, c02 := c0[0], c0[1], c0[2]
@@ -80,9 +80,9 @@ func sgemmGeneric_2x3(k int, a *float32, rs, cs int, b *float32, bs int, s *floa
 }
 
 // sgemmGeneric_1x3 is a [Tile] of one row and one panel.
-func sgemmGeneric_1x3(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act) {
+func sgemmGeneric_1x3(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act) {
 	var c0 [3]float32
-	copyRow(c0[:], row(s, 0, n))
+	startRow(c0[:], s, ss, ids, 0, row(bias, 0, n))
 
 	c00, c01, c02 := c0[0], c0[1], c0[2]
 	step := uintptr(cs) * float32Size
@@ -102,9 +102,9 @@ func sgemmGeneric_1x3(k int, a *float32, rs, cs int, b *float32, bs int, s *floa
 }
 
 // sgemmGeneric_1x6 is a [Tile] of one row and two panels.
-func sgemmGeneric_1x6(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, c *float32, ldc int, n int, act Act) {
+func sgemmGeneric_1x6(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act) {
 	var c0 [6]float32
-	copyRow(c0[:], row(s, 0, n))
+	startRow(c0[:], s, ss, ids, 0, row(bias, 0, n))
 
 	if k > 0 {
 		c00, c01, c02, c03, c04, c05 := c0[0], c0[1], c0[2], c0[3], c0[4], c0[5]
@@ -149,6 +149,15 @@ func sgemmGeneric_1x6(k int, a *float32, rs, cs int, b *float32, bs int, s *floa
 // row returns the n floats at p[offset].
 func row(p *float32, offset, n int) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(p), offset*int(float32Size))), n)
+}
+
+// startRow sets dst to the start values of row i.
+func startRow(dst []float32, s *float32, ss int, ids *int32, i int, bias []float32) {
+	id := *(*int32)(unsafe.Add(unsafe.Pointer(ids), 4*i))
+	s0 := row(s, int(id)*ss, len(bias))
+	for j, b := range bias {
+		dst[j] = s0[j] + b
+	}
 }
 
 // copyRow copies as much of src as dst has room for. It beats the built-in copy

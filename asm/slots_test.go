@@ -222,6 +222,27 @@ func slots(s *Set) []slot {
 			},
 		},
 		{
+			name: "Pack", field: "Pack",
+			shapes: packShapes(s.NR),
+			operands: func(sh shape) []operand {
+				panel := vector(sh.k*s.NR, out, nil)
+				panel.aligned = true
+				return []operand{panel, {rows: sh.k, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]float32, _ *[2]float32) {
+				s.Pack(sh.k, sh.n, first(x[0]), first(x[1]), sh.n+sh.gap)
+			},
+			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+				panel := make([]expect, sh.k*s.NR)
+				for p := range sh.k {
+					for j := range sh.n {
+						panel[p*s.NR+j] = exactly(x[1][p*(sh.n+sh.gap)+j])
+					}
+				}
+				return [][]expect{panel, nil}, nil
+			},
+		},
+		{
 			name: "PackT", field: "PackT",
 			shapes: packShapes(s.NR),
 			operands: func(sh shape) []operand {

@@ -2,7 +2,9 @@ package asm
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 
 	"batchrnn/kernels/ref"
 )
@@ -19,17 +21,21 @@ type tileShape struct {
 type start int
 
 const (
-	bias    start = iota // one row for all, ss = 0
+	bias    start = iota // one row for all
 	matrix               // a matrix of its own
 	inPlace              // C
+	table                // rows of a matrix, in any order, and a bias
 )
+
+// tableRows are the rows at which the rows of a tile start in a table.
+var tableRows = [MaxRows]int32{2, 0, 2, 1, 6, 5, 0, 3, 3, 4, 6, 1}
 
 func (t tileShape) String() string {
 	if t.rows == 0 {
 		return ""
 	}
 	return fmt.Sprintf(" rows=%d panels=%d transA=%t start=%s act=%s", t.rows, t.panels, t.transA,
-		[]string{"bias", "matrix", "inPlace"}[t.start], actNames[t.act])
+		[]string{"bias", "matrix", "inPlace", "table"}[t.start], actNames[t.act])
 }
 
 var actNames = []string{Identity: "identity", ReLU: "relu", Tanh: "tanh", Sigmoid: "sigmoid"}
@@ -80,7 +86,7 @@ func tileShapes(t namedTile) (list []shape) {
 					n: n, k: k, gap: deal.IntN(4) * 3,
 					tile: tileShape{
 						rows: t.rows, panels: t.panels, transA: deal.IntN(2) == 0,
-						start: start(deal.IntN(3)), act: Act(deal.IntN(4)),
+						start: start(deal.IntN(4)), act: Act(deal.IntN(4)),
 					},
 				})
 			}
@@ -108,7 +114,7 @@ func (sh shape) lds() int {
 	switch sh.tile.start {
 	case bias:
 		return 0
-	case matrix:
+	case matrix, table:
 		return sh.n + 2*sh.gap
 	}
 	return sh.ldc()
@@ -130,8 +136,9 @@ func panelStride(s *Set, sh shape) int {
 	return bs
 }
 
-// The operands of a tile are C, A, B and S; S is missing if it is C. B has all
-// panels, whatever part of them n leaves, as a packed matrix has.
+// The operands of a tile are C, A, B, S and a bias; S is missing if it is C, and
+// the bias stands alone or beside a table. B has all panels, whatever part of
+// them n leaves, as a packed matrix has.
 func tileOperands(s *Set, sh shape) []operand {
 	t := sh.tile
 	c := operand{rows: t.rows, cols: sh.n, ld: sh.ldc(), access: out}
@@ -145,6 +152,9 @@ func tileOperands(s *Set, sh shape) []operand {
 		return []operand{c, a, b, vector(sh.n, in, normal)}
 	case matrix:
 		return []operand{c, a, b, {rows: t.rows, cols: sh.n, ld: sh.lds(), fill: normal}}
+	case table:
+		rows := int(slices.Max(tableRows[:])) + 1
+		return []operand{c, a, b, {rows: rows, cols: sh.n, ld: sh.lds(), fill: normal}, vector(sh.n, in, normal)}
 	}
 	c.access, c.fill = inOut, normal
 	return []operand{c, a, b}
@@ -155,15 +165,48 @@ func callTile(f Tile, s *Set, sh shape, x [][]float32) {
 	if sh.tile.transA {
 		rs, cs = cs, rs
 	}
-	f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(s, sh), first(startOf(x)), sh.lds(), first(x[0]), sh.ldc(), sh.n, sh.tile.act)
+	ids, add, start := &inOrder[0], &noBias[0], first(x[0])
+	switch sh.tile.start {
+	case matrix:
+		start = first(x[3])
+	case table:
+		start, ids, add = first(x[3]), &tableRows[0], first(x[4])
+	case bias:
+		start, add = &zeros[0], first(x[3])
+	}
+	f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(s, sh), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.n, sh.tile.act)
 }
 
-// startOf returns the start values among the operands of a tile.
-func startOf(x [][]float32) []float32 {
-	if len(x) == 4 {
-		return x[3]
+// What takes the place of start values that a tile does without.
+var (
+	zeros, noBias [MaxPanels * 32]float32
+	inOrder       [MaxRows]int32
+)
+
+func init() {
+	for i := range noBias {
+		noBias[i] = float32(math.Copysign(0, -1))
 	}
-	return x[0]
+	for i := range inOrder {
+		inOrder[i] = int32(i)
+	}
+}
+
+// startOf returns the start values of a tile as a matrix and its stride.
+func startOf(sh shape, x [][]float32) (s []float32, lds int) {
+	switch sh.tile.start {
+	case inPlace:
+		return x[0], sh.ldc()
+	case table:
+		s = make([]float32, sh.tile.rows*sh.n)
+		for i := range sh.tile.rows {
+			for j := range sh.n {
+				s[i*sh.n+j] = x[3][int(tableRows[i])*sh.lds()+j] + x[4][j]
+			}
+		}
+		return s, sh.n
+	}
+	return x[3], sh.lds()
 }
 
 // unpackB returns the panels of a tile as a k×n matrix.
@@ -180,8 +223,9 @@ func unpackB(s *Set, sh shape, panels []float32) []float32 {
 var oracles = []func(float64) float64{Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
 
 func wantTile(s *Set, sh shape, x [][]float32) ([][]expect, []expect) {
+	s0, lds := startOf(sh, x)
 	sums, magnitude := ref.Gemm(sh.tile.transA, false, sh.tile.rows, sh.n, sh.k,
-		x[1], sh.lda(), unpackB(s, sh, x[2]), sh.n, startOf(x), sh.lds(), oracles[sh.tile.act])
+		x[1], sh.lda(), unpackB(s, sh, x[2]), sh.n, s0, lds, oracles[sh.tile.act])
 	c := make([]expect, len(sums))
 	for i, v := range sums {
 		// Two roundings a step, the slope of no activation above 1, and the

@@ -103,7 +103,10 @@ func TestRowsAgree(t *testing.T) {
 					} else {
 						q.A = part.A[i*q.LDA:]
 					}
-					if q.S = part.S; q.S != nil && q.LDS > 0 {
+					switch {
+					case p.start == table:
+						q.IDs = part.IDs[i:][:q.M]
+					case q.S != nil:
 						q.S = part.S[i*q.LDS:]
 					}
 					e.Gemm(q)

@@ -41,11 +41,11 @@ func TestGemmDepths(t *testing.T) {
 func TestGemmVariants(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	var list []*problem
-	for variant := range 64 {
+	for variant := range 80 {
 		for _, gap := range []int{0, 5} {
 			p := &problem{m: 7, n: 35, k: 9, gap: gap}
 			p.transA, p.transB = variant&1 != 0, variant&2 != 0
-			p.start, p.act = start(variant>>2&3), Activation(variant>>4)
+			p.act, p.start = Activation(variant>>2&3), start(variant>>4)
 			list = append(list, p.fill(r))
 		}
 	}
@@ -73,7 +73,7 @@ func TestGemmThreads(t *testing.T) {
 func deal(r *rand.Rand, m, n, k int) *problem {
 	p := &problem{
 		m: m, n: n, k: k, transA: r.IntN(2) == 0, transB: r.IntN(2) == 0,
-		start: start(r.IntN(4)), act: Activation(r.IntN(4)), gap: r.IntN(3) * 3,
+		start: start(r.IntN(5)), act: Activation(r.IntN(4)), gap: r.IntN(3) * 3,
 	}
 	return p.fill(r)
 }
@@ -145,14 +145,14 @@ func TestGemmLarge(t *testing.T) {
 				}
 				return x
 			}
-			p.a, p.b, p.s = integers(m*k, 8), integers(k*n, 8), integers(n, 8)
+			p.a, p.b, p.add = integers(m*k, 8), integers(k*n, 8), integers(n, 8)
 			c, x := p.compute(e), integers(n, 999)
 
 			bx := make([]float64, k)
 			for i := range bx {
 				bx[i] = innerProduct(p.b[i*n:], 1, x)
 			}
-			sx := innerProduct(p.s, 1, x)
+			sx := innerProduct(p.add, 1, x)
 			for i := range m {
 				want := sx
 				for q := range k {

@@ -52,12 +52,12 @@ func (e *Engine) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels 
 		checkMatrix("Pack", "b", b, p.K, p.N, ldb)
 	}
 	checkSpan("Pack", panels, p.Panels())
+	if !trans {
+		e.packRows(p, panels, 0, p.K, b[min(panels.Lo*p.nr, len(b)):], ldb)
+		return
+	}
 	for j := panels.Lo; j < panels.Hi; j++ {
-		if trans {
-			e.packT(p, j, b, ldb)
-		} else {
-			e.packRows(p, j, Span{0, p.K}, b, ldb)
-		}
+		e.packT(p, j, b, ldb)
 	}
 }
 
@@ -74,19 +74,22 @@ func (e *Engine) PackRows(p *Packed, rows Span, b []float32, ldb int) {
 	e.checkPacked("PackRows", "p", p)
 	checkSpan("PackRows", rows, p.K)
 	checkMatrix("PackRows", "b", b, rows.Len(), p.N, ldb)
-	for j := range p.Panels() {
-		e.packRows(p, j, rows, b, ldb)
-	}
+	e.packRows(p, p.All(), rows.Lo, rows.Len(), b, ldb)
 }
 
-// packRows copies the columns of panel j of b's rows.
-func (e *Engine) packRows(p *Packed, j int, rows Span, b []float32, ldb int) {
-	col := j * p.nr
-	n := min(p.nr, p.N-col)
-	for k := range rows.Len() {
-		row := p.data[(j*p.K+rows.Lo+k)*p.nr:][:p.nr]
-		copy(row, b[k*ldb+col:][:n])
-		clear(row[n:])
+// packRowsTogether is how many rows are copied from panel to panel: they are
+// read along whole rows, and each panel gets 2 KB at a time.
+const packRowsTogether = 16
+
+// packRows copies into rows [row,row+n) of some panels of p the columns of b,
+// which begins at those of the first panel.
+func (e *Engine) packRows(p *Packed, panels Span, row, n int, b []float32, ldb int) {
+	for lo := 0; lo < n; lo += packRowsTogether {
+		rows := min(packRowsTogether, n-lo)
+		for j := panels.Lo; j < panels.Hi; j++ {
+			cols := min(p.nr, p.N-j*p.nr)
+			e.set.Pack(rows, cols, &p.data[(j*p.K+row+lo)*p.nr], &b[lo*ldb+(j-panels.Lo)*p.nr], ldb)
+		}
 	}
 }
 

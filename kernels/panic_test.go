@@ -40,7 +40,12 @@ func mistakes(e *Engine) []mistake {
 		gemm("ldA 2 3", func(p *Product) { p.TransA, p.LDA = true, 2 }),
 		gemm("S 16 17", func(p *Product) { p.S = p.S[:16] }),
 		gemm("S 0 17", func(p *Product) { p.S = p.S[:0] }),
-		gemm("S 4 5", func(p *Product) { p.S, p.LDS = p.S[:4], 0 }),
+		gemm("Bias 4 5", func(p *Product) { p.Bias = p.A[:4] }),
+		gemm("IDs 2 3", func(p *Product) { p.IDs = []int32{1, 0} }),
+		gemm("id 3 3", func(p *Product) { p.IDs = []int32{1, 3, 0} }),
+		gemm("id -1 3", func(p *Product) { p.IDs = []int32{0, -1, 0} }),
+		gemm("ldtable 4 5", func(p *Product) { p.IDs, p.LDS = []int32{1, 1, 0}, 4 }),
+		gemm("id 0 0", func(p *Product) { p.S, p.IDs = nil, []int32{1, 1, 0} }),
 		gemm("ldS 4 5", func(p *Product) { p.LDS = 4 }),
 		gemm("C 16 17", func(p *Product) { p.C = p.C[:16] }),
 		gemm("ldC 4 5", func(p *Product) { p.LDC = 4 }),
@@ -101,20 +106,6 @@ func mistakes(e *Engine) []mistake {
 	loss("target 5 2", 3, 5, 17, 6, 0, 1, 5)
 	loss("target -1 1", 3, 5, 17, 6, 0, -1, 2)
 	loss("target 0 0", 3, 0, 17, 6, 0, 0, 0)
-
-	gather := func(words string, dst, ldd, table, ldt int, ids ...int32) {
-		list = append(list, mistake{"Gather", words, func(e *Engine, out, in []float32) {
-			e.Gather(out[:dst], ldd, ids, in[:table], ldt, in[:5])
-		}})
-	}
-	gather("dst 16 17", 16, 6, 29, 6, 0, 1, 2)
-	gather("lddst 4 5", 17, 4, 29, 6, 0, 1, 2)
-	gather("id 5 5", 17, 6, 29, 6, 0, 1, 5)
-	gather("id 4 4", 17, 6, 28, 6, 0, 1, 4)
-	gather("id -1", 17, 6, 29, 6, 0, -1, 1)
-	gather("id 0 0", 17, 6, 3, 6, 0, 0, 0)
-	gather("ldtable 4 5", 17, 6, 29, 4, 0, 1, 2)
-	gather("ldtable 0 5", 17, 6, 29, 0, 0, 1, 9)
 
 	scatter := func(words string, table, ldt, src, lds int, ids ...int32) {
 		list = append(list, mistake{"ScatterAdd", words, func(e *Engine, out, in []float32) {

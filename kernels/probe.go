@@ -38,7 +38,7 @@ func Probes(e *Engine, k int) []Probe {
 			return
 		}
 		probes = append(probes, Probe{Name: symbol(f), Rows: rows, Columns: cols, Flops: 2 * float64(rows*cols*k), Run: func() {
-			f(k, &a[0], lda, 1, &b[0], k*s.NR, &zeros[0], 0, &c[0], ldc, cols, asm.Identity)
+			f(k, &a[0], lda, 1, &b[0], k*s.NR, &zeros[0], 0, &inOrder[0], &zeroBias[0], &c[0], ldc, cols, asm.Identity)
 		}})
 	}
 	for rows := 1; rows <= s.MR; rows++ {
@@ -48,6 +48,7 @@ func Probes(e *Engine, k int) []Probe {
 		}
 	}
 	return append(probes,
+		Probe{Name: symbol(s.Pack), Bytes: 8 * float64(k*s.NR), Run: func() { s.Pack(k, s.NR, &layout[0], &b[0], ldc) }},
 		Probe{Name: symbol(s.PackT), Bytes: 8 * float64(k*s.NR), Run: func() { s.PackT(k, s.NR, &layout[0], &b[0], k) }},
 		Probe{Name: symbol(s.Strip), Bytes: 8 * float64(k*s.MR), Run: func() { s.Strip(k, s.MR, &layout[0], &b[0], ldc) }},
 	)

@@ -16,6 +16,7 @@ const (
 	bias                 // one row for all
 	matrix               // a matrix of its own
 	inPlace              // C
+	table                // rows of a matrix, in any order, and a bias
 )
 
 // A problem is one product with all that it reads.
@@ -27,11 +28,13 @@ type problem struct {
 	gap            int // unused floats between rows, of a different number in each matrix
 
 	a, b, s []float32
+	ids     []int32   // of a table
+	add     []float32 // the bias, alone or beside a table
 }
 
 func (p *problem) String() string {
 	return fmt.Sprintf("%dx%dx%d transA=%t transB=%t start=%s act=%s gap=%d", p.m, p.n, p.k, p.transA, p.transB,
-		[]string{"zero", "bias", "matrix", "inPlace"}[p.start],
+		[]string{"zero", "bias", "matrix", "inPlace", "table"}[p.start],
 		[]string{"identity", "relu", "tanh", "sigmoid"}[p.act], p.gap)
 }
 
@@ -51,7 +54,7 @@ func (p *problem) ldb() int {
 }
 func (p *problem) lds() int {
 	switch p.start {
-	case matrix:
+	case matrix, table:
 		return p.n + 4*p.gap
 	case inPlace:
 		return p.ldc()
@@ -89,9 +92,16 @@ func (p *problem) fill(r *rand.Rand) *problem {
 	}
 	switch p.start {
 	case bias:
-		p.s = draw(1, p.n, p.n, 1)
+		p.add = draw(1, p.n, p.n, 1)
 	case matrix, inPlace:
 		p.s = draw(p.m, p.n, p.lds(), 1)
+	case table:
+		const rows = 7
+		p.s, p.add = draw(rows, p.n, p.lds(), 1), draw(1, p.n, p.n, 1)
+		p.ids = make([]int32, p.m)
+		for i := range p.ids {
+			p.ids[i] = int32(r.IntN(rows))
+		}
 	}
 	return p
 }
@@ -108,7 +118,7 @@ func (p *problem) pack(e *Engine) *Packed {
 func (p *problem) product(w *Packed) Product {
 	q := Product{
 		M: p.m, A: p.a, LDA: p.lda(), TransA: p.transA, B: w,
-		S: p.s, LDS: p.lds(), C: filled(span(p.m, p.n, p.ldc()), canary), LDC: p.ldc(), Act: p.act,
+		S: p.s, LDS: p.lds(), IDs: p.ids, Bias: p.add, C: filled(span(p.m, p.n, p.ldc()), canary), LDC: p.ldc(), Act: p.act,
 	}
 	if p.start == inPlace {
 		for i := range p.m {
@@ -132,7 +142,8 @@ var oracles = []func(float64) float64{Identity: ref.Identity, ReLU: ref.ReLU, Ta
 // and two where the product is rounded on its own, which adds up to K+1; no
 // activation steeper than 1; and the 2 ULP of tanh and sigmoid.
 func (p *problem) want() (c, tolerance []float64) {
-	c, tolerance = ref.Gemm(p.transA, p.transB, p.m, p.n, p.k, p.a, p.lda(), p.b, p.ldb(), p.s, p.lds(), oracles[p.act])
+	s, lds := p.startValues()
+	c, tolerance = ref.Gemm(p.transA, p.transB, p.m, p.n, p.k, p.a, p.lda(), p.b, p.ldb(), s, lds, oracles[p.act])
 	for i := range tolerance {
 		tolerance[i] = float64(p.k+3)*eps*tolerance[i] + slack
 		if p.act == Tanh || p.act == Sigmoid {
@@ -140,6 +151,24 @@ func (p *problem) want() (c, tolerance []float64) {
 		}
 	}
 	return c, tolerance
+}
+
+// startValues returns what the rows start from as a matrix, or as one row with
+// stride 0.
+func (p *problem) startValues() (s []float32, lds int) {
+	switch p.start {
+	case bias:
+		return p.add, 0
+	case table:
+		s = make([]float32, p.m*p.n)
+		for i, id := range p.ids {
+			for j := range p.n {
+				s[i*p.n+j] = p.s[int(id)*p.lds()+j] + p.add[j]
+			}
+		}
+		return s, p.n
+	}
+	return p.s, p.lds()
 }
 
 // check compares a computed C with want and looks for canaries between its rows.

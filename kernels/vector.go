@@ -73,20 +73,6 @@ func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
 	}
 }
 
-// Gather sets row i of dst to row ids[i] of table plus bias, each row of
-// len(bias) floats.
-func (e *Engine) Gather(dst []float32, ldd int, ids []int32, table []float32, ldt int, bias []float32) {
-	n := len(bias)
-	checkMatrix("Gather", "dst", dst, len(ids), n, ldd)
-	checkRows("Gather", table, n, ldt, ids)
-	if n == 0 {
-		return
-	}
-	for i, id := range ids {
-		e.Add(dst[i*ldd:][:n], table[int(id)*ldt:][:n], bias)
-	}
-}
-
 // ScatterAdd adds row i of src to row ids[i] of table, each row of n floats,
 // row 0 first.
 func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {

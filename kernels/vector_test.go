@@ -110,28 +110,6 @@ func TestColumnSums(t *testing.T) {
 // rowIDs repeat some and hold the first and the last row.
 var rowIDs = []int32{4, 0, 4, 4, 1, 0, 6, 2}
 
-func TestGather(t *testing.T) {
-	eachEngine(t, 1, func(t *testing.T, e *Engine) {
-		r := rand.New(rand.NewPCG(39, 40))
-		for _, n := range []int{1, 15, 33, 130} {
-			ldd, ldt := n+2, n+3
-			table, bias := randoms(r, span(7, n, ldt)), randoms(r, n)
-			got := filled(span(len(rowIDs), n, ldd), canary)
-			want := slices.Clone(got)
-			for i, id := range rowIDs {
-				for j := range n {
-					want[i*ldd+j] = table[int(id)*ldt+j] + bias[j]
-				}
-			}
-			e.Gather(got, ldd, rowIDs, table, ldt, bias)
-			if i := firstDifference(got, want); i >= 0 {
-				t.Errorf("rows of %d: element %d is %g, want %g", n, i, got[i], want[i])
-			}
-		}
-		e.Gather(nil, 3, nil, make([]float32, 6), 3, make([]float32, 3)) // nothing is fine
-	})
-}
-
 func TestScatterAdd(t *testing.T) {
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {
 		r := rand.New(rand.NewPCG(41, 42))

@@ -28,23 +28,22 @@ func (ws *Workspace) forwardShare(w *kernels.Worker) {
 		w.Barrier()
 	}
 	rows, panels := ws.plan.share(w, ws.B, m.wh.Panels())
-	cols := m.wh.Columns(panels)
 	n := rows.Len()
 	for t := range ws.T {
 		at := rows.Lo * hidden
 		h, next := ws.state(t)[at:], ws.state(t + 1)[at:]
-		if !m.Dense { // 1
-			ids := ws.ids[t*ws.B+rows.Lo:][:n]
-			w.Gather(next[cols.Lo:], hidden, ids, m.Wx[cols.Lo:], hidden, m.Bh[cols.Lo:cols.Hi])
-		}
-		w.Gemm(kernels.Product{ // 2
+		p := kernels.Product{ // 2
 			M: n,
 			A: h, LDA: hidden,
 			B: m.wh,
 			S: next, LDS: hidden,
 			C: next, LDC: hidden,
 			Act: activations[m.Activation].kernel,
-		}, panels)
+		}
+		if !m.Dense { // 1
+			p.S, p.IDs, p.Bias = m.Wx, ws.ids[t*ws.B+rows.Lo:][:n], m.Bh
+		}
+		w.Gemm(p, panels)
 		ws.plan.meet(w)
 	}
 }
@@ -57,8 +56,8 @@ func (ws *Workspace) inputDense(w *kernels.Worker) {
 	w.Gemm(kernels.Product{
 		M: rows.Len(),
 		A: ws.x[rows.Lo*m.Input:], LDA: m.Input,
-		B: m.wx,
-		S: m.Bh,
-		C: ws.H[(ws.B+rows.Lo)*m.Hidden:], LDC: m.Hidden,
+		B:    m.wx,
+		Bias: m.Bh,
+		C:    ws.H[(ws.B+rows.Lo)*m.Hidden:], LDC: m.Hidden,
 	}, m.wx.All())
 }

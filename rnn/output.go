@@ -24,9 +24,9 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
 		A: h, LDA: m.Hidden,
-		B: m.wy,
-		S: m.By,
-		C: logits, LDC: m.Output,
+		B:    m.wy,
+		Bias: m.By,
+		C:    logits, LDC: m.Output,
 	}
 }
 

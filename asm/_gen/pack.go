@@ -7,6 +7,7 @@ import (
 
 // pack emits what brings operands of GEMM together.
 func pack(g *gen) {
+	g.packPanel()
 	g.packT()
 	g.strip()
 }
@@ -47,6 +48,30 @@ func (g *gen) strip() {
 	row(func() { g.store(m, x, at(dst, 0)) })
 	g.SUBQ(n, left)
 	g.JGT(operand.LabelRef(next))
+	g.Label(end)
+	g.finish()
+}
+
+// packPanel emits the copy of a panel's columns.
+func (g *gen) packPanel() {
+	g.kernel("pack", "", "Pack", "copies columns of src as one panel.")
+	k, n := g.arg("k"), g.arg("n")
+	dst, src, ld := g.arg("dst"), g.arg("src"), g.argBytes("ld")
+	x, masks := g.vec[:panelVectors], g.panelMasks(n, g.vec)
+	row, end := g.label("row"), g.label("end")
+	g.TESTQ(k, k)
+	g.JEQ(operand.LabelRef(end))
+	g.Label(row)
+	for v := range x {
+		g.load(masks(v), at(src, v*g.bytes()), x[v])
+	}
+	for v := range x {
+		g.VMOVUPS(x[v], at(dst, v*g.bytes()))
+	}
+	g.ADDQ(ld, src)
+	g.ADDQ(operand.Imm(uint64(panelVectors*g.bytes())), dst)
+	g.DECQ(k)
+	g.JNE(operand.LabelRef(row))
 	g.Label(end)
 	g.finish()
 }

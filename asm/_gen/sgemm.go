@@ -56,32 +56,20 @@ func (g *gen) tile(rows, vectors int) {
 		masks = g.panelMasks(n, free)
 	}
 
-	// Start values.
-	s, ss := g.arg("s"), g.argBytes("ss")
-	starts := func(load func(v int, row int)) {
-		for row := range rows {
-			for v := range vectors {
-				load(v, row)
-			}
-			if row < rows-1 {
-				g.ADDQ(ss, s)
-			}
-		}
-	}
 	loop := g.label("loop")
 	if edge && !g.wide() {
 		g.CMPQ(n, operand.U32(uint32(vectors*g.lanes)))
 		g.JNE(operand.LabelRef(masked))
 	}
 	if !edge || !g.wide() {
-		starts(func(v, row int) { g.VMOVUPS(at(s, v*g.bytes()), acc(row, v)) })
+		g.startValues(rows, vectors, acc, free, func(_ int, m operand.Mem, x reg.VecPhysical) { g.VMOVUPS(m, x) })
 	}
 	if edge {
 		if !g.wide() {
 			g.JMP(operand.LabelRef(plain))
 			g.Label(masked)
 		}
-		starts(func(v, row int) { g.load(masks(v), at(s, v*g.bytes()), acc(row, v)) })
+		g.startValues(rows, vectors, acc, free[:len(free)-panelVectors], func(v int, m operand.Mem, x reg.VecPhysical) { g.load(masks(v), m, x) })
 		g.Label(plain)
 	}
 
@@ -115,8 +103,20 @@ func (g *gen) tile(rows, vectors int) {
 			b = append(b, p)
 		}
 	}
+	// A panel that comes from L3 or memory arrives late without this: the
+	// processor's own prefetching stops at every page of 4 KB.
+	var ahead reg.GPVirtual
+	if g.fetches(rows, vectors) {
+		ahead = g.argBytes("bs")
+		g.ADDQ(b[0], ahead)
+	}
 	step := func(u int) {
 		disp := u * nr * 4
+		if ahead != nil {
+			for line := 0; line < nr*4; line += 64 {
+				g.PREFETCHT1(at(ahead, disp+line))
+			}
+		}
 		if panels == 1 {
 			g.stepRows(rows, vectors, row, at(b[0], disp), acc, free)
 		} else {
@@ -136,6 +136,9 @@ func (g *gen) tile(rows, vectors int) {
 	}
 	for _, p := range b {
 		g.ADDQ(operand.I32(int32(unroll*nr*4)), p)
+	}
+	if ahead != nil {
+		g.ADDQ(operand.I32(int32(unroll*nr*4)), ahead)
 	}
 	g.SUBQ(operand.Imm(uint64(unroll)), k)
 	g.JGE(operand.LabelRef(loop))
@@ -180,6 +183,43 @@ func (g *gen) tile(rows, vectors int) {
 		stores(func(v, row int) { g.store(masks(v), acc(row, v), at(c, v*g.bytes())) })
 	} else {
 		stores(func(v, row int) { g.VMOVUPS(acc(row, v), at(c, v*g.bytes())) })
+	}
+}
+
+// fetches says whether a tile brings what comes next into L2: those that take a
+// full panel on its own, and have the arithmetic to hide it behind.
+func (g *gen) fetches(rows, vectors int) bool { return vectors == panelVectors && rows >= g.mr/2 }
+
+// startValues emits the loads of a row of S and the bias for each row. A tile
+// that fetches ahead asks for the columns of the next panel too.
+func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical, load func(v int, m operand.Mem, x reg.VecPhysical)) {
+	ids, bias := g.arg("ids"), g.arg("bias")
+	s, ss := g.arg("s"), g.argBytes("ss")
+	inRegisters := vectors <= len(free)
+	if inRegisters {
+		for v := range vectors {
+			load(v, at(bias, v*g.bytes()), free[v])
+		}
+	}
+	for row := range rows {
+		p := g.GP64()
+		g.MOVLQSX(at(ids, 4*row), p)
+		g.IMULQ(ss, p)
+		g.ADDQ(s, p)
+		for v := range vectors {
+			x := acc(row, v)
+			load(v, at(p, v*g.bytes()), x)
+			if inRegisters {
+				g.VADDPS(free[v], x, x)
+			} else {
+				g.VADDPS(at(bias, v*g.bytes()), x, x)
+			}
+		}
+		if g.fetches(rows, vectors) {
+			for line := 0; line < vectors*g.bytes(); line += 64 {
+				g.PREFETCHT1(at(p, vectors*g.bytes()+line))
+			}
+		}
 	}
 }
 

@@ -180,9 +180,9 @@ func (k *Kernels) tiles(ctx context.Context, r *KernelResult, e *kernels.Engine)
 // It looks rather than knows: it runs them and sees which tiles are called.
 func picks(isa string) map[string][]int {
 	picked := map[string][]int{}
-	var b int
+	b := 0 // while a product is made ready, which calls kernels too
 	e, err := kernels.Trace(isa, func(c kernels.Call) {
-		if !slices.Contains(picked[c.Kernel], b) {
+		if b > 0 && !slices.Contains(picked[c.Kernel], b) {
 			picked[c.Kernel] = append(picked[c.Kernel], b)
 		}
 	})
@@ -190,8 +190,11 @@ func picks(isa string) map[string][]int {
 		panic(err) // there is an engine of this name
 	}
 	defer e.Close()
-	for _, b = range pickedBatches {
-		e.Gemm(newProduct(e, tileDepth, b).Product)
+	for _, batch := range pickedBatches {
+		p := newProduct(e, tileDepth, batch)
+		b = batch
+		e.Gemm(p.Product)
+		b = 0
 	}
 	return picked
 }

@@ -40,7 +40,6 @@ func operations(e *kernels.Engine, n int) []operation {
 		{KindVector, "add", 12, func() { e.Add(dst, x, y) }},
 		{KindVector, "axpy", 12, func() { e.Axpy(dst, x, 1e-3) }},
 		{KindVector, "scale", 8, func() { e.Scale(y, -1) }},
-		{KindVector, "gather", 12, func() { e.Gather(dst, n, ids, x, n, y) }},
 		{KindVector, "scatter-add", 12, func() { e.ScatterAdd(dst, n, n, ids, x, n) }},
 		{KindReduction, "dot", 8, func() { sum += e.Dot(x, y) }},
 		{KindReduction, "sum of squares", 4, func() { sum += e.SumSquares(x) }},

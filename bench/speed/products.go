@@ -19,7 +19,7 @@ func newProduct(e *kernels.Engine, h, b int) product {
 	e.Pack(w, false, randoms(h*h, float32(1/math.Sqrt(float64(h)))), h)
 	return product{
 		Product: kernels.Product{
-			M: b, A: randoms(b*h, 1), LDA: h, B: w, S: randoms(h, 1),
+			M: b, A: randoms(b*h, 1), LDA: h, B: w, Bias: randoms(h, 1),
 			C: kernels.Floats(b * h), LDC: h, Act: kernels.Tanh,
 		},
 		flops: 2 * float64(b) * float64(h) * float64(h),
