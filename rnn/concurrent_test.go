@@ -15,14 +15,14 @@ import (
 // one, whether they have the pool or work alone because another has it.
 func TestSameBitsConcurrent(t *testing.T) {
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
-		want := map[job]trace{}
+		want := map[string]trace{}
 		for _, j := range []job{rowsJob, columnsJob} {
-			want[j] = j.run(j.workspace(t, e, nil), 2)
+			want[j.String()] = j.run(j.workspace(t, e, nil), 2)
 		}
 		var group sync.WaitGroup
 		for i, j := range []job{rowsJob, columnsJob, rowsJob} {
 			ws := j.workspace(t, e, nil)
-			group.Go(func() { j.run(ws, 2).same(t, fmt.Sprintf("caller %d, %v", i, j), want[j]) })
+			group.Go(func() { j.run(ws, 2).same(t, fmt.Sprintf("caller %d, %v", i, j), want[j.String()]) })
 		}
 		group.Wait()
 	})

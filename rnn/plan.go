@@ -37,14 +37,19 @@ func (m *Model) newPlan(steps, batch int) plan {
 		p.workers = 1
 	}
 	p.backward = p.workers
-	if rows*m.Hidden*(m.Hidden+m.Output) >= passSerial {
+	if rows*m.Hidden*(m.Hidden+m.head()) >= passSerial {
 		p.backward = m.engine.Threads()
 	}
 	if m.Output > 0 {
-		least := max(minBlockRows, m.engine.Threads())
-		p.blockRows = min(rows, max(least, min(maxBlockRows, logitBytes/(4*m.Output))))
+		p.blockRows = min(rows, m.blockRows(m.head()))
 	}
 	return p
+}
+
+// blockRows is how many rows of logits of so many classes exist at a time.
+func (m *Model) blockRows(classes int) int {
+	least := max(minBlockRows, m.engine.Threads())
+	return max(least, min(maxBlockRows, logitBytes/(4*classes)))
 }
 
 // share returns this worker's part of a step: rows of the batch and panels of
