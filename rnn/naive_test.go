@@ -141,9 +141,9 @@ func logSoftmax(y []float64) []float64 {
 	for _, v := range y {
 		sum += math.Exp(v)
 	}
-	p := make([]float64, len(y))
+	p, log := make([]float64, len(y)), math.Log(sum)
 	for i, v := range y {
-		p[i] = v - math.Log(sum)
+		p[i] = v - log
 	}
 	return p
 }
