@@ -107,7 +107,7 @@ var (
 var adaptiveJob = job{Config{Input: 90, Hidden: 35, Output: 250, Cutoffs: []int{40, 100}}, 20, 17}
 
 // tiedJob has several blocks of logits.
-var tiedJob = job{Config{Input: 3000, Hidden: 35, Output: 3000, Tied: true}, 12, 17}
+var tiedJob = job{Config{Input: 1100, Hidden: 35, Output: 1100, Tied: true}, 17, 33}
 
 // exactJobs have every kind of input and output, every activation, both plans,
 // and sizes off every tile and panel.
@@ -135,6 +135,9 @@ func TestExactJobs(t *testing.T) {
 		}
 		if p := columns.plan; p.byRows || p.workers < 2 {
 			t.Errorf("%v: plan %+v, want one by columns on several workers", columnsJob, p)
+		}
+		if n := len(tiedJob.workspace(t, e, nil).blocks); n < 3 {
+			t.Errorf("%v: %d blocks of logits, want 3", tiedJob, n)
 		}
 		if n := len(rows.blocks); n < 3 {
 			t.Errorf("%v: %d blocks of logits, want 3: both buffers used and one again", rowsJob, n)

@@ -73,7 +73,7 @@ func TestTailsGrow(t *testing.T) {
 	e := newEngine(t, "", 2)
 	m := newModel(t, e, Config{Input: 3, Hidden: 4, Output: 100_000, Cutoffs: []int{1000, 20_000}}, 1)
 	for _, rows := range []int{64, 512} {
-		if n, most := len(m.NewWorkspace(8, rows).tails.logits), minBlockRows*80_000; n > most {
+		if n, most := len(m.NewWorkspace(8, rows).tails.logits), minTailRows*80_000; n > most {
 			t.Errorf("%d rows: %d logits at a time, want at most %d", 8*rows, n, most)
 		}
 	}
