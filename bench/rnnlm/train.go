@@ -99,7 +99,7 @@ func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error
 		return nil, err
 	}
 	if !o.Tied { // wide inputs would be logits as wide
-		widen := float32(inputScale * math.Sqrt(float64(o.Hidden)))
+		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
 		for i := range model.Wx {
 			model.Wx[i] *= widen
 		}
