@@ -38,9 +38,12 @@ type tailShape struct {
 }
 
 func (c Config) tail(i int) tailShape {
-	s := tailShape{kernels.Span{Lo: c.Cutoffs[i], Hi: c.Output}, max(c.Hidden>>(2*(i+1)), 1)}
+	s := tailShape{kernels.Span{Lo: c.Cutoffs[i], Hi: c.Output}, c.Hidden}
 	if i+1 < len(c.Cutoffs) {
 		s.Hi = c.Cutoffs[i+1]
+	}
+	for range i + 1 {
+		s.width = max(s.width/tailShrink, 1)
 	}
 	return s
 }

@@ -14,7 +14,6 @@ func TestNoAllocations(t *testing.T) {
 			columnsJob,
 			{Config{Input: 21, Dense: true, Hidden: 67}, 3, 5},
 			adaptiveJob,
-			{Config{Input: 300, Hidden: 35, Output: 300, Cutoffs: []int{40, 100}}, 20, 17},
 			tiedJob,
 		} {
 			noAllocations(t, j, j.workspace(t, e, nil))

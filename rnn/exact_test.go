@@ -102,12 +102,12 @@ var (
 	columnsJob = job{Config{Input: 11, Hidden: 201, Output: 13}, 2, 13}
 )
 
-// More outputs than a panel in the head and in each cluster, and more rows than
-// a block; features of 8 and of 2.
-var adaptiveJob = job{Config{Input: 90, Hidden: 35, Output: 250, Cutoffs: []int{40, 100}}, 20, 17}
+// More outputs than a panel in the head and in each cluster; features of 8 and
+// of 2.
+var adaptiveJob = job{Config{Input: 200, Hidden: 35, Output: 200, Cutoffs: []int{40, 100}}, 9, 17}
 
 // tiedJob has several blocks of logits.
-var tiedJob = job{Config{Input: 1100, Hidden: 35, Output: 1100, Tied: true}, 17, 33}
+var tiedJob = job{Config{Input: 40, Hidden: 17, Output: 40, Tied: true}, 40, 33}
 
 // exactJobs have every kind of input and output, every activation, both plans,
 // and sizes off every tile and panel.
@@ -122,7 +122,7 @@ var exactJobs = []job{
 	{Config{Input: 5, Hidden: 1024, Output: 5}, 2, 2}, // rows a multiple of 4 KB apart
 	adaptiveJob,
 	{Config{Input: 3, Dense: true, Hidden: 5, Output: 3, Cutoffs: []int{1, 2}}, 2, 3}, // clusters of one
-	{Config{Input: 7, Hidden: 9, Output: 4000, Cutoffs: []int{2}, Activation: Sigmoid}, 31, 7},
+	{Config{Input: 7, Hidden: 9, Output: 300, Cutoffs: []int{2}, Activation: Sigmoid}, 11, 7},
 	tiedJob,
 }
 
