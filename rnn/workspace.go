@@ -76,6 +76,7 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	ws.dz = kernels.Floats(rows * m.Hidden)
 	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
 	if m.Output > 0 {
+		ws.plan.blockRows = m.trainingBlockRows(rows)
 		var bufs [2]*kernels.Packed
 		ws.logits = make([]float32, len(bufs)*ws.plan.blockRows*m.head())
 		right := m.head() // columns of what dWy, or its transpose, is a product with
