@@ -6,7 +6,8 @@ import "slices"
 // each weight once: those of products in their packed form, which takes about
 // half of the memory away. What is left of the Params are the rows of ids and
 // the biases; Slab and the rest are nil. From then on the model can't be trained,
-// changed or saved. Workspaces that score go on as they are.
+// changed or saved. Workspaces that score go on as they are; none may be at work
+// meanwhile.
 //
 // A tied model keeps its one matrix in both forms.
 func (m *Model) Compact() {

@@ -7,7 +7,7 @@ import "batchrnn/kernels"
 // saving) walks the slab.
 type Params struct {
 	Slab []float32
-	Wx   []float32 // [E,H]
+	Wx   []float32 // [E,H]; Wyᵀ too where the output is tied, and the gradient of both
 	Wh   []float32 // [H,H]
 	Bh   []float32 // [H]
 	Wy   []float32 // [H,V], empty without an output layer or with a tied one

@@ -29,9 +29,11 @@ var (
 )
 
 // TestQuality trains one model as the flags have it, and reports what it scores
-// and weighs. It fails only where the training does:
+// and weighs. It fails only where the training does. FILE is an absolute path, for
+// a test runs in the folder of its package:
 //
-//	go test ./bench/rnnlm -run Quality -v -timeout 1h -quality FILE -hidden 400 -budget 5m
+//	go test ./bench/rnnlm -run Quality -v -timeout 1h -quality FILE -hidden 416 -budget 5m
+//	go test ./bench/rnnlm -run Quality -v -timeout 1h -quality FILE -words 10000 -adaptive -dropout 0.3 -hidden 256 -budget 15m
 func TestQuality(t *testing.T) {
 	if *qualityCorpus == "" {
 		t.Skip("-quality FILE names a text to train on")
