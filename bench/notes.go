@@ -51,7 +51,7 @@ func (c *Comparison) notes(r Result) []string {
 			"there the predicted bytes are the better figure.")
 	}
 	if rnns {
-		add("The bytes of an RNN include the packed copies of its weights that it computes with.")
+		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
 	}
 	if streams > 0 && (streams > 1 || r.Machine.Threads > 1) {
 		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %s at once on %s.",

@@ -101,7 +101,13 @@ func readerOf(kind string) (read reader, small io.WriterTo, err error) {
 			return nil, nil, err
 		}
 		model, err := rnn.New(engine, rnn.Config{Input: 61, Hidden: 100, Output: 61}, 0)
-		return func(r io.Reader, size int64) (any, error) { return rnnlm.Read(engine, r, size) }, rnnlm.File{Model: model}, err
+		return func(r io.Reader, size int64) (any, error) {
+			model, err := rnnlm.Read(engine, r, size)
+			if err == nil {
+				model.Compact()
+			}
+			return model, err
+		}, rnnlm.File{Model: model}, err
 	}
 	return nil, nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
 }

@@ -50,6 +50,7 @@ func hotCalls(e *Engine) map[string]func() {
 		"ScatterAdd": func() { e.ScatterAdd(z, 100, 90, ids, x, 100) },
 
 		"Softmax":             func() { e.Softmax(3, 90, z, 100) },
+		"LogSoftmax":          func() { e.LogSoftmax(3, 90, z, 100, s) },
 		"SoftmaxCrossEntropy": func() { e.SoftmaxCrossEntropy(losses, 90, z, 100, targets, 1) },
 
 		"SGD":     func() { e.SGD(z, x, 1, 0.1) },

@@ -223,5 +223,11 @@ func TestSetsAgree(t *testing.T) {
 			return append(losses, logits...)
 		}
 		compare("SoftmaxCrossEntropy", loss(e), loss(first))
+		logs := func(e *Engine) []float32 {
+			logits := slices.Clone(x)
+			e.LogSoftmax(3, n/3, logits, n/3, make([]float32, n/3))
+			return logits
+		}
+		compare("LogSoftmax", logs(e), logs(first))
 	}
 }

@@ -62,11 +62,11 @@ func (e *Engine) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels 
 }
 
 // First returns a matrix of k rows, at most p.K, in the memory of p.
-func (p *Packed) First(k int) *Packed {
+func (p *Packed) First(k int) Packed {
 	if k < 1 || k > p.K {
 		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
 	}
-	return &Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
+	return Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
 }
 
 // PackRows copies the matrix b, row stride ldb, into some of p's rows.

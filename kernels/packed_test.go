@@ -149,9 +149,9 @@ func TestFirst(t *testing.T) {
 			if first.K != k || first.N != n || &first.data[0] != &w.data[0] {
 				t.Fatalf("First(%d) is %d×%d, elsewhere: %t", k, first.K, first.N, &first.data[0] != &w.data[0])
 			}
-			e.Pack(first, false, b, n)
+			e.Pack(&first, false, b, n)
 			want := layOut(k, n, w.nr, func(i, j int) float32 { return b[i*n+j] })
-			checkPacked(t, fmt.Sprintf("first %d rows", k), first, want)
+			checkPacked(t, fmt.Sprintf("first %d rows", k), &first, want)
 			if i := slices.IndexFunc(w.data[len(want):], func(v float32) bool { return !sameBits(v, canary) }); i >= 0 {
 				t.Errorf("packing the first %d rows wrote element %d behind them", k, i)
 			}

@@ -93,6 +93,9 @@ func mistakes(e *Engine) []mistake {
 		{"Softmax", "ldlogits 4 5", func(e *Engine, out, _ []float32) { e.Softmax(3, 5, out, 4) }},
 		{"Softmax", "-3", func(e *Engine, out, _ []float32) { e.Softmax(-3, 5, out, 6) }},
 		{"Softmax", "0", func(e *Engine, out, _ []float32) { e.Softmax(3, 0, out, 6) }},
+		{"LogSoftmax", "logits 16 17", func(e *Engine, out, _ []float32) { e.LogSoftmax(3, 5, out[:16], 6, out[16:]) }},
+		{"LogSoftmax", "scratch 4 5", func(e *Engine, out, _ []float32) { e.LogSoftmax(3, 5, out[4:], 6, out[:4]) }},
+		{"LogSoftmax", "0", func(e *Engine, out, _ []float32) { e.LogSoftmax(3, 0, out, 6, nil) }},
 	}
 
 	loss := func(words string, losses, n, logits, ld int, targets ...int32) {

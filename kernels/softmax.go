@@ -40,6 +40,24 @@ func (e *Engine) Softmax(m, n int, logits []float32, ld int) {
 	}
 }
 
+// LogSoftmax replaces each of m rows of n logits, row stride ld, by the logarithm
+// of its softmax. It writes over the first n floats of scratch.
+func (e *Engine) LogSoftmax(m, n int, logits []float32, ld int, scratch []float32) {
+	checkMatrix("LogSoftmax", "logits", logits, m, n, ld)
+	checkMatrix("LogSoftmax", "scratch", scratch, 1, n, n)
+	if n == 0 && m > 0 {
+		panic("kernels: LogSoftmax: rows of 0 logits have none")
+	}
+	for i := range m {
+		row := logits[i*ld:][:n]
+		copy(scratch, row)
+		logSum := e.softmaxRow(scratch[:n], 1)
+		for j, x := range row {
+			row[j] = float32(float64(x) - logSum)
+		}
+	}
+}
+
 // softmaxRow replaces x by scale·softmax(x) and returns log Σ exp(x).
 func (e *Engine) softmaxRow(x []float32, scale float32) (logSum float64) {
 	if len(x) > elementsPerCall {

@@ -150,6 +150,41 @@ func TestSoftmax(t *testing.T) {
 	})
 }
 
+// TestLogSoftmax compares rows with the oracle; one has a class ruled out, one
+// is NaN, and probabilities too small for a float32 have their logarithms.
+func TestLogSoftmax(t *testing.T) {
+	const m = 4
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(47, 48))
+		for _, n := range []int{2, 17, 64, 130} {
+			ld := n + 2
+			x := randoms(r, span(m, n, ld))
+			x[0], x[ld], x[2*ld] = 1e4, -inf, nan
+			got := slices.Clone(x)
+			e.LogSoftmax(m, n, got, ld, make([]float32, n))
+			for i := range m {
+				_, top, sum := ref.Softmax(x[i*ld:][:n])
+				for j := range n {
+					want := float64(x[i*ld+j]) - top - math.Log(sum)
+					if i == 2 {
+						want = math.NaN()
+					}
+					tolerance := eps * (float64(n)/64 + 32 + math.Abs(want))
+					if g := float64(got[i*ld+j]); !close(g, want, tolerance) {
+						t.Errorf("%d classes: row %d, column %d is %g, want %g", n, i, j, g, want)
+					}
+				}
+			}
+			for k := range got {
+				if k%ld >= n && !sameBits(got[k], x[k]) {
+					t.Errorf("%d classes: wrote behind row %d", n, k/ld)
+				}
+			}
+		}
+		e.LogSoftmax(0, 5, nil, 5, make([]float32, 5))
+	})
+}
+
 // TestSoftmaxLong takes rows that are done in chunks, one of which may have no
 // probability at all.
 func TestSoftmaxLong(t *testing.T) {

@@ -13,6 +13,8 @@ func TestNoAllocations(t *testing.T) {
 			rowsJob,
 			columnsJob,
 			{Config{Input: 21, Dense: true, Hidden: 67}, 3, 5},
+			adaptiveJob,
+			tiedJob,
 		} {
 			noAllocations(t, j, j.workspace(t, e, nil))
 		}
@@ -21,6 +23,7 @@ func TestNoAllocations(t *testing.T) {
 
 func noAllocations(t *testing.T, j job, ws *Workspace) {
 	m := ws.m
+	ws.Dropout(0.3, 1)
 	b := newBatch(j.Config, j.steps, j.rows, 1)
 	grads := make([]float32, len(m.Slab))
 	sgd, adagrad, adam := NewSGD(0.1), NewAdagrad(m, 0.1), NewAdam(m, 0.1)

@@ -9,7 +9,13 @@ import "batchrnn/kernels"
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
 	ws.checkTargets("Backward", targets)
-	ws.targets, ws.dh = targets, ws.dz
+	ws.targets, ws.seen, ws.dh = ws.classes(targets), ws.statesOut(), ws.dz
+	if ws.drop != nil {
+		ws.seen = ws.drop.draw()
+	}
+	if ws.tails != nil {
+		ws.tails.cutTails()
+	}
 	ws.m.engine.Run(ws.plan.backward, ws.backward)
 	return ws.meanLoss()
 }
@@ -28,7 +34,16 @@ func (ws *Workspace) BackwardStates(dh []float32) {
 // backwardShare is one worker's part of the backward pass.
 func (ws *Workspace) backwardShare(w *kernels.Worker) {
 	if ws.targets != nil {
+		if ws.drop != nil {
+			ws.dropOut(w)
+		}
 		ws.outputBackward(w)
+		if ws.tails != nil {
+			ws.tailsBackward(w)
+		}
+		if ws.drop != nil {
+			ws.dropGrads(w)
+		}
 	}
 	ws.throughTime(w)
 	w.Barrier()
@@ -96,8 +111,10 @@ func (ws *Workspace) weightGrads(w *kernels.Worker) {
 		return
 	}
 	dwx := ws.Grads.Wx[cols.Lo:]
-	for id := range m.Input {
-		clear(dwx[id*hidden:][:cols.Len()])
+	if !m.Tied || ws.targets == nil { // else dWy is there already
+		for id := range m.Input {
+			clear(dwx[id*hidden:][:cols.Len()])
+		}
 	}
 	w.ScatterAdd(dwx, hidden, cols.Len(), ws.ids, ws.dz[cols.Lo:], hidden)
 }

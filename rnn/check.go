@@ -70,7 +70,21 @@ func (ws *Workspace) checkLogits(dst []float32, t int) {
 	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
 }
 
+// checkWhole wants a model that still has all of its parameters.
+func (m *Model) checkWhole(op string) {
+	if m.compact() {
+		panic("rnn: " + op + ": the model has been made compact: it only scores")
+	}
+}
+
+func checkDropout(rate float64) {
+	if !(rate >= 0 && rate < 1) {
+		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
+	}
+}
+
 func (ws *Workspace) checkTraining(op string) {
+	ws.m.checkWhole(op)
 	if ws.dz == nil {
 		panic("rnn: " + op + " needs a workspace made by NewTraining")
 	}
@@ -103,6 +117,7 @@ func (m *Model) checkSampler() {
 }
 
 func (m *Model) checkStep(opt Optimizer, grads []float32) {
+	m.checkWhole("Step")
 	if len(grads) != len(m.Slab) {
 		panic(fmt.Sprintf("rnn: Step: the gradient has length %d, the model %d parameters", len(grads), len(m.Slab)))
 	}

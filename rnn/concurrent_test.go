@@ -15,14 +15,14 @@ import (
 // one, whether they have the pool or work alone because another has it.
 func TestSameBitsConcurrent(t *testing.T) {
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
-		want := map[job]trace{}
+		want := map[string]trace{}
 		for _, j := range []job{rowsJob, columnsJob} {
-			want[j] = j.run(j.workspace(t, e, nil), 2)
+			want[j.String()] = j.run(j.workspace(t, e, nil), 2)
 		}
 		var group sync.WaitGroup
 		for i, j := range []job{rowsJob, columnsJob, rowsJob} {
 			ws := j.workspace(t, e, nil)
-			group.Go(func() { j.run(ws, 2).same(t, fmt.Sprintf("caller %d, %v", i, j), want[j]) })
+			group.Go(func() { j.run(ws, 2).same(t, fmt.Sprintf("caller %d, %v", i, j), want[j.String()]) })
 		}
 		group.Wait()
 	})
@@ -30,16 +30,21 @@ func TestSameBitsConcurrent(t *testing.T) {
 
 // TestStress runs several callers of one engine and of one model beside a
 // garbage collector that never rests: goroutines are stopped at every point
-// where the runtime may stop them.
+// where the runtime may stop them. The bits are those of a quiet run on one
+// thread.
 func TestStress(t *testing.T) {
 	const callers = 4
-	deadline := time.Second / time.Duration(len(kernels.ISAs()))
+	deadline := 4 * time.Second / time.Duration(len(kernels.ISAs()))
+	if testing.Short() {
+		deadline /= 4
+	}
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
 		j := job{Config{Input: 7, Hidden: 65, Output: 7}, 10, 33}
-		want := j.run(j.workspace(t, e, nil), 1)
-		shared := newModel(t, e, j.Config, 1)
+		quiet := newEngine(t, e.ISA(), 1)
+		want := j.run(j.workspace(t, quiet, nil), 1)
 		b := newBatch(j.Config, j.steps, j.rows, 1)
-		scored := b.score(shared.NewWorkspace(j.steps, j.rows))
+		scored := b.score(newModel(t, quiet, j.Config, 1).NewWorkspace(j.steps, j.rows))
+		shared := newModel(t, e, j.Config, 1)
 
 		var stop atomic.Bool
 		time.AfterFunc(deadline, func() { stop.Store(true) })

@@ -29,6 +29,17 @@ func TestBadConfigs(t *testing.T) {
 		{"negative activation", Config{Input: 3, Hidden: 4, Activation: -1}, []string{"activation", "-1"}},
 		{"input past every memory", Config{Input: math.MaxInt32, Hidden: 4}, []string{"2147483647", "4294967296"}},
 		{"product past every memory", Config{Input: 3, Hidden: 1 << 21}, []string{"2097152 hidden units", "parameters"}},
+		{"tied to a dense input", Config{Input: 3, Dense: true, Hidden: 4, Output: 3, Tied: true}, []string{"dense", "Tied"}},
+		{"tied to fewer outputs", Config{Input: 3, Hidden: 4, Output: 2, Tied: true}, []string{"3 inputs", "2 outputs", "as many"}},
+		{"tied to no outputs", Config{Input: 3, Hidden: 4, Tied: true}, []string{"3 inputs", "0 outputs"}},
+		{"tied and adaptive", Config{Input: 9, Hidden: 4, Output: 9, Tied: true, Cutoffs: []int{3}}, []string{"tied", "adaptive", "choose"}},
+		{"cutoff at 0", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{0}}, []string{"cutoff 0 is 0", "from 1 to 8"}},
+		{"cutoff negative", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{-1}}, []string{"cutoff 0 is -1"}},
+		{"cutoff at the end", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{3, 9}}, []string{"cutoff 1 is 9", "from 4 to 8"}},
+		{"cutoffs that fall", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{5, 3}}, []string{"cutoff 1 is 3", "from 6 to 8"}},
+		{"cutoffs alike", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{5, 5}}, []string{"cutoff 1 is 5"}},
+		{"cutoffs without output", Config{Input: 9, Hidden: 4, Cutoffs: []int{1}}, []string{"cutoff 0 is 1"}},
+		{"too many cutoffs", Config{Input: 99, Hidden: 4, Output: 99, Cutoffs: []int{1, 2, 3, 4, 5, 6, 7, 8, 9}}, []string{"9 cutoffs", "at most 8"}},
 		{"output past every memory", Config{Input: 3, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

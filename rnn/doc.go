@@ -6,7 +6,8 @@
 //	J   = -(1/T) Σ_t log softmax(y_t)[target_t]      averaged over the batch too
 //
 // g is tanh, ReLU, sigmoid or the identity. The input x_t is an id, one-hot, or
-// a dense vector.
+// a dense vector. Wy may be Wxᵀ ([Config].Tied). For large vocabularies the softmax
+// may be adaptive ([Config].Cutoffs, [Tail]).
 //
 // # Use
 //
@@ -19,13 +20,14 @@
 //		m.Step(opt, ws.Grads.Slab, 5)      // clip to norm 5, update, repack
 //		ws.Carry()                         // truncated BPTT: keep the state
 //	}
+//	m.Compact()                            // from now on only score, in half the memory
 //
 // # Symbols
 //
 // T steps, B batch rows, E input width (or number of ids), H hidden width, V
-// outputs. Activations are time-major, [T,B,·], row-major and flat; row t·B+b is
-// step t of sequence b. The states have T+1 slots, slot 0 being the initial
-// one.
+// outputs; K clusters of N outputs and D features each. Activations are
+// time-major, [T,B,·], row-major and flat; row t·B+b is step t of sequence b. The
+// states have T+1 slots, slot 0 being the initial one.
 //
 // # The way of the data
 //
@@ -36,6 +38,7 @@
 //	2  for t              H_{t+1} = g(H_{t+1} + H_t·Wh)
 //	3  logits [rows,V]    H·Wy + b_y, in blocks of rows that stay in cache
 //	4  softmax            logits become dlogits in place, losses come out
+//	                      (adaptive: 3 and 4 again for each cluster's rows, from features H·Proj)
 //	backward 3            dH = dlogits·Wyᵀ, dWy += Hᵀ·dlogits        block by block, with 3 and 4
 //	backward 2, for t     dZ_t = (dH_t + dZ_{t+1}·Whᵀ) ∘ g'(H_{t+1}); then one dWh = H_{0..T-1}ᵀ·dZ
 //	backward 1            scatter-add dZ into dWx (dense: one GEMM), column sums into db_h

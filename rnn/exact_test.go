@@ -43,7 +43,14 @@ type job struct {
 }
 
 func (j job) String() string {
-	return fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, j.Activation)
+	name := fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, j.Activation)
+	if j.Tied {
+		name += "/tied"
+	}
+	for _, c := range j.Cutoffs {
+		name += fmt.Sprintf("/cutoff=%d", c)
+	}
+	return name
 }
 
 // workspace returns a model's workspace that will do the job; tune may change
@@ -95,6 +102,13 @@ var (
 	columnsJob = job{Config{Input: 11, Hidden: 201, Output: 13}, 2, 13}
 )
 
+// More outputs than a panel in the head and in each cluster; features of 8 and
+// of 2.
+var adaptiveJob = job{Config{Input: 200, Hidden: 35, Output: 200, Cutoffs: []int{40, 100}}, 9, 17}
+
+// tiedJob has several blocks of logits.
+var tiedJob = job{Config{Input: 40, Hidden: 17, Output: 40, Tied: true}, 40, 33}
+
 // exactJobs have every kind of input and output, every activation, both plans,
 // and sizes off every tile and panel.
 var exactJobs = []job{
@@ -106,6 +120,10 @@ var exactJobs = []job{
 	{Config{Input: 1, Hidden: 1, Output: 1}, 1, 1},
 	{Config{Input: 50, Hidden: 130, Output: 50}, 13, 1},
 	{Config{Input: 5, Hidden: 1024, Output: 5}, 2, 2}, // rows a multiple of 4 KB apart
+	adaptiveJob,
+	{Config{Input: 3, Dense: true, Hidden: 5, Output: 3, Cutoffs: []int{1, 2}}, 2, 3}, // clusters of one
+	{Config{Input: 7, Hidden: 9, Output: 300, Cutoffs: []int{2}, Activation: Sigmoid}, 11, 7},
+	tiedJob,
 }
 
 // TestExactJobs holds the sizes above to what they are for.
@@ -117,6 +135,9 @@ func TestExactJobs(t *testing.T) {
 		}
 		if p := columns.plan; p.byRows || p.workers < 2 {
 			t.Errorf("%v: plan %+v, want one by columns on several workers", columnsJob, p)
+		}
+		if n := len(tiedJob.workspace(t, e, nil).blocks); n < 3 {
+			t.Errorf("%v: %d blocks of logits, want 3", tiedJob, n)
 		}
 		if n := len(rows.blocks); n < 3 {
 			t.Errorf("%v: %d blocks of logits, want 3: both buffers used and one again", rowsJob, n)

@@ -31,6 +31,14 @@ func FuzzForward(f *testing.F) {
 		c := Config{Input: 1 + next(40), Hidden: 1 + next(70), Output: next(40)}
 		kind := next(8)
 		c.Dense, c.Activation = kind&1 == 1, Activation(kind>>1)
+		if cuts := next(4); c.Output > cuts+1 {
+			for i := range cuts {
+				c.Cutoffs = append(c.Cutoffs, 1+i*c.Output/(cuts+1))
+			}
+		}
+		if c.Tied = !c.Dense && c.Cutoffs == nil && c.Output > 0 && next(3) == 1; c.Tied {
+			c.Input = c.Output
+		}
 		byRows, seed := next(2) == 1, uint64(next(256))
 		b := newBatch(c, steps, rows, seed)
 		for i := range b.ids { // what is left of the data chooses inputs

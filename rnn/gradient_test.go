@@ -36,6 +36,22 @@ func TestGradients(t *testing.T) {
 	}
 }
 
+// TestOutputGradients does the same for tied and adaptive outputs: clusters of
+// one, clusters that no target is of.
+func TestOutputGradients(t *testing.T) {
+	for _, j := range []job{
+		{Config{Input: 4, Hidden: 7, Output: 4, Tied: true}, 4, 3},
+		{Config{Input: 70, Hidden: 37, Output: 70, Tied: true}, 3, 13},
+		{Config{Input: 5, Hidden: 7, Output: 9, Cutoffs: []int{4}}, 4, 3},
+		{Config{Input: 5, Hidden: 37, Output: 70, Cutoffs: []int{10, 40}}, 3, 13},
+		{Config{Input: 5, Hidden: 3, Output: 4, Cutoffs: []int{1, 2, 3}}, 1, 2},
+		{Config{Input: 3, Dense: true, Hidden: 19, Output: 300, Cutoffs: []int{3, 250, 299}, Activation: Sigmoid}, 2, 5},
+		{Config{Input: 3, Hidden: 5, Output: 200, Cutoffs: []int{1}}, 2, 35},
+	} {
+		t.Run(j.String(), func(t *testing.T) { checkGradients(t, j.Config, j.steps, j.rows) })
+	}
+}
+
 func checkGradients(t *testing.T, c Config, steps, rows int) {
 	b, seed := newBatch(c, steps, rows, 3), uint64(1)
 	if c.Activation == ReLU {

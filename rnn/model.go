@@ -3,6 +3,7 @@ package rnn
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"batchrnn/kernels"
@@ -23,6 +24,7 @@ type Model struct {
 	// output layer.
 	wx, wh, wy    *kernels.Packed
 	wxT, whT, wyT *kernels.Packed
+	tails         []tailWeights
 	training      sync.Once // makes the transposes
 
 	packing func(*kernels.Worker)
@@ -30,19 +32,22 @@ type Model struct {
 }
 
 // New returns a model whose weights are drawn uniformly from ±1/√H and whose
-// biases are zero; the same seed gives the same weights on every machine.
+// biases are zero; the weights of a cluster's D features from ±1/√D. The same seed
+// gives the same weights on every machine.
 func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	c.Cutoffs = slices.Clone(c.Cutoffs)
 	m := &Model{Config: c, Params: newParams(c), engine: e}
 	m.wh = e.NewPacked(c.Hidden, c.Hidden)
 	if c.Dense {
 		m.wx = e.NewPacked(c.Input, c.Hidden)
 	}
 	if c.Output > 0 {
-		m.wy = e.NewPacked(c.Hidden, c.Output)
+		m.wy = e.NewPacked(c.Hidden, c.head())
 	}
+	m.newTails()
 	m.packing, m.step.task = m.pack, m.stepShare
 	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
 
@@ -53,6 +58,7 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 			w[i] = float32((2*r.Float64() - 1) * bound)
 		}
 	}
+	m.drawTails(r)
 	m.Update()
 	return m, nil
 }
@@ -62,6 +68,7 @@ func (m *Model) Engine() *kernels.Engine { return m.engine }
 
 // Update makes a change of the parameters by hand known to the model.
 func (m *Model) Update() {
+	m.checkWhole("Update")
 	m.engine.Run(m.engine.Threads(), m.packing)
 }
 
@@ -69,14 +76,24 @@ func (m *Model) Update() {
 func (m *Model) pack(w *kernels.Worker) {
 	packShare(w, m.wx, false, m.Wx, m.Hidden)
 	packShare(w, m.wh, false, m.Wh, m.Hidden)
-	packShare(w, m.wy, false, m.Wy, m.Output)
+	if m.Tied {
+		packShare(w, m.wy, true, m.Wx, m.Hidden)
+	} else {
+		packShare(w, m.wy, false, m.Wy, m.head())
+	}
+	m.packTails(w)
 	m.packTransposes(w)
 }
 
 func (m *Model) packTransposes(w *kernels.Worker) {
 	packShare(w, m.wxT, true, m.Wx, m.Hidden)
 	packShare(w, m.whT, true, m.Wh, m.Hidden)
-	packShare(w, m.wyT, true, m.Wy, m.Output)
+	if m.Tied {
+		packShare(w, m.wyT, false, m.Wx, m.Hidden)
+	} else {
+		packShare(w, m.wyT, true, m.Wy, m.head())
+	}
+	m.packTailTransposes(w)
 }
 
 func packShare(w *kernels.Worker, p *kernels.Packed, trans bool, weights []float32, ld int) {
@@ -94,7 +111,8 @@ func (m *Model) train() {
 		m.wxT = e.NewPacked(m.Hidden, m.Input)
 	}
 	if m.Output > 0 {
-		m.wyT = e.NewPacked(m.Output, m.Hidden)
+		m.wyT = e.NewPacked(m.head(), m.Hidden)
 	}
+	m.trainTails()
 	e.Run(e.Threads(), m.packTransposes)
 }

@@ -8,6 +8,13 @@ type naive struct {
 	Config
 	slab               []float64
 	wx, wh, bh, wy, by []float64
+	tails              []naiveTail
+}
+
+// A naiveTail is a cluster of an adaptive softmax.
+type naiveTail struct {
+	lo, width, n int
+	proj, wy, by []float64
 }
 
 func newNaive(m *Model) *naive {
@@ -20,6 +27,10 @@ func newNaive(m *Model) *naive {
 	}
 	n.wx, n.wh, n.bh = cut(len(m.Wx)), cut(len(m.Wh)), cut(len(m.Bh))
 	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
+	for i, t := range m.Tails {
+		d := len(t.Proj) / m.Hidden
+		n.tails = append(n.tails, naiveTail{m.Cutoffs[i], d, len(t.By), cut(len(t.Proj)), cut(len(t.Wy)), cut(len(t.By))})
+	}
 	return n
 }
 
@@ -80,19 +91,61 @@ func (n *naive) activate(z float64) float64 {
 	return z
 }
 
-// logits returns the outputs, [T,B,V], given the states.
+// logits returns the outputs, [T,B,V], given the states: log-probabilities from an
+// adaptive softmax.
 func (n *naive) logits(h []float64, rows int) []float64 {
 	var y []float64
 	for h := h[rows*n.Hidden:]; len(h) > 0; h = h[n.Hidden:] {
-		for j := range n.Output {
-			sum := n.by[j]
-			for i, v := range h[:n.Hidden] {
-				sum += v * n.wy[i*n.Output+j]
+		if n.Tied {
+			for j := range n.Output {
+				y = append(y, n.by[j]+dot(h[:n.Hidden], n.wx[j*n.Hidden:], 1))
 			}
-			y = append(y, sum)
+			continue
+		}
+		head := affine(h[:n.Hidden], n.wy, n.by)
+		if n.tails == nil {
+			y = append(y, head...)
+			continue
+		}
+		head = logSoftmax(head)
+		y = append(y, head[:n.Cutoffs[0]]...)
+		for i, t := range n.tails {
+			z := affine(h[:n.Hidden], t.proj, make([]float64, t.width))
+			for _, p := range logSoftmax(affine(z, t.wy, t.by)) {
+				y = append(y, p+head[n.Cutoffs[0]+i])
+			}
 		}
 	}
 	return y
+}
+
+// affine returns b + x·w, w of len(x) rows.
+func affine(x, w, b []float64) []float64 {
+	y := make([]float64, len(b))
+	for j := range y {
+		y[j] = b[j] + dot(x, w[j:], len(b))
+	}
+	return y
+}
+
+// dot is the inner product of x and every stride-th of y.
+func dot(x, y []float64, stride int) (sum float64) {
+	for i, v := range x {
+		sum += v * y[i*stride]
+	}
+	return sum
+}
+
+func logSoftmax(y []float64) []float64 {
+	var sum float64
+	for _, v := range y {
+		sum += math.Exp(v)
+	}
+	p, log := make([]float64, len(y)), math.Log(sum)
+	for i, v := range y {
+		p[i] = v - log
+	}
+	return p
 }
 
 // losses returns the cross-entropy of each row, [T,B].

@@ -8,14 +8,19 @@ import "batchrnn/kernels"
 // not below V.
 func (ws *Workspace) Loss(targets []int32) float64 {
 	ws.checkTargets("Loss", targets)
-	ws.targets = targets
+	ws.targets, ws.seen = ws.classes(targets), ws.statesOut()
 	ws.m.engine.Run(ws.outputWorkers(), ws.loss)
 	return ws.meanLoss()
 }
 
-// Logits sets dst, [B,V], to the outputs of step t of the last Forward.
+// Logits sets dst, [B,V], to the outputs of step t of the last Forward: with an
+// adaptive softmax, to their log-probabilities.
 func (ws *Workspace) Logits(dst []float32, t int) {
 	ws.checkLogits(dst, t)
+	if ws.tails != nil {
+		ws.logProbs(dst, ws.state(t+1))
+		return
+	}
 	ws.m.engine.Gemm(ws.m.output(ws.state(t+1), dst, ws.B))
 }
 
@@ -26,13 +31,13 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 		A: h, LDA: m.Hidden,
 		B:    m.wy,
 		Bias: m.By,
-		C:    logits, LDC: m.Output,
+		C:    logits, LDC: m.head(),
 	}
 }
 
 // outputWorkers is how many workers pay for the output layer alone.
 func (ws *Workspace) outputWorkers() int {
-	if ws.T*ws.B*ws.m.Hidden*ws.m.Output < passSerial {
+	if ws.T*ws.B*ws.m.Hidden*ws.m.head() < passSerial {
 		return 1
 	}
 	return ws.m.engine.Threads()
@@ -40,8 +45,10 @@ func (ws *Workspace) outputWorkers() int {
 
 // An outputBlock is the rows of T·B whose logits exist at one time.
 type outputBlock struct {
-	rows    kernels.Span
-	dlogits *kernels.Packed // their gradient as the right-hand side of dWy
+	rows kernels.Span
+	// The right-hand side of dWy, their gradient; of its transpose where it is
+	// tied, the states.
+	right kernels.Packed
 }
 
 // lossShare is one worker's part of stages 3 and 4 without gradient: it walks
@@ -51,15 +58,19 @@ func (ws *Workspace) lossShare(w *kernels.Worker) {
 	for lo := all.Lo; lo < all.Hi; lo += buf.Len() {
 		ws.softmax(w, kernels.Span{Lo: lo, Hi: min(lo+buf.Len(), all.Hi)}, buf.Lo, 0)
 	}
+	if ws.tails != nil {
+		ws.tailsLoss(w)
+	}
 }
 
 // softmax runs stages 3 and 4 on some rows with their logits at row at of the
 // block buffer, and returns there the gradient of scale times the losses.
 func (ws *Workspace) softmax(w *kernels.Worker, rows kernels.Span, at int, scale float32) (dlogits []float32) {
 	m := ws.m
-	logits := ws.logits[at*m.Output:][:rows.Len()*m.Output]
+	v := m.head()
+	logits := ws.logits[at*v:][:rows.Len()*v]
 	w.Gemm(m.output(ws.statesAfter(rows), logits, rows.Len()), m.wy.All())
-	w.SoftmaxCrossEntropy(ws.Losses[rows.Lo:rows.Hi], m.Output, logits, m.Output, ws.targets[rows.Lo:rows.Hi], scale)
+	w.SoftmaxCrossEntropy(ws.Losses[rows.Lo:rows.Hi], v, logits, v, ws.targets[rows.Lo:rows.Hi], scale)
 	return logits
 }
 
@@ -69,12 +80,13 @@ func (ws *Workspace) softmax(w *kernels.Worker, rows kernels.Span, at int, scale
 // nobody writes what another still reads and one meeting a block is enough.
 func (ws *Workspace) outputBackward(w *kernels.Worker) {
 	m := ws.m
-	hidden, v := m.Hidden, m.Output
+	hidden, v := m.Hidden, m.head()
 	scale := 1 / float32(ws.T*ws.B)
 	units, classes := w.Share(hidden), w.Share(v)
 	dby := ws.Grads.By[classes.Lo:classes.Hi]
 	clear(dby)
-	for i, b := range ws.blocks {
+	for i := range ws.blocks {
+		b := &ws.blocks[i]
 		at := i % 2 * ws.plan.blockRows
 		own := w.Share(b.rows.Len())
 		if own.Len() > 0 {
@@ -86,30 +98,50 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 				B: m.wyT,
 				C: ws.dz[rows.Lo*hidden:], LDC: hidden,
 			}, m.wyT.All())
-			w.PackRows(b.dlogits, own, dlogits, v)
+			if m.Tied {
+				w.PackRows(&b.right, own, ws.statesAfter(rows), hidden)
+			} else {
+				w.PackRows(&b.right, own, dlogits, v)
+			}
 		}
 		w.Barrier()
-		dwy := kernels.Product{ // dWy += Hᵀ·dlogits
-			M: units.Len(),
-			A: ws.statesAfter(b.rows)[units.Lo:], LDA: hidden, TransA: true,
-			B: b.dlogits,
-			C: ws.Grads.Wy[units.Lo*v:], LDC: v,
+		var dwy kernels.Product
+		if m.Tied { // dWx += dlogitsᵀ·H, to which backward 1 adds
+			dwy = kernels.Product{
+				M: classes.Len(),
+				A: ws.logits[at*v+classes.Lo:], LDA: v, TransA: true,
+				B: &b.right,
+				C: ws.Grads.Wx[classes.Lo*hidden:], LDC: hidden,
+			}
+		} else { // dWy += Hᵀ·dlogits
+			dwy = kernels.Product{
+				M: units.Len(),
+				A: ws.statesAfter(b.rows)[units.Lo:], LDA: hidden, TransA: true,
+				B: &b.right,
+				C: ws.Grads.Wy[units.Lo*v:], LDC: v,
+			}
 		}
 		if i > 0 {
-			dwy.S, dwy.LDS = dwy.C, v
+			dwy.S, dwy.LDS = dwy.C, dwy.LDC
 		}
-		w.Gemm(dwy, b.dlogits.All())
+		w.Gemm(dwy, b.right.All())
 		w.ColumnSums(dby, b.rows.Len(), ws.logits[at*v+classes.Lo:], v)
 	}
 }
 
-// statesAfter returns the states that rows of T·B end in.
+// statesAfter returns the states that rows of T·B end in, as the output sees them.
 func (ws *Workspace) statesAfter(rows kernels.Span) []float32 {
-	return ws.H[(ws.B+rows.Lo)*ws.m.Hidden : (ws.B+rows.Hi)*ws.m.Hidden]
+	return ws.seen[rows.Lo*ws.m.Hidden : rows.Hi*ws.m.Hidden]
 }
+
+// statesOut returns the states after each step, [T,B,H].
+func (ws *Workspace) statesOut() []float32 { return ws.H[ws.B*ws.m.Hidden:] }
 
 // meanLoss adds up the losses in order.
 func (ws *Workspace) meanLoss() float64 {
+	if ws.tails != nil {
+		ws.tails.addLosses(ws.Losses)
+	}
 	var sum float64
 	for _, l := range ws.Losses {
 		sum += float64(l)

@@ -7,11 +7,15 @@ import "batchrnn/kernels"
 // saving) walks the slab.
 type Params struct {
 	Slab []float32
-	Wx   []float32 // [E,H]
+	Wx   []float32 // [E,H]; Wyᵀ too where the output is tied, and the gradient of both
 	Wh   []float32 // [H,H]
 	Bh   []float32 // [H]
-	Wy   []float32 // [H,V], empty without an output layer
+	Wy   []float32 // [H,V], empty without an output layer or with a tied one
 	By   []float32 // [V], empty without an output layer
+
+	// With an adaptive softmax Wy and By are of its head, with Cutoffs[0]+K
+	// classes in the place of V, and each of the K clusters has
+	Tails []Tail
 }
 
 // newParams returns zeros in the shape of c.
@@ -26,7 +30,17 @@ func newParams(c Config) Params {
 	p.Wx = cut(c.Input * c.Hidden)
 	p.Wh = cut(c.Hidden * c.Hidden)
 	p.Bh = cut(c.Hidden)
-	p.Wy = cut(c.Hidden * c.Output)
-	p.By = cut(c.Output)
+	if !c.Tied {
+		p.Wy = cut(c.Hidden * c.head())
+	}
+	p.By = cut(c.head())
+	for i := range c.Cutoffs {
+		s := c.tail(i)
+		p.Tails = append(p.Tails, Tail{
+			Proj: cut(c.Hidden * s.width),
+			Wy:   cut(s.width * s.Len()),
+			By:   cut(s.Len()),
+		})
+	}
 	return p
 }

@@ -52,18 +52,23 @@ func probabilities(m *Model) []float64 {
 func TestSamplerDistribution(t *testing.T) {
 	const draws = 20000
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-		m := newSampled(t, e)
-		want := probabilities(m)
-		var chi2 float64
-		for i, n := range draw(m, draws, 1) {
-			expected := draws * want[i]
-			if expected < 5 {
-				t.Fatalf("id %d is expected %.2f times, too seldom for χ²", i, expected)
+		for _, m := range []*Model{
+			newSampled(t, e),
+			newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10, Tied: true}, 1),
+			newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
+		} {
+			want := probabilities(m)
+			var chi2 float64
+			for i, n := range draw(m, draws, 1) {
+				expected := draws * want[i]
+				if expected < 5 {
+					t.Fatalf("id %d is expected %.2f times, too seldom for χ²", i, expected)
+				}
+				chi2 += (float64(n) - expected) * (float64(n) - expected) / expected
 			}
-			chi2 += (float64(n) - expected) * (float64(n) - expected) / expected
-		}
-		if chi2 > 40 {
-			t.Errorf("χ² is %.1f", chi2)
+			if chi2 > 40 {
+				t.Errorf("%+v: χ² is %.1f", m.Config, chi2)
+			}
 		}
 	})
 }

@@ -18,37 +18,67 @@ func TestSizes(t *testing.T) {
 			{Input: 33, Dense: true, Hidden: 65},
 			{Input: 7, Dense: true, Hidden: 48, Output: 1},
 			{Input: 500, Hidden: 31, Output: 499},
+			{Input: 50, Hidden: 31, Output: 50, Tied: true},
+			{Input: 500, Hidden: 67, Output: 499, Cutoffs: []int{20, 100, 300}},
+			{Input: 5, Dense: true, Hidden: 3, Output: 40, Cutoffs: []int{1, 2}},
 		} {
 			name := fmt.Sprintf("%+v", c)
 			m := newModel(t, e, c, 1)
 			if got := len(m.Slab); got != c.Params() {
 				t.Errorf("%s: %d parameters, Params says %d", name, got, c.Params())
 			}
-			if n := len(m.Wx) + len(m.Wh) + len(m.Bh) + len(m.Wy) + len(m.By); n != len(m.Slab) {
+			if n := partsLen(m); n != len(m.Slab) {
 				t.Errorf("%s: the parts hold %d parameters, the slab %d", name, n, len(m.Slab))
 			}
-			bytes := 4 * int64(len(m.Slab))
-			for _, p := range []*kernels.Packed{m.wx, m.wh, m.wy, m.wxT, m.whT, m.wyT} {
-				if p != nil {
-					bytes += 4 * int64(reflect.ValueOf(p).Elem().FieldByName("data").Len())
-				}
+			m.NewTraining(1, 1)
+			if bytes := 4*int64(len(m.Slab)) + packedBytes(m); bytes != c.TrainingBytes(e) {
+				t.Errorf("%s: %d bytes, TrainingBytes says %d", name, bytes, c.TrainingBytes(e))
 			}
-			if bytes != c.Bytes(e) {
+			m.Compact()
+			if bytes := 4*int64(partsLen(m)) + packedBytes(m); bytes != c.Bytes(e) {
 				t.Errorf("%s: %d bytes, Bytes says %d", name, bytes, c.Bytes(e))
 			}
 		}
 	})
 }
 
+// partsLen returns the number of floats in all parts of the parameters.
+func partsLen(m *Model) int {
+	n := len(m.Wx) + len(m.Wh) + len(m.Bh) + len(m.Wy) + len(m.By)
+	for _, t := range m.Tails {
+		n += len(t.Proj) + len(t.Wy) + len(t.By)
+	}
+	return n
+}
+
+// packedBytes returns the bytes of all packed weights.
+func packedBytes(m *Model) int64 {
+	all := []*kernels.Packed{m.wx, m.wh, m.wy, m.wxT, m.whT, m.wyT}
+	for _, t := range m.tails {
+		all = append(all, t.proj, t.wy, t.projT, t.wyT)
+	}
+	var n int64
+	for _, p := range all {
+		if p != nil {
+			n += 4 * int64(reflect.ValueOf(p).Elem().FieldByName("data").Len())
+		}
+	}
+	return n
+}
+
 // TestSlabParts: the parts lie in the slab one after another and can't grow into
 // each other.
 func TestSlabParts(t *testing.T) {
-	p := newParams(Config{Input: 2, Hidden: 3, Output: 4})
+	p := newParams(Config{Input: 2, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}})
 	for i := range p.Slab {
 		p.Slab[i] = float32(i)
 	}
 	first := float32(0)
-	for i, part := range [][]float32{p.Wx, p.Wh, p.Bh, p.Wy, p.By} {
+	parts := [][]float32{p.Wx, p.Wh, p.Bh, p.Wy, p.By}
+	for _, t := range p.Tails {
+		parts = append(parts, t.Proj, t.Wy, t.By)
+	}
+	for i, part := range parts {
 		if part[0] != first || cap(part) != len(part) {
 			t.Errorf("part %d begins with element %v of the slab, want %v; length %d, capacity %d", i, part[0], first, len(part), cap(part))
 		}

@@ -30,13 +30,16 @@ type Workspace struct {
 	ran     bool      // H holds the states of a Forward
 	ids     []int32   // [T,B], a copy; nil with a dense input
 	x       []float32 // [T,B,E], the caller's
-	targets []int32   // [T,B], the caller's; nil: the loss is of the states
+	targets []int32   // [T,B], classes of the head: the caller's where it is all; nil: the loss is of the states
+	seen    []float32 // [T,B,H], the states as the output layer sees them
 	dh      []float32 // [T,B,H], dH without what comes from later steps: dz or the caller's
 
-	logits []float32       // [blockRows,V], twice that for training
+	logits []float32       // [blockRows,classes of the head], twice that for training
 	blocks []outputBlock   // all rows of T·B
 	dz     []float32       // [T,B,H]: dH of the output layer, then dZ
 	dzP    *kernels.Packed // T·B×H
+	tails  *tailWork       // nil without an adaptive softmax
+	drop   *dropout        // nil without
 
 	forward, loss, backward func(*kernels.Worker)
 }
@@ -55,13 +58,17 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 		ws.ids = make([]int32, rows)
 	}
 	ws.plan = m.newPlan(steps, batch)
-	ws.logits = make([]float32, ws.plan.blockRows*m.Output)
+	ws.logits = make([]float32, ws.plan.blockRows*m.head())
+	if len(m.Cutoffs) > 0 {
+		ws.tails = m.newTailWork(rows, batch)
+	}
 	ws.forward, ws.loss, ws.backward = ws.forwardShare, ws.lossShare, ws.backwardShare
 	return ws
 }
 
 // NewTraining returns a workspace that can also run [Workspace.Backward].
 func (m *Model) NewTraining(steps, batch int) *Workspace {
+	m.checkWhole("NewTraining")
 	ws := m.NewWorkspace(steps, batch)
 	m.training.Do(m.train)
 	rows := steps * batch
@@ -69,16 +76,24 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	ws.dz = kernels.Floats(rows * m.Hidden)
 	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
 	if m.Output > 0 {
+		ws.plan.blockRows = m.trainingBlockRows(rows)
 		var bufs [2]*kernels.Packed
-		ws.logits = make([]float32, len(bufs)*ws.plan.blockRows*m.Output)
+		ws.logits = make([]float32, len(bufs)*ws.plan.blockRows*m.head())
+		right := m.head() // columns of what dWy, or its transpose, is a product with
+		if m.Tied {
+			right = m.Hidden
+		}
 		for lo := 0; lo < rows; lo += ws.plan.blockRows {
 			i := len(ws.blocks)
 			if i < len(bufs) {
-				bufs[i] = m.engine.NewPacked(ws.plan.blockRows, m.Output)
+				bufs[i] = m.engine.NewPacked(ws.plan.blockRows, right)
 			}
 			span := kernels.Span{Lo: lo, Hi: min(lo+ws.plan.blockRows, rows)}
 			ws.blocks = append(ws.blocks, outputBlock{span, bufs[i%2].First(span.Len())})
 		}
+	}
+	if ws.tails != nil {
+		ws.tails.train(m, rows, batch)
 	}
 	return ws
 }

@@ -3,5 +3,6 @@
 //
 // [Train] cuts the training tokens into parallel streams and runs truncated
 // backpropagation through time along them, the state carried from one piece to
-// the next. [Scorer] counts every token of a split exactly once.
+// the next. [Options] has an adaptive softmax for large vocabularies, dropout and
+// other ways to end well. [Scorer] counts every token of a split exactly once.
 package rnnlm

@@ -20,12 +20,15 @@ import (
 //	hidden      uint32
 //	output      uint32
 //	activation  uint32
+//	tied        uint32           0 or 1
+//	clusters    uint32           of an adaptive softmax
+//	cutoffs     [clusters]uint32
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
-	fileVersion   = 1
-	headBytes     = 8 + 5*4
+	fileVersion   = 2
+	headBytes     = 8 + 7*4 // without the cutoffs
 	checksumBytes = 4
 
 	// chunkBytes is the size of the one buffer between parameters and file.
@@ -38,8 +41,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type File struct{ Model *rnn.Model }
 
 // WriteTo writes the model to w and returns the number of bytes written. It
-// implements [io.WriterTo].
+// implements [io.WriterTo]. A compact model no longer has what is to be written.
 func (f File) WriteTo(w io.Writer) (n int64, err error) {
+	if f.Model.Slab == nil {
+		return 0, errors.New("rnnlm: a compact model can't be written: write it before Compact")
+	}
 	var crc uint32
 	put := func(b []byte) error {
 		crc = crc32.Update(crc, castagnoli, b)
@@ -49,7 +55,12 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	c := f.Model.Config
 	buf := append(make([]byte, 0, chunkBytes), fileMagic...)
-	for _, v := range []int{fileVersion, c.Input, c.Hidden, c.Output, int(c.Activation)} {
+	tied := 0
+	if c.Tied {
+		tied = 1
+	}
+	head := []int{fileVersion, c.Input, c.Hidden, c.Output, int(c.Activation), tied, len(c.Cutoffs)}
+	for _, v := range append(head, c.Cutoffs...) {
 		buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
 	}
 	for _, v := range f.Model.Slab {
@@ -84,29 +95,11 @@ func Read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 
 func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	buf := make([]byte, chunkBytes)
-	head := buf[:headBytes]
-	if _, err := io.ReadFull(r, head); err != nil {
+	c, head, err := readHead(r, buf)
+	if err != nil {
 		return nil, err
 	}
-	if string(head[:8]) != fileMagic {
-		return nil, errors.New("not a model file")
-	}
-	word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[8+4*i:]) }
-	if word(0) != fileVersion {
-		return nil, fmt.Errorf("version %d: this program reads version %d", word(0), fileVersion)
-	}
-	var dims [4]int
-	for i := range dims {
-		if word(i+1) > math.MaxInt32 {
-			return nil, errors.New("impossible header: damaged")
-		}
-		dims[i] = int(word(i + 1))
-	}
-	c := rnn.Config{Input: dims[0], Hidden: dims[1], Output: dims[2], Activation: rnn.Activation(dims[3])}
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	if want := headBytes + 4*int64(c.Params()) + checksumBytes; want != size {
+	if want := int64(len(head)) + 4*int64(c.Params()) + checksumBytes; want != size {
 		return nil, fmt.Errorf("its header asks for %d bytes: truncated or damaged", want)
 	}
 	m, err := rnn.New(e, c, 0)
@@ -134,4 +127,43 @@ func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	}
 	m.Update()
 	return m, nil
+}
+
+// readHead reads the header into buf, which has room for any, and returns the
+// configuration in it and its bytes.
+func readHead(r io.Reader, buf []byte) (c rnn.Config, head []byte, err error) {
+	head = buf[:headBytes]
+	if _, err := io.ReadFull(r, head); err != nil {
+		return c, nil, err
+	}
+	if string(head[:8]) != fileMagic {
+		return c, nil, errors.New("not a model file")
+	}
+	word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[8+4*i:]) }
+	if word(0) != fileVersion {
+		return c, nil, fmt.Errorf("version %d: this program reads version %d", word(0), fileVersion)
+	}
+	clusters := word(6)
+	if word(5) > 1 || clusters > rnn.MaxCutoffs {
+		return c, nil, errors.New("impossible header: damaged")
+	}
+	head = buf[:headBytes+4*clusters]
+	if _, err := io.ReadFull(r, head[headBytes:]); err != nil {
+		return c, nil, err
+	}
+	var dims [4]int
+	for i := range dims {
+		dims[i] = int(word(i + 1))
+	}
+	for i := range int(clusters) {
+		c.Cutoffs = append(c.Cutoffs, int(word(7+i)))
+	}
+	for _, v := range append(c.Cutoffs, dims[:]...) {
+		if v < 0 || v > math.MaxInt32 {
+			return c, nil, errors.New("impossible header: damaged")
+		}
+	}
+	c.Input, c.Hidden, c.Output, c.Activation = dims[0], dims[1], dims[2], rnn.Activation(dims[3])
+	c.Tied = word(5) == 1
+	return c, head, c.Validate()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -22,14 +23,31 @@ func modelFile(t testing.TB, m *rnn.Model) []byte {
 }
 
 func TestFileRoundTrip(t *testing.T) {
-	m := newModel(t, 60, 129) // more than one chunk
-	file := modelFile(t, m)
-	got, err := Read(m.Engine(), bytes.NewReader(file), int64(len(file)))
-	if err != nil {
-		t.Fatal(err)
+	for _, o := range []Options{
+		{Hidden: 129}, // more than one chunk
+		{Hidden: 129, Tied: true},
+		{Hidden: 12, Cutoffs: []int{10, 40, 59}},
+	} {
+		m, err := rnn.New(newEngine(t), o.config(60), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := modelFile(t, m)
+		got, err := Read(m.Engine(), bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got.Config, m.Config) || !slices.Equal(got.Slab, m.Slab) {
+			t.Errorf("%+v: another model came back", m.Config)
+		}
 	}
-	if got.Config != m.Config || !slices.Equal(got.Slab, m.Slab) {
-		t.Error("another model came back")
+}
+
+func TestCompactModelsAreNotWritten(t *testing.T) {
+	m := newModel(t, 6, 5)
+	m.Compact()
+	if n, err := (File{m}).WriteTo(io.Discard); n != 0 || err == nil || !strings.Contains(err.Error(), "compact") {
+		t.Errorf("wrote %d bytes, error %v", n, err)
 	}
 }
 
@@ -53,7 +71,11 @@ func TestReadRefusesBadFiles(t *testing.T) {
 		"too long":         {append(slices.Clone(file), 0), "truncated or damaged"},
 		"of another kind":  {bytes.Repeat([]byte("text"), 100), "not a model file"},
 		"a bit flipped":    {flipped, "checksum"},
-		"another version":  {head(0, 2), "version 2"},
+		"another version":  {head(0, 3), "version 3"},
+		"tied a little":    {head(5, 2), "impossible"},
+		"tied, unasked":    {head(5, 1), "truncated or damaged"},
+		"many clusters":    {head(6, 1<<31), "impossible"},
+		"a cluster":        {head(6, 1), "impossible"},
 		"no hidden units":  {head(2, 0), "hidden"},
 		"huge":             {head(2, 1<<30), "parameters"},
 		"beyond int32":     {head(1, 1<<31), "impossible"},

@@ -25,7 +25,7 @@ func newEngine(t testing.TB) *kernels.Engine {
 
 func newModel(t testing.TB, vocab, hidden int) *rnn.Model {
 	t.Helper()
-	m, err := rnn.New(newEngine(t), config(vocab, hidden), 1)
+	m, err := rnn.New(newEngine(t), Options{Hidden: hidden}.config(vocab), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,8 @@ func TestTrainOnShortTexts(t *testing.T) {
 
 func TestTrainBytesCoversTheModel(t *testing.T) {
 	e := newEngine(t)
-	if got, least := TrainBytes(e, 100, 200), config(100, 200).Bytes(e)+16*int64(config(100, 200).Params()); got < least {
+	c := Options{Hidden: 200}.config(100)
+	if got, least := TrainBytes(e, 100, 200), c.TrainingBytes(e)+16*int64(c.Params()); got < least {
 		t.Errorf("TrainBytes = %d, less than %d", got, least)
 	}
 	if got := TrainBytes(e, 1<<20, 1<<16); got < 1<<40 {

@@ -11,61 +11,6 @@ import (
 	"batchrnn/rnn"
 )
 
-// Options say what to train and for how long. Zero values of the last four take
-// the defaults.
-type Options struct {
-	Hidden int
-	Budget time.Duration // wall-clock time, validation included
-	Seed   uint64
-
-	Streams int     // parallel streams, the batch
-	Steps   int     // tokens between truncations
-	Rate    float64 // peak learning rate of Adam
-	Clip    float64 // largest global norm of a gradient
-}
-
-// The defaults, found on War and Peace as characters. In bits per character of
-// the test split, after 10 M tokens with H = 256: 32 streams of 25 steps at a
-// rate of 4e-3 2.040; at 3e-3 2.050, of 50 steps 2.070, of 16 steps 2.044; 64
-// streams at 4e-3 2.053; 16 streams at 3e-3 2.041, for smaller products. At 3e-3
-// clipping at 0.25 instead of 1 won 0.004. After 45 M tokens 3e-3 reached 1.970,
-// and 4e-3, clipped at 5, 1.971. All are single runs of one seed, and were chosen
-// with these figures of the test split in sight: differences below 0.01 say
-// little.
-const (
-	defaultStreams = 32
-	defaultSteps   = 25
-	defaultClip    = 1
-)
-
-// defaultRate is the peak learning rate for H hidden units: 1/H, at most 1/100.
-// In the same way, H = 64 at 6e-3 reached 2.478 and at 1e-2 2.457; H = 128 at
-// 4e-3 2.240, 5.7e-3 2.226, 7.8e-3 2.217; H = 512, after 4 M tokens, at 4e-3
-// 2.13, 2.8e-3 2.040, 2e-3 2.026, 1.4e-3 2.038.
-func defaultRate(hidden int) float64 { return 1 / float64(max(hidden, 100)) }
-
-// inputScale bounds the initial input weights. rnn.New draws them from ±1/√H,
-// as if all the inputs of a unit came at once; of a one-hot input only one does,
-// and then tokens differ too little at first. With H = 256, 16 streams and a
-// rate of 3e-3, ±1/4 reached 2.076 bits, ±1 2.051, ±2 2.041; ±4 is as good.
-const inputScale = 2
-
-func (o Options) withDefaults() Options {
-	if o.Streams == 0 {
-		o.Streams = defaultStreams
-	}
-	if o.Steps == 0 {
-		o.Steps = defaultSteps
-	}
-	if o.Rate == 0 {
-		o.Rate = defaultRate(o.Hidden)
-	}
-	if o.Clip == 0 {
-		o.Clip = defaultClip
-	}
-	return o
-}
-
 // Progress is how far a training is.
 type Progress struct {
 	Elapsed time.Duration
@@ -86,24 +31,20 @@ func (p Progress) TokensPerSecond() float64 {
 type Stats struct {
 	Progress
 	Interrupted bool // its context ended before its budget
-}
-
-// config is the model of a vocabulary and a width.
-func config(vocab, hidden int) rnn.Config {
-	return rnn.Config{Input: vocab, Hidden: hidden, Output: vocab}
+	Stopped     bool // it lost patience before its budget
 }
 
 // TrainBytes estimates the memory in bytes that training an RNN of the given
-// width takes: the model as it scores, the packed transposes of its weights, and
-// four times its parameters for the gradients, Adam's two moments and the best
-// parameters so far.
+// width, with a full softmax, takes: the model as it is trained, and four times
+// its parameters for the gradients, Adam's two moments and the best parameters so
+// far.
 func TrainBytes(e *kernels.Engine, vocab, hidden int) int64 {
-	c := config(vocab, hidden)
-	return c.Bytes(e) + e.PackedBytes(hidden, hidden) + e.PackedBytes(vocab, hidden) + 4*4*int64(c.Params())
+	c := Options{Hidden: hidden}.config(vocab)
+	return c.TrainingBytes(e) + 4*4*int64(c.Params())
 }
 
-// Train trains an RNN on c's training split until the budget is spent or ctx
-// ends, and returns it with the parameters that predicted c's validation split
+// Train trains an RNN on c's training split until the budget is spent, patience
+// is lost or ctx ends, and returns it with the parameters that predicted c's validation split
 // best. on is told about progress, at most a few times a second. Where the budget
 // is too short for a validation there is none, and the last parameters are kept.
 //
@@ -115,7 +56,11 @@ func Train(ctx context.Context, e *kernels.Engine, c *corpus.Corpus, o Options, 
 		return nil, Stats{}, err
 	}
 	err = t.run(ctx, on)
-	return t.model, Stats{Progress: t.progress, Interrupted: ctx.Err() != nil && t.progress.Elapsed < o.Budget}, err
+	return t.model, Stats{
+		Progress:    t.progress,
+		Interrupted: ctx.Err() != nil && t.progress.Elapsed < o.Budget,
+		Stopped:     t.outOfPatience(),
+	}, err
 }
 
 // trainer is a training at work.
@@ -134,6 +79,8 @@ type trainer struct {
 	best      []float32     // the parameters of the lowest validation loss
 	validated time.Duration // when the last validation ended
 	validCost time.Duration // how long it took; before the first, how long it will take
+	worse     int           // validations since the best
+	halvings  int           // of the rate, where Options.Halve is set
 }
 
 // The most tokens of a validation, which tell models apart by a few thousandths
@@ -144,15 +91,20 @@ const (
 )
 
 func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error) {
-	model, err := rnn.New(e, config(c.Vocab.Len(), o.Hidden), o.Seed)
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	model, err := rnn.New(e, o.config(c.Vocab.Len()), o.Seed)
 	if err != nil {
 		return nil, err
 	}
-	widen := float32(inputScale * math.Sqrt(float64(o.Hidden)))
-	for i := range model.Wx {
-		model.Wx[i] *= widen
+	if !o.Tied { // wide inputs would be logits as wide
+		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
+		for i := range model.Wx {
+			model.Wx[i] *= widen
+		}
+		model.Update()
 	}
-	model.Update()
 	t := &trainer{
 		options:   o,
 		model:     model,
@@ -163,6 +115,7 @@ func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error
 		best:      make([]float32, len(model.Slab)),
 	}
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
+	t.ws.Dropout(o.Dropout, o.Seed)
 	return t, nil
 }
 
@@ -192,6 +145,10 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 		}
 		if t.dueToValidate(now) {
 			t.validate(ctx)
+			if t.outOfPatience() {
+				t.progress.Elapsed = time.Since(t.started)
+				break
+			}
 		}
 		if now-told >= tellEvery {
 			told = now
@@ -206,6 +163,8 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 	case t.progress.Valid == 0:
 	case ctx.Err() != nil:
 		t.chooseSoon(ctx)
+	case t.outOfPatience():
+		t.keepBest()
 	default:
 		t.validate(ctx)
 		t.keepBest()
@@ -277,10 +236,14 @@ func (t *trainer) step() error {
 const warmUp = 50
 
 // rate is the learning rate of the next step: it rises over the first steps,
-// then falls along half a cosine to a hundredth of its peak at the end.
+// then falls along half a cosine to a hundredth of its peak at the end, or by
+// halves.
 func (t *trainer) rate() float32 {
 	done := min(float64(time.Since(t.started))/float64(t.end()), 1)
 	rate := t.options.Rate * (0.01 + 0.99*(1+math.Cos(math.Pi*done))/2)
+	if t.options.Halve {
+		rate = math.Ldexp(t.options.Rate, -t.halvings)
+	}
 	steps := t.progress.Tokens/int64(len(t.streams.ids)) + 1
 	return float32(rate * min(float64(steps)/warmUp, 1))
 }
@@ -297,12 +260,23 @@ func (t *trainer) validate(ctx context.Context) {
 	}
 	nats, err := t.validator.Score(ctx)
 	loss := nats / float64(len(t.valid))
-	if err == nil && (t.progress.Valid == 0 || loss < t.progress.Valid) {
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && (t.progress.Valid == 0 || loss < t.progress.Valid):
 		t.progress.Valid = loss
 		copy(t.best, t.model.Slab)
+		t.worse = 0
+	default:
+		t.worse++
+		t.halvings++
 	}
 	t.validated = time.Since(t.started)
 	t.validCost = t.validated - from
+}
+
+// outOfPatience says whether too many validations found nothing better.
+func (t *trainer) outOfPatience() bool {
+	return t.options.Patience > 0 && t.worse >= t.options.Patience
 }
 
 // keepBest makes the parameters of the lowest validation loss the model's.

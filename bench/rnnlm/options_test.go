@@ -1,0 +1,140 @@
+package rnnlm
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBadOptions: what can't be trained is an error that names the value.
+func TestBadOptions(t *testing.T) {
+	e, c := newEngine(t), tinyCorpus(t)
+	for name, test := range map[string]struct {
+		Options
+		want string
+	}{
+		"all dropped":       {Options{Hidden: 4, Dropout: 1}, "dropout of 1"},
+		"dropout below 0":   {Options{Hidden: 4, Dropout: -0.5}, "dropout of -0.5"},
+		"dropout NaN":       {Options{Hidden: 4, Dropout: math.NaN()}, "dropout of NaN"},
+		"patience below 0":  {Options{Hidden: 4, Patience: -1}, "patience for -1"},
+		"cutoff too large":  {Options{Hidden: 4, Cutoffs: []int{1000}}, "cutoff 0 is 1000"},
+		"tied and adaptive": {Options{Hidden: 4, Cutoffs: []int{3}, Tied: true}, "tied and adaptive"},
+		"no width":          {Options{}, "hidden size is 0"},
+	} {
+		test.Budget = time.Minute
+		m, _, err := Train(t.Context(), e, c, test.Options, func(Progress) {})
+		if m != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: model %v, error %v; want one with %q", name, m != nil, err, test.want)
+		}
+	}
+}
+
+// TestAdaptiveCutoffs: every vocabulary gets cutoffs that make a model.
+func TestAdaptiveCutoffs(t *testing.T) {
+	for _, vocab := range []int{2, 1999, 2000, 19_999, 20_000, 1_000_000} {
+		o := Options{Hidden: 8, Cutoffs: AdaptiveCutoffs(vocab)}
+		if err := o.config(vocab).Validate(); err != nil {
+			t.Errorf("vocabulary of %d: %v", vocab, err)
+		}
+		if (len(o.Cutoffs) > 0) != (vocab >= 2000) {
+			t.Errorf("vocabulary of %d has cutoffs %v", vocab, o.Cutoffs)
+		}
+	}
+}
+
+// TestTrainWithOptions learns as TestTrainLearns does.
+func TestTrainWithOptions(t *testing.T) {
+	e, c := newEngine(t), tinyCorpus(t)
+	for name, o := range map[string]Options{
+		"adaptive": {Cutoffs: []int{3, 7}},
+		"tied":     {Tied: true},
+		"dropout":  {Dropout: 0.1},
+		"halves":   {Halve: true},
+	} {
+		o.Hidden, o.Budget, o.Seed = 32, time.Minute, 1
+		tr, err := newTrainer(e, c, o.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.started = time.Now()
+		for range 400 {
+			if err := tr.step(); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		s, err := NewScorer(tr.model, c.Valid, c.Test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nats, err := s.Score(t.Context())
+		if perToken := nats / float64(len(c.Test)); err != nil || !(perToken < 0.5) {
+			t.Errorf("%s: %.3f nats per token (error %v), want less than 0.5", name, perToken, err)
+		}
+	}
+}
+
+func TestStepsWithOptionsAllocateNothing(t *testing.T) {
+	for _, o := range []Options{{Cutoffs: []int{10, 30}, Dropout: 0.2}, {Tied: true, Halve: true}} {
+		o.Hidden, o.Budget = 32, time.Hour
+		tr, err := newTrainer(newEngine(t), printableCorpus(t), o.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.started = time.Now()
+		if n := testing.AllocsPerRun(50, func() {
+			if err := tr.step(); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 {
+			t.Errorf("%+v: %v allocations in a training step", o, n)
+		}
+	}
+}
+
+// TestHalvesAndPatience: validations that find nothing better halve the rate and
+// try the patience; one that does renews it.
+func TestHalvesAndPatience(t *testing.T) {
+	c := tinyCorpus(t)
+	tr, err := newTrainer(newEngine(t), c, Options{Hidden: 4, Budget: time.Hour, Rate: 0.5, Halve: true, Patience: 2}.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.started = time.Now()
+	tr.progress.Tokens = 1e9 // long after the rate's rise
+	good := slices.Clone(tr.model.Slab)
+	set := func(slab []float32) {
+		copy(tr.model.Slab, slab)
+		tr.model.Update()
+	}
+	bad := slices.Clone(good)
+	for i := range bad {
+		bad[i] *= 10
+	}
+	for i, test := range []struct {
+		slab []float32
+		rate float32
+		out  bool
+	}{{good, 0.5, false}, {bad, 0.25, false}, {make([]float32, len(good)), 0.25, false}, {bad, 0.125, false}, {bad, 0.0625, true}} {
+		set(test.slab)
+		if i == 2 {
+			tr.progress.Valid = 100 // whatever comes is better
+		}
+		tr.validate(t.Context())
+		if rate := tr.rate(); rate != test.rate || tr.outOfPatience() != test.out {
+			t.Errorf("after validation %d the rate is %v, out of patience %t; want %v, %t", i+1, rate, tr.outOfPatience(), test.rate, test.out)
+		}
+	}
+}
+
+// TestTrainLosesPatience: a rate at which nothing is learned ends the training
+// long before its budget, with the best parameters.
+func TestTrainLosesPatience(t *testing.T) {
+	c := tinyCorpus(t)
+	o := Options{Hidden: 8, Budget: 20 * time.Second, Patience: 1, Rate: 1e-30}
+	m, stats, err := Train(t.Context(), newEngine(t), c, o, func(Progress) {})
+	if err != nil || m == nil || !stats.Stopped || stats.Interrupted || stats.Valid == 0 || stats.Elapsed >= o.Budget {
+		t.Errorf("model %v, stats %+v, error %v", m != nil, stats, err)
+	}
+}

@@ -1,0 +1,38 @@
+package rnn
+
+import (
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// TestCompact: a compact model scores with the same bits, in the workspaces that
+// were there too, and can do nothing else.
+func TestCompact(t *testing.T) {
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		for _, c := range []Config{
+			{Input: 30, Hidden: 33, Output: 17},
+			{Input: 30, Hidden: 33, Output: 30, Tied: true},
+			{Input: 9, Hidden: 33, Output: 60, Cutoffs: []int{10, 30}},
+			{Input: 5, Dense: true, Hidden: 9, Output: 4},
+		} {
+			m := newModel(t, e, c, 1)
+			b := newBatch(c, 3, 5, 1)
+			before, training := m.NewWorkspace(3, 5), m.NewTraining(3, 5)
+			b.score(training)
+			want := b.score(m.NewWorkspace(3, 5))
+			m.Compact()
+			m.Compact()
+			b.score(before).same(t, "a workspace from before", want)
+			b.score(m.NewWorkspace(3, 5)).same(t, "a new workspace", want)
+			for name, call := range map[string]func(){
+				"NewTraining": func() { m.NewTraining(1, 1) },
+				"Backward":    func() { training.Backward(b.targets) },
+				"Update":      m.Update,
+				"Step":        func() { m.Step(NewSGD(1), nil, 0) },
+			} {
+				mustPanic(t, call, "rnn: "+name, "compact")
+			}
+		}
+	})
+}

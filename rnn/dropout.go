@@ -1,0 +1,82 @@
+package rnn
+
+import (
+	"math"
+
+	"batchrnn/kernels"
+)
+
+// A dropout clears states at random on their way to the output layer.
+type dropout struct {
+	seed, draws uint64
+	keep        uint64    // of 1<<16 random numbers, those below it keep a state
+	scale       float32   // what is kept is as much larger
+	states      []float32 // [T,B,H]
+}
+
+// Dropout makes Backward clear each state with probability rate on its way to the
+// output layer, and multiply the others by 1/(1-rate) (Srivastava et al. 2014);
+// what goes on to the next step stays whole. Each Backward draws anew, the same
+// for a seed; Loss and Logits drop nothing. A rate of 0 ends it. rate is
+// kept to 16 bits.
+func (ws *Workspace) Dropout(rate float64, seed uint64) {
+	ws.checkTraining("Dropout")
+	checkDropout(rate)
+	keep := max(uint64((1-rate)*(1<<16)+0.5), 1)
+	if keep == 1<<16 {
+		ws.drop = nil
+		return
+	}
+	ws.drop = &dropout{
+		seed: seed, keep: keep, scale: float32(1 << 16 / float64(keep)),
+		states: kernels.Floats(ws.T * ws.B * ws.m.Hidden),
+	}
+}
+
+// draw begins a pass with masks of its own.
+func (d *dropout) draw() []float32 {
+	d.draws++
+	return d.states
+}
+
+// dropOut copies the states through the mask, rows shared out.
+func (ws *Workspace) dropOut(w *kernels.Worker) {
+	ws.mask(w, ws.drop.states, ws.statesOut())
+	w.Barrier()
+}
+
+// dropGrads passes dH back through the mask. The output layer has ended in a
+// barrier.
+func (ws *Workspace) dropGrads(w *kernels.Worker) {
+	ws.mask(w, ws.dz, ws.dz)
+	w.Barrier()
+}
+
+// mask sets dst to src, both [T,B,H], cleared here and scaled there. A row's mask
+// depends on its number alone: its random numbers are those of SplitMix64
+// (Steele, Lea & Flood 2014), four from each word.
+func (ws *Workspace) mask(w *kernels.Worker, dst, src []float32) {
+	d, hidden := ws.drop, ws.m.Hidden
+	rows := w.Share(ws.T * ws.B)
+	for row := rows.Lo; row < rows.Hi; row++ {
+		state := mix(mix(d.seed^mix(d.draws)) + uint64(row))
+		dst, src := dst[row*hidden:][:hidden], src[row*hidden:][:hidden]
+		var bits uint64
+		for i, x := range src {
+			if i%4 == 0 {
+				state += 0x9e3779b97f4a7c15
+				bits = mix(state)
+			}
+			kept := uint32(int64(bits&0xffff-d.keep) >> 63) // all ones, or 0: a branch would miss half the time
+			dst[i] = math.Float32frombits(math.Float32bits(x*d.scale) & kept)
+			bits >>= 16
+		}
+	}
+}
+
+// mix is the output function of SplitMix64.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

@@ -1,0 +1,130 @@
+package rnn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// dropped are jobs with every kind of output.
+var dropped = []job{
+	{Config{Input: 9, Hidden: 35, Output: 17}, 5, 13},
+	{Config{Input: 30, Hidden: 35, Output: 30, Tied: true}, 5, 13},
+	{Config{Input: 9, Hidden: 35, Output: 90, Cutoffs: []int{20, 50}}, 5, 13},
+}
+
+// TestDropoutGradients holds the gradients to the differences of the losses that
+// a linear map of the states through the same mask has.
+func TestDropoutGradients(t *testing.T) {
+	const rate = 0.4
+	for _, j := range dropped {
+		e := newEngine(t, "", 2)
+		ws := j.workspace(t, e, nil)
+		n := newNaive(ws.m)
+		b := newBatch(j.Config, j.steps, j.rows, 3)
+		in := newNaiveInput(b, j.steps, j.rows)
+		ws.Dropout(rate, 5)
+		b.forward(ws)
+		loss := b.backward(ws)
+
+		// The mask, read from the states as the output layer has seen them.
+		mask := make([]float64, len(ws.drop.states))
+		for i, h := range ws.statesOut() {
+			mask[i] = float64(ws.drop.states[i]) / float64(h)
+		}
+		f := func() float64 {
+			h, _ := n.states(in)
+			h = slices.Clone(h)
+			for i, m := range mask {
+				h[j.rows*j.Hidden+i] *= m
+			}
+			var sum float64
+			for _, l := range n.losses(in, h) {
+				sum += l
+			}
+			return sum / float64(len(b.targets))
+		}
+		near(t, j.String()+": loss", []float64{loss}, []float64{f()}, 1e-5)
+		want := differences(thin(n.slab), f)
+		var got []float32
+		for _, g := range thin(ws.Grads.Slab) {
+			got = append(got, *g)
+		}
+		near(t, j.String()+": Grads", got, want, 1e-4*maxAbs(want)+differenceError)
+	}
+}
+
+// TestDropoutMask: as many states are dropped as asked for, all others grow
+// alike, and each pass draws anew.
+func TestDropoutMask(t *testing.T) {
+	e := newEngine(t, "", 1)
+	j := job{Config{Input: 9, Hidden: 128, Output: 5}, 20, 20}
+	for _, rate := range []float64{0.1, 0.5, 0.9} {
+		ws := j.workspace(t, e, nil)
+		ws.Dropout(rate, 7)
+		b := newBatch(j.Config, j.steps, j.rows, 1)
+		b.forward(ws)
+		b.backward(ws)
+		count := 0
+		for i, h := range ws.statesOut() {
+			switch d := ws.drop.states[i]; {
+			case d == 0:
+				count++
+			case math.Abs(float64(d)*(1-rate)-float64(h)) > 1e-4*math.Abs(float64(h)):
+				t.Fatalf("rate %v: state %g came out as %g", rate, h, d)
+			}
+		}
+		// Five standard deviations.
+		n := float64(len(ws.drop.states))
+		if off := float64(count) - rate*n; math.Abs(off) > 5*math.Sqrt(n*rate*(1-rate)) {
+			t.Errorf("rate %v: %d of %v states dropped", rate, count, n)
+		}
+		first := slices.Clone(ws.drop.states)
+		b.backward(ws)
+		if firstDifference(ws.drop.states, first) < 0 {
+			t.Errorf("rate %v: two passes draw the same mask", rate)
+		}
+	}
+}
+
+// TestDropoutBits: a seed gives the same bits for any number of threads and, as
+// training does without dropout, from AVX2 and AVX-512; scoring drops nothing;
+// and a rate of 0 is none.
+func TestDropoutBits(t *testing.T) {
+	run := func(e *kernels.Engine, j job, rate float64, seed uint64) trace {
+		ws := j.workspace(t, e, nil)
+		ws.Dropout(0.9, 1)
+		ws.Dropout(rate, seed)
+		return j.run(ws, 2)
+	}
+	for _, j := range dropped {
+		for i, isa := range kernels.ISAs() {
+			want := run(newEngine(t, isa, 1), j, 0.3, 1)
+			for _, threads := range []int{2, 3} {
+				run(newEngine(t, isa, threads), j, 0.3, 1).same(t, fmt.Sprintf("%s, %d threads, %v", isa, threads, j), want)
+			}
+			if i == 2 {
+				run(newEngine(t, kernels.ISAs()[1], 1), j, 0.3, 1).same(t, j.String(), want)
+			}
+			e := newEngine(t, isa, 1)
+			j.run(j.workspace(t, e, nil), 2).same(t, "no dropout", run(e, j, 0, 1))
+			other := run(e, j, 0.3, 2)
+			if slices.EqualFunc(other.values, want.values, slices.Equal) {
+				t.Error("seeds 1 and 2 drop the same states")
+			}
+		}
+		e := newEngine(t, "", 1)
+		ws, b := j.workspace(t, e, nil), newBatch(j.Config, j.steps, j.rows, 1)
+		want := b.score(ws)
+		want = score{slices.Clone(want.states), slices.Clone(want.losses), want.logits}
+		ws.Dropout(0.5, 1)
+		b.backward(ws)
+		b.score(ws).same(t, "scoring", want)
+		for _, rate := range []float64{-0.1, 1, math.NaN()} {
+			mustPanic(t, func() { ws.Dropout(rate, 1) }, "Dropout", "from 0 to below 1")
+		}
+	}
+}

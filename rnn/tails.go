@@ -1,0 +1,181 @@
+package rnn
+
+import "batchrnn/kernels"
+
+// tailSoftmax runs stages 3 and 4 of cluster i on some of its rows, at most as
+// many as fit the buffers, and leaves in logits the gradient of scale times the
+// losses.
+func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x, z, logits []float32, scale float32) {
+	t, m, tail := ws.tails, ws.m, &ws.m.tails[i]
+	n := tail.Len()
+	for j, row := range t.rows[rows.Lo:rows.Hi] {
+		copy(x[j*m.Hidden:][:m.Hidden], ws.seen[int(row)*m.Hidden:])
+	}
+	w.Gemm(m.features(i, x, z, rows.Len()), tail.proj.All())
+	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), tail.wy.All())
+	w.SoftmaxCrossEntropy(t.losses[rows.Lo:rows.Hi], n, logits, n, t.targets[rows.Lo:rows.Hi], scale)
+}
+
+// features is the projection of some rows of states x for cluster i.
+func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
+	tail := &m.tails[i]
+	return kernels.Product{
+		M: rows,
+		A: x, LDA: m.Hidden,
+		B: tail.proj,
+		C: z, LDC: tail.width,
+	}
+}
+
+// tailOutput is the logits of cluster i of some rows of features.
+func (m *Model) tailOutput(i int, z, logits []float32, ld, rows int) kernels.Product {
+	tail := &m.tails[i]
+	return kernels.Product{
+		M: rows,
+		A: z, LDA: tail.width,
+		B:    tail.wy,
+		Bias: m.Tails[i].By,
+		C:    logits, LDC: ld,
+	}
+}
+
+// tailsLoss is one worker's part of the clusters in lossShare.
+func (ws *Workspace) tailsLoss(w *kernels.Worker) {
+	t, m := ws.tails, ws.m
+	for i, n := range t.blockRows {
+		buf, all := w.Share(n), t.span(i)
+		own := w.Share(all.Len())
+		x, z, logits := t.x[buf.Lo*m.Hidden:], t.z[buf.Lo*m.tails[i].width:], t.logits[buf.Lo*m.tails[i].Len():]
+		for lo := own.Lo; lo < own.Hi; lo += buf.Len() {
+			rows := kernels.Span{Lo: all.Lo + lo, Hi: all.Lo + min(lo+buf.Len(), own.Hi)}
+			ws.tailSoftmax(w, i, rows, x, z, logits, 0)
+		}
+	}
+}
+
+// tailsBackward is one worker's part of the clusters in backward 3. It follows
+// outputBackward, and goes the same way: rows are shared out as far as dH, to
+// which a row's cluster adds its part; then all meet, and dWy and dProj are
+// shared out.
+func (ws *Workspace) tailsBackward(w *kernels.Worker) {
+	t := ws.tails
+	for at := range t.blocks {
+		b := &t.blocks[at]
+		if b.rows.Len() > 0 {
+			ws.tailRows(w, b, at%2)
+		}
+		w.Barrier()
+		ws.tailGrads(w, b, at%2)
+	}
+}
+
+// tailRows is the part of tailsBackward that is shared out by rows.
+func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
+	t, m, tail := ws.tails, ws.m, &ws.m.tails[b.cluster]
+	hidden, d, n := m.Hidden, tail.width, tail.Len()
+	own := w.Share(b.rows.Len())
+	if own.Len() == 0 {
+		return
+	}
+	x := buffer(t.x, parity, 2)[own.Lo*hidden:]
+	z := buffer(t.z, parity, 2)[own.Lo*d:]
+	dlogits := buffer(t.logits, parity, 2)[own.Lo*n:]
+	dz, dx := t.dz[own.Lo*d:], t.dx[own.Lo*hidden:]
+	rows := kernels.Span{Lo: b.rows.Lo + own.Lo, Hi: b.rows.Lo + own.Hi}
+
+	ws.tailSoftmax(w, b.cluster, rows, x, z, dlogits, 1/float32(ws.T*ws.B))
+	w.Gemm(kernels.Product{ // dz = dlogits·Wyᵀ
+		M: own.Len(),
+		A: dlogits, LDA: n,
+		B: tail.wyT,
+		C: dz, LDC: d,
+	}, tail.wyT.All())
+	w.PackRows(&b.dz, own, dz, d)
+	w.Gemm(kernels.Product{ // dH += dz·Projᵀ
+		M: own.Len(),
+		A: dz, LDA: d,
+		B: tail.projT,
+		C: dx, LDC: hidden,
+	}, tail.projT.All())
+	w.ScatterAdd(ws.dz, hidden, hidden, t.rows[rows.Lo:rows.Hi], dx, hidden)
+}
+
+// tailGrads is the part of tailsBackward that is shared out by outputs, and for
+// dProj by units.
+func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
+	t, m, tail := ws.tails, ws.m, &ws.m.tails[b.cluster]
+	hidden, d, n := m.Hidden, tail.width, tail.Len()
+	grads := &ws.Grads.Tails[b.cluster]
+	units, panels := w.Share(hidden), w.Share(tail.wy.Panels())
+	cols := tail.wy.Columns(panels)
+	dby := grads.By[cols.Lo:cols.Hi]
+	if b.first {
+		clear(dby)
+	}
+	if b.rows.Len() == 0 {
+		clear(grads.Proj[units.Lo*d : units.Hi*d])
+		for k := range d {
+			clear(grads.Wy[k*n:][cols.Lo:cols.Hi])
+		}
+		return
+	}
+	x, z, dlogits := buffer(t.x, parity, 2), buffer(t.z, parity, 2), buffer(t.logits, parity, 2)
+
+	if panels.Len() > 0 {
+		w.PackPanels(&b.dlogits, false, dlogits, n, panels)
+		dwy := kernels.Product{ // dWy += zᵀ·dlogits
+			M: d,
+			A: z, LDA: d, TransA: true,
+			B: &b.dlogits,
+			C: grads.Wy, LDC: n,
+		}
+		if !b.first {
+			dwy.S, dwy.LDS = dwy.C, n
+		}
+		w.Gemm(dwy, panels)
+		w.ColumnSums(dby, b.rows.Len(), dlogits[cols.Lo:], n)
+	}
+	if units.Len() > 0 {
+		dproj := kernels.Product{ // dProj += Hᵀ·dz
+			M: units.Len(),
+			A: x[units.Lo:], LDA: hidden, TransA: true,
+			B: &b.dz,
+			C: grads.Proj[units.Lo*d:], LDC: d,
+		}
+		if !b.first {
+			dproj.S, dproj.LDS = dproj.C, d
+		}
+		w.Gemm(dproj, b.dz.All())
+	}
+}
+
+// logProbs sets dst, [B,V], to the log-probabilities of all outputs given the
+// states h, [B,H].
+func (ws *Workspace) logProbs(dst, h []float32) {
+	m, e, t := ws.m, ws.m.engine, ws.tails
+	v, shortlist := m.Output, m.Cutoffs[0]
+	head := m.output(h, dst, ws.B)
+	head.LDC = v
+	classes := m.head()
+	// The head's clusters lie where the first outputs of the clusters will be.
+	e.Gemm(head)
+	e.LogSoftmax(ws.B, classes, dst, v, t.scratch)
+	for b := range ws.B {
+		copy(t.mass[b*len(m.tails):], dst[b*v+shortlist:][:len(m.tails)])
+	}
+	for i := range m.tails {
+		tail := &m.tails[i]
+		n := tail.Len()
+		logits := dst[tail.Lo:]
+		e.Gemm(m.features(i, h, t.z, ws.B))
+		e.Gemm(m.tailOutput(i, t.z, logits, v, ws.B))
+		e.LogSoftmax(ws.B, n, logits, v, t.scratch)
+		for b := range ws.B {
+			mass := t.mass[b*len(m.tails)+i]
+			row := logits[b*v:][:n]
+			for j := range row {
+				row[j] += mass
+			}
+		}
+	}
+}
