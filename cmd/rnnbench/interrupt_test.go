@@ -91,6 +91,36 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	}
 }
 
+func TestInterruptedTrainingSavesItsModel(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m.lm")
+	p := &training{cmd: exec.CommandContext(t.Context(), os.Args[0], "train", "--corpus", writeText(t), "--hidden", "8", "--budget", "1h", "--out", file)}
+	p.cmd.Env = append(os.Environ(), asMain+"=1")
+	p.cmd.Stderr = &p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1<<10)); err != nil { // the heading
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(&p.stdout, stdout); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(t); status != exitInterrupted || !strings.Contains(p.stderr.String(), "the model is saved") {
+		t.Errorf("exit status %d\n%s%s", status, p.stdout.String(), p.stderr.String())
+	}
+	if status, stdout, stderr := runArgs("", "sample", file, "--length", "10"); status != 0 || len(stdout) < 10 {
+		t.Errorf("sample of what was saved: exit status %d\n%s", status, stderr)
+	}
+}
+
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	p := startTraining(t)
 	// The second signal may find the program done already; either way it ends.

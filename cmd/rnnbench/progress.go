@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -26,8 +27,14 @@ type progress struct {
 	told     time.Time                // when the last line was written
 }
 
-// barSteps is the resolution of a bar.
-const barSteps = 1000
+// barSteps is the resolution of a bar, barWidth its columns, fewer where more
+// stands beside it.
+const (
+	barSteps    = 1000
+	barWidth    = 16
+	barNarrow   = 8
+	barThrottle = 100 * time.Millisecond
+)
 
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
@@ -35,18 +42,29 @@ func newProgress(w io.Writer) *progress {
 }
 
 // newBar returns a bar that, with what stands beside it, fits 80 columns.
-func newBar(w io.Writer) *progressbar.ProgressBar {
+// It tells the time only if nobody else does.
+func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions(barSteps,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetWidth(16),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(width),
+		progressbar.OptionSetPredictTime(time),
+		progressbar.OptionSetElapsedTime(time),
+		progressbar.OptionThrottle(barThrottle),
 		progressbar.OptionClearOnFinish(),
 	)
 }
 
 // on takes an event of [bench.Comparison.Run].
 func (p *progress) on(e bench.Event) {
-	name := fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
+	name := e.Model
+	if e.Of > 1 {
+		name = fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
+	}
+	width := barWidth
+	if e.Left > 0 {
+		width = barNarrow
+		e.Detail = strings.TrimPrefix(e.Detail+", "+e.Left.Round(time.Second).String()+" left", ", ")
+	}
 	switch {
 	case e.Measured != nil:
 		p.clear()
@@ -59,7 +77,7 @@ func (p *progress) on(e bench.Event) {
 		p.told = time.Now()
 	case p.terminal:
 		if p.bar == nil || p.nth != e.Nth {
-			p.bar, p.nth = newBar(p.w), e.Nth
+			p.bar, p.nth = newBar(p.w, width, e.Left == 0), e.Nth
 		}
 		p.bar.Describe(name + "  " + e.Detail)
 		p.bar.Set(int(e.Fraction * (barSteps - 1))) // short of the end, which would close the bar
