@@ -113,13 +113,7 @@ func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float6
 		}
 		return s.Score(ctx)
 	}
-	s := m.ngram.NewScorer()
-	if len(history) == 0 && m.level == corpus.Char {
-		history = []int32{m.start()}
-	}
-	for _, w := range history[max(0, len(history)-m.Config.Order):] {
-		s.Score(w)
-	}
+	s := m.ngramAfter(history)
 	for i, w := range tokens {
 		if i%(1<<16) == 0 && ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -172,4 +166,39 @@ func (m *Model) AppendText(text []byte, id int32) []byte {
 		text = append(text, ' ')
 	}
 	return append(text, m.Vocab.Token(id)...)
+}
+
+// Losses returns what each of tokens costs in nats: the terms of Score's sum.
+func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32, error) {
+	losses := make([]float32, len(tokens))
+	if m.rnn != nil {
+		if len(history) == 0 {
+			history = []int32{m.start()}
+		}
+		s, err := rnnlm.NewScorer(m.rnn, history, tokens)
+		if err != nil {
+			return nil, err
+		}
+		return losses, s.Losses(ctx, losses)
+	}
+	s := m.ngramAfter(history)
+	for i, w := range tokens {
+		if i%(1<<16) == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		losses[i] = float32(s.Score(w))
+	}
+	return losses, nil
+}
+
+// ngramAfter returns a scorer of the text after history.
+func (m *Model) ngramAfter(history []int32) *ngram.Scorer {
+	s := m.ngram.NewScorer()
+	if len(history) == 0 && m.level == corpus.Char {
+		history = []int32{m.start()}
+	}
+	for _, w := range history[max(0, len(history)-m.Config.Order):] {
+		s.Score(w)
+	}
+	return s
 }

@@ -46,6 +46,8 @@ func main() {
 type commandLine struct {
 	Ram ramCommand `cmd:"" help:"Memory against n-gram order: train n-gram models and RNNs on the same text, and compare bytes, speed and quality."`
 
+	Report reportCommand `cmd:"" help:"The whole comparison as a page with plots and tables: memory, quality and speed, at both levels."`
+
 	Train  trainCommand  `cmd:"" help:"Train a language model, an RNN or n-grams, on a text and save it."`
 	Eval   evalCommand   `cmd:"" help:"How well a saved model predicts a text: bits per token, perplexity, tokens a second."`
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
