@@ -34,7 +34,11 @@ func figures(r bench.StudyResult, level string) []figure {
 		name:    "memory-" + level,
 		title:   "Memory against order",
 		caption: "The claim: the n-gram model grows with its order, the RNN has none. Beside each point, bits per " + token + ".",
-		draft:   func() *plot.Plot { return draft(at) },
+		draft: func() *plot.Plot {
+			p := draft(at)
+			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the rest is in the caption
+			return p
+		},
 	}}
 	if len(qualityPoints(rows)) > 0 {
 		all = append(all, figure{
@@ -81,6 +85,7 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	p.X.Min, p.X.Max = lo/2, hi*4 // room for the last label
 	pad := max(0.1*(high-low), 0.05)
 	p.Y.Min, p.Y.Max = max(low-pad, 0), high+pad
+	p.Y.Tick.Marker = roundTicks{}
 
 	var stores []string
 	for _, r := range rows {
@@ -198,6 +203,24 @@ func speedPlot(rows []bench.Row, token string) *plot.Plot {
 		p.Legend.Add("n-gram models", line(one, ink, nil))
 	}
 	return p
+}
+
+// roundTicks marks some six round numbers.
+type roundTicks struct{}
+
+// Ticks implements [plot.Ticker].
+func (roundTicks) Ticks(min, max float64) (ticks []plot.Tick) {
+	step := math.Pow(10, math.Floor(math.Log10((max-min)/5)))
+	for _, times := range []float64{1, 2, 5, 10} {
+		if (max-min)/(times*step) <= 8 {
+			step *= times
+			break
+		}
+	}
+	for i := math.Ceil(min / step); i*step <= max; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: fmt.Sprintf("%.4g", i*step)})
+	}
+	return ticks
 }
 
 // timeTicks marks powers of ten as times that people read: 100 ns, 1 µs, ...
