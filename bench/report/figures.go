@@ -123,7 +123,7 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 		}
 		add(name, ink, draw.CircleGlyph{}, dashes, order, func(r bench.Row) bool { return r.Kind == bench.KindNgram && r.Store == store })
 	}
-	add("RNNs, by width", rnnColors[0], draw.SquareGlyph{}, nil, func(r bench.Row) string { return fmt.Sprint(r.Hidden) },
+	add("RNNs, by width", rnnColors[0], draw.BoxGlyph{}, nil, func(r bench.Row) string { return fmt.Sprint(r.Hidden) },
 		func(r bench.Row) bool { return r.Kind == bench.KindRNN })
 	add("the best of both, mixed", rnnColors[1], draw.PyramidGlyph{}, nil, func(r bench.Row) string { return fmt.Sprintf("%.3f", r.BitsPerToken) },
 		func(r bench.Row) bool { return r.Kind == bench.KindMixture })
@@ -149,13 +149,14 @@ func speedPlot(rows []bench.Row, token string) *plot.Plot {
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, timeTicks{}
-	legend := 0.0 // its lines need room above
+	// Above four lines of legend, which stand above the axis, more room is needed.
+	widths := 0
 	for _, r := range rows {
 		if r.Kind == bench.KindRNN {
-			legend++
+			widths++
 		}
 	}
-	p.Y.Min, p.Y.Max = lo/2, hi*math.Pow(hi/lo*2, 0.12*(legend+2))
+	p.Y.Min, p.Y.Max = lo/2, hi*2*math.Pow(hi/lo, 0.05*float64(max(widths-3, 0)))
 
 	dashed := []vg.Length{vg.Points(5), vg.Points(4)}
 	line := func(points plotter.XYs, c color.RGBA, dashes []vg.Length) *plotter.Line {

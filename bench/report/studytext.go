@@ -11,14 +11,12 @@ import (
 // StudyHeading writes what is measured with on what.
 func StudyHeading(w io.Writer, r bench.StudyResult) error {
 	b := bufio.NewWriter(w)
+	writeMachine(b, r.Machine)
 	for i, c := range r.Corpora {
-		one := bench.Result{Machine: r.Machine, Corpus: c}
-		if i > 0 {
-			fmt.Fprintln(b)
+		if i == 0 {
+			writeSource(b, c)
 		}
-		if err := Heading(b, one); err != nil {
-			return err
-		}
+		writeTokens(b, c)
 	}
 	fmt.Fprintf(b, "training %s for each RNN\n", seconds(r.BudgetSeconds))
 	return b.Flush()
