@@ -160,12 +160,12 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 
 func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
 	o := t.c.options
-	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1}
+	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: o.Budget}
 	on(event)
 	options := rnnlm.Options{Hidden: o.Hidden[0], Budget: o.Budget, Seed: o.Seed}
 	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(o.Budget), 1)
-		event.Left = max(o.Budget-p.Elapsed, 0)
+		event.Left = max(o.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
 		event.Detail = trainingDetail(p)
 		on(event)
 	})
@@ -184,13 +184,13 @@ func rnnConfig(o Options, stats rnnlm.Stats) lm.Config {
 	}
 }
 
-// trainingDetail is the line about a training at work.
+// trainingDetail is the line about a training at work, in bits.
 func trainingDetail(p rnnlm.Progress) string {
-	detail := fmt.Sprintf("loss %.3f", bits(p.Loss, 1))
+	detail := fmt.Sprintf("loss %.2f", bits(p.Loss, 1))
 	if p.Valid > 0 {
 		detail += fmt.Sprintf(", valid %.3f", bits(p.Valid, 1))
 	}
-	return detail + " bits, " + FormatRate(p.TokensPerSecond()) + " tokens/s"
+	return detail + ", " + FormatRate(p.TokensPerSecond()) + " tokens/s"
 }
 
 func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -32,7 +33,7 @@ type progress struct {
 const (
 	barSteps    = 1000
 	barWidth    = 16
-	barNarrow   = 8
+	barNarrow   = 6
 	barThrottle = 100 * time.Millisecond
 )
 
@@ -63,7 +64,7 @@ func (p *progress) on(e bench.Event) {
 	width := barWidth
 	if e.Left > 0 {
 		width = barNarrow
-		e.Detail = strings.TrimPrefix(e.Detail+", "+e.Left.Round(time.Second).String()+" left", ", ")
+		e.Detail = strings.TrimSuffix(e.Left.Round(time.Second).String()+" left, "+e.Detail, ", ")
 	}
 	switch {
 	case e.Measured != nil:
@@ -79,12 +80,39 @@ func (p *progress) on(e bench.Event) {
 		if p.bar == nil || p.nth != e.Nth {
 			p.bar, p.nth = newBar(p.w, width, e.Left == 0), e.Nth
 		}
-		p.bar.Describe(name + "  " + e.Detail)
+		p.bar.Describe(p.fit(name+"  "+e.Detail, width))
 		p.bar.Set(int(e.Fraction * (barSteps - 1))) // short of the end, which would close the bar
 	case e.Detail != "" && time.Since(p.told) >= tellEvery:
 		fmt.Fprintf(p.w, "%-12s %9.0f %%   %s\n", name, 100*e.Fraction, e.Detail)
 		p.told = time.Now()
 	}
+}
+
+// fit cuts what stands beside a bar of that width to what the terminal has room
+// for, between two commas: a line that wraps can't be drawn over.
+func (p *progress) fit(text string, width int) string {
+	const besideBar = len("  100% || [12m34s:12m34s] ")
+	columns := 80
+	if f, ok := p.w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			columns = n
+		}
+	}
+	room := columns - width - besideBar
+	if width == barNarrow {
+		room += len(" [12m34s:12m34s]")
+	}
+	if utf8.RuneCountInString(text) > room {
+		text = strings.Replace(text, " tokens/s", "/s", 1)
+	}
+	for utf8.RuneCountInString(text) > room {
+		at := strings.LastIndex(text, ", ")
+		if at < 0 {
+			break
+		}
+		text = text[:at]
+	}
+	return text
 }
 
 // clear makes room for a line where the bar is.
