@@ -40,8 +40,8 @@ func (l *levelStudy) mixture(ctx context.Context) error {
 	}
 	err = await(ctx, func() error {
 		counts, err := ngram.Train(c.Train, c.Vocab.Len(), b.Order)
-		if err != nil {
-			return err
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return err // and the engine may be closed by now
 		}
 		ofA, errA := network.Losses(ctx, c.Train, c.Valid)
 		ofB := ngramLosses(counts, c.Train, c.Valid)
@@ -62,7 +62,7 @@ func (l *levelStudy) mixture(ctx context.Context) error {
 	event.Fraction, event.Measured = 1, &row.Model
 	l.on(event)
 	l.add(row)
-	return l.store.Keep(l.result)
+	return l.store.Keep(l.Result())
 }
 
 // bestOnValid returns the row of a kind with the lowest validation bits.

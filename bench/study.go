@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,6 +113,7 @@ type Study struct {
 	command string
 	store   Store
 	known   map[string]Row // finished rows of an earlier run, by their Config
+	planned []string       // the Configs of all rows but the mixtures
 
 	result StudyResult
 	on     func(Event)
@@ -157,6 +159,12 @@ func NewStudy(o StudyOptions, store Store, known []Row, command string, stdin io
 		heading := c.Heading()
 		s.result.Machine = heading.Machine
 		s.result.Corpora = append(s.result.Corpora, heading.Corpus)
+		for order := 1; order <= o.MaxOrder; order++ {
+			s.planned = append(s.planned, s.ngramConfig(heading, order))
+		}
+		for _, hidden := range o.Hidden {
+			s.planned = append(s.planned, s.rnnConfig(heading, hidden))
+		}
 	}
 	return s, nil
 }
@@ -164,8 +172,36 @@ func NewStudy(o StudyOptions, store Store, known []Row, command string, stdin io
 // Close stops the engine.
 func (s *Study) Close() { s.engine.Close() }
 
-// Result returns what has been measured so far.
-func (s *Study) Result() StudyResult { return s.result }
+// Result returns what has been measured so far, with the rows of an earlier run
+// that this one has yet to come to: a run that ends early must not lose them.
+func (s *Study) Result() StudyResult {
+	r := s.result
+	r.Rows = slices.Clone(r.Rows)
+	for _, config := range s.planned {
+		row, ok := s.known[config]
+		if ok && !slices.ContainsFunc(r.Rows, func(r Row) bool { return r.Config == config }) {
+			r.Rows = append(r.Rows, row)
+		}
+	}
+	return r
+}
+
+// base is what every row of a level depends on.
+func base(heading Result) string {
+	m, c := heading.Machine, heading.Corpus
+	return config("v1", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
+}
+
+// ngramConfig is the Config of an n-gram model's row.
+func (s *Study) ngramConfig(heading Result, order int) string {
+	return config(base(heading), fmt.Sprint("ngram ", order), ngramStore)
+}
+
+// rnnConfig is the Config of an RNN's row.
+func (s *Study) rnnConfig(heading Result, hidden int) string {
+	return config(base(heading), fmt.Sprint("rnn ", hidden), fmt.Sprint("budget ", s.options.Budget),
+		fmt.Sprint("seed ", s.options.Seed), fmt.Sprint("threads ", s.engine.Threads()))
+}
 
 // comparison returns the comparison of one level.
 func (s *Study) comparison(l corpus.Level) (*Comparison, error) {
@@ -189,7 +225,7 @@ func (s *Study) Run(ctx context.Context, on func(Event)) (StudyResult, error) {
 		s.result.Interrupted = true
 		err = nil
 	}
-	return s.result, err
+	return s.Result(), err
 }
 
 // level measures the rows of one level.

@@ -127,8 +127,15 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 		t.Errorf("after changes: measured %q, want %q", measured, want)
 	}
 
-	// A row without its model is no help to the mixture.
+	// A run that is stopped keeps the rows of the earlier one that it did not come to.
 	o = studyOptions(o.Corpus)
+	known := slices.DeleteFunc(slices.Clone(first.Rows), func(r Row) bool { return r.Label == "1-gram" && r.Level == "char" })
+	stopped, _ := runStudy(t, o, store, known, func(_ Event, cancel context.CancelFunc) { cancel() })
+	if n := len(stopped.Rows); !stopped.Interrupted || n < 7 || n > 8 {
+		t.Errorf("a stopped run kept %d rows of 7 or 8", n)
+	}
+
+	// A row without its model is no help to the mixture.
 	o.Levels = o.Levels[1:]
 	delete(store.models, "word-rnn-8.lm")
 	_, measured = runStudy(t, o, store, first.Rows, nil)

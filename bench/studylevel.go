@@ -54,12 +54,6 @@ func (l *levelStudy) left(trained time.Duration) time.Duration {
 	return max(left-trained, time.Second)
 }
 
-// base is what every row of the level depends on.
-func (l *levelStudy) base() string {
-	m, c := l.heading.Machine, l.heading.Corpus
-	return config("v1", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
-}
-
 // again adds a row that is known from an earlier run.
 func (l *levelStudy) again(config string) bool {
 	row, ok := l.known[config]
@@ -102,7 +96,7 @@ func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo, event
 		row.Perplexity = 0
 	}
 	l.add(row)
-	if storeErr := l.store.Keep(l.result); storeErr != nil {
+	if storeErr := l.store.Keep(l.Result()); storeErr != nil {
 		return storeErr
 	}
 	return err
@@ -110,7 +104,7 @@ func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo, event
 
 func (l *levelStudy) ngrams(ctx context.Context) error {
 	for order := 1; order <= l.options.MaxOrder; order++ {
-		config := config(l.base(), fmt.Sprint("ngram ", order), ngramStore)
+		config := l.ngramConfig(l.heading, order)
 		if l.again(config) {
 			continue
 		}
@@ -169,12 +163,6 @@ func (l *levelStudy) modelName(hidden int) string {
 	return fmt.Sprintf("%s-rnn-%d.lm", l.heading.Corpus.Level, hidden)
 }
 
-// rnnConfig is the Config of an RNN's row.
-func (l *levelStudy) rnnConfig(hidden int) string {
-	return config(l.base(), fmt.Sprint("rnn ", hidden), fmt.Sprint("budget ", l.options.Budget),
-		fmt.Sprint("seed ", l.options.Seed), fmt.Sprint("threads ", l.engine.Threads()))
-}
-
 // load returns the RNN of an earlier run, if that is what the store has.
 func (l *levelStudy) load(hidden int) (*lm.Model, error) {
 	m, err := l.store.LoadModel(l.modelName(hidden), l.engine)
@@ -191,7 +179,7 @@ func (l *levelStudy) load(hidden int) (*lm.Model, error) {
 
 func (l *levelStudy) rnns(ctx context.Context) error {
 	for _, hidden := range l.options.Hidden {
-		config := l.rnnConfig(hidden)
+		config := l.rnnConfig(l.heading, hidden)
 		if _, err := l.load(hidden); err == nil && l.again(config) { // the mixture may need the model
 			continue
 		}

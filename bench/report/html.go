@@ -19,7 +19,7 @@ import (
 var pageSource string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"name": nameOf, "size": sizeOf, "printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
+	"printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
 	"percent": func(v float64) string { return fmt.Sprintf("%.2f %%", 100*v) },
 }).Parse(pageSource))
 
