@@ -207,7 +207,7 @@ func read(s *sections, e *kernels.Engine) (*Model, error) {
 
 // consistent returns an error if the sections belong to different models.
 func (m *Model) consistent() error {
-	inputs, outputs, size := m.Config.Vocab, m.Config.Vocab, m.Config.Hidden
+	var inputs, outputs, size int
 	if m.rnn != nil {
 		if m.rnn.Dense {
 			return errors.New("the network reads vectors, not tokens: damaged")
