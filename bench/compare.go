@@ -31,29 +31,53 @@ func New(o Options, stdin io.Reader) (*Comparison, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	engine, err := kernels.New(os.Getenv(kernels.EnvISA), o.Threads)
+	return open(o, stdin)
+}
+
+// open is New without the checks of the options.
+func open(o Options, stdin io.Reader) (*Comparison, error) {
+	engine, err := newEngine(o.Threads)
 	if err != nil {
-		return nil, misuse(kernels.EnvISA, "%w: set one of these, or nothing for the fastest", err)
+		return nil, err
 	}
 	c := &Comparison{options: o, engine: engine}
-	if err := c.read(stdin); err != nil {
+	text, err := readText(o.Corpus, o.Seed, stdin)
+	if err == nil {
+		err = c.build(text)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
+// newEngine returns an engine of the set that the environment asks for.
+func newEngine(threads int) (*kernels.Engine, error) {
+	engine, err := kernels.New(os.Getenv(kernels.EnvISA), threads)
+	if err != nil {
+		return nil, misuse(kernels.EnvISA, "%w: set one of these, or nothing for the fastest", err)
+	}
+	return engine, nil
+}
+
 // Close stops the engine.
 func (c *Comparison) Close() { c.engine.Close() }
 
-func (c *Comparison) read(stdin io.Reader) error {
-	var text *corpus.Text
-	var err error
-	if c.options.Corpus == "" {
-		text = corpus.Default(c.options.Seed)
-	} else if text, err = corpus.Read(c.options.Corpus, stdin); err != nil {
-		return fmt.Errorf("--corpus: %w", err)
+// readText reads the text that path names as [Options.Corpus] does.
+func readText(path string, seed uint64, stdin io.Reader) (*corpus.Text, error) {
+	if path == "" {
+		return corpus.Default(seed), nil
 	}
+	text, err := corpus.Read(path, stdin)
+	if err != nil {
+		return nil, fmt.Errorf("--corpus: %w", err)
+	}
+	return text, nil
+}
+
+// build cuts the text into tokens, and checks that the RNNs fit in memory.
+func (c *Comparison) build(text *corpus.Text) (err error) {
 	c.skipped = text.Skipped
 	c.corpus, err = corpus.Build(text, corpus.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab()})
 	if err != nil {
@@ -100,11 +124,12 @@ func (c *Comparison) Heading() Result {
 
 // An Event tells how far a run is.
 type Event struct {
-	Model    string  // the model at work, such as "5-gram"
-	Nth, Of  int     // which of how many, from 1
-	Fraction float64 // of this model, 0 to 1
-	Detail   string  // what to know beside it, may be empty
-	Measured *Model  // the model's row, once it has been measured
+	Model    string        // the model at work, such as "5-gram"
+	Nth, Of  int           // which of how many, from 1
+	Fraction float64       // of this model, 0 to 1
+	Detail   string        // what to know beside it, may be empty
+	Left     time.Duration // until the end of the run, about; 0 if that isn't known
+	Measured *Model        // the model's row, once it has been measured
 }
 
 // Run measures every model and tells on about its progress. When ctx ends, Run
@@ -117,7 +142,7 @@ func (c *Comparison) Run(ctx context.Context, on func(Event)) (Result, error) {
 	if err == nil {
 		err = c.rnns(ctx, &r, &extra, on)
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if IsInterrupt(err) {
 		r.Interrupted = true
 		err = nil
 	}

@@ -29,18 +29,7 @@ func (c *Comparison) measureRNN(ctx context.Context, hidden int, event Event, on
 	if err != nil {
 		return Model{}, nil, fmt.Errorf("RNN of width %d: %w", hidden, err)
 	}
-	row := Model{
-		Kind:           KindRNN,
-		Hidden:         hidden,
-		Store:          rnnStore,
-		Parameters:     int64(len(model.Slab)),
-		BytesPredicted: model.Bytes(c.engine),
-		TrainSeconds:   stats.Elapsed.Seconds(),
-		TrainTokens:    stats.Tokens,
-		Interrupted:    stats.Interrupted,
-
-		TrainTokensPerSecond: stats.TokensPerSecond(),
-	}
+	row := newRNNRow(model, hidden, stats)
 	err = context.Canceled
 	if ctx.Err() == nil {
 		err = scoreRNN(ctx, &row, model, c.corpus, timeScoring)
@@ -58,6 +47,22 @@ func (c *Comparison) measureRNN(ctx context.Context, hidden int, event Event, on
 		return Model{}, nil, fmt.Errorf("RNN of width %d: %w", hidden, err)
 	}
 	return row, model, nil
+}
+
+// newRNNRow is the row of a trained RNN, without what scoring tells.
+func newRNNRow(model *rnn.Model, hidden int, stats rnnlm.Stats) Model {
+	return Model{
+		Kind:           KindRNN,
+		Hidden:         hidden,
+		Store:          rnnStore,
+		Parameters:     int64(len(model.Slab)),
+		BytesPredicted: model.Bytes(model.Engine()),
+		TrainSeconds:   stats.Elapsed.Seconds(),
+		TrainTokens:    stats.Tokens,
+		Interrupted:    stats.Interrupted,
+
+		TrainTokensPerSecond: stats.TokensPerSecond(),
+	}
 }
 
 // scoreOnce times a single run, for somebody who waits.

@@ -60,10 +60,9 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 		all = append(all, seen.number(token))
 	}
 
-	valid := total - 2*(total/heldOut) // where the validation part starts
-	test := total - total/heldOut
+	train, valid, test := Split(all)
 	counts := make([]int, len(seen.tokens))
-	for _, n := range all[:valid] {
+	for _, n := range train {
 		counts[n]++
 	}
 	vocab, ids := newVocab(seen, counts, opt.MaxVocab)
@@ -76,9 +75,9 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 		SHA256:    text.SHA256,
 		Level:     opt.Level,
 		Vocab:     vocab,
-		Train:     all[:valid:valid],
-		Valid:     all[valid:test:test],
-		Test:      all[test:],
+		Train:     train,
+		Valid:     valid,
+		Test:      test,
 		Bytes:     len(text.Data),
 		BadBytes:  text.BadBytes,
 		Synthetic: text.Synthetic,

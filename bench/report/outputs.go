@@ -59,17 +59,26 @@ func (o Outputs) Check(corpus string) error {
 	}
 	files := o.files()
 	for i, f := range files {
-		if overwrites(f.path, corpus) {
-			return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q belongs to the corpus, which it would overwrite: name another file", f.path)}
-		}
 		for _, other := range files[:i] {
 			if sameFile(f.path, other.path) {
 				return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q is the file of %s too: give each its own", f.path, other.flag)}
 			}
 		}
-		if err := CheckWritable(f.path); err != nil {
-			return fmt.Errorf("%s: %q can't be written: %w: name a file that you may write to, in a folder that you may write to", f.flag, f.path, err)
+		if err := CheckFile(f.flag, f.path, corpus); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// CheckFile returns an error if [WriteFile] could not write the file that a flag
+// names, or would overwrite the corpus, as [Outputs.Check] does.
+func CheckFile(flag, path, corpus string) error {
+	if overwrites(path, corpus) {
+		return &bench.OptionError{Name: flag, Err: fmt.Errorf("%q belongs to the corpus, which it would overwrite: name another file", path)}
+	}
+	if err := CheckWritable(path); err != nil {
+		return fmt.Errorf("%s: %q can't be written: %w: name a file that you may write to, in a folder that you may write to", flag, path, err)
 	}
 	return nil
 }

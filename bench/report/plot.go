@@ -37,6 +37,7 @@ const (
 // Colours that colour-blind readers can tell apart (Okabe and Ito 2008): black
 // is kept for the n-gram models.
 var (
+	paper     = color.RGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}
 	ink       = color.RGBA{R: 0x26, G: 0x26, B: 0x26, A: 0xff}
 	gridLine  = color.RGBA{R: 0xe4, G: 0xe4, B: 0xe4, A: 0xff}
 	rnnColors = []color.RGBA{
@@ -68,9 +69,14 @@ func Plot(w io.Writer, r bench.Result, format string) error {
 	if len(r.Models) == 0 {
 		return ErrNothingToPlot
 	}
+	return writePlot(w, draft(r), plotWidth, plotHeight, format)
+}
+
+// writePlot writes a plot of that size as "png" or "svg".
+func writePlot(w io.Writer, p *plot.Plot, width, height vg.Length, format string) error {
 	if format == "svg" {
-		canvas := vgsvg.New(plotWidth, plotHeight)
-		render(r, canvas)
+		canvas := vgsvg.New(width, height)
+		render(p, canvas)
 		var b bytes.Buffer
 		if _, err := canvas.WriteTo(&b); err != nil {
 			return err
@@ -80,30 +86,28 @@ func Plot(w io.Writer, r bench.Result, format string) error {
 			[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")))
 		return err
 	}
-	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(plotWidth, plotHeight), vgimg.UseDPI(plotDPI))}
-	render(r, canvas)
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(plotDPI))}
+	render(p, canvas)
 	_, err := canvas.WriteTo(w)
 	return err
 }
 
 // render draws the plot on paper of its own colour, with a margin.
-func render(r bench.Result, canvas vg.CanvasSizer) {
+func render(p *plot.Plot, canvas vg.CanvasSizer) {
 	dc := draw.New(canvas)
-	dc.SetColor(color.White)
+	dc.SetColor(paper)
 	dc.Fill(dc.Rectangle.Path())
 	const margin = 12
-	draft(r).Draw(draw.Crop(dc, margin, -margin, margin, -margin))
+	p.Draw(draw.Crop(dc, margin, -margin, margin, -margin))
 }
 
-// draft lays out the plot.
-func draft(r bench.Result) *plot.Plot {
-	unit := "bits per " + r.Corpus.TokenName()
+// newPlot returns an empty plot in the style of all of them.
+func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
-	p.Title.Text = "Memory of a language model against n-gram order"
+	p.BackgroundColor = paper
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.TextStyle.Font, p.Title.TextStyle.Color = sans(15), ink
 	p.Title.Padding = vg.Points(10)
-	p.X.Label.Text = fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside each point, %s", r.Corpus.TokenName(), unit)
-	p.Y.Label.Text = "size of the model (logarithmic)"
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Label.TextStyle.Font, axis.Label.TextStyle.Color = sans(12), ink
 		axis.Label.Padding = vg.Points(6)
@@ -120,6 +124,15 @@ func draft(r bench.Result) *plot.Plot {
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = gridLine, gridLine
 	p.Add(grid)
+	return p
+}
+
+// draft lays out the plot.
+func draft(r bench.Result) *plot.Plot {
+	unit := "bits per " + r.Corpus.TokenName()
+	p := newPlot("Memory of a language model against n-gram order",
+		fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside each point, %s", r.Corpus.TokenName(), unit),
+		"size of the model (logarithmic)")
 
 	lo, hi, orders := extent(r.Models)
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
@@ -164,13 +177,18 @@ func addNgrams(p *plot.Plot, r bench.Result) {
 	line, dots, _ := plotter.NewLinePoints(points)
 	line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2)}
 	dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: draw.CircleGlyph{}}
+	p.Add(line, besides(points, labels), dots)
+	p.Legend.Add("n-gram models", line, dots)
+}
+
+// besides are labels beside points.
+func besides(points plotter.XYs, labels []string) boxedLabels {
 	beside, _ := plotter.NewLabels(plotter.XYLabels{XYs: points, Labels: labels})
 	for i := range beside.TextStyle {
 		beside.TextStyle[i].Font, beside.TextStyle[i].Color = sans(10), ink
 	}
 	beside.Offset = vg.Point{X: vg.Points(6), Y: vg.Points(-11)}
-	p.Add(line, boxedLabels{beside}, dots)
-	p.Legend.Add("n-gram models", line, dots)
+	return boxedLabels{beside}
 }
 
 // boxedLabels are labels on a ground of their own, so that no line of an RNN
@@ -182,7 +200,7 @@ func (l boxedLabels) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	for i, label := range l.Labels.Labels {
 		at := vg.Point{X: x(l.XYs[i].X), Y: y(l.XYs[i].Y)}.Add(l.Offset)
-		c.SetColor(color.White)
+		c.SetColor(paper)
 		c.Fill(l.TextStyle[i].Rectangle(label).Add(at).Path())
 	}
 	l.Labels.Plot(c, p)

@@ -19,14 +19,28 @@ const none = "-"
 // Heading writes what was measured with on what: the machine and the corpus.
 func Heading(w io.Writer, r bench.Result) error {
 	b := bufio.NewWriter(w)
-	m, c := r.Machine, r.Corpus
+	writeMachine(b, r.Machine)
+	writeSource(b, r.Corpus)
+	writeTokens(b, r.Corpus)
+	return b.Flush()
+}
+
+func writeMachine(b *bufio.Writer, m bench.Machine) {
 	fmt.Fprintf(b, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
 	fmt.Fprintf(b, "kernels  %s, %s\n", m.ISA, plural(int64(m.Threads), "thread"))
+}
+
+// writeSource writes where the text comes from.
+func writeSource(b *bufio.Writer, c bench.Corpus) {
 	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
 	if c.Synthetic {
 		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
 	}
 	fmt.Fprintf(b, "         SHA-256 %s\n", c.SHA256)
+}
+
+// writeTokens writes what the text is cut into.
+func writeTokens(b *bufio.Writer, c bench.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
 		plural(int64(c.Tokens), c.TokenName()), bench.FormatCount(int64(c.Train)),
 		bench.FormatCount(int64(c.Valid)), bench.FormatCount(int64(c.Test)))
@@ -35,7 +49,6 @@ func Heading(w io.Writer, r bench.Result) error {
 	if c.BadBytes > 0 {
 		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
 	}
-	return b.Flush()
 }
 
 // printable returns name, quoted if it would not stay on its line.

@@ -16,6 +16,7 @@ type Progress struct {
 	Elapsed time.Duration
 	Steps   time.Duration // the part of Elapsed that was spent in training steps
 	Tokens  int64         // trained on so far, repeats counted
+	Loss    float64       // of the last steps in training, a running mean, nats per token
 	Valid   float64       // lowest validation loss so far, nats per token; 0 before the first
 }
 
@@ -229,6 +230,10 @@ func (t *trainer) step() error {
 	t.optimizer.LR = t.rate()
 	t.model.Step(t.optimizer, t.ws.Grads.Slab, float32(t.options.Clip))
 	t.progress.Tokens += int64(len(t.streams.ids))
+	if t.progress.Loss == 0 {
+		t.progress.Loss = loss
+	}
+	t.progress.Loss += (loss - t.progress.Loss) / 50
 	return nil
 }
 

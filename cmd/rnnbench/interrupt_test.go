@@ -91,6 +91,81 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	}
 }
 
+func TestInterruptedTrainingSavesItsModel(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m.lm")
+	p := &training{cmd: exec.CommandContext(t.Context(), os.Args[0], "train", "--corpus", writeText(t), "--hidden", "8", "--budget", "1h", "--out", file)}
+	p.cmd.Env = append(os.Environ(), asMain+"=1")
+	p.cmd.Stderr = &p.stderr
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1<<10)); err != nil { // the heading
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(&p.stdout, stdout); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(t); status != exitInterrupted || !strings.Contains(p.stderr.String(), "the model is saved") {
+		t.Errorf("exit status %d\n%s%s", status, p.stdout.String(), p.stderr.String())
+	}
+	if status, stdout, stderr := runArgs("", "sample", file, "--length", "10"); status != 0 || len(stdout) < 10 {
+		t.Errorf("sample of what was saved: exit status %d\n%s", status, stderr)
+	}
+}
+
+func TestInterruptedReportIsWrittenAndResumed(t *testing.T) {
+	dir, text := filepath.Join(t.TempDir(), "out"), writeText(t)
+	args := []string{"report", "--out", dir, "--corpus", text, "--level", "char", "--max-order", "1", "--hidden", "8,9", "--threads", "1"}
+	p := &training{cmd: exec.CommandContext(t.Context(), os.Args[0], append(args, "--budget", "1h")...)}
+	p.cmd.Env = append(os.Environ(), asMain+"=1")
+	p.cmd.Stdout = &p.stdout
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 1<<10)
+	for !strings.Contains(p.stderr.String(), "1/4 char 1-gram") {
+		n, err := stderr.Read(buf)
+		p.stderr.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("ended early: %v\n%s", err, p.stderr.String())
+		}
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(&p.stderr, stderr); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(t); status != exitInterrupted || !strings.Contains(p.stderr.String(), "--resume") {
+		t.Errorf("exit status %d\n%s%s", status, p.stdout.String(), p.stderr.String())
+	}
+	r := readResults(t, dir)
+	if len(r.Rows) != 2 || !r.Interrupted || !r.Rows[1].Interrupted {
+		t.Errorf("results %+v", r)
+	}
+	if html, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(html), "stopped early") {
+		t.Errorf("the page does not say that it is of half a run: error %v", err)
+	}
+
+	status, _, errText := runArgs("", append(args, "--budget", "100ms", "--resume")...)
+	if r := readResults(t, dir); status != 0 || len(r.Rows) != 4 || r.Interrupted || strings.Contains(errText, "1-gram") {
+		t.Errorf("resumed: exit status %d, %d rows\n%s", status, len(r.Rows), errText)
+	}
+}
+
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	p := startTraining(t)
 	// The second signal may find the program done already; either way it ends.

@@ -1,6 +1,11 @@
 // Command rnnbench sets recurrent networks beside n-gram models on real text:
 //
 //	rnnbench ram      memory against n-gram order, with speed and quality
+//	rnnbench report   the whole comparison, as a page with plots and tables
+//	rnnbench train    train a language model on a text and save it
+//	rnnbench eval     how well a saved model predicts a text
+//	rnnbench sample   text drawn from a saved model
+//	rnnbench score    what each line of standard input costs under a saved model
 //	rnnbench kernels  every kernel beside the machine's peak
 //	rnnbench speed    passes through networks beside the machine's peak
 //
@@ -17,7 +22,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +45,13 @@ func main() {
 
 type commandLine struct {
 	Ram ramCommand `cmd:"" help:"Memory against n-gram order: train n-gram models and RNNs on the same text, and compare bytes, speed and quality."`
+
+	Report reportCommand `cmd:"" help:"The whole comparison as a page with plots and tables: memory, quality and speed, at both levels."`
+
+	Train  trainCommand  `cmd:"" help:"Train a language model, an RNN or n-grams, on a text and save it."`
+	Eval   evalCommand   `cmd:"" help:"How well a saved model predicts a text: bits per token, perplexity, tokens a second."`
+	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
+	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
 
 	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`
 	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`
@@ -80,8 +91,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		help := "rnnbench --help"
-		if len(args) > 0 && slices.Contains([]string{"ram", "kernels", "speed"}, args[0]) {
-			help = "rnnbench " + args[0] + " --help"
+		for _, command := range parser.Model.Children {
+			if len(args) > 0 && command.Name == args[0] {
+				help = "rnnbench " + args[0] + " --help"
+			}
 		}
 		return fail(exitMisuse, err.Error()+": see "+help)
 	}
@@ -91,7 +104,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errStopped):
 		return fail(exitInterrupted, err.Error())
 	case errors.As(err, &misuse):
 		return fail(exitMisuse, err.Error())

@@ -140,6 +140,11 @@ func TestHelp(t *testing.T) {
 		{[]string{"--help"}, []string{"ram", "Usage: rnnbench"}},
 		{[]string{"ram", "--help"}, []string{"--corpus", "--level", "--max-order", "--vocab", "--hidden", "--budget", "--threads",
 			"--seed", "--json", "--csv", "--plot", "default 7", "128,256", "Ctrl-C"}},
+		{[]string{"report", "--help"}, []string{"--out", "--level", "--hidden", "--budget", "--resume", "report.html", "Ctrl-C"}},
+		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--hidden", "--budget", "--json", "Ctrl-C"}},
+		{[]string{"eval", "--help"}, []string{"<model>", "--corpus", "--split", "--json", "U+FFFD"}},
+		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--prompt", "--seed", "--json", "<unk>"}},
+		{[]string{"score", "--help"}, []string{"<model>", "--json", "U+FFFD", "tabs"}},
 	} {
 		status, stdout, stderr := runArgs("", test.args...)
 		if status != 0 || stderr != "" {

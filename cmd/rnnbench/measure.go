@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,11 +47,8 @@ func (m measurement) do(env *environment) error {
 		return fmt.Errorf("%s: %w", name, out.err)
 	}
 
-	// The first Ctrl-C ends the run; the next one, with the signal's usual
-	// effect back in force, the program.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	progress := newProgress(env.stderr)
 	result, interrupted := m.run(ctx, progress.step)
@@ -78,7 +73,7 @@ func (p *progress) step(nth, of int, name string) {
 	switch {
 	case p.terminal:
 		if p.bar == nil {
-			p.bar = newBar(p.w)
+			p.bar = newBar(p.w, barWidth, true)
 		}
 		p.bar.Describe(line)
 		p.bar.Set((nth - 1) * (barSteps - 1) / of)

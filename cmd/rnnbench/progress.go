@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -26,8 +28,14 @@ type progress struct {
 	told     time.Time                // when the last line was written
 }
 
-// barSteps is the resolution of a bar.
-const barSteps = 1000
+// barSteps is the resolution of a bar, barWidth its columns, fewer where more
+// stands beside it.
+const (
+	barSteps    = 1000
+	barWidth    = 16
+	barNarrow   = 6
+	barThrottle = 100 * time.Millisecond
+)
 
 func newProgress(w io.Writer) *progress {
 	f, ok := w.(*os.File)
@@ -35,18 +43,29 @@ func newProgress(w io.Writer) *progress {
 }
 
 // newBar returns a bar that, with what stands beside it, fits 80 columns.
-func newBar(w io.Writer) *progressbar.ProgressBar {
+// It tells the time only if nobody else does.
+func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions(barSteps,
 		progressbar.OptionSetWriter(w),
-		progressbar.OptionSetWidth(16),
-		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(width),
+		progressbar.OptionSetPredictTime(time),
+		progressbar.OptionSetElapsedTime(time),
+		progressbar.OptionThrottle(barThrottle),
 		progressbar.OptionClearOnFinish(),
 	)
 }
 
 // on takes an event of [bench.Comparison.Run].
 func (p *progress) on(e bench.Event) {
-	name := fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
+	name := e.Model
+	if e.Of > 1 {
+		name = fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
+	}
+	width := barWidth
+	if e.Left > 0 {
+		width = barNarrow
+		e.Detail = strings.TrimSuffix(e.Left.Round(time.Second).String()+" left, "+e.Detail, ", ")
+	}
 	switch {
 	case e.Measured != nil:
 		p.clear()
@@ -59,14 +78,41 @@ func (p *progress) on(e bench.Event) {
 		p.told = time.Now()
 	case p.terminal:
 		if p.bar == nil || p.nth != e.Nth {
-			p.bar, p.nth = newBar(p.w), e.Nth
+			p.bar, p.nth = newBar(p.w, width, e.Left == 0), e.Nth
 		}
-		p.bar.Describe(name + "  " + e.Detail)
+		p.bar.Describe(p.fit(name+"  "+e.Detail, width))
 		p.bar.Set(int(e.Fraction * (barSteps - 1))) // short of the end, which would close the bar
 	case e.Detail != "" && time.Since(p.told) >= tellEvery:
 		fmt.Fprintf(p.w, "%-12s %9.0f %%   %s\n", name, 100*e.Fraction, e.Detail)
 		p.told = time.Now()
 	}
+}
+
+// fit cuts what stands beside a bar of that width to what the terminal has room
+// for, between two commas: a line that wraps can't be drawn over.
+func (p *progress) fit(text string, width int) string {
+	const besideBar = len("  100% || [12m34s:12m34s] ")
+	columns := 80
+	if f, ok := p.w.(*os.File); ok {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+			columns = n
+		}
+	}
+	room := columns - width - besideBar
+	if width == barNarrow {
+		room += len(" [12m34s:12m34s]")
+	}
+	if utf8.RuneCountInString(text) > room {
+		text = strings.Replace(text, " tokens/s", "/s", 1)
+	}
+	for utf8.RuneCountInString(text) > room {
+		at := strings.LastIndex(text, ", ")
+		if at < 0 {
+			break
+		}
+		text = text[:at]
+	}
+	return text
 }
 
 // clear makes room for a line where the bar is.

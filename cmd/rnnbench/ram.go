@@ -13,8 +13,20 @@ import (
 	"batchrnn/bench/report"
 )
 
-// errInterrupted is returned by commands that Ctrl-C has stopped early.
-var errInterrupted = errors.New("interrupted: the figures are those measured until then")
+// errStopped is returned by commands that Ctrl-C has stopped early.
+var (
+	errStopped     = errors.New("interrupted")
+	errInterrupted = fmt.Errorf("%w: the figures are those measured until then", errStopped)
+)
+
+// interruptible returns a context that the first Ctrl-C ends; the next one, with
+// the signal's usual effect back in force, ends the program. So does any after
+// stop.
+func interruptible() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
 
 type ramCommand struct {
 	Corpus   *string       `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
@@ -105,11 +117,8 @@ func (c *ramCommand) Run(env *environment) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 
-	// The first Ctrl-C ends the run; the next one, with the signal's usual
-	// effect back in force, the program.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	progress := newProgress(env.stderr)
 	result, err := comparison.Run(ctx, progress.on)

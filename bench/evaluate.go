@@ -1,0 +1,132 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm"
+)
+
+// A LoadedModel is a model from a file, with the engine that it runs on.
+type LoadedModel struct {
+	*lm.Model
+	close func()
+}
+
+// Close stops the engine.
+func (m *LoadedModel) Close() { m.close() }
+
+// OpenModel reads the model in a file, to run on so many threads. The caller
+// closes it.
+func OpenModel(path string, threads int) (*LoadedModel, error) {
+	if path == "" {
+		return nil, misuse("MODEL", "the name is empty: give a file that rnnbench train has written")
+	}
+	if threads < 1 || threads > maxThreads {
+		return nil, misuse("--threads", "%d threads can't work: give 1 to %d, best the number of cores", threads, maxThreads)
+	}
+	engine, err := newEngine(threads)
+	if err != nil {
+		return nil, err
+	}
+	m, err := lm.Open(path, engine)
+	if err != nil {
+		engine.Close()
+		return nil, err
+	}
+	return &LoadedModel{m, engine.Close}, nil
+}
+
+// The parts of a text that [Evaluate] can score.
+const (
+	SplitAuto  = "auto" // the test split of the text that the model was trained on; all of another
+	SplitAll   = "all"
+	SplitTrain = "train"
+	SplitValid = "valid"
+	SplitTest  = "test"
+)
+
+var splits = []string{SplitAuto, SplitAll, SplitTrain, SplitValid, SplitTest}
+
+// An Evaluation is how well a model predicts a text.
+type Evaluation struct {
+	Model    lm.Config `json:"model"`
+	Bytes    int64     `json:"bytes"`
+	Corpus   string    `json:"corpus"`
+	SHA256   string    `json:"sha256"`
+	Split    string    `json:"split"`
+	Tokens   int       `json:"tokens"`
+	UnkRate  float64   `json:"unk_rate"`
+	BadBytes int       `json:"bad_bytes"` // of the whole text; each is taken as U+FFFD
+
+	BitsPerToken float64 `json:"bits_per_token"`
+	Perplexity   float64 `json:"perplexity"`
+
+	Seconds         float64 `json:"seconds"`
+	TokensPerSecond float64 `json:"tokens_per_second"`
+
+	// Seen is true if the model has been trained on some of what it was scored on.
+	Seen bool `json:"seen_in_training"`
+}
+
+// Evaluate scores a split of the text that path names, as in [Options.Corpus].
+func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Reader) (Evaluation, error) {
+	if !slices.Contains(splits, split) {
+		return Evaluation{}, misuse("--split", "%q is no part of a text: give auto, all, train, valid or test", split)
+	}
+	text, err := readText(path, m.Config.Seed, stdin)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	trainedOn := text.SHA256 == m.Config.SHA256
+	if split == SplitAuto {
+		if split = SplitAll; trainedOn {
+			split = SplitTest
+		}
+	}
+	ids := m.Vocab.Encode(nil, m.Level(), text.Data)
+	train, valid, test := corpus.Split(ids)
+	var history []int32
+	switch split {
+	case SplitTrain:
+		ids = train
+	case SplitValid:
+		history, ids = train, valid
+	case SplitTest:
+		history, ids = ids[:len(train)+len(valid)], test
+	}
+	if len(ids) == 0 {
+		return Evaluation{}, fmt.Errorf("--corpus: %q has no token in split %s: give a longer text, or --split all", text.Name, split)
+	}
+	start := time.Now()
+	nats, err := m.Score(ctx, history, ids)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	e := Evaluation{
+		Model: m.Config, Bytes: m.Bytes(),
+		Corpus: text.Name, SHA256: text.SHA256, Split: split, BadBytes: text.BadBytes,
+		Tokens: len(ids), UnkRate: float64(countUnk(ids)) / float64(len(ids)),
+		BitsPerToken: bits(nats, len(ids)),
+		Seconds:      time.Since(start).Seconds(),
+		Seen:         trainedOn && (split == SplitAll || split == SplitTrain),
+	}
+	e.Perplexity = perplexity(e.BitsPerToken)
+	if e.Seconds > 0 {
+		e.TokensPerSecond = float64(e.Tokens) / e.Seconds
+	}
+	return e, nil
+}
+
+func countUnk(ids []int32) (n int) {
+	for _, id := range ids {
+		if id == corpus.Unk {
+			n++
+		}
+	}
+	return n
+}

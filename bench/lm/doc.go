@@ -1,0 +1,16 @@
+// Package lm is a language model as people use one: an n-gram model or a
+// recurrent network, with the vocabulary and the level that it reads text by, in
+// one file.
+//
+//	m, err := lm.Open("war.lm", engine)
+//	s := m.NewStream()
+//	nats := s.Score(ids)             // of a line, by itself
+//	text := m.NewSampler(seed, 0.8)  // draws one token after the other
+//
+// # The start of a text
+//
+// Both kinds are trained on one stream without sentence marks, so a line has no
+// start of its own. At character level a text starts as if a line end stood
+// before it. At word level an n-gram model starts with an empty history and an
+// RNN, which has to be fed something, with <unk>.
+package lm

@@ -1,0 +1,306 @@
+package lm
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/ngram"
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
+	t.Helper()
+	text := corpus.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
+	c, err := corpus.Build(text, corpus.Options{Level: level})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// testModels returns an n-gram model and a network, neither of them any good.
+func testModels(t testing.TB, level corpus.Level) []*Model {
+	t.Helper()
+	c := testCorpus(t, level)
+	m, err := ngram.Train(c.Train, c.Vocab.Len(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := kernels.New("", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	n, err := rnn.New(e, rnn.Config{Input: c.Vocab.Len(), Hidden: 24, Output: c.Vocab.Len()}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*Model{NewNgram(m, c, Config{Seed: 7}), NewRNN(n, c, Config{ValidBits: 1.5})}
+}
+
+func engine(t testing.TB) *kernels.Engine {
+	t.Helper()
+	e, err := kernels.New("", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+func encode(t testing.TB, m *Model) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	n, err := m.WriteTo(&b)
+	if err != nil || n != int64(b.Len()) {
+		t.Fatalf("wrote %d of %d bytes, error %v", n, b.Len(), err)
+	}
+	return b.Bytes()
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+		for _, m := range testModels(t, level) {
+			file := encode(t, m)
+			got, err := Read(bytes.NewReader(file), int64(len(file)), engine(t))
+			if err != nil {
+				t.Fatalf("%s: %v", m.Config.Name(), err)
+			}
+			if got.Config != m.Config || got.Level() != level || got.Vocab.Len() != m.Vocab.Len() || got.Bytes() != m.Bytes() {
+				t.Errorf("%+v came back as %+v", m.Config, got.Config)
+			}
+			ids := got.Vocab.Encode(nil, level, []byte("lazy fox jumps over the zebra"))
+			if !slices.Equal(ids, m.Vocab.Encode(nil, level, []byte("lazy fox jumps over the zebra"))) {
+				t.Error("another vocabulary came back")
+			}
+			a, _ := m.NewStream().Score(ids)
+			if b, err := got.NewStream().Score(ids); err != nil || a != b || !(a > 0) {
+				t.Errorf("%s: %v nats before, %v after, error %v", m.Config.Name(), a, b, err)
+			}
+			if !bytes.Equal(encode(t, got), file) {
+				t.Error("writing it again gives another file")
+			}
+		}
+	}
+}
+
+func TestReadRefusesTruncationAndDamage(t *testing.T) {
+	for _, m := range testModels(t, corpus.Char) {
+		file := encode(t, m)
+		refuse := func(what string, b []byte) {
+			t.Helper()
+			_, err := Read(bytes.NewReader(b), int64(len(b)), engine(t))
+			if err == nil || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s, %s: error %v", m.Config.Name(), what, err)
+			}
+		}
+		for n := 0; n < len(file); n += 1 + n/50 {
+			refuse("cut off", file[:n])
+		}
+		for i := 0; i < len(file); i += 1 + i/50 {
+			b := slices.Clone(file)
+			b[i] ^= 0x10
+			refuse("a bit flipped", b)
+		}
+		refuse("a byte more", append(slices.Clone(file), 0))
+		refuse("text", []byte(strings.Repeat("Call me Ishmael. ", 100)))
+	}
+}
+
+// seal corrects the checksum of the section that starts at the given place.
+func seal(file []byte, at int) (next int) {
+	end := at + lengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
+	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], castagnoli))
+	return end + checksumBytes
+}
+
+func TestReadRefusesCraftedFiles(t *testing.T) {
+	models := testModels(t, corpus.Char)
+	file := encode(t, models[0])
+	vocab := seal(slices.Clone(file), headBytes) // where the second section starts
+	craft := func(change func(b []byte)) []byte {
+		b := slices.Clone(file)
+		change(b)
+		return b
+	}
+	swap := func(from, to string) []byte {
+		if len(from) != len(to) {
+			t.Fatal("another length")
+		}
+		return craft(func(b []byte) {
+			copy(b[headBytes:], bytes.Replace(b[headBytes:vocab], []byte(from), []byte(to), 1))
+			seal(b, headBytes)
+		})
+	}
+	other := encode(t, testModels(t, corpus.Word)[0])
+	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), headBytes):]...)
+	for name, test := range map[string]struct {
+		file []byte
+		want string
+	}{
+		"another version":      {craft(func(b []byte) { b[8] = 9 }), "version 9"},
+		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[headBytes:], 1<<62) }), "truncated or damaged"},
+		"a huge vocabulary":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
+		"a token beyond":       {craft(func(b []byte) { b[vocab+lengthBytes] = 0xff; b[vocab+lengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
+		"no <unk>":             {craft(func(b []byte) { b[vocab+lengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"unknown kind":         {swap(`"ngram"`, `"ngrom"`), "ngrom"},
+		"unknown level":        {swap(`"char"`, `"bark"`), "bark"},
+		"no JSON":              {swap(`{"kind"`, `["kind"`), "configuration"},
+		"another order":        {swap(`"order":3`, `"order":2`), "different models"},
+		"n-gram called RNN":    {swap(`"order":3`, `"hidde":3`), "kind"},
+		"another's vocabulary": {mixed, "vocabulary"},
+	} {
+		_, err := Read(bytes.NewReader(test.file), int64(len(test.file)), engine(t))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
+		}
+	}
+}
+
+func TestOpenNamesTheFile(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, empty, filepath.Join(dir, "none")} {
+		if _, err := Open(path, engine(t)); err == nil || !strings.Contains(err.Error(), path) || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("%s: error %v", path, err)
+		}
+	}
+}
+
+// A stream reads each text from the start, and as one long text would read its
+// beginning.
+func TestStreamsForgetTheTextBefore(t *testing.T) {
+	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+		for _, m := range testModels(t, level) {
+			s := m.NewStream()
+			for _, text := range []string{"The quick", "", strings.Repeat("brown fox ", 30), "The quick"} {
+				ids := m.Vocab.Encode(nil, level, []byte(text))
+				got, err := s.Score(ids)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := 0.0
+				if len(ids) > 0 {
+					if want, err = m.Score(t.Context(), nil, ids); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if math.Abs(got-want) > 1e-4*(1+want) {
+					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), text, got, want)
+				}
+			}
+			ids := m.Vocab.Encode(nil, level, []byte(strings.Repeat("brown fox ", 30)))
+			if n := testing.AllocsPerRun(10, func() { s.Score(ids) }); n != 0 {
+				t.Errorf("%s: %v allocations a text", m.Config.Name(), n)
+			}
+		}
+	}
+}
+
+func TestScoreEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, m := range testModels(t, corpus.Char) {
+		if _, err := m.Score(ctx, nil, []int32{1, 2, 3}); err == nil {
+			t.Errorf("%s: no error", m.Config.Name())
+		}
+	}
+}
+
+func TestSampler(t *testing.T) {
+	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+		for _, m := range testModels(t, level) {
+			sample := func(seed uint64, temperature float64) (ids []int32) {
+				s := m.NewSampler(seed, temperature)
+				for range 100 {
+					id, err := s.Next()
+					if err != nil || id == corpus.Unk || int(id) >= m.Vocab.Len() {
+						t.Fatalf("id %d, error %v", id, err)
+					}
+					ids = append(ids, id)
+				}
+				return ids
+			}
+			if !slices.Equal(sample(1, 1), sample(1, 1)) {
+				t.Errorf("%s: one seed, two texts", m.Config.Name())
+			}
+			if slices.Equal(sample(1, 1), sample(2, 1)) {
+				t.Errorf("%s: two seeds, one text", m.Config.Name())
+			}
+			if !slices.Equal(sample(1, 0), sample(2, 0)) {
+				t.Errorf("%s: the likeliest goes with the seed", m.Config.Name())
+			}
+			s := m.NewSampler(1, 1)
+			if n := testing.AllocsPerRun(10, func() { s.Next() }); n != 0 {
+				t.Errorf("%s: %v allocations a token", m.Config.Name(), n)
+			}
+		}
+	}
+}
+
+// The frequencies of what is drawn are the model's probabilities.
+func TestDrawFollowsTheDistribution(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	logits := []float64{9, math.Log(1), math.Log(2), math.Log(5)} // <unk> is never drawn
+	var counts [4]int
+	for range 80_000 {
+		id, ok := draw(slices.Clone(logits), 1, rng)
+		if !ok {
+			t.Fatal("nothing drawn")
+		}
+		counts[id]++
+	}
+	for id, want := range []int{0, 10_000, 20_000, 50_000} {
+		if math.Abs(float64(counts[id]-want)) > 700 {
+			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
+		}
+	}
+	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, rng); ok {
+		t.Error("drawn from NaN")
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, m := range testModels(f, corpus.Char) {
+		file := encode(f, m)
+		f.Add(file)
+		f.Add(file[:len(file)/2])
+	}
+	f.Add([]byte(fileMagic))
+	e := engine(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		// Checksums would keep nearly every input from the parsers.
+		sealed := slices.Clone(data)
+		for at := headBytes; at+lengthBytes <= len(sealed); {
+			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+lengthBytes+int(n)+checksumBytes > len(sealed) {
+				break
+			}
+			at = seal(sealed, at)
+		}
+		for _, b := range [][]byte{data, sealed} {
+			m, err := Read(bytes.NewReader(b), int64(len(b)), e)
+			if err != nil {
+				if strings.Contains(err.Error(), "\n") {
+					t.Errorf("error of several lines: %q", err)
+				}
+				continue
+			}
+			m.NewStream().Score([]int32{0})
+			m.NewSampler(1, 1).Next()
+		}
+	})
+}

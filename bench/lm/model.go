@@ -1,0 +1,204 @@
+package lm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
+	"batchrnn/rnn"
+)
+
+// The two kinds of [Model].
+const (
+	Ngram = "ngram"
+	RNN   = "rnn"
+)
+
+// Config says what a model is and where it comes from. Its JSON form is part of
+// a model's file.
+type Config struct {
+	Kind   string `json:"kind"`  // Ngram or RNN
+	Level  string `json:"level"` // "char" or "word"
+	Vocab  int    `json:"vocab"` // <unk> included
+	Order  int    `json:"order,omitempty"`
+	Hidden int    `json:"hidden,omitempty"`
+
+	// What it was trained on and how, for the record.
+	Corpus        string  `json:"corpus"`
+	SHA256        string  `json:"sha256"`
+	Seed          uint64  `json:"seed"`
+	TrainSeconds  float64 `json:"train_seconds"`
+	TrainTokens   int64   `json:"train_tokens"` // repeats counted
+	ValidBits     float64 `json:"valid_bits_per_token"`
+	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
+	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
+}
+
+// Name is what to call the model: "5-gram" or "RNN 256".
+func (c Config) Name() string {
+	if c.Kind == RNN {
+		return fmt.Sprintf("RNN %d", c.Hidden)
+	}
+	return fmt.Sprintf("%d-gram", c.Order)
+}
+
+// Model is a language model with its vocabulary. It is immutable: any number of
+// streams and samplers may use it at once.
+type Model struct {
+	Config Config
+	Vocab  *corpus.Vocab
+	level  corpus.Level
+	ngram  *ngram.Model // one of the two is nil
+	rnn    *rnn.Model
+}
+
+// NewNgram returns m as a language model of the tokens of c, with what config
+// says of its training.
+func NewNgram(m *ngram.Model, c *corpus.Corpus, config Config) *Model {
+	config.Kind, config.Order = Ngram, m.Order()
+	return newModel(&Model{Config: config, ngram: m}, c)
+}
+
+// NewRNN is [NewNgram] for a network.
+func NewRNN(m *rnn.Model, c *corpus.Corpus, config Config) *Model {
+	config.Kind, config.Hidden = RNN, m.Hidden
+	return newModel(&Model{Config: config, rnn: m}, c)
+}
+
+func newModel(m *Model, c *corpus.Corpus) *Model {
+	m.Vocab, m.level = c.Vocab, c.Level
+	m.Config.Level, m.Config.Vocab = c.Level.String(), c.Vocab.Len()
+	m.Config.Corpus, m.Config.SHA256 = c.Name, c.SHA256
+	return m
+}
+
+// Level says what a token of the model is.
+func (m *Model) Level() corpus.Level { return m.level }
+
+// Bytes is what the model weighs in memory, by its size function; the vocabulary
+// is left out, as it is the same for every model.
+func (m *Model) Bytes() int64 {
+	if m.rnn != nil {
+		return m.rnn.Bytes(m.rnn.Engine())
+	}
+	return m.ngram.Bytes()
+}
+
+// start is what a text is preceded by, where that has to be something.
+func (m *Model) start() int32 {
+	if m.level == corpus.Char {
+		return m.Vocab.ID("\n") // Unk where no text had a line end
+	}
+	return corpus.Unk
+}
+
+// errNotFinite is what a network gives whose training went astray.
+var errNotFinite = errors.New("the model's scores are not finite: it has diverged in training, train it again")
+
+// Score returns the cost in nats of tokens, which follow history, of one long
+// text. An RNN reads it at several places at once, as in training. It is an
+// error if ctx ends first. There is at least one token.
+func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float64, err error) {
+	if m.rnn != nil {
+		if len(history) == 0 {
+			history = []int32{m.start()}
+		}
+		s, err := rnnlm.NewScorer(m.rnn, history, tokens)
+		if err != nil {
+			return 0, err
+		}
+		return s.Score(ctx)
+	}
+	s := m.ngramAfter(history)
+	for i, w := range tokens {
+		if i%(1<<16) == 0 && ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		nats += s.Score(w)
+	}
+	return nats, nil
+}
+
+// A Stream scores short texts, one after the other, each from the start. It
+// allocates nothing while it does. One goroutine may use it at a time.
+type Stream struct {
+	model *Model
+	ngram *ngram.Scorer
+	rnn   *rnnStream
+}
+
+// NewStream returns a stream.
+func (m *Model) NewStream() *Stream {
+	if m.rnn != nil {
+		return &Stream{model: m, rnn: newRNNStream(m.rnn)}
+	}
+	return &Stream{model: m, ngram: m.ngram.NewScorer()}
+}
+
+// Score returns the cost of a text by itself, in nats: 0 of an empty one. It is
+// an error if the model's parameters give no number.
+func (s *Stream) Score(tokens []int32) (nats float64, err error) {
+	if s.rnn != nil {
+		nats = s.rnn.score(s.model.start(), tokens)
+		if math.IsNaN(nats) || math.IsInf(nats, 0) {
+			return 0, errNotFinite
+		}
+		return nats, nil
+	}
+	s.ngram.Reset()
+	if s.model.level == corpus.Char {
+		s.ngram.Score(s.model.start())
+	}
+	for _, w := range tokens {
+		nats += s.ngram.Score(w)
+	}
+	return nats, nil
+}
+
+// AppendText appends a token to a text that is written out: words have a space
+// between them.
+func (m *Model) AppendText(text []byte, id int32) []byte {
+	if m.level == corpus.Word && len(text) > 0 {
+		text = append(text, ' ')
+	}
+	return append(text, m.Vocab.Token(id)...)
+}
+
+// Losses returns what each of tokens costs in nats: the terms of Score's sum.
+func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32, error) {
+	losses := make([]float32, len(tokens))
+	if m.rnn != nil {
+		if len(history) == 0 {
+			history = []int32{m.start()}
+		}
+		s, err := rnnlm.NewScorer(m.rnn, history, tokens)
+		if err != nil {
+			return nil, err
+		}
+		return losses, s.Losses(ctx, losses)
+	}
+	s := m.ngramAfter(history)
+	for i, w := range tokens {
+		if i%(1<<16) == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		losses[i] = float32(s.Score(w))
+	}
+	return losses, nil
+}
+
+// ngramAfter returns a scorer of the text after history.
+func (m *Model) ngramAfter(history []int32) *ngram.Scorer {
+	s := m.ngram.NewScorer()
+	if len(history) == 0 && m.level == corpus.Char {
+		history = []int32{m.start()}
+	}
+	for _, w := range history[max(0, len(history)-m.Config.Order):] {
+		s.Score(w)
+	}
+	return s
+}

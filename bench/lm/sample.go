@@ -1,0 +1,124 @@
+package lm
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/ngram"
+	"batchrnn/rnn"
+)
+
+// A Sampler draws a text from a model, one token at a time, and never <unk>,
+// which is no text. It allocates nothing while it draws.
+type Sampler struct {
+	model       *Model
+	temperature float64
+	rng         *rand.Rand
+	logits      []float64 // [V] log-probabilities of the next token, up to a constant
+
+	ngram  *ngram.Scorer
+	ws     *rnn.Workspace
+	id     [1]int32
+	scores []float32 // [V] as the network gives them
+}
+
+// coldest is where log-probabilities divided by the temperature are still far
+// from overflow; nothing colder draws anything but the likeliest.
+const coldest = 1e-20
+
+// NewSampler returns a sampler at the start of a text. The same seed draws the
+// same text. A temperature of 0 takes the likeliest token, below 1 favours it, 1
+// draws from the model's own distribution.
+func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
+	s := &Sampler{
+		model:       m,
+		temperature: temperature,
+		rng:         rand.New(rand.NewPCG(seed, 1)),
+		logits:      make([]float64, m.Vocab.Len()),
+	}
+	if m.rnn != nil {
+		s.ws, s.scores = m.rnn.NewWorkspace(1, 1), make([]float32, m.Vocab.Len())
+		s.Feed(m.start())
+		return s
+	}
+	s.ngram = m.ngram.NewScorer()
+	if m.level == corpus.Char {
+		s.Feed(m.start())
+	}
+	return s
+}
+
+// Feed takes a token into the text.
+func (s *Sampler) Feed(id int32) {
+	if s.ngram != nil {
+		s.ngram.Score(id)
+		return
+	}
+	s.ws.Carry() // of the token before; at first, zero
+	s.id[0] = id
+	s.ws.Forward(s.id[:])
+}
+
+// Next draws a token and takes it into the text. It is an error if the model's
+// parameters give no number.
+func (s *Sampler) Next() (int32, error) {
+	s.predict()
+	id, ok := draw(s.logits, s.temperature, s.rng)
+	if !ok {
+		return 0, errNotFinite
+	}
+	s.Feed(id)
+	return id, nil
+}
+
+// predict fills logits.
+func (s *Sampler) predict() {
+	if s.ngram != nil {
+		for w := range s.logits {
+			fork := *s.ngram
+			s.logits[w] = -fork.Score(int32(w))
+		}
+		return
+	}
+	s.ws.Logits(s.scores, 0)
+	for w, v := range s.scores {
+		s.logits[w] = float64(v)
+	}
+}
+
+// draw picks a token from softmax(logits/temperature) without <unk>, unless
+// there is nothing else. It uses logits up. It fails if one is not a number.
+func draw(logits []float64, temperature float64, rng *rand.Rand) (id int32, ok bool) {
+	first := int(corpus.Unk) + 1
+	if len(logits) == 1 {
+		first = 0
+	}
+	best := first
+	for i := first; i < len(logits); i++ {
+		if math.IsNaN(logits[i]) {
+			return 0, false
+		}
+		if logits[i] > logits[best] {
+			best = i
+		}
+	}
+	if math.IsInf(logits[best], 0) {
+		return 0, false
+	}
+	if temperature < coldest {
+		return int32(best), true
+	}
+	top, sum := logits[best], 0.0
+	for i := first; i < len(logits); i++ {
+		logits[i] = math.Exp((logits[i] - top) / temperature)
+		sum += logits[i]
+	}
+	u := rng.Float64() * sum
+	for i := first; i < len(logits); i++ {
+		if u -= logits[i]; u < 0 {
+			return int32(i), true
+		}
+	}
+	return int32(best), true // the terms add up to a rounding below the sum
+}

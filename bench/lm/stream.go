@@ -1,0 +1,41 @@
+package lm
+
+import "batchrnn/rnn"
+
+// streamSteps is how many tokens of a line a network reads in one pass. A line
+// rarely fills its last pass, and the steps it leaves over are wasted.
+const streamSteps = 16
+
+// rnnStream reads one text at a time, in passes of streamSteps tokens.
+type rnnStream struct {
+	ws           *rnn.Workspace
+	ids, targets []int32 // [streamSteps]
+}
+
+func newRNNStream(m *rnn.Model) *rnnStream {
+	return &rnnStream{
+		ws:      m.NewWorkspace(streamSteps, 1),
+		ids:     make([]int32, streamSteps),
+		targets: make([]int32, streamSteps),
+	}
+}
+
+// score returns the nats of tokens after start, from the zero state.
+func (s *rnnStream) score(start int32, tokens []int32) (nats float64) {
+	s.ws.Reset()
+	for len(tokens) > 0 {
+		n := copy(s.targets, tokens)
+		s.ids[0] = start
+		copy(s.ids[1:], tokens[:n])
+		// What the pass before has left in the rest of ids is read after the text
+		// and not counted.
+		s.ws.Forward(s.ids)
+		s.ws.Loss(s.targets)
+		for _, l := range s.ws.Losses[:n] {
+			nats += float64(l)
+		}
+		s.ws.Carry()
+		start, tokens = tokens[n-1], tokens[n:]
+	}
+	return nats
+}

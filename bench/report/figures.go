@@ -1,0 +1,263 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"batchrnn/bench"
+	"batchrnn/bench/measure"
+)
+
+// A figure is one plot of a study.
+type figure struct {
+	name    string // of its files, without extension
+	title   string
+	caption string
+	draft   func() *plot.Plot
+}
+
+// figures returns the plots of one level that there are rows for.
+func figures(r bench.StudyResult, level string) []figure {
+	at, rows := r.At(level), r.RowsAt(level)
+	if len(at.Models) == 0 {
+		return nil
+	}
+	token := at.Corpus.TokenName()
+	all := []figure{{
+		name:    "memory-" + level,
+		title:   "Memory against order",
+		caption: "The claim: the n-gram model grows with its order, the RNN has none. Beside each point, bits per " + token + ".",
+		draft: func() *plot.Plot {
+			p := draft(at)
+			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the rest is in the caption
+			return p
+		},
+	}}
+	if len(qualityPoints(rows)) > 0 {
+		all = append(all, figure{
+			name:    "quality-" + level,
+			title:   "Quality against memory",
+			caption: "Bits per " + token + " on the test split, lower is better, against bytes in memory. Further down and to the left is better.",
+			draft:   func() *plot.Plot { return qualityPlot(rows, token) },
+		})
+	}
+	if slices.ContainsFunc(rows, func(r bench.Row) bool { return r.LatencySeconds > 0 }) {
+		all = append(all, figure{
+			name:    "speed-" + level,
+			title:   "Time against order",
+			caption: "Time to score a " + token + ": one by one (solid), and several streams at once (dashed; an RNN on all threads, an n-gram model on one).",
+			draft:   func() *plot.Plot { return speedPlot(rows, token) },
+		})
+	}
+	return all
+}
+
+// qualityPoints returns the rows that have both bytes and bits.
+func qualityPoints(rows []bench.Row) (points []bench.Row) {
+	for _, r := range rows {
+		if !r.Unscored && r.BytesPredicted > 0 {
+			points = append(points, r)
+		}
+	}
+	return points
+}
+
+// qualityPlot draws bits against bytes: a line through the orders of each store,
+// one through the widths, and the mixture.
+func qualityPlot(rows []bench.Row, token string) *plot.Plot {
+	rows = qualityPoints(rows)
+	p := newPlot("Quality of a language model against its memory", "size of the model (logarithmic)", "bits per "+token+", lower is better")
+	p.Legend.Left, p.Legend.XOffs = false, vg.Points(-12)
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, byteTicks{}
+	lo, hi := math.Inf(1), 1.0
+	low, high := math.Inf(1), 0.0
+	for _, r := range rows {
+		lo, hi = min(lo, float64(r.BytesPredicted)), max(hi, float64(r.BytesPredicted))
+		low, high = min(low, r.BitsPerToken), max(high, r.BitsPerToken)
+	}
+	p.X.Min, p.X.Max = lo/2, hi*4 // room for the last label
+	pad := max(0.1*(high-low), 0.05)
+	p.Y.Min, p.Y.Max = max(low-pad, 0), high+pad
+	p.Y.Tick.Marker = roundTicks{}
+
+	var stores []string
+	for _, r := range rows {
+		if r.Kind == bench.KindNgram && !slices.Contains(stores, r.Store) {
+			stores = append(stores, r.Store)
+		}
+	}
+	add := func(name string, c color.RGBA, shape draw.GlyphDrawer, dashes []vg.Length, label func(bench.Row) string, of func(bench.Row) bool) {
+		var points plotter.XYs
+		var labels []string
+		for _, r := range rows {
+			if of(r) {
+				points = append(points, plotter.XY{X: float64(r.BytesPredicted), Y: r.BitsPerToken})
+				labels = append(labels, label(r))
+			}
+		}
+		if len(points) == 0 {
+			return
+		}
+		line, dots, _ := plotter.NewLinePoints(points) // finite and not empty
+		line.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(2), Dashes: dashes}
+		dots.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(3.5), Shape: shape}
+		p.Add(line, besides(points, labels), dots)
+		p.Legend.Add(name, line, dots)
+	}
+	order := func(r bench.Row) string { return fmt.Sprint(r.Order) }
+	for i, store := range stores {
+		name := "n-gram models, by order"
+		if len(stores) > 1 {
+			name = "n-gram models, by order: " + store
+		}
+		dashes := []vg.Length{vg.Points(float64(2 + 2*i)), vg.Points(3)}
+		if i == 0 {
+			dashes = nil
+		}
+		add(name, ink, draw.CircleGlyph{}, dashes, order, func(r bench.Row) bool { return r.Kind == bench.KindNgram && r.Store == store })
+	}
+	add("RNNs, by width", rnnColors[0], draw.BoxGlyph{}, nil, func(r bench.Row) string { return fmt.Sprint(r.Hidden) },
+		func(r bench.Row) bool { return r.Kind == bench.KindRNN })
+	add("the best of both, mixed", rnnColors[1], draw.PyramidGlyph{}, nil, func(r bench.Row) string { return fmt.Sprintf("%.3f", r.BitsPerToken) },
+		func(r bench.Row) bool { return r.Kind == bench.KindMixture })
+	return p
+}
+
+// speedPlot draws the time a token takes against the order: n-gram models as
+// lines, each RNN as flat ones.
+func speedPlot(rows []bench.Row, token string) *plot.Plot {
+	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
+	lo, hi, orders := math.Inf(1), 0.0, 1
+	for _, r := range rows {
+		if r.Kind == bench.KindMixture {
+			continue
+		}
+		orders = max(orders, r.Order)
+		for _, s := range []float64{r.LatencySeconds, r.BatchSeconds} {
+			if s > 0 {
+				lo, hi = min(lo, s), max(hi, s)
+			}
+		}
+	}
+	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
+	p.X.Tick.Marker = orderTicks(orders)
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, timeTicks{}
+	// Above four lines of legend, which stand above the axis, more room is needed.
+	widths := 0
+	for _, r := range rows {
+		if r.Kind == bench.KindRNN {
+			widths++
+		}
+	}
+	p.Y.Min, p.Y.Max = lo/2, hi*2*math.Pow(hi/lo, 0.05*float64(max(widths-3, 0)))
+
+	dashed := []vg.Length{vg.Points(5), vg.Points(4)}
+	line := func(points plotter.XYs, c color.RGBA, dashes []vg.Length) *plotter.Line {
+		l, _ := plotter.NewLine(points) // finite and not empty
+		l.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(2), Dashes: dashes}
+		p.Add(l)
+		return l
+	}
+	nth := 0
+	for _, r := range rows {
+		if r.Kind != bench.KindRNN {
+			continue
+		}
+		c := rnnColors[nth%len(rnnColors)]
+		nth++
+		for _, of := range []struct {
+			seconds float64
+			dashes  []vg.Length
+			name    string
+		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("RNN of width %d: %s, %s with %d streams", r.Hidden, seconds(r.LatencySeconds), seconds(r.BatchSeconds), r.BatchStreams)}} {
+			if of.seconds <= 0 {
+				continue
+			}
+			l := line(plotter.XYs{{X: p.X.Min, Y: of.seconds}, {X: p.X.Max, Y: of.seconds}}, c, of.dashes)
+			if of.name != "" {
+				p.Legend.Add(of.name, l)
+			}
+		}
+	}
+	// One point for each order: of the store that comes first.
+	var one, batch plotter.XYs
+	for _, r := range rows {
+		if r.Kind != bench.KindNgram || len(one) > 0 && one[len(one)-1].X == float64(r.Order) || r.LatencySeconds <= 0 {
+			continue
+		}
+		one = append(one, plotter.XY{X: float64(r.Order), Y: r.LatencySeconds})
+		if r.BatchSeconds > 0 {
+			batch = append(batch, plotter.XY{X: float64(r.Order), Y: r.BatchSeconds})
+		}
+	}
+	if len(batch) > 0 {
+		line(batch, ink, dashed)
+	}
+	if len(one) > 0 {
+		p.Legend.Add("n-gram models", line(one, ink, nil))
+	}
+	return p
+}
+
+// roundTicks marks some six round numbers.
+type roundTicks struct{}
+
+// Ticks implements [plot.Ticker].
+func (roundTicks) Ticks(min, max float64) (ticks []plot.Tick) {
+	step := math.Pow(10, math.Floor(math.Log10((max-min)/5)))
+	for _, times := range []float64{1, 2, 5, 10} {
+		if (max-min)/(times*step) <= 8 {
+			step *= times
+			break
+		}
+	}
+	for i := math.Ceil(min / step); i*step <= max; i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: fmt.Sprintf("%.4g", i*step)})
+	}
+	return ticks
+}
+
+// timeTicks marks powers of ten as times that people read: 100 ns, 1 µs, ...
+type timeTicks struct{}
+
+// Ticks implements [plot.Ticker].
+func (timeTicks) Ticks(min, max float64) []plot.Tick {
+	var ticks []plot.Tick
+	for e := math.Ceil(math.Log10(min) - 1e-9); e <= math.Log10(max); e++ {
+		v, unit := math.Round(math.Pow(10, e+9)), "ns" // whole nanoseconds, at least one
+		if e < -9 {
+			continue
+		}
+		for _, next := range []string{"µs", "ms", "s"} {
+			if v < 1000 {
+				break
+			}
+			v, unit = v/1000, next
+		}
+		ticks = append(ticks, plot.Tick{Value: math.Pow(10, e), Label: fmt.Sprintf("%g %s", v, unit)})
+		if e+math.Log10(3) <= math.Log10(max) {
+			ticks = append(ticks, plot.Tick{Value: 3 * math.Pow(10, e)})
+		}
+	}
+	return ticks
+}
+
+// nameOf is what to call a row in a table.
+func nameOf(r bench.Row) string {
+	if r.Interrupted {
+		return r.Label + " *"
+	}
+	return r.Label
+}
+
+// sizeOf is a row's bytes for people.
+func sizeOf(r bench.Row) string {
+	return orNone(r.BytesPredicted > 0, measure.FormatBytes(r.BytesPredicted))
+}

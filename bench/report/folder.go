@@ -1,0 +1,146 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"batchrnn/bench"
+	"batchrnn/bench/lm"
+	"batchrnn/kernels"
+)
+
+// A Folder is where a report goes, and the [bench.Store] of the study that makes
+// it. Each file in it is written as a whole or not at all.
+type Folder struct{ path string }
+
+// Names in a [Folder].
+const (
+	resultsJSON = "results.json"
+	resultsCSV  = "results.csv"
+	page        = "report.html"
+	modelFolder = "models"
+)
+
+// OpenFolder returns the folder of that path, and makes it where there is none.
+// Errors speak of it by the name of rnnbench's flag.
+func OpenFolder(path string) (Folder, error) {
+	if path == "" {
+		return Folder{}, &bench.OptionError{Name: "--out", Err: errors.New("the name is empty: give a folder")}
+	}
+	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
+	if err == nil {
+		err = CheckWritable(filepath.Join(path, resultsJSON))
+	}
+	if err != nil {
+		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, withoutPath(err))
+	}
+	return Folder{path}, nil
+}
+
+// Page is the path of the report itself.
+func (f Folder) Page() string { return filepath.Join(f.path, page) }
+
+// Rows returns the rows of the report that the folder holds, none if there is
+// none. A damaged file is an error.
+func (f Folder) Rows() ([]bench.Row, error) {
+	path := filepath.Join(f.path, resultsJSON)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var r bench.StudyResult
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err == nil && r.Format != bench.StudyFormat {
+		err = fmt.Errorf("format %d: this program reads format %d", r.Format, bench.StudyFormat)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, withoutPath(err))
+	}
+	return r.Rows, nil
+}
+
+// Keep implements [bench.Store].
+func (f Folder) Keep(r bench.StudyResult) error {
+	return f.write(resultsJSON, func(w io.Writer) error { return studyJSON(w, r) })
+}
+
+// SaveModel implements [bench.Store].
+func (f Folder) SaveModel(name string, m io.WriterTo) error {
+	return f.write(filepath.Join(modelFolder, name), func(w io.Writer) error {
+		_, err := m.WriteTo(w)
+		return err
+	})
+}
+
+// LoadModel implements [bench.Store].
+func (f Folder) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
+	return lm.Open(filepath.Join(f.path, modelFolder, name), e)
+}
+
+func (f Folder) write(name string, write func(io.Writer) error) error {
+	path := filepath.Join(f.path, name)
+	if err := WriteFile(path, write); err != nil {
+		return fmt.Errorf("--out: %q was not written: %w", path, err)
+	}
+	return nil
+}
+
+// Write writes all of the report: the results, the plots and the page. A failure
+// of one does not keep the others from being written.
+func (f Folder) Write(r bench.StudyResult) error {
+	errs := []error{
+		f.Keep(r),
+		f.write(resultsCSV, func(w io.Writer) error { return studyCSV(w, r) }),
+	}
+	for _, c := range r.Corpora {
+		for _, fig := range figures(r, c.Level) {
+			for _, format := range []string{"png", "svg"} {
+				errs = append(errs, f.write(fig.name+"."+format, func(w io.Writer) error {
+					return writePlot(w, fig.draft(), plotWidth, plotHeight, format)
+				}))
+			}
+		}
+	}
+	errs = append(errs, f.write(page, func(w io.Writer) error { return HTML(w, r) }))
+	return errors.Join(errs...)
+}
+
+func studyJSON(w io.Writer, r bench.StudyResult) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // <unk>, not \u003cunk\u003e
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// studyCSV writes one line per row, under a header, with the names of the JSON
+// fields.
+func studyCSV(w io.Writer, r bench.StudyResult) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{
+		"level", "name", "kind", "order", "hidden", "store", "entries", "parameters",
+		"bytes_predicted", "bytes_resident", "train_seconds", "train_tokens", "train_tokens_per_second",
+		"score_tokens_per_second", "score_spread", "latency_seconds", "batch_seconds", "batch_streams", "batch_threads",
+		"valid_bits_per_token", "bits_per_token", "perplexity", "weight", "interrupted", "unscored", "resident_unknown", "config",
+	})
+	for _, m := range r.Rows {
+		c.Write([]string{
+			m.Level, m.Label, m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Store, integer(m.Entries), integer(m.Parameters),
+			integer(m.BytesPredicted), integer(m.BytesResident), number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond),
+			number(m.ScoreTokensPerSecond), number(m.ScoreSpread), number(m.LatencySeconds), number(m.BatchSeconds),
+			strconv.Itoa(m.BatchStreams), strconv.Itoa(m.BatchThreads),
+			number(m.ValidBits), number(m.BitsPerToken), number(m.Perplexity), number(m.Weight),
+			strconv.FormatBool(m.Interrupted), strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown), m.Config,
+		})
+	}
+	c.Flush()
+	return c.Error() // which also holds an error of the writes before
+}

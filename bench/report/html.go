@@ -1,0 +1,151 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"regexp"
+	"strings"
+
+	"gonum.org/v1/plot/vg"
+
+	"batchrnn/bench"
+	"batchrnn/bench/measure"
+)
+
+//go:embed report.html.tmpl
+var pageSource string
+
+var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
+	"percent": func(v float64) string { return fmt.Sprintf("%.2f %%", 100*v) },
+}).Parse(pageSource))
+
+// The size of a plot in the page, where its letters must be read on a phone.
+const (
+	inlineWidth  = 6.6 * vg.Inch
+	inlineHeight = 5 * vg.Inch
+)
+
+// A section is one level in the page.
+type section struct {
+	bench.Result
+	Token   string // "character" or "word"
+	Figures []inlineFigure
+	Rows    [][]string // of the table, the head first
+	Stopped bool       // a training was
+}
+
+type inlineFigure struct {
+	Name, Title, Caption string
+	SVG                  template.HTML
+}
+
+// HTML writes the report as one page that needs nothing else. Every figure in it
+// is one of r.
+func HTML(w io.Writer, r bench.StudyResult) error {
+	var sections []section
+	for _, c := range r.Corpora {
+		at := r.At(c.Level)
+		s := section{Result: at, Token: c.TokenName()}
+		s.Corpus = c
+		for _, fig := range figures(r, c.Level) {
+			var svg bytes.Buffer
+			p := fig.draft()
+			p.Title.Text = "" // stands above it
+			if err := writePlot(&svg, p, inlineWidth, inlineHeight, "svg"); err != nil {
+				return err
+			}
+			s.Figures = append(s.Figures, inlineFigure{fig.name, fig.title, fig.caption, inline(svg.String(), fig.title)})
+		}
+		s.Rows = studyTable(r.RowsAt(c.Level), s.Token)
+		for _, row := range r.RowsAt(c.Level) {
+			s.Stopped = s.Stopped || row.Interrupted
+		}
+		sections = append(sections, s)
+	}
+	var b bytes.Buffer
+	err := pageTemplate.Execute(&b, struct {
+		bench.StudyResult
+		Sections []section
+		Mixtures []string
+		Budget   string
+	}{r, sections, mixtures(r), seconds(r.BudgetSeconds)})
+	if err != nil {
+		return err
+	}
+	_, err = b.WriteTo(w)
+	return err
+}
+
+// studyTable returns the table of a level, its head first.
+func studyTable(rows []bench.Row, token string) [][]string {
+	table := [][]string{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
+		"bits/" + token, "perplexity", "one by one", "batched", "streams"}}
+	for _, r := range rows {
+		table = append(table, []string{
+			nameOf(r), r.Store, bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
+			seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
+			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)),
+			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), orNone(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
+		})
+	}
+	return table
+}
+
+// mixtures says in a sentence for each level what mixing brings.
+func mixtures(r bench.StudyResult) (sentences []string) {
+	for _, m := range r.Rows {
+		if m.Kind != bench.KindMixture || len(m.Parts) != 2 {
+			continue
+		}
+		best := 0.0 // of the two, on the test split
+		for _, other := range r.RowsAt(m.Level) {
+			if (other.Label == m.Parts[0] || other.Label == m.Parts[1]) && (best == 0 || other.BitsPerToken < best) {
+				best = other.BitsPerToken
+			}
+		}
+		relation := "below"
+		if m.BitsPerToken > best {
+			relation = "above"
+		}
+		c := r.At(m.Level).Corpus
+		sentences = append(sentences, fmt.Sprintf("%s, mixed with a weight of %.2f for the RNN, which predicts the validation split best, needs %.3f bits per %s, %.3f %s the better of the two, and takes %s.",
+			m.Label, m.Weight, m.BitsPerToken, c.TokenName(), max(m.BitsPerToken-best, best-m.BitsPerToken), relation, sizeOf(m)))
+	}
+	return sentences
+}
+
+// secondsOrNone writes a time of scoring, in nanoseconds where it is short.
+func secondsOrNone(s float64) string {
+	if s <= 0 {
+		return none
+	}
+	if s < 1e-6 {
+		return fmt.Sprintf("%.0f ns", 1e9*s)
+	}
+	return seconds(s)
+}
+
+// What stands around a plot's drawing in its file.
+var svgHead = regexp.MustCompile(`(?s)^.*?<svg[^>]*viewBox="([^"]*)"[^>]*>`)
+
+// inline makes an SVG file part of the page: no more than its drawing, in colours
+// that the style sheet sets.
+func inline(svg, title string) template.HTML {
+	svg = svgHead.ReplaceAllString(svg, `<svg viewBox="$1" role="img" aria-label="`+template.HTMLEscapeString(title)+`">`)
+	colors := []string{
+		cssColor(paper.R, paper.G, paper.B), "var(--paper)",
+		cssColor(ink.R, ink.G, ink.B), "var(--ink)",
+		cssColor(gridLine.R, gridLine.G, gridLine.B), "var(--grid)",
+	}
+	for i, c := range rnnColors {
+		colors = append(colors, cssColor(c.R, c.G, c.B), fmt.Sprintf("var(--line%d)", i))
+	}
+	return template.HTML(strings.NewReplacer(colors...).Replace(svg))
+}
+
+// cssColor writes a colour as the plots' SVG does.
+func cssColor(r, g, b uint8) string { return fmt.Sprintf("#%02X%02X%02X", r, g, b) }

@@ -1,0 +1,239 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"batchrnn/bench"
+)
+
+// sampleStudy is a study at both levels, made from sample.
+func sampleStudy() bench.StudyResult {
+	one := sample()
+	r := bench.StudyResult{
+		Format: bench.StudyFormat, Command: "rnnbench report --corpus 'a <b>.txt' --out out", Machine: one.Machine, Seed: 1, BudgetSeconds: 40,
+		Notes: []string{"A note with <unk> & co."}, Limits: []string{"A limit."},
+	}
+	for _, level := range []string{"char", "word"} {
+		c := one.Corpus
+		c.Level, c.Name = level, "a <b>.txt"
+		r.Corpora = append(r.Corpora, c)
+		for i, m := range one.Models {
+			r.Rows = append(r.Rows, bench.Row{Level: level, Label: m.Name(), Model: m, ValidBits: m.BitsPerToken, Perplexity: 5.25,
+				LatencySeconds: 1e-7 * float64(i+1), BatchSeconds: 0.7e-7 * float64(i+1), BatchStreams: 32, BatchThreads: 1, Config: fmt.Sprint(level, i)})
+		}
+		r.Rows = append(r.Rows, bench.Row{Level: level, Label: "RNN 256 + 7-gram", Perplexity: 3.1, Weight: 0.625, Parts: []string{"RNN 256", "7-gram"},
+			Model: bench.Model{Kind: bench.KindMixture, BytesPredicted: 2e7, BitsPerToken: 1.625}, LatencySeconds: 2e-6})
+	}
+	return r
+}
+
+// oddStudies are results that a run may end with.
+func oddStudies() map[string]bench.StudyResult {
+	nothing := sampleStudy()
+	nothing.Rows, nothing.Interrupted = nil, true
+	unscored := sampleStudy()
+	unscored.Rows = unscored.Rows[7:8]
+	unscored.Rows[0].Unscored, unscored.Rows[0].Interrupted = true, true
+	unscored.Rows[0].BitsPerToken, unscored.Rows[0].LatencySeconds, unscored.Rows[0].BatchSeconds = 0, 0, 0
+	one := sampleStudy()
+	one.Rows = one.Rows[:1]
+	return map[string]bench.StudyResult{"whole": sampleStudy(), "nothing": nothing, "an unscored row": unscored, "one row": one}
+}
+
+func pageOf(t *testing.T, r bench.StudyResult) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := HTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
+	for name, r := range oddStudies() {
+		html := pageOf(t, r)
+		d := xml.NewDecoder(strings.NewReader(html))
+		d.Entity = xml.HTMLEntity
+		svgs := 0
+		for {
+			token, err := d.Token()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if start, ok := token.(xml.StartElement); ok {
+				if start.Name.Local == "svg" {
+					svgs++
+				}
+				if slices.Contains([]string{"script", "link", "img", "iframe", "image", "use"}, start.Name.Local) {
+					t.Errorf("%s: <%s>", name, start.Name.Local)
+				}
+				for _, a := range start.Attr {
+					if slices.Contains([]string{"src", "href", "srcset", "action"}, a.Name.Local) {
+						t.Errorf("%s: %s=%q", name, a.Name.Local, a.Value)
+					}
+				}
+			}
+		}
+		for _, bad := range []string{"://", "url(", "@import", "NaN", "Inf"} {
+			if strings.Contains(html, bad) {
+				t.Errorf("%s: holds %q", name, bad)
+			}
+		}
+		if want := len(figures(r, "char")) + len(figures(r, "word")); svgs != want {
+			t.Errorf("%s: %d plots, want %d", name, svgs, want)
+		}
+	}
+}
+
+func TestPageSaysWhatWasMeasured(t *testing.T) {
+	html := pageOf(t, sampleStudy())
+	for _, want := range []string{"Some CPU", "&#39;a &lt;b&gt;.txt&#39;", "SHA-256", "A note with &lt;unk&gt; &amp; co.", "A limit.",
+		"prefers-color-scheme: dark", `name="viewport"`, "RNN 256 &#43; 7-gram", "weight of 0.62", "1.625", "5.25", "80 ns", "var(--line1)"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	// No colour of a plot stays as it is: it would not follow the page's.
+	_, body, _ := strings.Cut(html, "<body>")
+	if left := regexp.MustCompile(`#[0-9A-Fa-f]{6}\b`).FindString(body); left != "" {
+		t.Errorf("a fixed colour: %s", left)
+	}
+	interrupted := sampleStudy()
+	interrupted.Interrupted, interrupted.Rows[7].Interrupted = true, true
+	if html := pageOf(t, interrupted); !strings.Contains(html, "stopped early") || !strings.Contains(html, "before its time") {
+		t.Error("the page does not say that the run was stopped")
+	}
+}
+
+func TestFolderHoldsTheWholeReport(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "report")
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := f.Rows(); err != nil || len(rows) != 0 {
+		t.Errorf("a new folder: %d rows, error %v", len(rows), err)
+	}
+	for name, r := range oddStudies() {
+		if err := f.Write(r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	r := sampleStudy()
+	if err := f.Write(r); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"models", "report.html", "results.csv", "results.json"}
+	for _, level := range []string{"char", "word"} {
+		for _, plot := range []string{"memory", "quality", "speed"} {
+			want = append(want, plot+"-"+level+".png", plot+"-"+level+".svg")
+		}
+	}
+	slices.Sort(want)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("files %q\nwant %q", got, want)
+	}
+	rows, err := f.Rows()
+	if err != nil || len(rows) != len(r.Rows) || rows[3].Config != r.Rows[3].Config || rows[3].BitsPerToken != r.Rows[3].BitsPerToken {
+		t.Errorf("%d rows came back, error %v", len(rows), err)
+	}
+}
+
+func TestResultsHaveEveryPromisedField(t *testing.T) {
+	var b bytes.Buffer
+	if err := studyJSON(&b, sampleStudy()); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"format", "command", "machine", "seed", "budget_seconds", "corpora", "rows", "notes", "limits", "interrupted"} {
+		if _, ok := got[key]; !ok {
+			t.Errorf("no %s", key)
+		}
+	}
+	row := got["rows"].([]any)[0].(map[string]any)
+	b.Reset()
+	if err := studyCSV(&b, sampleStudy()); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&b).ReadAll()
+	if err != nil || len(lines) != 1+len(sampleStudy().Rows) {
+		t.Fatalf("%d lines, error %v", len(lines), err)
+	}
+	for _, key := range lines[0] {
+		if _, ok := row[key]; !ok {
+			t.Errorf("the JSON of a row has no %s", key)
+		}
+	}
+}
+
+func TestBadFolders(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"", file, filepath.Join(file, "below")} {
+		if _, err := OpenFolder(path); err == nil || !strings.HasPrefix(err.Error(), "--out: ") {
+			t.Errorf("%q: error %v", path, err)
+		}
+	}
+	var misuse *bench.OptionError
+	if _, err := OpenFolder(""); !errors.As(err, &misuse) {
+		t.Errorf("no name: error %v", err)
+	}
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range []string{"", "{", "[]", `{"format": 99}`, "text"} {
+		if err := os.WriteFile(filepath.Join(dir, "results.json"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Rows(); err == nil || !strings.HasPrefix(err.Error(), "--resume: ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: error %v", content, err)
+		}
+	}
+}
+
+func TestTimeTicks(t *testing.T) {
+	var labels []string
+	for _, tick := range (timeTicks{}).Ticks(3e-8, 2e-2) {
+		if tick.Label != "" {
+			labels = append(labels, tick.Label)
+		}
+	}
+	if got := strings.Join(labels, ", "); got != "100 ns, 1 µs, 10 µs, 100 µs, 1 ms, 10 ms" {
+		t.Error(got)
+	}
+	for _, span := range [][2]float64{{0, 1}, {2.2, 4.9}, {1.97, 2.03}, {6, 13}} {
+		if n := len(roundTicks{}.Ticks(span[0], span[1])); n < 3 || n > 10 {
+			t.Errorf("%d ticks in %v", n, span)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"batchrnn/bench"
+)
+
+// StudyHeading writes what is measured with on what.
+func StudyHeading(w io.Writer, r bench.StudyResult) error {
+	b := bufio.NewWriter(w)
+	writeMachine(b, r.Machine)
+	for i, c := range r.Corpora {
+		if i == 0 {
+			writeSource(b, c)
+		}
+		writeTokens(b, c)
+	}
+	fmt.Fprintf(b, "training %s for each RNN\n", seconds(r.BudgetSeconds))
+	return b.Flush()
+}
+
+// StudyText writes a table and a sentence for each level.
+func StudyText(w io.Writer, r bench.StudyResult) error {
+	b := bufio.NewWriter(w)
+	for i, c := range r.Corpora {
+		rows := r.RowsAt(c.Level)
+		if len(rows) == 0 {
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(b)
+		}
+		table := [][]string{{"model", "bytes", "training", "bits/" + c.Level, "perplexity", "one by one", "batched"}}
+		for _, row := range rows {
+			table = append(table, []string{
+				nameOf(row), sizeOf(row), seconds(row.TrainSeconds), orNone(!row.Unscored, fmt.Sprintf("%.3f", row.BitsPerToken)),
+				orNone(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds),
+			})
+		}
+		writeTable(b, table)
+		fmt.Fprintf(b, "\n%s\n", wrap(r.At(c.Level).Summary, "", tableWidth))
+	}
+	for _, sentence := range mixtures(r) {
+		fmt.Fprintf(b, "\n%s\n", wrap(sentence, "", tableWidth))
+	}
+	return b.Flush()
+}

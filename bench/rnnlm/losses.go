@@ -1,0 +1,50 @@
+package rnnlm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Losses sets dst, one element a token, to what each token costs in nats: the
+// terms of [Scorer.Score]'s sum, in the order of the text.
+func (s *Scorer) Losses(ctx context.Context, dst []float32) error {
+	body := s.body.streams * s.body.steps * s.body.pieces
+	if want := body + s.tail.streams*s.tail.steps*s.tail.pieces; len(dst) != want {
+		return fmt.Errorf("rnnlm: room for the losses of %d tokens: want %d", len(dst), want)
+	}
+	s.body.losses(ctx, dst[:body])
+	if s.tail.ws != nil {
+		s.tail.losses(ctx, dst[body:])
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, l := range dst {
+		if v := float64(l); math.IsNaN(v) || math.IsInf(v, 0) {
+			return errors.New("the model's scores are not finite: its training has diverged")
+		}
+	}
+	return nil
+}
+
+// losses sets dst to the losses of the section, or part of them if ctx ends
+// first.
+func (s *section) losses(ctx context.Context, dst []float32) {
+	s.ws.Reset()
+	if s.warm {
+		s.loss(-1)
+		s.ws.Carry()
+	}
+	for piece := 0; piece < s.pieces && ctx.Err() == nil; piece++ {
+		s.loss(piece)
+		for b := range s.streams {
+			of := dst[(b*s.pieces+piece)*s.steps:][:s.steps]
+			for t := range of {
+				of[t] = s.ws.Losses[t*s.streams+b]
+			}
+		}
+		s.ws.Carry()
+	}
+}

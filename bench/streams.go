@@ -1,0 +1,144 @@
+package bench
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
+	"batchrnn/rnn"
+)
+
+// batchStreams is how many streams a model reads at once where latency doesn't
+// count, if the text is long enough.
+const batchStreams = 32
+
+// latencyTokens is how many tokens are read one by one at most: a pass over all
+// of a test split would take seconds and say the same.
+const latencyTokens = 20_000
+
+// measureNgramStreams fills in what an n-gram model's row has beyond that of a
+// comparison: its bits on the validation split, and its time a token on one
+// stream and on several, both on one thread.
+func (l *levelStudy) measureNgramStreams(row *Row, model *ngram.Model) {
+	c := l.c.corpus
+	row.ValidBits = bits(sum(ngramLosses(model, c.Train, c.Valid)), len(c.Valid))
+	if row.ScoreTokensPerSecond > 0 {
+		row.LatencySeconds = 1 / row.ScoreTokensPerSecond
+	}
+	streams := min(batchStreams, len(c.Test))
+	length := len(c.Test) / streams
+	scorers := make([]*ngram.Scorer, streams)
+	for i := range scorers {
+		scorers[i] = model.NewScorer()
+	}
+	var nats float64
+	t := timeScoring(func() {
+		for at := range length {
+			for i, s := range scorers {
+				nats += s.Score(c.Test[i*length+at])
+			}
+		}
+	})
+	row.BatchSeconds = t.Median.Seconds() / float64(streams*length)
+	row.BatchStreams, row.BatchThreads = streams, 1
+}
+
+// measureRNNStreams is measureNgramStreams for an RNN, whose batches run on all
+// threads of the engine.
+func (l *levelStudy) measureRNNStreams(ctx context.Context, row *Row, model *rnn.Model) error {
+	c := l.c.corpus
+	losses, err := rnnLosses(ctx, model, c.Train, c.Valid)
+	if err != nil {
+		return err
+	}
+	row.ValidBits = bits(sum(losses), len(c.Valid))
+	if row.ScoreTokensPerSecond > 0 {
+		row.BatchSeconds = 1 / row.ScoreTokensPerSecond
+	}
+	row.BatchStreams, row.BatchThreads = row.ScoreStreams, l.engine.Threads()
+
+	text := c.Test[:min(len(c.Test), latencyTokens)]
+	if len(text) < 2 {
+		return nil
+	}
+	ws := model.NewWorkspace(1, 1)
+	pass := func(text []int32) {
+		ws.Reset()
+		for i := range text[1:] {
+			ws.Forward(text[i : i+1])
+			ws.Loss(text[i+1 : i+2])
+			ws.Carry()
+		}
+	}
+	// As many tokens as take a tenth of a second.
+	start := time.Now()
+	few := text[:min(len(text), 101)]
+	pass(few)
+	each := max(time.Since(start).Seconds()/float64(len(few)-1), 1e-9)
+	text = text[:min(len(text), max(int(0.1/each), 2))]
+	t := measure.Repeat(5, 0, func() { pass(text) })
+	row.LatencySeconds = t.Median.Seconds() / float64(len(text)-1)
+	return ctx.Err()
+}
+
+// ngramLosses returns what each token costs in nats after those before it, which
+// end in history.
+func ngramLosses(model *ngram.Model, history, tokens []int32) []float32 {
+	s := model.NewScorer()
+	for _, w := range history[max(0, len(history)-model.Order()):] {
+		s.Score(w)
+	}
+	losses := make([]float32, len(tokens))
+	for i, w := range tokens {
+		losses[i] = float32(s.Score(w))
+	}
+	return losses
+}
+
+// rnnLosses is ngramLosses for an RNN.
+func rnnLosses(ctx context.Context, model *rnn.Model, history, tokens []int32) ([]float32, error) {
+	s, err := rnnlm.NewScorer(model, history, tokens)
+	if err != nil {
+		return nil, err
+	}
+	losses := make([]float32, len(tokens))
+	return losses, s.Losses(ctx, losses)
+}
+
+func sum(losses []float32) (total float64) {
+	for _, l := range losses {
+		total += float64(l)
+	}
+	return total
+}
+
+// mixtureWeight returns the weight w for which w·exp(-a) + (1-w)·exp(-b) predicts
+// best, by expectation maximisation, which climbs to the one maximum of a
+// concave function.
+func mixtureWeight(a, b []float32) float64 {
+	w := 0.5
+	for range 200 {
+		var share float64
+		for i := range a {
+			pa := w * math.Exp(-float64(a[i]))
+			share += pa / (pa + (1-w)*math.Exp(-float64(b[i])))
+		}
+		next := share / float64(len(a))
+		if math.Abs(next-w) < 1e-7 {
+			return next
+		}
+		w = next
+	}
+	return w
+}
+
+// mixtureNats is what all tokens cost under the mixture.
+func mixtureNats(w float64, a, b []float32) (nats float64) {
+	for i := range a {
+		nats -= math.Log(w*math.Exp(-float64(a[i])) + (1-w)*math.Exp(-float64(b[i])))
+	}
+	return nats
+}

@@ -1,0 +1,238 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
+)
+
+// TrainOptions say what model to train on what. Errors speak of them by the names
+// of rnnbench's flags. What is nil takes its default, and may not be set for a
+// model of the other kind.
+type TrainOptions struct {
+	Corpus  string // as in [Options]
+	Kind    string // lm.RNN or lm.Ngram
+	Level   corpus.Level
+	Vocab   *int           // as in [Options]
+	Order   *int           // of an n-gram model: DefaultOrder
+	Hidden  *int           // width of an RNN: DefaultHidden
+	Budget  *time.Duration // training time of an RNN: DefaultBudget
+	Threads int
+	Seed    uint64
+}
+
+// Defaults of [TrainOptions].
+const (
+	DefaultOrder  = 5
+	DefaultHidden = 256
+	DefaultBudget = time.Minute
+)
+
+// full checks o and returns it as [Options], with defaults.
+func (o TrainOptions) full() (Options, error) {
+	full := Options{
+		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab,
+		MaxOrder: DefaultOrder, Hidden: []int{DefaultHidden}, Budget: DefaultBudget,
+		Threads: o.Threads, Seed: o.Seed,
+	}
+	ngrams := o.Kind == lm.Ngram
+	switch {
+	case !ngrams && o.Kind != lm.RNN:
+		return full, misuse("--kind", "%q is no kind of model: give %s or %s", o.Kind, lm.RNN, lm.Ngram)
+	case ngrams && o.Hidden != nil:
+		return full, misuse("--hidden", "an n-gram model has no width: leave it out, or give --kind rnn")
+	case ngrams && o.Budget != nil:
+		return full, misuse("--budget", "an n-gram model is trained in one pass, which takes as long as it takes: leave it out, or give --kind rnn")
+	case !ngrams && o.Order != nil:
+		return full, misuse("--order", "an RNN has no order: leave it out, or give --kind ngram")
+	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
+		return full, misuse("--order", "%d is no order that can be trained: give 1 to %d", *o.Order, ngram.MaxOrder)
+	}
+	if o.Order != nil {
+		full.MaxOrder = *o.Order
+	}
+	if o.Hidden != nil {
+		full.Hidden = []int{*o.Hidden}
+	}
+	if o.Budget != nil {
+		full.Budget = *o.Budget
+	}
+	if err := full.Validate(); err != nil {
+		return full, err
+	}
+	if ngrams {
+		full.Hidden = nil // whose memory is not asked for
+	}
+	return full, nil
+}
+
+// Validate returns an [OptionError] for the first option that makes no sense,
+// as far as that can be told without the corpus.
+func (o TrainOptions) Validate() error {
+	_, err := o.full()
+	return err
+}
+
+// A Training is all that [Training.Run] needs, read and checked.
+type Training struct {
+	c    *Comparison
+	kind string
+}
+
+// NewTraining reads the corpus and makes the engine; errors are those of [New].
+// The caller closes the Training.
+func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
+	full, err := o.full()
+	if err != nil {
+		return nil, err
+	}
+	c, err := open(full, stdin)
+	if err != nil {
+		return nil, err
+	}
+	return &Training{c: c, kind: o.Kind}, nil
+}
+
+// Close stops the engine, which the trained model runs on.
+func (t *Training) Close() { t.c.Close() }
+
+// Heading returns what is trained on what machine and text.
+func (t *Training) Heading() Result { return t.c.Heading() }
+
+// Trained is what a training has come to.
+type Trained struct {
+	Machine Machine   `json:"machine"`
+	Corpus  Corpus    `json:"corpus"`
+	Model   lm.Config `json:"model"`
+	Bytes   int64     `json:"bytes"` // in memory, without the vocabulary
+
+	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
+
+	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
+	BitsPerToken float64 `json:"bits_per_token"`
+	Perplexity   float64 `json:"perplexity"`
+	Unscored     bool    `json:"unscored"`
+
+	Interrupted bool `json:"interrupted"`
+}
+
+// Run trains the model, tells on about it, and scores the test split. When ctx
+// ends, an RNN stays as it was at its best; an n-gram model, and an RNN that has
+// not made its first step, are nothing yet, and ctx's error is returned.
+func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained, error) {
+	heading := t.c.Heading()
+	out := Trained{Machine: heading.Machine, Corpus: heading.Corpus}
+	train := t.rnn
+	if t.kind == lm.Ngram {
+		train = t.ngram
+	}
+	m, err := train(ctx, on, &out)
+	if err != nil {
+		return nil, out, err
+	}
+	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
+	scoring, cancel := ctx, context.CancelFunc(func() {})
+	if ctx.Err() != nil {
+		scoring, cancel = grace(ctx)
+	}
+	defer cancel()
+	nats, err := m.Score(scoring, t.c.corpus.Valid, t.c.corpus.Test)
+	switch {
+	case err == nil:
+		out.BitsPerToken = bits(nats, len(t.c.corpus.Test))
+		out.Perplexity = perplexity(out.BitsPerToken)
+	case scoring.Err() != nil:
+		out.Unscored = true
+	default:
+		return nil, out, err
+	}
+	return m, out, nil
+}
+
+func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
+	o := t.c.options
+	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: o.Budget}
+	on(event)
+	options := rnnlm.Options{Hidden: o.Hidden[0], Budget: o.Budget, Seed: o.Seed}
+	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, options, func(p rnnlm.Progress) {
+		event.Fraction = min(float64(p.Elapsed)/float64(o.Budget), 1)
+		event.Left = max(o.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
+		event.Detail = trainingDetail(p)
+		on(event)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.TrainTokensPerSecond = stats.TokensPerSecond()
+	return lm.NewRNN(m, t.c.corpus, rnnConfig(o, stats)), nil
+}
+
+// rnnConfig is what a model's file says of its training.
+func rnnConfig(o Options, stats rnnlm.Stats) lm.Config {
+	return lm.Config{
+		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
+		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: bits(stats.Valid, 1),
+	}
+}
+
+// trainingDetail is the line about a training at work, in bits.
+func trainingDetail(p rnnlm.Progress) string {
+	detail := fmt.Sprintf("loss %.2f", bits(p.Loss, 1))
+	if p.Valid > 0 {
+		detail += fmt.Sprintf(", valid %.3f", bits(p.Valid, 1))
+	}
+	return detail + ", " + FormatRate(p.TokensPerSecond()) + " tokens/s"
+}
+
+func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
+	order, c := t.c.options.MaxOrder, t.c.corpus
+	on(Event{Model: Model{Kind: KindNgram, Order: order}.Name(), Nth: 1, Of: 1})
+	// The most that it may take: n-grams are no more than tokens.
+	entries := make([]int, order)
+	for n := range entries {
+		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
+	}
+	need := ngram.Bytes(c.Vocab.Len(), entries) + ngram.TrainBytes(len(c.Train), entries[order-1])
+	if available := measure.FreeMemory(); need > available {
+		return nil, misuse("--order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
+			order, FormatCount(int64(len(c.Train))), measure.FormatBytes(need), measure.FormatBytes(available))
+	}
+	var m *ngram.Model
+	start := time.Now()
+	err := await(ctx, func() (err error) {
+		m, err = ngram.Train(c.Train, c.Vocab.Len(), order)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(start).Seconds()
+	out.TrainTokensPerSecond = float64(len(c.Train)) / took
+	model := lm.NewNgram(m, c, lm.Config{Seed: t.c.options.Seed, TrainSeconds: took, TrainTokens: int64(len(c.Train))})
+	nats, err := model.Score(ctx, c.Train, c.Valid)
+	if err != nil {
+		return nil, err
+	}
+	model.Config.ValidBits = bits(nats, len(c.Valid))
+	return model, nil
+}
+
+// perplexity is how many tokens, all equally likely, are as hard to tell as text
+// of so many bits a token.
+func perplexity(bitsPerToken float64) float64 {
+	return min(math.Exp2(bitsPerToken), math.MaxFloat64) // JSON has no infinity
+}
+
+// IsInterrupt says whether err is that of a context that ended.
+func IsInterrupt(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+
+	"batchrnn/bench"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/report"
+)
+
+type evalCommand struct {
+	Model   string  `arg:"" help:"A file that rnnbench train has written."`
+	Corpus  *string `placeholder:"PATH" help:"Text to score: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Split   string  `default:"auto" placeholder:"PART" help:"What of it: all, train, valid or test, or auto (the default): test of the text that the model was trained on, all of any other."`
+	Threads int     `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
+	JSON    bool    `name:"json" help:"Print the result as JSON."`
+}
+
+// Help is what kong prints below the summary.
+func (*evalCommand) Help() string {
+	return `The text is scored as one, the history carried through; an RNN reads up to 32 places of it at once, each after the tokens before it. A token that the model doesn't know counts as <unk>, which is part of the bits and of the rate that is printed. A byte that is not UTF-8 counts as the character U+FFFD.`
+}
+
+// Run is called by kong.
+func (c *evalCommand) Run(env *environment) error {
+	corpus, err := given("--corpus", c.Corpus)
+	if err != nil {
+		return err
+	}
+	model, err := bench.OpenModel(c.Model, c.Threads)
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	ctx, stop := interruptible()
+	defer stop()
+	e, err := bench.Evaluate(ctx, model.Model, corpus, c.Split, env.stdin)
+	if bench.IsInterrupt(err) {
+		return errStopped
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(report.Stdout, env.stdout, e)
+	}
+	token := bench.Corpus{Level: e.Model.Level}.TokenName()
+	out := &firstError{w: env.stdout}
+	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Name(), measure.FormatBytes(e.Bytes))
+	fmt.Fprintf(out, "text        %q, split %s: %s %ss\n", e.Corpus, e.Split, bench.FormatCount(int64(e.Tokens)), token)
+	fmt.Fprintf(out, "loss        %.3f bits per %s\n", e.BitsPerToken, token)
+	fmt.Fprintf(out, "perplexity  %s\n", significant(e.Perplexity))
+	fmt.Fprintf(out, "<unk>       %.2f %% of the %ss\n", 100*e.UnkRate, token)
+	fmt.Fprintf(out, "speed       %s tokens/s\n", bench.FormatRate(e.TokensPerSecond))
+	if e.BadBytes > 0 {
+		fmt.Fprintf(out, "note        bytes of the text that are not UTF-8, each taken as U+FFFD: %s\n", bench.FormatCount(int64(e.BadBytes)))
+	}
+	if e.Seen {
+		fmt.Fprintf(out, "note        the model was trained on some of this: the figures flatter it\n")
+	}
+	if out.err != nil {
+		return fmt.Errorf("standard output: %w", out.err)
+	}
+	return nil
+}

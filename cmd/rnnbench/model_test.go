@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"batchrnn/bench"
+)
+
+// trainModels trains a small model of each kind and level, and returns their
+// files.
+func trainModels(t *testing.T, text string) (files []string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"--kind", "rnn", "--hidden", "8", "--budget", "200ms"},
+		{"--kind", "ngram", "--order", "3"},
+		{"--kind", "rnn", "--level", "word", "--hidden", "8", "--budget", "200ms"},
+		{"--kind", "ngram", "--level", "word", "--vocab", "9", "--order", "2"},
+	} {
+		file := filepath.Join(dir, strings.Join(args, "")+".lm")
+		status, stdout, stderr := runArgs("", append([]string{"train", "--corpus", text, "--threads", "1", "--out", file}, args...)...)
+		if status != 0 {
+			t.Fatalf("%v: exit status %d\n%s", args, status, stderr)
+		}
+		for _, want := range []string{"SHA-256", "model    ", "test     ", "perplexity", "saved    " + file} {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%v: no %q in\n%s", args, want, stdout)
+			}
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+func TestModelsFromEndToEnd(t *testing.T) {
+	text := writeText(t)
+	for _, file := range trainModels(t, text) {
+		status, stdout, stderr := runArgs("", "eval", file, "--corpus", text)
+		if status != 0 || !strings.Contains(stdout, "split test: ") || !strings.Contains(stdout, "perplexity") {
+			t.Errorf("eval: exit status %d\n%s%s", status, stdout, stderr)
+		}
+		status, stdout, stderr = runArgs("the quick brown \xff\xfe fox", "eval", file, "--corpus", "-", "--json")
+		var e bench.Evaluation
+		decodeStrictly(t, stdout, &e)
+		if status != 0 || e.Split != "all" || e.BadBytes != 2 || !(e.BitsPerToken > 0) || !(e.Perplexity > 1) || !(e.UnkRate > 0) {
+			t.Errorf("eval of standard input: exit status %d, %+v\n%s", status, e, stderr)
+		}
+
+		sample := func(args ...string) string {
+			t.Helper()
+			status, stdout, stderr := runArgs("", append([]string{"sample", file, "--prompt", "The dog", "--length", "20"}, args...)...)
+			if status != 0 {
+				t.Errorf("sample: exit status %d\n%s", status, stderr)
+			}
+			return stdout
+		}
+		first := sample()
+		if !strings.HasPrefix(first, "The dog") || len(first) <= len("The dog")+20 || strings.Contains(first, "<unk>") {
+			t.Errorf("sample: %q", first)
+		}
+		if sample() != first || sample("--seed", "2", "--temperature", "2") == first {
+			t.Error("one seed draws two texts, or two seeds one")
+		}
+		var s bench.Sample
+		decodeStrictly(t, sample("--json"), &s)
+		if s.Tokens != 20 || s.Prompt+s.Text+"\n" != first {
+			t.Errorf("sample as JSON: %+v, want the text %q", s, first)
+		}
+	}
+}
+
+func TestScore(t *testing.T) {
+	const lines = "the lazy dog\n\nzebra \xff\r\nthe lazy dog"
+	for _, file := range trainModels(t, writeText(t)) {
+		status, stdout, stderr := runArgs(lines, "score", file)
+		got := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+		if status != 0 || len(got) != 4 || got[0] != got[3] || got[1] != "0.0000\t0\t0\t0.000" || strings.Count(got[0], "\t") != 3 {
+			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+		}
+		if !strings.HasPrefix(stderr, "total: 4 lines, ") {
+			t.Errorf("standard error: %s", stderr)
+		}
+		status, stdout, stderr = runArgs(lines, "score", file, "--json")
+		var total, sum bench.Score
+		decodeStrictly(t, stderr, &total)
+		d := json.NewDecoder(strings.NewReader(stdout))
+		for range 4 {
+			var s bench.Score
+			if err := d.Decode(&s); err != nil {
+				t.Fatal(err)
+			}
+			sum.Lines++
+			sum.Tokens += s.Tokens
+			sum.Unk += s.Unk
+			sum.Nats += s.Nats
+		}
+		if status != 0 || total.Lines != 4 || total.Tokens != sum.Tokens || total.Unk != sum.Unk || sum.Unk == 0 || total.Nats != sum.Nats {
+			t.Errorf("exit status %d, total %+v, sum %+v", status, total, sum)
+		}
+	}
+}
+
+func TestBadInputOfModels(t *testing.T) {
+	text := writeText(t)
+	dir := t.TempDir()
+	model := filepath.Join(dir, "m.lm")
+	if status, _, stderr := runArgs("", "train", "--corpus", text, "--kind", "ngram", "--out", model); status != 0 {
+		t.Fatal(stderr)
+	}
+	whole, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	damaged := slices.Clone(whole)
+	damaged[len(damaged)/2] ^= 1
+	out := filepath.Join(dir, "out.lm")
+	train := func(more ...string) []string {
+		return append([]string{"train", "--corpus", text, "--out", out}, more...)
+	}
+	for _, test := range []struct {
+		name   string
+		status int
+		want   string
+		args   []string
+	}{
+		{"train without a file", 2, "--out", []string{"train", "--corpus", text}},
+		{"file without a name", 2, "--out", []string{"train", "--corpus", text, "--out", ""}},
+		{"file in a missing folder", 1, "--out", []string{"train", "--corpus", text, "--out", filepath.Join(dir, "no", "m.lm")}},
+		{"file onto a folder", 1, "--out", []string{"train", "--corpus", text, "--out", dir}},
+		{"file onto the corpus", 2, "--out", []string{"train", "--corpus", text, "--out", text}},
+		{"corpus missing", 1, "--corpus", []string{"train", "--corpus", dir + "none", "--out", out}},
+		{"standard input empty", 1, "--corpus", []string{"train", "--corpus", "-", "--out", out}},
+		{"kind", 2, "--kind", train("--kind", "lstm")},
+		{"level", 2, "--level", train("--level", "byte")},
+		{"width of an n-gram model", 2, "--hidden", train("--kind", "ngram", "--hidden", "8")},
+		{"budget of an n-gram model", 2, "--budget", train("--kind", "ngram", "--budget", "8s")},
+		{"order of an RNN", 2, "--order", train("--order", "3")},
+		{"order 0", 2, "--order", train("--kind", "ngram", "--order", "0")},
+		{"order 10", 2, "--order", train("--kind", "ngram", "--order", "10")},
+		{"width 0", 2, "--hidden", train("--hidden", "0")},
+		{"budget 0", 2, "--budget", train("--budget", "0s")},
+		{"no model", 2, "model", []string{"eval"}},
+		{"model missing", 1, "none.lm", []string{"eval", filepath.Join(dir, "none.lm")}},
+		{"model a folder", 1, "is a folder", []string{"sample", dir}},
+		{"model empty", 1, "not a model file", []string{"sample", file("empty.lm", nil)}},
+		{"model foreign", 1, "not a model file", []string{"score", text}},
+		{"model truncated", 1, "truncated", []string{"eval", file("half.lm", whole[:len(whole)/2])}},
+		{"model damaged", 1, "damaged", []string{"eval", file("damaged.lm", damaged)}},
+		{"model too long", 1, "damaged", []string{"eval", file("long.lm", append(slices.Clone(whole), 'x'))}},
+		{"eval without text", 1, "--corpus", []string{"eval", model, "--corpus", "-"}},
+		{"eval of an unknown split", 2, "--split", []string{"eval", model, "--corpus", text, "--split", "some"}},
+		{"eval on no threads", 2, "--threads", []string{"eval", model, "--corpus", text, "--threads", "0"}},
+		{"eval of a split without a token", 1, "--split all", []string{"eval", model, "--corpus", file("x.txt", []byte("short")), "--split", "test"}},
+		{"length 0", 2, "--length", []string{"sample", model, "--length", "0"}},
+		{"temperature", 2, "--temperature", []string{"sample", model, "--temperature", "-1"}},
+		{"temperature NaN", 2, "--temperature", []string{"sample", model, "--temperature", "NaN"}},
+		{"nothing to score", 1, "standard input is empty", []string{"score", model}},
+	} {
+		status, stdout, stderr := runArgs("", test.args...)
+		if status != test.status {
+			t.Errorf("%s: exit status %d, want %d", test.name, status, test.status)
+		}
+		if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "rnnbench: ") || !strings.Contains(stderr, test.want) || stdout != "" {
+			t.Errorf("%s: standard output %q, standard error %q, want one line that names %s", test.name, stdout, stderr, test.want)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a model was written all the same")
+	}
+
+	long := strings.Repeat("x", 64<<20) + "\n"
+	if status, _, stderr := runArgs("short\n"+long, "score", model); status != 1 || !strings.Contains(stderr, "line 2") {
+		t.Errorf("a line too long: exit status %d, %.200s", status, stderr)
+	}
+	if status, _, stderr := runArgs(strings.Repeat("x", 1<<20), "score", model); status != 0 {
+		t.Errorf("a line of a megabyte: exit status %d, %.200s", status, stderr)
+	}
+	for _, args := range [][]string{{"sample", model}, {"eval", model, "--corpus", text}, {"score", model}} {
+		var stderr bytes.Buffer
+		if status := run(args, strings.NewReader("a line"), brokenWriter{}, &stderr); status != 1 || !strings.Contains(stderr.String(), "standard output") {
+			t.Errorf("%v into nothing: exit status %d, %s", args, status, stderr.String())
+		}
+	}
+}
+
+// A failed training leaves the model that was there.
+func TestTrainReplacesAModelAsAWhole(t *testing.T) {
+	text, file := writeText(t), filepath.Join(t.TempDir(), "m.lm")
+	train := func(order, corpus string) int {
+		status, _, _ := runArgs("", "train", "--corpus", corpus, "--kind", "ngram", "--order", order, "--out", file, "--json")
+		return status
+	}
+	if status := train("2", text); status != 0 {
+		t.Fatal("exit status", status)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status := train("2", text+"none"); status != 1 {
+		t.Error("exit status", status)
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Error("a training that failed has changed the file", err)
+	}
+	if status := train("3", text); status != 0 {
+		t.Error("exit status", status)
+	}
+	if after, err := os.ReadFile(file); err != nil || bytes.Equal(before, after) {
+		t.Error("the file was not replaced", err)
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+
+	"batchrnn/bench"
+	"batchrnn/bench/report"
+)
+
+type sampleCommand struct {
+	Model       string  `arg:"" help:"A file that rnnbench train has written."`
+	Length      int     `default:"400" placeholder:"N" help:"Tokens to draw (default ${default})."`
+	Temperature float64 `default:"0.8" placeholder:"T" help:"0 takes the likeliest token each time, below 1 favours it, 1 draws from the model's own distribution (default ${default})."`
+	Prompt      string  `placeholder:"TEXT" help:"What the text begins with."`
+	Seed        uint64  `default:"1" placeholder:"N" help:"The same seed draws the same text (default ${default})."`
+	JSON        bool    `name:"json" help:"Print the result as JSON."`
+}
+
+// Help is what kong prints below the summary.
+func (*sampleCommand) Help() string {
+	return `Prints the prompt and what follows it. <unk> is never drawn. A token of the prompt that the model doesn't know is fed to it as <unk>.`
+}
+
+// Run is called by kong.
+func (c *sampleCommand) Run(env *environment) error {
+	options := bench.SampleOptions{Length: c.Length, Temperature: c.Temperature, Seed: c.Seed, Prompt: c.Prompt}
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	model, err := bench.OpenModel(c.Model, 1) // a single row has nothing to share out
+	if err != nil {
+		return err
+	}
+	defer model.Close()
+	out := bufio.NewWriter(env.stdout)
+	var outErr error
+	sample, err := bench.Draw(model.Model, options, func(piece []byte) error {
+		if !c.JSON {
+			_, outErr = out.Write(piece)
+		}
+		return outErr
+	})
+	switch {
+	case outErr != nil:
+	case err != nil:
+		return errors.Join(err, out.Flush())
+	case c.JSON:
+		return writeJSON(report.Stdout, env.stdout, sample)
+	default:
+		out.WriteByte('\n')
+		outErr = out.Flush()
+	}
+	if outErr != nil {
+		return fmt.Errorf("standard output: %w", outErr)
+	}
+	if sample.UnknownTo > 0 {
+		fmt.Fprintf(env.stderr, "rnnbench: tokens of the prompt that the model doesn't know: %d\n", sample.UnknownTo)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"batchrnn/bench"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/report"
+)
+
+type trainCommand struct {
+	Out     string         `required:"" placeholder:"FILE" help:"Where the model goes."`
+	Corpus  *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Kind    string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
+	Level   string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
+	Vocab   *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	Order   *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
+	Hidden  *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
+	Budget  *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
+	Threads int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
+	Seed    uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
+	JSON    bool           `name:"json" help:"Print the result as JSON on standard output, and everything else on standard error."`
+}
+
+// Help is what kong prints below the summary.
+func (*trainCommand) Help() string {
+	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test. An RNN trains for the whole of its budget, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
+
+Ctrl-C ends the training of an RNN and saves it as it was at its best.`
+}
+
+// Run is called by kong.
+func (c *trainCommand) Run(env *environment) error {
+	level, err := bench.ParseLevel(c.Level)
+	if err != nil {
+		return err
+	}
+	corpus, err := given("--corpus", c.Corpus)
+	if err != nil {
+		return err
+	}
+	if c.Out == "" {
+		return misuse("--out", "the name is empty: give one")
+	}
+	options := bench.TrainOptions{
+		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, Order: c.Order, Hidden: c.Hidden,
+		Budget: c.Budget, Threads: c.Threads, Seed: c.Seed,
+	}
+	// What is wrong is said now, not after minutes of work.
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	if err := report.CheckFile("--out", c.Out, corpus); err != nil {
+		return err
+	}
+	training, err := bench.NewTraining(options, env.stdin)
+	if err != nil {
+		return err
+	}
+	defer training.Close()
+	text := env.stdout
+	if c.JSON {
+		text = env.stderr
+	}
+	if err := report.Heading(text, training.Heading()); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+
+	ctx, stop := interruptible()
+	defer stop()
+	progress := newProgress(env.stderr)
+	model, trained, err := training.Run(ctx, progress.on)
+	progress.close()
+	stop()
+	if bench.IsInterrupt(err) {
+		return fmt.Errorf("%w: nothing was learned yet, and nothing is saved", errStopped)
+	}
+	if err != nil {
+		return err
+	}
+	var size int64
+	err = report.WriteFile(c.Out, func(w io.Writer) error {
+		size, err = model.WriteTo(w)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("--out: %q was not written: %w", c.Out, err)
+	}
+	if c.JSON {
+		err = writeJSON(report.Stdout, env.stdout, trained)
+	} else {
+		err = printTrained(text, trained, c.Out, size)
+	}
+	if err == nil && trained.Interrupted {
+		err = fmt.Errorf("%w: the model is saved as it was at its best", errStopped)
+	}
+	return err
+}
+
+func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
+	test := "not known: scoring takes longer than an interrupted run waits"
+	if !t.Unscored {
+		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
+	}
+	out := &firstError{w: w}
+	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Name(), measure.FormatBytes(t.Bytes))
+	fmt.Fprintf(out, "trained  %.1f s, %s tokens, %s tokens/s\n", t.Model.TrainSeconds, bench.FormatCount(t.Model.TrainTokens), bench.FormatRate(t.TrainTokensPerSecond))
+	if t.Model.ValidBits > 0 {
+		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
+	}
+	fmt.Fprintf(out, "test     %s\n", test)
+	fmt.Fprintf(out, "saved    %s, %s\n", path, measure.FormatBytes(size))
+	if out.err != nil {
+		return fmt.Errorf("standard output: %w", out.err)
+	}
+	return nil
+}
+
+// given returns what a flag was set to, "" if it was not. Set to nothing, it is
+// most often a shell variable that isn't set.
+func given(flag string, value *string) (string, error) {
+	if value == nil {
+		return "", nil
+	}
+	if *value == "" {
+		return "", &bench.OptionError{Name: flag, Err: errors.New("the name is empty: give one, or leave the flag out")}
+	}
+	return *value, nil
+}
+
+// significant writes a perplexity, with four digits or all before the point.
+func significant(v float64) string {
+	switch {
+	case v >= 1e15:
+		return fmt.Sprintf("%.3g", v)
+	case v >= 999.95:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 99.995:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 9.9995:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
