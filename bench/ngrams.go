@@ -12,9 +12,6 @@ import (
 	"batchrnn/bench/ngram"
 )
 
-// ngramStore is what the tables say of how ngram.Model lies in memory.
-const ngramStore = "hash"
-
 // measureNgram trains and scores the n-gram model of the given order and fills
 // a row. It can't be interrupted.
 func measureNgram(c *corpus.Corpus, order int) (Model, *ngram.Model, error) {
@@ -44,9 +41,9 @@ func measureNgram(c *corpus.Corpus, order int) (Model, *ngram.Model, error) {
 	row := Model{
 		Kind:           KindNgram,
 		Order:          order,
-		Store:          ngramStore,
+		Store:          model.Store().String(),
 		Entries:        int64(model.TotalEntries()),
-		BytesPredicted: ngram.Bytes(model.Vocab(), model.Entries()),
+		BytesPredicted: model.Shape().Bytes(),
 		TrainSeconds:   train.Median.Seconds(),
 		TrainTokens:    int64(len(c.Train)),
 		ScoreStreams:   1,
@@ -68,7 +65,7 @@ func nextOrderBytes(m *ngram.Model, trainTokens int) int64 {
 		growth = last / float64(entries[len(entries)-2])
 	}
 	next := int(math.Min(last*growth, float64(trainTokens)))
-	return ngram.Bytes(m.Vocab(), append(entries, next)) + ngram.TrainBytes(trainTokens, next)
+	return ngram.NewShape(m.Store(), m.Vocab(), append(entries, next)).Bytes() + ngram.TrainBytes(trainTokens, next)
 }
 
 // timeScoring times work that scores the whole test split: the median of five

@@ -21,3 +21,17 @@ func newDiscount(n1, n2 int) Discount {
 	}
 	return Discount{D: float64(n1) / (float64(n1) + 2*float64(n2)), Estimated: true}
 }
+
+// countsOfCounts returns how many n-grams were seen exactly once and exactly
+// twice.
+func countsOfCounts(counts []uint32) (n1, n2 int) {
+	for _, c := range counts {
+		switch c {
+		case 1:
+			n1++
+		case 2:
+			n2++
+		}
+	}
+	return n1, n2
+}

@@ -20,16 +20,24 @@
 // There are no sentence marks. At the start of a stream, in training and in
 // scoring alike, the history is what there is of it.
 //
-// # Store
+// # Stores
 //
-// A Model holds one table per order, in flat slices without pointers. Order 1
-// is a dense array over the vocabulary; every other order is an open-addressed
-// hash table whose exact key is (slot of the n-gram's first n-1 words in the
-// table below, last word). An entry carries the finished p_n(w|h) and, below
-// the highest order, the γ of the n-gram as a history, both as float32. So a
-// lookup never has to visit the counts, and a Model of order n holds nothing
-// that order n does not need.
+// [Estimates] are the numbers that a smoothing gives, sorted; [NewModel] puts
+// them into one of four stores. All of them but the quantised one give the same
+// scores, to the last bit: log10 values as listed, in float32, summed in float64.
 //
-// An entry weighs 16 bytes, 12 in the highest order; at 4 entries in 5 slots
-// that is 20 and 15 bytes an n-gram. [Bytes] gives the whole exactly.
+//   - [Map]: one Go map, keyed by the words of the n-gram.
+//   - [Hash]: order 1 is a dense array over the vocabulary; every other order is
+//     an open-addressed table in a flat slice whose exact key is (slot of the
+//     n-gram's first n-1 words in the table below, last word). An entry weighs 16
+//     bytes, 12 in the highest order; at 4 entries in 5 slots that is 20 and 15
+//     bytes an n-gram.
+//   - [Trie]: a sorted array for each order. Words take ceil(log2 V) bits,
+//     back-offs the bits that number the different ones, log-probabilities those
+//     in which they differ at all, and where continuations begin some 3 bits.
+//   - [Quantised]: the same with values rounded to 256 for each order above 1.
+//
+// On 600,000 words of a novel at order 5 they take 52, 18, 6.2 and 3.3 bytes an
+// n-gram, and score 2.5, 13, 4 and 5 million tokens a second on one core at 3.66
+// GHz. [Shape] gives the bytes before a model is made.
 package ngram

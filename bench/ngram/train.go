@@ -1,15 +1,34 @@
 package ngram
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // Train returns the model of the given order over a stream of token ids, each
-// from 0 to vocab-1. It returns an error if the order is not from 1 to
-// [MaxOrder], if the vocabulary or the stream is empty or too large, or if a
-// token lies outside the vocabulary.
-//
-// The orders are made one after the other, so that only one growing table is
-// touched at a time. [TrainBytes] says what training holds on top of the model.
+// from 0 to vocab-1, as a hash table. It returns an error if the order is not
+// from 1 to [MaxOrder], if the vocabulary or the stream is empty or too large,
+// or if a token lies outside the vocabulary.
 func Train(tokens []int32, vocab, order int) (*Model, error) {
+	est, err := estimate(tokens, vocab, order)
+	if err != nil {
+		return nil, err
+	}
+	return NewModel(est, Hash)
+}
+
+// TrainBytes estimates how many bytes [Train] holds on top of the model, for a
+// stream of that many tokens and at most so many n-grams of one order: for each
+// token its place, its key, the key's copy to sort, and a probability; and the
+// estimates of about two orders.
+func TrainBytes(tokens, entries int) int64 {
+	return 32*int64(tokens) + 2*16*int64(entries)
+}
+
+// estimate interpolates each order with the order below it, by absolute
+// discounting of the raw counts.
+func estimate(tokens []int32, vocab, order int) (*Estimates, error) {
 	if err := checkShape(order, vocab); err != nil {
 		return nil, err
 	}
@@ -21,108 +40,92 @@ func Train(tokens []int32, vocab, order int) (*Model, error) {
 			return nil, fmt.Errorf("ngram: token %d of the stream is %d: must be from 0 to %d", i, w, vocab-1)
 		}
 	}
-
-	m := &Model{vocab: vocab}
-	m.addUnigrams(tokens, order == 1)
-	if order == 1 {
-		return m, nil
-	}
-	// at[t] is the slot of the n-gram that ends with token t, in the table of
-	// the order made last. The first n-1 elements, before which no n-gram fits,
-	// are stale and not read again.
+	est := &Estimates{Vocab: vocab, Orders: make([]Order, order)}
+	// at[t] is the place of the n-gram that ends with token t, in the order made
+	// last, and lower its probabilities. The first n-1 elements of at, before
+	// which no n-gram fits, are stale and not read again.
 	at := make([]uint32, len(tokens))
+	lower := est.addUnigrams(tokens)
 	for t, w := range tokens {
 		at[t] = uint32(w)
 	}
 	for n := 2; n <= order; n++ {
-		m.addOrder(n, tokens, at, n == order)
+		lower = est.addOrder(n, tokens, at, lower)
 	}
-	return m, nil
+	return est, nil
 }
 
-// addUnigrams makes the table of order 1.
-func (m *Model) addUnigrams(tokens []int32, highest bool) {
-	counts := make([]uint32, m.vocab)
+// addUnigrams makes order 1 and returns its probabilities.
+func (est *Estimates) addUnigrams(tokens []int32) []float64 {
+	counts := make([]uint32, est.Vocab)
 	for _, w := range tokens {
 		counts[w]++
 	}
-	var types, n1, n2 int
+	types := 0
 	for _, c := range counts {
 		if c > 0 {
 			types++
 		}
-		switch c {
-		case 1:
-			n1++
-		case 2:
-			n2++
-		}
 	}
-	discount := newDiscount(n1, n2)
+	d := newDiscount(countsOfCounts(counts)).D
 	total := float64(len(tokens))
-	uniform := discount.D * float64(types) / total / float64(m.vocab) // γ()·p_0
-
-	t := newUnigrams(m.vocab, highest)
+	uniform := d * float64(types) / total / float64(est.Vocab) // γ()·p_0
+	o, prob := &est.Orders[0], make([]float64, est.Vocab)
 	for w, c := range counts {
-		t.prob[w] = float32(max(float64(c)-discount.D, 0)/total + uniform)
+		prob[w] = max(float64(c)-d, 0)/total + uniform
+		o.Word = append(o.Word, int32(w))
+		o.Prob = append(o.Prob, log10(prob[w]))
 	}
-	m.add(t, types, discount)
+	return prob
 }
 
-// addOrder makes the table of order n and the γ of the order below, and moves
-// at on from order n-1 to order n.
-func (m *Model) addOrder(n int, tokens []int32, at []uint32, highest bool) {
-	below := &m.tables[n-2]
+// addOrder makes order n and the back-offs of the order below, moves at on from
+// order n-1 to order n, and returns the probabilities.
+func (est *Estimates) addOrder(n int, tokens []int32, at []uint32, lower []float64) []float64 {
+	below, o := &est.Orders[n-2], &est.Orders[n-1]
+	keys := make([]uint64, 0, len(tokens))
+	for t := n - 1; t < len(tokens); t++ {
+		keys = append(keys, uint64(at[t-1])<<32|uint64(tokens[t]))
+	}
+	slices.Sort(keys)
+	var counts []uint32
+	total := make([]uint32, below.Len()) // c(h.), occurrences of any word after h
+	types := make([]uint32, below.Len()) // N1+(h.), different words after h
+	for i, k := range keys {
+		prefix := uint32(k >> 32)
+		if i == 0 || k != keys[i-1] {
+			o.Prefix = append(o.Prefix, prefix)
+			o.Word = append(o.Word, int32(uint32(k)))
+			counts = append(counts, 0)
+			types[prefix]++
+		}
+		counts[len(counts)-1]++
+		total[prefix]++
+	}
+	d := newDiscount(countsOfCounts(counts)).D
+	gamma := make([]float64, below.Len())
+	below.Backoff = make([]float32, below.Len()) // 0 where unseen as a history: p_n = p_{n-1}
+	for h, c := range total {
+		if c > 0 {
+			gamma[h] = d * float64(types[h]) / float64(c)
+			below.Backoff[h] = log10(gamma[h])
+		}
+	}
 
-	// suffix[id] is the slot, in the table below, of the n-gram without its
-	// first word. Like the prefix, it ends at a token where at knows it.
-	var suffix []uint32
-	count := newCounter(min(len(tokens), 2*m.entries[n-2]))
+	keys = slices.Compact(keys)
+	prob := make([]float64, len(keys))
 	for t := len(tokens) - 1; t >= n-1; t-- { // backwards, for at[t-1] is still of order n-1
-		id, isNew := count.add(makeKey(at[t-1], tokens[t]))
-		if isNew {
-			suffix = append(suffix, at[t])
-		}
-		at[t] = id
+		i, _ := slices.BinarySearch(keys, uint64(at[t-1])<<32|uint64(tokens[t]))
+		h := o.Prefix[i]
+		prob[i] = (float64(counts[i])-d)/float64(total[h]) + gamma[h]*lower[at[t]]
+		at[t] = uint32(i)
 	}
-
-	discount := newDiscount(count.countsOfCounts())
-	history := count.histories(len(below.prob))
-	for i, total := range history.total {
-		switch {
-		case total > 0:
-			below.backoff[i] = float32(discount.D * float64(history.types[i]) / float64(total))
-		case below.keys == nil || below.keys[i] != 0:
-			below.backoff[i] = 1 // unseen as a history: p_n = p_{n-1}
-		}
+	for _, p := range prob {
+		o.Prob = append(o.Prob, log10(p))
 	}
-
-	// The counter is walked along its slots: home keeps the order of hashes, so
-	// the inserts run along the new table instead of jumping about in it.
-	table := newTable(count.entries, highest)
-	slotOf := make([]uint32, count.entries) // by id
-	for _, s := range count.slots {
-		if s.key == 0 {
-			continue
-		}
-		slot := table.insert(s.key)
-		slotOf[s.id] = slot
-		prefix, _ := splitKey(s.key)
-		total := float64(history.total[prefix])
-		gamma := discount.D * float64(history.types[prefix]) / total
-		table.prob[slot] = float32((float64(s.count)-discount.D)/total + gamma*float64(below.prob[suffix[s.id]]))
-	}
-	m.add(table, count.entries, discount)
-
-	if !highest {
-		for t := n - 1; t < len(at); t++ {
-			at[t] = slotOf[at[t]]
-		}
-	}
+	return prob
 }
 
-func (m *Model) add(t table, entries int, d Discount) {
-	m.tables = append(m.tables, t)
-	m.entries = append(m.entries, entries)
-	m.discounts = append(m.discounts, d)
-}
+// log10 returns the logarithm of a probability or a weight, which rounding may
+// have carried beyond 1.
+func log10(p float64) float32 { return float32(min(math.Log10(p), 0)) }
