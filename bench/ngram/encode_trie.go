@@ -77,6 +77,9 @@ func (d *decoder) column(n int, coding Coding, legal func(float32) bool) (column
 	if c.codes, err = d.packed(n, coding.Width); err != nil {
 		return c, err
 	}
+	if coding.Width == 0 { // all values are one: a short file may list many
+		n = min(n, 1)
+	}
 	for i := range uint32(n) {
 		if c.book != nil && int64(c.codes.at(i)) >= int64(len(c.book)) {
 			return c, fmt.Errorf("code %d for %d values: damaged file", c.codes.at(i), len(c.book))

@@ -232,7 +232,8 @@ func (d *decoder) header(size int64) (Shape, error) {
 		prob, backoff := codingOf(b[8:]), codingOf(b[20:])
 		highest := i+1 == int(order)
 		switch {
-		case i == 0 && entries != uint64(vocab) || i > 0 && entries > MaxEntries:
+		case i == 0 && entries != uint64(vocab),
+			i > 0 && (entries > MaxEntries || entries > uint64(s.Entries[i-1])*uint64(vocab)):
 			return fmt.Errorf("impossible number of n-grams of order %d: damaged file", i+1)
 		case !prob.possible() || !backoff.possible(),
 			!trie && prob != Coding{}, (!trie || highest) && backoff != Coding{}:

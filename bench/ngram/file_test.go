@@ -154,7 +154,8 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 			put64(head(1), math.MaxInt32)(b)
 		}, "its header asks for"},
 		{"fewer words than vocabulary", Stores, put64(head(1), 2), "number of n-grams of order 1"},
-		{"entries huge", Stores, put64(head(2), MaxEntries), "its header asks for"},
+		{"entries too many", Stores, put64(head(2), 9), "its header asks for"},
+		{"more n-grams than words allow", Stores, put64(head(2), 10), "number of n-grams of order 2"},
 		{"entries beyond limit", Stores, put64(head(2), 1<<63), "number of n-grams of order 2"},
 		{"width", Stores, put32(head(2)+8, 33), "impossible header"},
 		{"book huge", Stores, put32(head(2)+12, math.MaxUint32), "impossible header"},
@@ -239,6 +240,8 @@ func TestReadRefusesCraftedTries(t *testing.T) {
 func TestReadAllocatesLittleForALyingHeader(t *testing.T) {
 	for _, store := range Stores {
 		data := encode(t, smallModel(t, store, 2))
+		binary.LittleEndian.PutUint32(data[20:], 1<<28) // words
+		binary.LittleEndian.PutUint64(data[headBytes:], 1<<28)
 		binary.LittleEndian.PutUint64(data[headBytes+orderHeadBytes:], 1<<30)
 		seal(data)
 		var before, after runtime.MemStats
