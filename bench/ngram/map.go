@@ -105,14 +105,16 @@ const (
 	groupSlots    = 8    // slots of a group of Go's map, beside 8 bytes that say which are taken
 	tableSlots    = 1024 // slots of each of the tables that make a large map
 	tableFill     = 896  // of them are taken before a table splits in two
+	tablesBeside  = 2    // tables that share a span of the heap with a table
 	mapSlotBytes  = 16 + 8
 	mapGroupBytes = 8 + groupSlots*mapSlotBytes
 )
 
 // mapBytes returns about how many bytes a Go map holds that was made for so many
 // n-grams of each order, with their keys. Such a map has a power of two of
-// tables, as many as take all the n-grams at 7 in 8 slots, and which table an
-// n-gram falls into is chance: so some tables overflow and split.
+// tables, as many as take all the n-grams at 7 slots in 8. Which table an n-gram
+// falls into is chance, so some tables overflow and split in two; and each leaves
+// a hole where it was, unless those beside it did so too.
 func mapBytes(entries []int) int64 {
 	total, keys := 0, int64(0)
 	for i, n := range entries {
@@ -133,7 +135,8 @@ func mapBytes(entries []int) int64 {
 	mean := float64(total) / float64(tables)
 	deviation := math.Sqrt(mean)
 	split := 0.5 * math.Erfc((tableFill-mean)/deviation/math.Sqrt2)
-	return keys + int64(float64(tables)*(1+split)*tableAllocation)
+	holes := split * (1 - math.Pow(split, tablesBeside))
+	return keys + int64(float64(tables)*(1+split+holes)*tableAllocation)
 }
 
 // tableAllocation is what the runtime takes for the groups of a whole table:
