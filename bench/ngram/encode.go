@@ -33,12 +33,12 @@ func (s Shape) encodedBytes() int64 {
 	return total
 }
 
-func mapRecordBytes(n int) int { return wordBytes*n + 4 + 4 }
+func mapRecordBytes(n int) int { return wordBytes*n + weightsBytes }
 
 func hashRecordBytes(n, order int) int {
 	switch n {
 	case 1:
-		return wordsSize
+		return weightsBytes
 	case order:
 		return lastBytes
 	}
@@ -48,8 +48,8 @@ func hashRecordBytes(n, order int) int {
 // The words of an n-gram are the only big-endian numbers of the file: so they
 // are the map's keys.
 func (m *mapStore) encode(e *encoder) {
-	for n := 1; n <= m.order; n++ {
-		for _, key := range m.ascending(n) {
+	for i := range m.entries {
+		for _, key := range m.ascending(i + 1) {
 			e.bytes([]byte(key))
 			e.weights(m.grams[key])
 		}
@@ -78,11 +78,7 @@ func checkValues(n int, prob, backoff float32) error {
 }
 
 func (d *decoder) mapStore(s Shape) (store, error) {
-	total := 0
-	for _, n := range s.Entries {
-		total += n
-	}
-	m := &mapStore{order: len(s.Entries), grams: make(map[string]weights, total)}
+	m := newMap(s.Entries)
 	for i, entries := range s.Entries {
 		n, previous := i+1, ""
 		err := d.records(entries, mapRecordBytes(n), func(_ int, b []byte) error {
@@ -131,7 +127,7 @@ func (h *hashStore) encode(e *encoder) {
 func (d *decoder) hashStore(s Shape) (store, error) {
 	order := len(s.Entries)
 	h := &hashStore{order: order, words: make([]weights, s.Vocab)}
-	err := d.records(s.Vocab, wordsSize, func(i int, b []byte) error {
+	err := d.records(s.Vocab, weightsBytes, func(i int, b []byte) error {
 		h.words[i] = weightsOf(b)
 		return h.words[i].check(1)
 	})

@@ -124,7 +124,7 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 	head := func(n int) int { return headBytes + (n-1)*orderHeadBytes }
 	bigrams := map[Store]int{ // where they begin
 		Map:  grams + 3*mapRecordBytes(1),
-		Hash: grams + 3*wordsSize,
+		Hash: grams + 3*weightsBytes,
 	}
 	nan := math.Float32bits(float32(math.NaN()))
 	inf := math.Float32bits(float32(math.Inf(1)))

@@ -10,8 +10,8 @@ import (
 // first, four bytes each and the most significant one first, so that keys
 // ascend as n-grams do.
 type mapStore struct {
-	order int
-	grams map[string]weights
+	entries []int // [order] n-grams
+	grams   map[string]weights
 }
 
 // weights are the values of one n-gram.
@@ -19,15 +19,22 @@ type weights struct {
 	prob, backoff float32 // log10; backoff is 0 in the highest order
 }
 
-const wordBytes = 4
+const (
+	wordBytes    = 4
+	weightsBytes = 8
+)
+
+// newMap returns an empty store for so many n-grams of each order.
+func newMap(entries []int) *mapStore {
+	total := 0
+	for _, n := range entries {
+		total += n
+	}
+	return &mapStore{entries: entries, grams: make(map[string]weights, total)}
+}
 
 func newMapStore(est *Estimates) *mapStore {
-	m := &mapStore{order: len(est.Orders)}
-	total := 0
-	for i := range est.Orders {
-		total += est.Orders[i].Len()
-	}
-	m.grams = make(map[string]weights, total)
+	m := newMap(est.entries())
 	var below []string // the keys of the order below, which the map holds anyway
 	for i := range est.Orders {
 		o := &est.Orders[i]
@@ -72,7 +79,7 @@ func (m *mapStore) next(s *Scorer, w int32) float64 {
 	for k := match; k <= known; k++ {
 		sum += float64(m.grams[string(history[len(history)-wordBytes*k:])].backoff)
 	}
-	s.known = min(match, m.order-1)
+	s.known = min(match, len(m.entries)-1)
 	for k := s.known; k > 1; k-- {
 		s.place[k] = s.place[k-1]
 	}
@@ -81,13 +88,7 @@ func (m *mapStore) next(s *Scorer, w int32) float64 {
 }
 
 // bytes returns what a map of this kind takes: its tables can't be looked at.
-func (m *mapStore) bytes() int64 {
-	entries := make([]int, m.order)
-	for key := range m.grams {
-		entries[len(key)/wordBytes-1]++
-	}
-	return mapBytes(entries)
-}
+func (m *mapStore) bytes() int64 { return mapBytes(m.entries) }
 
 // ascending returns the keys of all n-grams of order n, in ascending order.
 func (m *mapStore) ascending(n int) []string {
@@ -101,13 +102,17 @@ func (m *mapStore) ascending(n int) []string {
 	return keys
 }
 
+// Go's maps as they are since Go 1.24 (internal/runtime/maps).
 const (
 	groupSlots    = 8    // slots of a group of Go's map, beside 8 bytes that say which are taken
 	tableSlots    = 1024 // slots of each of the tables that make a large map
 	tableFill     = 896  // of them are taken before a table splits in two
 	tablesBeside  = 2    // tables that share a span of the heap with a table
-	mapSlotBytes  = 16 + 8
-	mapGroupBytes = 8 + groupSlots*mapSlotBytes
+	mapGroupBytes = 8 + groupSlots*(16+weightsBytes)
+
+	// tableAllocation is what the runtime takes for a table: its groups, of
+	// 25,608 bytes with the heap's header, in a size class of 27,264; its head.
+	tableAllocation = 27264 + 48
 )
 
 // mapBytes returns about how many bytes a Go map holds that was made for so many
@@ -139,13 +144,8 @@ func mapBytes(entries []int) int64 {
 	return keys + int64(float64(tables)*(1+split+holes)*tableAllocation)
 }
 
-// tableAllocation is what the runtime takes for the groups of a whole table:
-// the size class of tableSlots/groupSlots·mapGroupBytes, and the table's head.
-const tableAllocation = 27264 + 48
-
-// keyAllocation is what the runtime takes for the words of an n-gram: a size
-// class of its own from 16 bytes on, and below that what several share a block
-// of 16 bytes at.
+// keyAllocation returns what the runtime takes for the words of an n-gram: from
+// 16 bytes on a size class; below that a share of a block of 16.
 func keyAllocation(order int) int64 {
 	return [...]int64{4, 8, 16, 16, 24, 24, 32, 32, 48}[order-1]
 }

@@ -21,11 +21,7 @@ func NewModel(est *Estimates, store Store) (*Model, error) {
 	if err := est.check(); err != nil {
 		return nil, err
 	}
-	entries := make([]int, len(est.Orders))
-	for i := range est.Orders {
-		entries[i] = est.Orders[i].Len()
-	}
-	m := &Model{shape: NewShape(store, est.Vocab, entries)}
+	m := &Model{shape: NewShape(store, est.Vocab, est.entries())}
 	switch store {
 	case Map:
 		m.store = newMapStore(est)
@@ -42,6 +38,15 @@ func NewModel(est *Estimates, store Store) (*Model, error) {
 		return nil, fmt.Errorf("ngram: %v: no such store", store)
 	}
 	return m, nil
+}
+
+// entries returns the number of n-grams of each order.
+func (est *Estimates) entries() []int {
+	entries := make([]int, len(est.Orders))
+	for i := range est.Orders {
+		entries[i] = est.Orders[i].Len()
+	}
+	return entries
 }
 
 // check returns an error if est is not as its type describes it. That suffixes
@@ -114,7 +119,11 @@ func isLogProb(v float32) bool { return v >= -math.MaxFloat32 && v <= 0 }
 func isFinite(v float32) bool { return v >= -math.MaxFloat32 && v <= math.MaxFloat32 }
 
 // Shape returns what the model's bytes depend on.
-func (m *Model) Shape() Shape { return m.shape }
+func (m *Model) Shape() Shape {
+	s := m.shape
+	s.Entries, s.Probs, s.Backoffs = slices.Clone(s.Entries), slices.Clone(s.Probs), slices.Clone(s.Backoffs)
+	return s
+}
 
 // Store returns how the model lies in memory.
 func (m *Model) Store() Store { return m.shape.Store }

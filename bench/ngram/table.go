@@ -49,7 +49,6 @@ const (
 	freeSlot  = 1<<64 - 1
 	slotBytes = 16
 	lastBytes = 12
-	wordsSize = 8
 
 	// maxSpill is how many slots lie behind the homes, for what the last homes
 	// can't hold. At 4 in 5 that many are too few for one table in 10^12.
@@ -66,7 +65,7 @@ func capacity(n int) int64 { return homesOf(n) + int64(min(n, maxSpill)) + 1 }
 
 // hashBytes returns the bytes of a hash store.
 func hashBytes(vocab int, entries []int) int64 {
-	total := wordsSize * int64(vocab)
+	total := weightsBytes * int64(vocab)
 	for i, n := range entries[1:] {
 		if i+2 < len(entries) {
 			total += slotBytes * capacity(n)
@@ -78,7 +77,7 @@ func hashBytes(vocab int, entries []int) int64 {
 }
 
 func (h *hashStore) bytes() int64 {
-	total := wordsSize*int64(cap(h.words)) + lastBytes*int64(cap(h.last.slots))
+	total := weightsBytes*int64(cap(h.words)) + lastBytes*int64(cap(h.last.slots))
 	for _, t := range h.middle {
 		total += slotBytes * int64(cap(t.slots))
 	}
