@@ -7,8 +7,7 @@ import (
 	"slices"
 )
 
-// The sentence marks of a vocabulary made by [NewSentences]. Neither may be a
-// word of the text.
+// The sentence marks of a vocabulary made by [NewSentences].
 const (
 	Start      int32 = 1
 	End        int32 = 2
@@ -16,13 +15,16 @@ const (
 	EndToken         = "</s>"
 )
 
+// specials are the first words of a vocabulary made by NewSentences, by id.
+var specials = []string{UnkToken, StartToken, EndToken}
+
 // NewSentences reads a text whose sentences are its lines, and returns its
 // vocabulary and its ids: the words of each line followed by End. Words lie
 // between blanks; an empty line is a sentence without words. The vocabulary is
 // Unk, Start, End and then all words in the order of their first appearance.
 //
-// <unk>, <s> and </s> as words of the text are an error that names the line:
-// what they stand for would not be what the model takes them for.
+// <unk>, <s> and </s> as words of the text are an error that names the line, for
+// a model could not tell them from what they stand for.
 func NewSentences(text *Text) (*Vocab, []int32, error) {
 	seen := &census{numbers: make(map[string]int32)}
 	for _, special := range specials {
@@ -68,8 +70,6 @@ func sentences(text *Text, id func([]byte) int32) ([]int32, error) {
 	}
 	return ids, nil
 }
-
-var specials = []string{UnkToken, StartToken, EndToken}
 
 // words yields what lies between the blanks of a line. Only ASCII blanks part
 // words, as in KenLM: in a text of characters, a no-break space is one of them.

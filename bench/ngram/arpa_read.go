@@ -25,8 +25,7 @@ import (
 // the latter out, lmplz does not.) Counts in the header are only compared:
 // memory follows what has been read.
 func ReadARPA(r io.Reader) (*Estimates, []string, error) {
-	a := arpaReader{lines: bufio.NewScanner(r), ids: make(map[string]int32)}
-	a.lines.Buffer(nil, maxARPALine)
+	a := arpaReader{r: bufio.NewReader(r), ids: make(map[string]int32)}
 	if err := a.read(); err != nil {
 		return nil, nil, fmt.Errorf("ngram: ARPA file, line %d: %w", a.line, err)
 	}
@@ -38,8 +37,10 @@ type arpaReader struct {
 	words     []string
 	ids       map[string]int32
 
-	lines *bufio.Scanner
-	line  int // the number of the line that was read last, or the one an error is about
+	r     *bufio.Reader
+	long  []byte // a line that r has no room for
+	line  int    // the number of the line that was read last, or the one an error is about
+	ended bool   // \end\ was read
 
 	// children[n-1][i] is where, in order n, the n-grams begin that continue
 	// n-gram i of the order below, and children[n-1][i+1] where they end. Order
@@ -82,19 +83,29 @@ func (a *arpaReader) read() error {
 
 var errTruncated = errors.New(`the file ends before \end\: truncated`)
 
-// next returns the next line without its end, valid until the next call.
+// next returns the next line without its end, valid until the next call, or
+// io.EOF. Before \end\, what no line end closes is no line.
 func (a *arpaReader) next() ([]byte, error) {
 	a.line++
-	if !a.lines.Scan() {
-		switch err := a.lines.Err(); {
-		case errors.Is(err, bufio.ErrTooLong):
-			return nil, fmt.Errorf("longer than %d bytes: no ARPA file", maxARPALine)
-		case err != nil:
-			return nil, err
+	line, err := a.r.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		a.long = a.long[:0]
+		for err == bufio.ErrBufferFull && len(a.long) <= maxARPALine {
+			a.long = append(a.long, line...)
+			line, err = a.r.ReadSlice('\n')
 		}
-		return nil, io.EOF
+		a.long = append(a.long, line...)
+		line = a.long
 	}
-	return a.lines.Bytes(), nil
+	if len(line) > maxARPALine {
+		return nil, fmt.Errorf("longer than %d bytes: no ARPA file", maxARPALine)
+	}
+	if err == io.EOF && len(line) > 0 {
+		if err = nil; !a.ended && string(line) != `\end\` {
+			err = errTruncated
+		}
+	}
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), err
 }
 
 // nextFilled returns the next line that is not blank.
@@ -209,6 +220,7 @@ func (a *arpaReader) end() error {
 	if err := wantHeading(line, `\end\`); err != nil {
 		return err
 	}
+	a.ended = true
 	for {
 		line, err := a.next()
 		switch {

@@ -80,30 +80,3 @@ func TestEstimateAgreesWithKenLM(t *testing.T) {
 		})
 	}
 }
-
-func BenchmarkNGramEstimate(b *testing.B) {
-	for _, f := range kenlmFigures {
-		for order := 1; order <= len(f.ngrams); order++ {
-			b.Run(fmt.Sprintf("level=%s/order=%d", f.level, order), func(b *testing.B) {
-				vocab, train, _ := kenlmText(b, f.level)
-				benchmarkEstimate(b, train, Config{Vocab: vocab.Len(), Order: order, Marks: kenlmMarks})
-			})
-		}
-	}
-}
-
-func benchmarkEstimate(b *testing.B, text []int32, c Config) {
-	total := 0
-	for b.Loop() {
-		e, _, err := Estimate(text, c)
-		if err != nil {
-			b.Fatal(err)
-		}
-		total = 0
-		for i := range e.Orders {
-			total += e.Orders[i].Len()
-		}
-	}
-	b.ReportMetric(float64(b.N)*float64(len(text))/b.Elapsed().Seconds(), "tokens/s")
-	b.ReportMetric(float64(total), "ngrams")
-}
