@@ -47,7 +47,7 @@ func Estimate(text []int32, c Config) (*Estimates, []Discounts, error) {
 			count.count[c.Marks.Start] = 0 // never predicted
 		}
 		order.Prob = make([]float32, order.Len())
-		d := c.Smoothing.discounts(newCountsOfCounts(count.count))
+		d := c.Smoothing.discounts(count.count)
 		if n == 1 {
 			interpolateUnigrams(order, count.count, d, c.Marks)
 		} else {

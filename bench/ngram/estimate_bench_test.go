@@ -2,15 +2,16 @@ package ngram
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 )
 
 func BenchmarkNGramEstimate(b *testing.B) {
-	train, _ := benchText()
+	text := syntheticText(rand.New(rand.NewPCG(21, 22)), 2_000_000)
 	for _, smoothing := range []Smoothing{KneserNey, Absolute} {
 		for _, order := range []int{1, 3, 5, 7} {
 			b.Run(fmt.Sprintf("smoothing=%v/order=%d", smoothing, order), func(b *testing.B) {
-				benchmarkEstimate(b, train, Config{Vocab: letters, Order: order, Smoothing: smoothing})
+				benchmarkEstimate(b, text, Config{Vocab: letters, Order: order, Smoothing: smoothing})
 			})
 		}
 	}

@@ -94,7 +94,7 @@ func TestEstimateMatchesDefinition(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 6))
 			for c.Order = 1; c.Order <= MaxOrder; c.Order++ {
 				e, discounts := mustEstimate(t, text, c)
-				want := newOracle(text, c)
+				want := newDefinition(text, c)
 				for i := range e.Orders {
 					n := len(want.grams[i])
 					if i == 0 {

@@ -13,8 +13,11 @@ func (e entry) position() uint32 { return uint32(e) }
 
 const (
 	// insertionMax is the most entries that are sorted by insertion. Below it,
-	// clearing and adding up the buckets of a radix pass costs more.
-	insertionMax = 40
+	// clearing and adding up the buckets of a radix pass costs more. It matters
+	// little: 16, 40 and 100 estimate order 5 of 600,000 words in 176, 181 to 240
+	// and 181 ms, order 8 of 2.8 million characters in 693, 690 and 695 ms (EPYC,
+	// Zen 4).
+	insertionMax = 16
 
 	digitBits = 8
 )

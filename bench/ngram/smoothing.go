@@ -8,9 +8,11 @@ type Smoothing int
 const (
 	// KneserNey is interpolated modified Kneser-Ney (Chen and Goodman 1999,
 	// section 3), with counts adjusted as by Heafield et al. 2013, "Scalable
-	// modified Kneser-Ney language model estimation".
+	// modified Kneser-Ney language model estimation". Where an order's counts
+	// give no discounts, it has 0.5, 1 and 1.5.
 	KneserNey Smoothing = iota
-	// Absolute is interpolated absolute discounting of the raw counts.
+	// Absolute is interpolated absolute discounting of the raw counts (Ney, Essen
+	// and Kneser 1994). Where an order's counts give no discount, it has 0.5.
 	Absolute
 )
 
@@ -31,42 +33,30 @@ type Discounts struct {
 	Estimated bool       // from the counts of counts; otherwise a fallback
 }
 
-// FallbackDiscounts are the modified Kneser-Ney discounts of an order whose
-// counts of counts give none, the same that lmplz --discount_fallback takes.
-// [Absolute] falls back to FallbackDiscount for every count.
-var FallbackDiscounts = [3]float64{0.5, 1, 1.5}
-
-// countsOfCounts holds, at c, the number of n-grams whose count is c, for c
-// from 1 to 4. Element 0 takes all others.
-type countsOfCounts [5]int64
-
-func newCountsOfCounts(counts []uint32) countsOfCounts {
-	var of countsOfCounts
+// discounts estimates the discounts of one order from its counts.
+func (s Smoothing) discounts(counts []uint32) Discounts {
+	var n [5]float64 // how many n-grams have a count of 1, 2, 3, 4
 	for _, c := range counts {
-		if c > 4 {
-			c = 0
+		if c <= 4 {
+			n[c]++
 		}
-		of[c]++
 	}
-	return of
-}
-
-// discounts estimates the discounts of one order.
-func (s Smoothing) discounts(of countsOfCounts) Discounts {
+	y := n[1] / (n[1] + 2*n[2])
 	if s == Absolute {
-		d := newDiscount(int(of[1]), int(of[2]))
-		return Discounts{D: [3]float64{d.D, d.D, d.D}, Estimated: d.Estimated}
+		if n[1] == 0 || n[2] == 0 { // y is 0, 1 or NaN
+			return Discounts{D: [3]float64{0.5, 0.5, 0.5}}
+		}
+		return Discounts{D: [3]float64{y, y, y}, Estimated: true}
 	}
 	// Chen and Goodman 1999, equation 26. A discount of 0 would leave nothing
 	// for the words that never followed a history, and one above the count
 	// itself would make a probability negative.
 	d := Discounts{Estimated: true}
-	y := float64(of[1]) / float64(of[1]+2*of[2])
 	for i := range d.D {
 		c := float64(i + 1)
-		d.D[i] = c - (c+1)*y*float64(of[i+2])/float64(of[i+1])
-		if !(d.D[i] > 0 && d.D[i] <= c) { // as NaN, where a count of counts is 0
-			return Discounts{D: FallbackDiscounts}
+		d.D[i] = c - (c+1)*y*n[i+2]/n[i+1]
+		if !(d.D[i] > 0 && d.D[i] <= c) { // as NaN, where nothing has a count of c
+			return Discounts{D: [3]float64{0.5, 1, 1.5}} // as lmplz --discount_fallback
 		}
 	}
 	return d

@@ -2,17 +2,17 @@ package ngram
 
 import "fmt"
 
-// oracle is interpolated smoothing by its definition: maps from n-grams to
+// definition is interpolated smoothing by its definition: maps from n-grams to
 // counts, sums over the whole vocabulary, recursion, float64.
-type oracle struct {
+type definition struct {
 	Config
 	grams     []map[string]bool    // [order] those of the text
 	counts    []map[string]float64 // [order] as adjusted
 	discounts []Discounts
 }
 
-func newOracle(text []int32, c Config) *oracle {
-	o := &oracle{Config: c}
+func newDefinition(text []int32, c Config) *definition {
+	o := &definition{Config: c}
 	sentences := [][]int32{text}
 	if c.Marks != nil {
 		sentences = [][]int32{{c.Marks.Start}}
@@ -60,7 +60,7 @@ func newOracle(text []int32, c Config) *oracle {
 	return o
 }
 
-func (o *oracle) discount(counts map[string]float64) Discounts {
+func (o *definition) discount(counts map[string]float64) Discounts {
 	var n [5]float64
 	for _, c := range counts {
 		if c <= 4 {
@@ -82,10 +82,10 @@ func (o *oracle) discount(counts map[string]float64) Discounts {
 }
 
 // predicted reports whether a word ever follows a history.
-func (o *oracle) predicted(w int32) bool { return o.Marks == nil || w != o.Marks.Start }
+func (o *definition) predicted(w int32) bool { return o.Marks == nil || w != o.Marks.Start }
 
 // prob returns p(w|history).
-func (o *oracle) prob(history []int32, w int32) float64 {
+func (o *definition) prob(history []int32, w int32) float64 {
 	history = history[max(0, len(history)-o.Order+1):]
 	n := len(history) + 1
 	var words, total, taken float64
@@ -109,11 +109,11 @@ func (o *oracle) prob(history []int32, w int32) float64 {
 	return (c-o.discountOf(n, c))/total + taken/total*lower
 }
 
-func (o *oracle) gram(history []int32, w int32) string {
+func (o *definition) gram(history []int32, w int32) string {
 	return fmt.Sprint(append(history[:len(history):len(history)], w))
 }
 
-func (o *oracle) discountOf(n int, c float64) float64 {
+func (o *definition) discountOf(n int, c float64) float64 {
 	if c == 0 {
 		return 0
 	}
