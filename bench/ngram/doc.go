@@ -24,8 +24,8 @@
 //     number of n-grams with a = i.
 //
 // Where the counts of an order give no discounts that lie above 0 and at most at
-// the count, it falls back to fixed ones, and [Discounts] says so.
-// So the probabilities of all words sum to 1 after every history, and none is 0.
+// the count, it falls back to fixed ones, and [Discounts] says so. The
+// probabilities of all words sum to 1 after every history, and none is 0.
 //
 // # Sentences
 //
