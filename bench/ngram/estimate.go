@@ -13,7 +13,9 @@ type Config struct {
 // Marks are the two words of a vocabulary that bound a sentence. In a text,
 // each sentence is its words followed by End. Start stands before every
 // sentence by itself: it is part of histories, never predicted, and never
-// written in a text. No n-gram reaches over the end of a sentence.
+// written in a text; the log-probability that Estimates list for it is 0, as in
+// the files of lmplz, and means nothing. No n-gram reaches over the end of a
+// sentence.
 type Marks struct {
 	Start, End int32
 }
