@@ -41,7 +41,7 @@ func (a *arpaReader) ngram(n int, line string, highest bool, s *arpaSection) err
 		if gram == "" {
 			got = 0
 		}
-		return fmt.Errorf("%d words in %s, want %d with a tab before and single blanks between them", got, quote(line), n)
+		return fmt.Errorf("want %d words with a tab before and single blanks between them, not %d: %s", n, got, quote(line))
 	}
 	if n == 1 {
 		err = a.addWord(gram, s)

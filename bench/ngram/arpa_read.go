@@ -25,17 +25,17 @@ import (
 // the latter out, lmplz does not.) Counts in the header are only compared:
 // memory follows what has been read.
 func ReadARPA(r io.Reader) (*Estimates, []string, error) {
-	a := arpaReader{r: bufio.NewReader(r), ids: make(map[string]int32)}
+	a := arpaReader{Estimates: new(Estimates), r: bufio.NewReader(r), ids: make(map[string]int32)}
 	if err := a.read(); err != nil {
 		return nil, nil, fmt.Errorf("ngram: ARPA file, line %d: %w", a.line, err)
 	}
-	return &a.Estimates, a.words, nil
+	return a.Estimates, a.words, nil
 }
 
 type arpaReader struct {
-	Estimates // as far as they have been read
-	words     []string
-	ids       map[string]int32
+	*Estimates // as far as they have been read
+	words      []string
+	ids        map[string]int32
 
 	r     *bufio.Reader
 	long  []byte // a line that r has no room for
@@ -100,12 +100,14 @@ func (a *arpaReader) next() ([]byte, error) {
 	if len(line) > maxARPALine {
 		return nil, fmt.Errorf("longer than %d bytes: no ARPA file", maxARPALine)
 	}
-	if err == io.EOF && len(line) > 0 {
+	cut := err == io.EOF && len(line) > 0
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if cut {
 		if err = nil; !a.ended && string(line) != `\end\` {
 			err = errTruncated
 		}
 	}
-	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")), err
+	return line, err
 }
 
 // nextFilled returns the next line that is not blank.
