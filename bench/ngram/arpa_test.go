@@ -125,7 +125,7 @@ func TestReadARPAErrors(t *testing.T) {
 		{"too many orders", "ngram 3=3\n", "ngram 3=3\nngram 4=1\nngram 5=1\nngram 6=1\nngram 7=1\nngram 8=1\nngram 9=1\nngram 10=1\n", "line 11: more than 9 orders"},
 		{"a section missing", `\2-grams:`, `\3-grams:`, `line 13: want \2-grams:, not "\\3-grams:"`},
 		{"count too large", "ngram 2=5", "ngram 2=6", "line 19: order 2 has 5 n-grams, the header announces 6"},
-		{"count too large, order 1", "ngram 1=5", "ngram 1=2147483647", "line 12: order 1 has 5 n-grams, the header announces 2147483647"},
+		{"count too large, order 1", "ngram 1=5", "ngram 1=1000000000", "line 12: order 1 has 5 n-grams, the header announces 1000000000"},
 		{"count too small", "ngram 2=5", "ngram 2=4", "line 18: more than the 4 n-grams of order 2 that the header announces"},
 		{"count too small, highest order", "ngram 3=3", "ngram 3=2", "line 23: more than the 2 n-grams of order 3 that the header announces"},
 		{"no number", "-0.1\t<s> a", "x\t<s> a", `line 15: log-probability "x" is not a finite number`},
@@ -188,7 +188,7 @@ func TestReadARPARefusesTruncation(t *testing.T) {
 }
 
 func TestReadARPAAllocatesLittleForALyingHeader(t *testing.T) {
-	text := "\\data\\\nngram 1=2147483647\nngram 2=2147483647\n\n\\1-grams:\n-1\ta\n"
+	text := "\\data\\\nngram 1=1000000000\nngram 2=1000000000\n\n\\1-grams:\n-1\ta\n"
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	if _, _, err := ReadARPA(strings.NewReader(text)); err == nil {
