@@ -28,11 +28,13 @@ func (c *Comparison) notes(r Result) []string {
 
 	var spread float64
 	streams := 0 // of the RNNs
-	small, rnns := false, false
+	small, rnns, ngrams, fixed := false, false, false, false
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
 		if m.Kind == KindRNN {
 			rnns, streams = true, max(streams, m.ScoreStreams)
+		} else {
+			ngrams, fixed = true, fixed || m.FixedDiscounts
 		}
 		if m.ResidentUnknown {
 			continue
@@ -42,8 +44,14 @@ func (c *Comparison) notes(r Result) []string {
 		case m.BytesPredicted < wellMeasured:
 			small = small || math.Abs(off) > 0.05
 		case math.Abs(off) > 0.05:
-			add("%s: the resident bytes are %+.0f %% off the predicted ones.", m.Name(), 100*off)
+			add("%s: the resident bytes are %+.0f %% off the predicted ones.", m.FullName(), 100*off)
 		}
+	}
+	if ngrams {
+		add("The n-gram models read the text as one stream, without marks of sentences, and list every n-gram of the training split.")
+	}
+	if fixed {
+		add("Where the counts of an order give no discounts, it has fixed ones.")
 	}
 	if small {
 		add("Resident is by how much a process of its own grows when it holds the model. " +

@@ -23,7 +23,11 @@ func randomNgram(t *testing.T) *ngram.Model {
 	for i := range tokens {
 		tokens[i] = r.Int32N(500)
 	}
-	m, err := ngram.Train(tokens, 500, 3)
+	est, _, err := ngram.Estimate(tokens, ngram.Config{Vocab: 500, Order: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ngram.NewModel(est, ngram.Hash)
 	if err != nil {
 		t.Fatal(err)
 	}

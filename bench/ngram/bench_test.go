@@ -22,10 +22,7 @@ func benchWords(b *testing.B) (train, test []int32, vocab int) {
 func BenchmarkNGramScore(b *testing.B) {
 	train, test, vocab := benchWords(b)
 	for order := 1; order <= MaxOrder; order++ {
-		est, err := estimate(train, vocab, order)
-		if err != nil {
-			b.Fatal(err)
-		}
+		est, _ := mustEstimate(b, train, Config{Vocab: vocab, Order: order})
 		for _, store := range Stores {
 			b.Run(fmt.Sprintf("store=%s/order=%d", strings.ReplaceAll(store.String(), " ", "-"), order), func(b *testing.B) {
 				m := mustModel(b, est, store)
@@ -45,10 +42,7 @@ func BenchmarkNGramScore(b *testing.B) {
 // Making a store of estimates.
 func BenchmarkNGramStore(b *testing.B) {
 	train, _, vocab := benchWords(b)
-	est, err := estimate(train, vocab, 5)
-	if err != nil {
-		b.Fatal(err)
-	}
+	est, _ := mustEstimate(b, train, Config{Vocab: vocab, Order: 5})
 	for _, store := range Stores {
 		b.Run("store="+strings.ReplaceAll(store.String(), " ", "-"), func(b *testing.B) {
 			entries := 0

@@ -1,5 +1,14 @@
-// Package ngram counts, stores and scores n-gram language models over token
+// Package ngram estimates, stores and scores n-gram language models over token
 // ids: the baseline that a recurrent network is measured against.
+//
+// [Estimate] counts a text and smooths the counts. The numbers that this gives,
+// [Estimates], are sorted and finished, whatever the smoothing. [WriteARPA]
+// writes them for other programs, and [ReadARPA] reads what those wrote;
+// [NewModel] puts them into one of four stores. The [Model] scores text through a
+// [Scorer], and goes to a file of its own by [Model.WriteTo] and [Read].
+// [EstimateBytes] and [Shape] tell beforehand what memory all this takes.
+//
+// # Smoothing
 //
 // A model of order N comes from one text of ids 0..V-1. Each order n is
 // interpolated with the order below it (Chen and Goodman 1999, "An empirical
@@ -40,9 +49,8 @@
 //
 // # Stores
 //
-// [Estimates] are the numbers that a smoothing gives, sorted; [NewModel] puts
-// them into one of four stores. All of them but the quantised one give the same
-// scores, to the last bit: log10 values as listed, in float32, summed in float64.
+// All stores but the quantised one give the same scores, to the last bit: log10
+// values as listed, in float32, summed in float64.
 //
 //   - [Map]: one Go map, keyed by the words of the n-gram.
 //   - [Hash]: order 1 is a dense array over the vocabulary; every other order is
@@ -57,5 +65,5 @@
 //
 // On 600,000 words of a novel at order 5 they take 52, 18, 6.2 and 3.3 bytes an
 // n-gram, and score 1.8, 9.9, 3.6 and 4.5 million unseen words a second on one
-// Zen 4 core. [Shape] gives the bytes before a model is made.
+// Zen 4 core.
 package ngram

@@ -90,7 +90,7 @@ func (c *Config) check(text []int32) (sentences int, err error) {
 			return 0, fmt.Errorf("ngram: token %d of the text is %d, the mark of a sentence's start: leave it out, it is understood", i, w)
 		}
 	}
-	if err := checkStreamLength(len(text) + sentences); err != nil {
+	if err := checkTextLength(len(text) + sentences); err != nil {
 		return 0, err
 	}
 	if c.Marks != nil && text[len(text)-1] != end {

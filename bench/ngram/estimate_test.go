@@ -199,7 +199,7 @@ func checkEstimates(e *Estimates) error {
 	return nil
 }
 
-// ids returns the words of an n-gram of order n.
+// ids returns the words of the n-gram at a place of order n.
 func (e *Estimates) ids(n, place int) []int32 {
 	gram := make([]int32, n)
 	for ; n > 0; n-- {
@@ -214,6 +214,9 @@ func (e *Estimates) ids(n, place int) []int32 {
 
 func TestEstimateErrors(t *testing.T) {
 	marks := func(start, end int32) *Marks { return &Marks{start, end} }
+	if err := checkTextLength(math.MaxInt); err == nil || !strings.Contains(err.Error(), "at most 1073741824") {
+		t.Errorf("a text of MaxInt tokens: error %v", err)
+	}
 	for _, c := range []struct {
 		name string
 		text []int32

@@ -82,10 +82,10 @@ func checkShape(order, vocab int) error {
 	return nil
 }
 
-// checkStreamLength returns an error if a stream of n tokens can't be trained
-// on. A stream has at most n different n-grams of any order, so this one check
-// keeps every order, and every 32-bit count, in range.
-func checkStreamLength(n int) error {
+// checkTextLength returns an error if a text of n tokens can't be trained on. It
+// has at most n different n-grams of any order, so this one check keeps every
+// order, and every 32-bit count, in range.
+func checkTextLength(n int) error {
 	if n == 0 {
 		return fmt.Errorf("ngram: no tokens to train on")
 	}

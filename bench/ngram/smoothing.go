@@ -16,6 +16,17 @@ const (
 	Absolute
 )
 
+// ParseSmoothing returns the smoothing that String names s, or an error that
+// lists the choices.
+func ParseSmoothing(s string) (Smoothing, error) {
+	for _, smoothing := range []Smoothing{KneserNey, Absolute} {
+		if s == smoothing.String() {
+			return smoothing, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown smoothing %q: choose kneser-ney or absolute", s)
+}
+
 // String returns "kneser-ney" or "absolute".
 func (s Smoothing) String() string {
 	switch s {

@@ -40,10 +40,8 @@ func TestBytesOfATable(t *testing.T) {
 }
 
 func TestTrieBytesOfText(t *testing.T) {
-	est, err := estimate(syntheticText(rand.New(rand.NewPCG(53, 54)), 100_000), letters, 6)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := syntheticText(rand.New(rand.NewPCG(53, 54)), 100_000)
+	est, _ := mustEstimate(t, text, Config{Vocab: letters, Order: 6})
 	trie, quantised := mustModel(t, est, Trie), mustModel(t, est, Quantised)
 	if got, want := quantised.Bytes(), NewShape(Quantised, letters, quantised.Entries()).Bytes(); float64(got) < 0.9*float64(want) {
 		t.Errorf("quantised: %d bytes, foretold %d", got, want)

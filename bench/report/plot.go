@@ -22,6 +22,7 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
 )
 
 // ErrNothingToPlot is returned by [Plot] if no model was measured.
@@ -62,7 +63,8 @@ func PlotFormat(path string) (string, error) {
 }
 
 // Plot draws the bytes of every model of r, on a logarithmic axis, against the
-// n-gram order: the n-gram models as a line, each RNN as a flat one. format is
+// n-gram order: the n-gram models as a line for each store, each RNN as a flat
+// one. format is
 // "png" or "svg".
 func Plot(w io.Writer, r bench.Result, format string) error {
 	if len(r.Models) == 0 {
@@ -146,31 +148,65 @@ func extent(models []bench.Model) (lo, hi float64, orders int) {
 	return lo, hi, orders
 }
 
-// addNgrams draws one line through the n-gram models, a point each, with its
-// bits beside it.
+// storeStyles are the glyphs and dashes of the stores, in the order in which they
+// are measured.
+var storeStyles = []struct {
+	shape  draw.GlyphDrawer
+	dashes []vg.Length
+}{
+	{draw.PyramidGlyph{}, []vg.Length{vg.Points(2), vg.Points(3)}},
+	{draw.BoxGlyph{}, []vg.Length{vg.Points(7), vg.Points(3)}},
+	{draw.CircleGlyph{}, nil},
+	{draw.RingGlyph{}, []vg.Length{vg.Points(7), vg.Points(3), vg.Points(2), vg.Points(3)}},
+}
+
+// addNgrams draws a line through the n-gram models of each store, a point for
+// each order. Bits stand beside the points of the store that the tables and the
+// summary show, and of the quantised one, whose are others.
 func addNgrams(p *plot.Plot, r bench.Result) {
-	var points plotter.XYs
-	var labels []string
+	var shown string
+	if models := r.OneStore(); len(models) > 0 {
+		shown = models[0].Store
+	}
+	var stores []string
 	for _, m := range r.Models {
-		if m.Kind == bench.KindNgram {
-			points = append(points, plotter.XY{X: float64(m.Order), Y: max(float64(m.BytesPredicted), 1)})
-			labels = append(labels, fmt.Sprintf("%.2f", m.BitsPerToken))
+		if m.Kind == bench.KindNgram && !slices.Contains(stores, m.Store) {
+			stores = append(stores, m.Store)
 		}
 	}
-	if len(points) == 0 {
-		return
+	for i, store := range stores {
+		var points plotter.XYs
+		var labels []string
+		name := "n-gram models"
+		for _, m := range r.Models {
+			if m.Kind == bench.KindNgram && m.Store == store {
+				points = append(points, plotter.XY{X: float64(m.Order), Y: max(float64(m.BytesPredicted), 1)})
+				labels = append(labels, fmt.Sprintf("%.2f", m.BitsPerToken))
+				name = fmt.Sprintf("n-gram models, %s: %s", smoothingTerm(m.Smoothing), store)
+			}
+		}
+		// No error is possible here and below: the points are finite and not empty.
+		line, dots, _ := plotter.NewLinePoints(points)
+		style := storeStyles[i%len(storeStyles)]
+		line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2), Dashes: style.dashes}
+		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: style.shape}
+		p.Add(line)
+		if store == shown || store == ngram.Quantised.String() {
+			p.Add(besides(points, labels))
+		}
+		p.Add(dots)
+		p.Legend.Add(name, line, dots)
 	}
-	// No error is possible here and below: the points are finite and not empty.
-	line, dots, _ := plotter.NewLinePoints(points)
-	line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2)}
-	dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: draw.CircleGlyph{}}
+}
+
+// besides are labels beside points.
+func besides(points plotter.XYs, labels []string) boxedLabels {
 	beside, _ := plotter.NewLabels(plotter.XYLabels{XYs: points, Labels: labels})
 	for i := range beside.TextStyle {
 		beside.TextStyle[i].Font, beside.TextStyle[i].Color = sans(10), ink
 	}
 	beside.Offset = vg.Point{X: vg.Points(6), Y: vg.Points(-11)}
-	p.Add(line, boxedLabels{beside}, dots)
-	p.Legend.Add("n-gram models", line, dots)
+	return boxedLabels{beside}
 }
 
 // boxedLabels are labels on a ground of their own, so that no line of an RNN

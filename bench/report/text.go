@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,6 +12,7 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
 )
 
 // none stands in a table for a figure that does not apply or is not known.
@@ -46,19 +48,23 @@ func printable(name string) string {
 	return name
 }
 
-// Text writes the table of all models, what it shows in a sentence, and the
-// notes.
+// Text writes the table of all models, that of the stores, what they show in a
+// sentence, and the notes.
 func Text(w io.Writer, r bench.Result) error {
 	b := bufio.NewWriter(w)
 	bits := "bits/char"
 	if r.Corpus.Level == "word" {
 		bits = "bits/word"
 	}
+	models := r.OneStore()
+	if len(models) > 0 && models[0].Kind == bench.KindNgram {
+		fmt.Fprintf(b, "n-gram models: interpolated %s; store: %s\n\n", smoothingTerm(models[0].Smoothing), models[0].Store)
+	}
 	rows := [][]string{
 		{"model", "n-grams or", "bytes", "bytes", "training", "tokens/s,", "tokens/s,", bits},
 		{"", "parameters", "predicted", "resident", "", "training", "scoring", ""},
 	}
-	for _, m := range r.Models {
+	for _, m := range models {
 		name := m.Name()
 		if m.Interrupted {
 			name += " *"
@@ -71,7 +77,7 @@ func Text(w io.Writer, r bench.Result) error {
 			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)),
 			orNone(!m.ResidentUnknown, measure.FormatBytes(m.BytesResident)),
 			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
-			orNone(!m.Unscored, fmt.Sprintf("%.3f", max(m.BitsPerToken, 0))), // max makes 0 of -0
+			orNone(!m.Unscored, threeDecimals(m.BitsPerToken)),
 		})
 	}
 	writeTable(b, rows)
@@ -81,6 +87,7 @@ func Text(w io.Writer, r bench.Result) error {
 			break
 		}
 	}
+	writeStores(b, r.Models, bits)
 	if r.Summary != "" {
 		fmt.Fprintf(b, "\n%s\n", wrap(r.Summary, "", tableWidth))
 	}
@@ -91,6 +98,70 @@ func Text(w io.Writer, r bench.Result) error {
 		fmt.Fprintf(b, "- %s\n", wrap(n, "  ", tableWidth-2))
 	}
 	return b.Flush()
+}
+
+// smoothingTerm is what the field calls a smoothing.
+func smoothingTerm(smoothing string) string {
+	switch smoothing {
+	case ngram.KneserNey.String():
+		return "modified Kneser-Ney"
+	case ngram.Absolute.String():
+		return "absolute discounting"
+	}
+	return smoothing
+}
+
+// writeStores writes a table of the n-gram models in each of their stores, if
+// there is more than one.
+func writeStores(w io.Writer, models []bench.Model, bits string) {
+	quantised, hash := ngram.Quantised.String(), ngram.Hash.String()
+	var orders, stores []string
+	cells := map[[2]string]bench.Model{} // by name and store
+	for _, m := range models {
+		if m.Kind != bench.KindNgram {
+			continue
+		}
+		if !slices.Contains(orders, m.Name()) {
+			orders = append(orders, m.Name())
+		}
+		if !slices.Contains(stores, m.Store) {
+			stores = append(stores, m.Store)
+		}
+		cells[[2]string{m.Name(), m.Store}] = m
+	}
+	if len(stores) < 2 {
+		return
+	}
+	head := [2][]string{{"the same"}, {"in each store"}}
+	add := func(above, below string) {
+		head[0], head[1] = append(head[0], above), append(head[1], below)
+	}
+	for _, store := range stores {
+		add("bytes,", strings.TrimSuffix(store, " trie"))
+	}
+	add("tokens/s,", "hash")
+	add(bits+",", "lossless")
+	add(bits+",", "quantised")
+	rows := [][]string{head[0], head[1]}
+	for _, order := range orders {
+		row := []string{order}
+		for _, store := range stores {
+			m := cells[[2]string{order, store}]
+			row = append(row, orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)))
+		}
+		row = append(row, rateOrNone(cells[[2]string{order, hash}].ScoreTokensPerSecond))
+		lossless, rounded := cells[[2]string{order, stores[0]}], cells[[2]string{order, quantised}]
+		row = append(row, orNone(lossless.Order > 0, threeDecimals(lossless.BitsPerToken)),
+			orNone(rounded.Order > 0, threeDecimals(rounded.BitsPerToken)))
+		rows = append(rows, row)
+	}
+	fmt.Fprintln(w)
+	writeTable(w, rows)
+}
+
+// threeDecimals writes bits per token.
+func threeDecimals(bits float64) string {
+	return fmt.Sprintf("%.3f", max(bits, 0)) // max makes 0 of -0
 }
 
 // tableWidth is how many columns text may take; a full table takes about 95.

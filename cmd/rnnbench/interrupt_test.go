@@ -86,7 +86,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r bench.Result
-	if err := json.Unmarshal(b, &r); err != nil || !r.Interrupted || len(r.Models) != 3 || !r.Models[2].Interrupted {
+	if err := json.Unmarshal(b, &r); err != nil || !r.Interrupted || len(r.Models) != 9 || !r.Models[8].Interrupted {
 		t.Errorf("JSON (error %v): %s", err, b)
 	}
 }
