@@ -22,7 +22,6 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 )
 
 // ErrNothingToPlot is returned by [Plot] if no model was measured.
@@ -161,13 +160,9 @@ var storeStyles = []struct {
 }
 
 // addNgrams draws a line through the n-gram models of each store, a point for
-// each order. Bits stand beside the points of the store that the tables and the
-// summary show, and of the quantised one, whose are others.
+// each order. Bits stand on both sides of the lines: of the first store, which
+// are those of all but the quantised one, above, and of the last one below.
 func addNgrams(p *plot.Plot, r bench.Result) {
-	var shown string
-	if models := r.OneStore(); len(models) > 0 {
-		shown = models[0].Store
-	}
 	var stores []string
 	for _, m := range r.Models {
 		if m.Kind == bench.KindNgram && !slices.Contains(stores, m.Store) {
@@ -191,8 +186,12 @@ func addNgrams(p *plot.Plot, r bench.Result) {
 		line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2), Dashes: style.dashes}
 		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: style.shape}
 		p.Add(line)
-		if store == shown || store == ngram.Quantised.String() {
-			p.Add(besides(points, labels))
+		switch beside := besides(points, labels); {
+		case i == len(stores)-1:
+			p.Add(beside)
+		case i == 0:
+			beside.Offset = vg.Point{X: vg.Points(-27), Y: vg.Points(4)}
+			p.Add(beside)
 		}
 		p.Add(dots)
 		p.Legend.Add(name, line, dots)
