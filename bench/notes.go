@@ -6,10 +6,9 @@ import (
 )
 
 // wellMeasured is the size from which on a model's resident bytes can be held
-// against the predicted ones. What pages and allocation classes add to a smaller
-// one is not small beside it: to a trie of order 7, which is some forty slices,
-// up to 190 KB.
-const wellMeasured = 4 << 20
+// against the predicted ones; what pages, allocation classes and the reading
+// code add to a smaller one, some 50 KB, is not small beside it.
+const wellMeasured = 1 << 20
 
 // notes says what a reader must know to judge the figures of r.
 func (c *Comparison) notes(r Result) []string {
@@ -56,7 +55,7 @@ func (c *Comparison) notes(r Result) []string {
 	}
 	if small {
 		add("Resident is by how much a process of its own grows when it holds the model. " +
-			"Below 4 MiB whole pages, the allocator's size classes and the process's own noise weigh in: " +
+			"Below 1 MiB whole pages, the allocator's size classes and the process's own noise weigh in: " +
 			"there the predicted bytes are the better figure.")
 	}
 	if rnns {

@@ -53,6 +53,7 @@ func (d *decoder) trie(s Shape) (store, error) {
 			return nil, fmt.Errorf("order %d: %w", i+1, err)
 		}
 	}
+	t.gather()
 	return t, t.check()
 }
 

@@ -49,6 +49,7 @@ func newTrie(est *Estimates, quantise bool) *trie {
 		t.shape.Entries = append(t.shape.Entries, o.Len())
 		t.shape.Probs = append(t.shape.Probs, l.prob.coding())
 	}
+	t.gather()
 	return t
 }
 
