@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // wellMeasured is the size from which on a model's resident bytes can be held
@@ -28,13 +29,17 @@ func (c *Comparison) notes(r Result) []string {
 
 	var spread float64
 	streams := 0 // of the RNNs
-	small, rnns, ngrams, fixed := false, false, false, false
+	small, rnns, ngrams := false, false, false
+	var fixed []int // orders of the models that have fixed discounts
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
 		if m.Kind == KindRNN {
 			rnns, streams = true, max(streams, m.ScoreStreams)
 		} else {
-			ngrams, fixed = true, fixed || m.FixedDiscounts
+			ngrams = true
+			if m.FixedDiscounts && !slices.Contains(fixed, m.Order) {
+				fixed = append(fixed, m.Order)
+			}
 		}
 		if m.ResidentUnknown {
 			continue
@@ -50,8 +55,8 @@ func (c *Comparison) notes(r Result) []string {
 	if ngrams {
 		add("The n-gram models read the text as one stream, without marks of sentences, and list every n-gram of the training split.")
 	}
-	if fixed {
-		add("Where the counts of an order give no discounts, it has fixed ones.")
+	if len(fixed) > 0 {
+		add("Where the counts of n-grams of one length give no discounts, these have fixed ones: so in the models of %s.", orders(fixed))
 	}
 	if small {
 		add("Resident is by how much a process of its own grows when it holds the model. " +

@@ -103,7 +103,7 @@ func draft(r bench.Result) *plot.Plot {
 	p.Title.Text = "Memory of a language model against n-gram order"
 	p.Title.TextStyle.Font, p.Title.TextStyle.Color = sans(15), ink
 	p.Title.Padding = vg.Points(10)
-	p.X.Label.Text = fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside each point, %s", r.Corpus.TokenName(), unit)
+	p.X.Label.Text = fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside the lines, %s", r.Corpus.TokenName(), unit)
 	p.Y.Label.Text = "size of the model (logarithmic)"
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Label.TextStyle.Font, axis.Label.TextStyle.Color = sans(12), ink
