@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +149,31 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	_, measured = runStudy(t, o, store, first.Rows, nil)
 	if len(measured) == 0 || measured[0] != "word RNN 8" {
 		t.Errorf("without a model: measured %q", measured)
+	}
+}
+
+// A large vocabulary has an adaptive softmax, and is told how fast a full one is.
+func TestStudyOfManyWords(t *testing.T) {
+	var text strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&text, "w%d ", i*7%3001)
+	}
+	path := filepath.Join(t.TempDir(), "words.txt")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := studyOptions(path)
+	o.Levels, o.MaxOrder, o.Hidden = o.Levels[1:], 1, []int{8}
+	for vocab, adaptive := range map[int]bool{1000: false, 2000: true} {
+		o.Vocab = &vocab
+		r, _ := runStudy(t, o, &memoryStore{models: map[string][]byte{}}, nil, nil)
+		rnn := r.Rows[len(r.Rows)-2]
+		if got := rnn.Softmax == "adaptive"; got != adaptive || (rnn.FullTrainTokensPerSecond > 0) != adaptive || rnn.Kind != KindRNN {
+			t.Errorf("vocabulary of %d: row %+v", vocab, rnn)
+		}
+		if got := strings.Contains(strings.Join(r.Notes, " "), "adaptive softmax"); got != adaptive {
+			t.Errorf("vocabulary of %d: notes %q", vocab, r.Notes)
+		}
 	}
 }
 
