@@ -84,7 +84,7 @@ func (c *Comparison) build(text *corpus.Text) (err error) {
 		return fmt.Errorf("--corpus: %w", err)
 	}
 	for _, hidden := range c.options.Hidden {
-		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), hidden)
+		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), c.rnnOptions(hidden))
 		if available := measure.FreeMemory(); need > available {
 			return misuse("--hidden", "an RNN of width %d over %d tokens takes %s to train, and %s are free: give a smaller width or --vocab",
 				hidden, c.corpus.Vocab.Len(), measure.FormatBytes(need), measure.FormatBytes(available))
@@ -129,7 +129,7 @@ type Event struct {
 	Fraction float64       // of this model, 0 to 1
 	Detail   string        // what to know beside it, may be empty
 	Left     time.Duration // until the end of the run, about; 0 if that isn't known
-	Measured *Model        // the model's row, once it has been measured
+	Measured *Model        // the model's row, once it has been measured; of an n-gram model that of [Result.OneStore]
 }
 
 // Run measures every model and tells on about its progress. When ctx ends, Run
@@ -154,31 +154,41 @@ func (c *Comparison) Run(ctx context.Context, on func(Event)) (Result, error) {
 func (c *Comparison) of() int { return c.options.MaxOrder + len(c.options.Hidden) }
 
 func (c *Comparison) ngrams(ctx context.Context, r *Result, notes *[]string, on func(Event)) error {
-	var model *ngram.Model
+	var entries []int // n-grams of each order
 	for order := 1; order <= c.options.MaxOrder; order++ {
-		if model != nil {
-			need, available := nextOrderBytes(model, len(c.corpus.Train)), measure.FreeMemory()
-			if need > available {
-				*notes = append(*notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
-					order, measure.FormatBytes(need), measure.FormatBytes(available)))
-				return nil
-			}
+		if need, available := ngramBytes(len(c.corpus.Train), c.corpus.Vocab.Len(), entries), measure.FreeMemory(); need > available {
+			*notes = append(*notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
+				order, measure.FormatBytes(need), measure.FormatBytes(available)))
+			return nil
 		}
 		event := Event{Model: Model{Kind: KindNgram, Order: order}.Name(), Nth: order, Of: c.of()}
 		on(event)
-		var row Model
-		var made *ngram.Model
+		var estimates *ngramEstimates
 		err := await(ctx, func() (err error) {
-			row, made, err = measureNgram(c.corpus, order)
+			estimates, err = estimateNgram(c.corpus, c.options.Smoothing, order)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		model = made
-		if err := c.finish(ctx, r, row, model, notes, on, event); err != nil {
-			return err
+		for _, store := range ngram.Stores {
+			var row Model
+			var model *ngram.Model
+			err := await(ctx, func() (err error) {
+				row, model, err = measureNgram(c.corpus, estimates, store)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			entries = model.Entries()
+			if err := c.finish(ctx, r, row, model, notes); err != nil {
+				return err
+			}
 		}
+		rows := r.OneStore()
+		event.Fraction, event.Measured = 1, &rows[len(rows)-1]
+		on(event)
 	}
 	return nil
 }
@@ -194,7 +204,10 @@ func (c *Comparison) rnns(ctx context.Context, r *Result, notes *[]string, on fu
 		if row.Unscored {
 			*notes = append(*notes, fmt.Sprintf("%s: bits are not known: scoring takes longer than an interrupted run waits.", row.Name()))
 		}
-		if err := c.finish(ctx, r, row, rnnlm.File{Model: model}, notes, on, event); err != nil {
+		err = c.finish(ctx, r, row, rnnlm.File{Model: model}, notes)
+		event.Fraction, event.Measured = 1, &r.Models[len(r.Models)-1]
+		on(event)
+		if err != nil {
 			return err
 		}
 	}
@@ -214,7 +227,7 @@ func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 // finish measures the resident size of a model that has its other figures, and
 // adds its row. If ctx has ended, it is measured all the same, unless that takes
 // too long, and ctx's error is returned.
-func (c *Comparison) finish(ctx context.Context, r *Result, row Model, model io.WriterTo, notes *[]string, on func(Event), event Event) error {
+func (c *Comparison) finish(ctx context.Context, r *Result, row Model, model io.WriterTo, notes *[]string) error {
 	measuring, runs, cancel := ctx, residentRuns, context.CancelFunc(func() {})
 	if ctx.Err() != nil {
 		measuring, cancel = grace(ctx)
@@ -226,11 +239,9 @@ func (c *Comparison) finish(ctx context.Context, r *Result, row Model, model io.
 		if measuring.Err() != nil {
 			err = errors.New("the run was interrupted")
 		}
-		*notes = append(*notes, fmt.Sprintf("%s: resident memory is not known: %v.", row.Name(), err))
+		*notes = append(*notes, fmt.Sprintf("%s: resident memory is not known: %v.", row.FullName(), err))
 	}
 	row.BytesResident, row.ResidentUnknown = resident, err != nil
 	r.Models = append(r.Models, row)
-	event.Fraction, event.Measured = 1, &row
-	on(event)
 	return ctx.Err()
 }

@@ -12,6 +12,7 @@ import (
 
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
 	"batchrnn/kernels"
 )
 
@@ -65,10 +66,11 @@ func TestRunMeasuresEveryModel(t *testing.T) {
 	if got := strings.Join(measured, " "); got != want {
 		t.Errorf("measured: %s", got)
 	}
-	if len(r.Models) != 5 || r.Interrupted || r.Summary == "" || len(r.Notes) == 0 {
+	if len(r.Models) != 3*len(ngram.Stores)+2 || len(r.OneStore()) != 5 || r.Interrupted || r.Summary == "" || len(r.Notes) == 0 {
 		t.Fatalf("result %+v", r)
 	}
-	for i, m := range r.Models {
+	var before Model // of the n-gram models
+	for _, m := range r.Models {
 		for what, v := range map[string]float64{
 			"entries or parameters": float64(m.Entries + m.Parameters), "bytes": float64(m.BytesPredicted),
 			"training time": m.TrainSeconds, "training speed": m.TrainTokensPerSecond,
@@ -78,9 +80,19 @@ func TestRunMeasuresEveryModel(t *testing.T) {
 				t.Errorf("%s: %s is %v", m.Name(), what, v)
 			}
 		}
-		if m.Kind == KindNgram && i > 0 && m.BitsPerToken >= r.Models[i-1].BitsPerToken {
-			t.Errorf("%s does not predict a text of repeats better than the order below", m.Name())
+		if m.Kind != KindNgram {
+			continue
 		}
+		if m.Smoothing != "kneser-ney" || !m.FixedDiscounts { // repeats leave nothing that was seen once
+			t.Errorf("%s: smoothing %q, fixed discounts %v", m.FullName(), m.Smoothing, m.FixedDiscounts)
+		}
+		switch {
+		case m.Store == "map" && m.Order > 1 && m.BitsPerToken >= before.BitsPerToken:
+			t.Errorf("%s does not predict a text of repeats better than the order below", m.Name())
+		case m.Store != "map" && m.Store != "quantised trie" && m.BitsPerToken != before.BitsPerToken:
+			t.Errorf("%s: %v bits, %v %s", m.FullName(), m.BitsPerToken, before.BitsPerToken, before.FullName())
+		}
+		before = m
 	}
 	if c := r.Corpus; c.Tokens != 6800 || c.Train+c.Valid+c.Test != c.Tokens || len(c.SHA256) != 64 {
 		t.Errorf("corpus %+v", c)
@@ -95,8 +107,8 @@ func TestRunReturnsWhatItHasWhenCancelled(t *testing.T) {
 		least int
 	}{
 		"at once":             {"1-gram", 0, 0, 0},
-		"before the training": {"RNN 8", 0, 3, 3},
-		"in the training":     {"RNN 8", 500 * time.Millisecond, 4, 4},
+		"before the training": {"RNN 8", 0, 12, 12},
+		"in the training":     {"RNN 8", 500 * time.Millisecond, 13, 13},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newComparison(t, func(o *Options) { o.Budget = time.Hour; o.Hidden = []int{8, 16} })
@@ -122,8 +134,8 @@ func TestRunReturnsWhatItHasWhenCancelled(t *testing.T) {
 			if len(r.Models) < test.least || len(r.Models) > test.most {
 				t.Fatalf("%d models, want %d to %d", len(r.Models), test.least, test.most)
 			}
-			if n := len(r.Models); n == 4 && !(r.Models[3].Interrupted && r.Models[3].BitsPerToken > 0) {
-				t.Errorf("the RNN's row is %+v", r.Models[3])
+			if n := len(r.Models); n == 13 && !(r.Models[12].Interrupted && r.Models[12].BitsPerToken > 0) {
+				t.Errorf("the RNN's row is %+v", r.Models[12])
 			}
 			if took := time.Since(cancelled); took > 10*time.Second {
 				t.Errorf("stopped after %v", took)
@@ -143,10 +155,10 @@ func TestInterruptedRNNKeepsItsRowUnscored(t *testing.T) {
 			cancel()
 		}
 	})
-	if err != nil || !r.Interrupted || len(r.Models) != 4 {
+	if err != nil || !r.Interrupted || len(r.Models) != 13 {
 		t.Fatalf("interrupted %v, %d models, error %v", r.Interrupted, len(r.Models), err)
 	}
-	m := r.Models[3]
+	m := r.Models[12]
 	if !m.Interrupted || !m.Unscored || m.BitsPerToken != 0 || !m.ResidentUnknown ||
 		m.Parameters == 0 || m.BytesPredicted == 0 || m.TrainSeconds == 0 || m.TrainTokens == 0 {
 		t.Errorf("the RNN's row is %+v", m)

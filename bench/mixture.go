@@ -12,7 +12,7 @@ import (
 // predict the validation split best.
 func (l *levelStudy) mixture(ctx context.Context) error {
 	a, okA := bestOnValid(l.rows, KindRNN)
-	b, okB := bestOnValid(l.rows, KindNgram)
+	b, okB := bestOnValid(tries(l.rows), KindNgram)
 	if !okA || !okB {
 		return nil
 	}
@@ -39,14 +39,18 @@ func (l *levelStudy) mixture(ctx context.Context) error {
 		LatencySeconds: a.LatencySeconds + b.LatencySeconds, // one after the other
 	}
 	err = await(ctx, func() error {
-		counts, err := ngram.Train(c.Train, c.Vocab.Len(), b.Order)
+		estimates, err := estimateNgram(c, l.c.options.Smoothing, b.Order)
+		if err != nil {
+			return err
+		}
+		model, err := ngram.NewModel(estimates.Estimates, ngram.Trie)
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err // and the engine may be closed by now
 		}
 		ofA, errA := network.Losses(ctx, c.Train, c.Valid)
-		ofB := ngramLosses(counts, c.Train, c.Valid)
+		ofB := ngramLosses(model, c.Train, c.Valid)
 		testA, errB := network.Losses(ctx, c.Valid, c.Test)
-		testB := ngramLosses(counts, c.Valid, c.Test)
+		testB := ngramLosses(model, c.Valid, c.Test)
 		if err := errors.Join(errA, errB); err != nil {
 			return err
 		}
@@ -59,10 +63,19 @@ func (l *levelStudy) mixture(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	event.Fraction, event.Measured = 1, &row.Model
-	l.on(event)
 	l.add(row)
+	l.tell(event, l.rows)
 	return l.store.Keep(l.Result())
+}
+
+// tries returns the rows of n-gram models in a trie, the store of the mixture.
+func tries(rows []Row) (inTrie []Row) {
+	for _, r := range rows {
+		if r.Store == ngram.Trie.String() {
+			inTrie = append(inTrie, r)
+		}
+	}
+	return inTrie
 }
 
 // bestOnValid returns the row of a kind with the lowest validation bits.

@@ -12,27 +12,51 @@ import (
 	"batchrnn/bench/ngram"
 )
 
-// ngramStore is what the tables say of how ngram.Model lies in memory.
-const ngramStore = "hash"
+// ngramEstimates are the numbers of an n-gram model, for any store to hold.
+type ngramEstimates struct {
+	*ngram.Estimates
+	smoothing ngram.Smoothing
+	order     int
+	seconds   float64 // that estimating them took
+	fixed     bool    // an order's counts gave no discounts, so it has fixed ones
+}
 
-// measureNgram trains and scores the n-gram model of the given order and fills
-// a row. It can't be interrupted.
-func measureNgram(c *corpus.Corpus, order int) (Model, *ngram.Model, error) {
-	var model *ngram.Model
+// estimateNgram estimates the n-gram model of the given order. It can't be
+// interrupted. The text is one stream: an RNN isn't told of sentences either.
+func estimateNgram(c *corpus.Corpus, smoothing ngram.Smoothing, order int) (*ngramEstimates, error) {
+	e := &ngramEstimates{smoothing: smoothing, order: order}
+	var discounts []ngram.Discounts
 	var err error
 	runtime.GC() // what came before is not to be swept while the clock runs
-	train := measure.Repeat(1, 100*time.Millisecond, func() {
-		model, err = ngram.Train(c.Train, c.Vocab.Len(), order)
+	took := measure.Repeat(1, 100*time.Millisecond, func() {
+		e.Estimates, discounts, err = ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Smoothing: smoothing})
 	})
 	if err != nil {
-		return Model{}, nil, fmt.Errorf("%d-gram model: %w", order, err)
+		return nil, fmt.Errorf("%d-gram model: %w", order, err)
+	}
+	e.seconds = took.Median.Seconds()
+	for _, d := range discounts {
+		e.fixed = e.fixed || !d.Estimated
+	}
+	return e, nil
+}
+
+// measureNgram stores and scores the n-gram model and fills a row. It can't be
+// interrupted.
+func measureNgram(c *corpus.Corpus, e *ngramEstimates, store ngram.Store) (Model, *ngram.Model, error) {
+	var model *ngram.Model
+	var err error
+	runtime.GC()
+	stored := measure.Repeat(1, 50*time.Millisecond, func() {
+		model, err = ngram.NewModel(e.Estimates, store)
+	})
+	if err != nil {
+		return Model{}, nil, fmt.Errorf("%d-gram model: %w", e.order, err)
 	}
 
 	// The test split goes on where the validation split ends.
 	start := model.NewScorer()
-	for _, w := range c.Valid[max(0, len(c.Valid)-(order-1)):] {
-		start.Score(w)
-	}
+	start.ResetTo(c.Valid...)
 	var nats float64
 	score := timeScoring(func() {
 		s := *start
@@ -43,32 +67,37 @@ func measureNgram(c *corpus.Corpus, order int) (Model, *ngram.Model, error) {
 	})
 	row := Model{
 		Kind:           KindNgram,
-		Order:          order,
-		Store:          ngramStore,
+		Order:          e.order,
+		Smoothing:      e.smoothing.String(),
+		Store:          store.String(),
 		Entries:        int64(model.TotalEntries()),
-		BytesPredicted: ngram.Bytes(model.Vocab(), model.Entries()),
-		TrainSeconds:   train.Median.Seconds(),
+		BytesPredicted: model.Shape().Bytes(),
+		TrainSeconds:   e.seconds + stored.Median.Seconds(),
 		TrainTokens:    int64(len(c.Train)),
 		ScoreStreams:   1,
 		BitsPerToken:   bits(nats, len(c.Test)),
+		FixedDiscounts: e.fixed,
 	}
 	row.TrainTokensPerSecond = float64(row.TrainTokens) / row.TrainSeconds
 	row.setScoring(score, len(c.Test))
 	return row, model, nil
 }
 
-// nextOrderBytes estimates the memory that training the order after m's takes,
-// from how the number of n-grams has grown: it grows ever more slowly, so the
-// last step's growth bounds the next one's.
-func nextOrderBytes(m *ngram.Model, trainTokens int) int64 {
-	entries := m.Entries()
-	last := float64(entries[len(entries)-1])
-	growth := float64(m.Vocab())
-	if len(entries) > 1 {
-		growth = last / float64(entries[len(entries)-2])
+// ngramBytes estimates the memory that it takes to estimate the n-gram model of
+// an order and to hold it in its largest store beside the estimates. ngrams are
+// how many n-grams the orders below have, as far as they are known: their number
+// grows ever more slowly, so the last step's growth bounds the next one's.
+func ngramBytes(tokens, vocab int, ngrams []int) int64 {
+	next := vocab
+	if n := len(ngrams); n > 0 {
+		growth := float64(vocab)
+		if n > 1 {
+			growth = float64(ngrams[n-1]) / float64(max(ngrams[n-2], 1))
+		}
+		next = int(math.Min(float64(ngrams[n-1])*growth, float64(tokens)))
 	}
-	next := int(math.Min(last*growth, float64(trainTokens)))
-	return ngram.Bytes(m.Vocab(), append(entries, next)) + ngram.TrainBytes(trainTokens, next)
+	ngrams = append(ngrams[:len(ngrams):len(ngrams)], next)
+	return ngram.EstimateBytes(tokens, vocab, ngrams) + ngram.NewShape(ngram.Map, vocab, ngrams).Bytes()
 }
 
 // timeScoring times work that scores the whole test split: the median of five

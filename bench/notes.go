@@ -3,11 +3,15 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
+
+	"batchrnn/bench/rnnlm"
 )
 
 // wellMeasured is the size from which on a model's resident bytes can be held
 // against the predicted ones; what pages, allocation classes and the reading
-// code add to a smaller one is not small beside it.
+// code add to a smaller one, some 50 KB, is not small beside it.
 const wellMeasured = 1 << 20
 
 // notes says what a reader must know to judge the figures of r.
@@ -28,11 +32,18 @@ func (c *Comparison) notes(r Result) []string {
 
 	var spread float64
 	streams := 0 // of the RNNs
-	small, rnns := false, false
+	adaptive, small, rnns, ngrams := false, false, false, false
+	var fixed []int // orders of the models that have fixed discounts
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
 		if m.Kind == KindRNN {
 			rnns, streams = true, max(streams, m.ScoreStreams)
+			adaptive = adaptive || m.Softmax == rnnlm.AdaptiveSoftmax
+		} else {
+			ngrams = true
+			if m.FixedDiscounts && !slices.Contains(fixed, m.Order) {
+				fixed = append(fixed, m.Order)
+			}
 		}
 		if m.ResidentUnknown {
 			continue
@@ -42,16 +53,31 @@ func (c *Comparison) notes(r Result) []string {
 		case m.BytesPredicted < wellMeasured:
 			small = small || math.Abs(off) > 0.05
 		case math.Abs(off) > 0.05:
-			add("%s: the resident bytes are %+.0f %% off the predicted ones.", m.Name(), 100*off)
+			add("%s: the resident bytes are %+.0f %% off the predicted ones.", m.FullName(), 100*off)
 		}
+	}
+	if ngrams {
+		add("The n-gram models read the text as one stream, without marks of sentences, and list every n-gram of the training split.")
+	}
+	if len(fixed) > 0 {
+		add("Where the counts of n-grams of one length give no discounts, these have fixed ones: so in the models of %s.", orders(fixed))
 	}
 	if small {
 		add("Resident is by how much a process of its own grows when it holds the model. " +
-			"Below 1 MiB whole pages and the process's own noise weigh in: " +
+			"Below 1 MiB whole pages, the allocator's size classes and the process's own noise weigh in: " +
 			"there the predicted bytes are the better figure.")
 	}
 	if rnns {
 		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
+	}
+	if adaptive {
+		cuts := rnnlm.AdaptiveCutoffs(r.Corpus.Vocab)
+		numbers := make([]string, len(cuts))
+		for i, cut := range cuts {
+			numbers[i] = FormatCount(int64(cut))
+		}
+		add("The RNNs have an adaptive softmax: in the order of frequency, %ss from number %s on are predicted in clusters, from fewer features of the state.",
+			r.Corpus.TokenName(), strings.Join(numbers, " and "))
 	}
 	if streams > 0 && (streams > 1 || r.Machine.Threads > 1) {
 		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %s at once on %s.",

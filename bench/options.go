@@ -9,6 +9,7 @@ import (
 
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
 )
 
 // Options say what to compare. Errors speak of them by the names of rnnbench's
@@ -23,6 +24,8 @@ type Options struct {
 	Vocab *int
 	// MaxOrder is the highest n-gram order; every order from 1 on is measured.
 	MaxOrder int
+	// Smoothing is that of the n-gram models.
+	Smoothing ngram.Smoothing
 	// Hidden are the widths of the RNNs.
 	Hidden []int
 	// Budget is the training time of each RNN, so that widths compete on equal
@@ -30,6 +33,10 @@ type Options struct {
 	Budget  time.Duration
 	Threads int
 	Seed    uint64
+
+	// What rnnbench train says of an RNN beside width, budget and seed.
+	network     rnnlm.Options
+	fullSoftmax bool // whatever the vocabulary
 }
 
 // Stdin as Options.Corpus is standard input.
@@ -107,6 +114,15 @@ func ParseLevel(s string) (corpus.Level, error) {
 		return 0, &OptionError{Name: "--level", Err: err}
 	}
 	return level, nil
+}
+
+// ParseSmoothing is [ngram.ParseSmoothing], with an [OptionError].
+func ParseSmoothing(s string) (ngram.Smoothing, error) {
+	smoothing, err := ngram.ParseSmoothing(s)
+	if err != nil {
+		return 0, &OptionError{Name: "--smoothing", Err: err}
+	}
+	return smoothing, nil
 }
 
 // ParseWidths reads widths with commas between them, such as "128, 256". Its

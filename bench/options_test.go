@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"batchrnn/bench/ngram"
 )
 
 func goodOptions() Options {
@@ -42,6 +44,20 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		var misuse *OptionError
 		if err := o.Validate(); !errors.As(err, &misuse) || misuse.Name != test.flag || !strings.Contains(err.Error(), "give") {
 			t.Errorf("%s: error %v, want one about %s with a remedy", name, err, test.flag)
+		}
+	}
+}
+
+func TestParseSmoothing(t *testing.T) {
+	for _, want := range []ngram.Smoothing{ngram.KneserNey, ngram.Absolute} {
+		if got, err := ParseSmoothing(want.String()); err != nil || got != want {
+			t.Errorf("ParseSmoothing(%q) = %v, error %v", want, got, err)
+		}
+	}
+	for _, s := range []string{"", "Kneser-Ney", "good-turing"} {
+		var misuse *OptionError
+		if _, err := ParseSmoothing(s); !errors.As(err, &misuse) || misuse.Name != "--smoothing" || !strings.Contains(err.Error(), "choose kneser-ney or absolute") {
+			t.Errorf("ParseSmoothing(%q): error %v", s, err)
 		}
 	}
 }

@@ -60,20 +60,23 @@ func hold(kind string, r io.Reader) (int64, error) {
 	if err := measure.DisableHugePages(); err != nil {
 		return 0, err
 	}
-	read, rehearsal, err := readerOf(kind)
+	read, rehearsals, err := readerOf(kind)
 	if err != nil {
 		return 0, err
 	}
-	// A first time with a small model: the pages of the code that runs, and what
+	// A first time with small models: the pages of the code that runs, and what
 	// the runtime sets aside when it first does anything, are no part of a model.
-	var small bytes.Buffer
-	size, err := rehearsal.WriteTo(&small)
-	if err != nil {
-		return 0, err
+	for _, rehearsal := range rehearsals {
+		var small bytes.Buffer
+		size, err := rehearsal.WriteTo(&small)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := growth(read, &small, size); err != nil {
+			return 0, err
+		}
 	}
-	if _, err := growth(read, &small, size); err != nil {
-		return 0, err
-	}
+	var size int64
 	if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
 		return 0, fmt.Errorf("length of the model: %w", err)
 	}
@@ -84,32 +87,53 @@ func hold(kind string, r io.Reader) (int64, error) {
 // made at its final size.
 type reader func(r io.Reader, size int64) (model any, err error)
 
-// readerOf returns the reader of models of the given kind, and such a model of
-// some 100 KiB.
-func readerOf(kind string) (read reader, small io.WriterTo, err error) {
+// readerOf returns the reader of models of the given kind, and such models of
+// some 10 to 100 KiB, one for each way that they are stored.
+func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
 	switch kind {
 	case KindNgram:
-		tokens := make([]int32, 3000)
-		for i := range tokens {
-			tokens[i] = int32(i * i % 61)
+		est := allBigrams(61)
+		for _, store := range ngram.Stores {
+			model, err := ngram.NewModel(est, store)
+			if err != nil {
+				return nil, nil, err
+			}
+			small = append(small, model)
 		}
-		model, err := ngram.Train(tokens, 61, 4)
-		return func(r io.Reader, size int64) (any, error) { return ngram.Read(r, size) }, model, err
+		return func(r io.Reader, size int64) (any, error) { return ngram.Read(r, size) }, small, nil
 	case KindRNN:
 		engine, err := kernels.New("", 1)
 		if err != nil {
 			return nil, nil, err
 		}
 		model, err := rnn.New(engine, rnn.Config{Input: 61, Hidden: 100, Output: 61}, 0)
+		small = append(small, rnnlm.File{Model: model})
 		return func(r io.Reader, size int64) (any, error) {
 			model, err := rnnlm.Read(engine, r, size)
 			if err == nil {
 				model.Compact()
 			}
 			return model, err
-		}, rnnlm.File{Model: model}, err
+		}, small, err
 	}
 	return nil, nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
+}
+
+// allBigrams lists every pair of words, with one value or another.
+func allBigrams(vocab int) *ngram.Estimates {
+	est := &ngram.Estimates{Vocab: vocab, Orders: make([]ngram.Order, 2)}
+	words, pairs := &est.Orders[0], &est.Orders[1]
+	for i := range vocab {
+		words.Word = append(words.Word, int32(i))
+		words.Prob = append(words.Prob, -2)
+		words.Backoff = append(words.Backoff, -1)
+		for j := range vocab {
+			pairs.Prefix = append(pairs.Prefix, uint32(i))
+			pairs.Word = append(pairs.Word, int32(j))
+			pairs.Prob = append(pairs.Prob, -1-float32(i*j)/float32(vocab*vocab))
+		}
+	}
+	return est
 }
 
 // growth returns by how many bytes this process grows when it reads a model.

@@ -23,11 +23,74 @@ func randomNgram(t *testing.T) *ngram.Model {
 	for i := range tokens {
 		tokens[i] = r.Int32N(500)
 	}
-	m, err := ngram.Train(tokens, 500, 3)
+	est, _, err := ngram.Estimate(tokens, ngram.Config{Vocab: 500, Order: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ngram.NewModel(est, ngram.Hash)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// randomEstimates lists that many trigrams over 1000 words, with what they begin
+// with.
+func randomEstimates(trigrams int) *ngram.Estimates {
+	const vocab = 1000
+	r := rand.New(rand.NewPCG(3, 4))
+	est := &ngram.Estimates{Vocab: vocab, Orders: make([]ngram.Order, 3)}
+	for n, count := range []int{vocab, trigrams / 3, trigrams} {
+		o := &est.Orders[n]
+		step := 1 // of prefix and word, as one number
+		if n > 0 {
+			step = est.Orders[n-1].Len() * vocab / count
+		}
+		for i := range count {
+			key := i*step + r.IntN(step)
+			if n > 0 {
+				o.Prefix = append(o.Prefix, uint32(key/vocab))
+			}
+			o.Word = append(o.Word, int32(key%vocab))
+			o.Prob = append(o.Prob, -8*r.Float32())
+			if n < 2 {
+				o.Backoff = append(o.Backoff, -float32(r.IntN(1000))/300)
+			}
+		}
+	}
+	return est
+}
+
+func TestResidentBytesOfEveryStore(t *testing.T) {
+	if runtime.GOOS != "linux" || raceDetector {
+		t.Skip("resident memory is exact on Linux, without the race detector's shadow")
+	}
+	for _, c := range []struct {
+		store    ngram.Store
+		trigrams int
+	}{
+		{ngram.Map, 350_000}, // half of its slots are free
+		{ngram.Map, 680_000}, // hardly any are, and some of its tables have split
+		{ngram.Hash, 1_000_000},
+		{ngram.Trie, 1_000_000},
+		{ngram.Quantised, 1_000_000},
+		{ngram.Trie, 300_000}, // of slices that share their memory
+	} {
+		m, err := ngram.NewModel(randomEstimates(c.trigrams), c.store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := residentBytes(t.Context(), residentRuns, KindNgram, m)
+		if err != nil {
+			t.Fatal(c.store, err)
+		}
+		want := m.Shape().Bytes()
+		off := float64(got-want) / float64(want)
+		t.Logf("%v of %d n-grams: predicted %d, resident %d: %+.1f %%", c.store, m.TotalEntries(), want, got, 100*off)
+		if off < -0.05 || off > 0.05 {
+			t.Errorf("%v of %d n-grams: resident bytes are %+.1f %% off", c.store, m.TotalEntries(), 100*off)
+		}
+	}
 }
 
 func TestResidentBytesMeetThePredictedOnes(t *testing.T) {

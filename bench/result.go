@@ -1,6 +1,10 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+
+	"batchrnn/bench/ngram"
+)
 
 // The two kinds of [Model].
 const (
@@ -55,14 +59,16 @@ type Settings struct {
 	BudgetSeconds float64 `json:"budget_seconds"` // training time of each RNN
 }
 
-// Model is one row of the comparison.
+// Model is one row of the comparison. An n-gram model has a row for each store.
 type Model struct {
 	Kind       string `json:"kind"`       // KindNgram or KindRNN
 	Order      int    `json:"order"`      // n-gram: tokens in the longest n-gram
 	Hidden     int    `json:"hidden"`     // RNN: width of the hidden layer
+	Smoothing  string `json:"smoothing"`  // n-gram: how counts become probabilities
 	Store      string `json:"store"`      // how the model lies in memory
 	Entries    int64  `json:"entries"`    // n-gram: stored n-grams of all orders
 	Parameters int64  `json:"parameters"` // RNN: weights and biases
+	Softmax    string `json:"softmax"`    // RNN: "full" or "adaptive", see rnnlm.SoftmaxOf
 
 	BytesPredicted int64 `json:"bytes_predicted"` // by the model's size function
 	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown or too small to see
@@ -73,6 +79,10 @@ type Model struct {
 	TrainSeconds         float64 `json:"train_seconds"`
 	TrainTokens          int64   `json:"train_tokens"` // tokens trained on, repeats counted
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
+	// FullTrainTokensPerSecond is what an RNN of the same width reached with a full
+	// softmax, in a few seconds of training; 0 if the model itself has one, and
+	// where it was not measured.
+	FullTrainTokensPerSecond float64 `json:"full_train_tokens_per_second"`
 
 	// ScoreTokensPerSecond is the median over ScoreRuns runs over the test
 	// split; ScoreSpread is (slowest - fastest) / median of their times.
@@ -86,6 +96,10 @@ type Model struct {
 	// Interrupted is true for an RNN whose training was stopped early.
 	Interrupted bool `json:"interrupted"`
 
+	// FixedDiscounts is true for an n-gram model where the counts of some order
+	// give no discounts, so that it has fixed ones.
+	FixedDiscounts bool `json:"fixed_discounts"`
+
 	// Unscored and ResidentUnknown are true where BitsPerToken and BytesResident
 	// are 0 because they could not be measured.
 	Unscored        bool `json:"unscored"`
@@ -98,6 +112,46 @@ func (m Model) Name() string {
 		return fmt.Sprintf("RNN %d", m.Hidden)
 	}
 	return fmt.Sprintf("%d-gram", m.Order)
+}
+
+// FullName is Name with the store, where there are several.
+func (m Model) FullName() string {
+	if m.Kind == KindRNN {
+		return m.Name()
+	}
+	return m.Name() + " in a " + storeNoun(m.Store)
+}
+
+// storeNoun is what to call a store in a sentence.
+func storeNoun(store string) string {
+	if store == ngram.Hash.String() {
+		return "hash table"
+	}
+	return store
+}
+
+// OneStore returns the models with every n-gram model once: in a trie, the
+// smallest store that loses nothing. Where nothing is known of tries, it is the
+// store of the first row.
+func (r Result) OneStore() []Model {
+	store := r.store()
+	var models []Model
+	for _, m := range r.Models {
+		if m.Kind == KindRNN || m.Store == store {
+			models = append(models, m)
+		}
+	}
+	return models
+}
+
+// store is that of [Result.OneStore], "" without n-gram models.
+func (r Result) store() (store string) {
+	for _, m := range r.Models {
+		if m.Kind == KindNgram && (store == "" || m.Store == ngram.Trie.String()) {
+			store = m.Store
+		}
+	}
+	return store
 }
 
 // TokenName is what a token of the corpus is called: "character" or "word".

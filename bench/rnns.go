@@ -13,12 +13,23 @@ import (
 // rnnStore is what the tables say of how an rnn.Model lies in memory.
 const rnnStore = "dense"
 
+// rnnOptions says how an RNN of the given width is trained. Where the vocabulary
+// is large its softmax is adaptive: a full one would learn from a fraction of the
+// text in the same time.
+func (c *Comparison) rnnOptions(hidden int) rnnlm.Options {
+	o := c.options.network
+	o.Hidden, o.Budget, o.Seed = hidden, c.options.Budget, c.options.Seed
+	if !o.Tied && !c.options.fullSoftmax {
+		o.Cutoffs = rnnlm.AdaptiveCutoffs(c.corpus.Vocab.Len())
+	}
+	return o
+}
+
 // measureRNN trains and scores an RNN of the given width and fills a row. If ctx
 // ends during that, what has been learned so far is scored once, unless nothing
 // has; if even that takes too long, the row says that it is unscored.
 func (c *Comparison) measureRNN(ctx context.Context, hidden int, event Event, on func(Event)) (Model, *rnn.Model, error) {
-	options := rnnlm.Options{Hidden: hidden, Budget: c.options.Budget, Seed: c.options.Seed}
-	model, stats, err := rnnlm.Train(ctx, c.engine, c.corpus, options, func(p rnnlm.Progress) {
+	model, stats, err := rnnlm.Train(ctx, c.engine, c.corpus, c.rnnOptions(hidden), func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(c.options.Budget), 1)
 		event.Detail = FormatRate(p.TokensPerSecond()) + " tokens/s"
 		if p.Valid > 0 {
@@ -55,6 +66,7 @@ func newRNNRow(model *rnn.Model, hidden int, stats rnnlm.Stats) Model {
 		Kind:           KindRNN,
 		Hidden:         hidden,
 		Store:          rnnStore,
+		Softmax:        rnnlm.SoftmaxOf(model.Config),
 		Parameters:     int64(len(model.Slab)),
 		BytesPredicted: model.Bytes(model.Engine()),
 		TrainSeconds:   stats.Elapsed.Seconds(),

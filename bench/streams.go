@@ -88,9 +88,7 @@ func (l *levelStudy) measureRNNStreams(ctx context.Context, row *Row, model *rnn
 // end in history.
 func ngramLosses(model *ngram.Model, history, tokens []int32) []float32 {
 	s := model.NewScorer()
-	for _, w := range history[max(0, len(history)-model.Order()):] {
-		s.Score(w)
-	}
+	s.ResetTo(history...)
 	losses := make([]float32, len(tokens))
 	for i, w := range tokens {
 		losses[i] = float32(s.Score(w))

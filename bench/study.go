@@ -11,6 +11,8 @@ import (
 
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
+	"batchrnn/bench/ngram"
+	"batchrnn/bench/rnnlm"
 	"batchrnn/kernels"
 )
 
@@ -160,10 +162,12 @@ func NewStudy(o StudyOptions, store Store, known []Row, command string, stdin io
 		s.result.Machine = heading.Machine
 		s.result.Corpora = append(s.result.Corpora, heading.Corpus)
 		for order := 1; order <= o.MaxOrder; order++ {
-			s.planned = append(s.planned, s.ngramConfig(heading, order))
+			for _, store := range ngram.Stores {
+				s.planned = append(s.planned, s.ngramConfig(heading, order, store))
+			}
 		}
 		for _, hidden := range o.Hidden {
-			s.planned = append(s.planned, s.rnnConfig(heading, hidden))
+			s.planned = append(s.planned, s.rnnConfig(heading, c.rnnOptions(hidden)))
 		}
 	}
 	return s, nil
@@ -189,18 +193,18 @@ func (s *Study) Result() StudyResult {
 // base is what every row of a level depends on.
 func base(heading Result) string {
 	m, c := heading.Machine, heading.Corpus
-	return config("v1", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
+	return config("v2", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
 }
 
 // ngramConfig is the Config of an n-gram model's row.
-func (s *Study) ngramConfig(heading Result, order int) string {
-	return config(base(heading), fmt.Sprint("ngram ", order), ngramStore)
+func (s *Study) ngramConfig(heading Result, order int, store ngram.Store) string {
+	return config(base(heading), fmt.Sprint("ngram ", order), ngram.KneserNey, store)
 }
 
 // rnnConfig is the Config of an RNN's row.
-func (s *Study) rnnConfig(heading Result, hidden int) string {
-	return config(base(heading), fmt.Sprint("rnn ", hidden), fmt.Sprint("budget ", s.options.Budget),
-		fmt.Sprint("seed ", s.options.Seed), fmt.Sprint("threads ", s.engine.Threads()))
+func (s *Study) rnnConfig(heading Result, o rnnlm.Options) string {
+	return config(base(heading), fmt.Sprint("rnn ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
+		fmt.Sprint("seed ", o.Seed), fmt.Sprint("threads ", s.engine.Threads()))
 }
 
 // comparison returns the comparison of one level.

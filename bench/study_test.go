@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
+	"batchrnn/bench/ngram"
 	"batchrnn/kernels"
 )
 
@@ -79,28 +84,31 @@ var allRows = []string{
 	"word 1-gram", "word 2-gram", "word RNN 6", "word RNN 8", "word mixture",
 }
 
+// rowsOfAll is how many rows these have: the n-gram models one for each store.
+var rowsOfAll = len(allRows) + 4*(len(ngram.Stores)-1)
+
 func TestStudyMeasuresAndResumes(t *testing.T) {
 	o := studyOptions(writeText(t))
 	store := &memoryStore{models: map[string][]byte{}}
 	first, measured := runStudy(t, o, store, nil, nil)
-	if !slices.Equal(measured, allRows) || len(first.Rows) != len(allRows) || first.Interrupted || len(store.kept) != len(allRows) || len(store.models) != 4 {
+	if !slices.Equal(measured, allRows) || len(first.Rows) != rowsOfAll || first.Interrupted || len(store.kept) != rowsOfAll || len(store.models) != 4 {
 		t.Fatalf("measured %q, %d rows, kept %d times, %d models", measured, len(first.Rows), len(store.kept), len(store.models))
 	}
-	for i, r := range first.Rows {
+	for _, r := range first.Rows {
 		for what, v := range map[string]float64{"bytes": float64(r.BytesPredicted), "bits": r.BitsPerToken, "validation bits": r.ValidBits,
 			"perplexity": r.Perplexity, "training": r.TrainSeconds, "latency": r.LatencySeconds} {
 			if !(v > 0) || math.IsInf(v, 0) {
-				t.Errorf("%s: %s is %v", allRows[i], what, v)
+				t.Errorf("%s in %s: %s is %v", r.Label, r.Store, what, v)
 			}
 		}
 		if r.Kind != KindMixture {
 			if !(r.BatchSeconds > 0) || r.BatchStreams < 1 || r.BatchThreads < 1 {
-				t.Errorf("%s: batch %v s, %d streams", allRows[i], r.BatchSeconds, r.BatchStreams)
+				t.Errorf("%s in %s: batch %v s, %d streams", r.Label, r.Store, r.BatchSeconds, r.BatchStreams)
 			}
 			continue
 		}
 		// On what its weight was chosen by, a mixture is at least as good as both.
-		for _, other := range first.RowsAt(r.Level) {
+		for _, other := range first.OneStoreAt(r.Level) {
 			if r.ValidBits > other.ValidBits+1e-4 {
 				t.Errorf("%s: %.4f bits on validation, %s alone %.4f", r.Label, r.ValidBits, other.Label, other.ValidBits)
 			}
@@ -131,8 +139,8 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	o = studyOptions(o.Corpus)
 	known := slices.DeleteFunc(slices.Clone(first.Rows), func(r Row) bool { return r.Label == "1-gram" && r.Level == "char" })
 	stopped, _ := runStudy(t, o, store, known, func(_ Event, cancel context.CancelFunc) { cancel() })
-	if n := len(stopped.Rows); !stopped.Interrupted || n < 7 || n > 8 {
-		t.Errorf("a stopped run kept %d rows of 7 or 8", n)
+	if n := len(stopped.Rows); !stopped.Interrupted || n < rowsOfAll-6 || n > rowsOfAll-5 {
+		t.Errorf("a stopped run kept %d rows", n)
 	}
 
 	// A row without its model is no help to the mixture.
@@ -144,6 +152,31 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	}
 }
 
+// A large vocabulary has an adaptive softmax, and is told how fast a full one is.
+func TestStudyOfManyWords(t *testing.T) {
+	var text strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&text, "w%d ", i*7%3001)
+	}
+	path := filepath.Join(t.TempDir(), "words.txt")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := studyOptions(path)
+	o.Levels, o.MaxOrder, o.Hidden = o.Levels[1:], 1, []int{8}
+	for vocab, adaptive := range map[int]bool{1000: false, 2000: true} {
+		o.Vocab = &vocab
+		r, _ := runStudy(t, o, &memoryStore{models: map[string][]byte{}}, nil, nil)
+		rnn := r.Rows[len(r.Rows)-2]
+		if got := rnn.Softmax == "adaptive"; got != adaptive || (rnn.FullTrainTokensPerSecond > 0) != adaptive || rnn.Kind != KindRNN {
+			t.Errorf("vocabulary of %d: row %+v", vocab, rnn)
+		}
+		if got := strings.Contains(strings.Join(r.Notes, " "), "adaptive softmax"); got != adaptive {
+			t.Errorf("vocabulary of %d: notes %q", vocab, r.Notes)
+		}
+	}
+}
+
 func TestStudyKeepsWhatItHasWhenCancelled(t *testing.T) {
 	o := studyOptions(writeText(t))
 	store := &memoryStore{models: map[string][]byte{}}
@@ -152,16 +185,16 @@ func TestStudyKeepsWhatItHasWhenCancelled(t *testing.T) {
 			cancel()
 		}
 	})
-	if n := len(first.Rows); !first.Interrupted || n < 3 || n > 4 || len(first.Notes) == 0 {
+	if n := len(first.Rows); !first.Interrupted || n < 9 || n > 10 || len(first.Notes) == 0 {
 		t.Fatalf("interrupted %v, %d rows", first.Interrupted, n)
 	}
-	for _, r := range store.kept[len(store.kept)-1].Rows[:3] {
+	for _, r := range store.kept[len(store.kept)-1].Rows[:9] {
 		if r.Interrupted {
 			t.Errorf("%s is said to be interrupted", r.Label)
 		}
 	}
 	second, measured := runStudy(t, o, store, first.Rows, nil)
-	if !slices.Equal(measured, allRows[3:]) || len(second.Rows) != len(allRows) || second.Interrupted {
+	if !slices.Equal(measured, allRows[3:]) || len(second.Rows) != rowsOfAll || second.Interrupted {
 		t.Errorf("resumed: measured %q, %d rows", measured, len(second.Rows))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"batchrnn/bench/lm"
@@ -35,7 +34,7 @@ func (l *levelStudy) event(name string) Event {
 // What a row takes beside an RNN's training, about: for guessing the time left.
 const (
 	timePerNgram = 2 * time.Second
-	timePerRNN   = 4 * time.Second
+	timePerRNN   = 5 * time.Second
 )
 
 // left guesses how long the rest takes, after so much of the present row's
@@ -64,6 +63,12 @@ func (l *levelStudy) again(config string) bool {
 	return ok
 }
 
+// tell ends a row's event with the last of rows.
+func (l *levelStudy) tell(event Event, rows []Row) {
+	event.Fraction, event.Measured = 1, &rows[len(rows)-1].Model
+	l.on(event)
+}
+
 func (l *levelStudy) add(row Row) {
 	l.rows = append(l.rows, row)
 	l.result.Rows = append(l.result.Rows, row)
@@ -87,9 +92,9 @@ func (l *levelStudy) finish() {
 
 // keep measures a row's resident size, adds it and tells the store. It returns
 // the error of ctx, if that has ended.
-func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo, event Event) error {
+func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo) error {
 	var one Result
-	err := l.c.finish(ctx, &one, row.Model, model, &l.notes, l.on, event)
+	err := l.c.finish(ctx, &one, row.Model, model, &l.notes)
 	row.Model = one.Models[0]
 	row.Perplexity = perplexity(row.BitsPerToken)
 	if row.Unscored {
@@ -102,24 +107,59 @@ func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo, event
 	return err
 }
 
+// ngrams measures the n-gram models: every order is estimated once and held in
+// each of the stores.
 func (l *levelStudy) ngrams(ctx context.Context) error {
 	for order := 1; order <= l.options.MaxOrder; order++ {
-		config := l.ngramConfig(l.heading, order)
-		if l.again(config) {
-			continue
-		}
-		if need, available := l.nextOrderBytes(), measure.FreeMemory(); need > available {
+		tokens, vocab := len(l.c.corpus.Train), l.c.corpus.Vocab.Len()
+		if need, available := ngramBytes(tokens, vocab, entriesOf(tries(l.rows))), measure.FreeMemory(); need > available && !l.knows(order) {
 			l.notes = append(l.notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
 				order, measure.FormatBytes(need), measure.FormatBytes(available)))
 			l.nth += l.options.MaxOrder - order + 1
 			return nil
 		}
-		event := l.event(Model{Kind: KindNgram, Order: order}.Name())
-		l.on(event)
+		if err := l.ngram(ctx, order); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knows says whether an earlier run has measured the order in every store.
+func (l *levelStudy) knows(order int) bool {
+	for _, store := range ngram.Stores {
+		if _, ok := l.known[l.ngramConfig(l.heading, order, store)]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// ngram measures the n-gram model of one order in the stores in which it isn't
+// known.
+func (l *levelStudy) ngram(ctx context.Context, order int) error {
+	event := l.event(Model{Kind: KindNgram, Order: order}.Name())
+	var estimates *ngramEstimates
+	for _, store := range ngram.Stores {
+		config := l.ngramConfig(l.heading, order, store)
+		if row, ok := l.known[config]; ok {
+			l.add(row)
+			continue
+		}
+		if estimates == nil {
+			l.on(event)
+			err := await(ctx, func() (err error) {
+				estimates, err = estimateNgram(l.c.corpus, l.c.options.Smoothing, order)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
 		row := Row{Level: l.heading.Corpus.Level, Config: config}
 		var model *ngram.Model
 		err := await(ctx, func() (err error) {
-			row.Model, model, err = measureNgram(l.c.corpus, order)
+			row.Model, model, err = measureNgram(l.c.corpus, estimates, store)
 			if err == nil {
 				l.measureNgramStreams(&row, model)
 			}
@@ -129,33 +169,25 @@ func (l *levelStudy) ngrams(ctx context.Context) error {
 			return err
 		}
 		row.Label = row.Model.Name()
-		if err := l.keep(ctx, row, model, event); err != nil {
+		if err := l.keep(ctx, row, model); err != nil {
 			return err
 		}
+	}
+	if estimates != nil {
+		l.tell(event, tries(l.rows))
 	}
 	return nil
 }
 
-// nextOrderBytes estimates the memory that the order after the last row's takes
-// to train. The number of n-grams grows ever more slowly with the order, so the
-// last step's growth bounds the next one's.
-func (l *levelStudy) nextOrderBytes() int64 {
-	tokens := len(l.c.corpus.Train)
-	if len(l.rows) == 0 {
-		return ngram.TrainBytes(tokens, l.c.corpus.Vocab.Len())
-	}
-	entries := make([]int, 0, len(l.rows)+1) // of each order
+// entriesOf returns how many n-grams of each order the models of rising orders
+// list.
+func entriesOf(rows []Row) (entries []int) {
 	total := 0
-	for _, row := range l.rows {
+	for _, row := range rows {
 		entries = append(entries, int(row.Entries)-total)
 		total = int(row.Entries)
 	}
-	growth := float64(l.c.corpus.Vocab.Len())
-	if n := len(entries); n > 1 {
-		growth = float64(entries[n-1]) / float64(max(entries[n-2], 1))
-	}
-	next := int(math.Min(float64(entries[len(entries)-1])*growth, float64(tokens)))
-	return ngram.Bytes(l.c.corpus.Vocab.Len(), append(entries, next)) + ngram.TrainBytes(tokens, next)
+	return entries
 }
 
 // modelName names the file of an RNN.
@@ -179,13 +211,14 @@ func (l *levelStudy) load(hidden int) (*lm.Model, error) {
 
 func (l *levelStudy) rnns(ctx context.Context) error {
 	for _, hidden := range l.options.Hidden {
-		config := l.rnnConfig(l.heading, hidden)
+		options := l.c.rnnOptions(hidden)
+		config := l.rnnConfig(l.heading, options)
 		if _, err := l.load(hidden); err == nil && l.again(config) { // the mixture may need the model
 			continue
 		}
 		event := l.event(Model{Kind: KindRNN, Hidden: hidden}.Name())
 		l.on(event)
-		model, stats, err := rnnlm.Train(ctx, l.engine, l.c.corpus, rnnlm.Options{Hidden: hidden, Budget: l.options.Budget, Seed: l.options.Seed}, func(p rnnlm.Progress) {
+		model, stats, err := rnnlm.Train(ctx, l.engine, l.c.corpus, options, func(p rnnlm.Progress) {
 			event.Fraction = min(float64(p.Elapsed)/float64(l.options.Budget), 1)
 			event.Left, event.Detail = l.left(p.Elapsed), trainingDetail(p)
 			l.on(event)
@@ -198,6 +231,9 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 		if err := l.scoreRNN(ctx, &row, model); err != nil {
 			return fmt.Errorf("RNN of width %d: %w", hidden, err)
 		}
+		if err := l.fullSoftmax(ctx, &row, options); err != nil {
+			return fmt.Errorf("RNN of width %d with a full softmax: %w", hidden, err)
+		}
 		if !row.Interrupted {
 			file := lm.NewRNN(model, l.c.corpus, rnnConfig(l.c.options, stats))
 			if err := l.store.SaveModel(l.modelName(hidden), file); err != nil {
@@ -207,11 +243,36 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 		if row.Unscored {
 			l.notes = append(l.notes, fmt.Sprintf("%s: bits are not known: scoring takes longer than an interrupted run waits.", row.Label))
 		}
-		if err := l.keep(ctx, row, rnnlm.File{Model: model}, event); err != nil {
+		err = l.keep(ctx, row, rnnlm.File{Model: model})
+		l.tell(event, l.rows)
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// fullSoftmaxTime is how long an RNN is trained with a full softmax, for its
+// speed alone.
+const fullSoftmaxTime = 3 * time.Second
+
+// fullSoftmax measures how fast an RNN with an adaptive softmax would have been
+// trained with a full one, if there is the memory for it.
+func (l *levelStudy) fullSoftmax(ctx context.Context, row *Row, o rnnlm.Options) error {
+	if len(o.Cutoffs) == 0 || row.Interrupted {
+		return nil
+	}
+	o.Cutoffs, o.Budget = nil, min(o.Budget, fullSoftmaxTime)
+	if rnnlm.TrainBytes(l.engine, l.c.corpus.Vocab.Len(), o) > measure.FreeMemory() {
+		return nil
+	}
+	_, stats, err := rnnlm.Train(ctx, l.engine, l.c.corpus, o, func(rnnlm.Progress) {})
+	if ctx.Err() != nil {
+		row.Interrupted = true
+		return nil
+	}
+	row.FullTrainTokensPerSecond = stats.TokensPerSecond()
+	return err
 }
 
 // scoreRNN fills in what scoring tells. If ctx has ended, by then or meanwhile,

@@ -77,6 +77,18 @@ func (r StudyResult) At(level string) Result {
 	return one
 }
 
+// OneStoreAt returns the rows of a level, of the n-gram models those of
+// [Result.OneStore].
+func (r StudyResult) OneStoreAt(level string) (rows []Row) {
+	store := r.At(level).store()
+	for _, row := range r.RowsAt(level) {
+		if row.Kind != KindNgram || row.Store == store {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
 // RowsAt returns the rows of a level.
 func (r StudyResult) RowsAt(level string) (rows []Row) {
 	for _, row := range r.Rows {

@@ -7,14 +7,16 @@ import (
 	"strings"
 
 	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
 )
 
 // Summarize says in one sentence what the models of r show, whichever side it
-// favours. Bits are compared as the table prints them, to three decimals, so
-// that the sentence never contradicts the table.
+// favours. Of the n-gram models it takes those of [Result.OneStore]. Bits are
+// compared as the table prints them, to three decimals, so that the sentence
+// never contradicts the table.
 func Summarize(r Result) string {
 	var ngrams, rnns, unscored []Model
-	for _, m := range r.Models {
+	for _, m := range r.OneStore() {
 		switch {
 		case m.Unscored:
 			unscored = append(unscored, m)
@@ -29,7 +31,7 @@ func Summarize(r Result) string {
 		clauses = append(clauses, growthClause(ngrams))
 	}
 	if len(rnns) > 0 {
-		clauses = append(clauses, rnnClause(r.Corpus, ngrams, rnns))
+		clauses = append(clauses, rnnClause(r, ngrams, rnns))
 	} else if len(ngrams) > 0 {
 		best := lowestBits(ngrams)
 		clauses = append(clauses, fmt.Sprintf("%s predicts best of them, at %s", order(best.Order), bitsPer(r.Corpus, best)))
@@ -52,11 +54,12 @@ func Summarize(r Result) string {
 func growthClause(ngrams []Model) string {
 	first, last := ngrams[0], ngrams[len(ngrams)-1]
 	if len(ngrams) == 1 {
-		return fmt.Sprintf("the n-gram model of %s takes %s", order(first.Order), measure.FormatBytes(first.BytesPredicted))
+		return fmt.Sprintf("the n-gram model of %s takes %s in a %s",
+			order(first.Order), measure.FormatBytes(first.BytesPredicted), storeNoun(first.Store))
 	}
 	from, to := first.BytesPredicted, last.BytesPredicted
-	clause := fmt.Sprintf("from order %d to %d the n-gram model goes from %s to %s",
-		first.Order, last.Order, measure.FormatBytes(from), measure.FormatBytes(to))
+	clause := fmt.Sprintf("from order %d to %d the n-gram model in a %s goes from %s to %s",
+		first.Order, last.Order, storeNoun(first.Store), measure.FormatBytes(from), measure.FormatBytes(to))
 	if from > 0 && to > from {
 		clause += fmt.Sprintf(" (%s times)", FormatRatio(float64(to)/float64(from)))
 	}
@@ -64,11 +67,11 @@ func growthClause(ngrams []Model) string {
 }
 
 // rnnClause sets the RNN with the lowest bits beside the n-gram models.
-func rnnClause(c Corpus, ngrams, rnns []Model) string {
+func rnnClause(r Result, ngrams, rnns []Model) string {
 	rnn := lowestBits(rnns)
 	var b strings.Builder
 	fmt.Fprintf(&b, "the RNN of width %d takes %s whatever the length of its context, and at %s",
-		rnn.Hidden, measure.FormatBytes(rnn.BytesPredicted), bitsPer(c, rnn))
+		rnn.Hidden, measure.FormatBytes(rnn.BytesPredicted), bitsPer(r.Corpus, rnn))
 	if rnn.Interrupted {
 		b.WriteString(", its training cut short,")
 	}
@@ -99,22 +102,34 @@ func rnnClause(c Corpus, ngrams, rnns []Model) string {
 		fmt.Fprintf(&b, " it matches or beats %s but not the best, %s, which predicts at %.3f and takes %s%s",
 			orders(reached), order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
 	}
-	b.WriteString(speedClause(rnn, best))
+	b.WriteString(speedClause(rnn, best, r.Models))
 	return b.String()
 }
 
-// speedClause compares how fast the two score the test split.
-func speedClause(rnn, ngram Model) string {
-	a, b := rnn.ScoreTokensPerSecond, ngram.ScoreTokensPerSecond
+// speedClause compares how fast the two score the test split, the n-gram model
+// in the quickest of its stores that lose nothing.
+func speedClause(rnn, ngramModel Model, models []Model) string {
+	quickest := ngramModel
+	for _, m := range models {
+		if m.Kind == KindNgram && m.Order == ngramModel.Order && m.Store != ngram.Quantised.String() &&
+			m.ScoreTokensPerSecond > quickest.ScoreTokensPerSecond {
+			quickest = m
+		}
+	}
+	a, b := rnn.ScoreTokensPerSecond, quickest.ScoreTokensPerSecond
 	if !(a > 0 && b > 0) {
 		return ""
 	}
-	faster, slower, times := "the RNN", "that n-gram model", a/b
+	in := ""
+	if quickest.Store != ngramModel.Store {
+		in = " in a " + storeNoun(quickest.Store)
+	}
+	faster, slower, times := "the RNN", "that n-gram model"+in, a/b
 	if times < 1 {
 		faster, slower, times = slower, faster, b/a
 	}
 	if times < 1.05 {
-		return "; the two score at about the same speed"
+		return "; the RNN and that n-gram model" + in + " score at about the same speed"
 	}
 	return fmt.Sprintf("; %s scores text %s times as fast as %s", faster, FormatRatio(times), slower)
 }

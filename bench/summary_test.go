@@ -6,7 +6,7 @@ import (
 )
 
 func ngramRow(order int, bytes int64, bits float64) Model {
-	return Model{Kind: KindNgram, Order: order, BytesPredicted: bytes, BitsPerToken: bits, ScoreTokensPerSecond: 10e6}
+	return Model{Kind: KindNgram, Order: order, Store: "trie", BytesPredicted: bytes, BitsPerToken: bits, ScoreTokensPerSecond: 10e6}
 }
 
 func rnnRow(hidden int, bytes int64, bits float64) Model {
@@ -23,16 +23,29 @@ func TestSummarizeIsTrueForEveryOutcome(t *testing.T) {
 	even := rnnRow(64, 100_000, 3.2)
 	even.ScoreTokensPerSecond = 10.2e6
 
+	in := func(store string, m Model, tokensPerSecond float64) Model {
+		m.Store, m.ScoreTokensPerSecond = store, tokensPerSecond
+		return m
+	}
+
 	for name, test := range map[string]struct {
 		models    []Model
 		want, not []string
 	}{
+		"four stores": {[]Model{
+			in("map", ngramRow(1, 5000, 4), 1e6), in("hash", ngramRow(1, 2000, 4), 40e6), ngramRow(1, 1000, 4), in("quantised trie", ngramRow(1, 500, 4.1), 50e6),
+			in("map", ngramRow(2, 50_000, 3), 1e6), in("hash", ngramRow(2, 20_000, 3), 30e6), ngramRow(2, 10_000, 3), in("quantised trie", ngramRow(2, 5000, 2.9), 50e6),
+			rnnRow(64, 5000, 2.95)},
+			[]string{"from 1000 B to 9.8 KiB (10 times)", "better than every order measured; the best of them, order 2 at 3.000, takes 9.8 KiB, 2.0 times",
+				"that n-gram model in a hash table scores text 30 times as fast as the RNN"}, nil},
+		"a store alone": {[]Model{in("hash", ngramRow(1, 1000, 4), 1), in("hash", ngramRow(2, 2000, 3), 1)},
+			[]string{"the n-gram model in a hash table goes from"}, nil},
 		"nothing": {nil, []string{"No model was measured."}, nil},
 		"one n-gram": {three[:1],
-			[]string{"The n-gram model of order 1 takes 1000 B", "order 1 predicts best of them, at 4.500 bits per character", "no RNN was measured"},
+			[]string{"The n-gram model of order 1 takes 1000 B in a trie", "order 1 predicts best of them, at 4.500 bits per character", "no RNN was measured"},
 			[]string{"from order"}},
 		"n-grams only": {three,
-			[]string{"From order 1 to 3 the n-gram model goes from 1000 B to 195.3 KiB (200 times)", "order 3 predicts best"}, nil},
+			[]string{"From order 1 to 3 the n-gram model in a trie goes from 1000 B to 195.3 KiB (200 times)", "order 3 predicts best"}, nil},
 		"no growth": {[]Model{ngramRow(1, 500, 4), ngramRow(2, 500, 3)}, []string{"from 500 B to 500 B"}, []string{"times"}},
 		"an RNN only": {[]Model{rnnRow(8, 500, 3)},
 			[]string{"The RNN of width 8 takes 500 B", "no n-gram model was measured"}, []string{"order"}},
@@ -53,7 +66,7 @@ func TestSummarizeIsTrueForEveryOutcome(t *testing.T) {
 			[]string{"the RNN of width 64 takes 97.7 KiB"}, []string{"width 32", "width 128"}},
 		"cut short":      {with(cut), []string{"its training cut short, it matches"}, nil},
 		"RNN faster":     {with(fast), []string{"the RNN scores text 3.0 times as fast as that n-gram model"}, nil},
-		"about the same": {with(even), []string{"the two score at about the same speed"}, nil},
+		"about the same": {with(even), []string{"the RNN and that n-gram model score at about the same speed"}, nil},
 		"overfit n-grams": {[]Model{ngramRow(1, 10, 4.5), ngramRow(2, 100, 2), ngramRow(3, 1000, 2.5), ngramRow(4, 10_000, 2.7), rnnRow(8, 50, 2.4)},
 			[]string{"matches or beats orders 1, 3 and 4 but not the best, order 2"}, nil},
 	} {

@@ -28,6 +28,13 @@ type TrainOptions struct {
 	Budget  *time.Duration // training time of an RNN: DefaultBudget
 	Threads int
 	Seed    uint64
+
+	// Of an RNN, see rnnlm.Options.
+	Tied        bool
+	FullSoftmax bool // even where an adaptive one is the default
+	Dropout     *float64
+	Halve       bool
+	Patience    *int
 }
 
 // Defaults of [TrainOptions].
@@ -52,6 +59,20 @@ func (o TrainOptions) full() (Options, error) {
 		return full, misuse("--hidden", "an n-gram model has no width: leave it out, or give --kind rnn")
 	case ngrams && o.Budget != nil:
 		return full, misuse("--budget", "an n-gram model is trained in one pass, which takes as long as it takes: leave it out, or give --kind rnn")
+	case ngrams && o.Tied:
+		return full, misuse("--tied", "an n-gram model has no weights: leave it out, or give --kind rnn")
+	case ngrams && o.FullSoftmax:
+		return full, misuse("--full-softmax", "an n-gram model has no softmax: leave it out, or give --kind rnn")
+	case ngrams && o.Dropout != nil:
+		return full, misuse("--dropout", "an n-gram model has no states: leave it out, or give --kind rnn")
+	case ngrams && o.Halve:
+		return full, misuse("--halve", "an n-gram model has no learning rate: leave it out, or give --kind rnn")
+	case ngrams && o.Patience != nil:
+		return full, misuse("--patience", "an n-gram model is trained in one pass: leave it out, or give --kind rnn")
+	case o.Dropout != nil && !(*o.Dropout >= 0 && *o.Dropout < 1):
+		return full, misuse("--dropout", "%v is no share of the states: give 0 or more and less than 1, such as 0.3", *o.Dropout)
+	case o.Patience != nil && *o.Patience < 1:
+		return full, misuse("--patience", "%d validations are no time to wait: give 1 or more, or leave it out to train for all of the budget", *o.Patience)
 	case !ngrams && o.Order != nil:
 		return full, misuse("--order", "an RNN has no order: leave it out, or give --kind ngram")
 	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
@@ -65,6 +86,14 @@ func (o TrainOptions) full() (Options, error) {
 	}
 	if o.Budget != nil {
 		full.Budget = *o.Budget
+	}
+	full.fullSoftmax = o.FullSoftmax
+	full.network.Tied, full.network.Halve = o.Tied, o.Halve
+	if o.Dropout != nil {
+		full.network.Dropout = *o.Dropout
+	}
+	if o.Patience != nil {
+		full.network.Patience = *o.Patience
 	}
 	if err := full.Validate(); err != nil {
 		return full, err
@@ -162,8 +191,7 @@ func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.M
 	o := t.c.options
 	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: o.Budget}
 	on(event)
-	options := rnnlm.Options{Hidden: o.Hidden[0], Budget: o.Budget, Seed: o.Seed}
-	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, options, func(p rnnlm.Progress) {
+	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, t.c.rnnOptions(o.Hidden[0]), func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(o.Budget), 1)
 		event.Left = max(o.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
 		event.Detail = trainingDetail(p)
@@ -193,6 +221,10 @@ func trainingDetail(p rnnlm.Progress) string {
 	return detail + ", " + FormatRate(p.TokensPerSecond()) + " tokens/s"
 }
 
+// fileStore is the store of n-gram models that go to a file: the smallest that
+// loses nothing.
+const fileStore = ngram.Trie
+
 func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
 	order, c := t.c.options.MaxOrder, t.c.corpus
 	on(Event{Model: Model{Kind: KindNgram, Order: order}.Name(), Nth: 1, Of: 1})
@@ -201,7 +233,7 @@ func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm
 	for n := range entries {
 		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
 	}
-	need := ngram.Bytes(c.Vocab.Len(), entries) + ngram.TrainBytes(len(c.Train), entries[order-1])
+	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(fileStore, c.Vocab.Len(), entries).Bytes()
 	if available := measure.FreeMemory(); need > available {
 		return nil, misuse("--order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
 			order, FormatCount(int64(len(c.Train))), measure.FormatBytes(need), measure.FormatBytes(available))
@@ -209,7 +241,10 @@ func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm
 	var m *ngram.Model
 	start := time.Now()
 	err := await(ctx, func() (err error) {
-		m, err = ngram.Train(c.Train, c.Vocab.Len(), order)
+		e, err := estimateNgram(c, t.c.options.Smoothing, order)
+		if err == nil {
+			m, err = ngram.NewModel(e.Estimates, fileStore)
+		}
 		return err
 	})
 	if err != nil {

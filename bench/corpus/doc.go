@@ -9,4 +9,7 @@
 // cut in order into 90 % for training, 5 % for validation and 5 % for the
 // test. The vocabulary comes from the training part alone; whatever else the
 // held-out parts hold becomes <unk>, id 0.
+//
+// [NewSentences] reads a text the way that n-gram toolkits do instead: each line
+// is a sentence, which ends in the word </s>.
 package corpus

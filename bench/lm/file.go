@@ -191,6 +191,9 @@ func read(s *sections, e *kernels.Engine) (*Model, error) {
 	err = s.section("model", s.left, func(r io.Reader, size int64) (err error) {
 		if m.Config.Kind == RNN {
 			m.rnn, err = rnnlm.Read(e, r, size)
+			if err == nil {
+				m.Config.Softmax, m.Config.Tied = rnnlm.SoftmaxOf(m.rnn.Config), m.rnn.Tied
+			}
 		} else {
 			m.ngram, err = ngram.Read(r, size)
 		}

@@ -29,11 +29,16 @@ func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
 	return c
 }
 
-// testModels returns an n-gram model and a network, neither of them any good.
+// testModels returns an n-gram model and networks of every output layer, none of
+// them any good.
 func testModels(t testing.TB, level corpus.Level) []*Model {
 	t.Helper()
 	c := testCorpus(t, level)
-	m, err := ngram.Train(c.Train, c.Vocab.Len(), 3)
+	estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ngram.NewModel(estimates, ngram.Trie)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +47,20 @@ func testModels(t testing.TB, level corpus.Level) []*Model {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	n, err := rnn.New(e, rnn.Config{Input: c.Vocab.Len(), Hidden: 24, Output: c.Vocab.Len()}, 1)
-	if err != nil {
-		t.Fatal(err)
+	models := []*Model{NewNgram(m, c, Config{Seed: 7})}
+	v := c.Vocab.Len()
+	for _, config := range []rnn.Config{
+		{Input: v, Hidden: 24, Output: v},
+		{Input: v, Hidden: 24, Output: v, Tied: true},
+		{Input: v, Hidden: 24, Output: v, Cutoffs: []int{3, 6}},
+	} {
+		n, err := rnn.New(e, config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		models = append(models, NewRNN(n, c, Config{ValidBits: 1.5}))
 	}
-	return []*Model{NewNgram(m, c, Config{Seed: 7}), NewRNN(n, c, Config{ValidBits: 1.5})}
+	return models
 }
 
 func engine(t testing.TB) *kernels.Engine {
@@ -247,6 +261,36 @@ func TestSampler(t *testing.T) {
 			s := m.NewSampler(1, 1)
 			if n := testing.AllocsPerRun(10, func() { s.Next() }); n != 0 {
 				t.Errorf("%s: %v allocations a token", m.Config.Name(), n)
+			}
+		}
+	}
+}
+
+// What a sampler draws from is what a stream scores by, whatever the softmax.
+func TestSamplersAndStreamsAgree(t *testing.T) {
+	for _, m := range testModels(t, corpus.Word) {
+		if m.rnn == nil {
+			continue // whose sampler asks the same scorer
+		}
+		for _, history := range [][]int32{nil, {2}, {2, 7, 4}} {
+			s := m.NewSampler(1, 1)
+			for _, id := range history {
+				s.Feed(id)
+			}
+			s.predict()
+			var total float64
+			for _, v := range s.logits {
+				total += math.Exp(v)
+			}
+			before, _ := m.NewStream().Score(history)
+			for id, v := range s.logits {
+				after, err := m.NewStream().Score(append(slices.Clone(history), int32(id)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, want := math.Log(total)-v, after-before; math.Abs(got-want) > 1e-5 {
+					t.Errorf("%s softmax, after %v: token %d costs %v in sampling, %v in scoring", m.Config.Softmax, history, id, got, want)
+				}
 			}
 		}
 	}

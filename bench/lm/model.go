@@ -27,6 +27,10 @@ type Config struct {
 	Order  int    `json:"order,omitempty"`
 	Hidden int    `json:"hidden,omitempty"`
 
+	// Of an RNN, as its network has it.
+	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
+	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
+
 	// What it was trained on and how, for the record.
 	Corpus        string  `json:"corpus"`
 	SHA256        string  `json:"sha256"`
@@ -44,6 +48,18 @@ func (c Config) Name() string {
 		return fmt.Sprintf("RNN %d", c.Hidden)
 	}
 	return fmt.Sprintf("%d-gram", c.Order)
+}
+
+// Description is Name, with the output layer where that is not the plain one.
+func (c Config) Description() string {
+	name := c.Name()
+	if c.Softmax == rnnlm.AdaptiveSoftmax {
+		name += " with an adaptive softmax"
+	}
+	if c.Tied {
+		name += " with tied weights"
+	}
+	return name
 }
 
 // Model is a language model with its vocabulary. It is immutable: any number of
@@ -66,6 +82,7 @@ func NewNgram(m *ngram.Model, c *corpus.Corpus, config Config) *Model {
 // NewRNN is [NewNgram] for a network.
 func NewRNN(m *rnn.Model, c *corpus.Corpus, config Config) *Model {
 	config.Kind, config.Hidden = RNN, m.Hidden
+	config.Softmax, config.Tied = rnnlm.SoftmaxOf(m.Config), m.Tied
 	return newModel(&Model{Config: config, rnn: m}, c)
 }
 
@@ -197,8 +214,6 @@ func (m *Model) ngramAfter(history []int32) *ngram.Scorer {
 	if len(history) == 0 && m.level == corpus.Char {
 		history = []int32{m.start()}
 	}
-	for _, w := range history[max(0, len(history)-m.Config.Order):] {
-		s.Score(w)
-	}
+	s.ResetTo(history...)
 	return s
 }

@@ -2,41 +2,54 @@ package ngram
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"batchrnn/bench/corpus"
 )
 
-// benchText is 2 million letters to train on and 200,000 to score.
-func benchText() (train, test []int32) {
-	text := syntheticText(rand.New(rand.NewPCG(21, 22)), 2_200_000)
-	return text[:2_000_000], text[2_000_000:]
+// benchWords is one half of the default text to train on and one to score: long
+// enough that the processor doesn't know it by heart.
+func benchWords(b *testing.B) (train, test []int32, vocab int) {
+	c, err := corpus.Build(corpus.Default(1), corpus.Options{Level: corpus.Word, MaxVocab: 10_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	half := len(c.Train) / 2
+	return c.Train[:half], c.Train[half:], c.Vocab.Len()
 }
 
 func BenchmarkNGramScore(b *testing.B) {
-	train, test := benchText()
-	for _, order := range []int{1, 3, 5, 7, 9} {
-		b.Run(fmt.Sprintf("order=%d", order), func(b *testing.B) {
-			m := mustTrain(b, train, letters, order)
-			b.ReportAllocs()
-			for b.Loop() {
-				m.Score(test)
-			}
-			b.ReportMetric(float64(b.N)*float64(len(test))/b.Elapsed().Seconds(), "tokens/s")
-			b.ReportMetric(float64(m.Bytes())/float64(m.TotalEntries()), "bytes/ngram")
-		})
+	train, test, vocab := benchWords(b)
+	for order := 1; order <= MaxOrder; order++ {
+		est, _ := mustEstimate(b, train, Config{Vocab: vocab, Order: order})
+		for _, store := range Stores {
+			b.Run(fmt.Sprintf("store=%s/order=%d", strings.ReplaceAll(store.String(), " ", "-"), order), func(b *testing.B) {
+				m := mustModel(b, est, store)
+				b.ReportAllocs()
+				for b.Loop() {
+					m.Score(test)
+				}
+				queries := float64(b.N) * float64(len(test))
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/queries, "ns/query")
+				b.ReportMetric(queries/b.Elapsed().Seconds(), "tokens/s")
+				b.ReportMetric(float64(m.Bytes())/float64(m.TotalEntries()), "bytes/ngram")
+			})
+		}
 	}
 }
 
-func BenchmarkNGramTrain(b *testing.B) {
-	train, _ := benchText()
-	for _, order := range []int{1, 3, 5, 7} {
-		b.Run(fmt.Sprintf("order=%d", order), func(b *testing.B) {
+// Making a store of estimates.
+func BenchmarkNGramStore(b *testing.B) {
+	train, _, vocab := benchWords(b)
+	est, _ := mustEstimate(b, train, Config{Vocab: vocab, Order: 5})
+	for _, store := range Stores {
+		b.Run("store="+strings.ReplaceAll(store.String(), " ", "-"), func(b *testing.B) {
 			entries := 0
 			for b.Loop() {
-				entries = mustTrain(b, train, letters, order).TotalEntries()
+				entries = mustModel(b, est, store).TotalEntries()
 			}
-			b.ReportMetric(float64(b.N)*float64(len(train))/b.Elapsed().Seconds(), "tokens/s")
-			b.ReportMetric(float64(entries), "ngrams")
+			b.ReportMetric(float64(b.N)*float64(entries)/b.Elapsed().Seconds(), "ngrams/s")
 		})
 	}
 }

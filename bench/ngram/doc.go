@@ -1,35 +1,69 @@
-// Package ngram counts, stores and scores n-gram language models over token
+// Package ngram estimates, stores and scores n-gram language models over token
 // ids: the baseline that a recurrent network is measured against.
 //
-// A model of order N is trained on one contiguous stream of ids 0..V-1. Each
-// order n is interpolated with the order below it by absolute discounting of
-// the raw counts (Ney, Essen and Kneser 1994, "On structuring probabilistic
-// dependences in stochastic language modelling"; Chen and Goodman 1999, "An
-// empirical study of smoothing techniques for language modeling", section 2.4):
+// [Estimate] counts a text and smooths the counts. The numbers that this gives,
+// [Estimates], are sorted and finished, whatever the smoothing. [WriteARPA]
+// writes them for other programs, and [ReadARPA] reads what those wrote;
+// [NewModel] puts them into one of four stores. The [Model] scores text through a
+// [Scorer], and goes to a file of its own by [Model.WriteTo] and [Read].
+// [EstimateBytes] and [Shape] tell beforehand what memory all this takes.
 //
-//	p_n(w|h) = max(c(hw) - D_n, 0)/c(h.) + γ(h)·p_{n-1}(w|h')
-//	γ(h)     = D_n·N1+(h.)/c(h.)
+// # Smoothing
+//
+// A model of order N comes from one text of ids 0..V-1. Each order n is
+// interpolated with the order below it (Chen and Goodman 1999, "An empirical
+// study of smoothing techniques for language modeling"):
+//
+//	p_n(w|h) = (a(hw) - D_n(a(hw)))/a(h.) + γ(h)·p_{n-1}(w|h')
+//	γ(h)     = Σ_w D_n(a(hw)) / a(h.)
 //	p_0(w)   = 1/V
 //
-// h' is h without its oldest word, c(h.) the number of times h was followed by
-// anything, N1+(h.) the number of different words that followed it. Where
-// c(h.) is 0, p_n(w|h) = p_{n-1}(w|h'). D_n = n1/(n1 + 2·n2), from the number
-// of n-grams seen once and twice. The probabilities of the V words sum to 1
-// after every history, and none is 0.
+// h' is h without its oldest word, a(h.) the sum of a(hw) over all words w.
+// Where it is 0, p_n(w|h) = p_{n-1}(w|h'). D_n(0) is 0. The two kinds of
+// [Smoothing] differ in the counts a and in the discounts D:
 //
-// There are no sentence marks. At the start of a stream, in training and in
-// scoring alike, the history is what there is of it.
+//   - [Absolute]: a(hw) is c(hw), how often the n-gram occurs, and one discount
+//     is taken from every count, D_n = n1/(n1 + 2·n2), from the number of n-grams
+//     that occur once and twice (Ney, Essen and Kneser 1994, "On structuring
+//     probabilistic dependences in stochastic language modelling").
+//   - [KneserNey]: below order N, a(hw) is the number of different words that
+//     stand before the n-gram, not how often it occurs; and counts of 1, of 2 and
+//     of 3 and more have discounts of their own,
+//     D_n(i) = i - (i+1)·y·n_{i+1}/n_i with y = n1/(n1 + 2·n2), where n_i is the
+//     number of n-grams with a = i.
 //
-// # Store
+// Where the counts of an order give no discounts that lie above 0 and at most at
+// the count, it falls back to fixed ones, and [Discounts] says so. The
+// probabilities of all words sum to 1 after every history, and none is 0.
 //
-// A Model holds one table per order, in flat slices without pointers. Order 1
-// is a dense array over the vocabulary; every other order is an open-addressed
-// hash table whose exact key is (slot of the n-gram's first n-1 words in the
-// table below, last word). An entry carries the finished p_n(w|h) and, below
-// the highest order, the γ of the n-gram as a history, both as float32. So a
-// lookup never has to visit the counts, and a Model of order n holds nothing
-// that order n does not need.
+// # Sentences
 //
-// An entry weighs 16 bytes, 12 in the highest order; at 4 entries in 5 slots
-// that is 20 and 15 bytes an n-gram. [Bytes] gives the whole exactly.
+// Without [Marks] a text is one stream. At its start, in training and in scoring
+// alike, the history is what there is of it; for Kneser-Ney, that nothing stands
+// before an n-gram there counts as one more word before it.
+//
+// With Marks it is sentences. The history of each begins with Start, which isn't
+// predicted: p_0(w) is 1/(V-1). n-grams that begin with Start have no word
+// before them, and keep a = c. This is what KenLM's lmplz does, and the figures
+// agree with those of lmplz --discount_fallback.
+//
+// # Stores
+//
+// All stores but the quantised one give the same scores, to the last bit: log10
+// values as listed, in float32, summed in float64.
+//
+//   - [Map]: one Go map, keyed by the words of the n-gram.
+//   - [Hash]: order 1 is a dense array over the vocabulary; every other order is
+//     an open-addressed table in a flat slice whose exact key is (slot of the
+//     n-gram's first n-1 words in the table below, last word). An entry weighs 16
+//     bytes, 12 in the highest order; at 4 entries in 5 slots that is 20 and 15
+//     bytes an n-gram.
+//   - [Trie]: a sorted array for each order. Words take ceil(log2 V) bits,
+//     back-offs the bits that number the different ones, log-probabilities those
+//     in which they differ at all, and where continuations begin some 3 bits.
+//   - [Quantised]: the same with values rounded to 256 for each order above 1.
+//
+// On 600,000 words of a novel at order 5 they take 52, 18, 6.2 and 3.3 bytes an
+// n-gram, and score 1.8, 9.9, 3.6 and 4.5 million unseen words a second on one
+// Zen 4 core.
 package ngram

@@ -13,64 +13,39 @@ import (
 //
 //	magic       [8]byte
 //	version     uint32
+//	store       uint32
 //	order       uint32
 //	vocab       uint32
-//	estimated   uint32         bit n-1 is set if D_n is an estimate
-//	per order   uint64         entries
-//	            float64        D_n
-//	per order   [slots]uint64  keys, from order 2
-//	            [slots]float32 prob
-//	            [slots]float32 backoff, below the highest order
+//	per order   uint64         n-grams
+//	            2 x [3]uint32  how log-probabilities and back-offs are packed:
+//	                           width, book, base; 0 if the store is no trie
+//	n-grams                    as the store writes them: see encode.go
 //	checksum    uint32         CRC-32C of all bytes before it
 const (
 	fileMagic      = "\x89NGRAM\r\n" // a text-mode copy damages it
-	fileVersion    = 1
+	fileVersion    = 2
 	headBytes      = 8 + 4*4
-	orderHeadBytes = 8 + 8
+	orderHeadBytes = 8 + 2*3*4
 	checksumBytes  = 4
 
-	// chunkBytes is the size of the one buffer between tables and file, all
-	// that reading leaves behind for the garbage collector.
+	// chunkBytes is the size of the one buffer between model and file, all that
+	// reading leaves behind for the garbage collector.
 	chunkBytes = 64 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // fileBytes returns the length of a model's file.
-func fileBytes(vocab int, entries []int) int64 {
-	return headBytes + int64(len(entries))*orderHeadBytes + Bytes(vocab, entries) + checksumBytes
+func (s Shape) fileBytes() int64 {
+	return headBytes + int64(len(s.Entries))*orderHeadBytes + s.encodedBytes() + checksumBytes
 }
 
 // WriteTo writes the model to w, in a form that [Read] reads, and returns the
 // number of bytes written. It implements [io.WriterTo].
 func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	e := encoder{w: w, buf: make([]byte, 0, chunkBytes)}
-	e.buf = append(e.buf, fileMagic...)
-	e.uint32(fileVersion)
-	e.uint32(uint32(m.Order()))
-	e.uint32(uint32(m.vocab))
-	var estimated uint32
-	for i, d := range m.discounts {
-		if d.Estimated {
-			estimated |= 1 << i
-		}
-	}
-	e.uint32(estimated)
-	for i, n := range m.entries {
-		e.uint64(uint64(n))
-		e.uint64(math.Float64bits(m.discounts[i].D))
-	}
-	for _, t := range m.tables {
-		for _, k := range t.keys {
-			e.uint64(k)
-		}
-		for _, v := range t.prob {
-			e.uint32(math.Float32bits(v))
-		}
-		for _, v := range t.backoff {
-			e.uint32(math.Float32bits(v))
-		}
-	}
+	e.header(m.shape)
+	m.store.encode(&e)
 	e.flush()
 	e.uint32(e.crc)
 	e.flush()
@@ -89,18 +64,47 @@ type encoder struct {
 	err error
 }
 
-func (e *encoder) uint32(v uint32) {
-	if len(e.buf)+4 > cap(e.buf) {
-		e.flush()
+func (e *encoder) header(s Shape) {
+	e.bytes([]byte(fileMagic))
+	e.uint32(fileVersion)
+	e.uint32(uint32(s.Store))
+	e.uint32(uint32(len(s.Entries)))
+	e.uint32(uint32(s.Vocab))
+	for i, n := range s.Entries {
+		e.uint64(uint64(n))
+		var prob, backoff Coding
+		if i < len(s.Probs) {
+			prob = s.Probs[i]
+		}
+		if i < len(s.Backoffs) {
+			backoff = s.Backoffs[i]
+		}
+		for _, c := range []Coding{prob, backoff} {
+			e.uint32(uint32(c.Width))
+			e.uint32(uint32(c.Book))
+			e.uint32(c.base)
+		}
 	}
-	e.buf = binary.LittleEndian.AppendUint32(e.buf, v)
 }
 
-func (e *encoder) uint64(v uint64) {
-	if len(e.buf)+8 > cap(e.buf) {
+// room returns the buffer with room for n more bytes.
+func (e *encoder) room(n int) []byte {
+	if len(e.buf)+n > cap(e.buf) {
 		e.flush()
 	}
-	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
+	return e.buf
+}
+
+func (e *encoder) uint32(v uint32)   { e.buf = binary.LittleEndian.AppendUint32(e.room(4), v) }
+func (e *encoder) uint64(v uint64)   { e.buf = binary.LittleEndian.AppendUint64(e.room(8), v) }
+func (e *encoder) float32(v float32) { e.uint32(math.Float32bits(v)) }
+
+func (e *encoder) bytes(b []byte) {
+	for len(b) > 0 {
+		n := min(len(b), cap(e.buf))
+		e.buf = append(e.room(n), b[:n]...)
+		b = b[n:]
+	}
 }
 
 func (e *encoder) flush() {
@@ -113,11 +117,12 @@ func (e *encoder) flush() {
 	e.buf = e.buf[:0]
 }
 
-// Read reads a model that [Model.WriteTo] wrote. size is how many bytes r holds
-// for it, for a file the file's length: the header is believed only if it asks
-// for exactly that many, and the tables are then made once, at their final
-// size. A file that is truncated, damaged or of another kind gives an error,
-// and so does one that scoring could stumble over.
+// Read reads a model that [Model.WriteTo] wrote, into the store that it was
+// written from. size is how many bytes r holds for it, for a file the file's
+// length: the header is believed only if it asks for exactly that many, and
+// memory is then made once, at its final size. A file that is truncated, damaged
+// or of another kind gives an error, and so does one that scoring could stumble
+// over.
 func Read(r io.Reader, size int64) (*Model, error) {
 	d := decoder{r: io.LimitReader(r, size), buf: make([]byte, chunkBytes)}
 	m, err := d.model(size)
@@ -137,161 +142,135 @@ type decoder struct {
 	crc uint32
 }
 
-// next returns the next n bytes, n <= len(buf). They are valid until the next
-// call.
-func (d *decoder) next(n int) ([]byte, error) {
-	b := d.buf[:n]
+// bytes fills b.
+func (d *decoder) bytes(b []byte) error {
 	if _, err := io.ReadFull(d.r, b); err != nil {
-		return nil, err
+		return err
 	}
 	d.crc = crc32.Update(d.crc, castagnoli, b)
-	return b, nil
+	return nil
+}
+
+// records reads n records of size bytes and hands them to take one by one, with
+// their numbers. A record is valid until take returns.
+func (d *decoder) records(n, size int, take func(i int, record []byte) error) error {
+	for i := 0; i < n; {
+		chunk := d.buf[:min(n-i, len(d.buf)/size)*size]
+		if err := d.bytes(chunk); err != nil {
+			return err
+		}
+		for ; len(chunk) > 0; chunk = chunk[size:] {
+			if err := take(i, chunk[:size]); err != nil {
+				return err
+			}
+			i++
+		}
+	}
+	return nil
 }
 
 func (d *decoder) model(size int64) (*Model, error) {
-	m, err := d.header(size)
+	shape, err := d.header(size)
 	if err != nil {
 		return nil, err
 	}
-	order := len(m.entries)
-	for n := 1; n <= order; n++ {
-		var t table
-		if n == 1 {
-			t = newUnigrams(m.vocab, n == order)
-		} else {
-			t = newTable(m.entries[n-1], n == order)
-		}
-		if err := d.uint64s(t.keys); err != nil {
-			return nil, err
-		}
-		if err := d.float32s(t.prob); err != nil {
-			return nil, err
-		}
-		if err := d.float32s(t.backoff); err != nil {
-			return nil, err
-		}
-		m.tables = append(m.tables, t)
+	m := &Model{shape: shape}
+	switch shape.Store {
+	case Map:
+		m.store, err = d.mapStore(shape)
+	case Hash:
+		m.store, err = d.hashStore(shape)
+	default:
+		m.store, err = d.trie(shape)
+	}
+	if err != nil {
+		return nil, err
 	}
 	want := d.crc
-	b, err := d.next(checksumBytes)
-	if err != nil {
+	var sum [checksumBytes]byte
+	if err := d.bytes(sum[:]); err != nil {
 		return nil, err
 	}
-	if got := binary.LittleEndian.Uint32(b); got != want {
+	if got := binary.LittleEndian.Uint32(sum[:]); got != want {
 		return nil, fmt.Errorf("checksum is %08x, want %08x: damaged file", got, want)
-	}
-	return m, m.validate()
-}
-
-// header reads all that comes before the tables. Nothing is allocated by a
-// number in it before it returns without error.
-func (d *decoder) header(size int64) (*Model, error) {
-	if size < headBytes+orderHeadBytes+checksumBytes {
-		return nil, fmt.Errorf("%d bytes are too few: not a model file, or truncated", size)
-	}
-	b, err := d.next(headBytes)
-	if err != nil {
-		return nil, err
-	}
-	if string(b[:8]) != fileMagic {
-		return nil, errors.New("not a model file")
-	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != fileVersion {
-		return nil, fmt.Errorf("file version %d: this program reads version %d", v, fileVersion)
-	}
-	order := binary.LittleEndian.Uint32(b[12:])
-	vocab := binary.LittleEndian.Uint32(b[16:])
-	estimated := binary.LittleEndian.Uint32(b[20:])
-	if order < 1 || order > MaxOrder || vocab < 1 || vocab > MaxVocab || estimated>>order != 0 {
-		return nil, errors.New("impossible header: damaged file")
-	}
-	n := int(order)
-	m := &Model{vocab: int(vocab), entries: make([]int, n), discounts: make([]Discount, n)}
-	if b, err = d.next(n * orderHeadBytes); err != nil {
-		return nil, err
-	}
-	for i := range n {
-		entries := binary.LittleEndian.Uint64(b[i*orderHeadBytes:])
-		discount := math.Float64frombits(binary.LittleEndian.Uint64(b[i*orderHeadBytes+8:]))
-		if entries > MaxEntries || i == 0 && entries > uint64(vocab) || !(discount > 0 && discount < 1) {
-			return nil, fmt.Errorf("impossible entries or discount of order %d: damaged file", i+1)
-		}
-		m.entries[i] = int(entries)
-		m.discounts[i] = Discount{D: discount, Estimated: estimated>>i&1 == 1}
-	}
-	want := fileBytes(m.vocab, m.entries)
-	if want != size {
-		return nil, fmt.Errorf("file has %d bytes, its header asks for %d: truncated or damaged", size, want)
-	}
-	if want > math.MaxInt {
-		return nil, fmt.Errorf("model of %d bytes is too large for this machine", want)
 	}
 	return m, nil
 }
 
-func (d *decoder) uint64s(dst []uint64) error {
-	for len(dst) > 0 {
-		n := min(len(dst), len(d.buf)/8)
-		b, err := d.next(8 * n)
-		if err != nil {
-			return err
-		}
-		for i := range n {
-			dst[i] = binary.LittleEndian.Uint64(b[8*i:])
-		}
-		dst = dst[n:]
+var errHeader = errors.New("impossible header: damaged file")
+
+// header reads all that comes before the n-grams. Nothing is allocated by a
+// number in it before it returns without error.
+func (d *decoder) header(size int64) (Shape, error) {
+	var s Shape
+	if size < headBytes+orderHeadBytes+checksumBytes {
+		return s, fmt.Errorf("%d bytes are too few: not a model file, or truncated", size)
 	}
-	return nil
-}
-
-func (d *decoder) float32s(dst []float32) error {
-	for len(dst) > 0 {
-		n := min(len(dst), len(d.buf)/4)
-		b, err := d.next(4 * n)
-		if err != nil {
-			return err
-		}
-		for i := range n {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
-		dst = dst[n:]
+	head := d.buf[:headBytes]
+	if err := d.bytes(head); err != nil {
+		return s, err
 	}
-	return nil
-}
-
-// validate checks what scoring relies on: that a probe finds a free slot, that
-// every key names an n-gram of the table below and a word, and that no value
-// makes a probability that is zero, above one or not a number.
-func (m *Model) validate() error {
-	for i := range m.tables {
-		t := &m.tables[i]
-		taken := 0
-		for slot := range t.prob {
-			if i > 0 {
-				if t.keys[slot] == 0 {
-					continue
-				}
-				taken++
-				prefix, w := splitKey(t.keys[slot])
-				if !m.tables[i-1].holds(prefix) || w >= uint32(m.vocab) {
-					return fmt.Errorf("order %d has a key without a prefix or a word: damaged file", i+1)
-				}
-			}
-			if !isProbability(t.prob[slot]) || t.backoff != nil && !isProbability(t.backoff[slot]) {
-				return fmt.Errorf("order %d has a value that is no probability: damaged file", i+1)
-			}
-		}
-		if i > 0 && taken != m.entries[i] {
-			return fmt.Errorf("order %d has %d n-grams, its header says %d: damaged file", i+1, taken, m.entries[i])
-		}
+	if string(head[:8]) != fileMagic {
+		return s, errors.New("not a model file")
 	}
-	return nil
+	if v := binary.LittleEndian.Uint32(head[8:]); v != fileVersion {
+		return s, fmt.Errorf("file version %d: this program reads version %d", v, fileVersion)
+	}
+	store := binary.LittleEndian.Uint32(head[12:])
+	order := binary.LittleEndian.Uint32(head[16:])
+	vocab := binary.LittleEndian.Uint32(head[20:])
+	if store > uint32(Quantised) || order < 1 || order > MaxOrder || vocab < 1 || vocab > MaxVocab {
+		return s, errHeader
+	}
+	if least := headBytes + int64(order)*orderHeadBytes + checksumBytes; size < least {
+		return s, fmt.Errorf("file has %d bytes, its header alone asks for %d: truncated or damaged", size, least)
+	}
+	s.Store, s.Vocab = Store(store), int(vocab)
+	trie := s.Store == Trie || s.Store == Quantised
+	err := d.records(int(order), orderHeadBytes, func(i int, b []byte) error {
+		entries := binary.LittleEndian.Uint64(b)
+		prob, backoff := codingOf(b[8:]), codingOf(b[20:])
+		highest := i+1 == int(order)
+		switch {
+		case i == 0 && entries != uint64(vocab),
+			i > 0 && (entries > MaxEntries || entries > uint64(s.Entries[i-1])*uint64(vocab)):
+			return fmt.Errorf("impossible number of n-grams of order %d: damaged file", i+1)
+		case !prob.possible() || !backoff.possible(),
+			!trie && prob != Coding{}, (!trie || highest) && backoff != Coding{}:
+			return errHeader
+		}
+		s.Entries = append(s.Entries, int(entries))
+		if trie {
+			s.Probs = append(s.Probs, prob)
+		}
+		if trie && !highest {
+			s.Backoffs = append(s.Backoffs, backoff)
+		}
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	want := s.fileBytes()
+	if want != size {
+		return s, fmt.Errorf("file has %d bytes, its header asks for %d: truncated or damaged", size, want)
+	}
+	if want > math.MaxInt {
+		return s, fmt.Errorf("model of %d bytes is too large for this machine", want)
+	}
+	return s, nil
 }
 
-// holds reports whether slot is one of the table's n-grams.
-func (t *table) holds(slot uint32) bool {
-	return uint64(slot) < uint64(len(t.prob)) && (t.keys == nil || t.keys[slot] != 0)
+func codingOf(b []byte) Coding {
+	return Coding{
+		Width: int(binary.LittleEndian.Uint32(b)),
+		Book:  int(binary.LittleEndian.Uint32(b[4:])),
+		base:  binary.LittleEndian.Uint32(b[8:]),
+	}
 }
 
-// isProbability reports whether v is above 0 and at most 1; NaN is not.
-func isProbability(v float32) bool { return v > 0 && v <= 1 }
+// possible reports whether the sizes of the coding are such as no sum of them
+// overflows.
+func (c Coding) possible() bool {
+	return c.Width >= 0 && c.Width <= 32 && c.Book >= 0 && c.Book <= MaxEntries
+}

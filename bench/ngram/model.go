@@ -1,45 +1,152 @@
 package ngram
 
-import "slices"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
-// Model is a trained n-gram model. It is immutable: any number of Scorers, in
-// any number of goroutines, may use one Model at the same time.
+// Model is an n-gram model in one of the stores. It is immutable: any number of
+// Scorers, in any number of goroutines, may use one Model at the same time.
 type Model struct {
-	vocab     int
-	entries   []int      // [order] n-grams of each order
-	discounts []Discount // [order]
-	tables    []table    // [order]
+	shape Shape
+	store store
 }
 
+// NewModel returns a model that holds est, of which it keeps nothing. Every
+// prefix and every suffix of a listed n-gram must be listed. Back-offs may be
+// above 0, that is weights above 1; log-probabilities may not, and neither may
+// be infinite or NaN.
+func NewModel(est *Estimates, store Store) (*Model, error) {
+	if err := est.check(); err != nil {
+		return nil, err
+	}
+	m := &Model{shape: NewShape(store, est.Vocab, est.entries())}
+	switch store {
+	case Map:
+		m.store = newMapStore(est)
+	case Hash:
+		h, err := newHashStore(est)
+		if err != nil {
+			return nil, err
+		}
+		m.store = h
+	case Trie, Quantised:
+		t := newTrie(est, store == Quantised)
+		m.store, m.shape = t, t.shape
+	default:
+		return nil, fmt.Errorf("ngram: %v: no such store", store)
+	}
+	return m, nil
+}
+
+// entries returns the number of n-grams of each order.
+func (est *Estimates) entries() []int {
+	entries := make([]int, len(est.Orders))
+	for i := range est.Orders {
+		entries[i] = est.Orders[i].Len()
+	}
+	return entries
+}
+
+// check returns an error if est is not as its type describes it. That suffixes
+// are listed is left to whoever makes it: without one, a score is that of a
+// shorter match.
+func (est *Estimates) check() error {
+	if err := checkShape(len(est.Orders), est.Vocab); err != nil {
+		return err
+	}
+	for i := range est.Orders {
+		o, n := &est.Orders[i], i+1
+		backoffs := o.Len()
+		if n == len(est.Orders) {
+			backoffs = 0
+		}
+		prefixes := o.Len()
+		if n == 1 {
+			prefixes = 0
+		}
+		if len(o.Prob) != o.Len() || len(o.Backoff) != backoffs || len(o.Prefix) != prefixes {
+			return fmt.Errorf("ngram: order %d: %d words, %d prefixes, %d log-probabilities and %d back-offs don't fit together",
+				n, o.Len(), len(o.Prefix), len(o.Prob), len(o.Backoff))
+		}
+		if n == 1 && o.Len() != est.Vocab {
+			return fmt.Errorf("ngram: order 1 lists %d words: must be all %d of the vocabulary", o.Len(), est.Vocab)
+		}
+		if o.Len() > MaxEntries {
+			return fmt.Errorf("ngram: order %d has %d n-grams: at most %d fit", n, o.Len(), MaxEntries)
+		}
+		if err := est.checkOrder(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOrder looks at every n-gram of order n.
+func (est *Estimates) checkOrder(n int) error {
+	o := &est.Orders[n-1]
+	previous := int64(-1) // prefix and word of the n-gram before
+	for i, w := range o.Word {
+		var prefix int64
+		if n > 1 {
+			prefix = int64(o.Prefix[i])
+			if prefix >= int64(est.Orders[n-2].Len()) {
+				return fmt.Errorf("ngram: order %d, n-gram %d: prefix %d of %d", n, i, prefix, est.Orders[n-2].Len())
+			}
+		}
+		if w < 0 || int(w) >= est.Vocab {
+			return fmt.Errorf("ngram: order %d, n-gram %d: word %d: must be from 0 to %d", n, i, w, est.Vocab-1)
+		}
+		key := prefix<<31 | int64(w)
+		if key <= previous {
+			return fmt.Errorf("ngram: order %d, n-gram %d: not above the one before by prefix and word", n, i)
+		}
+		previous = key
+		if !isLogProb(o.Prob[i]) {
+			return fmt.Errorf("ngram: order %d, n-gram %d: log-probability %v: must be finite and at most 0", n, i, o.Prob[i])
+		}
+		if o.Backoff != nil && !isFinite(o.Backoff[i]) {
+			return fmt.Errorf("ngram: order %d, n-gram %d: back-off %v: must be finite", n, i, o.Backoff[i])
+		}
+	}
+	return nil
+}
+
+// isLogProb reports whether v is the logarithm of a probability above 0.
+func isLogProb(v float32) bool { return v >= -math.MaxFloat32 && v <= 0 }
+
+func isFinite(v float32) bool { return v >= -math.MaxFloat32 && v <= math.MaxFloat32 }
+
+// Shape returns what the model's bytes depend on.
+func (m *Model) Shape() Shape {
+	s := m.shape
+	s.Entries, s.Probs, s.Backoffs = slices.Clone(s.Entries), slices.Clone(s.Probs), slices.Clone(s.Backoffs)
+	return s
+}
+
+// Store returns how the model lies in memory.
+func (m *Model) Store() Store { return m.shape.Store }
+
 // Order returns the length of the model's longest n-grams, in tokens.
-func (m *Model) Order() int { return len(m.tables) }
+func (m *Model) Order() int { return len(m.shape.Entries) }
 
 // Vocab returns the number of different token ids.
-func (m *Model) Vocab() int { return m.vocab }
+func (m *Model) Vocab() int { return m.shape.Vocab }
 
-// Entries returns how many different n-grams of each order were seen in
-// training; order n is at n-1.
-func (m *Model) Entries() []int { return slices.Clone(m.entries) }
+// Entries returns how many n-grams of each order are listed; order n is at n-1.
+func (m *Model) Entries() []int { return slices.Clone(m.shape.Entries) }
 
 // TotalEntries returns the number of n-grams of all orders.
 func (m *Model) TotalEntries() int {
 	total := 0
-	for _, n := range m.entries {
+	for _, n := range m.shape.Entries {
 		total += n
 	}
 	return total
 }
 
-// Discounts returns the discount of each order; order n is at n-1.
-func (m *Model) Discounts() []Discount { return slices.Clone(m.discounts) }
-
-// Bytes returns how many bytes the model's tables hold. It is added up from the
-// slices themselves and equals the pure function [Bytes]. The few hundred bytes
-// around them are left out.
-func (m *Model) Bytes() int64 {
-	var total int64
-	for _, t := range m.tables {
-		total += keyBytes*int64(cap(t.keys)) + valueBytes*int64(cap(t.prob)+cap(t.backoff))
-	}
-	return total
-}
+// Bytes returns how many bytes the model holds. For a table or a trie it is
+// added up from the slices themselves, and equals [Shape.Bytes]. The few hundred
+// bytes around them are left out.
+func (m *Model) Bytes() int64 { return m.store.bytes() }

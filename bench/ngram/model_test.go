@@ -36,13 +36,11 @@ func streams() []stream {
 	}
 }
 
+// mustTrain returns a model with modified Kneser-Ney smoothing, as a hash table.
 func mustTrain(t testing.TB, tokens []int32, vocab, order int) *Model {
 	t.Helper()
-	m, err := Train(tokens, vocab, order)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	est, _ := mustEstimate(t, tokens, Config{Vocab: vocab, Order: order})
+	return mustModel(t, est, Hash)
 }
 
 // testHistories returns some that were seen, some that were not, and some that
@@ -57,49 +55,19 @@ func testHistories(rng *rand.Rand, s stream) [][]int32 {
 	return list
 }
 
-func TestProbMatchesReference(t *testing.T) {
+// All the way from the text to a probability.
+func TestProbMatchesDefinition(t *testing.T) {
 	for _, s := range streams() {
 		t.Run(s.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, 4))
-			for order := 1; order <= MaxOrder; order++ {
-				m, want := mustTrain(t, s.tokens, s.vocab, order), newReference(s.tokens, s.vocab, order)
-				for i, d := range m.Discounts() {
-					if math.Abs(d.D-want.discounts[i]) > 1e-15 {
-						t.Fatalf("order %d: discount %d is %v, want %v", order, i+1, d.D, want.discounts[i])
-					}
-					if got := m.Entries()[i]; got != len(want.counts[i]) {
-						t.Fatalf("order %d: %d entries of order %d, want %d", order, got, i+1, len(want.counts[i]))
-					}
-				}
+			for _, order := range []int{1, 2, 4, MaxOrder} {
+				m := mustTrain(t, s.tokens, s.vocab, order)
+				definition := newDefinition(s.tokens, Config{Vocab: s.vocab, Order: order})
 				for _, h := range testHistories(rng, s) {
 					w := int32(rng.IntN(s.vocab))
-					got, want := m.Prob(h, w), want.prob(h, w)
-					if math.Abs(got-want) > 1e-6*want {
+					got, want := m.Prob(h, w), definition.prob(h, w)
+					if math.Abs(got-want) > 1e-5*want {
 						t.Fatalf("order %d: p(%d|%v) = %v, want %v", order, w, h, got, want)
-					}
-				}
-			}
-		})
-	}
-}
-
-func TestProbSumsToOne(t *testing.T) {
-	for _, s := range streams() {
-		t.Run(s.name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(5, 6))
-			for order := 1; order <= MaxOrder; order++ {
-				m := mustTrain(t, s.tokens, s.vocab, order)
-				for _, h := range testHistories(rng, s) {
-					sum := 0.0
-					for w := range s.vocab {
-						p := m.Prob(h, int32(w))
-						if !(p > 0 && p <= 1) {
-							t.Fatalf("order %d: p(%d|%v) = %v", order, w, h, p)
-						}
-						sum += p
-					}
-					if math.Abs(sum-1) > 1e-6 {
-						t.Fatalf("order %d: probabilities after %v sum to %v", order, h, sum)
 					}
 				}
 			}
@@ -116,8 +84,8 @@ func TestScoreCarriesHistory(t *testing.T) {
 			scorer, want := m.NewScorer(), 0.0
 			for i, w := range test {
 				cost := scorer.Score(w)
-				if exact := -math.Log(m.Prob(test[:i], w)); cost != exact {
-					t.Fatalf("%s, order %d: token %d costs %v, want %v", s.name, order, i, cost, exact)
+				if p := m.Prob(test[:i], w); math.Exp(-cost) != p {
+					t.Fatalf("%s, order %d: token %d costs %v, has probability %v", s.name, order, i, cost, p)
 				}
 				want += cost
 			}
@@ -133,27 +101,6 @@ func TestScoreCarriesHistory(t *testing.T) {
 				t.Errorf("%s, order %d: after Reset %v, want %v", s.name, order, got, want)
 			}
 		}
-	}
-}
-
-func TestBytes(t *testing.T) {
-	for _, s := range streams() {
-		for order := 1; order <= MaxOrder; order++ {
-			m := mustTrain(t, s.tokens, s.vocab, order)
-			if got, want := m.Bytes(), Bytes(s.vocab, m.Entries()); got != want {
-				t.Errorf("%s, order %d: slices hold %d bytes, Bytes says %d", s.name, order, got, want)
-			}
-			if total := m.TotalEntries(); total < m.Entries()[0] || order == 1 && total != m.Entries()[0] {
-				t.Errorf("%s, order %d: TotalEntries = %d of %v", s.name, order, total, m.Entries())
-			}
-		}
-	}
-	// 100 words; 1251 slots of 16 bytes, 2501 of 12.
-	if got, want := Bytes(100, []int{90, 1000, 2000}), int64(100*8+1251*16+2501*12); got != want {
-		t.Errorf("Bytes = %d, want %d", got, want)
-	}
-	if got := capacity(MaxEntries); got > math.MaxUint32 {
-		t.Errorf("capacity(MaxEntries) = %d does not fit in 32 bits", got)
 	}
 }
 
@@ -176,36 +123,10 @@ func TestHigherOrdersHelp(t *testing.T) {
 	}
 }
 
-func TestTrainIsDeterministic(t *testing.T) {
+func TestEstimateIsDeterministic(t *testing.T) {
 	text := syntheticText(rand.New(rand.NewPCG(11, 12)), 20_000)
 	if a, b := encode(t, mustTrain(t, text, letters, 5)), encode(t, mustTrain(t, text, letters, 5)); !slices.Equal(a, b) {
 		t.Error("two models of the same text differ")
-	}
-}
-
-func TestTrainErrors(t *testing.T) {
-	for _, c := range []struct {
-		name         string
-		tokens       []int32
-		vocab, order int
-		want         string
-	}{
-		{"order 0", []int32{0}, 1, 0, "order 0: must be from 1 to 9"},
-		{"order 10", []int32{0}, 1, 10, "order 10: must be from 1 to 9"},
-		{"order 99", []int32{0}, 1, 99, "order 99: must be from 1 to 9"},
-		{"order -1", []int32{0}, 1, -1, "order -1: must be from 1 to 9"},
-		{"vocab 0", []int32{0}, 0, 3, "vocabulary of 0 words"},
-		{"no tokens", nil, 3, 3, "no tokens"},
-		{"token too large", []int32{0, 3}, 3, 3, "token 1 of the stream is 3: must be from 0 to 2"},
-		{"token negative", []int32{-1, 0}, 3, 3, "token 0 of the stream is -1"},
-	} {
-		m, err := Train(c.tokens, c.vocab, c.order)
-		if m != nil || err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
-		}
-	}
-	if err := checkStreamLength(math.MaxInt); err == nil || !strings.Contains(err.Error(), "at most 2147483647") {
-		t.Errorf("stream of MaxInt tokens: error %v", err)
 	}
 }
 
@@ -224,16 +145,23 @@ func TestScorePanicsOutsideVocabulary(t *testing.T) {
 }
 
 func TestScoringAllocatesNothing(t *testing.T) {
-	text := syntheticText(rand.New(rand.NewPCG(13, 14)), 20_000)
-	m := mustTrain(t, text[:15_000], letters, 5)
-	test, scorer := text[15_000:], m.NewScorer()
-	if n := testing.AllocsPerRun(5, func() { m.Score(test) }); n != 0 {
-		t.Errorf("Model.Score: %v allocations", n)
-	}
-	if n := testing.AllocsPerRun(100, func() { scorer.Score(test[0]) }); n != 0 {
-		t.Errorf("Scorer.Score: %v allocations", n)
-	}
-	if n := testing.AllocsPerRun(100, func() { m.Prob(test[:100], test[100]) }); n != 0 {
-		t.Errorf("Model.Prob: %v allocations", n)
+	rng := rand.New(rand.NewPCG(13, 14))
+	text := syntheticText(rng, 20_000)
+	est := randomEstimates(rng, cutSentences(rng, text[:15_000]), letters, 5)
+	for _, store := range Stores {
+		m := mustModel(t, est, store)
+		test, scorer := text[15_000:], m.NewScorer()
+		if n := testing.AllocsPerRun(5, func() { m.Score(test) }); n != 0 {
+			t.Errorf("%v: Model.Score: %v allocations", store, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { scorer.Score(test[0]) }); n != 0 {
+			t.Errorf("%v: Scorer.Score: %v allocations", store, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { m.Prob(test[:100], test[100]) }); n != 0 {
+			t.Errorf("%v: Model.Prob: %v allocations", store, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { scorer.ResetTo(1) }); n != 0 {
+			t.Errorf("%v: Scorer.ResetTo: %v allocations", store, n)
+		}
 	}
 }

@@ -5,17 +5,18 @@ import (
 	"math"
 )
 
-// Scorer reads a stream of tokens and tells how well the model foresaw each. It
-// remembers the last Order-1 tokens, as slots rather than as words, so that a
-// token costs one lookup per order and stops at the first n-gram that was never
-// seen. A Scorer is a plain value and must not be shared between goroutines;
-// copying it forks the stream.
+// Scorer scores one stream of tokens. Its state are the histories that the last
+// Order-1 tokens make, as places in the store, so that a token costs one lookup
+// per order and stops at the first n-gram that is not listed. A Scorer is a
+// plain value and must not be shared between goroutines; copying it forks the
+// stream.
 type Scorer struct {
 	model *Model
-	// history[k] is the slot, in the table of order k, of the last k tokens,
-	// for every k from 1 to known; longer histories were not seen in training.
-	history [MaxOrder + 1]uint32
-	known   int
+	// place[k] stands for the last k tokens, for every k from 1 to known; longer
+	// histories are not listed. For a table and a trie it is where order k holds
+	// them; for a map it is the token itself, k tokens back.
+	place [MaxOrder]uint32
+	known int
 }
 
 // NewScorer returns a Scorer at the start of a stream.
@@ -24,10 +25,34 @@ func (m *Model) NewScorer() *Scorer { return &Scorer{model: m} }
 // Reset returns the Scorer to the start of a stream.
 func (s *Scorer) Reset() { s.known = 0 }
 
+// ResetTo makes history all that came before: the mark that begins a sentence,
+// for one. It panics if a token lies outside the vocabulary.
+func (s *Scorer) ResetTo(history ...int32) {
+	s.Reset()
+	for _, w := range history[max(0, len(history)-s.model.Order()+1):] {
+		s.log10(w)
+	}
+}
+
 // Score returns the cost of w after all that came before it, -ln p(w|h) in
 // nats, and takes w into the history. It allocates nothing. It panics if w lies
 // outside the vocabulary.
-func (s *Scorer) Score(w int32) float64 { return -math.Log(s.next(w)) }
+func (s *Scorer) Score(w int32) float64 { return 0 - math.Ln10*s.log10(w) }
+
+// log10 returns log10 p(w|h) and takes w into the history.
+func (s *Scorer) log10(w int32) float64 {
+	if uint(w) >= uint(s.model.shape.Vocab) {
+		panic(fmt.Sprintf("ngram: token %d: want 0 to %d", w, s.model.shape.Vocab-1))
+	}
+	switch store := s.model.store.(type) {
+	case *hashStore:
+		return store.next(s, w)
+	case *trie:
+		return store.next(s, w)
+	default:
+		return store.(*mapStore).next(s, w)
+	}
+}
 
 // Score returns the cost of a whole stream, the sum of -ln p(w|h) in nats, with
 // the history carried over all of it. It panics if a token lies outside the
@@ -40,57 +65,10 @@ func (m *Model) Score(tokens []int32) (totalNats float64) {
 	return totalNats
 }
 
-// Prob returns p(w|history), strictly positive and at most 1. The history may
-// have any length; the last Order-1 tokens of it matter. Prob panics if a token
-// lies outside the vocabulary.
+// Prob returns p(w|history). The history may have any length; the last Order-1
+// tokens of it matter. Prob panics if a token lies outside the vocabulary.
 func (m *Model) Prob(history []int32, w int32) float64 {
 	s := Scorer{model: m}
-	if keep := m.Order() - 1; len(history) > keep {
-		history = history[len(history)-keep:]
-	}
-	for _, v := range history {
-		s.next(v)
-	}
-	return s.next(w)
-}
-
-// next returns p(w|h) and takes w into the history.
-//
-// Every suffix of an n-gram that was seen was seen too, so the orders that hold
-// hw are 1..match: p is the finished probability of order match, times the γ of
-// every longer history that is known. No lookup depends on another one of the
-// same token, only on the token before, so the processor overlaps their cache
-// misses.
-func (s *Scorer) next(w int32) float64 {
-	tables := s.model.tables
-	if uint(w) >= uint(len(tables[0].prob)) {
-		panicToken(w, s.model.vocab)
-	}
-	known := s.known
-	match, slot := 1, uint32(w)
-	previous := s.history[1] // history[match] as it was before w
-	s.history[1] = slot
-	for match <= known {
-		found, ok := tables[match].find(makeKey(previous, w))
-		if !ok {
-			break
-		}
-		match++
-		slot = found
-		previous, s.history[match] = s.history[match], slot
-	}
-
-	p := float64(tables[match-1].prob[slot])
-	if match <= known {
-		p *= float64(tables[match-1].backoff[previous])
-		for k := match + 1; k <= known; k++ {
-			p *= float64(tables[k-1].backoff[s.history[k]])
-		}
-	}
-	s.known = min(match, len(tables)-1)
-	return p
-}
-
-func panicToken(w int32, vocab int) {
-	panic(fmt.Sprintf("ngram: token %d: want 0 to %d", w, vocab-1))
+	s.ResetTo(history...)
+	return math.Exp(-s.Score(w))
 }

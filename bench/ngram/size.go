@@ -3,57 +3,72 @@ package ngram
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
-// Limits of a model. Slots are numbered in 32 bits: a table of MaxEntries
-// entries has 1.25·MaxEntries slots, which still fit.
+// Limits of a model. Places are numbered in 32 bits, and so are the bits that
+// say where an n-gram's continuations begin, up to three of them for an n-gram.
 const (
 	MaxOrder   = 9
 	MaxVocab   = math.MaxInt32
-	MaxEntries = math.MaxInt32
+	MaxEntries = 1 << 30
 )
 
-// Bytes per slot of a hash table.
-const (
-	keyBytes   = 8
-	valueBytes = 4 // one float32: a probability, or the γ of a history
-)
-
-// capacity returns the number of slots of a hash table of n entries: 5 slots
-// for 4 entries, so that its size follows the entries closely instead of
-// jumping at powers of two, and always one slot more, so that a probe ends.
-func capacity(n int) int64 {
-	return int64(n) + int64(n)/4 + 1
+// Shape is what the bytes of a model depend on.
+type Shape struct {
+	Store   Store
+	Vocab   int
+	Entries []int // [order] n-grams
+	// Probs and Backoffs say how a trie packs the values of each order, of
+	// which the highest has no back-offs. Other stores have neither.
+	Probs, Backoffs []Coding
 }
 
-// Bytes returns how many bytes the tables of a model hold that has entries[n-1]
-// n-grams of order n, for every order up to len(entries), over a vocabulary of
-// vocab words. It equals what [Model.Bytes] finds in the slices.
-func Bytes(vocab int, entries []int) int64 {
-	order := len(entries)
+// NewShape returns the shape of a model with entries[n-1] n-grams of order n,
+// for every order up to len(entries), where it isn't made yet. A trie packs what
+// it meets: of a [Trie] the shape is the largest it can have, some 20 bits for
+// an n-gram above what text gives; of a [Quantised] one it is exact where every
+// order above 1 has more different values than fit.
+func NewShape(store Store, vocab int, entries []int) Shape {
+	s := Shape{Store: store, Vocab: vocab, Entries: slices.Clone(entries)}
+	if store != Trie && store != Quantised {
+		return s
+	}
+	for i, n := range entries {
+		prob, backoff := Coding{Width: 31}, Coding{Width: 32}
+		if store == Quantised && i > 0 {
+			values := min(n, quantisedValues)
+			prob = Coding{Width: codeWidth(values), Book: values}
+			backoff = prob
+		}
+		s.Probs = append(s.Probs, prob)
+		if i+1 < len(entries) {
+			s.Backoffs = append(s.Backoffs, backoff)
+		}
+	}
+	return s
+}
+
+// Bytes returns how many bytes the model holds. It equals what [Model.Bytes]
+// finds; of a [Map] it is an estimate.
+func (s Shape) Bytes() int64 {
+	switch s.Store {
+	case Map:
+		return mapBytes(s.Entries)
+	case Hash:
+		return hashBytes(s.Vocab, s.Entries)
+	}
 	var total int64
-	for n := 1; n <= order; n++ {
-		slots, perSlot := int64(vocab), int64(valueBytes)
-		if n > 1 {
-			slots = capacity(entries[n-1])
-			perSlot += keyBytes
+	for i, n := range s.Entries {
+		total += s.Probs[i].bytes(n)
+		if i > 0 {
+			total += packedBytes(n, wordWidth(s.Vocab))
 		}
-		if n < order {
-			perSlot += valueBytes
+		if i+1 < len(s.Entries) {
+			total += s.Backoffs[i].bytes(n) + offsetsBytes(n, s.Entries[i+1])
 		}
-		total += slots * perSlot
 	}
 	return total
-}
-
-// trainBytes is about the most that [Train] holds, beside the model, for each
-// n-gram of the order at hand.
-const trainBytes = 100
-
-// TrainBytes estimates how many bytes [Train] holds on top of the model, for a
-// stream of that many tokens and at most so many n-grams of one order.
-func TrainBytes(tokens, entries int) int64 {
-	return 4*int64(tokens) + trainBytes*int64(entries)
 }
 
 // checkShape returns an error if no model can have this order and vocabulary.
@@ -67,15 +82,15 @@ func checkShape(order, vocab int) error {
 	return nil
 }
 
-// checkStreamLength returns an error if a stream of n tokens can't be trained
-// on. A stream has at most n different n-grams of any order, so this one check
-// keeps every table, and every 32-bit count, in range.
-func checkStreamLength(n int) error {
+// checkTextLength returns an error if a text of n tokens can't be trained on. It
+// has at most n different n-grams of any order, so this one check keeps every
+// order, and every 32-bit count, in range.
+func checkTextLength(n int) error {
 	if n == 0 {
 		return fmt.Errorf("ngram: no tokens to train on")
 	}
 	if n > MaxEntries {
-		return fmt.Errorf("ngram: %d tokens to train on: at most %d, since tables are indexed in 32 bits", n, MaxEntries)
+		return fmt.Errorf("ngram: %d tokens to train on: at most %d, since places are numbered in 32 bits", n, MaxEntries)
 	}
 	return nil
 }

@@ -1,87 +1,266 @@
 package ngram
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+)
 
-// table holds the n-grams of one order. Slot i is one n-gram hw: its
-// probability after h and, unless the order is the model's highest, its γ as a
-// history. For order 1, keys is nil and the slot is the word.
+// hashStore holds a dense array for order 1 and an open-addressed table for each
+// order above. The key of an n-gram is exact: the slot of its first n-1 words in
+// the table below, and its last word.
+type hashStore struct {
+	order  int
+	words  []weights // [vocab] order 1
+	middle []table   // orders 2 to one below the highest
+	last   lastTable // the highest order, from 2
+}
+
+// table holds the n-grams of one order. Slots ascend by hash, with gaps: a search
+// begins at the slot where a hash would lie if all were spread evenly, and is
+// over at the first hash that is not below, be it found or not. So a search in
+// vain costs no more than another, and tables may be full to 4 in 5.
 //
-// Keys and values lie in slices of their own: a probe runs over 8 keys a cache
-// line, and of all the orders that match only the longest one's probability is
-// read.
+// Key and values lie together: each order costs a token one cache line.
 type table struct {
-	keys    []uint64  // [capacity] as made by makeKey; 0 is a free slot
-	prob    []float32 // [capacity] p_n(w|h)
-	backoff []float32 // [capacity] γ(hw), nil in the highest order
+	homes uint64
+	slots []slot // [capacity]
 }
 
-// newTable returns an empty hash table for n entries.
-func newTable(n int, highest bool) table {
-	c := capacity(n)
-	t := table{keys: make([]uint64, c), prob: make([]float32, c)}
-	if !highest {
-		t.backoff = make([]float32, c)
-	}
-	return t
+type slot struct {
+	hash uint64 // as made by hashOf; freeSlot if there is none
+	weights
 }
 
-// newUnigrams returns an empty dense table for order 1.
-func newUnigrams(vocab int, highest bool) table {
-	t := table{prob: make([]float32, vocab)}
-	if !highest {
-		t.backoff = make([]float32, vocab)
-	}
-	return t
+// lastTable is a table of the highest order, where nothing needs a back-off.
+type lastTable struct {
+	homes uint64
+	slots []lastSlot // [capacity]
 }
 
-// makeKey returns the key of the n-gram whose first n-1 words are in slot
-// prefix of the table below and whose last word is w. It is never 0.
-func makeKey(prefix uint32, w int32) uint64 {
-	return uint64(prefix)<<32 | uint64(uint32(w)+1)
+// lastSlot has the halves of its hash apart, to weigh 12 bytes and not 16.
+type lastSlot struct {
+	high, low uint32
+	prob      float32
 }
 
-// splitKey undoes makeKey. A key that makeKey never made can give any prefix,
-// and a word of up to 2^32 - 1.
-func splitKey(key uint64) (prefix, w uint32) {
-	return uint32(key >> 32), uint32(key) - 1
-}
+func (s *lastSlot) hash() uint64 { return uint64(s.high)<<32 | uint64(s.low) }
 
-// home returns the slot, of n, where the search for key begins. The first
-// multiplication (2^64/φ, Knuth) is folded so that every bit of the key moves
-// the upper bits; the second maps the hash to 0..n-1 without a division, and
-// keeps its order, so that walking one table and inserting into another runs
-// along both.
-func home(key uint64, n int) int {
-	hi, lo := bits.Mul64(key, 0x9E3779B97F4A7C15)
-	slot, _ := bits.Mul64(hi^lo, uint64(n))
-	return int(slot)
-}
+const (
+	freeSlot  = 1<<64 - 1
+	slotBytes = 16
+	lastBytes = 12
 
-// find returns the slot of key.
-func (t *table) find(key uint64) (slot uint32, ok bool) {
-	keys := t.keys
-	i := home(key, len(keys))
-	for {
-		switch keys[i] {
-		case key:
-			return uint32(i), true
-		case 0:
-			return 0, false
-		}
-		if i++; i == len(keys) {
-			i = 0
+	// maxSpill is how many slots lie behind the homes, for what the last homes
+	// can't hold. At 4 in 5 that many are too few for one table in 10^12.
+	maxSpill = 64
+)
+
+// homesOf returns the number of slots where searches for n n-grams begin: 5 for
+// 4 of them.
+func homesOf(n int) int64 { return int64(n) + int64(n)/4 + 1 }
+
+// capacity returns the number of slots of a table of n n-grams, of which the
+// last is always free, so that a search ends.
+func capacity(n int) int64 { return homesOf(n) + int64(min(n, maxSpill)) + 1 }
+
+// hashBytes returns the bytes of a hash store.
+func hashBytes(vocab int, entries []int) int64 {
+	total := weightsBytes * int64(vocab)
+	for i, n := range entries[1:] {
+		if i+2 < len(entries) {
+			total += slotBytes * capacity(n)
+		} else {
+			total += lastBytes * capacity(n)
 		}
 	}
+	return total
 }
 
-// insert puts a key that the table does not hold yet into a free slot.
-func (t *table) insert(key uint64) (slot uint32) {
-	i := home(key, len(t.keys))
-	for t.keys[i] != 0 {
-		if i++; i == len(t.keys) {
-			i = 0
-		}
+func (h *hashStore) bytes() int64 {
+	total := weightsBytes*int64(cap(h.words)) + lastBytes*int64(cap(h.last.slots))
+	for _, t := range h.middle {
+		total += slotBytes * int64(cap(t.slots))
 	}
-	t.keys[i] = key
+	return total
+}
+
+// Multipliers of the hash (Stafford's mix 13), and their inverses modulo 2^64.
+const (
+	mix1, unmix1 = 0xbf58476d1ce4e5b9, 0x96de1b173f119089
+	mix2, unmix2 = 0x94d049bb133111eb, 0x319642b2d24d8ec3
+)
+
+// hashOf scrambles a key so that every bit of it moves the upper ones. No two
+// keys have one hash, and none has freeSlot.
+func hashOf(prefix uint32, w int32) uint64 {
+	h := (uint64(prefix)<<32 | uint64(w)) + 1
+	h *= mix1
+	h ^= h >> 32
+	return ^(h * mix2)
+}
+
+// keyOf undoes hashOf. A hash that hashOf never made can give any prefix, and a
+// word of up to 2^32 - 1.
+func keyOf(hash uint64) (prefix, w uint32) {
+	h := ^hash * unmix2
+	h ^= h >> 32
+	h = h*unmix1 - 1
+	return uint32(h >> 32), uint32(h)
+}
+
+// home returns the slot, of the given number, where the search for a hash
+// begins. It ascends with the hash.
+func home(hash, homes uint64) uint32 {
+	i, _ := bits.Mul64(hash, homes)
 	return uint32(i)
+}
+
+// find returns the slot of a hash.
+func (t *table) find(hash uint64) (place uint32, ok bool) {
+	i := home(hash, t.homes)
+	for t.slots[i].hash < hash {
+		i++
+	}
+	return i, t.slots[i].hash == hash
+}
+
+func (t *lastTable) find(hash uint64) (place uint32, ok bool) {
+	i := home(hash, t.homes)
+	for t.slots[i].hash() < hash {
+		i++
+	}
+	return i, t.slots[i].hash() == hash
+}
+
+func newTable(n int) table {
+	t := table{homes: uint64(homesOf(n)), slots: make([]slot, capacity(n))}
+	for i := range t.slots {
+		t.slots[i].hash = freeSlot
+	}
+	return t
+}
+
+func newLastTable(n int) lastTable {
+	t := lastTable{homes: uint64(homesOf(n)), slots: make([]lastSlot, capacity(n))}
+	for i := range t.slots {
+		t.slots[i].high, t.slots[i].low = 1<<32-1, 1<<32-1
+	}
+	return t
+}
+
+func newHashStore(est *Estimates) (*hashStore, error) {
+	order := len(est.Orders)
+	h := &hashStore{order: order, words: make([]weights, est.Vocab)}
+	slots := make([]uint32, est.Vocab) // of the order below, by place in est
+	for w := range h.words {
+		slots[w] = uint32(w)
+		h.words[w].prob = est.Orders[0].Prob[w]
+		if order > 1 {
+			h.words[w].backoff = est.Orders[0].Backoff[w]
+		}
+	}
+	for n := 2; n <= order; n++ {
+		o := &est.Orders[n-1]
+		hashes := make([]uint64, o.Len())
+		for i, w := range o.Word {
+			hashes[i] = hashOf(slots[o.Prefix[i]], w)
+		}
+		var ok bool
+		if slots, ok = arrange(hashes); !ok {
+			return nil, tooManyAlike(n)
+		}
+		if n < order {
+			t := newTable(o.Len())
+			for i, at := range slots {
+				t.slots[at] = slot{hashes[i], weights{o.Prob[i], o.Backoff[i]}}
+			}
+			h.middle = append(h.middle, t)
+			continue
+		}
+		h.last = newLastTable(o.Len())
+		for i, at := range slots {
+			h.last.slots[at] = lastSlot{uint32(hashes[i] >> 32), uint32(hashes[i]), o.Prob[i]}
+		}
+	}
+	return h, nil
+}
+
+func tooManyAlike(order int) error {
+	return fmt.Errorf("ngram: order %d has too many n-grams of nearly the same hash for a %v: use a %v", order, Hash, Trie)
+}
+
+// arrange returns the slot of each hash: the least that no lower hash takes,
+// from its home on. It reports whether the slots suffice.
+func arrange(hashes []uint64) (slots []uint32, ok bool) {
+	n := len(hashes)
+	table, homes := make([]uint64, capacity(n)), uint64(homesOf(n))
+	for i := range table {
+		table[i] = freeSlot
+	}
+	for _, h := range hashes {
+		i := home(h, homes)
+		for ; table[i] < h; i++ {
+		}
+		for h != freeSlot { // what is above moves on by one, up to the next free slot
+			if int(i) == len(table)-1 {
+				return nil, false
+			}
+			h, table[i] = table[i], h
+			i++
+		}
+	}
+	slots = make([]uint32, n)
+	for j, h := range hashes {
+		i := home(h, homes)
+		for ; table[i] < h; i++ {
+		}
+		slots[j] = i
+	}
+	return slots, true
+}
+
+// next is the hot path. No lookup depends on another one of the same token, only
+// on the token before, so the processor overlaps their cache misses.
+func (h *hashStore) next(s *Scorer, w int32) float64 {
+	known := s.known
+	match := 1
+	prob := h.words[w].prob
+	previous := s.place[1] // place[match] as it was before w
+	s.place[1] = uint32(w)
+	for match <= known && match <= len(h.middle) {
+		t := &h.middle[match-1]
+		place, ok := t.find(hashOf(previous, w))
+		if !ok {
+			return h.backOff(s, prob, previous, match)
+		}
+		match++
+		prob = t.slots[place].prob
+		previous, s.place[match] = s.place[match], place
+	}
+	if match <= known {
+		place, ok := h.last.find(hashOf(previous, w))
+		if !ok {
+			return h.backOff(s, prob, previous, match)
+		}
+		return float64(h.last.slots[place].prob)
+	}
+	s.known = min(match, h.order-1)
+	return float64(prob)
+}
+
+// backOff adds to a log-probability the back-offs of the histories that the
+// match does not reach: the one of that many tokens at place previous, and all
+// the longer ones.
+func (h *hashStore) backOff(s *Scorer, prob float32, previous uint32, match int) float64 {
+	sum := float64(prob)
+	if match == 1 {
+		sum += float64(h.words[previous].backoff)
+	} else {
+		sum += float64(h.middle[match-2].slots[previous].backoff)
+	}
+	for k := match + 1; k <= s.known; k++ {
+		sum += float64(h.middle[k-2].slots[s.place[k]].backoff)
+	}
+	s.known = match
+	return sum
 }

@@ -29,20 +29,20 @@ func JSON(w io.Writer, r bench.Result) error {
 func CSV(w io.Writer, r bench.Result) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
-		"kind", "order", "hidden", "store", "entries", "parameters",
+		"kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax",
 		"bytes_predicted", "bytes_resident",
-		"train_seconds", "train_tokens", "train_tokens_per_second",
+		"train_seconds", "train_tokens", "train_tokens_per_second", "full_train_tokens_per_second",
 		"score_tokens_per_second", "score_runs", "score_spread", "score_streams",
-		"bits_per_token", "interrupted", "unscored", "resident_unknown",
+		"bits_per_token", "interrupted", "fixed_discounts", "unscored", "resident_unknown",
 	})
 	for _, m := range r.Models {
 		c.Write([]string{
-			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Store, integer(m.Entries), integer(m.Parameters),
+			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax,
 			integer(m.BytesPredicted), integer(m.BytesResident),
-			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond),
+			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), strconv.Itoa(m.ScoreRuns), number(m.ScoreSpread), strconv.Itoa(m.ScoreStreams),
 			number(m.BitsPerToken), strconv.FormatBool(m.Interrupted),
-			strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown),
+			strconv.FormatBool(m.FixedDiscounts), strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown),
 		})
 	}
 	c.Flush()

@@ -13,6 +13,7 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
 )
 
 // A figure is one plot of a study.
@@ -33,7 +34,7 @@ func figures(r bench.StudyResult, level string) []figure {
 	all := []figure{{
 		name:    "memory-" + level,
 		title:   "Memory against order",
-		caption: "The claim: the n-gram model grows with its order, the RNN has none. Beside each point, bits per " + token + ".",
+		caption: "The claim: the n-gram model grows with its order, the RNN has none. Above and below the lines, bits per " + token + " of the stores that lose nothing and of the quantised one.",
 		draft: func() *plot.Plot {
 			p := draft(at)
 			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the rest is in the caption
@@ -52,7 +53,7 @@ func figures(r bench.StudyResult, level string) []figure {
 		all = append(all, figure{
 			name:    "speed-" + level,
 			title:   "Time against order",
-			caption: "Time to score a " + token + ": one by one (solid), and several streams at once (dashed; an RNN on all threads, an n-gram model on one).",
+			caption: "Time to score a " + token + ": one by one (solid), and for the RNNs several streams at once on all threads (dashed).",
 			draft:   func() *plot.Plot { return speedPlot(rows, token) },
 		})
 	}
@@ -87,19 +88,16 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	p.Y.Min, p.Y.Max = max(low-pad, 0), high+pad
 	p.Y.Tick.Marker = roundTicks{}
 
-	var stores []string
-	for _, r := range rows {
-		if r.Kind == bench.KindNgram && !slices.Contains(stores, r.Store) {
-			stores = append(stores, r.Store)
-		}
-	}
+	stores := storesOf(rows)
 	add := func(name string, c color.RGBA, shape draw.GlyphDrawer, dashes []vg.Length, label func(bench.Row) string, of func(bench.Row) bool) {
 		var points plotter.XYs
 		var labels []string
 		for _, r := range rows {
 			if of(r) {
 				points = append(points, plotter.XY{X: float64(r.BytesPredicted), Y: r.BitsPerToken})
-				labels = append(labels, label(r))
+				if label != nil {
+					labels = append(labels, label(r))
+				}
 			}
 		}
 		if len(points) == 0 {
@@ -108,20 +106,21 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 		line, dots, _ := plotter.NewLinePoints(points) // finite and not empty
 		line.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(2), Dashes: dashes}
 		dots.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(3.5), Shape: shape}
-		p.Add(line, besides(points, labels), dots)
+		p.Add(line)
+		if label != nil {
+			p.Add(besides(points, labels))
+		}
+		p.Add(dots)
 		p.Legend.Add(name, line, dots)
 	}
 	order := func(r bench.Row) string { return fmt.Sprint(r.Order) }
 	for i, store := range stores {
-		name := "n-gram models, by order"
-		if len(stores) > 1 {
-			name = "n-gram models, by order: " + store
+		label := order
+		if store == ngram.Hash.String() { // between the others, whose points are as high
+			label = nil
 		}
-		dashes := []vg.Length{vg.Points(float64(2 + 2*i)), vg.Points(3)}
-		if i == 0 {
-			dashes = nil
-		}
-		add(name, ink, draw.CircleGlyph{}, dashes, order, func(r bench.Row) bool { return r.Kind == bench.KindNgram && r.Store == store })
+		style := storeStyles[i%len(storeStyles)]
+		add("n-gram models, by order: "+store, ink, style.shape, style.dashes, label, func(r bench.Row) bool { return r.Kind == bench.KindNgram && r.Store == store })
 	}
 	add("RNNs, by width", rnnColors[0], draw.BoxGlyph{}, nil, func(r bench.Row) string { return fmt.Sprint(r.Hidden) },
 		func(r bench.Row) bool { return r.Kind == bench.KindRNN })
@@ -130,8 +129,18 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	return p
 }
 
-// speedPlot draws the time a token takes against the order: n-gram models as
-// lines, each RNN as flat ones.
+// storesOf returns the stores of the n-gram models, in the order of the rows.
+func storesOf(rows []bench.Row) (stores []string) {
+	for _, r := range rows {
+		if r.Kind == bench.KindNgram && !slices.Contains(stores, r.Store) {
+			stores = append(stores, r.Store)
+		}
+	}
+	return stores
+}
+
+// speedPlot draws the time a token takes against the order: n-gram models as a
+// line for each store, each RNN as flat ones.
 func speedPlot(rows []bench.Row, token string) *plot.Plot {
 	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
 	lo, hi, orders := math.Inf(1), 0.0, 1
@@ -149,14 +158,14 @@ func speedPlot(rows []bench.Row, token string) *plot.Plot {
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, timeTicks{}
-	// Above four lines of legend, which stand above the axis, more room is needed.
-	widths := 0
+	// Room for the legend above the lines: each of its own takes a twentieth.
+	lines := len(storesOf(rows))
 	for _, r := range rows {
 		if r.Kind == bench.KindRNN {
-			widths++
+			lines++
 		}
 	}
-	p.Y.Min, p.Y.Max = lo/2, hi*2*math.Pow(hi/lo, 0.05*float64(max(widths-3, 0)))
+	p.Y.Min, p.Y.Max = lo/2, hi*2*math.Pow(hi/lo, 0.05*float64(lines))
 
 	dashed := []vg.Length{vg.Points(5), vg.Points(4)}
 	line := func(points plotter.XYs, c color.RGBA, dashes []vg.Length) *plotter.Line {
@@ -186,22 +195,21 @@ func speedPlot(rows []bench.Row, token string) *plot.Plot {
 			}
 		}
 	}
-	// One point for each order: of the store that comes first.
-	var one, batch plotter.XYs
-	for _, r := range rows {
-		if r.Kind != bench.KindNgram || len(one) > 0 && one[len(one)-1].X == float64(r.Order) || r.LatencySeconds <= 0 {
+	for i, store := range storesOf(rows) {
+		var points plotter.XYs
+		for _, r := range rows {
+			if r.Kind == bench.KindNgram && r.Store == store && r.LatencySeconds > 0 {
+				points = append(points, plotter.XY{X: float64(r.Order), Y: r.LatencySeconds})
+			}
+		}
+		if len(points) == 0 {
 			continue
 		}
-		one = append(one, plotter.XY{X: float64(r.Order), Y: r.LatencySeconds})
-		if r.BatchSeconds > 0 {
-			batch = append(batch, plotter.XY{X: float64(r.Order), Y: r.BatchSeconds})
-		}
-	}
-	if len(batch) > 0 {
-		line(batch, ink, dashed)
-	}
-	if len(one) > 0 {
-		p.Legend.Add("n-gram models", line(one, ink, nil))
+		l := line(points, ink, nil)
+		dots, _ := plotter.NewScatter(points)
+		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: storeStyles[i%len(storeStyles)].shape}
+		p.Add(dots)
+		p.Legend.Add("n-gram models: "+store, l, dots)
 	}
 	return p
 }

@@ -13,6 +13,7 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/bench/rnnlm"
 )
 
 //go:embed report.html.tmpl
@@ -35,6 +36,8 @@ type section struct {
 	Token   string // "character" or "word"
 	Figures []inlineFigure
 	Rows    [][]string // of the table, the head first
+	Stores  [][]string // of the n-gram models in each store, if there are several
+	Softmax string     // what the adaptive softmax brings, if there is one
 	Stopped bool       // a training was
 }
 
@@ -60,7 +63,8 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 			}
 			s.Figures = append(s.Figures, inlineFigure{fig.name, fig.title, fig.caption, inline(svg.String(), fig.title)})
 		}
-		s.Rows = studyTable(r.RowsAt(c.Level), s.Token)
+		s.Rows = studyTable(r.OneStoreAt(c.Level), s.Token)
+		s.Stores, s.Softmax = storesTable(at.Models, s.Token), softmaxes(at)
 		for _, row := range r.RowsAt(c.Level) {
 			s.Stopped = s.Stopped || row.Interrupted
 		}
@@ -86,13 +90,38 @@ func studyTable(rows []bench.Row, token string) [][]string {
 		"bits/" + token, "perplexity", "one by one", "batched", "streams"}}
 	for _, r := range rows {
 		table = append(table, []string{
-			nameOf(r), r.Store, bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
+			nameOf(r), storeOf(r), bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
 			seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
 			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)),
 			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), orNone(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
 		})
 	}
 	return table
+}
+
+// storeOf is how a model lies in memory, and its softmax where that isn't full.
+func storeOf(r bench.Row) string {
+	if r.Softmax == rnnlm.AdaptiveSoftmax {
+		return r.Store + ", " + r.Softmax
+	}
+	return r.Store
+}
+
+// softmaxes says in a sentence what an adaptive softmax brings in training, if it
+// was held against a full one.
+func softmaxes(r bench.Result) string {
+	var clauses []string
+	for _, m := range r.Models {
+		if m.FullTrainTokensPerSecond > 0 {
+			clauses = append(clauses, fmt.Sprintf("width %d: %s, %s", m.Hidden,
+				bench.FormatRate(m.TrainTokensPerSecond), bench.FormatRate(m.FullTrainTokensPerSecond)))
+		}
+	}
+	if len(clauses) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%ss a second in training, with the adaptive softmax of these RNNs and, in a few seconds beside it, with a full one: %s.",
+		strings.ToUpper(r.Corpus.TokenName()[:1])+r.Corpus.TokenName()[1:], strings.Join(clauses, "; "))
 }
 
 // mixtures says in a sentence for each level what mixing brings.

@@ -63,8 +63,8 @@ func PlotFormat(path string) (string, error) {
 }
 
 // Plot draws the bytes of every model of r, on a logarithmic axis, against the
-// n-gram order: the n-gram models as a line, each RNN as a flat one. format is
-// "png" or "svg".
+// n-gram order: the n-gram models as a line for each store, each RNN as a flat
+// one. format is "png" or "svg".
 func Plot(w io.Writer, r bench.Result, format string) error {
 	if len(r.Models) == 0 {
 		return ErrNothingToPlot
@@ -131,7 +131,7 @@ func newPlot(title, x, y string) *plot.Plot {
 func draft(r bench.Result) *plot.Plot {
 	unit := "bits per " + r.Corpus.TokenName()
 	p := newPlot("Memory of a language model against n-gram order",
-		fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside each point, %s", r.Corpus.TokenName(), unit),
+		fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside the lines, %s", r.Corpus.TokenName(), unit),
 		"size of the model (logarithmic)")
 
 	lo, hi, orders := extent(r.Models)
@@ -159,26 +159,55 @@ func extent(models []bench.Model) (lo, hi float64, orders int) {
 	return lo, hi, orders
 }
 
-// addNgrams draws one line through the n-gram models, a point each, with its
-// bits beside it.
+// storeStyles are the glyphs and dashes of the stores, in the order in which they
+// are measured.
+var storeStyles = []struct {
+	shape  draw.GlyphDrawer
+	dashes []vg.Length
+}{
+	{draw.PyramidGlyph{}, []vg.Length{vg.Points(2), vg.Points(3)}},
+	{draw.BoxGlyph{}, []vg.Length{vg.Points(7), vg.Points(3)}},
+	{draw.CircleGlyph{}, nil},
+	{draw.RingGlyph{}, []vg.Length{vg.Points(7), vg.Points(3), vg.Points(2), vg.Points(3)}},
+}
+
+// addNgrams draws a line through the n-gram models of each store, a point for
+// each order. Bits stand on both sides of the lines: of the first store, which
+// are those of all but the quantised one, above, and of the last one below.
 func addNgrams(p *plot.Plot, r bench.Result) {
-	var points plotter.XYs
-	var labels []string
+	var stores []string
 	for _, m := range r.Models {
-		if m.Kind == bench.KindNgram {
-			points = append(points, plotter.XY{X: float64(m.Order), Y: max(float64(m.BytesPredicted), 1)})
-			labels = append(labels, fmt.Sprintf("%.2f", m.BitsPerToken))
+		if m.Kind == bench.KindNgram && !slices.Contains(stores, m.Store) {
+			stores = append(stores, m.Store)
 		}
 	}
-	if len(points) == 0 {
-		return
+	for i, store := range stores {
+		var points plotter.XYs
+		var labels []string
+		name := "n-gram models"
+		for _, m := range r.Models {
+			if m.Kind == bench.KindNgram && m.Store == store {
+				points = append(points, plotter.XY{X: float64(m.Order), Y: max(float64(m.BytesPredicted), 1)})
+				labels = append(labels, fmt.Sprintf("%.2f", m.BitsPerToken))
+				name = fmt.Sprintf("n-gram models, %s: %s", smoothingTerm(m.Smoothing), store)
+			}
+		}
+		// No error is possible here and below: the points are finite and not empty.
+		line, dots, _ := plotter.NewLinePoints(points)
+		style := storeStyles[i%len(storeStyles)]
+		line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2), Dashes: style.dashes}
+		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: style.shape}
+		p.Add(line)
+		switch beside := besides(points, labels); {
+		case i == len(stores)-1:
+			p.Add(beside)
+		case i == 0:
+			beside.Offset = vg.Point{X: vg.Points(-27), Y: vg.Points(4)}
+			p.Add(beside)
+		}
+		p.Add(dots)
+		p.Legend.Add(name, line, dots)
 	}
-	// No error is possible here and below: the points are finite and not empty.
-	line, dots, _ := plotter.NewLinePoints(points)
-	line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2)}
-	dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: draw.CircleGlyph{}}
-	p.Add(line, besides(points, labels), dots)
-	p.Legend.Add("n-gram models", line, dots)
 }
 
 // besides are labels beside points.

@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"batchrnn/bench"
+	"batchrnn/bench/ngram"
 )
 
 // sample is a comparison like that of an everyday run.
@@ -26,11 +27,18 @@ func sample() bench.Result {
 		Summary: "From order 1 to 7 the n-gram model goes from 380 B to 27.4 MiB.",
 		Notes:   []string{"Scoring: one stream on one thread for the n-gram models."},
 	}
-	size := int64(380)
+	size := int64(1520)
 	for order := 1; order <= 7; order++ {
-		r.Models = append(r.Models, bench.Model{Kind: bench.KindNgram, Order: order, Store: "hash", Entries: size / 20,
-			BytesPredicted: size, BytesResident: size + 4096, TrainSeconds: 0.1, TrainTokens: 510478, TrainTokensPerSecond: 5104780,
-			ScoreTokensPerSecond: 7.25e6, ScoreRuns: 3, ScoreStreams: 1, BitsPerToken: 4.5 - 0.4*float64(order)})
+		for i, store := range ngram.Stores {
+			bytes := size >> i
+			bits := 4.5 - 0.4*float64(order)
+			if store == ngram.Quantised {
+				bits += 0.004
+			}
+			r.Models = append(r.Models, bench.Model{Kind: bench.KindNgram, Order: order, Smoothing: "kneser-ney", Store: store.String(), Entries: size / 20,
+				BytesPredicted: bytes, BytesResident: bytes + 4096, TrainSeconds: 0.1, TrainTokens: 510478, TrainTokensPerSecond: 5104780,
+				ScoreTokensPerSecond: 7.25e6, ScoreRuns: 3, ScoreStreams: 1, BitsPerToken: bits})
+		}
 		size *= 6
 	}
 	for _, hidden := range []int{128, 256} {
@@ -49,12 +57,13 @@ func TestTextIsAligned(t *testing.T) {
 	out := b.String()
 	t.Log("\n" + out)
 	for _, want := range []string{"Some CPU", "avx2, 2 threads", "opticks.txt", strings.Repeat("ab", 32), "510,478", "0.01 %",
-		"7-gram", "RNN 128", "16.9 MiB", "812 k", "7.25 M", "bits/char", "2.300", "From order 1", "- Scoring"} {
+		"7-gram", "RNN 128", "67.6 MiB", "16.9 MiB", "8.5 MiB", "812 k", "7.25 M", "bits/char", "2.300", "1.704", "From order 1", "- Scoring",
+		"n-gram models: interpolated modified Kneser-Ney; store: trie"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in the report", want)
 		}
 	}
-	var widths []int
+	var widths []int // of the rows of a table
 	for line := range strings.Lines(out) {
 		line = strings.TrimRight(line, "\n")
 		if n := utf8.RuneCountInString(line); n > tableWidth {
@@ -62,10 +71,10 @@ func TestTextIsAligned(t *testing.T) {
 		}
 		if name := strings.Fields(line + " ."); strings.HasSuffix(name[0], "-gram") || name[0] == "RNN" {
 			widths = append(widths, utf8.RuneCountInString(line))
+		} else {
+			widths = nil
 		}
-	}
-	for _, w := range widths {
-		if w != widths[0] {
+		if n := len(widths); n > 1 && widths[n-1] != widths[0] {
 			t.Fatalf("rows of the table end in different columns: %v", widths)
 		}
 	}
@@ -102,7 +111,7 @@ func TestZeroIsAFigure(t *testing.T) {
 var jsonFields = map[string][]string{
 	"machine": {"cpu", "isa", "threads", "go"},
 	"corpus":  {"name", "sha256", "level", "tokens", "vocab", "unk_rate"},
-	"model": {"kind", "order", "hidden", "store", "entries", "parameters", "bytes_predicted", "bytes_resident",
+	"model": {"kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "bytes_predicted", "bytes_resident",
 		"train_seconds", "train_tokens_per_second", "score_tokens_per_second", "bits_per_token"},
 }
 
@@ -119,10 +128,10 @@ func TestJSONHasEveryPromisedField(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Models) != 9 {
-		t.Fatalf("%d models, want 9", len(got.Models))
+	if len(got.Models) != 30 {
+		t.Fatalf("%d models, want 30", len(got.Models))
 	}
-	for name, object := range map[string]map[string]any{"machine": got.Machine, "corpus": got.Corpus, "model": got.Models[8]} {
+	for name, object := range map[string]map[string]any{"machine": got.Machine, "corpus": got.Corpus, "model": got.Models[29]} {
 		for _, field := range jsonFields[name] {
 			if _, ok := object[field]; !ok {
 				t.Errorf("%s has no field %s", name, field)
@@ -155,7 +164,7 @@ func TestCSVHasTheFieldsOfJSON(t *testing.T) {
 	if !reflect.DeepEqual(rows[0], want) {
 		t.Errorf("header %q, want %q", rows[0], want)
 	}
-	if len(rows) != 10 || rows[9][0] != "rnn" || rows[9][2] != "256" || rows[9][len(want)-4] != "2.3" {
+	if len(rows) != 31 || rows[30][0] != "rnn" || rows[30][2] != "256" || rows[30][len(want)-5] != "2.3" {
 		t.Errorf("rows: %q", rows)
 	}
 }
@@ -178,7 +187,7 @@ func TestPlotFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := b.String()
-	for _, want := range []string{"<svg", "RNN of width 256", "2 MiB"} {
+	for _, want := range []string{"<svg", "RNN of width 256", "2 MiB", "modified Kneser-Ney: quantised trie"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("SVG has no %q", want)
 		}
@@ -197,11 +206,12 @@ func TestPlotOfOddResults(t *testing.T) {
 	full := sample().Models
 	for name, models := range map[string][]bench.Model{
 		"one n-gram":     full[:1],
-		"one RNN":        full[8:],
+		"one RNN":        full[29:],
+		"one store left": full[4:6],
 		"all of a size":  {full[0], full[0], full[0]},
 		"nothing known":  {{Kind: bench.KindNgram, Order: 1}},
 		"terabytes":      {full[0], {Kind: bench.KindNgram, Order: 9, BytesPredicted: 1 << 45}},
-		"more than hues": append(full[:9:9], full[7], full[7], full[7], full[7], full[7]),
+		"more than hues": append(full[:30:30], full[29], full[29], full[29], full[29], full[29]),
 	} {
 		if err := Plot(io.Discard, bench.Result{Models: models}, "svg"); err != nil {
 			t.Errorf("%s: %v", name, err)

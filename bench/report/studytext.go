@@ -22,11 +22,11 @@ func StudyHeading(w io.Writer, r bench.StudyResult) error {
 	return b.Flush()
 }
 
-// StudyText writes a table and a sentence for each level.
+// StudyText writes tables and sentences for each level.
 func StudyText(w io.Writer, r bench.StudyResult) error {
 	b := bufio.NewWriter(w)
 	for i, c := range r.Corpora {
-		rows := r.RowsAt(c.Level)
+		rows := r.OneStoreAt(c.Level)
 		if len(rows) == 0 {
 			continue
 		}
@@ -41,7 +41,12 @@ func StudyText(w io.Writer, r bench.StudyResult) error {
 			})
 		}
 		writeTable(b, table)
-		fmt.Fprintf(b, "\n%s\n", wrap(r.At(c.Level).Summary, "", tableWidth))
+		at := r.At(c.Level)
+		writeStores(b, at.Models, "bits/"+c.Level)
+		fmt.Fprintf(b, "\n%s\n", wrap(at.Summary, "", tableWidth))
+		if sentence := softmaxes(at); sentence != "" {
+			fmt.Fprintf(b, "\n%s\n", wrap(sentence, "", tableWidth))
+		}
 	}
 	for _, sentence := range mixtures(r) {
 		fmt.Fprintf(b, "\n%s\n", wrap(sentence, "", tableWidth))

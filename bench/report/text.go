@@ -11,6 +11,7 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
 )
 
 // none stands in a table for a figure that does not apply or is not known.
@@ -59,19 +60,23 @@ func printable(name string) string {
 	return name
 }
 
-// Text writes the table of all models, what it shows in a sentence, and the
-// notes.
+// Text writes the table of all models, that of the stores, what they show in a
+// sentence, and the notes.
 func Text(w io.Writer, r bench.Result) error {
 	b := bufio.NewWriter(w)
 	bits := "bits/char"
 	if r.Corpus.Level == "word" {
 		bits = "bits/word"
 	}
+	models := r.OneStore()
+	if len(models) > 0 && models[0].Kind == bench.KindNgram {
+		fmt.Fprintf(b, "n-gram models: interpolated %s; store: %s\n\n", smoothingTerm(models[0].Smoothing), models[0].Store)
+	}
 	rows := [][]string{
 		{"model", "n-grams or", "bytes", "bytes", "training", "tokens/s,", "tokens/s,", bits},
 		{"", "parameters", "predicted", "resident", "", "training", "scoring", ""},
 	}
-	for _, m := range r.Models {
+	for _, m := range models {
 		name := m.Name()
 		if m.Interrupted {
 			name += " *"
@@ -84,7 +89,7 @@ func Text(w io.Writer, r bench.Result) error {
 			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)),
 			orNone(!m.ResidentUnknown, measure.FormatBytes(m.BytesResident)),
 			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
-			orNone(!m.Unscored, fmt.Sprintf("%.3f", max(m.BitsPerToken, 0))), // max makes 0 of -0
+			orNone(!m.Unscored, threeDecimals(m.BitsPerToken)),
 		})
 	}
 	writeTable(b, rows)
@@ -94,6 +99,7 @@ func Text(w io.Writer, r bench.Result) error {
 			break
 		}
 	}
+	writeStores(b, r.Models, bits)
 	if r.Summary != "" {
 		fmt.Fprintf(b, "\n%s\n", wrap(r.Summary, "", tableWidth))
 	}
@@ -104,6 +110,22 @@ func Text(w io.Writer, r bench.Result) error {
 		fmt.Fprintf(b, "- %s\n", wrap(n, "  ", tableWidth-2))
 	}
 	return b.Flush()
+}
+
+// smoothingTerm is what the field calls a smoothing.
+func smoothingTerm(smoothing string) string {
+	switch smoothing {
+	case ngram.KneserNey.String():
+		return "modified Kneser-Ney"
+	case ngram.Absolute.String():
+		return "absolute discounting"
+	}
+	return smoothing
+}
+
+// threeDecimals writes bits per token.
+func threeDecimals(bits float64) string {
+	return fmt.Sprintf("%.3f", max(bits, 0)) // max makes 0 of -0
 }
 
 // tableWidth is how many columns text may take; a full table takes about 95.

@@ -49,6 +49,20 @@ func AdaptiveCutoffs(vocab int) []int {
 	return []int{vocab / 50, vocab / 10, vocab * 4 / 10}
 }
 
+// The output layers that [SoftmaxOf] tells apart.
+const (
+	FullSoftmax     = "full"
+	AdaptiveSoftmax = "adaptive"
+)
+
+// SoftmaxOf names the output layer of a network.
+func SoftmaxOf(c rnn.Config) string {
+	if len(c.Cutoffs) > 0 {
+		return AdaptiveSoftmax
+	}
+	return FullSoftmax
+}
+
 // The defaults, found on War and Peace as characters. In bits per character of
 // the test split, after 10 M tokens with H = 256: 32 streams of 25 steps at a
 // rate of 4e-3 2.040; at 3e-3 2.050, of 50 steps 2.070, of 16 steps 2.044; 64

@@ -316,10 +316,10 @@ func TestTrainOnShortTexts(t *testing.T) {
 func TestTrainBytesCoversTheModel(t *testing.T) {
 	e := newEngine(t)
 	c := Options{Hidden: 200}.config(100)
-	if got, least := TrainBytes(e, 100, 200), c.TrainingBytes(e)+16*int64(c.Params()); got < least {
+	if got, least := TrainBytes(e, 100, Options{Hidden: 200}), c.TrainingBytes(e)+16*int64(c.Params()); got < least {
 		t.Errorf("TrainBytes = %d, less than %d", got, least)
 	}
-	if got := TrainBytes(e, 1<<20, 1<<16); got < 1<<40 {
+	if got := TrainBytes(e, 1<<20, Options{Hidden: 1 << 16}); got < 1<<40 {
 		t.Errorf("TrainBytes of an absurd model = %d", got)
 	}
 }

@@ -35,12 +35,11 @@ type Stats struct {
 	Stopped     bool // it lost patience before its budget
 }
 
-// TrainBytes estimates the memory in bytes that training an RNN of the given
-// width, with a full softmax, takes: the model as it is trained, and four times
-// its parameters for the gradients, Adam's two moments and the best parameters so
-// far.
-func TrainBytes(e *kernels.Engine, vocab, hidden int) int64 {
-	c := Options{Hidden: hidden}.config(vocab)
+// TrainBytes estimates the memory in bytes that training an RNN as o says takes:
+// the model as it is trained, and four times its parameters for the gradients,
+// Adam's two moments and the best parameters so far.
+func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
+	c := o.config(vocab)
 	return c.TrainingBytes(e) + 4*4*int64(c.Params())
 }
 

@@ -46,7 +46,7 @@ func (c *evalCommand) Run(env *environment) error {
 	}
 	token := bench.Corpus{Level: e.Model.Level}.TokenName()
 	out := &firstError{w: env.stdout}
-	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Name(), measure.FormatBytes(e.Bytes))
+	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Description(), measure.FormatBytes(e.Bytes))
 	fmt.Fprintf(out, "text        %q, split %s: %s %ss\n", e.Corpus, e.Split, bench.FormatCount(int64(e.Tokens)), token)
 	fmt.Fprintf(out, "loss        %.3f bits per %s\n", e.BitsPerToken, token)
 	fmt.Fprintf(out, "perplexity  %s\n", significant(e.Perplexity))

@@ -79,6 +79,7 @@ func TestBadInput(t *testing.T) {
 		{"corpus of one word", 1, "--corpus", []string{"ram", "--level", "word", "--corpus", file("word.txt", "hippopotomonstrosesquippedaliophobia")}},
 		{"standard input empty", 1, "--corpus", []string{"ram", "--corpus", "-"}},
 		{"level", 2, "--level", []string{"ram", "--level", "syllable"}},
+		{"smoothing", 2, "--smoothing", []string{"ram", "--smoothing", "laplace"}},
 		{"vocab 0", 2, "--vocab", []string{"ram", "--vocab", "0"}},
 		{"vocab -1", 2, "--vocab", []string{"ram", "--vocab", "-1"}},
 		{"vocab many", 2, "--vocab", []string{"ram", "--vocab", "many"}},
@@ -138,7 +139,7 @@ func TestHelp(t *testing.T) {
 		want []string
 	}{
 		{[]string{"--help"}, []string{"ram", "Usage: rnnbench"}},
-		{[]string{"ram", "--help"}, []string{"--corpus", "--level", "--max-order", "--vocab", "--hidden", "--budget", "--threads",
+		{[]string{"ram", "--help"}, []string{"--corpus", "--level", "--max-order", "--smoothing", "--vocab", "--hidden", "--budget", "--threads",
 			"--seed", "--json", "--csv", "--plot", "default 7", "128,256", "Ctrl-C"}},
 		{[]string{"report", "--help"}, []string{"--out", "--level", "--hidden", "--budget", "--resume", "report.html", "Ctrl-C"}},
 		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--hidden", "--budget", "--json", "Ctrl-C"}},
@@ -166,12 +167,12 @@ func TestHelp(t *testing.T) {
 func TestRAMFromEndToEnd(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	status, stdout, stderr := runArgs("", "ram", "--corpus", writeText(t), "--max-order", "3", "--hidden", "8, 16", "--budget", "300ms",
+	status, stdout, stderr := runArgs("", "ram", "--corpus", writeText(t), "--max-order", "3", "--smoothing", "absolute", "--hidden", "8, 16", "--budget", "300ms",
 		"--threads", "2", "--json", at("r.json"), "--csv", at("r.csv"), "--plot", at("r.png"))
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	for _, want := range []string{"machine", "SHA-256", "2 threads", "3-gram", "RNN 16", "bits/char", "6,800 characters", "From order 1 to 3"} {
+	for _, want := range []string{"machine", "SHA-256", "2 threads", "3-gram", "RNN 16", "bits/char", "6,800 characters", "From order 1 to 3", "interpolated absolute discounting", "quantised"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
@@ -191,7 +192,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 	if err := d.Decode(&r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Models) != 5 || r.Interrupted || r.Machine.Threads != 2 || r.Models[4].Hidden != 16 || !strings.Contains(stdout, r.Corpus.SHA256) {
+	if len(r.Models) != 14 || r.Interrupted || r.Machine.Threads != 2 || r.Models[13].Hidden != 16 || r.Models[0].Smoothing != "absolute" || !strings.Contains(stdout, r.Corpus.SHA256) {
 		t.Errorf("JSON: %+v", r)
 	}
 
@@ -200,7 +201,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	if rows, err := csv.NewReader(g).ReadAll(); err != nil || len(rows) != 6 {
+	if rows, err := csv.NewReader(g).ReadAll(); err != nil || len(rows) != 15 {
 		t.Errorf("CSV: %d rows, error %v", len(rows), err)
 	}
 	h, err := os.Open(at("r.png"))

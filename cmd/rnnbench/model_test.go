@@ -19,6 +19,7 @@ func trainModels(t *testing.T, text string) (files []string) {
 	dir := t.TempDir()
 	for _, args := range [][]string{
 		{"--kind", "rnn", "--hidden", "8", "--budget", "200ms"},
+		{"--hidden", "8", "--budget", "200ms", "--tied", "--dropout", "0.2", "--halve", "--patience", "3"},
 		{"--kind", "ngram", "--order", "3"},
 		{"--kind", "rnn", "--level", "word", "--hidden", "8", "--budget", "200ms"},
 		{"--kind", "ngram", "--level", "word", "--vocab", "9", "--order", "2"},
@@ -147,6 +148,14 @@ func TestBadInputOfModels(t *testing.T) {
 		{"level", 2, "--level", train("--level", "byte")},
 		{"width of an n-gram model", 2, "--hidden", train("--kind", "ngram", "--hidden", "8")},
 		{"budget of an n-gram model", 2, "--budget", train("--kind", "ngram", "--budget", "8s")},
+		{"dropout of everything", 2, "--dropout", train("--dropout", "1")},
+		{"dropout NaN", 2, "--dropout", train("--dropout", "NaN")},
+		{"patience 0", 2, "--patience", train("--patience", "0")},
+		{"tied n-grams", 2, "--tied", train("--kind", "ngram", "--tied")},
+		{"softmax of an n-gram model", 2, "--full-softmax", train("--kind", "ngram", "--full-softmax")},
+		{"dropout of an n-gram model", 2, "--dropout", train("--kind", "ngram", "--dropout", "0.1")},
+		{"rate of an n-gram model", 2, "--halve", train("--kind", "ngram", "--halve")},
+		{"patience with an n-gram model", 2, "--patience", train("--kind", "ngram", "--patience", "2")},
 		{"order of an RNN", 2, "--order", train("--order", "3")},
 		{"order 0", 2, "--order", train("--kind", "ngram", "--order", "0")},
 		{"order 10", 2, "--order", train("--kind", "ngram", "--order", "10")},

@@ -29,24 +29,25 @@ func interruptible() (ctx context.Context, stop context.CancelFunc) {
 }
 
 type ramCommand struct {
-	Corpus   *string       `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
-	Level    string        `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
-	MaxOrder int           `default:"7" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
-	Vocab    *int          `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
-	Hidden   string        `default:"128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
-	Budget   time.Duration `default:"40s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
-	Threads  int           `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
-	Seed     uint64        `default:"1" placeholder:"N" help:"Seed of the RNNs' initial weights, and of the text where it is generated (default ${default})."`
-	JSON     *string       `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
-	CSV      *string       `name:"csv" placeholder:"FILE" help:"Write the figures as CSV, a row per model."`
-	Plot     *string       `placeholder:"FILE.png|.svg" help:"Draw the bytes against the order."`
+	Corpus    *string       `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Level     string        `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
+	MaxOrder  int           `default:"7" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
+	Smoothing string        `default:"kneser-ney" placeholder:"NAME" help:"Smoothing of the n-gram models: kneser-ney, modified and interpolated, or absolute discounting (default ${default})."`
+	Vocab     *int          `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	Hidden    string        `default:"128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
+	Budget    time.Duration `default:"40s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
+	Threads   int           `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
+	Seed      uint64        `default:"1" placeholder:"N" help:"Seed of the RNNs' initial weights, and of the text where it is generated (default ${default})."`
+	JSON      *string       `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+	CSV       *string       `name:"csv" placeholder:"FILE" help:"Write the figures as CSV, a row per model."`
+	Plot      *string       `placeholder:"FILE.png|.svg" help:"Draw the bytes against the order."`
 }
 
 // Help is what kong prints below the summary.
 func (*ramCommand) Help() string {
 	// kong fills the lines of a paragraph anew.
-	return `Trains n-gram models of every order and RNNs of several widths on the
-same tokens, and prints for each what it weighs in memory, how fast it trains
+	return `Trains n-gram models of every order, each in four stores, and RNNs of
+several widths on the same tokens, and prints for each what it weighs in memory, how fast it trains
 and scores, and how many bits per token it needs on text held out from training.
 What a model weighs is computed, and measured in a process of its own.
 
@@ -57,6 +58,10 @@ its budget. Ctrl-C prints what has been measured until then.`
 // Run is called by kong.
 func (c *ramCommand) Run(env *environment) error {
 	level, err := bench.ParseLevel(c.Level)
+	if err != nil {
+		return err
+	}
+	smoothing, err := bench.ParseSmoothing(c.Smoothing)
 	if err != nil {
 		return err
 	}
@@ -85,7 +90,7 @@ func (c *ramCommand) Run(env *environment) error {
 	}
 	options := bench.Options{
 		Corpus: corpus, Level: level, Vocab: c.Vocab,
-		MaxOrder: c.MaxOrder, Hidden: hidden, Budget: c.Budget,
+		MaxOrder: c.MaxOrder, Smoothing: smoothing, Hidden: hidden, Budget: c.Budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}
 	// What is wrong is said now, not after minutes of work.

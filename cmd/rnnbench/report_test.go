@@ -37,7 +37,7 @@ func TestReportFromEndToEnd(t *testing.T) {
 		t.Errorf("progress: %s", stderr)
 	}
 	first := readResults(t, dir)
-	if len(first.Rows) != 8 || first.Interrupted || !strings.Contains(first.Command, "--budget 200ms") {
+	if len(first.Rows) != 20 || first.Interrupted || !strings.Contains(first.Command, "--budget 200ms") {
 		t.Errorf("results %+v", first)
 	}
 	if status, stdout, stderr := runArgs("", "sample", filepath.Join(dir, "models", "word-rnn-8.lm"), "--length", "5"); status != 0 || len(strings.Fields(stdout)) != 5 {

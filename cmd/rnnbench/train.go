@@ -12,22 +12,27 @@ import (
 )
 
 type trainCommand struct {
-	Out     string         `required:"" placeholder:"FILE" help:"Where the model goes."`
-	Corpus  *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
-	Kind    string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
-	Level   string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
-	Vocab   *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
-	Order   *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
-	Hidden  *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
-	Budget  *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
-	Threads int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
-	Seed    uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
-	JSON    bool           `name:"json" help:"Print the result as JSON on standard output, and everything else on standard error."`
+	Out         string         `required:"" placeholder:"FILE" help:"Where the model goes."`
+	Corpus      *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
+	Level       string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
+	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
+	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
+	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
+	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax."`
+	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
+	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none)."`
+	Halve       bool           `help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget."`
+	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
+	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
+	Seed        uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
+	JSON        bool           `name:"json" help:"Print the result as JSON on standard output, and everything else on standard error."`
 }
 
 // Help is what kong prints below the summary.
 func (*trainCommand) Help() string {
-	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test. An RNN trains for the whole of its budget, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
+	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test. An RNN trains for the whole of its budget, unless --patience ends it, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
 
 Ctrl-C ends the training of an RNN and saves it as it was at its best.`
 }
@@ -48,6 +53,7 @@ func (c *trainCommand) Run(env *environment) error {
 	options := bench.TrainOptions{
 		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, Order: c.Order, Hidden: c.Hidden,
 		Budget: c.Budget, Threads: c.Threads, Seed: c.Seed,
+		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 	}
 	// What is wrong is said now, not after minutes of work.
 	if err := options.Validate(); err != nil {
@@ -106,7 +112,7 @@ func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
 		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
 	}
 	out := &firstError{w: w}
-	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Name(), measure.FormatBytes(t.Bytes))
+	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), measure.FormatBytes(t.Bytes))
 	fmt.Fprintf(out, "trained  %.1f s, %s tokens, %s tokens/s\n", t.Model.TrainSeconds, bench.FormatCount(t.Model.TrainTokens), bench.FormatRate(t.TrainTokensPerSecond))
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())

@@ -1,0 +1,129 @@
+package ngram
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// An ARPA file is text:
+//
+//	\data\
+//	ngram 1=4
+//	ngram 2=3
+//
+//	\1-grams:
+//	-1.2	<unk>	0
+//	0	<s>	-0.3
+//	...
+//
+//	\2-grams:
+//	-0.4	<s> the
+//	...
+//
+//	\end\
+//
+// A line of an n-gram is log10 p(w|h), its words and log10 of its back-off, a
+// tab between the three, one blank between words. The highest order has no
+// back-offs.
+
+// maxARPAWord is the most bytes of a word in an ARPA file, and maxARPALine of a
+// line, which has at most MaxOrder words. Nothing is read into memory beyond.
+const (
+	maxARPAWord = 64 << 10
+	maxARPALine = 1 << 20
+)
+
+// arpaBlanks are the bytes that part words, and so can't be in one.
+const arpaBlanks = "\x00\t\n\r "
+
+// WriteARPA writes e as an ARPA file, words[id] for each id. It returns an error
+// if words are not as many as e's, not all different, or if one can't be
+// written: empty, longer than 64 KiB, or with a blank in it.
+//
+// Numbers are written so that reading them gives the same float32. KenLM loads
+// the file, if <s> and </s> are among the words.
+func WriteARPA(w io.Writer, e *Estimates, words []string) error {
+	if len(words) != e.Vocab {
+		return fmt.Errorf("ngram: writing ARPA: %d words for a vocabulary of %d", len(words), e.Vocab)
+	}
+	seen := make(map[string]int, len(words))
+	for id, word := range words {
+		if err := checkARPAWord(word); err != nil {
+			return fmt.Errorf("ngram: writing ARPA: word %d: %w", id, err)
+		}
+		if first, twice := seen[word]; twice {
+			return fmt.Errorf("ngram: writing ARPA: words %d and %d are both %s", first, id, quote(word))
+		}
+		seen[word] = id
+	}
+
+	b := bufio.NewWriter(w) // its first error stays
+	b.WriteString("\\data\\\n")
+	for i := range e.Orders {
+		fmt.Fprintf(b, "ngram %d=%d\n", i+1, e.Orders[i].Len())
+	}
+	var line []byte
+	for i := range e.Orders {
+		fmt.Fprintf(b, "\n\\%d-grams:\n", i+1)
+		o := &e.Orders[i]
+		var history string
+		for j := range o.Len() {
+			if i > 0 && (j == 0 || o.Prefix[j] != o.Prefix[j-1]) {
+				history = e.gram(i, int(o.Prefix[j]), words) + " "
+			}
+			line = strconv.AppendFloat(line[:0], float64(o.Prob[j]), 'g', -1, 32)
+			line = append(line, '\t')
+			line = append(line, history...)
+			line = append(line, words[o.Word[j]]...)
+			if o.Backoff != nil {
+				line = append(line, '\t')
+				line = strconv.AppendFloat(line, float64(o.Backoff[j]), 'g', -1, 32)
+			}
+			b.Write(append(line, '\n'))
+		}
+	}
+	b.WriteString("\n\\end\\\n")
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("ngram: writing ARPA: %w", err)
+	}
+	return nil
+}
+
+// gram returns the words of an n-gram of order n, a blank between them.
+func (e *Estimates) gram(n, place int, words []string) string {
+	list := make([]string, n)
+	for ; n > 0; n-- {
+		o := &e.Orders[n-1]
+		list[n-1] = words[o.Word[place]]
+		if n > 1 {
+			place = int(o.Prefix[place])
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+// checkARPAWord returns an error if word can't stand in an ARPA file.
+func checkARPAWord(word string) error {
+	switch {
+	case word == "":
+		return errors.New("empty")
+	case len(word) > maxARPAWord:
+		return fmt.Errorf("%s is longer than %d bytes", quote(word), maxARPAWord)
+	case strings.ContainsAny(word, arpaBlanks):
+		return fmt.Errorf("%s has a blank, a line end or a NUL in it", quote(word))
+	}
+	return nil
+}
+
+// quote returns s quoted, and only the beginning of a long one.
+func quote(s string) string {
+	const most = 60
+	if len(s) > most {
+		return strconv.Quote(s[:most]) + "..."
+	}
+	return strconv.Quote(s)
+}

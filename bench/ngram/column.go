@@ -1,0 +1,143 @@
+package ngram
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// Coding is how a trie packs the values of one order: each in Width bits, which
+// number one of Book values or, if Book is 0, are what the bits of the float32
+// exceed the least ones by.
+type Coding struct {
+	Width, Book int
+	base        uint32
+}
+
+// quantisedValues is the most that a quantised book holds: codes of 8 bits.
+const quantisedValues = 256
+
+func (c Coding) bytes(n int) int64 { return packedBytes(n, c.Width) + 4*int64(c.Book) }
+
+// column holds one value for each n-gram of an order.
+type column struct {
+	codes packed
+	book  []float32 // ascending; nil where the codes are float32 bits above base
+	base  uint32
+}
+
+// newColumn packs values as small as they get: smoothing gives few different
+// back-offs, for they depend on a few small counts alone, and the logarithms of
+// probabilities share the upper bits of their exponents.
+func newColumn(values []float32) column {
+	least, most := uint32(math.MaxUint32), uint32(0)
+	for _, v := range values {
+		least, most = min(least, floatBits(v)), max(most, floatBits(v))
+	}
+	c := Coding{base: least}
+	if len(values) > 0 {
+		c.Width = bits.Len32(most - least)
+	}
+	book := distinct(values)
+	listed := Coding{Width: codeWidth(len(book)), Book: len(book)}
+	if listed.bytes(len(values)) < c.bytes(len(values)) {
+		return fill(values, listed, book)
+	}
+	return fill(values, c, nil)
+}
+
+// newQuantisedColumn packs values rounded to [quantisedValues].
+func newQuantisedColumn(values []float32) column {
+	book := distinct(values)
+	if len(book) > quantisedValues {
+		book = bins(values)
+	}
+	return fill(values, Coding{Width: codeWidth(len(book)), Book: len(book)}, book)
+}
+
+func fill(values []float32, coding Coding, book []float32) column {
+	if len(book) == 0 {
+		book = nil // of no values
+	}
+	c := column{codes: newPacked(len(values), coding.Width), book: book, base: coding.base}
+	for i, v := range values {
+		code := floatBits(v) - c.base
+		if book != nil {
+			code = nearest(book, v)
+		}
+		c.codes.set(uint32(i), code)
+	}
+	return c
+}
+
+func (c *column) at(i uint32) float32 {
+	code := c.codes.at(i)
+	if c.book != nil {
+		return c.book[code]
+	}
+	return math.Float32frombits(c.base + code)
+}
+
+func (c *column) coding() Coding {
+	return Coding{Width: int(c.codes.width), Book: len(c.book), base: c.base}
+}
+
+func (c *column) bytes() int64 { return int64(cap(c.codes.bits)) + 4*int64(cap(c.book)) }
+
+// floatBits returns the bits of v, and of both zeros those of the negative one,
+// which lie beside the bits of what is just below.
+func floatBits(v float32) uint32 {
+	if v == 0 {
+		return 1 << 31
+	}
+	return math.Float32bits(v)
+}
+
+// codeWidth returns the bits that number n values.
+func codeWidth(n int) int { return bits.Len(uint(max(n, 1) - 1)) }
+
+// distinct returns the different values, ascending; of no values, none.
+func distinct(values []float32) []float32 {
+	list := slices.Clone(values)
+	slices.Sort(list)
+	return cut(slices.Compact(list))
+}
+
+// cut returns a copy of list that holds on to nothing else.
+func cut(list []float32) []float32 {
+	c := make([]float32, len(list))
+	copy(c, list)
+	return c
+}
+
+// bins returns the means of as many bins as a quantised book takes, ascending,
+// with about as many values in each. 0 stays as it is: it is the back-off of all
+// the n-grams that nothing continues.
+func bins(values []float32) []float32 {
+	rest := slices.DeleteFunc(slices.Clone(values), func(v float32) bool { return v == 0 })
+	slices.Sort(rest)
+	n := quantisedValues
+	book := make([]float32, 0, n)
+	if len(rest) < len(values) {
+		n--
+		book = append(book, 0)
+	}
+	for i := range n {
+		sum, bin := 0.0, rest[i*len(rest)/n:(i+1)*len(rest)/n]
+		for _, v := range bin {
+			sum += float64(v)
+		}
+		book = append(book, float32(sum/float64(len(bin))))
+	}
+	slices.Sort(book)
+	return cut(slices.Compact(book))
+}
+
+// nearest returns the place in book of the value nearest to v, the lower of two.
+func nearest(book []float32, v float32) uint32 {
+	i, found := slices.BinarySearch(book, v)
+	if !found && (i == len(book) || i > 0 && v-book[i-1] <= book[i]-v) {
+		i--
+	}
+	return uint32(i)
+}

@@ -1,0 +1,66 @@
+package ngram
+
+import "math"
+
+// The probabilities of an order stay as they are until the order above has
+// taken its share of them, and become logarithms then.
+
+// interpolateUnigrams sets the probabilities of the words: what their counts
+// give, and an equal share for every word that can be predicted.
+func interpolateUnigrams(o *Order, counts []uint32, d Discounts, marks *Marks) {
+	var total uint64
+	var seen [4]uint64
+	for _, c := range counts {
+		total += uint64(c)
+		seen[min(c, 3)]++
+	}
+	words := len(counts)
+	if marks != nil {
+		words--
+	}
+	off := d.table()
+	uniform := weight(seen, total, off) / float64(words)
+	for w, c := range counts {
+		o.Prob[w] = probability((float64(c)-off[min(c, 3)])/float64(total) + uniform)
+	}
+	if marks != nil {
+		o.Prob[marks.Start] = 1 // as lmplz has it; nothing asks for it
+	}
+}
+
+// interpolate sets the probabilities of an order above 1, and the back-offs of
+// the order below as far as its n-grams are histories; those of others stay 0,
+// for a weight of 1.
+func interpolate(o, below *Order, count *counting, d Discounts) {
+	counts, suffix, off := count.count, count.suffix, d.table()
+	for i := 0; i < len(counts); {
+		history, first := o.Prefix[i], i
+		var total uint64
+		var seen [4]uint64
+		for ; i < len(counts) && o.Prefix[i] == history; i++ {
+			total += uint64(counts[i])
+			seen[min(counts[i], 3)]++
+		}
+		gamma := weight(seen, total, off)
+		below.Backoff[history] = float32(math.Log10(gamma))
+		for j := first; j < i; j++ {
+			c := counts[j]
+			o.Prob[j] = probability((float64(c)-off[min(c, 3)])/float64(total) + gamma*float64(below.Prob[suffix[j]]))
+		}
+	}
+}
+
+// weight returns what discounting by off takes from a history whose words were
+// counted total times, seen[c] of them c times: the weight of the order below.
+func weight(seen [4]uint64, total uint64, off [4]float64) float64 {
+	return (off[1]*float64(seen[1]) + off[2]*float64(seen[2]) + off[3]*float64(seen[3])) / float64(total)
+}
+
+// probability rounds p, and keeps rounding from lifting it above 1.
+func probability(p float64) float32 { return min(float32(p), 1) }
+
+func toLog10(p []float32) {
+	for i, v := range p {
+		p[i] = float32(math.Log10(float64(v)))
+	}
+}

@@ -1,0 +1,91 @@
+package ngram
+
+import "math/bits"
+
+// offsets says where the children of each n-gram begin in the order above: n+1
+// numbers that never fall, from 0 to the number of children, as Elias and Fano
+// coded them (Elias 1974, "Efficient storage and retrieval by content and
+// address of static files"). The low bits of number i are packed; the rest, v,
+// is a one at bit i+v. It takes some 2 bits for each n-gram and 1 for each
+// doubling of the children per n-gram, where a plain number takes 20.
+type offsets struct {
+	low  packed
+	high []uint64
+	// samples holds the bit of every 64th one, counted from 0.
+	samples []uint32
+}
+
+const sampleStep = 64
+
+// offsetsShape returns the size of each part of the offsets of n n-grams with
+// so many children.
+func offsetsShape(n, children int) (lowWidth, highWords, samples int) {
+	lowWidth = max(0, bits.Len(uint(children/(n+1)))-1)
+	return lowWidth, (n+1+children>>lowWidth)/64 + 1, n/sampleStep + 1
+}
+
+// offsetsBytes returns the bytes of the offsets of n n-grams.
+func offsetsBytes(n, children int) int64 {
+	lowWidth, highWords, samples := offsetsShape(n, children)
+	return packedBytes(n+1, lowWidth) + 8*int64(highWords) + 4*int64(samples)
+}
+
+// newOffsets codes the offsets of n n-grams from the parents of their children,
+// which ascend.
+func newOffsets(n int, parents []uint32) offsets {
+	lowWidth, highWords, _ := offsetsShape(n, len(parents))
+	o := offsets{low: newPacked(n+1, lowWidth), high: make([]uint64, highWords)}
+	child := 0
+	for i := range n + 1 {
+		for child < len(parents) && int(parents[child]) < i {
+			child++
+		}
+		o.low.set(uint32(i), uint32(child)&(1<<lowWidth-1))
+		bit := i + child>>lowWidth
+		o.high[bit/64] |= 1 << (bit % 64)
+	}
+	o.sample(n)
+	return o
+}
+
+// sample makes the samples of n+1 offsets and reports whether high has exactly
+// so many ones.
+func (o *offsets) sample(n int) bool {
+	o.samples = make([]uint32, n/sampleStep+1)
+	ones := 0
+	for i, word := range o.high {
+		for ; word != 0; word &= word - 1 {
+			if ones%sampleStep == 0 && ones <= n {
+				o.samples[ones/sampleStep] = uint32(64*i + bits.TrailingZeros64(word))
+			}
+			ones++
+		}
+	}
+	return ones == n+1
+}
+
+// span returns where the children of n-gram i begin and end.
+func (o *offsets) span(i uint32) (begin, end uint32) {
+	bit := o.samples[i/sampleStep]
+	word := o.high[bit/64] &^ (1<<(bit%64) - 1)
+	at := bit / 64
+	skip := int(i % sampleStep) // ones before the one sought
+	for {
+		ones := bits.OnesCount64(word)
+		if ones > skip {
+			break
+		}
+		skip -= ones
+		at++
+		word = o.high[at]
+	}
+	for ; skip > 0; skip-- {
+		word &= word - 1
+	}
+	begin = (64*at+uint32(bits.TrailingZeros64(word))-i)<<o.low.width | o.low.at(i)
+	for word &= word - 1; word == 0; word = o.high[at] {
+		at++
+	}
+	end = (64*at+uint32(bits.TrailingZeros64(word))-i-1)<<o.low.width | o.low.at(i+1)
+	return begin, end
+}

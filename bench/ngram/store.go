@@ -1,0 +1,47 @@
+package ngram
+
+import "fmt"
+
+// Store says how a [Model] lies in memory. All but [Quantised] give the same
+// scores, bit for bit.
+type Store int
+
+const (
+	// Map is a Go map keyed by the words of the n-gram: what one would write
+	// first.
+	Map Store = iota
+	// Hash is a hash table for each order, in flat slices: the quickest.
+	Hash
+	// Trie is a sorted trie in packed bits: the smallest that loses nothing.
+	Trie
+	// Quantised is a [Trie] whose values are rounded to 256 for each order.
+	Quantised
+)
+
+// Stores lists every Store.
+var Stores = []Store{Map, Hash, Trie, Quantised}
+
+// String returns the store's name, as the tables print it.
+func (s Store) String() string {
+	switch s {
+	case Map:
+		return "map"
+	case Hash:
+		return "hash"
+	case Trie:
+		return "trie"
+	case Quantised:
+		return "quantised trie"
+	}
+	return fmt.Sprintf("Store(%d)", int(s))
+}
+
+// store is one way to hold the n-grams. What scoring asks of it is its method
+// next, which [Scorer] calls on the concrete type, since an interface would send
+// every Scorer to the heap.
+type store interface {
+	// bytes returns how many bytes it holds.
+	bytes() int64
+	// encode writes it as the [decoder] reads it.
+	encode(e *encoder)
+}

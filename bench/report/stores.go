@@ -1,0 +1,113 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"batchrnn/bench"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/ngram"
+)
+
+// A storeGrid holds the n-gram models by name and store.
+type storeGrid struct {
+	names, stores []string
+	at            map[[2]string]bench.Model
+}
+
+func gridOf(models []bench.Model) storeGrid {
+	g := storeGrid{at: map[[2]string]bench.Model{}}
+	for _, m := range models {
+		if m.Kind != bench.KindNgram {
+			continue
+		}
+		if !slices.Contains(g.names, m.Name()) {
+			g.names = append(g.names, m.Name())
+		}
+		if !slices.Contains(g.stores, m.Store) {
+			g.stores = append(g.stores, m.Store)
+		}
+		g.at[[2]string{m.Name(), m.Store}] = m
+	}
+	return g
+}
+
+// bytes returns a cell for each store with what the model weighs in it.
+func (g storeGrid) bytes(name string) (cells []string) {
+	for _, store := range g.stores {
+		m := g.at[[2]string{name, store}]
+		cells = append(cells, orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)))
+	}
+	return cells
+}
+
+// bits returns two cells: what the model predicts at in the stores that lose
+// nothing, and in the quantised one.
+func (g storeGrid) bits(name string) []string {
+	lossless, rounded := g.at[[2]string{name, g.stores[0]}], g.at[[2]string{name, ngram.Quantised.String()}]
+	return []string{
+		orNone(lossless.Order > 0, threeDecimals(lossless.BitsPerToken)),
+		orNone(rounded.Order > 0, threeDecimals(rounded.BitsPerToken)),
+	}
+}
+
+// short is a store's name where all are stores.
+func short(store string) string { return strings.TrimSuffix(store, " trie") }
+
+// writeStores writes a table of the n-gram models in each of their stores, if
+// there is more than one.
+func writeStores(w io.Writer, models []bench.Model, bits string) {
+	g := gridOf(models)
+	if len(g.stores) < 2 {
+		return
+	}
+	head := [2][]string{{"the same"}, {"in each store"}}
+	add := func(above, below string) {
+		head[0], head[1] = append(head[0], above), append(head[1], below)
+	}
+	for _, store := range g.stores {
+		add("bytes,", short(store))
+	}
+	add("tokens/s,", "hash")
+	add(bits+",", "lossless")
+	add(bits+",", "quantised")
+	rows := [][]string{head[0], head[1]}
+	for _, name := range g.names {
+		row := append([]string{name}, g.bytes(name)...)
+		row = append(row, rateOrNone(g.at[[2]string{name, ngram.Hash.String()}].ScoreTokensPerSecond))
+		rows = append(rows, append(row, g.bits(name)...))
+	}
+	fmt.Fprintln(w)
+	writeTable(w, rows)
+}
+
+// storesTable is the table of the page, with the time a token takes in each
+// store, its head first; nil where there is but one store.
+func storesTable(models []bench.Model, token string) [][]string {
+	g := gridOf(models)
+	if len(g.stores) < 2 {
+		return nil
+	}
+	head := []string{"model"}
+	for _, store := range g.stores {
+		head = append(head, "bytes, "+short(store))
+	}
+	for _, store := range g.stores {
+		head = append(head, "one by one, "+short(store))
+	}
+	rows := [][]string{append(head, "bits/"+token+", lossless", "bits/"+token+", quantised")}
+	for _, name := range g.names {
+		row := append([]string{name}, g.bytes(name)...)
+		for _, store := range g.stores {
+			cell := none
+			if rate := g.at[[2]string{name, store}].ScoreTokensPerSecond; rate > 0 {
+				cell = secondsOrNone(1 / rate)
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, append(row, g.bits(name)...))
+	}
+	return rows
+}
