@@ -45,10 +45,13 @@ func checkSpan(op string, s Span, n int) {
 }
 
 // checkRows wants the rows that ids name, of n floats each with stride ld, in
-// table.
-func checkRows(op string, table []float32, n, ld int, ids []int32) {
+// the named table.
+func checkRows(op, name string, table []float32, n, ld int, ids []int32) {
+	if len(ids) == 0 {
+		return
+	}
 	if n < 0 || ld < n {
-		badMatrix(op, "table", len(table), 1, n, ld)
+		badMatrix(op, name, len(table), 1, n, ld)
 	}
 	if n == 0 {
 		return
@@ -56,7 +59,7 @@ func checkRows(op string, table []float32, n, ld int, ids []int32) {
 	rows := (len(table) - n + ld) / ld
 	for i, id := range ids {
 		if id < 0 || int(id) >= rows {
-			panic(fmt.Sprintf("kernels: %s: id %d of row %d is outside a table of %d rows", op, id, i, rows))
+			panic(fmt.Sprintf("kernels: %s: id %d of row %d is outside %s, which has %d rows", op, id, i, name, rows))
 		}
 	}
 }

@@ -22,8 +22,8 @@ const (
 //	C = Act(S + Bias + op(A)·B)
 //
 // with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, LD
-// being the distance between rows. C may be S where IDs is nil, but may not
-// overlap A.
+// being the distance between rows. C may be S itself where IDs is nil; else it
+// may overlap nothing that is read.
 type Product struct {
 	M      int
 	A      []float32 // M×K, or K×M where TransA
@@ -80,7 +80,10 @@ func (e *Engine) checkProduct(p *Product) {
 	switch {
 	case p.IDs != nil:
 		checkLen("Gemm", "IDs", len(p.IDs), p.M)
-		checkRows("Gemm", p.S, n, p.LDS, p.IDs)
+		checkRows("Gemm", "S", p.S, n, p.LDS, p.IDs)
+		if p.M > 0 && &p.S[0] == &p.C[0] {
+			panic("kernels: Gemm: C is S, whose rows IDs read in another order")
+		}
 	case p.S != nil:
 		checkMatrix("Gemm", "S", p.S, p.M, n, p.LDS)
 	}

@@ -41,7 +41,8 @@ func (e *Engine) Softmax(m, n int, logits []float32, ld int) {
 }
 
 // LogSoftmax replaces each of m rows of n logits, row stride ld, by the logarithm
-// of its softmax. It writes over the first n floats of scratch.
+// of its softmax. It writes over the first n floats of scratch, which must not be
+// of logits.
 func (e *Engine) LogSoftmax(m, n int, logits []float32, ld int, scratch []float32) {
 	checkMatrix("LogSoftmax", "logits", logits, m, n, ld)
 	checkMatrix("LogSoftmax", "scratch", scratch, 1, n, n)

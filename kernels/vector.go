@@ -77,7 +77,7 @@ func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
 // row 0 first.
 func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {
 	checkMatrix("ScatterAdd", "src", src, len(ids), n, lds)
-	checkRows("ScatterAdd", table, n, ldt, ids)
+	checkRows("ScatterAdd", "table", table, n, ldt, ids)
 	if n == 0 {
 		return
 	}

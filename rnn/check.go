@@ -77,7 +77,10 @@ func (m *Model) checkWhole(op string) {
 	}
 }
 
-func checkDropout(rate float64) {
+func (m *Model) checkDropout(rate float64) {
+	if m.Output == 0 {
+		panic("rnn: Dropout is of states on their way to an output layer, and the model has none")
+	}
 	if !(rate >= 0 && rate < 1) {
 		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
 	}

@@ -77,6 +77,10 @@ func (c Config) Validate() error {
 				c.Input, c.Hidden, c.Output, maxParams)
 		}
 	}
+	if n := int64(c.Params()); n > maxParams {
+		return fmt.Errorf("rnn: %d inputs, %d hidden units and %d outputs make %d parameters, at most %d are supported",
+			c.Input, c.Hidden, c.Output, n, maxParams)
+	}
 	return nil
 }
 

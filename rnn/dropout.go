@@ -18,10 +18,15 @@ type dropout struct {
 // output layer, and multiply the others by 1/(1-rate) (Srivastava et al. 2014);
 // what goes on to the next step stays whole. Each Backward draws anew, the same
 // for a seed; Loss and Logits drop nothing. A rate of 0 ends it. rate is
-// kept to 16 bits.
+// kept to 16 bits. Dropout allocates room for another copy of the states; the
+// passes still allocate nothing. It panics in a workspace not made by NewTraining,
+// and where there is no output layer.
+//
+// A mask belongs to the place of a row in the batch, and hides what it clears: a
+// NaN that is dropped is 0.
 func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
-	checkDropout(rate)
+	ws.m.checkDropout(rate)
 	keep := max(uint64((1-rate)*(1<<16)+0.5), 1)
 	if keep == 1<<16 {
 		ws.drop = nil

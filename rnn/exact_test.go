@@ -233,7 +233,8 @@ func scoreConfigs() []Config {
 			configs = append(configs, Config{Input: 9, Dense: dense, Hidden: hidden, Output: 11})
 		}
 	}
-	return configs
+	adaptive, tied := adaptiveJob.Config, tiedJob.Config
+	return append(configs, adaptive, tied)
 }
 
 // TestSameBitsRow: a row alone gives the bits that it gives in a batch, and so

@@ -15,7 +15,7 @@ type plan struct {
 
 const (
 	// minShare is the number of multiply-adds of a step that each worker must have
-	// for several to pay although all meet at a barrier after it: half a microsecond.
+	// for all to pay although they meet at a barrier after it: half a microsecond.
 	// In share of two threads' peak, forward, one worker / two: H = 128, B = 4 41 /
 	// 52 %, H = 256, B = 1 22 / 36 %, B = 4 46 / 79 %; with half of it for each, H =
 	// 128, B = 2 was between 20 and 40 % in place of 37.

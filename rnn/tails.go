@@ -50,6 +50,7 @@ func (ws *Workspace) tailsLoss(w *kernels.Worker) {
 			rows := kernels.Span{Lo: all.Lo + lo, Hi: all.Lo + min(lo+buf.Len(), own.Hi)}
 			ws.tailSoftmax(w, i, rows, x, z, logits, 0)
 		}
+		w.Barrier() // the next cluster cuts the buffers elsewhere
 	}
 }
 

@@ -23,6 +23,25 @@ func TestTailBlocks(t *testing.T) {
 	})
 }
 
+// TestTailsLossMeets: workers that score clusters do not write into each other's
+// buffers, which every cluster cuts elsewhere.
+func TestTailsLossMeets(t *testing.T) {
+	j := job{Config{Input: 2000, Hidden: 128, Output: 2000, Cutoffs: []int{100, 1000, 1500}}, 5, 20}
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	eachEngine(t, []int{2, 3}, func(t *testing.T, e *kernels.Engine) {
+		want := b.score(newModel(t, newEngine(t, e.ISA(), 1), j.Config, 1).NewWorkspace(j.steps, j.rows))
+		ws := newModel(t, e, j.Config, 1).NewWorkspace(j.steps, j.rows)
+		if ws.outputWorkers() < 2 {
+			t.Fatal("too small for several workers")
+		}
+		b.forward(ws)
+		for range 50 {
+			ws.Loss(b.targets)
+			sameBits(t, "Losses", ws.Losses, want.losses)
+		}
+	})
+}
+
 // TestTailsWithoutRows: a cluster that no target is of has no gradient, whatever
 // was there before.
 func TestTailsWithoutRows(t *testing.T) {

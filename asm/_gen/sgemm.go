@@ -196,6 +196,9 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 	ids, bias := g.arg("ids"), g.arg("bias")
 	s, ss := g.arg("s"), g.argBytes("ss")
 	inRegisters := vectors <= len(free)
+	if !inRegisters && vectors <= panelVectors {
+		panic("a tile with an edge would read past the bias")
+	}
 	if inRegisters {
 		for v := range vectors {
 			load(v, at(bias, v*g.bytes()), free[v])

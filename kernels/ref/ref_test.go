@@ -88,12 +88,8 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 	}
 }
 
-func TestScatterAddUndoesGather(t *testing.T) {
-	table := []float32{1, 2, 3, 4, 5, 6}
+func TestScatterAdd(t *testing.T) {
 	ids := []int{2, 0, 2}
-	if got := ref.Gather(table, 2, ids); got[0] != 5 || got[3] != 2 || got[5] != 6 {
-		t.Errorf("Gather: %v", got)
-	}
 	got := ref.ScatterAdd(make([]float32, 6), 2, ids, []float32{1, 2, 3, 4, 5, 6})
 	for i, want := range []float64{3, 4, 0, 0, 6, 8} {
 		if got[i] != want {

@@ -52,18 +52,6 @@ func ColSums[F Float](m int, dst, a []F, lda int) (sums, magnitude []float64) {
 	return sums, magnitude
 }
 
-// Gather returns the rows of table that ids name, one after the other; table
-// has rows of the given width.
-func Gather[F Float, I ~int | ~int32](table []F, width int, ids []I) []float64 {
-	out := make([]float64, len(ids)*width)
-	for t, id := range ids {
-		for j := range width {
-			out[t*width+j] = float64(table[int(id)*width+j])
-		}
-	}
-	return out
-}
-
 // ScatterAdd returns table with row t of src added to the row that ids[t] names.
 func ScatterAdd[F Float, I ~int | ~int32](table []F, width int, ids []I, src []F) []float64 {
 	out := make([]float64, len(table))
