@@ -114,23 +114,29 @@ func sum(losses []float32) (total float64) {
 }
 
 // mixtureWeight returns the weight w for which w·exp(-a) + (1-w)·exp(-b) predicts
-// best, by expectation maximisation, which climbs to the one maximum of a
-// concave function.
+// best. The likelihood is concave in w, so the best is where its slope is 0, or at
+// the end that it rises to, which expectation maximisation only creeps up on.
 func mixtureWeight(a, b []float32) float64 {
-	w := 0.5
-	for range 200 {
-		var share float64
+	slope := func(w float64) (s float64) {
 		for i := range a {
-			pa := w * math.Exp(-float64(a[i]))
-			share += pa / (pa + (1-w)*math.Exp(-float64(b[i])))
+			ratio := math.Exp(float64(b[i]) - float64(a[i])) // of the probabilities
+			if math.IsInf(ratio, 1) {
+				s += 1 / w
+				continue
+			}
+			s += (ratio - 1) / (w*ratio + 1 - w)
 		}
-		next := share / float64(len(a))
-		if math.Abs(next-w) < 1e-7 {
-			return next
-		}
-		w = next
+		return s
 	}
-	return w
+	lo, hi := 0.0, 1.0
+	for hi-lo > 1e-9 {
+		if mid := (lo + hi) / 2; slope(mid) > 0 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return (lo + hi) / 2
 }
 
 // mixtureNats is what all tokens cost under the mixture.

@@ -1,6 +1,6 @@
 // Package kernels is the arithmetic of recurrent networks on a CPU:
 // single-precision matrix products on packed weights, activations, softmax with
-// cross-entropy, row gathers and optimiser updates, on flat row-major []float32.
+// cross-entropy and optimiser updates, on flat row-major []float32.
 //
 // An [Engine] holds the kernels of one instruction set and a pool of workers.
 // [New] picks the best set that the machine has; BATCHRNN_ISA forces another.
@@ -8,7 +8,7 @@
 //	e, err := kernels.New("", 0)
 //	w := e.NewPacked(k, n)     // once per weight matrix
 //	e.Pack(w, false, weights, n) // once per change of the weights
-//	e.Gemm(kernels.Product{M: m, A: x, LDA: k, B: w, S: bias, C: y, LDC: n, Act: kernels.Tanh})
+//	e.Gemm(kernels.Product{M: m, A: x, LDA: k, B: w, Bias: bias, C: y, LDC: n, Act: kernels.Tanh})
 //
 // # What holds
 //

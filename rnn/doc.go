@@ -34,8 +34,8 @@
 // Forward and backward are mirror images, and the code names the stages by
 // these numbers:
 //
-//	1  ids [T,B]          gather rows of Wx, add b_h, into H_{t+1}   (dense: one GEMM over all rows)
-//	2  for t              H_{t+1} = g(H_{t+1} + H_t·Wh)
+//	1  ids [T,B]          each product of 2 starts from rows of Wx plus b_h   (dense: H_{1..T} = X·Wx + b_h)
+//	2  for t              H_{t+1} = g(start + H_t·Wh)                         (start: H_{t+1} where dense)
 //	3  logits [rows,V]    H·Wy + b_y, in blocks of rows that stay in cache
 //	4  softmax            logits become dlogits in place, losses come out
 //	                      (adaptive: 3 and 4 again for each cluster's rows, from features H·Proj)

@@ -14,10 +14,14 @@ type plan struct {
 }
 
 const (
-	// stepSerial is the number of multiply-adds of a step from which a second
-	// worker pays although all meet at a barrier after each step.
-	stepSerial = 1 << 19
-	// passSerial is the same for a whole pass without barriers.
+	// minShare is the number of multiply-adds of a step that each worker must have
+	// for several to pay although all meet at a barrier after it: half a microsecond.
+	// In share of two threads' peak, forward, one worker / two: H = 128, B = 4 41 /
+	// 52 %, H = 256, B = 1 22 / 36 %, B = 4 46 / 79 %; with half of it for each, H =
+	// 128, B = 2 was between 20 and 40 % in place of 37.
+	minShare = 1 << 15
+	// passSerial is the number of multiply-adds of a pass that is worth a second
+	// thread.
 	passSerial = 1 << 20
 	// minRows is the height from which tiles reach the multiply-add peak.
 	minRows = 8
@@ -42,7 +46,7 @@ func (m *Model) newPlan(steps, batch int) plan {
 	rows := steps * batch
 	stepWork := batch * m.Hidden * m.Hidden
 	p.byRows = batch/p.workers >= minRows && m.engine.PackedBytes(m.Hidden, m.Hidden) <= cacheBytes
-	if p.byRows && steps*stepWork < passSerial || !p.byRows && stepWork < stepSerial {
+	if steps*stepWork < passSerial || !p.byRows && stepWork < p.workers*minShare {
 		p.workers = 1
 	}
 	p.backward = p.workers

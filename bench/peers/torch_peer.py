@@ -130,6 +130,18 @@ def answer(message, arrays=None):
     out.flush()
 
 
+def set_threads(n):
+    """Limits PyTorch's own threads and those of the BLAS that Debian's is linked to."""
+    torch.set_num_threads(n)
+    try:
+        blas = ctypes.CDLL("libblas.so.3")
+    except OSError:
+        return  # a build with a BLAS of its own, which follows PyTorch's number
+    for name in "openblas_set_num_threads", "bli_thread_set_num_threads":
+        if hasattr(blas, name):
+            getattr(blas, name)(n)
+
+
 def main():
     work = None
     while line := sys.stdin.buffer.readline():
@@ -140,7 +152,7 @@ def main():
             if op == "hello":
                 answer({"version": torch.__version__})
             elif op == "new":
-                torch.set_num_threads(request["threads"])
+                set_threads(request["threads"])
                 work = {"rnn": RNN, "train": Train}[request["workload"]["kind"]](request["workload"], data)
                 answer({})
             elif op == "close":
