@@ -13,7 +13,6 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 )
 
 // A figure is one plot of a study.
@@ -54,7 +53,7 @@ func figures(r bench.StudyResult, level string) []figure {
 			name:    "speed-" + level,
 			title:   "Time against order",
 			caption: "Time to score a " + token + ": one by one (solid), and for the RNNs several streams at once on all threads (dashed).",
-			draft:   func() *plot.Plot { return speedPlot(rows, token) },
+			draft:   func() *plot.Plot { return speedPlot(at, rows) },
 		})
 	}
 	return all
@@ -75,7 +74,6 @@ func qualityPoints(rows []bench.Row) (points []bench.Row) {
 func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	rows = qualityPoints(rows)
 	p := newPlot("Quality of a language model against its memory", "size of the model (logarithmic)", "bits per "+token+", lower is better")
-	p.Legend.Left, p.Legend.XOffs = false, vg.Points(-12)
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, byteTicks{}
 	lo, hi := math.Inf(1), 1.0
 	low, high := math.Inf(1), 0.0
@@ -85,7 +83,7 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	}
 	p.X.Min, p.X.Max = lo/2, hi*4 // room for the last label
 	pad := max(0.1*(high-low), 0.05)
-	p.Y.Min, p.Y.Max = max(low-pad, 0), high+pad
+	p.Y.Min, p.Y.Max = max(low-pad, 0), high+5*pad // room for the legend
 	p.Y.Tick.Marker = roundTicks{}
 
 	stores := storesOf(rows)
@@ -116,7 +114,7 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	order := func(r bench.Row) string { return fmt.Sprint(r.Order) }
 	for i, store := range stores {
 		label := order
-		if store == ngram.Hash.String() { // between the others, whose points are as high
+		if i > 0 && i < len(stores)-1 { // between lines whose points are as high
 			label = nil
 		}
 		style := storeStyles[i%len(storeStyles)]
@@ -141,7 +139,8 @@ func storesOf(rows []bench.Row) (stores []string) {
 
 // speedPlot draws the time a token takes against the order: n-gram models as a
 // line for each store, each RNN as flat ones.
-func speedPlot(rows []bench.Row, token string) *plot.Plot {
+func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
+	token := at.Corpus.TokenName()
 	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
 	lo, hi, orders := math.Inf(1), 0.0, 1
 	for _, r := range rows {
@@ -158,14 +157,7 @@ func speedPlot(rows []bench.Row, token string) *plot.Plot {
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, timeTicks{}
-	// Room for the legend above the lines: each of its own takes a twentieth.
-	lines := len(storesOf(rows))
-	for _, r := range rows {
-		if r.Kind == bench.KindRNN {
-			lines++
-		}
-	}
-	p.Y.Min, p.Y.Max = lo/2, hi*2*math.Pow(hi/lo, 0.05*float64(lines))
+	p.Y.Min, p.Y.Max = lo/2, hi*legendRoom(lo, hi, at.Models)
 
 	dashed := []vg.Length{vg.Points(5), vg.Points(4)}
 	line := func(points plotter.XYs, c color.RGBA, dashes []vg.Length) *plotter.Line {

@@ -138,13 +138,23 @@ func draft(r bench.Result) *plot.Plot {
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale = plot.LogScale{}
-	// Room for a label below the lowest point, and for one more line above.
-	p.Y.Min, p.Y.Max = lo/3, hi*2
+	// Room for a label below the lowest point.
+	p.Y.Min, p.Y.Max = lo/3, hi*legendRoom(lo, hi, r.Models)
 	p.Y.Tick.Marker = byteTicks{}
 
 	addRNNs(p, r, unit)
 	addNgrams(p, r)
 	return p
+}
+
+// legendRoom is what to stretch a logarithmic axis by at its top: the first four
+// lines of the legend stand above it, each further one needs a share of it.
+func legendRoom(lo, hi float64, models []bench.Model) float64 {
+	lines := map[string]bool{}
+	for _, m := range models {
+		lines[fmt.Sprint(m.Hidden, m.Store)] = true
+	}
+	return 2 * math.Pow(hi/lo, 0.07*float64(max(len(lines)-4, 0)))
 }
 
 // extent returns the smallest and the largest size of the models in bytes, at
