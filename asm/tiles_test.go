@@ -205,6 +205,12 @@ func startOf(sh shape, x [][]float32) (s []float32, lds int) {
 			}
 		}
 		return s, sh.n
+	case bias:
+		s = make([]float32, sh.n)
+		for j, b := range x[3] {
+			s[j] = 0 + b // of -0 too
+		}
+		return s, 0
 	}
 	return x[3], sh.lds()
 }
