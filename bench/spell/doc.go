@@ -31,6 +31,9 @@
 // the empty one. A model of characters never met one before spends p(<unknown
 // character>), shared out evenly among all of Unicode's that it doesn't know.
 //
+// Where the tokens are characters, s is the same for each that the vocabulary
+// doesn't have.
+//
 // A text that says <unk> itself has been cut down before. Where it does, that is a
 // word outside the vocabulary, spelled as it stands.
 package spell

@@ -181,6 +181,21 @@ func TestPenFollowsTheDistribution(t *testing.T) {
 	}
 }
 
+func TestCharactersAreEquallyLikely(t *testing.T) {
+	c, err := corpus.Build(corpus.New("a tale", []byte(tale+"é")), corpus.Options{Level: corpus.Char})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := math.Log(float64(0x110000 - 0x800 - (c.Vocab.Len() - 1)))
+	if got := s.Total(c.TestUnk); len(c.TestUnk) != 1 || got != want || s.HasWords() || s.Bytes() != 0 {
+		t.Errorf("%q cost %v nats, want %v", c.TestUnk, got, want)
+	}
+}
+
 func encode(t testing.TB, s *Speller) []byte {
 	t.Helper()
 	var b bytes.Buffer

@@ -25,14 +25,21 @@ const (
 	firstChar
 )
 
-// letters is how many characters a word may be made of: Unicode's scalar values
-// but the 25 that are white space.
-const letters = 0x110000 - 0x800 - 25
+// scalars is how many characters Unicode can have, its scalar values, and letters
+// how many of them a word may be made of: all but the 25 that are white space.
+const (
+	scalars = 0x110000 - 0x800
+	letters = scalars - 25
+)
 
 // A Speller is a model of the spelling of words that a vocabulary doesn't have. It
-// is immutable: any number of goroutines may use it at once.
+// is immutable: any number of goroutines may use it at once. Where the tokens are
+// characters themselves there is nothing to learn from: each that the vocabulary
+// doesn't have is as likely as any other.
 type Speller struct {
 	vocab *corpus.Vocab
+
+	// Of words; model is nil where tokens are characters.
 	chars []rune         // known ones; the first has id firstChar
 	ids   map[rune]int32 // of chars
 	model *ngram.Model
@@ -41,6 +48,21 @@ type Speller struct {
 	// negative logarithm of their share.
 	others func() float64
 }
+
+// New returns a Speller of the tokens that are <unk> in c.
+func New(c *corpus.Corpus) (*Speller, error) {
+	if c.Level == corpus.Char {
+		return OfCharacters(c.Vocab), nil
+	}
+	return Train(c.Rare, c.Vocab)
+}
+
+// OfCharacters returns a Speller of the characters outside vocab.
+func OfCharacters(vocab *corpus.Vocab) *Speller { return &Speller{vocab: vocab} }
+
+// HasWords says whether the Speller is one of words, which alone can be drawn and
+// written to a file.
+func (s *Speller) HasWords() bool { return s.model != nil }
 
 // Train returns a Speller of the words outside vocab that has learned from words,
 // each as often as it is there; [corpus.Corpus.Rare] has good ones. There is at
@@ -83,7 +105,12 @@ func newSpeller(chars []rune, ids map[rune]int32, model *ngram.Model, vocab *cor
 }
 
 // Bytes is what the model of characters weighs in memory, by its size function.
-func (s *Speller) Bytes() int64 { return s.model.Bytes() }
+func (s *Speller) Bytes() int64 {
+	if s.model == nil {
+		return 0
+	}
+	return s.model.Bytes()
+}
 
 // leastShare is the smallest share of all words that those outside the vocabulary
 // are taken to have. It bounds what rounding makes of a difference of near 0.
@@ -99,14 +126,19 @@ func (s *Speller) costOfOthers() float64 {
 	return -math.Log(max(1-impossible, leastShare))
 }
 
-// Nats returns what a word costs of which it is known that the vocabulary doesn't
+// Nats returns what a token costs of which it is known that the vocabulary doesn't
 // have it.
-func (s *Speller) Nats(word string) float64 { return s.spell(word) - s.others() }
+func (s *Speller) Nats(token string) float64 {
+	if s.model == nil {
+		return math.Log(float64(scalars - (s.vocab.Len() - 1)))
+	}
+	return s.spell(token) - s.others()
+}
 
-// Total returns what all words cost.
-func (s *Speller) Total(words []string) (nats float64) {
+// Total returns what all tokens cost.
+func (s *Speller) Total(tokens []string) (nats float64) {
 	known := make(map[string]float64)
-	for _, w := range words {
+	for _, w := range tokens {
 		cost, ok := known[w]
 		if !ok {
 			cost = s.Nats(w)
@@ -135,10 +167,4 @@ func (s *Speller) begin() *ngram.Scorer {
 	at := s.model.NewScorer()
 	at.ResetTo(start)
 	return at
-}
-
-// CharNats returns what a character costs of which it is known that a vocabulary
-// of characters, <unk> among them, doesn't have it: nothing more is known of it.
-func CharNats(vocab int) float64 {
-	return math.Log(float64(0x110000 - 0x800 - (vocab - 1)))
 }
