@@ -59,6 +59,10 @@ func (c *Comparison) notes(r Result) []string {
 	if ngrams {
 		add("The n-gram models read the text as one stream, without marks of sentences, and list every n-gram of the training split.")
 	}
+	if r.Corpus.UnkRate > 0 {
+		add("A token that the vocabulary doesn't have counts as <unk>, whichever it is, and that flatters small vocabularies. "+
+			"Adjusted figures charge each for its spelling too, %.1f bits here, by a model of characters that is the same for every row: they compare with those of any other vocabulary.", r.Corpus.UnkBits)
+	}
 	if len(fixed) > 0 {
 		add("Where the counts of n-grams of one length give no discounts, these have fixed ones: so in the models of %s.", orders(fixed))
 	}

@@ -22,6 +22,9 @@ type Options struct {
 	// Where it is nil, all characters stay, or the DefaultWords most frequent
 	// words.
 	Vocab *int
+	// MinCount is how often the training split must have a token, or it is <unk>.
+	// Where it is nil, once.
+	MinCount *int
 	// MaxOrder is the highest n-gram order; every order from 1 on is measured.
 	MaxOrder int
 	// Smoothing is that of the n-gram models.
@@ -74,6 +77,8 @@ func (o Options) Validate() error {
 	switch {
 	case o.Vocab != nil && *o.Vocab < 2:
 		return misuse("--vocab", "%d leaves no room for <unk> and one token: give 2 or more", *o.Vocab)
+	case o.MinCount != nil && *o.MinCount < 1:
+		return misuse("--min-count", "a token can't be seen %d times: give 1 or more", *o.MinCount)
 	case o.MaxOrder < 1 || o.MaxOrder > ngram.MaxOrder:
 		return misuse("--max-order", "%d is no order that can be measured: give 1 to %d", o.MaxOrder, ngram.MaxOrder)
 	case len(o.Hidden) == 0:
@@ -105,6 +110,14 @@ func (o Options) maxVocab() int {
 		return DefaultWords
 	}
 	return 0
+}
+
+// minCount is the least count for the corpus.
+func (o Options) minCount() int {
+	if o.MinCount != nil {
+		return *o.MinCount
+	}
+	return 1
 }
 
 // ParseLevel is [corpus.ParseLevel], with an [OptionError].

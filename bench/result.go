@@ -47,8 +47,11 @@ type Corpus struct {
 	Train     int     `json:"train_tokens"`
 	Valid     int     `json:"valid_tokens"`
 	Test      int     `json:"test_tokens"`
-	Vocab     int     `json:"vocab"`    // distinct ids, <unk> included
-	UnkRate   float64 `json:"unk_rate"` // share of test tokens that are <unk>
+	Vocab     int     `json:"vocab"`          // distinct ids, <unk> included
+	MinCount  int     `json:"min_count"`      // how often the training split has every token of the vocabulary
+	UnkRate   float64 `json:"unk_rate"`       // share of test tokens that are <unk>
+	TrainUnk  float64 `json:"train_unk_rate"` // share of training tokens that are <unk>
+	UnkBits   float64 `json:"bits_per_unk"`   // what it takes to spell an <unk> of the test split, see package spell
 	BadBytes  int64   `json:"bad_bytes"`
 	Synthetic bool    `json:"synthetic"` // generated, not written by anybody
 }
@@ -91,7 +94,8 @@ type Model struct {
 	ScoreSpread          float64 `json:"score_spread"`
 	ScoreStreams         int     `json:"score_streams"` // places in the text scored at once
 
-	BitsPerToken float64 `json:"bits_per_token"` // on the test split
+	BitsPerToken float64 `json:"bits_per_token"`          // on the test split
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // the same with every <unk> spelled
 
 	// Interrupted is true for an RNN whose training was stopped early.
 	Interrupted bool `json:"interrupted"`

@@ -96,9 +96,8 @@ func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo) error
 	var one Result
 	err := l.c.finish(ctx, &one, row.Model, model, &l.notes)
 	row.Model = one.Models[0]
-	row.Perplexity = perplexity(row.BitsPerToken)
-	if row.Unscored {
-		row.Perplexity = 0
+	if !row.Unscored {
+		row.Perplexity, row.Adjusted = perplexity(row.BitsPerToken), perplexity(row.AdjustedBits)
 	}
 	l.add(row)
 	if storeErr := l.store.Keep(l.Result()); storeErr != nil {
@@ -235,7 +234,7 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 			return fmt.Errorf("RNN of width %d with a full softmax: %w", hidden, err)
 		}
 		if !row.Interrupted {
-			file := lm.NewRNN(model, l.c.corpus, rnnConfig(l.c.options, stats))
+			file := lm.NewRNN(model, l.c.corpus, rnnConfig(l.c.options, stats)).WithSpeller(l.c.speller)
 			if err := l.store.SaveModel(l.modelName(hidden), file); err != nil {
 				return err
 			}

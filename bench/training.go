@@ -19,15 +19,16 @@ import (
 // of rnnbench's flags. What is nil takes its default, and may not be set for a
 // model of the other kind.
 type TrainOptions struct {
-	Corpus  string // as in [Options]
-	Kind    string // lm.RNN or lm.Ngram
-	Level   corpus.Level
-	Vocab   *int           // as in [Options]
-	Order   *int           // of an n-gram model: DefaultOrder
-	Hidden  *int           // width of an RNN: DefaultHidden
-	Budget  *time.Duration // training time of an RNN: DefaultBudget
-	Threads int
-	Seed    uint64
+	Corpus   string // as in [Options]
+	Kind     string // lm.RNN or lm.Ngram
+	Level    corpus.Level
+	Vocab    *int           // as in [Options]
+	MinCount *int           // as in [Options]
+	Order    *int           // of an n-gram model: DefaultOrder
+	Hidden   *int           // width of an RNN: DefaultHidden
+	Budget   *time.Duration // training time of an RNN: DefaultBudget
+	Threads  int
+	Seed     uint64
 
 	// Of an RNN, see rnnlm.Options.
 	Tied        bool
@@ -47,7 +48,7 @@ const (
 // full checks o and returns it as [Options], with defaults.
 func (o TrainOptions) full() (Options, error) {
 	full := Options{
-		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab,
+		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab, MinCount: o.MinCount,
 		MaxOrder: DefaultOrder, Hidden: []int{DefaultHidden}, Budget: DefaultBudget,
 		Threads: o.Threads, Seed: o.Seed,
 	}
@@ -149,6 +150,8 @@ type Trained struct {
 	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     float64 `json:"adjusted_perplexity"`
 	Unscored     bool    `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
@@ -168,6 +171,7 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	if err != nil {
 		return nil, out, err
 	}
+	m.WithSpeller(t.c.speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
 	scoring, cancel := ctx, context.CancelFunc(func() {})
 	if ctx.Err() != nil {
@@ -178,7 +182,8 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	switch {
 	case err == nil:
 		out.BitsPerToken = bits(nats, len(t.c.corpus.Test))
-		out.Perplexity = perplexity(out.BitsPerToken)
+		out.AdjustedBits = t.c.adjusted(out.BitsPerToken)
+		out.Perplexity, out.Adjusted = perplexity(out.BitsPerToken), perplexity(out.AdjustedBits)
 	case scoring.Err() != nil:
 		out.Unscored = true
 	default:

@@ -33,7 +33,7 @@ func CSV(w io.Writer, r bench.Result) error {
 		"bytes_predicted", "bytes_resident",
 		"train_seconds", "train_tokens", "train_tokens_per_second", "full_train_tokens_per_second",
 		"score_tokens_per_second", "score_runs", "score_spread", "score_streams",
-		"bits_per_token", "interrupted", "fixed_discounts", "unscored", "resident_unknown",
+		"bits_per_token", "adjusted_bits_per_token", "interrupted", "fixed_discounts", "unscored", "resident_unknown",
 	})
 	for _, m := range r.Models {
 		c.Write([]string{
@@ -41,7 +41,7 @@ func CSV(w io.Writer, r bench.Result) error {
 			integer(m.BytesPredicted), integer(m.BytesResident),
 			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), strconv.Itoa(m.ScoreRuns), number(m.ScoreSpread), strconv.Itoa(m.ScoreStreams),
-			number(m.BitsPerToken), strconv.FormatBool(m.Interrupted),
+			number(m.BitsPerToken), number(m.AdjustedBits), strconv.FormatBool(m.Interrupted),
 			strconv.FormatBool(m.FixedDiscounts), strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown),
 		})
 	}

@@ -21,7 +21,7 @@ var pageSource string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
-	"percent": func(v float64) string { return fmt.Sprintf("%.2f %%", 100*v) },
+	"unknowns": unknowns,
 }).Parse(pageSource))
 
 // The size of a plot in the page, where its letters must be read on a phone.
@@ -87,12 +87,12 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 // studyTable returns the table of a level, its head first.
 func studyTable(rows []bench.Row, token string) [][]string {
 	table := [][]string{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
-		"bits/" + token, "perplexity", "one by one", "batched", "streams"}}
+		"bits/" + token, "perplexity", "adjusted", "one by one", "batched", "streams"}}
 	for _, r := range rows {
 		table = append(table, []string{
 			nameOf(r), storeOf(r), bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
 			seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
-			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)),
+			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Adjusted)),
 			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), orNone(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
 		})
 	}

@@ -17,6 +17,7 @@ type trainCommand struct {
 	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
 	Level       string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
@@ -51,7 +52,7 @@ func (c *trainCommand) Run(env *environment) error {
 		return misuse("--out", "the name is empty: give one")
 	}
 	options := bench.TrainOptions{
-		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, Order: c.Order, Hidden: c.Hidden,
+		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Order: c.Order, Hidden: c.Hidden,
 		Budget: c.Budget, Threads: c.Threads, Seed: c.Seed,
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 	}
@@ -110,6 +111,9 @@ func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	if !t.Unscored {
 		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
+		if t.Corpus.UnkRate > 0 {
+			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, significant(t.Adjusted))
+		}
 	}
 	out := &firstError{w: w}
 	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), measure.FormatBytes(t.Bytes))
