@@ -83,6 +83,9 @@ func readText(path string, seed uint64, stdin io.Reader) (*corpus.Text, error) {
 func (c *Comparison) build(text *corpus.Text) (err error) {
 	c.skipped = text.Skipped
 	c.corpus, err = corpus.Build(text, corpus.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab(), MinCount: c.options.minCount()})
+	if tooRare := new(corpus.TooRare); errors.As(err, &tooRare) {
+		return misuse("--min-count", "the training part of %q has no token %d times: give 1, or a longer text", tooRare.Name, tooRare.MinCount)
+	}
 	if err == nil {
 		c.speller, err = spell.New(c.corpus)
 	}

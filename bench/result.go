@@ -72,6 +72,9 @@ type Model struct {
 	Entries    int64  `json:"entries"`    // n-gram: stored n-grams of all orders
 	Parameters int64  `json:"parameters"` // RNN: weights and biases
 	Softmax    string `json:"softmax"`    // RNN: "full" or "adaptive", see rnnlm.SoftmaxOf
+	// RNN: how it was trained, see rnnlm.Options.
+	Dropout float64 `json:"dropout"`
+	Halve   bool    `json:"halve"`
 
 	BytesPredicted int64 `json:"bytes_predicted"` // by the model's size function
 	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown or too small to see

@@ -207,6 +207,7 @@ func (s *Study) ngramConfig(heading Result, order int, store ngram.Store) string
 // rnnConfig is the Config of an RNN's row.
 func (s *Study) rnnConfig(heading Result, o rnnlm.Options) string {
 	return config(base(heading), fmt.Sprint("rnn ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
+		fmt.Sprint("dropout ", o.Dropout), fmt.Sprint("halve ", o.Halve),
 		fmt.Sprint("seed ", o.Seed), fmt.Sprint("threads ", s.engine.Threads()))
 }
 

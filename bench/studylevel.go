@@ -225,7 +225,7 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("RNN of width %d: %w", hidden, err)
 		}
-		row := Row{Level: l.heading.Corpus.Level, Config: config, Model: newRNNRow(model, hidden, stats)}
+		row := Row{Level: l.heading.Corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
 		row.Label = row.Model.Name()
 		if err := l.scoreRNN(ctx, &row, model); err != nil {
 			return fmt.Errorf("RNN of width %d: %w", hidden, err)
@@ -234,7 +234,7 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 			return fmt.Errorf("RNN of width %d with a full softmax: %w", hidden, err)
 		}
 		if !row.Interrupted {
-			file := lm.NewRNN(model, l.c.corpus, rnnConfig(l.c.options, stats)).WithSpeller(l.c.speller)
+			file := lm.NewRNN(model, l.c.corpus, rnnConfig(options, stats)).WithSpeller(l.c.speller)
 			if err := l.store.SaveModel(l.modelName(hidden), file); err != nil {
 				return err
 			}

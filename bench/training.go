@@ -34,7 +34,7 @@ type TrainOptions struct {
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
-	Halve       bool
+	Halve       *bool
 	Patience    *int
 }
 
@@ -66,7 +66,7 @@ func (o TrainOptions) full() (Options, error) {
 		return full, misuse("--full-softmax", "an n-gram model has no softmax: leave it out, or give --kind rnn")
 	case ngrams && o.Dropout != nil:
 		return full, misuse("--dropout", "an n-gram model has no states: leave it out, or give --kind rnn")
-	case ngrams && o.Halve:
+	case ngrams && o.Halve != nil:
 		return full, misuse("--halve", "an n-gram model has no learning rate: leave it out, or give --kind rnn")
 	case ngrams && o.Patience != nil:
 		return full, misuse("--patience", "an n-gram model is trained in one pass: leave it out, or give --kind rnn")
@@ -89,10 +89,7 @@ func (o TrainOptions) full() (Options, error) {
 		full.Budget = *o.Budget
 	}
 	full.fullSoftmax = o.FullSoftmax
-	full.network.Tied, full.network.Halve = o.Tied, o.Halve
-	if o.Dropout != nil {
-		full.network.Dropout = *o.Dropout
-	}
+	full.network.Tied, full.dropout, full.halve = o.Tied, o.Dropout, o.Halve
 	if o.Patience != nil {
 		full.network.Patience = *o.Patience
 	}
@@ -193,10 +190,10 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 }
 
 func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
-	o := t.c.options
+	o, options := t.c.options, t.c.rnnOptions(t.c.options.Hidden[0])
 	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: o.Budget}
 	on(event)
-	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, t.c.rnnOptions(o.Hidden[0]), func(p rnnlm.Progress) {
+	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(o.Budget), 1)
 		event.Left = max(o.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
 		event.Detail = trainingDetail(p)
@@ -206,12 +203,13 @@ func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.M
 		return nil, err
 	}
 	out.TrainTokensPerSecond = stats.TokensPerSecond()
-	return lm.NewRNN(m, t.c.corpus, rnnConfig(o, stats)), nil
+	return lm.NewRNN(m, t.c.corpus, rnnConfig(options, stats)), nil
 }
 
 // rnnConfig is what a model's file says of its training.
-func rnnConfig(o Options, stats rnnlm.Stats) lm.Config {
+func rnnConfig(o rnnlm.Options, stats rnnlm.Stats) lm.Config {
 	return lm.Config{
+		Dropout: o.Dropout, Halve: o.Halve,
 		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
 		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: bits(stats.Valid, 1),
 	}

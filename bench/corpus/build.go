@@ -46,6 +46,16 @@ type Corpus struct {
 	Synthetic bool // see Text
 }
 
+// A TooRare says that no token of a training part is there MinCount times.
+type TooRare struct {
+	Name     string
+	MinCount int
+}
+
+func (e *TooRare) Error() string {
+	return fmt.Sprintf("corpus %q has no token %d times in its training part: take those seen fewer times, or give a longer text", e.Name, e.MinCount)
+}
+
 // Tokens returns the number of tokens in all three parts.
 func (c *Corpus) Tokens() int { return len(c.Train) + len(c.Valid) + len(c.Test) }
 
@@ -83,8 +93,7 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	}
 	vocab, ids := newVocab(seen, counts, opt)
 	if opt.MinCount > 1 && vocab.Len() == 1 {
-		return nil, fmt.Errorf("corpus %q has no token %d times in its training part: take those seen fewer times, or give a longer text",
-			text.Name, opt.MinCount)
+		return nil, &TooRare{Name: text.Name, MinCount: opt.MinCount}
 	}
 	unknown := func(n int32) bool { return ids[n] == Unk }
 	testUnk, rare := seen.pick(test, unknown), seen.rare(train, counts, unknown)

@@ -33,6 +33,9 @@ type Config struct {
 	// Of an RNN, as its network has it.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
+	// Of an RNN's training, see rnnlm.Options.
+	Dropout float64 `json:"dropout,omitempty"`
+	Halve   bool    `json:"halve,omitempty"`
 
 	// What it was trained on and how, for the record.
 	Corpus        string  `json:"corpus"`
@@ -53,7 +56,7 @@ func (c Config) Name() string {
 	return fmt.Sprintf("%d-gram", c.Order)
 }
 
-// Description is Name, with the output layer where that is not the plain one.
+// Description is Name, with what is not plain in the output layer and the training.
 func (c Config) Description() string {
 	name := c.Name()
 	if c.Softmax == rnnlm.AdaptiveSoftmax {
@@ -61,6 +64,12 @@ func (c Config) Description() string {
 	}
 	if c.Tied {
 		name += " with tied weights"
+	}
+	if c.Dropout > 0 {
+		name += fmt.Sprintf(", trained with a dropout of %.3g", c.Dropout)
+	}
+	if c.Halve {
+		name += ", its rate halved where it stood still"
 	}
 	return name
 }

@@ -69,6 +69,9 @@ func TestModelsFromEndToEnd(t *testing.T) {
 			t.Error("one seed draws two texts, or two seeds one")
 		}
 		words := e.Model.Level == "word"
+		if want := words && e.Model.Kind == "rnn" || e.Model.Tied; e.Model.Halve != want || (e.Model.Dropout > 0) != want {
+			t.Errorf("trained with %+v", e.Model)
+		}
 		status, stdout, stderr = runArgs("", "sample", file, "--spell", "--length", "20")
 		if spelled := status == 0 && len(strings.Fields(stdout)) == 20; spelled != words || !spelled && (status != 2 || !strings.Contains(stderr, "--spell")) {
 			t.Errorf("sample --spell: exit status %d\n%s%s", status, stdout, stderr)
