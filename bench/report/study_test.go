@@ -103,7 +103,7 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 func TestPageSaysWhatWasMeasured(t *testing.T) {
 	html := pageOf(t, sampleStudy())
 	for _, want := range []string{"Some CPU", "&#39;a &lt;b&gt;.txt&#39;", "SHA-256", "A note with &lt;unk&gt; &amp; co.", "A limit.",
-		"prefers-color-scheme: dark", `name="viewport"`, "RNN 256 &#43; 7-gram", "weight of 0.62", "1.625", "5.25", "7.125", "spelled at 20.1 bits each", "300 ns", "138 ns", "8.5 MiB", "var(--line1)"} {
+		"prefers-color-scheme: dark", `name="viewport"`, "RNN 256 &#43; 7-gram", "weight of 0.62", "1.625", "perplexity is 3.1, beside 5.25 of RNN 256 and 5.25 of 7-gram", "5.25", "7.125", "spelled at 20.1 bits each", "300 ns", "138 ns", "8.5 MiB", "var(--line1)"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %q in the page", want)
 		}
