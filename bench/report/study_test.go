@@ -221,6 +221,31 @@ func TestBadFolders(t *testing.T) {
 	}
 }
 
+// Each store and each RNN has a dashed line for its streams.
+func TestSpeedPlotShowsStreams(t *testing.T) {
+	r := sampleStudy()
+	dashes := func() int {
+		for _, fig := range figures(r, "word") {
+			if fig.name == "speed-word" {
+				var svg bytes.Buffer
+				if err := writePlot(&svg, fig.draft(), plotWidth, plotHeight, "svg"); err != nil {
+					t.Fatal(err)
+				}
+				return strings.Count(svg.String(), "stroke-dasharray:")
+			}
+		}
+		t.Fatal("no speed plot")
+		return 0
+	}
+	with := dashes()
+	for i := range r.Rows {
+		r.Rows[i].BatchSeconds = 0
+	}
+	if got := with - dashes(); got != 4+2 {
+		t.Errorf("%d dashed lines, want one for each of 4 stores and 2 RNNs", got)
+	}
+}
+
 func TestTimeTicks(t *testing.T) {
 	var labels []string
 	for _, tick := range (timeTicks{}).Ticks(3e-8, 2e-2) {
