@@ -11,10 +11,10 @@ import (
 
 // wellMeasured is the size from which on a model's resident bytes can be held
 // against the predicted ones. What comes on top is much the same for every model:
-// some 20 KiB that the runtime's books take, for an RNN as for n-grams, and the ends
-// of pages. Of tries of the default text, order 4 to 6, of 218, 555 and 1,118 KiB,
+// some 20 to 50 KiB that the runtime's books take, for an RNN as for n-grams, and the
+// ends of pages. Of tries of the default text, order 4 to 6, of 218, 555 and 1,118 KiB,
 // the slices lie on pages of 224, 560 and 1,128 KiB, and the process grows by 244 and
-// 580 KiB and 1.1 MiB.
+// 580 KiB and 1.1 MiB, or 32 more.
 const wellMeasured = 1 << 20
 
 // notes says what a reader must know to judge the figures of r.
@@ -74,7 +74,7 @@ func (c *Comparison) notes(r Result) []string {
 	}
 	if small {
 		add("Resident is by how much a process of its own grows when it holds the model. " +
-			"Below 1 MiB what the runtime itself takes to hold anything, some 20 KiB, and the ends of pages, some 10 KiB, weigh in: " +
+			"Below 1 MiB what the runtime itself takes to hold anything, some 20 to 50 KiB, and the ends of pages, some 10 KiB, weigh in: " +
 			"there the predicted bytes are the better figure.")
 	}
 	if rnns {
