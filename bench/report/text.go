@@ -45,7 +45,9 @@ func writeTokens(b *bufio.Writer, c bench.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
 		plural(int64(c.Tokens), c.TokenName()), bench.FormatCount(int64(c.Train)),
 		bench.FormatCount(int64(c.Valid)), bench.FormatCount(int64(c.Test)))
-	fmt.Fprintf(b, "         vocabulary of %s; %s\n", bench.FormatCount(int64(c.Vocab)), unknowns(c))
+	const indent = "         "
+	vocabulary := fmt.Sprintf("vocabulary of %s; %s", bench.FormatCount(int64(c.Vocab)), unknowns(c))
+	fmt.Fprintf(b, "%s%s\n", indent, wrap(vocabulary, indent, tableWidth-len(indent)))
 	if c.BadBytes > 0 {
 		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
 	}
