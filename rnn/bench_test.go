@@ -29,20 +29,58 @@ func BenchmarkRNNStep(b *testing.B) {
 				name := fmt.Sprintf("isa=%s/h=%d/b=%d/t=%d/pass=%s/%s", e.ISA(), s.hidden, s.rows, steps, pass, threads)
 				b.Run(name, func(b *testing.B) {
 					if ws == nil {
-						c := Config{Input: vocabulary, Hidden: s.hidden}
+						c := Config{Input: vocabulary, Layers: 1, Hidden: s.hidden}
 						ws, in = newModel(b, e, c, 1).NewTraining(steps, s.rows), newBatch(c, steps, s.rows, 1)
 						in.forward(ws)
 						in.backward(ws)
 					}
 					run, flops := ws.Forward, 2.0
 					if pass == "backward" {
-						run, flops = func([]int32) { ws.BackwardStates(in.dh) }, 4
+						run, flops = func([]int32) { ws.BackwardStates(in.dh, nil) }, 4
 					}
 					flops *= float64(s.rows) * float64(s.hidden) * float64(s.hidden) * steps
 					peak := fmaPeak(e)
 					b.ReportAllocs()
 					for b.Loop() {
 						run(in.ids)
+					}
+					reportFlops(b, flops, peak)
+				})
+			}
+		}
+	})
+}
+
+// BenchmarkDeepStep runs passes of several layers and of both directions beside those
+// of one layer. Above the first a cell has 2·W·H operations a row and step more
+// forward, for what it reads, and twice that backward.
+func BenchmarkDeepStep(b *testing.B) {
+	const steps, vocabulary = 50, 64
+	eachBenchEngine(b, func(b *testing.B, e *kernels.Engine, threads string) {
+		if e.ISA() == "generic" {
+			return // a matter of seconds
+		}
+		for _, s := range []struct{ hidden, rows int }{{128, 32}, {256, 32}, {512, 32}} {
+			for _, c := range []Config{
+				{Layers: 1},
+				{Layers: 2},
+				{Layers: 3, Residual: true},
+				{Layers: 1, Bidirectional: true},
+				{Layers: 2, Bidirectional: true},
+			} {
+				c.Input, c.Hidden = vocabulary, s.hidden
+				ws, in := newModel(b, e, c, 1).NewTraining(steps, s.rows), newBatch(c, steps, s.rows, 1)
+				in.forward(ws)
+				flops := 2 * float64(c.cells()) * float64(s.hidden*s.hidden)
+				flops += 2 * float64(c.cells()-c.directions()) * float64(s.hidden*c.width())
+				flops *= 3 * float64(s.rows) * steps
+				name := fmt.Sprintf("isa=%s/h=%d/b=%d/l=%d/bidirectional=%t/%s", e.ISA(), s.hidden, s.rows, c.Layers, c.Bidirectional, threads)
+				b.Run(name, func(b *testing.B) {
+					peak := fmaPeak(e)
+					b.ReportAllocs()
+					for b.Loop() {
+						in.continued(ws)
+						ws.BackwardStates(in.dh, nil)
 					}
 					reportFlops(b, flops, peak)
 				})
@@ -60,7 +98,7 @@ func BenchmarkTrain(b *testing.B) {
 		}
 		name := fmt.Sprintf("isa=%s/v=%d/h=%d/b=%d/t=%d/%s", e.ISA(), vocabulary, hidden, rows, steps, threads)
 		b.Run(name, func(b *testing.B) {
-			c := Config{Input: vocabulary, Hidden: hidden, Output: vocabulary}
+			c := Config{Input: vocabulary, Layers: 1, Hidden: hidden, Output: vocabulary}
 			m, in := newModel(b, e, c, 1), newBatch(c, steps, rows, 1)
 			ws, opt := m.NewTraining(steps, rows), NewAdam(m, 1e-3)
 			update := func() {
@@ -89,7 +127,7 @@ func BenchmarkSingleStep(b *testing.B) {
 	for _, isa := range kernels.ISAs() {
 		e := newEngine(b, isa, 1)
 		for _, hidden := range []int{32, 64} {
-			m := newModel(b, e, Config{Input: vocabulary, Hidden: hidden}, 1)
+			m := newModel(b, e, Config{Input: vocabulary, Layers: 1, Hidden: hidden}, 1)
 			ids := randomIDs(newRand(1), sequence, vocabulary)
 			for _, steps := range []int{sequence, 1} {
 				b.Run(fmt.Sprintf("isa=%s/h=%d/b=1/t=%d", isa, hidden, steps), func(b *testing.B) {

@@ -11,7 +11,7 @@ import (
 // newSampled returns a model whose outputs are far from even.
 func newSampled(t *testing.T, e *kernels.Engine) *Model {
 	t.Helper()
-	m := newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10}, 1)
+	m := newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10}, 1)
 	for i := range m.Wy {
 		m.Wy[i] *= 5
 	}
@@ -34,8 +34,8 @@ func draw(m *Model, draws int, temperature float32) []int {
 // by a naive network.
 func probabilities(m *Model) []float64 {
 	n := newNaive(m)
-	h, _ := n.states(naiveInput{batch: batch{ids: []int32{3}}, steps: 1, rows: 1, h0: make([]float64, m.Hidden)})
-	p := n.logits(h, 1)
+	h := n.states(naiveInput{batch: batch{ids: []int32{3}}, steps: 1, rows: 1, h0: make([]float64, m.Hidden)}).out
+	p := n.logits(h)
 	var sum float64
 	for i, v := range p {
 		p[i] = math.Exp(v)
@@ -54,8 +54,8 @@ func TestSamplerDistribution(t *testing.T) {
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
 		for _, m := range []*Model{
 			newSampled(t, e),
-			newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10, Tied: true}, 1),
-			newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
+			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Tied: true}, 1),
+			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
 		} {
 			want := probabilities(m)
 			var chi2 float64
@@ -137,6 +137,6 @@ func TestSamplerSeed(t *testing.T) {
 		}
 		ws := m.NewWorkspace(len(ids), 1)
 		ws.Forward(ids)
-		sameBits(t, "state after 51 draws", s.ws.state(0), ws.state(len(ids)))
+		sameBits(t, "state after 51 draws", s.ws.slot(s.ws.layers[0].h, 0), ws.slot(ws.layers[0].h, len(ids)))
 	})
 }

@@ -100,8 +100,8 @@ func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error
 	}
 	if !o.Tied { // wide inputs would be logits as wide
 		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
-		for i := range model.Wx {
-			model.Wx[i] *= widen
+		for i := range model.Cells[0].Wx {
+			model.Cells[0].Wx[i] *= widen
 		}
 		model.Update()
 	}
