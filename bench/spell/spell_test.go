@@ -53,8 +53,7 @@ func TestProbabilitiesAddUpToOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The share of all words that begin so, among all words.
-	var prefix func(word string) float64
-	prefix = func(word string) float64 { return math.Exp(-(s.spell(word) - s.endCost(word))) }
+	prefix := func(word string) float64 { return math.Exp(-(s.spell(word) - s.endCost(word))) }
 	sum := 0.0
 	const other = 'x' // stands for each character that is not known
 	others := float64(letters - len(s.chars))
