@@ -19,21 +19,22 @@ import (
 // of rnnbench's flags. What is nil takes its default, and may not be set for a
 // model of the other kind.
 type TrainOptions struct {
-	Corpus  string // as in [Options]
-	Kind    string // lm.RNN or lm.Ngram
-	Level   corpus.Level
-	Vocab   *int           // as in [Options]
-	Order   *int           // of an n-gram model: DefaultOrder
-	Hidden  *int           // width of an RNN: DefaultHidden
-	Budget  *time.Duration // training time of an RNN: DefaultBudget
-	Threads int
-	Seed    uint64
+	Corpus   string // as in [Options]
+	Kind     string // lm.RNN or lm.Ngram
+	Level    corpus.Level
+	Vocab    *int           // as in [Options]
+	MinCount *int           // as in [Options]
+	Order    *int           // of an n-gram model: DefaultOrder
+	Hidden   *int           // width of an RNN: DefaultHidden
+	Budget   *time.Duration // training time of an RNN: DefaultBudget
+	Threads  int
+	Seed     uint64
 
 	// Of an RNN, see rnnlm.Options.
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
-	Halve       bool
+	Halve       *bool
 	Patience    *int
 }
 
@@ -47,7 +48,7 @@ const (
 // full checks o and returns it as [Options], with defaults.
 func (o TrainOptions) full() (Options, error) {
 	full := Options{
-		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab,
+		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab, MinCount: o.MinCount,
 		MaxOrder: DefaultOrder, Hidden: []int{DefaultHidden}, Budget: DefaultBudget,
 		Threads: o.Threads, Seed: o.Seed,
 	}
@@ -65,7 +66,7 @@ func (o TrainOptions) full() (Options, error) {
 		return full, misuse("--full-softmax", "an n-gram model has no softmax: leave it out, or give --kind rnn")
 	case ngrams && o.Dropout != nil:
 		return full, misuse("--dropout", "an n-gram model has no states: leave it out, or give --kind rnn")
-	case ngrams && o.Halve:
+	case ngrams && o.Halve != nil:
 		return full, misuse("--halve", "an n-gram model has no learning rate: leave it out, or give --kind rnn")
 	case ngrams && o.Patience != nil:
 		return full, misuse("--patience", "an n-gram model is trained in one pass: leave it out, or give --kind rnn")
@@ -88,10 +89,7 @@ func (o TrainOptions) full() (Options, error) {
 		full.Budget = *o.Budget
 	}
 	full.fullSoftmax = o.FullSoftmax
-	full.network.Tied, full.network.Halve = o.Tied, o.Halve
-	if o.Dropout != nil {
-		full.network.Dropout = *o.Dropout
-	}
+	full.network.Tied, full.dropout, full.halve = o.Tied, o.Dropout, o.Halve
 	if o.Patience != nil {
 		full.network.Patience = *o.Patience
 	}
@@ -149,6 +147,8 @@ type Trained struct {
 	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     float64 `json:"adjusted_perplexity"`
 	Unscored     bool    `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
@@ -168,6 +168,7 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	if err != nil {
 		return nil, out, err
 	}
+	m.WithSpeller(t.c.speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
 	scoring, cancel := ctx, context.CancelFunc(func() {})
 	if ctx.Err() != nil {
@@ -178,7 +179,8 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	switch {
 	case err == nil:
 		out.BitsPerToken = bits(nats, len(t.c.corpus.Test))
-		out.Perplexity = perplexity(out.BitsPerToken)
+		out.AdjustedBits = t.c.adjusted(out.BitsPerToken)
+		out.Perplexity, out.Adjusted = perplexity(out.BitsPerToken), perplexity(out.AdjustedBits)
 	case scoring.Err() != nil:
 		out.Unscored = true
 	default:
@@ -188,10 +190,10 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 }
 
 func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
-	o := t.c.options
+	o, options := t.c.options, t.c.rnnOptions(t.c.options.Hidden[0])
 	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: o.Budget}
 	on(event)
-	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, t.c.rnnOptions(o.Hidden[0]), func(p rnnlm.Progress) {
+	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(o.Budget), 1)
 		event.Left = max(o.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
 		event.Detail = trainingDetail(p)
@@ -201,12 +203,13 @@ func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.M
 		return nil, err
 	}
 	out.TrainTokensPerSecond = stats.TokensPerSecond()
-	return lm.NewRNN(m, t.c.corpus, rnnConfig(o, stats)), nil
+	return lm.NewRNN(m, t.c.corpus, rnnConfig(options, stats)), nil
 }
 
 // rnnConfig is what a model's file says of its training.
-func rnnConfig(o Options, stats rnnlm.Stats) lm.Config {
+func rnnConfig(o rnnlm.Options, stats rnnlm.Stats) lm.Config {
 	return lm.Config{
+		Dropout: o.Dropout, Halve: o.Halve,
 		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
 		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: bits(stats.Valid, 1),
 	}

@@ -16,6 +16,7 @@ import (
 	"batchrnn/bench/measure"
 	"batchrnn/bench/ngram"
 	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 )
 
@@ -23,14 +24,15 @@ import (
 //
 //	magic      [8]byte
 //	version    uint32
-//	three sections, in this order:
+//	three or four sections, in this order:
 //	  length   uint64
 //	  payload  [length]byte
 //	  checksum uint32        CRC-32C of length and payload
 //
 // The sections are the configuration as JSON; the vocabulary, each token as its
-// length in bytes, a varint, and its text; and the model as package ngram or
-// rnnlm writes it. Nothing follows them.
+// length in bytes, a varint, and its text; the model as package ngram or rnnlm
+// writes it; and, where the configuration says so, the spelling of words that are
+// <unk>, as package spell writes it. Nothing follows them.
 const (
 	fileMagic     = "\x89BLM\r\n\x1a\n" // a text-mode copy damages it
 	fileVersion   = 1
@@ -56,7 +58,11 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	if _, err := out.Write(binary.LittleEndian.AppendUint32(head, fileVersion)); err != nil {
 		return out.n, err
 	}
-	for _, payload := range []io.WriterTo{bytes.NewReader(config), bytes.NewReader(m.vocabulary()), m.parameters()} {
+	payloads := []io.WriterTo{bytes.NewReader(config), bytes.NewReader(m.vocabulary()), m.parameters()}
+	if m.Config.Spelling {
+		payloads = append(payloads, m.Speller)
+	}
+	for _, payload := range payloads {
 		if err := writeSection(out, payload); err != nil {
 			return out.n, err
 		}
@@ -202,6 +208,17 @@ func read(s *sections, e *kernels.Engine) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.level == corpus.Char {
+		m.Speller = spell.OfCharacters(m.Vocab)
+	} else if m.Config.Spelling {
+		err := s.section("spelling", s.left, func(r io.Reader, size int64) (err error) {
+			m.Speller, err = spell.Read(r, size, m.Vocab)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	if s.left != 0 {
 		return nil, fmt.Errorf("%d bytes too long: damaged", s.left)
 	}
@@ -234,6 +251,9 @@ func parseConfig(raw []byte) (c Config, level corpus.Level, err error) {
 	}
 	if level, err = corpus.ParseLevel(c.Level); err != nil {
 		return c, 0, fmt.Errorf("configuration: %w", err)
+	}
+	if c.Spelling && level == corpus.Char {
+		return c, 0, errors.New("configuration: a spelling of characters: damaged")
 	}
 	return c, level, nil
 }
