@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 )
@@ -88,7 +89,7 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	var size int64
-	err = report.WriteFile(c.Out, func(w io.Writer) error {
+	err = disk.WriteFile(c.Out, func(w io.Writer) error {
 		size, err = model.WriteTo(w)
 		return err
 	})
