@@ -38,6 +38,14 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	}
 }
 
+// SkipDropout makes Dropout go on as after n more calls of Backward, so that a
+// training that is taken up again draws the masks that it would have drawn.
+func (ws *Workspace) SkipDropout(n uint64) {
+	if ws.drop != nil {
+		ws.drop.draws += n
+	}
+}
+
 // draw begins a pass with masks of its own.
 func (d *dropout) draw() []float32 {
 	d.draws++
