@@ -1,13 +1,15 @@
 package rnn
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"batchrnn/rnn/safetensors"
 )
 
 // A golden is a file of reference values: tensors by name, as float64.
@@ -17,35 +19,23 @@ type golden struct {
 	data map[string][]float64
 }
 
-// openGolden reads a safetensors file: the length of a JSON header, the header,
-// and the tensors, all little-endian.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := os.ReadFile(filepath.Join("testdata", name+".safetensors"))
+	b, err := os.ReadFile(filepath.Join("testdata", name+".safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := binary.LittleEndian.Uint64(file)
-	var header map[string]json.RawMessage
-	if err := json.Unmarshal(file[8:8+n], &header); err != nil {
+	f, err := safetensors.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
 		t.Fatal(err)
 	}
-	g := golden{t: t, data: map[string][]float64{}}
-	for key, raw := range header {
-		if key == "__metadata__" {
-			if err := json.Unmarshal(raw, &g.meta); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		var entry struct {
-			DType   string
-			Offsets [2]uint64 `json:"data_offsets"`
-		}
-		if err := json.Unmarshal(raw, &entry); err != nil {
+	g := golden{t: t, meta: f.Metadata, data: map[string][]float64{}}
+	for _, tensor := range f.Tensors {
+		raw, err := f.Bytes(tensor)
+		if err != nil {
 			t.Fatal(err)
 		}
-		g.data[key] = decode(t, entry.DType, file[8+n:][entry.Offsets[0]:entry.Offsets[1]])
+		g.data[tensor.Name] = decode(t, tensor.DType, raw)
 	}
 	return g
 }
