@@ -35,10 +35,11 @@ type Config struct {
 	Corpus        string  `json:"corpus"`
 	SHA256        string  `json:"sha256"`
 	Seed          uint64  `json:"seed"`
-	TrainSeconds  float64 `json:"train_seconds"`
-	TrainTokens   int64   `json:"train_tokens"` // repeats counted
+	TrainSeconds  float64 `json:"train_seconds"` // 0 where BudgetTokens is set
+	TrainTokens   int64   `json:"train_tokens"`  // repeats counted
 	ValidBits     float64 `json:"valid_bits_per_token"`
 	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
+	BudgetTokens  int64   `json:"budget_tokens,omitempty"`
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 

@@ -61,7 +61,7 @@ func (o Outputs) Check(corpus string) error {
 	files := o.files()
 	for i, f := range files {
 		for _, other := range files[:i] {
-			if sameFile(f.path, other.path) {
+			if SameFile(f.path, other.path) {
 				return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q is the file of %s too: give each its own", f.path, other.flag)}
 			}
 		}
@@ -84,8 +84,8 @@ func CheckFile(flag, path, corpus string) error {
 	return nil
 }
 
-// sameFile says whether two names lead to one file, be it there or not.
-func sameFile(a, b string) bool {
+// SameFile says whether two names lead to one file, be it there or not.
+func SameFile(a, b string) bool {
 	a, b = absolute(a), absolute(b)
 	if a == b {
 		return true
