@@ -146,15 +146,6 @@ func stepTwoBiases(m *Model, opt *SGD, grads Params, clip float32) (norm float64
 	return norm
 }
 
-// transpose sets dst, [cols,rows], to the transpose of src, [rows,cols].
-func transpose(dst, src []float32, rows, cols int) {
-	for i := range rows {
-		for j := range cols {
-			dst[j*rows+i] = src[i*cols+j]
-		}
-	}
-}
-
 func transposed(src []float32, rows, cols int) []float32 {
 	dst := make([]float32, len(src))
 	transpose(dst, src, rows, cols)

@@ -17,6 +17,7 @@ type golden struct {
 	t    *testing.T
 	meta map[string]string
 	data map[string][]float64
+	file *safetensors.File
 }
 
 func openGolden(t *testing.T, name string) golden {
@@ -29,7 +30,7 @@ func openGolden(t *testing.T, name string) golden {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := golden{t: t, meta: f.Metadata, data: map[string][]float64{}}
+	g := golden{t: t, meta: f.Metadata, data: map[string][]float64{}, file: f}
 	for _, tensor := range f.Tensors {
 		raw, err := f.Bytes(tensor)
 		if err != nil {

@@ -128,7 +128,7 @@ func TestEndedTrainingGoesOn(t *testing.T) {
 	dir, text := t.TempDir(), writeText(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	args := func(out string, more ...string) []string {
-		return append([]string{"train", "--corpus", text, "--hidden", "8", "--epochs", "120", "--dropout", "0.1", "--out", out}, more...)
+		return append([]string{"train", "--corpus", text, "--hidden", "8", "--epochs", "50", "--dropout", "0.1", "--out", out}, more...)
 	}
 	if status, _, stderr := runArgs("", args(at("whole.lm"), "--threads", "1")...); status != 0 {
 		t.Fatalf("exit status %d\n%s", status, stderr)
