@@ -106,7 +106,7 @@ func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		model, err := rnn.New(engine, rnn.Config{Input: 61, Hidden: 100, Output: 61}, 0)
+		model, err := rnn.New(engine, rnn.Config{Input: 61, Layers: 1, Hidden: 100, Output: 61}, 0)
 		small = append(small, rnnlm.File{Model: model})
 		return func(r io.Reader, size int64) (any, error) {
 			model, err := rnnlm.Read(engine, r, size)

@@ -14,11 +14,11 @@ import (
 //	log p(v | h) = log softmax(Wy_head·h + By_head)[Cutoffs[0]+i]
 //	             + log softmax(Wy·(Proj·h) + By)[v-Cutoffs[i]]
 //
-// The i-th cluster, from 0, sees D = H/4^(i+1) features of the state, at least
+// The i-th cluster, from 0, sees F = W/4^(i+1) features of the state, at least
 // one: rare outputs have little to learn from.
 type Tail struct {
-	Proj []float32 // [H,D]
-	Wy   []float32 // [D,N]
+	Proj []float32 // [W,F]
+	Wy   []float32 // [F,N]
 	By   []float32 // [N]
 }
 
@@ -31,14 +31,14 @@ const (
 	MaxCutoffs = 8
 )
 
-// A tailShape is the outputs of a cluster and the width D of its features.
+// A tailShape is the outputs of a cluster and the width F of its features.
 type tailShape struct {
 	kernels.Span
 	width int
 }
 
 func (c Config) tail(i int) tailShape {
-	s := tailShape{kernels.Span{Lo: c.Cutoffs[i], Hi: c.Output}, c.Hidden}
+	s := tailShape{kernels.Span{Lo: c.Cutoffs[i], Hi: c.Output}, c.width()}
 	if i+1 < len(c.Cutoffs) {
 		s.Hi = c.Cutoffs[i+1]
 	}
@@ -62,6 +62,8 @@ func (c Config) validateOutput() error {
 	switch {
 	case c.Tied && c.Dense:
 		return fmt.Errorf("rnn: a dense input can't be tied to the output: give ids, or leave Tied out")
+	case c.Tied && c.Bidirectional:
+		return fmt.Errorf("rnn: a bidirectional network's output reads %d states, and can't be tied to inputs %d wide: leave Tied or Bidirectional out", c.width(), c.Hidden)
 	case c.Tied && c.Input != c.Output:
 		return fmt.Errorf("rnn: %d inputs can't be tied to %d outputs: give as many of both", c.Input, c.Output)
 	case c.Tied && len(c.Cutoffs) > 0:
@@ -94,7 +96,7 @@ func (m *Model) newTails() {
 		s := m.tail(i)
 		m.tails[i] = tailWeights{
 			tailShape: s,
-			proj:      m.engine.NewPacked(m.Hidden, s.width),
+			proj:      m.engine.NewPacked(m.width(), s.width),
 			wy:        m.engine.NewPacked(s.width, s.Len()),
 		}
 	}
@@ -103,15 +105,9 @@ func (m *Model) newTails() {
 // drawTails draws the clusters' weights from ± one over the root of the number
 // of terms in their sums.
 func (m *Model) drawTails(r *rand.Rand) {
-	draw := func(w []float32, terms int) {
-		bound := 1 / math.Sqrt(float64(terms))
-		for i := range w {
-			w[i] = float32((2*r.Float64() - 1) * bound)
-		}
-	}
 	for i, p := range m.Tails {
-		draw(p.Proj, m.Hidden)
-		draw(p.Wy, m.tails[i].width)
+		uniform(r, p.Proj, 1/math.Sqrt(float64(m.width())))
+		uniform(r, p.Wy, 1/math.Sqrt(float64(m.tails[i].width)))
 	}
 }
 
@@ -127,7 +123,7 @@ func (m *Model) packTails(w *kernels.Worker) {
 func (m *Model) trainTails() {
 	for i := range m.tails {
 		t := &m.tails[i]
-		t.projT = m.engine.NewPacked(t.width, m.Hidden)
+		t.projT = m.engine.NewPacked(t.width, m.width())
 		t.wyT = m.engine.NewPacked(t.Len(), t.width)
 	}
 }

@@ -12,7 +12,7 @@ func TestNoAllocations(t *testing.T) {
 		for _, j := range []job{
 			rowsJob,
 			columnsJob,
-			{Config{Input: 21, Dense: true, Hidden: 67}, 3, 5},
+			{Config{Input: 21, Dense: true, Layers: 1, Hidden: 67}, 3, 5},
 			adaptiveJob,
 			tiedJob,
 		} {
@@ -40,7 +40,7 @@ func noAllocations(t *testing.T, j job, ws *Workspace) {
 		"Step Adam":    func() { m.Step(adam, grads, 1) },
 	}
 	dh := randomFloats(newRand(1), j.steps*j.rows*j.Hidden)
-	calls["BackwardStates"] = func() { ws.BackwardStates(dh) }
+	calls["BackwardStates"] = func() { ws.BackwardStates(dh, nil) }
 	if j.Output > 0 {
 		logits := make([]float32, j.rows*j.Output)
 		calls["Loss"] = func() { ws.Loss(b.targets) }

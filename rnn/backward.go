@@ -2,17 +2,51 @@ package rnn
 
 import "batchrnn/kernels"
 
-// Backward computes the gradient of the mean cross-entropy of targets, [T,B],
-// with respect to all parameters, through all T steps of the last Forward. It
-// fills Grads and Losses and returns the mean loss in nats per step. It panics
-// where Loss would, and in a workspace not made by NewTraining.
+// Backward computes the gradient of what Loss returns for targets with respect to
+// all parameters, through all T steps of the last Forward. It fills Grads and
+// Losses and returns the loss. It panics where Loss would, and in a workspace not
+// made by NewTraining.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
 	ws.checkTargets("Backward", targets)
-	ws.targets, ws.seen, ws.dh = ws.classes(targets), ws.statesOut(), ws.dz
-	if ws.drop != nil {
-		ws.seen = ws.drop.draw()
+	ws.takeLabels(targets)
+	return ws.learn()
+}
+
+// BackwardBinary is Backward for LossBinary.
+func (ws *Workspace) BackwardBinary(targets []float32) float64 {
+	ws.checkTraining("BackwardBinary")
+	ws.checkVectors("BackwardBinary", targets)
+	ws.checkProbabilities("BackwardBinary", targets)
+	ws.takeVectors(binaryEntropy, targets)
+	return ws.learn()
+}
+
+// BackwardSquared is Backward for LossSquared.
+func (ws *Workspace) BackwardSquared(targets []float32) float64 {
+	ws.checkTraining("BackwardSquared")
+	ws.checkVectors("BackwardSquared", targets)
+	ws.takeVectors(squaredError, targets)
+	return ws.learn()
+}
+
+// learn runs the backward pass from the targets that have been taken.
+func (ws *Workspace) learn() float64 {
+	if ws.count() == 0 {
+		clear(ws.Grads.Slab)
+		clear(ws.DH0)
+		clear(ws.DX)
+		for k := range ws.layers {
+			clear(ws.layers[k].dh)
+		}
+		return ws.meanLoss()
 	}
+	ws.fromOutputs, ws.dout, ws.dhn = true, ws.grads[0], nil
+	ws.seen, ws.dseen = ws.top().up, ws.dout
+	if ws.picks {
+		ws.seen, ws.dseen = ws.gather, ws.dgather
+	}
+	ws.cutBlocks()
 	if ws.tails != nil {
 		ws.tails.cutTails()
 	}
@@ -20,129 +54,290 @@ func (ws *Workspace) Backward(targets []int32) float64 {
 	return ws.meanLoss()
 }
 
-// BackwardStates is Backward for a loss of the states themselves: dh, [T,B,H],
-// is its gradient with respect to the states after each step, without what
-// reaches them through later ones. The gradient of an output layer is left
-// alone.
-func (ws *Workspace) BackwardStates(dh []float32) {
+// BackwardStates is Backward for a loss of the states themselves. dh, [T,B,D·H], is
+// its gradient with respect to [Workspace.States], without what reaches them
+// through later steps; beyond a sequence's end it is not read. dhn, [L·D,B,H], is
+// that with respect to [Workspace.State]. Either may be nil, for zeros. The
+// gradient of an output layer is left alone.
+func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	ws.checkTraining("BackwardStates")
-	ws.checkStates(dh)
-	ws.targets, ws.dh = nil, dh
+	ws.checkStates(dh, dhn)
+	ws.fromOutputs, ws.dout, ws.dhn = false, dh, dhn
 	ws.m.engine.Run(ws.plan.backward, ws.backward)
+	ws.dout, ws.dhn = nil, nil
 }
 
 // backwardShare is one worker's part of the backward pass.
 func (ws *Workspace) backwardShare(w *kernels.Worker) {
-	if ws.targets != nil {
-		if ws.drop != nil {
-			ws.dropOut(w)
-		}
-		ws.outputBackward(w)
-		if ws.tails != nil {
-			ws.tailsBackward(w)
-		}
-		if ws.drop != nil {
-			ws.dropGrads(w)
+	if ws.fromOutputs {
+		ws.throughOutputs(w)
+	}
+	for k := len(ws.layers) - 1; k >= 0; k-- {
+		ws.throughTime(w, k)
+		w.Barrier()
+		ws.weightGrads(w, k)
+		ws.initialGrads(w, k)
+		ws.inputGrads(w, k)
+		if k > 0 {
+			w.Barrier()
 		}
 	}
-	ws.throughTime(w)
-	w.Barrier()
-	ws.weightGrads(w)
-	ws.inputGrads(w)
 }
 
-// throughTime is backward 2: it turns dH into dZ, the last step first.
-func (ws *Workspace) throughTime(w *kernels.Worker) {
-	m, hidden := ws.m, ws.m.Hidden
-	rows, panels := ws.plan.share(w, ws.B, m.whT.Panels())
-	cols := m.whT.Columns(panels)
-	if rows.Len() == 0 {
+// throughOutputs leaves in dout the gradient of what the last layer gives.
+func (ws *Workspace) throughOutputs(w *kernels.Worker) {
+	top := len(ws.layers) - 1
+	if ws.drop != nil {
+		ws.mask(w, top, ws.layers[top].up, ws.layers[top].out)
+		w.Barrier()
+	}
+	if ws.picks {
+		ws.gatherRows(w, ws.layers[top].up)
+		w.Barrier()
+	}
+	ws.outputBackward(w)
+	if ws.tails != nil {
+		ws.tailsBackward(w)
+	}
+	// Both have ended in a barrier after dH.
+	if ws.picks {
+		ws.scatterRows(w, ws.dout)
+	}
+	if ws.drop != nil {
+		ws.mask(w, top, ws.dout, ws.dout)
+		w.Barrier()
+	}
+}
+
+// layerGrads returns where the gradient of what layer k gives is, where its dZ
+// goes, and where the gradient of what it reads. dZ replaces dH, unless a residual
+// connection needs that once more.
+func (ws *Workspace) layerGrads(k int) (dh, dz, below []float32) {
+	i := (len(ws.layers) - 1 - k) % 2
+	dh, dz, below = ws.grads[i], ws.grads[i], ws.grads[1-i]
+	if ws.m.Residual {
+		dh, dz, below = ws.grads[0], ws.grads[1], ws.grads[0]
+	}
+	if k == len(ws.layers)-1 {
+		dh = ws.dout
+	}
+	return dh, dz, below
+}
+
+// throughTime is backward 2 of layer k: it turns dH into dZ, the last step first.
+func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
+	m, l := ws.m, &ws.layers[k]
+	hidden, width, directions := m.Hidden, m.width(), m.directions()
+	dh, dz, _ := ws.layerGrads(k)
+	whT := m.packed[0].whT
+	all, panels := ws.plan.share(w, ws.B, whT.Panels())
+	cols := whT.Columns(panels)
+	if all.Len() == 0 {
 		return
 	}
+	plain := ws.dhn == nil && ws.reached == nil && l.dh == nil
+	ws.clearReached(all, cols)
 	act := activations[m.Activation].kernel
-	for t := ws.T - 1; t >= 0; t-- {
-		at := rows.Lo * hidden
-		dh, dz := ws.step(ws.dh, t)[at:], ws.step(ws.dz, t)[at:]
-		if t < ws.T-1 {
-			w.Gemm(kernels.Product{
-				M: rows.Len(),
-				A: ws.step(ws.dz, t+1)[at:], LDA: hidden,
-				B: m.whT,
-				S: dh, LDS: hidden,
-				C: dz, LDC: hidden,
-			}, panels)
-		} else {
-			for i := range rows.Len() { // nothing comes from later steps
-				copy(dz[i*hidden+cols.Lo:i*hidden+cols.Hi], dh[i*hidden+cols.Lo:])
+	for s := ws.T - 1; s >= 0; s-- {
+		for d := range directions {
+			t, c := ws.time(d, s), k*directions+d
+			rows := kernels.Span{Lo: all.Lo, Hi: max(all.Lo, ws.lengths.rows(t, all.Hi))}
+			at := rows.Lo*width + d*hidden
+			var from []float32
+			if dh != nil {
+				from = ws.slot(dh, t)[at:]
+			}
+			to := ws.slot(dz, t)[at:]
+			if s < ws.T-1 {
+				w.Gemm(kernels.Product{
+					M: rows.Len(),
+					A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
+					B: m.packed[c].whT,
+					S: from, LDS: width,
+					C: to, LDC: width,
+				}, panels)
+			} else {
+				for i := range rows.Len() { // nothing comes from later steps
+					row := to[i*width+cols.Lo : i*width+cols.Hi]
+					if from == nil {
+						clear(row)
+					} else {
+						copy(row, from[i*width+cols.Lo:])
+					}
+				}
+			}
+			if !plain {
+				ws.reach(w, k, d, t, rows, cols, to)
+			}
+			g := ws.slot(l.h, after(d, t))
+			if l.g != nil {
+				g = ws.slot(l.g, t)
+			}
+			w.Grad(act, rows.Len(), cols.Len(), to[cols.Lo:], width, g[at+cols.Lo:], width)
+			if ws.lengths.of != nil {
+				for b := all.Lo; b < all.Hi; b++ {
+					if ws.lengths.ended(t, b) {
+						clear(to[(b-all.Lo)*width+cols.Lo : (b-all.Lo)*width+cols.Hi])
+					}
+				}
 			}
 		}
-		w.Grad(act, rows.Len(), cols.Len(), dz[cols.Lo:], hidden, ws.state(t + 1)[at+cols.Lo:], hidden)
 		ws.plan.meet(w)
 	}
 }
 
-// weightGrads computes dWh, dWx and db_h, columns shared out.
-func (ws *Workspace) weightGrads(w *kernels.Worker) {
-	m, hidden, rows := ws.m, ws.m.Hidden, ws.T*ws.B
+// clearReached forgets what a gradient that came along TimeSkip was before.
+func (ws *Workspace) clearReached(rows, cols kernels.Span) {
+	if ws.reached == nil {
+		return
+	}
+	width := ws.m.width()
+	for b := rows.Lo; b < rows.Hi; b++ {
+		for d := range ws.m.directions() {
+			from := b*width + d*ws.m.Hidden
+			clear(ws.reached[from+cols.Lo : from+cols.Hi])
+		}
+	}
+}
+
+// reach adds to dJ/dh_t in dh what doesn't come through Wh: of the state that
+// sequences end in, and along TimeSkip, where dh then becomes that of α·g.
+func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, cols kernels.Span, dh []float32) {
+	width, cell := ws.m.width(), k*ws.m.directions()+d
+	for b := rows.Lo; b < rows.Hi; b++ {
+		row := dh[(b-rows.Lo)*width+cols.Lo : (b-rows.Lo)*width+cols.Hi]
+		at := b*width + d*ws.m.Hidden
+		if ws.lengths.ended(t, b) {
+			ws.keepGrad(k, t, at, cols, nil)
+			continue
+		}
+		if ws.dhn != nil && t == ws.lastStep(d, b) {
+			w.Add(row, row, ws.cellRow(ws.dhn, cell, b)[cols.Lo:cols.Hi])
+		}
+		if ws.reached != nil {
+			reached := ws.reached[at+cols.Lo : at+cols.Hi]
+			w.Add(reached, reached, row)
+			ws.keepGrad(k, t, at, cols, reached)
+			copy(row, reached)
+			w.Scale(row, ws.m.TimeSkip)
+		} else {
+			ws.keepGrad(k, t, at, cols, row)
+		}
+	}
+	for b := rows.Hi; b < ws.B; b++ { // none of these has step t
+		ws.keepGrad(k, t, b*width+d*ws.m.Hidden, cols, nil)
+	}
+}
+
+// weightGrads computes dWh, dWx and db_h of layer k, columns shared out.
+func (ws *Workspace) weightGrads(w *kernels.Worker, k int) {
+	m, l, hidden, width, rows := ws.m, &ws.layers[k], ws.m.Hidden, ws.m.width(), ws.T*ws.B
 	panels := w.Share(ws.dzP.Panels())
 	cols := ws.dzP.Columns(panels)
 	if cols.Len() == 0 {
 		return
 	}
-	w.PackPanels(ws.dzP, false, ws.dz, hidden, panels)
-	w.Gemm(kernels.Product{ // dWh = H_{0..T-1}ᵀ·dZ
-		M: hidden,
-		A: ws.H, LDA: hidden, TransA: true,
-		B: ws.dzP,
-		C: ws.Grads.Wh, LDC: hidden,
-	}, panels)
-
-	dbh := ws.Grads.Bh[cols.Lo:cols.Hi]
-	clear(dbh)
-	w.ColumnSums(dbh, rows, ws.dz[cols.Lo:], hidden)
-
-	if m.Dense {
-		w.Gemm(kernels.Product{ // dWx = xᵀ·dZ
-			M: m.Input,
-			A: ws.x, LDA: m.Input, TransA: true,
+	_, all, _ := ws.layerGrads(k)
+	for d := range m.directions() {
+		dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
+		w.PackPanels(ws.dzP, false, dz, width, panels)
+		w.Gemm(kernels.Product{ // dWh = (the states before)ᵀ·dZ
+			M: hidden,
+			A: l.h[before(d, 0)*ws.B*width+d*hidden:], LDA: width, TransA: true,
 			B: ws.dzP,
-			C: ws.Grads.Wx, LDC: hidden,
+			C: grads.Wh, LDC: hidden,
 		}, panels)
-		return
-	}
-	dwx := ws.Grads.Wx[cols.Lo:]
-	if !m.Tied || ws.targets == nil { // else dWy is there already
-		for id := range m.Input {
-			clear(dwx[id*hidden:][:cols.Len()])
+
+		dbh := grads.Bh[cols.Lo:cols.Hi]
+		clear(dbh)
+		w.ColumnSums(dbh, rows, dz[cols.Lo:], width)
+
+		if m.dense(k) {
+			w.Gemm(kernels.Product{ // dWx = xᵀ·dZ
+				M: m.reads(k),
+				A: ws.read(k), LDA: m.reads(k), TransA: true,
+				B: ws.dzP,
+				C: grads.Wx, LDC: hidden,
+			}, panels)
+			continue
+		}
+		dwx := grads.Wx[cols.Lo:]
+		if !m.Tied || !ws.fromOutputs { // else dWy is there already
+			for id := range m.Input {
+				clear(dwx[id*hidden:][:cols.Len()])
+			}
+		}
+		if ws.absent {
+			scatterIDs(w, dwx, hidden, cols.Len(), ws.ids, dz[cols.Lo:], width)
+		} else {
+			w.ScatterAdd(dwx, hidden, cols.Len(), ws.ids, dz[cols.Lo:], width)
 		}
 	}
-	w.ScatterAdd(dwx, hidden, cols.Len(), ws.ids, ws.dz[cols.Lo:], hidden)
 }
 
-// inputGrads computes dx and dh_0 where they are wanted.
-func (ws *Workspace) inputGrads(w *kernels.Worker) {
-	m, hidden := ws.m, ws.m.Hidden
-	if ws.DX != nil {
-		rows := w.Share(ws.T * ws.B)
-		w.Gemm(kernels.Product{
+// inputGrads computes the gradient of what layer k reads, where it is wanted, rows
+// shared out.
+func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
+	m := ws.m
+	dh, dz, dx := ws.layerGrads(k)
+	if k == 0 {
+		dx = ws.DX
+	}
+	if dx == nil {
+		return
+	}
+	rows, width, reads := w.Share(ws.T*ws.B), m.width(), m.reads(k)
+	to := dx[rows.Lo*reads:]
+	for d := range m.directions() {
+		wxT := m.packed[k*m.directions()+d].wxT
+		p := kernels.Product{
 			M: rows.Len(),
-			A: ws.dz[rows.Lo*hidden:], LDA: hidden,
-			B: m.wxT,
-			C: ws.DX[rows.Lo*m.Input:], LDC: m.Input,
-		}, m.wxT.All())
+			A: dz[rows.Lo*width+d*m.Hidden:], LDA: width,
+			B: wxT,
+			C: to, LDC: reads,
+		}
+		switch {
+		case d > 0:
+			p.S, p.LDS = to, reads
+		case m.Residual && k > 0 && dh != nil:
+			p.S, p.LDS = dh[rows.Lo*width:], width
+		}
+		w.Gemm(p, wxT.All())
 	}
-	if ws.DH0 != nil {
-		w.Gemm(kernels.Product{
-			M: ws.B,
-			A: ws.dz, LDA: hidden,
-			B: m.whT,
-			C: ws.DH0, LDC: hidden,
-		}, w.Share(m.whT.Panels()))
+	if k > 0 && ws.drop != nil {
+		ws.mask(w, k-1, dx, dx)
 	}
 }
 
-// step returns step t of d, [B,H] of [T,B,H].
-func (ws *Workspace) step(d []float32, t int) []float32 {
-	n := ws.B * ws.m.Hidden
-	return d[t*n:][:n:n]
+// initialGrads computes dh_0 of layer k where it is wanted.
+func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
+	if ws.DH0 == nil {
+		return
+	}
+	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
+	_, all, _ := ws.layerGrads(k)
+	for d := range m.directions() {
+		c := k*m.directions() + d
+		p := kernels.Product{
+			M: ws.B,
+			A: ws.slot(all, ws.time(d, 0))[d*hidden:], LDA: width,
+			B: m.packed[c].whT,
+			C: ws.DH0[c*ws.B*hidden:], LDC: hidden,
+		}
+		if d == 1 && ws.lengths.of != nil { // each sequence begins at its own end
+			w.Barrier()
+			for b := range ws.B {
+				if w.ID() == 0 {
+					t := int(ws.lengths.of[b]) - 1
+					copy(ws.firstDZ[b*hidden:][:hidden], ws.slot(all, t)[b*width+d*hidden:])
+				}
+			}
+			w.Barrier()
+			p.A, p.LDA = ws.firstDZ, hidden
+		}
+		if ws.reached != nil {
+			p.S, p.LDS = ws.reached[d*hidden:], width
+		}
+		w.Gemm(p, w.Share(m.packed[c].whT.Panels()))
+	}
 }

@@ -29,14 +29,14 @@ func BenchmarkRNNStep(b *testing.B) {
 				name := fmt.Sprintf("isa=%s/h=%d/b=%d/t=%d/pass=%s/%s", e.ISA(), s.hidden, s.rows, steps, pass, threads)
 				b.Run(name, func(b *testing.B) {
 					if ws == nil {
-						c := Config{Input: vocabulary, Hidden: s.hidden}
+						c := Config{Input: vocabulary, Layers: 1, Hidden: s.hidden}
 						ws, in = newModel(b, e, c, 1).NewTraining(steps, s.rows), newBatch(c, steps, s.rows, 1)
 						in.forward(ws)
 						in.backward(ws)
 					}
 					run, flops := ws.Forward, 2.0
 					if pass == "backward" {
-						run, flops = func([]int32) { ws.BackwardStates(in.dh) }, 4
+						run, flops = func([]int32) { ws.BackwardStates(in.dh, nil) }, 4
 					}
 					flops *= float64(s.rows) * float64(s.hidden) * float64(s.hidden) * steps
 					peak := fmaPeak(e)
@@ -60,7 +60,7 @@ func BenchmarkTrain(b *testing.B) {
 		}
 		name := fmt.Sprintf("isa=%s/v=%d/h=%d/b=%d/t=%d/%s", e.ISA(), vocabulary, hidden, rows, steps, threads)
 		b.Run(name, func(b *testing.B) {
-			c := Config{Input: vocabulary, Hidden: hidden, Output: vocabulary}
+			c := Config{Input: vocabulary, Layers: 1, Hidden: hidden, Output: vocabulary}
 			m, in := newModel(b, e, c, 1), newBatch(c, steps, rows, 1)
 			ws, opt := m.NewTraining(steps, rows), NewAdam(m, 1e-3)
 			update := func() {
@@ -89,7 +89,7 @@ func BenchmarkSingleStep(b *testing.B) {
 	for _, isa := range kernels.ISAs() {
 		e := newEngine(b, isa, 1)
 		for _, hidden := range []int{32, 64} {
-			m := newModel(b, e, Config{Input: vocabulary, Hidden: hidden}, 1)
+			m := newModel(b, e, Config{Input: vocabulary, Layers: 1, Hidden: hidden}, 1)
 			ids := randomIDs(newRand(1), sequence, vocabulary)
 			for _, steps := range []int{sequence, 1} {
 				b.Run(fmt.Sprintf("isa=%s/h=%d/b=1/t=%d", isa, hidden, steps), func(b *testing.B) {

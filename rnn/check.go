@@ -1,6 +1,9 @@
 package rnn
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Shape mistakes and ids out of range panic here, in the caller's goroutine and
 // before anything is written.
@@ -9,7 +12,7 @@ func (m *Model) checkSize(steps, batch int) {
 	if steps < 1 || batch < 1 {
 		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows: both must be at least 1", steps, batch))
 	}
-	widest := int64(max(m.Hidden, m.Output, m.Input))
+	widest := int64(max(m.width(), m.Output, m.Input))
 	if int64(steps) >= maxStates/int64(batch)/widest {
 		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows %d wide is more than the %d floats that are supported",
 			steps, batch, widest, int64(maxStates)))
@@ -19,43 +22,124 @@ func (m *Model) checkSize(steps, batch int) {
 // maxStates bounds each buffer of a workspace, in floats.
 const maxStates = 1 << 36
 
-// checkBuffers wants the exported buffers as they were made.
-func (ws *Workspace) checkBuffers(op string) {
-	ws.checkLen(op, "H", len(ws.H), (ws.T+1)*ws.B*ws.m.Hidden, "(T+1)·B·H")
-	ws.checkLen(op, "Losses", len(ws.Losses), ws.T*ws.B, "T·B")
-}
-
 func (ws *Workspace) checkIDs(ids []int32) {
 	if ws.m.Dense {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
 	}
-	ws.checkBuffers("Forward")
 	ws.checkLen("Forward", "ids", len(ids), ws.T*ws.B, "T·B")
-	checkRange("Forward", "id", ids, ws.m.Input, "inputs")
+	for row, id := range ids {
+		if uint(id) >= uint(ws.m.Input) && id != None && !ws.lengths.ended(row/ws.B, row%ws.B) {
+			outside("Forward", "id", id, row, ws.m.Input, "inputs")
+		}
+	}
 }
 
 func (ws *Workspace) checkDense(x []float32) {
 	if !ws.m.Dense {
 		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
 	}
-	ws.checkBuffers("ForwardDense")
 	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
 }
 
-func (ws *Workspace) checkTargets(op string, targets []int32) {
+func (ws *Workspace) checkOutputs(op string) {
 	if ws.m.Output == 0 {
 		panic("rnn: the model has no output layer: set Config.Output, or use BackwardStates")
 	}
 	ws.checkRan(op)
-	ws.checkBuffers(op)
-	ws.checkLen(op, "targets", len(targets), ws.T*ws.B, "T·B")
-	checkRange(op, "target", targets, ws.m.Output, "outputs")
+	if len(ws.Losses) != ws.rows {
+		panic(fmt.Sprintf("rnn: %s: Losses has length %d, want %d = %s", op, len(ws.Losses), ws.rows, ws.rowsFormula()))
+	}
 }
 
-func (ws *Workspace) checkStates(dh []float32) {
+// rowsFormula says how many outputs there are.
+func (ws *Workspace) rowsFormula() string {
+	if ws.m.LastStep {
+		return fmt.Sprintf("B for B %d and an output after the last step alone", ws.B)
+	}
+	return fmt.Sprintf("T·B for T %d, B %d", ws.T, ws.B)
+}
+
+func (ws *Workspace) checkTargets(op string, targets []int32) {
+	ws.checkOutputs(op)
+	if len(targets) != ws.rows {
+		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = %s", op, len(targets), ws.rows, ws.rowsFormula()))
+	}
+	for row, target := range targets {
+		if uint(target) >= uint(ws.m.Output) && target != Ignore && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+			outside(op, "target", target, row, ws.m.Output, "outputs")
+		}
+	}
+}
+
+// checkVectors wants targets that are vectors, and a softmax that isn't adaptive.
+func (ws *Workspace) checkVectors(op string, targets []float32) {
+	ws.checkOutputs(op)
+	if ws.tails != nil {
+		panic("rnn: " + op + ": the model's output is an adaptive softmax, whose targets are ids: use Loss and Backward, or leave Config.Cutoffs out")
+	}
+	if want := ws.rows * ws.m.Output; len(targets) != want {
+		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = V·%s, V %d", op, len(targets), want, ws.rowsFormula(), ws.m.Output))
+	}
+}
+
+// checkProbabilities wants targets in [0,1] at the steps that sequences have.
+func (ws *Workspace) checkProbabilities(op string, targets []float32) {
+	v := ws.m.Output
+	for i, t := range targets {
+		row := i / v
+		if !(t >= 0 && t <= 1) && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+			panic(fmt.Sprintf("rnn: %s: target %v at index %d is not a probability, from 0 to 1", op, t, i))
+		}
+	}
+}
+
+func (ws *Workspace) checkWeights(w []float32) {
+	if w == nil {
+		return
+	}
+	if len(w) != ws.m.Output {
+		panic(fmt.Sprintf("rnn: WeightLabels: w has length %d, want %d, one weight for each output", len(w), ws.m.Output))
+	}
+	for i, x := range w {
+		if !(x >= 0 && x <= math.MaxFloat32) {
+			panic(fmt.Sprintf("rnn: WeightLabels: the weight of label %d is %v, want 0 or more", i, x))
+		}
+	}
+}
+
+func (ws *Workspace) checkLengths(steps []int32) {
+	if steps == nil {
+		return
+	}
+	if len(steps) != ws.B {
+		panic(fmt.Sprintf("rnn: SetLengths: %d lengths for a batch of %d sequences", len(steps), ws.B))
+	}
+	for b, n := range steps {
+		if n < 1 || int(n) > ws.T {
+			panic(fmt.Sprintf("rnn: SetLengths: sequence %d has %d steps, must be from 1 to the %d of the workspace", b, n, ws.T))
+		}
+	}
+}
+
+func (ws *Workspace) checkStates(dh, dhn []float32) {
 	ws.checkRan("BackwardStates")
-	ws.checkBuffers("BackwardStates")
-	ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.Hidden, "T·B·H")
+	if dh != nil {
+		ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.width(), "T·B·D·H")
+	}
+	if dhn != nil {
+		ws.checkState("BackwardStates", "dhn", dhn)
+	}
+}
+
+// checkState wants a state of all cells.
+func (ws *Workspace) checkState(op, name string, h []float32) {
+	ws.checkLen(op, name, len(h), ws.m.cells()*ws.B*ws.m.Hidden, "L·D·B·H")
+}
+
+func (ws *Workspace) checkCarry() {
+	if ws.m.Bidirectional {
+		panic("rnn: Carry: a bidirectional model reads each sequence as a whole: feed it at once")
+	}
 }
 
 func (ws *Workspace) checkLogits(dst []float32, t int) {
@@ -63,9 +147,11 @@ func (ws *Workspace) checkLogits(dst []float32, t int) {
 		panic("rnn: Logits: the model has no output layer")
 	}
 	ws.checkRan("Logits")
-	ws.checkBuffers("Logits")
 	if t < 0 || t >= ws.T {
 		panic(fmt.Sprintf("rnn: Logits: step %d is outside the %d steps of the workspace", t, ws.T))
+	}
+	if ws.m.LastStep && t != ws.T-1 {
+		panic(fmt.Sprintf("rnn: Logits: step %d has no output: the model has them after the last step, %d, alone", t, ws.T-1))
 	}
 	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
 }
@@ -78,8 +164,8 @@ func (m *Model) checkWhole(op string) {
 }
 
 func (m *Model) checkDropout(rate float64) {
-	if m.Output == 0 {
-		panic("rnn: Dropout is of states on their way to an output layer, and the model has none")
+	if m.Output == 0 && m.Layers == 1 {
+		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
 	}
 	if !(rate >= 0 && rate < 1) {
 		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
@@ -88,7 +174,7 @@ func (m *Model) checkDropout(rate float64) {
 
 func (ws *Workspace) checkTraining(op string) {
 	ws.m.checkWhole(op)
-	if ws.dz == nil {
+	if ws.grads[0] == nil {
 		panic("rnn: " + op + " needs a workspace made by NewTraining")
 	}
 }
@@ -105,17 +191,17 @@ func (ws *Workspace) checkLen(op, name string, have, want int, formula string) {
 	}
 }
 
-func checkRange(op, name string, ids []int32, n int, what string) {
-	for i, id := range ids {
-		if uint(id) >= uint(n) {
-			panic(fmt.Sprintf("rnn: %s: %s %d at index %d is outside the %d %s", op, name, id, i, n, what))
-		}
-	}
+// outside panics because of an id at an index.
+func outside(op, name string, id int32, i, n int, what string) {
+	panic(fmt.Sprintf("rnn: %s: %s %d at index %d is outside the %d %s", op, name, id, i, n, what))
 }
 
 func (m *Model) checkSampler() {
 	if m.Dense || m.Output == 0 || m.Output > m.Input {
 		panic("rnn: NewSampler needs a model of ids whose outputs are its next inputs")
+	}
+	if m.Bidirectional || m.LastStep {
+		panic("rnn: NewSampler needs a model of one direction with an output at every step")
 	}
 }
 

@@ -19,7 +19,7 @@ type mistake struct {
 // before anything is written; and leaves the engine usable.
 func TestMistakes(t *testing.T) {
 	const steps, rows = 3, 33
-	c := Config{Input: 6, Hidden: 20, Output: 7}
+	c := Config{Input: 6, Layers: 1, Hidden: 20, Output: 7}
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		m := newModel(t, e, c, 1)
 		ws := m.NewTraining(steps, rows)
@@ -44,7 +44,7 @@ func TestMistakes(t *testing.T) {
 // recorded is everything that a mistake must leave alone.
 func recorded(ws *Workspace) trace {
 	var tr trace
-	tr.add("H", ws.H)
+	tr.add("H", ws.layers[0].h)
 	tr.add("Losses", ws.Losses)
 	tr.add("Grads", ws.Grads.Slab)
 	tr.add("parameters", ws.m.Slab)
@@ -62,10 +62,10 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 	logits := make([]float32, ws.B*m.Output)
 
 	scoring := m.NewWorkspace(ws.T, ws.B)
-	dense := newModel(t, e, Config{Input: 4, Dense: true, Hidden: 20}, 1)
+	dense := newModel(t, e, Config{Input: 4, Dense: true, Layers: 1, Hidden: 20}, 1)
 	vectors := dense.NewTraining(ws.T, ws.B)
 	vectors.ForwardDense(make([]float32, n*4))
-	small := newModel(t, e, Config{Input: 1, Hidden: 1}, 1)
+	small := newModel(t, e, Config{Input: 1, Layers: 1, Hidden: 1}, 1)
 	fresh := m.NewTraining(ws.T, ws.B)
 	freshDense := dense.NewTraining(ws.T, ws.B)
 
@@ -92,9 +92,9 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"Backward: scoring workspace", func() { scoring.Backward(good) }, []string{"Backward", "NewTraining"}},
 		{"Backward: no output layer", func() { vectors.Backward(good) }, []string{"output layer", "BackwardStates"}},
 		{"Backward: before Forward", func() { fresh.Backward(good) }, []string{"Backward", "Forward"}},
-		{"BackwardStates: scoring workspace", func() { scoring.BackwardStates(nil) }, []string{"BackwardStates", "NewTraining"}},
-		{"BackwardStates: dh too short", func() { ws.BackwardStates(make([]float32, 20)) }, []string{"BackwardStates", "dh", "20", "1980", "T·B·H"}},
-		{"BackwardStates: before ForwardDense", func() { freshDense.BackwardStates(make([]float32, n*20)) }, []string{"BackwardStates", "Forward"}},
+		{"BackwardStates: scoring workspace", func() { scoring.BackwardStates(nil, nil) }, []string{"BackwardStates", "NewTraining"}},
+		{"BackwardStates: dh too short", func() { ws.BackwardStates(make([]float32, 20), nil) }, []string{"BackwardStates", "dh", "20", "1980", "T·B·D·H"}},
+		{"BackwardStates: before ForwardDense", func() { freshDense.BackwardStates(make([]float32, n*20), nil) }, []string{"BackwardStates", "Forward"}},
 
 		{"Step: gradient of another model", func() { m.Step(NewSGD(1), small.Slab, 0) }, []string{"Step", "3", "parameters"}},
 		{"Step: Adagrad of another model", func() { m.Step(NewAdagrad(small, 1), ws.Grads.Slab, 0) }, []string{"Step", "Adagrad", "3"}},

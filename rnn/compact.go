@@ -18,12 +18,19 @@ func (m *Model) Compact() {
 	for _, t := range m.Tails {
 		tails = append(tails, Tail{By: slices.Clone(t.By)})
 	}
-	few := Params{Bh: slices.Clone(m.Bh), By: slices.Clone(m.By), Tails: tails}
-	if !m.Dense {
-		few.Wx = slices.Clone(m.Wx)
+	few := Params{By: slices.Clone(m.By), Tails: tails}
+	for i, p := range m.Cells {
+		c := Cell{Bh: slices.Clone(p.Bh)}
+		if !m.dense(i / m.directions()) {
+			c.Wx = slices.Clone(p.Wx)
+		}
+		few.Cells = append(few.Cells, c)
 	}
 	m.Params = few
-	m.wxT, m.whT, m.wyT = nil, nil, nil
+	for i := range m.packed {
+		m.packed[i].wxT, m.packed[i].whT = nil, nil
+	}
+	m.wyT = nil
 	for i := range m.tails {
 		m.tails[i].projT, m.tails[i].wyT = nil, nil
 	}

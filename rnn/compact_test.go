@@ -11,10 +11,10 @@ import (
 func TestCompact(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		for _, c := range []Config{
-			{Input: 30, Hidden: 33, Output: 17},
-			{Input: 30, Hidden: 33, Output: 30, Tied: true},
-			{Input: 9, Hidden: 33, Output: 60, Cutoffs: []int{10, 30}},
-			{Input: 5, Dense: true, Hidden: 9, Output: 4},
+			{Input: 30, Layers: 1, Hidden: 33, Output: 17},
+			{Input: 30, Layers: 1, Hidden: 33, Output: 30, Tied: true},
+			{Input: 9, Layers: 1, Hidden: 33, Output: 60, Cutoffs: []int{10, 30}},
+			{Input: 5, Dense: true, Layers: 1, Hidden: 9, Output: 4},
 		} {
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, 3, 5, 1)

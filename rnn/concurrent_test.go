@@ -39,7 +39,7 @@ func TestStress(t *testing.T) {
 		deadline /= 4
 	}
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
-		j := job{Config{Input: 7, Hidden: 65, Output: 7}, 10, 33}
+		j := job{Config{Input: 7, Layers: 1, Hidden: 65, Output: 7}, 10, 33}
 		quiet := newEngine(t, e.ISA(), 1)
 		want := j.run(j.workspace(t, quiet, nil), 1)
 		b := newBatch(j.Config, j.steps, j.rows, 1)

@@ -2,6 +2,7 @@ package rnn
 
 import (
 	"fmt"
+	"math"
 
 	"batchrnn/kernels"
 )
@@ -36,14 +37,35 @@ func (a Activation) String() string {
 
 // A Config is the shape of a network.
 type Config struct {
-	Input      int  // E: number of ids, or the width of a dense input
-	Dense      bool // the input is vectors of Input floats instead of ids
-	Hidden     int  // H
-	Output     int  // V: logits at every step; 0: the states are the output
-	Activation Activation
+	Input  int  // E: number of ids, or the width of a dense input
+	Dense  bool // the input is vectors of Input floats instead of ids
+	Layers int  // L, 1 or more: each reads the states of the one below
+	Hidden int  // H, of each layer and direction
+	Output int  // V: logits at every step; 0: the states are the output
 
-	// Tied makes Wy the transpose of Wx, one matrix for both: the input is ids,
-	// and as many as outputs.
+	Activation Activation
+	// Bidirectional gives each layer a second cell that reads the sequence from
+	// its end; the layer above and the output see both states side by side, 2H
+	// floats.
+	Bidirectional bool
+	// LastStep gives each sequence one output in the place of one a step:
+	// many-to-one. It sees the state after the sequence's last step, of each
+	// direction that direction's last.
+	LastStep bool
+
+	// Residual adds to the output of each layer above the first what it read (He
+	// et al. 2016); what goes on to the layer's own next step stays as it is. The
+	// widths agree, for all layers have one.
+	Residual bool
+	// TimeSkip, where it is not 0, is the α of a skip connection from each step to
+	// the next, along which gradients come back whole (FastRNN with β = 1,
+	// Kusupati et al. 2018):
+	//
+	//	h_t = h_{t-1} + α·g(Wx x_t + Wh h_{t-1} + b_h)
+	TimeSkip float32
+
+	// Tied makes Wy the transpose of the first layer's Wx, one matrix for both:
+	// the input is ids, and as many as outputs.
 	Tied bool
 	// Cutoffs make the output an adaptive softmax, for many outputs whose ids
 	// are in the order of their frequency: those below Cutoffs[0] have logits of
@@ -56,47 +78,87 @@ type Config struct {
 // in bytes far from overflow.
 const maxParams int64 = 1 << 32
 
+// maxLayers is more than any network of this kind has been trained with.
+const maxLayers = 1024
+
 // Validate reports what is wrong with the configuration.
 func (c Config) Validate() error {
 	switch {
 	case c.Input < 1:
 		return fmt.Errorf("rnn: input size is %d, must be at least 1", c.Input)
+	case c.Layers < 1 || c.Layers > maxLayers:
+		return fmt.Errorf("rnn: %d layers, must be from 1 to %d: set Config.Layers", c.Layers, maxLayers)
 	case c.Hidden < 1:
 		return fmt.Errorf("rnn: hidden size is %d, must be at least 1", c.Hidden)
 	case c.Output < 0:
 		return fmt.Errorf("rnn: output size is %d, must be 0 (none) or more", c.Output)
 	case c.Activation < 0 || int(c.Activation) >= len(activations):
 		return fmt.Errorf("rnn: activation %d is unknown: there are Tanh, ReLU, Sigmoid and Identity", int(c.Activation))
+	case c.LastStep && c.Output == 0:
+		return fmt.Errorf("rnn: an output after the last step alone needs an output layer: set Config.Output")
+	case c.Residual && c.Layers == 1:
+		return fmt.Errorf("rnn: residual connections lead from layer to layer, and there is one layer: set Config.Layers, or leave Residual out")
+	case !(c.TimeSkip >= 0 && c.TimeSkip <= math.MaxFloat32):
+		return fmt.Errorf("rnn: a skip connection through time with α = %v: must be above 0, or 0 for none", c.TimeSkip)
 	}
 	if err := c.validateOutput(); err != nil {
 		return err
 	}
 	for _, n := range []int{c.Input, c.Hidden, c.Output} {
-		if int64(n) > maxParams/int64(c.Hidden) {
-			return fmt.Errorf("rnn: %d inputs, %d hidden units and %d outputs make more than the %d parameters that are supported",
-				c.Input, c.Hidden, c.Output, maxParams)
+		if int64(n) > maxParams/int64(c.Hidden)/int64(2*c.Layers) {
+			return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make more than the %d parameters that are supported",
+				c.Input, c.Layers, c.Hidden, c.Output, maxParams)
 		}
 	}
 	if n := int64(c.Params()); n > maxParams {
-		return fmt.Errorf("rnn: %d inputs, %d hidden units and %d outputs make %d parameters, at most %d are supported",
-			c.Input, c.Hidden, c.Output, n, maxParams)
+		return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make %d parameters, at most %d are supported",
+			c.Input, c.Layers, c.Hidden, c.Output, n, maxParams)
 	}
 	return nil
 }
 
-// Params returns the number of parameters: E·H + H·H + H, and with an output
-// layer H·V + V, or V where it is tied. An adaptive softmax of K cutoffs has
-// H·n + n of its head's n = Cutoffs[0]+K classes, and H·D + D·N + N of each
-// cluster.
+// directions returns D, 1 or 2.
+func (c Config) directions() int {
+	if c.Bidirectional {
+		return 2
+	}
+	return 1
+}
+
+// width returns W = D·H, what a layer gives at each step.
+func (c Config) width() int { return c.directions() * c.Hidden }
+
+// cells returns L·D: layer by layer, in each the forward direction first.
+func (c Config) cells() int { return c.Layers * c.directions() }
+
+// dense says whether layer k reads vectors.
+func (c Config) dense(k int) bool { return k > 0 || c.Dense }
+
+// reads returns how wide layer k's input is.
+func (c Config) reads(k int) int {
+	if k == 0 {
+		return c.Input
+	}
+	return c.width()
+}
+
+// Params returns the number of parameters: E·H + H·H + H of a cell, whose E is W
+// = D·H above the first of the layers of D directions, and with an output layer
+// W·V + V, or V where it is tied. An adaptive softmax of K cutoffs has W·n + n of
+// its head's n = Cutoffs[0]+K classes, and W·F + F·N + N of each cluster with F
+// features.
 func (c Config) Params() int {
-	n := (c.Input + c.Hidden + 1) * c.Hidden
+	n := 0
+	for k := range c.Layers {
+		n += c.directions() * (c.reads(k) + c.Hidden + 1) * c.Hidden
+	}
 	if !c.Tied {
-		n += c.Hidden * c.head()
+		n += c.width() * c.head()
 	}
 	n += c.head()
 	for i := range c.Cutoffs {
 		s := c.tail(i)
-		n += c.Hidden*s.width + (s.width+1)*s.Len()
+		n += c.width()*s.width + (s.width+1)*s.Len()
 	}
 	return n
 }
@@ -105,18 +167,22 @@ func (c Config) Params() int {
 // weights of its products in the packed form that engine e computes with, and of
 // the others, which are the rows of ids and the biases, the parameters.
 func (c Config) Bytes(e *kernels.Engine) int64 {
-	n := e.PackedBytes(c.Hidden, c.Hidden) + 4*int64(c.Hidden)
-	if c.Dense {
-		n += e.PackedBytes(c.Input, c.Hidden)
-	} else {
-		n += 4 * int64(c.Input) * int64(c.Hidden)
+	var n int64
+	for k := range c.Layers {
+		cell := e.PackedBytes(c.Hidden, c.Hidden) + 4*int64(c.Hidden)
+		if c.dense(k) {
+			cell += e.PackedBytes(c.reads(k), c.Hidden)
+		} else {
+			cell += 4 * int64(c.Input) * int64(c.Hidden)
+		}
+		n += int64(c.directions()) * cell
 	}
 	if c.Output > 0 {
-		n += e.PackedBytes(c.Hidden, c.head()) + 4*int64(c.head())
+		n += e.PackedBytes(c.width(), c.head()) + 4*int64(c.head())
 	}
 	for i := range c.Cutoffs {
 		s := c.tail(i)
-		n += e.PackedBytes(c.Hidden, s.width) + e.PackedBytes(s.width, s.Len()) + 4*int64(s.Len())
+		n += e.PackedBytes(c.width(), s.width) + e.PackedBytes(s.width, s.Len()) + 4*int64(s.Len())
 	}
 	return n
 }
@@ -124,16 +190,20 @@ func (c Config) Bytes(e *kernels.Engine) int64 {
 // TrainingBytes returns what a model holds that is trained: all parameters, and
 // the weights of its products packed as they are and transposed.
 func (c Config) TrainingBytes(e *kernels.Engine) int64 {
-	n := 4*int64(c.Params()) + 2*e.PackedBytes(c.Hidden, c.Hidden)
-	if c.Dense {
-		n += e.PackedBytes(c.Input, c.Hidden) + e.PackedBytes(c.Hidden, c.Input)
+	n := 4 * int64(c.Params())
+	for k := range c.Layers {
+		cell := 2 * e.PackedBytes(c.Hidden, c.Hidden)
+		if c.dense(k) {
+			cell += e.PackedBytes(c.reads(k), c.Hidden) + e.PackedBytes(c.Hidden, c.reads(k))
+		}
+		n += int64(c.directions()) * cell
 	}
 	if c.Output > 0 {
-		n += e.PackedBytes(c.Hidden, c.head()) + e.PackedBytes(c.head(), c.Hidden)
+		n += e.PackedBytes(c.width(), c.head()) + e.PackedBytes(c.head(), c.width())
 	}
 	for i := range c.Cutoffs {
 		s := c.tail(i)
-		n += e.PackedBytes(c.Hidden, s.width) + e.PackedBytes(s.width, c.Hidden) +
+		n += e.PackedBytes(c.width(), s.width) + e.PackedBytes(s.width, c.width()) +
 			e.PackedBytes(s.width, s.Len()) + e.PackedBytes(s.Len(), s.width)
 	}
 	return n

@@ -12,7 +12,7 @@ import (
 // would do.
 func TestBadConfigs(t *testing.T) {
 	e := newEngine(t, "", 1)
-	good := Config{Input: 3, Hidden: 4, Output: 5}
+	good := Config{Input: 3, Layers: 1, Hidden: 4, Output: 5}
 	if err := good.Validate(); err != nil {
 		t.Errorf("%+v: %v", good, err)
 	}
@@ -21,26 +21,26 @@ func TestBadConfigs(t *testing.T) {
 		Config
 		parts []string
 	}{
-		{"no input", Config{Hidden: 4}, []string{"input", "0", "at least 1"}},
-		{"negative input", Config{Input: -3, Hidden: 4}, []string{"input", "-3", "at least 1"}},
-		{"no hidden units", Config{Input: 3}, []string{"hidden", "0", "at least 1"}},
-		{"negative output", Config{Input: 3, Hidden: 4, Output: -5}, []string{"output", "-5", "0 (none) or more"}},
-		{"unknown activation", Config{Input: 3, Hidden: 4, Activation: 9}, []string{"activation", "9"}},
-		{"negative activation", Config{Input: 3, Hidden: 4, Activation: -1}, []string{"activation", "-1"}},
-		{"input past every memory", Config{Input: math.MaxInt32, Hidden: 4}, []string{"2147483647", "4294967296"}},
-		{"product past every memory", Config{Input: 3, Hidden: 1 << 21}, []string{"2097152 hidden units", "parameters"}},
-		{"tied to a dense input", Config{Input: 3, Dense: true, Hidden: 4, Output: 3, Tied: true}, []string{"dense", "Tied"}},
-		{"tied to fewer outputs", Config{Input: 3, Hidden: 4, Output: 2, Tied: true}, []string{"3 inputs", "2 outputs", "as many"}},
-		{"tied to no outputs", Config{Input: 3, Hidden: 4, Tied: true}, []string{"3 inputs", "0 outputs"}},
-		{"tied and adaptive", Config{Input: 9, Hidden: 4, Output: 9, Tied: true, Cutoffs: []int{3}}, []string{"tied", "adaptive", "choose"}},
-		{"cutoff at 0", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{0}}, []string{"cutoff 0 is 0", "from 1 to 8"}},
-		{"cutoff negative", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{-1}}, []string{"cutoff 0 is -1"}},
-		{"cutoff at the end", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{3, 9}}, []string{"cutoff 1 is 9", "from 4 to 8"}},
-		{"cutoffs that fall", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{5, 3}}, []string{"cutoff 1 is 3", "from 6 to 8"}},
-		{"cutoffs alike", Config{Input: 9, Hidden: 4, Output: 9, Cutoffs: []int{5, 5}}, []string{"cutoff 1 is 5"}},
-		{"cutoffs without output", Config{Input: 9, Hidden: 4, Cutoffs: []int{1}}, []string{"cutoff 0 is 1"}},
-		{"too many cutoffs", Config{Input: 99, Hidden: 4, Output: 99, Cutoffs: []int{1, 2, 3, 4, 5, 6, 7, 8, 9}}, []string{"9 cutoffs", "at most 8"}},
-		{"output past every memory", Config{Input: 3, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
+		{"no input", Config{Layers: 1, Hidden: 4}, []string{"input", "0", "at least 1"}},
+		{"negative input", Config{Input: -3, Layers: 1, Hidden: 4}, []string{"input", "-3", "at least 1"}},
+		{"no hidden units", Config{Input: 3, Layers: 1}, []string{"hidden", "0", "at least 1"}},
+		{"negative output", Config{Input: 3, Layers: 1, Hidden: 4, Output: -5}, []string{"output", "-5", "0 (none) or more"}},
+		{"unknown activation", Config{Input: 3, Layers: 1, Hidden: 4, Activation: 9}, []string{"activation", "9"}},
+		{"negative activation", Config{Input: 3, Layers: 1, Hidden: 4, Activation: -1}, []string{"activation", "-1"}},
+		{"input past every memory", Config{Input: math.MaxInt32, Layers: 1, Hidden: 4}, []string{"2147483647", "4294967296"}},
+		{"product past every memory", Config{Input: 3, Layers: 1, Hidden: 1 << 21}, []string{"2097152 hidden units", "parameters"}},
+		{"tied to a dense input", Config{Input: 3, Dense: true, Layers: 1, Hidden: 4, Output: 3, Tied: true}, []string{"dense", "Tied"}},
+		{"tied to fewer outputs", Config{Input: 3, Layers: 1, Hidden: 4, Output: 2, Tied: true}, []string{"3 inputs", "2 outputs", "as many"}},
+		{"tied to no outputs", Config{Input: 3, Layers: 1, Hidden: 4, Tied: true}, []string{"3 inputs", "0 outputs"}},
+		{"tied and adaptive", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Tied: true, Cutoffs: []int{3}}, []string{"tied", "adaptive", "choose"}},
+		{"cutoff at 0", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{0}}, []string{"cutoff 0 is 0", "from 1 to 8"}},
+		{"cutoff negative", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{-1}}, []string{"cutoff 0 is -1"}},
+		{"cutoff at the end", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{3, 9}}, []string{"cutoff 1 is 9", "from 4 to 8"}},
+		{"cutoffs that fall", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{5, 3}}, []string{"cutoff 1 is 3", "from 6 to 8"}},
+		{"cutoffs alike", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{5, 5}}, []string{"cutoff 1 is 5"}},
+		{"cutoffs without output", Config{Input: 9, Layers: 1, Hidden: 4, Cutoffs: []int{1}}, []string{"cutoff 0 is 1"}},
+		{"too many cutoffs", Config{Input: 99, Layers: 1, Hidden: 4, Output: 99, Cutoffs: []int{1, 2, 3, 4, 5, 6, 7, 8, 9}}, []string{"9 cutoffs", "at most 8"}},
+		{"output past every memory", Config{Input: 3, Layers: 1, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, err := New(e, c.Config, 1)
@@ -68,7 +68,7 @@ func TestActivationString(t *testing.T) {
 
 // TestSeed: a seed is a model, on every engine.
 func TestSeed(t *testing.T) {
-	c := Config{Input: 3, Hidden: 5, Output: 4}
+	c := Config{Input: 3, Layers: 1, Hidden: 5, Output: 4}
 	slab := func(isa string, seed uint64) []float32 {
 		m, err := New(newEngine(t, isa, 1), c, seed)
 		if err != nil {

@@ -54,7 +54,7 @@ func newBatch(c Config, steps, rows int, seed uint64) batch {
 
 // forward runs a pass from the batch's initial state.
 func (b batch) forward(ws *Workspace) {
-	copy(ws.state(0), b.h0)
+	copy(ws.slot(ws.layers[0].h, 0), b.h0)
 	b.continued(ws)
 }
 
@@ -71,7 +71,7 @@ func (b batch) continued(ws *Workspace) {
 // output layer.
 func (b batch) backward(ws *Workspace) float64 {
 	if b.targets == nil {
-		ws.BackwardStates(b.dh)
+		ws.BackwardStates(b.dh, nil)
 		return 0
 	}
 	return ws.Backward(b.targets)

@@ -11,7 +11,7 @@
 //
 // # Use
 //
-//	m, err := rnn.New(engine, rnn.Config{Input: 65, Hidden: 256, Output: 65}, seed)
+//	m, err := rnn.New(engine, rnn.Config{Input: 65, Layers: 1, Hidden: 256, Output: 65}, seed)
 //	ws := m.NewTraining(T, B)              // every buffer of T steps and B rows
 //	opt := rnn.NewAdam(m, 2e-3)
 //	for each batch {

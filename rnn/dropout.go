@@ -9,18 +9,19 @@ import (
 // A dropout clears states at random on their way to the output layer.
 type dropout struct {
 	seed, draws uint64
-	keep        uint64    // of 1<<16 random numbers, those below it keep a state
-	scale       float32   // what is kept is as much larger
-	states      []float32 // [T,B,H]
+	keep        uint64  // of 1<<16 random numbers, those below it keep a state
+	scale       float32 // what is kept is as much larger
 }
 
-// Dropout makes Backward clear each state with probability rate on its way to the
-// output layer, and multiply the others by 1/(1-rate) (Srivastava et al. 2014);
-// what goes on to the next step stays whole. Each Backward draws anew, the same
-// for a seed; Loss and Logits drop nothing. A rate of 0 ends it. rate is
-// kept to 16 bits. Dropout allocates room for another copy of the states; the
-// passes still allocate nothing. It panics in a workspace not made by NewTraining,
-// and where there is no output layer.
+// Dropout clears what a layer gives with probability rate on its way to the layer
+// above and, in Backward, to the output layer, and multiplies the rest by 1/(1-rate)
+// (Srivastava et al. 2014); what goes on to the next step stays whole. Each Forward
+// draws anew, the same for a seed. Loss and Logits drop nothing on the way to the
+// output layer; to score a network of several layers take a workspace without
+// dropout. A rate of 0 ends it. rate is kept to 16 bits. Dropout allocates room for
+// another copy of the states; the passes still allocate nothing. It panics in a
+// workspace not made by NewTraining, and where there is neither a layer above nor
+// an output layer.
 //
 // A mask belongs to the place of a row in the batch, and hides what it clears: a
 // NaN that is dropped is 0.
@@ -28,17 +29,21 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
 	ws.m.checkDropout(rate)
 	keep := max(uint64((1-rate)*(1<<16)+0.5), 1)
-	if keep == 1<<16 {
-		ws.drop = nil
-		return
+	ws.drop = nil
+	if keep < 1<<16 {
+		ws.drop = &dropout{seed: seed, keep: keep, scale: float32(1 << 16 / float64(keep))}
 	}
-	ws.drop = &dropout{
-		seed: seed, keep: keep, scale: float32(1 << 16 / float64(keep)),
-		states: kernels.Floats(ws.T * ws.B * ws.m.Hidden),
+	for k := range ws.layers {
+		l := &ws.layers[k]
+		l.up = l.out
+		if ws.drop != nil && (k+1 < len(ws.layers) || ws.m.Output > 0) {
+			l.up = kernels.Floats(len(l.out))
+		}
 	}
+	ws.ran = false
 }
 
-// SkipDropout makes Dropout go on as after n more calls of Backward, so that a
+// SkipDropout makes Dropout go on as after n more calls of Forward, so that a
 // training that is taken up again draws the masks that it would have drawn.
 func (ws *Workspace) SkipDropout(n uint64) {
 	if ws.drop != nil {
@@ -46,34 +51,16 @@ func (ws *Workspace) SkipDropout(n uint64) {
 	}
 }
 
-// draw begins a pass with masks of its own.
-func (d *dropout) draw() []float32 {
-	d.draws++
-	return d.states
-}
-
-// dropOut copies the states through the mask, rows shared out.
-func (ws *Workspace) dropOut(w *kernels.Worker) {
-	ws.mask(w, ws.drop.states, ws.statesOut())
-	w.Barrier()
-}
-
-// dropGrads passes dH back through the mask. The output layer has ended in a
-// barrier.
-func (ws *Workspace) dropGrads(w *kernels.Worker) {
-	ws.mask(w, ws.dz, ws.dz)
-	w.Barrier()
-}
-
-// mask sets dst to src, both [T,B,H], cleared here and scaled there. A row's mask
-// depends on its number alone: its random numbers are those of SplitMix64
-// (Steele, Lea & Flood 2014), four from each word.
-func (ws *Workspace) mask(w *kernels.Worker, dst, src []float32) {
-	d, hidden := ws.drop, ws.m.Hidden
+// mask sets dst to src, both [T,B,W], cleared here and scaled there, rows shared
+// out. A row's mask depends on its layer and number alone: its random numbers are
+// those of SplitMix64 (Steele, Lea & Flood 2014), four from each word.
+func (ws *Workspace) mask(w *kernels.Worker, k int, dst, src []float32) {
+	d, width := ws.drop, ws.m.width()
 	rows := w.Share(ws.T * ws.B)
+	below := (len(ws.layers) - 1 - k) * ws.T * ws.B
 	for row := rows.Lo; row < rows.Hi; row++ {
-		state := mix(mix(d.seed^mix(d.draws)) + uint64(row))
-		dst, src := dst[row*hidden:][:hidden], src[row*hidden:][:hidden]
+		state := mix(mix(d.seed^mix(d.draws)) + uint64(below+row))
+		dst, src := dst[row*width:][:width], src[row*width:][:width]
 		var bits uint64
 		for i, x := range src {
 			if i%4 == 0 {

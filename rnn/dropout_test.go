@@ -11,9 +11,9 @@ import (
 
 // dropped are jobs with every kind of output.
 var dropped = []job{
-	{Config{Input: 9, Hidden: 35, Output: 17}, 5, 13},
-	{Config{Input: 30, Hidden: 35, Output: 30, Tied: true}, 5, 13},
-	{Config{Input: 9, Hidden: 35, Output: 90, Cutoffs: []int{20, 50}}, 5, 13},
+	{Config{Input: 9, Layers: 1, Hidden: 35, Output: 17}, 5, 13},
+	{Config{Input: 30, Layers: 1, Hidden: 35, Output: 30, Tied: true}, 5, 13},
+	{Config{Input: 9, Layers: 1, Hidden: 35, Output: 90, Cutoffs: []int{20, 50}}, 5, 13},
 }
 
 // TestDropoutGradients holds the gradients to the differences of the losses that
@@ -31,9 +31,9 @@ func TestDropoutGradients(t *testing.T) {
 		loss := b.backward(ws)
 
 		// The mask, read from the states as the output layer has seen them.
-		mask := make([]float64, len(ws.drop.states))
-		for i, h := range ws.statesOut() {
-			mask[i] = float64(ws.drop.states[i]) / float64(h)
+		mask := make([]float64, len(ws.top().up))
+		for i, h := range ws.States() {
+			mask[i] = float64(ws.top().up[i]) / float64(h)
 		}
 		f := func() float64 {
 			h, _ := n.states(in)
@@ -61,7 +61,7 @@ func TestDropoutGradients(t *testing.T) {
 // alike, and each pass draws anew.
 func TestDropoutMask(t *testing.T) {
 	e := newEngine(t, "", 1)
-	j := job{Config{Input: 9, Hidden: 128, Output: 5}, 20, 20}
+	j := job{Config{Input: 9, Layers: 1, Hidden: 128, Output: 5}, 20, 20}
 	for _, rate := range []float64{0.1, 0.5, 0.9} {
 		ws := j.workspace(t, e, nil)
 		ws.Dropout(rate, 7)
@@ -69,8 +69,8 @@ func TestDropoutMask(t *testing.T) {
 		b.forward(ws)
 		b.backward(ws)
 		count := 0
-		for i, h := range ws.statesOut() {
-			switch d := ws.drop.states[i]; {
+		for i, h := range ws.States() {
+			switch d := ws.top().up[i]; {
 			case d == 0:
 				count++
 			case math.Abs(float64(d)*(1-rate)-float64(h)) > 1e-4*math.Abs(float64(h)):
@@ -78,13 +78,14 @@ func TestDropoutMask(t *testing.T) {
 			}
 		}
 		// Five standard deviations.
-		n := float64(len(ws.drop.states))
+		n := float64(len(ws.top().up))
 		if off := float64(count) - rate*n; math.Abs(off) > 5*math.Sqrt(n*rate*(1-rate)) {
 			t.Errorf("rate %v: %d of %v states dropped", rate, count, n)
 		}
-		first := slices.Clone(ws.drop.states)
+		first := slices.Clone(ws.top().up)
+		b.forward(ws)
 		b.backward(ws)
-		if firstDifference(ws.drop.states, first) < 0 {
+		if firstDifference(ws.top().up, first) < 0 {
 			t.Errorf("rate %v: two passes draw the same mask", rate)
 		}
 	}
@@ -121,6 +122,7 @@ func TestDropoutBits(t *testing.T) {
 		want := b.score(ws)
 		want = score{slices.Clone(want.states), slices.Clone(want.losses), want.logits}
 		ws.Dropout(0.5, 1)
+		b.forward(ws)
 		b.backward(ws)
 		b.score(ws).same(t, "scoring", want)
 		for _, rate := range []float64{-0.1, 1, math.NaN()} {
@@ -132,18 +134,18 @@ func TestDropoutBits(t *testing.T) {
 // TestSkipDropout: a workspace that skips the passes of another draws its masks.
 func TestSkipDropout(t *testing.T) {
 	e := newEngine(t, "", 1)
-	j := job{Config{Input: 9, Hidden: 32, Output: 5}, 4, 3}
+	j := job{Config{Input: 9, Layers: 1, Hidden: 32, Output: 5}, 4, 3}
 	b := newBatch(j.Config, j.steps, j.rows, 1)
 	mask := func(skip uint64, passes int) []float32 {
 		ws := j.workspace(t, e, nil)
 		ws.SkipDropout(5) // without dropout there is nothing to skip
 		ws.Dropout(0.5, 7)
 		ws.SkipDropout(skip)
-		b.forward(ws)
 		for range passes {
-			b.backward(ws)
+			b.forward(ws)
 		}
-		return slices.Clone(ws.drop.states)
+		b.backward(ws)
+		return slices.Clone(ws.top().up)
 	}
 	want := mask(0, 4)
 	if i := firstDifference(mask(3, 1), want); i >= 0 {

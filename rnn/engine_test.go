@@ -40,7 +40,7 @@ func newModel(tb testing.TB, e *kernels.Engine, c Config, seed uint64) *Model {
 		tb.Fatal(err)
 	}
 	r := newRand(seed + 100)
-	fillUniform(r, m.Bh, 0.5)
+	fillUniform(r, m.Cells[0].Bh, 0.5)
 	fillUniform(r, m.By, 0.5)
 	for _, tail := range m.Tails {
 		fillUniform(r, tail.By, 0.5)

@@ -75,7 +75,7 @@ func (j job) run(ws *Workspace, updates int) trace {
 		name := func(what string) string { return fmt.Sprintf("update %d: %s", i+1, what) }
 		b := newBatch(j.Config, j.steps, j.rows, uint64(i))
 		b.continued(ws)
-		tr.add(name("H"), ws.H)
+		tr.add(name("H"), ws.layers[0].h)
 		if j.Output > 0 {
 			ws.Loss(b.targets)
 			tr.add(name("Losses of Loss"), ws.Losses)
@@ -98,31 +98,31 @@ func (j job) run(ws *Workspace, updates int) trace {
 
 // Small sizes for which newPlan chooses rows, and columns, on up to four threads.
 var (
-	rowsJob    = job{Config{Input: 30, Hidden: 33, Output: 17}, 40, 33}
-	columnsJob = job{Config{Input: 11, Hidden: 201, Output: 13}, 2, 13}
+	rowsJob    = job{Config{Input: 30, Layers: 1, Hidden: 33, Output: 17}, 40, 33}
+	columnsJob = job{Config{Input: 11, Layers: 1, Hidden: 201, Output: 13}, 2, 13}
 )
 
 // More outputs than a panel in the head and in each cluster; features of 8 and
 // of 2.
-var adaptiveJob = job{Config{Input: 200, Hidden: 35, Output: 200, Cutoffs: []int{40, 100}}, 9, 17}
+var adaptiveJob = job{Config{Input: 200, Layers: 1, Hidden: 35, Output: 200, Cutoffs: []int{40, 100}}, 9, 17}
 
 // tiedJob has several blocks of logits.
-var tiedJob = job{Config{Input: 40, Hidden: 17, Output: 40, Tied: true}, 40, 33}
+var tiedJob = job{Config{Input: 40, Layers: 1, Hidden: 17, Output: 40, Tied: true}, 40, 33}
 
 // exactJobs have every kind of input and output, every activation, both plans,
 // and sizes off every tile and panel.
 var exactJobs = []job{
 	rowsJob,
 	columnsJob,
-	{Config{Input: 21, Dense: true, Hidden: 67, Activation: ReLU}, 4, 35},
-	{Config{Input: 37, Dense: true, Hidden: 49, Output: 3, Activation: Sigmoid}, 5, 13},
-	{Config{Input: 3, Hidden: 33, Activation: Identity}, 3, 7},
-	{Config{Input: 1, Hidden: 1, Output: 1}, 1, 1},
-	{Config{Input: 50, Hidden: 130, Output: 50}, 13, 1},
-	{Config{Input: 5, Hidden: 1024, Output: 5}, 2, 2}, // rows a multiple of 4 KB apart
+	{Config{Input: 21, Dense: true, Layers: 1, Hidden: 67, Activation: ReLU}, 4, 35},
+	{Config{Input: 37, Dense: true, Layers: 1, Hidden: 49, Output: 3, Activation: Sigmoid}, 5, 13},
+	{Config{Input: 3, Layers: 1, Hidden: 33, Activation: Identity}, 3, 7},
+	{Config{Input: 1, Layers: 1, Hidden: 1, Output: 1}, 1, 1},
+	{Config{Input: 50, Layers: 1, Hidden: 130, Output: 50}, 13, 1},
+	{Config{Input: 5, Layers: 1, Hidden: 1024, Output: 5}, 2, 2}, // rows a multiple of 4 KB apart
 	adaptiveJob,
-	{Config{Input: 3, Dense: true, Hidden: 5, Output: 3, Cutoffs: []int{1, 2}}, 2, 3}, // clusters of one
-	{Config{Input: 7, Hidden: 9, Output: 300, Cutoffs: []int{2}, Activation: Sigmoid}, 11, 7},
+	{Config{Input: 3, Dense: true, Layers: 1, Hidden: 5, Output: 3, Cutoffs: []int{1, 2}}, 2, 3}, // clusters of one
+	{Config{Input: 7, Layers: 1, Hidden: 9, Output: 300, Cutoffs: []int{2}, Activation: Sigmoid}, 11, 7},
 	tiedJob,
 }
 
@@ -136,10 +136,10 @@ func TestExactJobs(t *testing.T) {
 		if p := columns.plan; p.byRows || p.workers < 2 {
 			t.Errorf("%v: plan %+v, want one by columns on several workers", columnsJob, p)
 		}
-		if n := len(tiedJob.workspace(t, e, nil).blocks); n < 3 {
+		if n := cap(tiedJob.workspace(t, e, nil).blocks); n < 3 {
 			t.Errorf("%v: %d blocks of logits, want 3", tiedJob, n)
 		}
-		if n := len(rows.blocks); n < 3 {
+		if n := cap(rows.blocks); n < 3 {
 			t.Errorf("%v: %d blocks of logits, want 3: both buffers used and one again", rowsJob, n)
 		}
 	})
@@ -192,7 +192,7 @@ func TestSameBitsSIMD(t *testing.T) {
 type score struct{ states, losses, logits []float32 } // [T+1,B,H], [T,B], [T,B,V]
 
 func (b batch) score(ws *Workspace) score {
-	copy(ws.state(0), b.h0)
+	copy(ws.slot(ws.layers[0].h, 0), b.h0)
 	return b.scoreRest(ws)
 }
 
@@ -205,7 +205,7 @@ func (b batch) scoreRest(ws *Workspace) score {
 	for t := range ws.T {
 		ws.Logits(logits[t*perStep:][:perStep], t)
 	}
-	return score{ws.H, ws.Losses, logits}
+	return score{ws.layers[0].h, ws.Losses, logits}
 }
 
 // part returns some steps, and with them the states on both sides, and some
@@ -230,7 +230,7 @@ func scoreConfigs() []Config {
 	var configs []Config
 	for _, hidden := range []int{1, 7, 16, 33, 65, 130} {
 		for _, dense := range []bool{false, true} {
-			configs = append(configs, Config{Input: 9, Dense: dense, Hidden: hidden, Output: 11})
+			configs = append(configs, Config{Input: 9, Dense: dense, Layers: 1, Hidden: hidden, Output: 11})
 		}
 	}
 	adaptive, tied := adaptiveJob.Config, tiedJob.Config
@@ -263,7 +263,7 @@ func TestSameBitsSteps(t *testing.T) {
 			b := newBatch(c, steps, rows, 1)
 			all := b.score(m.NewWorkspace(steps, rows))
 			ws := m.NewWorkspace(1, rows)
-			copy(ws.state(0), b.h0)
+			copy(ws.slot(ws.layers[0].h, 0), b.h0)
 			for s := range steps {
 				step, every := span{s, s + 1}, span{0, rows}
 				got := b.part(c, rows, step, every).scoreRest(ws)

@@ -22,7 +22,7 @@ func Example() {
 	const letters = "helo"
 	read, say := ids(letters, "hell"), ids(letters, "ello")
 	const seed = 1
-	m, err := rnn.New(engine, rnn.Config{Input: len(letters), Hidden: 8, Output: len(letters)}, seed)
+	m, err := rnn.New(engine, rnn.Config{Input: len(letters), Layers: 1, Hidden: 8, Output: len(letters)}, seed)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func ExampleModel_NewSampler() {
 
 	const letters = " abcdefghijklmnopqrstuvwxyz."
 	text := ids(letters, "the cat sat on the mat and the dog sat on the log.") // 50 characters
-	m, err := rnn.New(engine, rnn.Config{Input: len(letters), Hidden: 32, Output: len(letters)}, 1)
+	m, err := rnn.New(engine, rnn.Config{Input: len(letters), Layers: 1, Hidden: 32, Output: len(letters)}, 1)
 	if err != nil {
 		log.Fatal(err)
 	}

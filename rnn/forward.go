@@ -2,62 +2,134 @@ package rnn
 
 import "batchrnn/kernels"
 
-// Forward runs T steps on ids, [T,B], from the initial state in slot 0 of H,
-// and leaves the states in the slots after it. It panics where the model's
-// input is dense, ids has another length, or an id is not below E.
+// None, as an id, is no input at a step: the cells of the first layer see their
+// state and bias alone. It is not -1, which is how a missing id often comes about.
+const None = -100
+
+// Forward runs T steps on ids, [T,B], each below E or None, from the initial
+// states. It panics where the model's input is dense, ids has another length, or
+// an id is out of range.
 func (ws *Workspace) Forward(ids []int32) {
 	ws.checkIDs(ids)
-	copy(ws.ids, ids)
-	ws.ran = true
-	ws.m.engine.Run(ws.plan.workers, ws.forward)
+	ws.takeIDs(ids)
+	ws.run()
 }
 
 // ForwardDense is Forward for a model with a dense input x, [T,B,E], which the
 // workspace keeps: Backward reads it again.
 func (ws *Workspace) ForwardDense(x []float32) {
 	ws.checkDense(x)
-	ws.x, ws.ran = x, true
+	ws.takeDense(x)
+	ws.run()
+}
+
+func (ws *Workspace) run() {
+	ws.ran = true
+	if ws.drop != nil {
+		ws.drop.draws++
+	}
 	ws.m.engine.Run(ws.plan.workers, ws.forward)
 }
 
-// forwardShare is one worker's part of stages 1 and 2.
+// forwardShare is one worker's part of stages 1 and 2 of every layer.
 func (ws *Workspace) forwardShare(w *kernels.Worker) {
-	m, hidden := ws.m, ws.m.Hidden
-	if m.Dense {
-		ws.inputDense(w)
+	for k := range ws.layers {
+		if k > 0 {
+			w.Barrier()
+		}
+		ws.throughLayer(w, k)
+		if ws.changes(k) {
+			w.Barrier()
+			ws.passUp(w, k)
+		}
+	}
+}
+
+// throughLayer is stages 1 and 2 of layer k.
+func (ws *Workspace) throughLayer(w *kernels.Worker, k int) {
+	m, l := ws.m, &ws.layers[k]
+	if ws.startsInPlace(k) {
+		ws.starts(w, k)
 		w.Barrier()
 	}
-	rows, panels := ws.plan.share(w, ws.B, m.wh.Panels())
-	n := rows.Len()
-	for t := range ws.T {
-		at := rows.Lo * hidden
-		h, next := ws.state(t)[at:], ws.state(t + 1)[at:]
-		p := kernels.Product{ // 2
-			M: n,
-			A: h, LDA: hidden,
-			B: m.wh,
-			S: next, LDS: hidden,
-			C: next, LDC: hidden,
-			Act: activations[m.Activation].kernel,
+	hidden, width, directions := m.Hidden, m.width(), m.directions()
+	for s := range ws.T {
+		for d := range directions {
+			t, c := ws.time(d, s), k*directions+d
+			wh := m.packed[c].wh
+			rows, panels := ws.plan.share(w, ws.B, wh.Panels())
+			rows.Hi = max(rows.Lo, ws.lengths.rows(t, rows.Hi))
+			n := rows.Len()
+			at := rows.Lo*width + d*hidden
+			h, next := ws.slot(l.h, before(d, t))[at:], ws.slot(l.h, after(d, t))[at:]
+			p := kernels.Product{ // 2
+				M: n,
+				A: h, LDA: width,
+				B: wh,
+				S: next, LDS: width,
+				C: next, LDC: width,
+				Act: activations[m.Activation].kernel,
+			}
+			if !ws.startsInPlace(k) { // 1
+				p.S, p.LDS = m.Cells[c].Wx, hidden
+				p.IDs, p.Bias = ws.ids[t*ws.B+rows.Lo:][:n], m.Cells[c].Bh
+			}
+			if l.g != nil {
+				p.C = ws.slot(l.g, t)[at:]
+			}
+			w.Gemm(p, panels)
+			if l.g != nil {
+				ws.skip(w, l, t, d, rows, wh.Columns(panels))
+			}
+			if ws.lengths.of != nil {
+				ws.hold(w, l, t, d)
+			}
 		}
-		if !m.Dense { // 1
-			p.S, p.IDs, p.Bias = m.Wx, ws.ids[t*ws.B+rows.Lo:][:n], m.Bh
-		}
-		w.Gemm(p, panels)
 		ws.plan.meet(w)
 	}
 }
 
-// inputDense is stage 1 of a dense input: all T·B rows in one product, rows
+// skip is the connection through time: h_t = h_{t-1} + α·g.
+func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kernels.Span) {
+	width := ws.m.width()
+	g, h, next := ws.slot(l.g, t), ws.slot(l.h, before(d, t)), ws.slot(l.h, after(d, t))
+	for b := rows.Lo; b < rows.Hi; b++ {
+		from, to := b*width+d*ws.m.Hidden+cols.Lo, b*width+d*ws.m.Hidden+cols.Hi
+		copy(next[from:to], h[from:to])
+		w.Axpy(next[from:to], g[from:to], ws.m.TimeSkip)
+	}
+}
+
+// hold keeps the states of sequences that step t is not of.
+func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int) {
+	width := ws.m.width()
+	wh := ws.m.packed[0].wh
+	rows, panels := ws.plan.share(w, ws.B, wh.Panels())
+	cols := wh.Columns(panels)
+	h, next := ws.slot(l.h, before(d, t)), ws.slot(l.h, after(d, t))
+	for b := rows.Lo; b < rows.Hi; b++ {
+		if ws.lengths.ended(t, b) {
+			from, to := b*width+d*ws.m.Hidden+cols.Lo, b*width+d*ws.m.Hidden+cols.Hi
+			copy(next[from:to], h[from:to])
+		}
+	}
+}
+
+// changes says whether what layer k gives is more than its states.
+func (ws *Workspace) changes(k int) bool {
+	return ws.m.Residual && k > 0 || ws.drop != nil && k < len(ws.layers)-1
+}
+
+// passUp adds what layer k has read, and drops some for the layer above, rows
 // shared out.
-func (ws *Workspace) inputDense(w *kernels.Worker) {
-	m := ws.m
+func (ws *Workspace) passUp(w *kernels.Worker, k int) {
+	l, width := &ws.layers[k], ws.m.width()
 	rows := w.Share(ws.T * ws.B)
-	w.Gemm(kernels.Product{
-		M: rows.Len(),
-		A: ws.x[rows.Lo*m.Input:], LDA: m.Input,
-		B:    m.wx,
-		Bias: m.Bh,
-		C:    ws.H[(ws.B+rows.Lo)*m.Hidden:], LDC: m.Hidden,
-	}, m.wx.All())
+	from, to := rows.Lo*width, rows.Hi*width
+	if ws.m.Residual && k > 0 {
+		w.Add(l.out[from:to], l.h[ws.B*width:][from:to], ws.layers[k-1].up[from:to])
+	}
+	if ws.drop != nil && k < len(ws.layers)-1 {
+		ws.mask(w, k, l.up, l.out)
+	}
 }

@@ -28,7 +28,7 @@ func FuzzForward(f *testing.F) {
 			return int(b) % n
 		}
 		steps, rows := 1+next(8), 1+next(40)
-		c := Config{Input: 1 + next(40), Hidden: 1 + next(70), Output: next(40)}
+		c := Config{Input: 1 + next(40), Layers: 1, Hidden: 1 + next(70), Output: next(40)}
 		kind := next(8)
 		c.Dense, c.Activation = kind&1 == 1, Activation(kind>>1)
 		if cuts := next(4); c.Output > cuts+1 {
@@ -59,7 +59,7 @@ func FuzzForward(f *testing.F) {
 				h, _ = n.states(in)
 				losses = n.losses(in, h)
 			}
-			nearScaled(t, e.ISA()+" H", ws.H, h, 2e-5)
+			nearScaled(t, e.ISA()+" H", ws.layers[0].h, h, 2e-5)
 			if c.Output > 0 {
 				ws.Loss(b.targets)
 				near(t, e.ISA()+" Losses", ws.Losses, losses, 2e-5*(1+maxAbs(losses)))

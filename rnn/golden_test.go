@@ -19,34 +19,34 @@ func TestGoldenRNN(t *testing.T) {
 
 func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
 	steps, rows, in, hidden := g.size("T"), g.size("B"), g.size("input"), g.size("hidden")
-	m, err := New(e, Config{Input: in, Dense: true, Hidden: hidden, Activation: g.activation()}, 1)
+	m, err := New(e, Config{Input: in, Dense: true, Layers: 1, Hidden: hidden, Activation: g.activation()}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transpose(m.Wx, g.f32("weight_ih_l0"), hidden, in)
-	transpose(m.Wh, g.f32("weight_hh_l0"), hidden, hidden)
-	sum(m.Bh, g.f64("bias_ih_l0"), g.f64("bias_hh_l0"))
+	transpose(m.Cells[0].Wx, g.f32("weight_ih_l0"), hidden, in)
+	transpose(m.Cells[0].Wh, g.f32("weight_hh_l0"), hidden, hidden)
+	sum(m.Cells[0].Bh, g.f64("bias_ih_l0"), g.f64("bias_hh_l0"))
 	m.Update()
 
 	ws := m.NewTraining(steps, rows)
 	ws.KeepInputGradients()
-	copy(ws.state(0), g.f32("h0"))
+	copy(ws.slot(ws.layers[0].h, 0), g.f32("h0"))
 	ws.ForwardDense(g.f32("x"))
-	near(t, "y", ws.H[rows*hidden:], g.f64("y"), 1e-5)
-	near(t, "hn", ws.state(steps), g.f64("hn"), 1e-5)
+	near(t, "y", ws.layers[0].h[rows*hidden:], g.f64("y"), 1e-5)
+	near(t, "hn", ws.slot(ws.layers[0].h, steps), g.f64("hn"), 1e-5)
 
 	// The last state is both the last of y and hn.
 	dh := g.f32("dy")
 	for i, d := range g.f32("dhn") {
 		dh[(steps-1)*rows*hidden+i] += d
 	}
-	ws.BackwardStates(dh)
+	ws.BackwardStates(dh, nil)
 	nearScaled(t, "dx", ws.DX, g.f64("grad.x"), 1e-4)
 	nearScaled(t, "dh0", ws.DH0, g.f64("grad.h0"), 1e-4)
-	nearScaled(t, "dWx", transposed(ws.Grads.Wx, in, hidden), g.f64("grad.weight_ih_l0"), 1e-4)
-	nearScaled(t, "dWh", transposed(ws.Grads.Wh, hidden, hidden), g.f64("grad.weight_hh_l0"), 1e-4)
-	nearScaled(t, "db", ws.Grads.Bh, g.f64("grad.bias_ih_l0"), 1e-4)
-	nearScaled(t, "db", ws.Grads.Bh, g.f64("grad.bias_hh_l0"), 1e-4)
+	nearScaled(t, "dWx", transposed(ws.Grads.Cells[0].Wx, in, hidden), g.f64("grad.weight_ih_l0"), 1e-4)
+	nearScaled(t, "dWh", transposed(ws.Grads.Cells[0].Wh, hidden, hidden), g.f64("grad.weight_hh_l0"), 1e-4)
+	nearScaled(t, "db", ws.Grads.Cells[0].Bh, g.f64("grad.bias_ih_l0"), 1e-4)
+	nearScaled(t, "db", ws.Grads.Cells[0].Bh, g.f64("grad.bias_hh_l0"), 1e-4)
 }
 
 // TestGoldenCharLM holds 20 steps of training to PyTorch's.
@@ -61,13 +61,13 @@ func TestGoldenCharLM(t *testing.T) {
 
 func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 	steps, rows, vocab, hidden := g.size("T"), g.size("B"), g.size("vocab"), g.size("hidden")
-	m, err := New(e, Config{Input: vocab, Hidden: hidden, Output: vocab, Activation: g.activation()}, 1)
+	m, err := New(e, Config{Input: vocab, Layers: 1, Hidden: hidden, Output: vocab, Activation: g.activation()}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transpose(m.Wx, g.f32("rnn.weight_ih_l0"), hidden, vocab)
-	transpose(m.Wh, g.f32("rnn.weight_hh_l0"), hidden, hidden)
-	sum(m.Bh, g.f64("rnn.bias_ih_l0"), g.f64("rnn.bias_hh_l0"))
+	transpose(m.Cells[0].Wx, g.f32("rnn.weight_ih_l0"), hidden, vocab)
+	transpose(m.Cells[0].Wh, g.f32("rnn.weight_hh_l0"), hidden, hidden)
+	sum(m.Cells[0].Bh, g.f64("rnn.bias_ih_l0"), g.f64("rnn.bias_hh_l0"))
 	transpose(m.Wy, g.f32("out.weight"), vocab, hidden)
 	copy(m.By, g.f32("out.bias"))
 	m.Update()
@@ -103,9 +103,9 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 	for i, b := range g.f64("final.rnn.bias_ih_l0") {
 		bias[i] = b + g.f64("final.rnn.bias_hh_l0")[i]
 	}
-	near(t, "final Wx", transposed(m.Wx, vocab, hidden), g.f64("final.rnn.weight_ih_l0"), 1e-4)
-	near(t, "final Wh", transposed(m.Wh, hidden, hidden), g.f64("final.rnn.weight_hh_l0"), 1e-4)
-	near(t, "final Bh", m.Bh, bias, 1e-4)
+	near(t, "final Wx", transposed(m.Cells[0].Wx, vocab, hidden), g.f64("final.rnn.weight_ih_l0"), 1e-4)
+	near(t, "final Wh", transposed(m.Cells[0].Wh, hidden, hidden), g.f64("final.rnn.weight_hh_l0"), 1e-4)
+	near(t, "final Bh", m.Cells[0].Bh, bias, 1e-4)
 	near(t, "final Wy", transposed(m.Wy, hidden, vocab), g.f64("final.out.weight"), 1e-4)
 	near(t, "final By", m.By, g.f64("final.out.bias"), 1e-4)
 }
@@ -119,10 +119,10 @@ func goldenFirstGradients(t *testing.T, g golden, ws *Workspace, clipped float32
 	for i, x := range ws.Grads.Slab {
 		after.Slab[i] = clipped * x
 	}
-	nearScaled(t, "dWx", transposed(after.Wx, c.Input, c.Hidden), g.f64("grad.rnn.weight_ih_l0"), 1e-4)
-	nearScaled(t, "dWh", transposed(after.Wh, c.Hidden, c.Hidden), g.f64("grad.rnn.weight_hh_l0"), 1e-4)
-	nearScaled(t, "dBh", after.Bh, g.f64("grad.rnn.bias_ih_l0"), 1e-4)
-	nearScaled(t, "dBh", after.Bh, g.f64("grad.rnn.bias_hh_l0"), 1e-4)
+	nearScaled(t, "dWx", transposed(after.Cells[0].Wx, c.Input, c.Hidden), g.f64("grad.rnn.weight_ih_l0"), 1e-4)
+	nearScaled(t, "dWh", transposed(after.Cells[0].Wh, c.Hidden, c.Hidden), g.f64("grad.rnn.weight_hh_l0"), 1e-4)
+	nearScaled(t, "dBh", after.Cells[0].Bh, g.f64("grad.rnn.bias_ih_l0"), 1e-4)
+	nearScaled(t, "dBh", after.Cells[0].Bh, g.f64("grad.rnn.bias_hh_l0"), 1e-4)
 	nearScaled(t, "dWy", transposed(after.Wy, c.Hidden, c.Output), g.f64("grad.out.weight"), 1e-4)
 	nearScaled(t, "dBy", after.By, g.f64("grad.out.bias"), 1e-4)
 }
@@ -134,13 +134,13 @@ func goldenFirstGradients(t *testing.T, g golden, ws *Workspace, clipped float32
 // by twice -lr·g. With √2·g in the place of g the norm counts (√2·g)² = 2g², and
 // the bias moves by -lr·√2·g; √2-1 times that move is still missing.
 func stepTwoBiases(m *Model, opt *SGD, grads Params, clip float32) (norm float64) {
-	before := append([]float32(nil), m.Bh...)
-	for i := range grads.Bh {
-		grads.Bh[i] *= math.Sqrt2
+	before := append([]float32(nil), m.Cells[0].Bh...)
+	for i := range grads.Cells[0].Bh {
+		grads.Cells[0].Bh[i] *= math.Sqrt2
 	}
 	norm = m.Step(opt, grads.Slab, clip)
-	for i, b := range m.Bh {
-		m.Bh[i] = b + (math.Sqrt2-1)*(b-before[i])
+	for i, b := range m.Cells[0].Bh {
+		m.Cells[0].Bh[i] = b + (math.Sqrt2-1)*(b-before[i])
 	}
 	m.Update()
 	return norm

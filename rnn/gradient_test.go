@@ -24,7 +24,7 @@ func TestGradients(t *testing.T) {
 		for _, dense := range []bool{false, true} {
 			for _, output := range []bool{true, false} {
 				for _, s := range gradientShapes {
-					c := Config{Input: s.in, Dense: dense, Hidden: s.hidden, Activation: act}
+					c := Config{Input: s.in, Dense: dense, Layers: 1, Hidden: s.hidden, Activation: act}
 					if output {
 						c.Output = s.out
 					}
@@ -40,13 +40,13 @@ func TestGradients(t *testing.T) {
 // one, clusters that no target is of.
 func TestOutputGradients(t *testing.T) {
 	for _, j := range []job{
-		{Config{Input: 4, Hidden: 7, Output: 4, Tied: true}, 4, 3},
-		{Config{Input: 70, Hidden: 37, Output: 70, Tied: true}, 3, 13},
-		{Config{Input: 5, Hidden: 7, Output: 9, Cutoffs: []int{4}}, 4, 3},
-		{Config{Input: 5, Hidden: 37, Output: 70, Cutoffs: []int{10, 40}}, 3, 13},
-		{Config{Input: 5, Hidden: 3, Output: 4, Cutoffs: []int{1, 2, 3}}, 1, 2},
-		{Config{Input: 3, Dense: true, Hidden: 19, Output: 300, Cutoffs: []int{3, 250, 299}, Activation: Sigmoid}, 2, 5},
-		{Config{Input: 3, Hidden: 5, Output: 200, Cutoffs: []int{1}}, 2, 35},
+		{Config{Input: 4, Layers: 1, Hidden: 7, Output: 4, Tied: true}, 4, 3},
+		{Config{Input: 70, Layers: 1, Hidden: 37, Output: 70, Tied: true}, 3, 13},
+		{Config{Input: 5, Layers: 1, Hidden: 7, Output: 9, Cutoffs: []int{4}}, 4, 3},
+		{Config{Input: 5, Layers: 1, Hidden: 37, Output: 70, Cutoffs: []int{10, 40}}, 3, 13},
+		{Config{Input: 5, Layers: 1, Hidden: 3, Output: 4, Cutoffs: []int{1, 2, 3}}, 1, 2},
+		{Config{Input: 3, Dense: true, Layers: 1, Hidden: 19, Output: 300, Cutoffs: []int{3, 250, 299}, Activation: Sigmoid}, 2, 5},
+		{Config{Input: 3, Layers: 1, Hidden: 5, Output: 200, Cutoffs: []int{1}}, 2, 35},
 	} {
 		t.Run(j.String(), func(t *testing.T) { checkGradients(t, j.Config, j.steps, j.rows) })
 	}
@@ -69,7 +69,7 @@ func checkGradients(t *testing.T, c Config, steps, rows int) {
 
 		b.forward(ws)
 		h, _ := n.states(in)
-		nearScaled(t, isa+" H", ws.H, h, 1e-5)
+		nearScaled(t, isa+" H", ws.layers[0].h, h, 1e-5)
 		loss := b.backward(ws)
 		if c.Output > 0 {
 			near(t, isa+" Losses", ws.Losses, n.losses(in, h), 1e-5)
@@ -122,7 +122,7 @@ func awayFromKinks(t *testing.T, c Config, steps, rows int) (batch, uint64) {
 // layer, and its gradient stays.
 func TestBackwardStatesKeepsOutput(t *testing.T) {
 	e := newEngine(t, "", 1)
-	c := Config{Input: 5, Hidden: 9, Output: 6}
+	c := Config{Input: 5, Layers: 1, Hidden: 9, Output: 6}
 	m := newModel(t, e, c, 1)
 	ws := m.NewTraining(3, 2)
 	b := newBatch(c, 3, 2, 1)
@@ -130,7 +130,7 @@ func TestBackwardStatesKeepsOutput(t *testing.T) {
 	b.backward(ws)
 	wy := append([]float32(nil), ws.Grads.Wy...)
 	by := append([]float32(nil), ws.Grads.By...)
-	ws.BackwardStates(randomFloats(newRand(1), 3*2*9))
+	ws.BackwardStates(randomFloats(newRand(1), 3*2*9), nil)
 	sameBits(t, "dWy", ws.Grads.Wy, wy)
 	sameBits(t, "dBy", ws.Grads.By, by)
 }
@@ -143,7 +143,7 @@ func TestNaN(t *testing.T) {
 	for act := range Activation(len(activations)) {
 		t.Run(act.String(), func(t *testing.T) {
 			eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-				c := Config{Input: 6, Dense: true, Hidden: 19, Output: 7, Activation: act}
+				c := Config{Input: 6, Dense: true, Layers: 1, Hidden: 19, Output: 7, Activation: act}
 				m := newModel(t, e, c, 1)
 				ws := m.NewTraining(steps, rows)
 				b := newBatch(c, steps, rows, 1)
@@ -164,7 +164,7 @@ func TestNaN(t *testing.T) {
 
 				c.Dense = false
 				m = newModel(t, e, c, 1)
-				m.Wx[3*c.Hidden+1] = nan
+				m.Cells[0].Wx[3*c.Hidden+1] = nan
 				ws = m.NewWorkspace(1, 1)
 				ws.Forward([]int32{3})
 				if loss := ws.Loss([]int32{0}); !math.IsNaN(loss) {

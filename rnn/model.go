@@ -1,7 +1,6 @@
 package rnn
 
 import (
-	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -20,45 +19,46 @@ type Model struct {
 	engine *kernels.Engine
 
 	// Weights as products read them. The transposes exist once a training
-	// workspace has been made; wx and wxT with a dense input; wy and wyT with an
-	// output layer.
-	wx, wh, wy    *kernels.Packed
-	wxT, whT, wyT *kernels.Packed
-	tails         []tailWeights
-	training      sync.Once // makes the transposes
+	// workspace has been made; wy and wyT with an output layer.
+	packed   []cellWeights // [L·D]
+	wy, wyT  *kernels.Packed
+	tails    []tailWeights
+	training sync.Once // makes the transposes
 
 	packing func(*kernels.Worker)
 	step    stepState
 }
 
-// New returns a model whose weights are drawn uniformly from ±1/√H and whose
-// biases are zero; the weights of a cluster's D features from ±1/√D. The same seed
-// gives the same weights on every machine.
+// cellWeights are a cell's weights as products read them: wx and wxT where the
+// input is dense.
+type cellWeights struct {
+	wx, wh   *kernels.Packed
+	wxT, whT *kernels.Packed
+}
+
+// New returns a model whose weights are drawn as [Model.InitUniform] does. The same
+// seed gives the same weights on every machine.
 func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	c.Cutoffs = slices.Clone(c.Cutoffs)
 	m := &Model{Config: c, Params: newParams(c), engine: e}
-	m.wh = e.NewPacked(c.Hidden, c.Hidden)
-	if c.Dense {
-		m.wx = e.NewPacked(c.Input, c.Hidden)
+	m.packed = make([]cellWeights, c.cells())
+	for i := range m.packed {
+		w := &m.packed[i]
+		w.wh = e.NewPacked(c.Hidden, c.Hidden)
+		if k := i / c.directions(); c.dense(k) {
+			w.wx = e.NewPacked(c.reads(k), c.Hidden)
+		}
 	}
 	if c.Output > 0 {
-		m.wy = e.NewPacked(c.Hidden, c.head())
+		m.wy = e.NewPacked(c.width(), c.head())
 	}
 	m.newTails()
 	m.packing, m.step.task = m.pack, m.stepShare
 	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
-
-	r := rand.New(rand.NewPCG(seed, 0))
-	bound := 1 / math.Sqrt(float64(c.Hidden))
-	for _, w := range [][]float32{m.Wx, m.Wh, m.Wy} {
-		for i := range w {
-			w[i] = float32((2*r.Float64() - 1) * bound)
-		}
-	}
-	m.drawTails(r)
+	m.draw(rand.New(rand.NewPCG(seed, 0)))
 	m.Update()
 	return m, nil
 }
@@ -74,10 +74,12 @@ func (m *Model) Update() {
 
 // pack copies this worker's panels of every weight matrix.
 func (m *Model) pack(w *kernels.Worker) {
-	packShare(w, m.wx, false, m.Wx, m.Hidden)
-	packShare(w, m.wh, false, m.Wh, m.Hidden)
+	for i, p := range m.Cells {
+		packShare(w, m.packed[i].wx, false, p.Wx, m.Hidden)
+		packShare(w, m.packed[i].wh, false, p.Wh, m.Hidden)
+	}
 	if m.Tied {
-		packShare(w, m.wy, true, m.Wx, m.Hidden)
+		packShare(w, m.wy, true, m.Cells[0].Wx, m.Hidden)
 	} else {
 		packShare(w, m.wy, false, m.Wy, m.head())
 	}
@@ -86,10 +88,12 @@ func (m *Model) pack(w *kernels.Worker) {
 }
 
 func (m *Model) packTransposes(w *kernels.Worker) {
-	packShare(w, m.wxT, true, m.Wx, m.Hidden)
-	packShare(w, m.whT, true, m.Wh, m.Hidden)
+	for i, p := range m.Cells {
+		packShare(w, m.packed[i].wxT, true, p.Wx, m.Hidden)
+		packShare(w, m.packed[i].whT, true, p.Wh, m.Hidden)
+	}
 	if m.Tied {
-		packShare(w, m.wyT, false, m.Wx, m.Hidden)
+		packShare(w, m.wyT, false, m.Cells[0].Wx, m.Hidden)
 	} else {
 		packShare(w, m.wyT, true, m.Wy, m.head())
 	}
@@ -106,12 +110,15 @@ func packShare(w *kernels.Worker, p *kernels.Packed, trans bool, weights []float
 // workspaces that score may be reading.
 func (m *Model) train() {
 	e := m.engine
-	m.whT = e.NewPacked(m.Hidden, m.Hidden)
-	if m.Dense {
-		m.wxT = e.NewPacked(m.Hidden, m.Input)
+	for i := range m.packed {
+		w := &m.packed[i]
+		w.whT = e.NewPacked(m.Hidden, m.Hidden)
+		if k := i / m.directions(); m.dense(k) {
+			w.wxT = e.NewPacked(m.Hidden, m.reads(k))
+		}
 	}
 	if m.Output > 0 {
-		m.wyT = e.NewPacked(m.head(), m.Hidden)
+		m.wyT = e.NewPacked(m.head(), m.width())
 	}
 	m.trainTails()
 	e.Run(e.Threads(), m.packTransposes)

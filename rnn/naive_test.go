@@ -25,7 +25,7 @@ func newNaive(m *Model) *naive {
 		rest = rest[size:]
 		return v
 	}
-	n.wx, n.wh, n.bh = cut(len(m.Wx)), cut(len(m.Wh)), cut(len(m.Bh))
+	n.wx, n.wh, n.bh = cut(len(m.Cells[0].Wx)), cut(len(m.Cells[0].Wh)), cut(len(m.Cells[0].Bh))
 	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
 	for i, t := range m.Tails {
 		d := len(t.Proj) / m.Hidden

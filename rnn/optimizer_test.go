@@ -51,7 +51,7 @@ func (f *adamFormula) step(p, g []float64) {
 // TestOptimizers holds six steps of each optimiser, with clipping at work, out of
 // reach and off, to the formulas. The slab is longer than a chunk of the norm.
 func TestOptimizers(t *testing.T) {
-	c := Config{Input: 40, Hidden: 101, Output: 29}
+	c := Config{Input: 40, Layers: 1, Hidden: 101, Output: 29}
 	eachEngine(t, []int{1, 3}, func(t *testing.T, e *kernels.Engine) {
 		for _, clip := range []float32{0, 0.5, 1e6} {
 			m := newModel(t, e, c, 1)
@@ -99,7 +99,7 @@ func checkOptimizer(t *testing.T, name string, m *Model, opt Optimizer, f formul
 // TestStepReadiesModel: the pass after Step computes with the new parameters,
 // backward too.
 func TestStepReadiesModel(t *testing.T) {
-	c := Config{Input: 6, Dense: true, Hidden: 35, Output: 5}
+	c := Config{Input: 6, Dense: true, Layers: 1, Hidden: 35, Output: 5}
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		m := newModel(t, e, c, 1)
 		ws, b := m.NewTraining(3, 5), newBatch(c, 3, 5, 1)
@@ -117,7 +117,7 @@ func TestStepReadiesModel(t *testing.T) {
 		again.Update()
 		b.forward(fresh)
 		b.backward(fresh)
-		sameBits(t, "H", ws.H, fresh.H)
+		sameBits(t, "H", ws.layers[0].h, fresh.layers[0].h)
 		sameBits(t, "Grads", ws.Grads.Slab, fresh.Grads.Slab)
 		sameBits(t, "DX", ws.DX, fresh.DX)
 		sameBits(t, "DH0", ws.DH0, fresh.DH0)
@@ -127,7 +127,7 @@ func TestStepReadiesModel(t *testing.T) {
 // TestStepNotFinite: a gradient that isn't finite shows in the norm.
 func TestStepNotFinite(t *testing.T) {
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-		m := newModel(t, e, Config{Input: 2, Hidden: 3}, 1)
+		m := newModel(t, e, Config{Input: 2, Layers: 1, Hidden: 3}, 1)
 		grads := make([]float32, len(m.Slab))
 		grads[5] = float32(math.Inf(1))
 		if norm := m.Step(NewSGD(1), grads, 1); !math.IsInf(norm, 1) {

@@ -2,33 +2,100 @@ package rnn
 
 import "batchrnn/kernels"
 
-// Loss returns the mean cross-entropy of targets, [T,B], in nats per step,
-// given the states of the last Forward; Losses holds its terms. It panics
-// where there is no output layer, targets has another length, or a target is
-// not below V.
-func (ws *Workspace) Loss(targets []int32) float64 {
-	ws.checkTargets("Loss", targets)
-	ws.targets, ws.seen = ws.classes(targets), ws.statesOut()
-	ws.m.engine.Run(ws.outputWorkers(), ws.loss)
-	return ws.meanLoss()
+// Ignore, as a target, makes a row count nowhere. It is PyTorch's ignore_index.
+const Ignore = -100
+
+// outputs are what a workspace needs for stages 3 and 4.
+type outputs struct {
+	rows    int       // R of outputs: T·B, or B with LastStep
+	seen    []float32 // [N,W], what the layer sees of the rows that count
+	dseen   []float32 // [N,W], its gradient
+	targets targets
+
+	// The rows that count, where they are not all or are not steps in order, and
+	// room for them together; nil before they were needed.
+	picks     bool
+	picked    []int32   // [N], of the R rows
+	pickedIDs []int32   // [R], their targets
+	gather    []float32 // [R,W]
+	dgather   []float32 // [R,W], in training
+
+	weights []float32 // [V], of labels; nil for 1
+	scale   float32   // of each row's loss in the mean, beside its weight
+
+	logits []float32 // [blockRows,classes of the head], twice that for training
+	blocks []outputBlock
+	packs  [2]*kernels.Packed
+	tails  *tailWork // nil without an adaptive softmax
+}
+
+// newOutputs makes what scoring needs.
+func (ws *Workspace) newOutputs() {
+	m := ws.m
+	if m.Output == 0 {
+		return
+	}
+	ws.rows = ws.T * ws.B
+	if m.LastStep {
+		ws.rows = ws.B
+	}
+	ws.Losses = make([]float32, ws.rows)
+	ws.logits = make([]float32, ws.plan.blockRows*m.head())
+	if len(m.Cutoffs) > 0 {
+		ws.tails = m.newTailWork(ws.rows, ws.B)
+	}
+	if m.LastStep {
+		ws.makePicks()
+	}
+}
+
+// trainOutputs makes what training needs beside.
+func (ws *Workspace) trainOutputs() {
+	m := ws.m
+	ws.plan.blockRows = m.trainingBlockRows(ws.rows)
+	ws.logits = make([]float32, len(ws.packs)*ws.plan.blockRows*m.head())
+	right := m.head() // columns of what dWy, or its transpose, is a product with
+	if m.Tied {
+		right = m.Hidden
+	}
+	for i := range ws.packs {
+		if i*ws.plan.blockRows < ws.rows {
+			ws.packs[i] = m.engine.NewPacked(ws.plan.blockRows, right)
+		}
+	}
+	ws.blocks = make([]outputBlock, 0, (ws.rows-1)/ws.plan.blockRows+1)
+	if ws.tails != nil {
+		ws.tails.train(m, ws.rows, ws.B)
+	}
+	if ws.gather != nil {
+		ws.dgather = kernels.Floats(len(ws.gather))
+	}
 }
 
 // Logits sets dst, [B,V], to the outputs of step t of the last Forward: with an
-// adaptive softmax, to their log-probabilities.
+// adaptive softmax, to their log-probabilities. With Config.LastStep there are
+// those of T-1 alone, each sequence's own last.
 func (ws *Workspace) Logits(dst []float32, t int) {
 	ws.checkLogits(dst, t)
+	h := ws.slot(ws.top().out, t)
+	if ws.m.LastStep {
+		h = ws.gather
+		for b := range ws.B {
+			ws.gatherLast(ws.top().out, b, b)
+		}
+	}
 	if ws.tails != nil {
-		ws.logProbs(dst, ws.state(t+1))
+		ws.logProbs(dst, h)
 		return
 	}
-	ws.m.engine.Gemm(ws.m.output(ws.state(t+1), dst, ws.B))
+	ws.m.engine.Gemm(ws.m.output(h, dst, ws.B))
 }
 
 // output is stage 3 for some rows of states h.
 func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
-		A: h, LDA: m.Hidden,
+		A: h, LDA: m.width(),
 		B:    m.wy,
 		Bias: m.By,
 		C:    logits, LDC: m.head(),
@@ -37,114 +104,41 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 
 // outputWorkers is how many workers pay for the output layer alone.
 func (ws *Workspace) outputWorkers() int {
-	if ws.T*ws.B*ws.m.Hidden*ws.m.head() < passSerial {
+	if ws.rows*ws.m.width()*ws.m.head() < passSerial {
 		return 1
 	}
 	return ws.m.engine.Threads()
 }
 
-// An outputBlock is the rows of T·B whose logits exist at one time.
-type outputBlock struct {
-	rows kernels.Span
-	// The right-hand side of dWy, their gradient; of its transpose where it is
-	// tied, the states.
-	right kernels.Packed
-}
-
 // lossShare is one worker's part of stages 3 and 4 without gradient: it walks
 // its own rows with its own part of the block buffer.
 func (ws *Workspace) lossShare(w *kernels.Worker) {
-	buf, all := w.Share(ws.plan.blockRows), w.Share(ws.T*ws.B)
+	if ws.picks {
+		ws.gatherRows(w, ws.top().out)
+		w.Barrier()
+	}
+	buf, all := w.Share(ws.plan.blockRows), w.Share(ws.count())
 	for lo := all.Lo; lo < all.Hi; lo += buf.Len() {
-		ws.softmax(w, kernels.Span{Lo: lo, Hi: min(lo+buf.Len(), all.Hi)}, buf.Lo, 0)
+		ws.rowLosses(w, kernels.Span{Lo: lo, Hi: min(lo+buf.Len(), all.Hi)}, buf.Lo)
 	}
 	if ws.tails != nil {
 		ws.tailsLoss(w)
 	}
 }
 
-// softmax runs stages 3 and 4 on some rows with their logits at row at of the
-// block buffer, and returns there the gradient of scale times the losses.
-func (ws *Workspace) softmax(w *kernels.Worker, rows kernels.Span, at int, scale float32) (dlogits []float32) {
+// rowLosses runs stages 3 and 4 on some rows with their logits at row at of the
+// block buffer, and returns there the gradient of the mean loss.
+func (ws *Workspace) rowLosses(w *kernels.Worker, rows kernels.Span, at int) (dlogits []float32) {
 	m := ws.m
 	v := m.head()
 	logits := ws.logits[at*v:][:rows.Len()*v]
-	w.Gemm(m.output(ws.statesAfter(rows), logits, rows.Len()), m.wy.All())
-	w.SoftmaxCrossEntropy(ws.Losses[rows.Lo:rows.Hi], v, logits, v, ws.targets[rows.Lo:rows.Hi], scale)
+	w.Gemm(m.output(ws.seenRows(rows), logits, rows.Len()), m.wy.All())
+	ws.targets.losses(w, ws, rows, logits)
 	return logits
 }
 
-// outputBackward is one worker's part of stages 3 and 4 and of backward 3. A
-// block's rows are shared out as far as dlogits and dH; then all meet, and the
-// rows of dWy are shared out. Blocks alternate between two buffers, so that
-// nobody writes what another still reads and one meeting a block is enough.
-func (ws *Workspace) outputBackward(w *kernels.Worker) {
-	m := ws.m
-	hidden, v := m.Hidden, m.head()
-	scale := 1 / float32(ws.T*ws.B)
-	units, classes := w.Share(hidden), w.Share(v)
-	dby := ws.Grads.By[classes.Lo:classes.Hi]
-	clear(dby)
-	for i := range ws.blocks {
-		b := &ws.blocks[i]
-		at := i % 2 * ws.plan.blockRows
-		own := w.Share(b.rows.Len())
-		if own.Len() > 0 {
-			rows := kernels.Span{Lo: b.rows.Lo + own.Lo, Hi: b.rows.Lo + own.Hi}
-			dlogits := ws.softmax(w, rows, at+own.Lo, scale)
-			w.Gemm(kernels.Product{ // dH = dlogits·Wyᵀ
-				M: own.Len(),
-				A: dlogits, LDA: v,
-				B: m.wyT,
-				C: ws.dz[rows.Lo*hidden:], LDC: hidden,
-			}, m.wyT.All())
-			if m.Tied {
-				w.PackRows(&b.right, own, ws.statesAfter(rows), hidden)
-			} else {
-				w.PackRows(&b.right, own, dlogits, v)
-			}
-		}
-		w.Barrier()
-		var dwy kernels.Product
-		if m.Tied { // dWx += dlogitsᵀ·H, to which backward 1 adds
-			dwy = kernels.Product{
-				M: classes.Len(),
-				A: ws.logits[at*v+classes.Lo:], LDA: v, TransA: true,
-				B: &b.right,
-				C: ws.Grads.Wx[classes.Lo*hidden:], LDC: hidden,
-			}
-		} else { // dWy += Hᵀ·dlogits
-			dwy = kernels.Product{
-				M: units.Len(),
-				A: ws.statesAfter(b.rows)[units.Lo:], LDA: hidden, TransA: true,
-				B: &b.right,
-				C: ws.Grads.Wy[units.Lo*v:], LDC: v,
-			}
-		}
-		if i > 0 {
-			dwy.S, dwy.LDS = dwy.C, dwy.LDC
-		}
-		w.Gemm(dwy, b.right.All())
-		w.ColumnSums(dby, b.rows.Len(), ws.logits[at*v+classes.Lo:], v)
-	}
-}
-
-// statesAfter returns the states that rows of T·B end in, as the output sees them.
-func (ws *Workspace) statesAfter(rows kernels.Span) []float32 {
-	return ws.seen[rows.Lo*ws.m.Hidden : rows.Hi*ws.m.Hidden]
-}
-
-// statesOut returns the states after each step, [T,B,H].
-func (ws *Workspace) statesOut() []float32 { return ws.H[ws.B*ws.m.Hidden:] }
-
-// meanLoss adds up the losses in order.
-func (ws *Workspace) meanLoss() float64 {
-	if ws.tails != nil {
-		ws.tails.addLosses(ws.Losses)
-	}
-	var sum float64
-	for _, l := range ws.Losses {
-		sum += float64(l)
-	}
-	return sum / float64(len(ws.Losses))
+// seenRows returns what the output layer sees of some of the rows that count.
+func (ws *Workspace) seenRows(rows kernels.Span) []float32 {
+	n := ws.m.width()
+	return ws.seen[rows.Lo*n : rows.Hi*n]
 }

@@ -38,7 +38,7 @@ func BenchmarkLargeVocabulary(b *testing.B) {
 	} {
 		for _, hidden := range []int{128, 256, 512} {
 			for _, output := range []string{"full", "tied", "adaptive"} {
-				c := Config{Input: s.vocabulary, Hidden: hidden, Output: s.vocabulary}
+				c := Config{Input: s.vocabulary, Layers: 1, Hidden: hidden, Output: s.vocabulary}
 				switch output {
 				case "tied":
 					c.Tied = true

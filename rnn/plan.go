@@ -44,16 +44,19 @@ const (
 func (m *Model) newPlan(steps, batch int) plan {
 	p := plan{workers: m.engine.Threads()}
 	rows := steps * batch
-	stepWork := batch * m.Hidden * m.Hidden
-	p.byRows = batch/p.workers >= minRows && m.engine.PackedBytes(m.Hidden, m.Hidden) <= cacheBytes
+	stepWork := m.directions() * batch * m.Hidden * m.Hidden
+	p.byRows = batch/p.workers >= minRows && int64(m.directions())*m.engine.PackedBytes(m.Hidden, m.Hidden) <= cacheBytes
 	if steps*stepWork < passSerial || !p.byRows && stepWork < p.workers*minShare {
 		p.workers = 1
 	}
 	p.backward = p.workers
-	if rows*m.Hidden*(m.Hidden+m.head()) >= passSerial {
+	if rows*m.width()*(m.Hidden+m.head()) >= passSerial {
 		p.backward = m.engine.Threads()
 	}
 	if m.Output > 0 {
+		if m.LastStep {
+			rows = batch
+		}
 		p.blockRows = m.blockRows(rows, logitBytes)
 	}
 	return p

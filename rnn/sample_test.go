@@ -11,7 +11,7 @@ import (
 // newSampled returns a model whose outputs are far from even.
 func newSampled(t *testing.T, e *kernels.Engine) *Model {
 	t.Helper()
-	m := newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10}, 1)
+	m := newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10}, 1)
 	for i := range m.Wy {
 		m.Wy[i] *= 5
 	}
@@ -54,8 +54,8 @@ func TestSamplerDistribution(t *testing.T) {
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
 		for _, m := range []*Model{
 			newSampled(t, e),
-			newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10, Tied: true}, 1),
-			newModel(t, e, Config{Input: 10, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
+			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Tied: true}, 1),
+			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
 		} {
 			want := probabilities(m)
 			var chi2 float64
@@ -137,6 +137,6 @@ func TestSamplerSeed(t *testing.T) {
 		}
 		ws := m.NewWorkspace(len(ids), 1)
 		ws.Forward(ids)
-		sameBits(t, "state after 51 draws", s.ws.state(0), ws.state(len(ids)))
+		sameBits(t, "state after 51 draws", s.ws.slot(s.ws.layers[0].h, 0), ws.slot(ws.layers[0].h, len(ids)))
 	})
 }

@@ -13,14 +13,18 @@ import (
 func TestSizes(t *testing.T) {
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
 		for _, c := range []Config{
-			{Input: 1, Hidden: 1},
-			{Input: 65, Hidden: 256, Output: 65},
-			{Input: 33, Dense: true, Hidden: 65},
-			{Input: 7, Dense: true, Hidden: 48, Output: 1},
-			{Input: 500, Hidden: 31, Output: 499},
-			{Input: 50, Hidden: 31, Output: 50, Tied: true},
-			{Input: 500, Hidden: 67, Output: 499, Cutoffs: []int{20, 100, 300}},
-			{Input: 5, Dense: true, Hidden: 3, Output: 40, Cutoffs: []int{1, 2}},
+			{Input: 1, Layers: 1, Hidden: 1},
+			{Input: 65, Layers: 1, Hidden: 256, Output: 65},
+			{Input: 33, Dense: true, Layers: 1, Hidden: 65},
+			{Input: 7, Dense: true, Layers: 1, Hidden: 48, Output: 1},
+			{Input: 500, Layers: 1, Hidden: 31, Output: 499},
+			{Input: 50, Layers: 1, Hidden: 31, Output: 50, Tied: true},
+			{Input: 50, Layers: 3, Hidden: 31, Output: 50, Tied: true, Residual: true},
+			{Input: 50, Layers: 2, Hidden: 31, Output: 9, Bidirectional: true, LastStep: true},
+			{Input: 7, Dense: true, Layers: 3, Hidden: 65, Bidirectional: true},
+			{Input: 50, Layers: 2, Hidden: 67, Output: 400, Bidirectional: true, Cutoffs: []int{20, 100}},
+			{Input: 500, Layers: 1, Hidden: 67, Output: 499, Cutoffs: []int{20, 100, 300}},
+			{Input: 5, Dense: true, Layers: 1, Hidden: 3, Output: 40, Cutoffs: []int{1, 2}},
 		} {
 			name := fmt.Sprintf("%+v", c)
 			m := newModel(t, e, c, 1)
@@ -44,7 +48,10 @@ func TestSizes(t *testing.T) {
 
 // partsLen returns the number of floats in all parts of the parameters.
 func partsLen(m *Model) int {
-	n := len(m.Wx) + len(m.Wh) + len(m.Bh) + len(m.Wy) + len(m.By)
+	n := len(m.Wy) + len(m.By)
+	for _, c := range m.Cells {
+		n += len(c.Wx) + len(c.Wh) + len(c.Bh)
+	}
 	for _, t := range m.Tails {
 		n += len(t.Proj) + len(t.Wy) + len(t.By)
 	}
@@ -53,7 +60,10 @@ func partsLen(m *Model) int {
 
 // packedBytes returns the bytes of all packed weights.
 func packedBytes(m *Model) int64 {
-	all := []*kernels.Packed{m.wx, m.wh, m.wy, m.wxT, m.whT, m.wyT}
+	all := []*kernels.Packed{m.wy, m.wyT}
+	for _, c := range m.packed {
+		all = append(all, c.wx, c.wh, c.wxT, c.whT)
+	}
 	for _, t := range m.tails {
 		all = append(all, t.proj, t.wy, t.projT, t.wyT)
 	}
@@ -69,12 +79,16 @@ func packedBytes(m *Model) int64 {
 // TestSlabParts: the parts lie in the slab one after another and can't grow into
 // each other.
 func TestSlabParts(t *testing.T) {
-	p := newParams(Config{Input: 2, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}})
+	p := newParams(Config{Input: 2, Layers: 2, Bidirectional: true, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}})
 	for i := range p.Slab {
 		p.Slab[i] = float32(i)
 	}
 	first := float32(0)
-	parts := [][]float32{p.Wx, p.Wh, p.Bh, p.Wy, p.By}
+	var parts [][]float32
+	for _, c := range p.Cells {
+		parts = append(parts, c.Wx, c.Wh, c.Bh)
+	}
+	parts = append(parts, p.Wy, p.By)
 	for _, t := range p.Tails {
 		parts = append(parts, t.Proj, t.Wy, t.By)
 	}

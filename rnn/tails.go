@@ -3,17 +3,17 @@ package rnn
 import "batchrnn/kernels"
 
 // tailSoftmax runs stages 3 and 4 of cluster i on some of its rows, at most as
-// many as fit the buffers, and leaves in logits the gradient of scale times the
-// losses.
-func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x, z, logits []float32, scale float32) {
+// many as fit the buffers, and leaves in logits the gradient of the mean
+// loss.
+func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x, z, logits []float32) {
 	t, m, tail := ws.tails, ws.m, &ws.m.tails[i]
 	n := tail.Len()
 	for j, row := range t.rows[rows.Lo:rows.Hi] {
-		copy(x[j*m.Hidden:][:m.Hidden], ws.seen[int(row)*m.Hidden:])
+		copy(x[j*m.width():][:m.width()], ws.seen[int(row)*m.width():])
 	}
 	w.Gemm(m.features(i, x, z, rows.Len()), tail.proj.All())
 	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), tail.wy.All())
-	w.SoftmaxCrossEntropy(t.losses[rows.Lo:rows.Hi], n, logits, n, t.targets[rows.Lo:rows.Hi], scale)
+	ws.crossEntropies(w, t.losses[rows.Lo:rows.Hi], n, logits, t.targets[rows.Lo:rows.Hi], 0, t.rows[rows.Lo:rows.Hi])
 }
 
 // features is the projection of some rows of states x for cluster i.
@@ -21,7 +21,7 @@ func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
 	tail := &m.tails[i]
 	return kernels.Product{
 		M: rows,
-		A: x, LDA: m.Hidden,
+		A: x, LDA: m.width(),
 		B: tail.proj,
 		C: z, LDC: tail.width,
 	}
@@ -45,10 +45,10 @@ func (ws *Workspace) tailsLoss(w *kernels.Worker) {
 	for i, n := range t.blockRows {
 		buf, all := w.Share(n), t.span(i)
 		own := w.Share(all.Len())
-		x, z, logits := t.x[buf.Lo*m.Hidden:], t.z[buf.Lo*m.tails[i].width:], t.logits[buf.Lo*m.tails[i].Len():]
+		x, z, logits := t.x[buf.Lo*m.width():], t.z[buf.Lo*m.tails[i].width:], t.logits[buf.Lo*m.tails[i].Len():]
 		for lo := own.Lo; lo < own.Hi; lo += buf.Len() {
 			rows := kernels.Span{Lo: all.Lo + lo, Hi: all.Lo + min(lo+buf.Len(), own.Hi)}
-			ws.tailSoftmax(w, i, rows, x, z, logits, 0)
+			ws.tailSoftmax(w, i, rows, x, z, logits)
 		}
 		w.Barrier() // the next cluster cuts the buffers elsewhere
 	}
@@ -73,18 +73,18 @@ func (ws *Workspace) tailsBackward(w *kernels.Worker) {
 // tailRows is the part of tailsBackward that is shared out by rows.
 func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 	t, m, tail := ws.tails, ws.m, &ws.m.tails[b.cluster]
-	hidden, d, n := m.Hidden, tail.width, tail.Len()
+	width, d, n := m.width(), tail.width, tail.Len()
 	own := w.Share(b.rows.Len())
 	if own.Len() == 0 {
 		return
 	}
-	x := buffer(t.x, parity, 2)[own.Lo*hidden:]
+	x := buffer(t.x, parity, 2)[own.Lo*width:]
 	z := buffer(t.z, parity, 2)[own.Lo*d:]
 	dlogits := buffer(t.logits, parity, 2)[own.Lo*n:]
-	dz, dx := t.dz[own.Lo*d:], t.dx[own.Lo*hidden:]
+	dz, dx := t.dz[own.Lo*d:], t.dx[own.Lo*width:]
 	rows := kernels.Span{Lo: b.rows.Lo + own.Lo, Hi: b.rows.Lo + own.Hi}
 
-	ws.tailSoftmax(w, b.cluster, rows, x, z, dlogits, 1/float32(ws.T*ws.B))
+	ws.tailSoftmax(w, b.cluster, rows, x, z, dlogits)
 	w.Gemm(kernels.Product{ // dz = dlogits·Wyᵀ
 		M: own.Len(),
 		A: dlogits, LDA: n,
@@ -96,18 +96,18 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 		M: own.Len(),
 		A: dz, LDA: d,
 		B: tail.projT,
-		C: dx, LDC: hidden,
+		C: dx, LDC: width,
 	}, tail.projT.All())
-	w.ScatterAdd(ws.dz, hidden, hidden, t.rows[rows.Lo:rows.Hi], dx, hidden)
+	w.ScatterAdd(ws.dseen, width, width, t.rows[rows.Lo:rows.Hi], dx, width)
 }
 
 // tailGrads is the part of tailsBackward that is shared out by outputs, and for
 // dProj by units.
 func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	t, m, tail := ws.tails, ws.m, &ws.m.tails[b.cluster]
-	hidden, d, n := m.Hidden, tail.width, tail.Len()
+	width, d, n := m.width(), tail.width, tail.Len()
 	grads := &ws.Grads.Tails[b.cluster]
-	units, panels := w.Share(hidden), w.Share(tail.wy.Panels())
+	units, panels := w.Share(width), w.Share(tail.wy.Panels())
 	cols := tail.wy.Columns(panels)
 	dby := grads.By[cols.Lo:cols.Hi]
 	if b.first {
@@ -139,7 +139,7 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	if units.Len() > 0 {
 		dproj := kernels.Product{ // dProj += Hᵀ·dz
 			M: units.Len(),
-			A: x[units.Lo:], LDA: hidden, TransA: true,
+			A: x[units.Lo:], LDA: width, TransA: true,
 			B: &b.dz,
 			C: grads.Proj[units.Lo*d:], LDC: d,
 		}

@@ -26,7 +26,7 @@ func TestTailBlocks(t *testing.T) {
 // TestTailsLossMeets: workers that score clusters do not write into each other's
 // buffers, which every cluster cuts elsewhere.
 func TestTailsLossMeets(t *testing.T) {
-	j := job{Config{Input: 2000, Hidden: 128, Output: 2000, Cutoffs: []int{100, 1000, 1500}}, 5, 20}
+	j := job{Config{Input: 2000, Layers: 1, Hidden: 128, Output: 2000, Cutoffs: []int{100, 1000, 1500}}, 5, 20}
 	b := newBatch(j.Config, j.steps, j.rows, 1)
 	eachEngine(t, []int{2, 3}, func(t *testing.T, e *kernels.Engine) {
 		want := b.score(newModel(t, newEngine(t, e.ISA(), 1), j.Config, 1).NewWorkspace(j.steps, j.rows))
@@ -90,7 +90,7 @@ func TestLogProbs(t *testing.T) {
 // TestTailsGrow: what a workspace takes for clusters does not grow with T·B·V.
 func TestTailsGrow(t *testing.T) {
 	e := newEngine(t, "", 2)
-	m := newModel(t, e, Config{Input: 3, Hidden: 4, Output: 100_000, Cutoffs: []int{1000, 20_000}}, 1)
+	m := newModel(t, e, Config{Input: 3, Layers: 1, Hidden: 4, Output: 100_000, Cutoffs: []int{1000, 20_000}}, 1)
 	for _, rows := range []int{64, 512} {
 		if n, most := len(m.NewWorkspace(8, rows).tails.logits), minTailRows*80_000; n > most {
 			t.Errorf("%d rows: %d logits at a time, want at most %d", 8*rows, n, most)

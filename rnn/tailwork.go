@@ -13,16 +13,16 @@ type tailWork struct {
 
 	// Buffers of blocks, each for the largest cluster; two of each for training.
 	blockRows []int     // by cluster
-	x         []float32 // [R,H], the rows of the states
-	z         []float32 // [R,D], their features
+	x         []float32 // [R,W], the rows of the states
+	z         []float32 // [R,F], their features
 	logits    []float32 // [R,N]
 	scratch   []float32 // [the most classes of the head or a cluster]
 	mass      []float32 // [B,K], log-probabilities of the clusters
 
 	// The rest is for training.
 	blocks []tailBlock
-	dz     []float32 // [R,D]
-	dx     []float32 // [R,H]
+	dz     []float32 // [R,F]
+	dx     []float32 // [R,W]
 	packs  []tailPacks
 }
 
@@ -73,7 +73,7 @@ func (m *Model) newTailWork(rows, batch int) *tailWork {
 func (t *tailWork) makeBuffers(m *Model, count, rows int) {
 	var x, z, logits int
 	for i, n := range t.blockRows {
-		x = max(x, n*m.Hidden)
+		x = max(x, n*m.width())
 		z = max(z, max(n, rows)*m.tails[i].width)
 		logits = max(logits, n*m.tails[i].Len())
 	}

@@ -4,42 +4,45 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"batchrnn/rnn/safetensors"
 )
-
-// nonlinearity is the key of the metadata for the activation's name.
-const nonlinearity = "nonlinearity"
 
 // WriteSafetensors writes the parameters to w under the names and in the layouts
 // of PyTorch, where a weight is [outputs,inputs], and returns the number of bytes
 // written. Of a network without an output layer the file is the state_dict of a
 // torch.nn.RNN:
 //
-//	weight_ih_l0  [H,E]   Wxᵀ
+//	weight_ih_l0  [H,E]   Wxᵀ of the first cell
 //	weight_hh_l0  [H,H]   Whᵀ
 //	bias_ih_l0    [H]     Bh
 //	bias_hh_l0    [H]     zeros: PyTorch has two biases where one is enough
+//
+// and so on with l1, l2 for the layers above, whose E is W, and with _reverse after
+// the number for the second direction.
 //
 // With an output layer it is that of a module whose rnn is such an nn.RNN, over
 // one-hot vectors where the input is ids, and whose out is an nn.Linear: these
 // names begin with "rnn.", and there are
 //
-//	out.weight    [V,H]   Wyᵀ; of a tied output, Wx
+//	out.weight    [V,W]   Wyᵀ; of a tied output, Wx
 //	out.bias      [V]     By
 //
 // or, if out is an adaptive softmax, as in nn.AdaptiveLogSoftmaxWithLoss with
 // head_bias, but for the last, which that doesn't have:
 //
-//	out.head.weight, out.head.bias     [Cutoffs[0]+K,H], [Cutoffs[0]+K]
-//	out.tail.i.0.weight                [D,H]   Projᵀ of Tails[i]
-//	out.tail.i.1.weight                [N,D]   its Wyᵀ
+//	out.head.weight, out.head.bias     [Cutoffs[0]+K,W], [Cutoffs[0]+K]
+//	out.tail.i.0.weight                [F,W]   Projᵀ of Tails[i]
+//	out.tail.i.1.weight                [N,F]   its Wyᵀ
 //	out.tail.i.1.bias                  [N]     its By
 //
-// The metadata has the activation under "nonlinearity". The same parameters give
-// the same bytes.
+// The metadata says what the shapes don't: the activation under "nonlinearity",
+// and under "residual" and "time_skip" the connections that PyTorch's nn.RNN has
+// not. The same parameters give the same bytes.
 func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	m.checkWhole("WriteSafetensors")
 	var out []safetensors.Floats
@@ -54,7 +57,17 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 		}
 		out = append(out, f)
 	}
-	return safetensors.Write(w, map[string]string{nonlinearity: m.Activation.String()}, out)
+	return safetensors.Write(w, m.metadata(), out)
+}
+
+// metadata is what of the configuration two networks of the same shapes may differ
+// in.
+func (c Config) metadata() map[string]string {
+	return map[string]string{
+		"nonlinearity": c.Activation.String(),
+		"residual":     strconv.FormatBool(c.Residual),
+		"time_skip":    strconv.FormatFloat(float64(c.TimeSkip), 'g', -1, 32),
+	}
 }
 
 // ReadSafetensors sets the parameters to those of a file as [Model.WriteSafetensors]
@@ -63,8 +76,8 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 // rounded; NaN and infinities are values like others.
 //
 // The file has to have the tensors of a network of this Config, all of them and no
-// others, in these shapes; an activation that it names must be the model's. If
-// anything is wrong with it, the error says what, and nothing has changed.
+// others, in these shapes; what its metadata say of them must be true of the model.
+// If anything is wrong with it, the error says what, and nothing has changed.
 func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 	m.checkWhole("ReadSafetensors")
 	f, err := safetensors.Open(r, size)
@@ -78,8 +91,11 @@ func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 }
 
 func (m *Model) readTensors(f *safetensors.File) error {
-	if a, ok := f.Metadata[nonlinearity]; ok && a != m.Activation.String() {
-		return fmt.Errorf("the file's %s is %.20q, the model's %q: set Config.Activation to the file's", nonlinearity, a, m.Activation)
+	own := m.metadata()
+	for _, key := range slices.Sorted(maps.Keys(own)) {
+		if v, ok := f.Metadata[key]; ok && v != own[key] {
+			return fmt.Errorf("the file's %s is %.20q, the model's %q: make the model with the file's", key, v, own[key])
+		}
 	}
 	read := newParams(m.Config)
 	tensors := read.tensors(m.Config)
@@ -195,25 +211,32 @@ func (p Params) tensors(c Config) []tensor {
 	if c.Output > 0 {
 		prefix = "rnn."
 	}
-	weight(prefix+"weight_ih_l0", p.Wx, c.Hidden, c.Input)
-	weight(prefix+"weight_hh_l0", p.Wh, c.Hidden, c.Hidden)
-	bias(prefix+"bias_ih_l0", p.Bh, vector)
-	bias(prefix+"bias_hh_l0", p.Bh, secondBias)
+	for i, cell := range p.Cells {
+		k := i / c.directions()
+		of := fmt.Sprintf("_l%d", k)
+		if i%c.directions() == 1 {
+			of += "_reverse"
+		}
+		weight(prefix+"weight_ih"+of, cell.Wx, c.Hidden, c.reads(k))
+		weight(prefix+"weight_hh"+of, cell.Wh, c.Hidden, c.Hidden)
+		bias(prefix+"bias_ih"+of, cell.Bh, vector)
+		bias(prefix+"bias_hh"+of, cell.Bh, secondBias)
+	}
 	switch {
 	case c.Output == 0:
 	case c.Tied:
-		all = append(all, tensor{"out.weight", []int{c.Output, c.Hidden}, p.Wx, sharedWeight})
+		all = append(all, tensor{"out.weight", []int{c.Output, c.Hidden}, p.Cells[0].Wx, sharedWeight})
 		bias("out.bias", p.By, vector)
 	case len(c.Cutoffs) > 0:
-		weight("out.head.weight", p.Wy, c.head(), c.Hidden)
+		weight("out.head.weight", p.Wy, c.head(), c.width())
 		bias("out.head.bias", p.By, vector)
 	default:
-		weight("out.weight", p.Wy, c.Output, c.Hidden)
+		weight("out.weight", p.Wy, c.Output, c.width())
 		bias("out.bias", p.By, vector)
 	}
 	for i, t := range p.Tails {
 		s, name := c.tail(i), fmt.Sprintf("out.tail.%d.", i)
-		weight(name+"0.weight", t.Proj, s.width, c.Hidden)
+		weight(name+"0.weight", t.Proj, s.width, c.width())
 		weight(name+"1.weight", t.Wy, s.Len(), s.width)
 		bias(name+"1.bias", t.By, vector)
 	}

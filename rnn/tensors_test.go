@@ -15,10 +15,11 @@ import (
 
 // stored are networks of every output layer.
 var stored = []Config{
-	{Input: 5, Dense: true, Hidden: 7},
-	{Input: 5, Hidden: 7, Output: 6, Activation: ReLU},
-	{Input: 5, Hidden: 7, Output: 5, Tied: true},
-	{Input: 9, Hidden: 33, Output: 9, Cutoffs: []int{2, 5}},
+	{Input: 5, Dense: true, Layers: 1, Hidden: 7},
+	{Input: 5, Dense: true, Layers: 3, Hidden: 4, Bidirectional: true, Output: 6, Residual: true},
+	{Input: 5, Layers: 2, Hidden: 7, Output: 6, Activation: ReLU},
+	{Input: 5, Layers: 1, Hidden: 7, Output: 5, Tied: true},
+	{Input: 9, Layers: 1, Hidden: 33, Bidirectional: true, Output: 9, Cutoffs: []int{2, 5}},
 }
 
 func written(t testing.TB, m *Model) []byte {
@@ -40,10 +41,12 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.Slab[3], m.Slab[4] = float32(math.NaN()), float32(math.Inf(1))
-		for i := range m.Bh {
-			m.Bh[i] = float32(i - 3)
+		for _, cell := range m.Cells {
+			for i := range cell.Bh {
+				cell.Bh[i] = float32(i - 3)
+			}
+			cell.Bh[0] = float32(math.Copysign(0, -1))
 		}
-		m.Bh[0] = float32(math.Copysign(0, -1))
 		b := written(t, m)
 		other, err := New(e, c, 2)
 		if err != nil {
@@ -63,11 +66,12 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 
 // TestSafetensorsBytes takes a file apart by hand.
 func TestSafetensorsBytes(t *testing.T) {
-	m, err := New(newEngine(t, "", 1), Config{Input: 3, Hidden: 2, Output: 4}, 1)
+	m, err := New(newEngine(t, "", 1), Config{Input: 3, Layers: 1, Hidden: 2, Output: 4}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Bh[1] = 5
+	cell := m.Cells[0]
+	cell.Bh[1] = 5
 	b := written(t, m)
 	n := binary.LittleEndian.Uint64(b)
 	var header map[string]struct {
@@ -82,9 +86,9 @@ func TestSafetensorsBytes(t *testing.T) {
 		shape []int
 		at    func(i int) float32
 	}{
-		"rnn.weight_ih_l0": {[]int{2, 3}, func(i int) float32 { return m.Wx[i%3*2+i/3] }},
-		"rnn.weight_hh_l0": {[]int{2, 2}, func(i int) float32 { return m.Wh[i%2*2+i/2] }},
-		"rnn.bias_ih_l0":   {[]int{2}, func(i int) float32 { return m.Bh[i] }},
+		"rnn.weight_ih_l0": {[]int{2, 3}, func(i int) float32 { return cell.Wx[i%3*2+i/3] }},
+		"rnn.weight_hh_l0": {[]int{2, 2}, func(i int) float32 { return cell.Wh[i%2*2+i/2] }},
+		"rnn.bias_ih_l0":   {[]int{2}, func(i int) float32 { return cell.Bh[i] }},
 		"rnn.bias_hh_l0":   {[]int{2}, func(i int) float32 { return 0 }},
 		"out.weight":       {[]int{4, 2}, func(i int) float32 { return m.Wy[i%2*4+i/2] }},
 		"out.bias":         {[]int{4}, func(i int) float32 { return m.By[i] }},
@@ -125,9 +129,12 @@ func (g golden) parameters() []byte {
 
 // TestSafetensorsOfPyTorch: PyTorch's parameters give PyTorch's results.
 func TestSafetensorsOfPyTorch(t *testing.T) {
-	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd", "charlm_tanh", "charlm_relu"} {
+	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd", "rnn_tanh_2layer_bidir", "charlm_tanh", "charlm_relu"} {
 		g := openGolden(t, name)
-		c := Config{Hidden: g.size("hidden"), Activation: g.activation()}
+		c := Config{Layers: 1, Hidden: g.size("hidden"), Activation: g.activation()}
+		if name == "rnn_tanh_2layer_bidir" {
+			c.Layers, c.Bidirectional = 2, true
+		}
 		if _, ok := g.meta["vocab"]; ok {
 			c.Input, c.Output = g.size("vocab"), g.size("vocab")
 		} else {
@@ -143,9 +150,9 @@ func TestSafetensorsOfPyTorch(t *testing.T) {
 		steps, rows := g.size("T"), g.size("B")
 		ws := m.NewWorkspace(steps, rows)
 		if c.Dense {
-			copy(ws.state(0), g.f32("h0"))
+			ws.SetState(g.f32("h0"))
 			ws.ForwardDense(g.f32("x"))
-			near(t, name+": y", ws.H[rows*c.Hidden:], g.f64("y"), 1e-5)
+			near(t, name+": y", ws.States(), g.f64("y"), 1e-5)
 			continue
 		}
 		ws.Forward(g.ids("ids"))
@@ -157,7 +164,7 @@ func TestSafetensorsOfPyTorch(t *testing.T) {
 
 func TestReadSafetensorsRefuses(t *testing.T) {
 	e := newEngine(t, "", 1)
-	c := Config{Input: 3, Hidden: 2, Output: 3}
+	c := Config{Input: 3, Layers: 1, Hidden: 2, Output: 3}
 	m, err := New(e, c, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -184,11 +191,11 @@ func TestReadSafetensorsRefuses(t *testing.T) {
 		{"nothing", "truncated", nil},
 		{"a byte less", "truncated", good[:len(good)-1]},
 		{"a byte more", "belong to no tensor", append(slices.Clone(good), 0)},
-		{"without an output layer", `has no "rnn.weight_ih_l0", "rnn.weight_hh_l0"`, file(Config{Input: 3, Hidden: 2})},
-		{"with more", `"out.tail.0.0.weight"`, file(Config{Input: 3, Hidden: 2, Output: 3, Cutoffs: []int{1}})},
+		{"without an output layer", `has no "rnn.weight_ih_l0", "rnn.weight_hh_l0"`, file(Config{Input: 3, Layers: 1, Hidden: 2})},
+		{"with more", `"out.tail.0.0.weight"`, file(Config{Input: 3, Layers: 1, Hidden: 2, Output: 3, Cutoffs: []int{1}})},
 		{"another name", `has no "out.bias", and has "out.bios"`, swap("out.bias", "out.bios")},
-		{"another width", `tensor "rnn.weight_ih_l0" has shape [4 3], the model's is [2 3]`, file(Config{Input: 3, Hidden: 4, Output: 3})},
-		{"another activation", `nonlinearity is "relu", the model's "tanh"`, file(Config{Input: 3, Hidden: 2, Output: 3, Activation: ReLU})},
+		{"another width", `tensor "rnn.weight_ih_l0" has shape [4 3], the model's is [2 3]`, file(Config{Input: 3, Layers: 1, Hidden: 4, Output: 3})},
+		{"another activation", `nonlinearity is "relu", the model's "tanh"`, file(Config{Input: 3, Layers: 1, Hidden: 2, Output: 3, Activation: ReLU})},
 		{"integers", "dtype I32", swap(`"F32"`, `"I32"`)},
 		{"a name twice", "is there twice", swap("rnn.bias_hh_l0", "rnn.bias_ih_l0")},
 	} {
@@ -220,7 +227,7 @@ func FuzzReadSafetensors(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(e.Close)
-	m, err := New(e, Config{Input: 2, Hidden: 2, Output: 2}, 1)
+	m, err := New(e, Config{Input: 2, Layers: 1, Hidden: 2, Output: 2}, 1)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -3,65 +3,87 @@ package rnn
 import "batchrnn/kernels"
 
 // A Workspace holds every buffer of a pass over T steps of B sequences. Making
-// one is the only allocation: passes allocate nothing. One goroutine may use it
-// at a time.
+// one is the only allocation: passes allocate nothing, but for the first that
+// leaves rows out (Ignore, SetLengths). One goroutine may use it at a time.
 type Workspace struct {
 	T, B int // for reading
 
-	// H holds the states, [T+1,B,H]: slot 0 the initial one, slot t+1 that after
-	// step t.
-	H []float32
-	// Losses holds the cross-entropy of each row in nats, [T,B], after Loss or
-	// Backward.
+	// Losses holds the loss of each output in nats, or squares, [T,B], or [B] with
+	// Config.LastStep, after Loss or Backward; 0 where none counts.
 	Losses []float32
 
 	// The rest exists in training workspaces.
 
 	// Grads holds the gradient of the mean loss after Backward.
 	Grads Params
-	// DH0 and DX hold the gradients with respect to the initial state, [B,H],
-	// and a dense input, [T,B,E]; nil unless KeepInputGradients was called.
+	// DH0 and DX hold the gradients with respect to the initial states,
+	// [L·D,B,H], and a dense input, [T,B,E]; nil unless KeepInputGradients was
+	// called.
 	DH0, DX []float32
 
-	m    *Model
-	plan plan
+	m      *Model
+	plan   plan
+	layers []layer
 
 	// The arguments of the last passes.
-	ran     bool      // H holds the states of a Forward
+	ran     bool      // the layers hold the states of a Forward
 	ids     []int32   // [T,B], a copy; nil with a dense input
-	x       []float32 // [T,B,E], the caller's
-	targets []int32   // [T,B], classes of the head: the caller's where it is all; nil: the loss is of the states
-	seen    []float32 // [T,B,H], the states as the output layer sees them
-	dh      []float32 // [T,B,H], dH without what comes from later steps: dz or the caller's
+	absent  bool      // some of ids are None
+	x       []float32 // [T,B,E], the caller's, or masked
+	masked  []float32 // [T,B,E], x with zeros where a sequence has ended; nil before it was needed
+	lengths lengths
 
-	logits []float32       // [blockRows,classes of the head], twice that for training
-	blocks []outputBlock   // all rows of T·B
-	dz     []float32       // [T,B,H]: dH of the output layer, then dZ
-	dzP    *kernels.Packed // T·B×H
-	tails  *tailWork       // nil without an adaptive softmax
-	drop   *dropout        // nil without
+	outputs // stages 3 and 4
+
+	fromOutputs bool            // the backward pass begins with the output layer
+	grads       [2][]float32    // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
+	dout        []float32       // [T,B,W], the gradient of what the last layer gives: grads[0], or the caller's
+	dhn         []float32       // [L·D,B,H], that of the last states, the caller's; nil for none
+	dzP         *kernels.Packed // T·B×H
+	reached     []float32       // [B,W], dJ/dh as it comes back along TimeSkip; nil without
+	firstDZ     []float32       // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
+
+	drop *dropout // nil without
 
 	forward, loss, backward func(*kernels.Worker)
+}
+
+// A layer is what a pass leaves in one layer. Both directions of a layer that has
+// two stand side by side in rows of W = 2H.
+type layer struct {
+	// h holds the states, [T+1,B,W]: slot 0 the initial one, slot t+1 that after
+	// step t. A second direction has its initial state in a slot T+1 more.
+	h   []float32
+	g   []float32 // [T,B,W], the activations; nil without TimeSkip, where they are the states
+	out []float32 // [T,B,W], what the layer gives: the states after each step, or with what it read
+	up  []float32 // [T,B,W], out as the layer above reads it: itself, or after dropout
+	dh  []float32 // [T,B,W], dJ/dh of each step; nil unless KeepStateGradients was called
 }
 
 // NewWorkspace returns a workspace for scoring: [Workspace.Forward],
 // [Workspace.Loss] and [Workspace.Logits].
 func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	m.checkSize(steps, batch)
-	rows := steps * batch
-	ws := &Workspace{
-		T: steps, B: batch, m: m,
-		H:      kernels.Floats((steps + 1) * batch * m.Hidden),
-		Losses: make([]float32, rows),
-	}
+	rows, width := steps*batch, m.width()
+	ws := &Workspace{T: steps, B: batch, m: m}
 	if !m.Dense {
 		ws.ids = make([]int32, rows)
 	}
-	ws.plan = m.newPlan(steps, batch)
-	ws.logits = make([]float32, ws.plan.blockRows*m.head())
-	if len(m.Cutoffs) > 0 {
-		ws.tails = m.newTailWork(rows, batch)
+	for k := range m.Layers {
+		slots := steps + m.directions()
+		l := layer{h: kernels.Floats(slots * batch * width)}
+		l.out = l.h[batch*width:][:rows*width]
+		if m.TimeSkip != 0 {
+			l.g = kernels.Floats(rows * width)
+		}
+		if m.Residual && k > 0 {
+			l.out = kernels.Floats(rows * width)
+		}
+		l.up = l.out
+		ws.layers = append(ws.layers, l)
 	}
+	ws.plan = m.newPlan(steps, batch)
+	ws.newOutputs()
 	ws.forward, ws.loss, ws.backward = ws.forwardShare, ws.lossShare, ws.backwardShare
 	return ws
 }
@@ -71,29 +93,18 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	m.checkWhole("NewTraining")
 	ws := m.NewWorkspace(steps, batch)
 	m.training.Do(m.train)
-	rows := steps * batch
+	rows, width := steps*batch, m.width()
 	ws.Grads = newParams(m.Config)
-	ws.dz = kernels.Floats(rows * m.Hidden)
-	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
-	if m.Output > 0 {
-		ws.plan.blockRows = m.trainingBlockRows(rows)
-		var bufs [2]*kernels.Packed
-		ws.logits = make([]float32, len(bufs)*ws.plan.blockRows*m.head())
-		right := m.head() // columns of what dWy, or its transpose, is a product with
-		if m.Tied {
-			right = m.Hidden
-		}
-		for lo := 0; lo < rows; lo += ws.plan.blockRows {
-			i := len(ws.blocks)
-			if i < len(bufs) {
-				bufs[i] = m.engine.NewPacked(ws.plan.blockRows, right)
-			}
-			span := kernels.Span{Lo: lo, Hi: min(lo+ws.plan.blockRows, rows)}
-			ws.blocks = append(ws.blocks, outputBlock{span, bufs[i%2].First(span.Len())})
-		}
+	ws.grads[0] = kernels.Floats(rows * width)
+	if m.Layers > 1 {
+		ws.grads[1] = kernels.Floats(rows * width)
 	}
-	if ws.tails != nil {
-		ws.tails.train(m, rows, batch)
+	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
+	if m.TimeSkip != 0 {
+		ws.reached = make([]float32, batch*width)
+	}
+	if m.Output > 0 {
+		ws.trainOutputs()
 	}
 	return ws
 }
@@ -101,22 +112,33 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 // KeepInputGradients makes Backward compute DH0, and DX with a dense input.
 func (ws *Workspace) KeepInputGradients() {
 	ws.checkTraining("KeepInputGradients")
-	ws.DH0 = make([]float32, ws.B*ws.m.Hidden)
+	ws.DH0 = make([]float32, ws.m.cells()*ws.B*ws.m.Hidden)
 	if ws.m.Dense {
 		ws.DX = make([]float32, ws.T*ws.B*ws.m.Input)
 	}
 }
 
-// Reset sets the initial state to zero.
-func (ws *Workspace) Reset() { clear(ws.state(0)) }
+// top is the last layer.
+func (ws *Workspace) top() *layer { return &ws.layers[len(ws.layers)-1] }
 
-// Carry makes the last state the initial one of the next pass, so that a stream
-// can be fed in pieces and trained by truncated BPTT. It comes after Backward,
-// which still needs the initial state.
-func (ws *Workspace) Carry() { copy(ws.state(0), ws.state(ws.T)) }
+// slot returns a slot of h, [B,W].
+func (ws *Workspace) slot(h []float32, i int) []float32 {
+	n := ws.B * ws.m.width()
+	return h[i*n:][:n:n]
+}
 
-// state returns slot t of H, [B,H].
-func (ws *Workspace) state(t int) []float32 {
-	n := ws.B * ws.m.Hidden
-	return ws.H[t*n:][:n:n]
+// before and after are the slots on both sides of step t, as direction d goes.
+func before(d, t int) int { return t + 2*d }
+func after(_, t int) int  { return t + 1 }
+
+// first and last are the slots of a direction's initial and last states.
+func (ws *Workspace) first(d int) int { return d * (ws.T + 1) }
+func (ws *Workspace) last(d int) int  { return ws.T - d*(ws.T-1) }
+
+// time returns the s-th step that direction d takes.
+func (ws *Workspace) time(d, s int) int {
+	if d == 1 {
+		return ws.T - 1 - s
+	}
+	return s
 }

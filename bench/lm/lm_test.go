@@ -51,9 +51,9 @@ func testModels(t testing.TB, level corpus.Level) []*Model {
 	models := []*Model{NewNgram(m, c, Config{Seed: 7})}
 	v := c.Vocab.Len()
 	for _, config := range []rnn.Config{
-		{Input: v, Hidden: 24, Output: v},
-		{Input: v, Hidden: 24, Output: v, Tied: true},
-		{Input: v, Hidden: 24, Output: v, Cutoffs: []int{3, 6}},
+		{Input: v, Layers: 1, Hidden: 24, Output: v},
+		{Input: v, Layers: 1, Hidden: 24, Output: v, Tied: true},
+		{Input: v, Layers: 1, Hidden: 24, Output: v, Cutoffs: []int{3, 6}},
 	} {
 		n, err := rnn.New(e, config, 1)
 		if err != nil {

@@ -82,7 +82,7 @@ func oursActivation(e *kernels.Engine, w Workload, d *Data) Instance {
 }
 
 func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
-	c := rnn.Config{Input: w.E, Dense: true, Hidden: w.H, Activation: map[string]rnn.Activation{"tanh": rnn.Tanh, "relu": rnn.ReLU}[w.Act]}
+	c := rnn.Config{Input: w.E, Dense: true, Layers: 1, Hidden: w.H, Activation: map[string]rnn.Activation{"tanh": rnn.Tanh, "relu": rnn.ReLU}[w.Act]}
 	if w.E == 0 {
 		c.Input, c.Dense = ids, false
 	}
@@ -109,8 +109,8 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	}
 	pass := map[string]func(){
 		"forward":  forward,
-		"backward": func() { ws.BackwardStates(d.DH) },
-		"both":     func() { forward(); ws.BackwardStates(d.DH) },
+		"backward": func() { ws.BackwardStates(d.DH, nil) },
+		"both":     func() { forward(); ws.BackwardStates(d.DH, nil) },
 	}[w.Pass]
 	run := pass
 	if w.Pack == "each" {
@@ -118,13 +118,14 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	}
 	results := func() Results {
 		if w.Carry() {
-			copy(ws.H[:w.B*w.H], d.H0)
+			ws.SetState(d.H0)
 		}
 		forward()
-		r := Results{"h": ws.H[w.B*w.H:]}
+		r := Results{"h": ws.States()}
 		if w.Backward() {
-			ws.BackwardStates(d.DH)
-			r["dx"], r["dwx"], r["dwh"], r["dbh"] = ws.DX, ws.Grads.Wx, ws.Grads.Wh, ws.Grads.Bh
+			ws.BackwardStates(d.DH, nil)
+			g := ws.Grads.Cells[0]
+			r["dx"], r["dwx"], r["dwh"], r["dbh"] = ws.DX, g.Wx, g.Wh, g.Bh
 		}
 		return r.clone()
 	}
@@ -132,7 +133,7 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 }
 
 func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
-	m, err := newModel(e, rnn.Config{Input: w.V, Hidden: w.H, Output: w.V}, d)
+	m, err := newModel(e, rnn.Config{Input: w.V, Layers: 1, Hidden: w.H, Output: w.V}, d)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +149,8 @@ func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 		ws.Forward(d.IDs)
 		ws.Backward(d.Targets)
 		g := ws.Grads
-		r := Results{"dwx": g.Wx, "dwh": g.Wh, "dbh": g.Bh, "dwy": g.Wy, "dby": g.By}.clone()
+		c := g.Cells[0]
+		r := Results{"dwx": c.Wx, "dwh": c.Wh, "dbh": c.Bh, "dwy": g.Wy, "dby": g.By}.clone()
 		for range trainedSteps {
 			r["loss"] = append(r["loss"], step())
 		}
@@ -163,9 +165,10 @@ func newModel(e *kernels.Engine, c rnn.Config, d *Data) (*rnn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	copy(m.Wx, d.Wx)
-	copy(m.Wh, d.Wh)
-	copy(m.Bh, d.Bh)
+	cell := m.Cells[0]
+	copy(cell.Wx, d.Wx)
+	copy(cell.Wh, d.Wh)
+	copy(cell.Bh, d.Bh)
 	copy(m.Wy, d.Wy)
 	copy(m.By, d.By)
 	m.Update()

@@ -20,7 +20,7 @@ import (
 //	progress    JSON: how far it is, a progressRecord
 //	model       the parameters, float32 in the order of rnn.Model.Slab
 //	optimiser   Adam's first moments, then the second
-//	state       of the streams, [B,H], into the next step
+//	state       of the streams, [L,B,H], into the next step
 //	best        the parameters of the lowest validation loss; none before one
 const (
 	checkpointMagic   = "\x89RNNCP\r\n" // a text-mode copy damages it
@@ -114,6 +114,9 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if p.Tokens > p.Resumed { // else carried is what was resumed with
+		t.ws.State(t.carried)
+	}
 	out, err := disk.NewWriter(w, checkpointMagic, checkpointVersion)
 	for _, s := range []payload{
 		{bytes: training},
@@ -137,7 +140,7 @@ func (t *trainer) parameters() []floats { return []floats{t.model.Slab} }
 
 func (t *trainer) moments() []floats { return []floats{t.optimizer.M, t.optimizer.V} }
 
-func (t *trainer) state() []floats { return []floats{t.ws.H[:t.ws.B*t.model.Hidden]} }
+func (t *trainer) state() []floats { return []floats{t.carried} }
 
 func (t *trainer) bestSoFar() []floats {
 	if t.progress.Valid == 0 {

@@ -145,6 +145,7 @@ func readHead(r io.Reader, buf []byte) (c rnn.Config, head []byte, err error) {
 			return c, nil, errors.New("impossible header: damaged")
 		}
 	}
+	c.Layers = 1
 	c.Input, c.Hidden, c.Output, c.Activation = dims[0], dims[1], dims[2], rnn.Activation(dims[3])
 	c.Tied = word(5) == 1
 	return c, head, c.Validate()

@@ -156,5 +156,5 @@ func (o Options) withDefaults() Options {
 
 // config is the model of a vocabulary.
 func (o Options) config(vocab int) rnn.Config {
-	return rnn.Config{Input: vocab, Hidden: o.Hidden, Output: vocab, Tied: o.Tied, Cutoffs: o.Cutoffs}
+	return rnn.Config{Input: vocab, Layers: 1, Hidden: o.Hidden, Output: vocab, Tied: o.Tied, Cutoffs: o.Cutoffs}
 }

@@ -97,6 +97,7 @@ func (t *trainer) readSections(r io.Reader, size int64) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
+	t.ws.SetState(t.carried)
 	t.model.Update()
 	return nil
 }

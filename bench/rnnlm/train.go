@@ -84,6 +84,7 @@ type trainer struct {
 	valid     []int32 // what validations score; empty if there is no time for any
 	validator *Scorer // of valid; nil before the first validation
 	optimizer *rnn.Adam
+	carried   []float32 // the state of the streams, in and out of a checkpoint
 
 	started  time.Time // less what was spent before a checkpoint
 	progress Progress
@@ -110,8 +111,8 @@ func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error
 	}
 	if !o.Tied { // wide inputs would be logits as wide
 		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
-		for i := range model.Wx {
-			model.Wx[i] *= widen
+		for i := range model.Cells[0].Wx {
+			model.Cells[0].Wx[i] *= widen
 		}
 		model.Update()
 	}
@@ -129,6 +130,7 @@ func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error
 	}
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
 	t.ws.Dropout(o.Dropout, o.Seed)
+	t.carried = make([]float32, model.Layers*t.ws.B*model.Hidden)
 	return t, nil
 }
 

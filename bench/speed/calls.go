@@ -120,17 +120,17 @@ const repeats = 9
 func (l Largest) works(e *kernels.Engine) []work {
 	return []work{
 		{fmt.Sprintf("passes, T %d, B %d, H %d", l.T, l.B, l.H), func(ctx context.Context) {
-			m := newModel(e, rnn.Config{Input: vocabulary, Hidden: l.H})
+			m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: l.H})
 			ws := m.NewTraining(l.T, l.B)
 			ws.Forward(randomIDs(l.T*l.B, vocabulary))
 			if ctx.Err() != nil {
 				return
 			}
-			ws.BackwardStates(randoms(l.T*l.B*l.H, 1e-3))
+			ws.BackwardStates(randoms(l.T*l.B*l.H, 1e-3), nil)
 			m.Step(rnn.NewAdam(m, 1e-3), ws.Grads.Slab, 5)
 		}},
 		{fmt.Sprintf("output layer, B %d, V %d", l.B, l.V), func(ctx context.Context) {
-			m := newModel(e, rnn.Config{Input: vocabulary, Hidden: outputHidden, Output: l.V})
+			m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: outputHidden, Output: l.V})
 			ws := m.NewTraining(1, l.B)
 			ids := randomIDs(l.B, min(vocabulary, l.V))
 			for range repeats {

@@ -52,7 +52,7 @@ func randoms(n int, bound float32) []float32 {
 // 2·H² a row and step forward, 4·H² backward.
 func (s *Speed) deepBench(ctx context.Context, e *kernels.Engine, h, b int) ([]Row, error) {
 	row := Row{Kind: KindDeepBench, ISA: e.ISA(), H: h, B: b, T: deepSteps, Threads: e.Threads()}
-	m := newModel(e, rnn.Config{Input: vocabulary, Hidden: h, Activation: rnn.ReLU})
+	m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: h, Activation: rnn.ReLU})
 	ids := randomIDs(deepSteps*b, vocabulary)
 	flops := 2 * float64(b) * float64(h) * float64(h) * deepSteps
 
@@ -73,7 +73,7 @@ func (s *Speed) deepBench(ctx context.Context, e *kernels.Engine, h, b int) ([]R
 	r, err = timeFlops(ctx, s.Time, e, 3*flops, func() {
 		m.Update()
 		ws.Forward(ids)
-		ws.BackwardStates(dh)
+		ws.BackwardStates(dh, nil)
 	})
 	if err != nil {
 		return rows, err
@@ -85,7 +85,7 @@ func (s *Speed) deepBench(ctx context.Context, e *kernels.Engine, h, b int) ([]R
 // forward measures the forward pass of a small network.
 func (s *Speed) forward(ctx context.Context, e *kernels.Engine, h, b int) ([]Row, error) {
 	const steps = 50
-	ws := newModel(e, rnn.Config{Input: vocabulary, Hidden: h}).NewWorkspace(steps, b)
+	ws := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: h}).NewWorkspace(steps, b)
 	ids := randomIDs(steps*b, vocabulary)
 	r, err := timeFlops(ctx, s.Time, e, float64(2*b*h*h*steps), func() { ws.Forward(ids) })
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Speed) forward(ctx context.Context, e *kernels.Engine, h, b int) ([]Row
 // train measures whole steps of training a model of characters.
 func (s *Speed) train(ctx context.Context, e *kernels.Engine) ([]Row, error) {
 	const v, h, b, steps = 65, 512, 32, 50
-	m := newModel(e, rnn.Config{Input: v, Hidden: h, Output: v})
+	m := newModel(e, rnn.Config{Input: v, Layers: 1, Hidden: h, Output: v})
 	ws, opt := m.NewTraining(steps, b), rnn.NewAdam(m, 1e-3)
 	ids := randomIDs(steps*b, v)
 	r, err := timeFlops(ctx, s.Time, e, 6*b*steps*(h*h+h*v), func() {
@@ -122,7 +122,7 @@ func (s *Speed) steps(ctx context.Context) (rows []Row, err error) {
 	e := s.engines[1]
 	ids := randomIDs(sequence, vocabulary)
 	for _, h := range []int{32, 64} {
-		m := newModel(e, rnn.Config{Input: vocabulary, Hidden: h})
+		m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: h})
 		for _, steps := range []int{sequence, 1} {
 			ws := m.NewWorkspace(steps, 1)
 			t, err := timeTogether(ctx, s.Time, func() {

@@ -1,0 +1,70 @@
+package rnn
+
+import (
+	"fmt"
+	"math"
+
+	"batchrnn/kernels"
+)
+
+// KeepStateGradients makes the backward passes keep dJ/dh_t of every layer, for
+// [Workspace.Gradients]. It allocates room for another copy of the states.
+func (ws *Workspace) KeepStateGradients() {
+	ws.checkTraining("KeepStateGradients")
+	for k := range ws.layers {
+		if l := &ws.layers[k]; l.dh == nil {
+			l.dh = kernels.Floats(ws.T * ws.B * ws.m.width())
+		}
+	}
+}
+
+// Gradients sets norms, [T], to the norm of dJ/dh_t after each step t of the
+// last backward pass, over all rows and both directions of a layer, from 0: how much
+// of the loss's gradient arrives at a state, through all later steps. Norms that fall
+// by a factor from step to step tell of gradients that vanish, norms that rise of
+// gradients that explode (Pascanu, Mikolov & Bengio 2013). It panics without
+// KeepStateGradients before the pass, where there is no such layer, and where norms
+// has another length.
+func (ws *Workspace) Gradients(norms []float64, layer int) {
+	if layer < 0 || layer >= len(ws.layers) {
+		panic(fmt.Sprintf("rnn: Gradients: layer %d is outside the %d layers", layer, len(ws.layers)))
+	}
+	dh := ws.layers[layer].dh
+	if dh == nil {
+		panic("rnn: Gradients needs KeepStateGradients before the backward pass")
+	}
+	ws.checkLen("Gradients", "norms", len(norms), ws.T, "T")
+	for t := range norms {
+		var sum float64
+		for _, x := range ws.slot(dh, t) { // squares in float64: what explodes shall not overflow
+			sum += float64(x) * float64(x)
+		}
+		norms[t] = math.Sqrt(sum)
+	}
+}
+
+// keepGrad keeps some columns of a row of dJ/dh_t that stands at at; nil are zeros.
+func (ws *Workspace) keepGrad(k, t, at int, cols kernels.Span, dh []float32) {
+	kept := ws.layers[k].dh
+	if kept == nil {
+		return
+	}
+	to := ws.slot(kept, t)[at+cols.Lo : at+cols.Hi]
+	if dh == nil {
+		clear(to)
+	} else {
+		copy(to, dh)
+	}
+}
+
+// ClipValue limits each element of grads to [-limit,limit], in place: clipping by
+// value, before [Model.Step], whose own clipping is by norm. NaN stays. It panics
+// where limit is not above 0.
+func ClipValue(grads []float32, limit float32) {
+	if !(limit > 0) {
+		panic(fmt.Sprintf("rnn: ClipValue: limit is %v, want it above 0", limit))
+	}
+	for i, g := range grads {
+		grads[i] = min(max(g, -limit), limit)
+	}
+}

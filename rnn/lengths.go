@@ -1,0 +1,59 @@
+package rnn
+
+// lengths are those of the sequences of a batch.
+type lengths struct {
+	of     []int32 // [B]; nil where all are T
+	active []int   // [T], rows from 0 up to the last that a step is of
+}
+
+// SetLengths says how many of the T steps each of the B sequences has, from the
+// next Forward on; nil for all. What stands in the inputs and targets beyond a
+// sequence's end is never read, and counts nowhere: its state stays as it was after
+// its last step, the backward direction begins there. Sequences in falling order of
+// length cost least. It panics where there are not B lengths, or one is below 1 or
+// above T.
+func (ws *Workspace) SetLengths(steps []int32) {
+	ws.checkLengths(steps)
+	ws.ran = false
+	if steps == nil {
+		ws.lengths.of = nil
+		return
+	}
+	if ws.lengths.active == nil {
+		ws.lengths.active = make([]int, ws.T)
+		if ws.m.Bidirectional {
+			ws.firstDZ = make([]float32, ws.B*ws.m.Hidden)
+		}
+	}
+	ws.lengths.of = append(ws.lengths.of[:0], steps...)
+	for t := range ws.T {
+		ws.lengths.active[t] = 0
+		for b, n := range steps {
+			if t < int(n) {
+				ws.lengths.active[t] = b + 1
+			}
+		}
+	}
+}
+
+// ended says whether sequence b has no step t.
+func (l *lengths) ended(t, b int) bool { return l.of != nil && t >= int(l.of[b]) }
+
+// rows cuts a span of rows to those that step t may be of.
+func (l *lengths) rows(t, hi int) int {
+	if l.of == nil {
+		return hi
+	}
+	return min(hi, l.active[t])
+}
+
+// lastStep returns the last step of sequence b in direction d.
+func (ws *Workspace) lastStep(d, b int) int {
+	switch {
+	case d == 1:
+		return 0
+	case ws.lengths.of == nil:
+		return ws.T - 1
+	}
+	return int(ws.lengths.of[b]) - 1
+}

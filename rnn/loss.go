@@ -1,0 +1,234 @@
+package rnn
+
+import (
+	"fmt"
+	"math"
+
+	"batchrnn/kernels"
+)
+
+// A lossKind is what stage 4 computes.
+type lossKind int
+
+const (
+	crossEntropy  lossKind = iota // of a softmax, targets are ids
+	binaryEntropy                 // of a sigmoid for each output, targets are probabilities
+	squaredError                  // of the outputs themselves
+)
+
+// targets are what the outputs are held to.
+type targets struct {
+	kind    lossKind
+	ids     []int32   // [N], classes of the head
+	labels  []int32   // [R], as they were given
+	vectors []float32 // [R,V]
+}
+
+// Loss returns the mean cross-entropy of targets, [T,B] or [B] with
+// Config.LastStep, in nats, over the rows that count: those whose target is not
+// Ignore, of steps that their sequence has. Losses holds its terms; where none
+// counts, the mean is 0. It panics where there is no output layer, targets has
+// another length, or a target is not below V.
+func (ws *Workspace) Loss(targets []int32) float64 {
+	ws.checkTargets("Loss", targets)
+	ws.takeLabels(targets)
+	return ws.score()
+}
+
+// LossBinary returns the mean over all outputs of rows that count of the
+// cross-entropy, in nats, of targets, [T,B,V] or [B,V], each the probability that
+// its output is on: -t·log σ(y) - (1-t)·log σ(-y). It panics where Loss would, and
+// where a target is outside [0,1].
+func (ws *Workspace) LossBinary(targets []float32) float64 {
+	ws.checkVectors("LossBinary", targets)
+	ws.checkProbabilities("LossBinary", targets)
+	ws.takeVectors(binaryEntropy, targets)
+	return ws.score()
+}
+
+// LossSquared returns the mean over all outputs of rows that count of (y-t)², for
+// targets t, [T,B,V] or [B,V]. It panics where Loss would.
+func (ws *Workspace) LossSquared(targets []float32) float64 {
+	ws.checkVectors("LossSquared", targets)
+	ws.takeVectors(squaredError, targets)
+	return ws.score()
+}
+
+func (ws *Workspace) score() float64 {
+	if ws.count() == 0 {
+		return ws.meanLoss()
+	}
+	ws.seen = ws.top().out
+	if ws.picks {
+		ws.seen = ws.gather
+	}
+	ws.m.engine.Run(ws.outputWorkers(), ws.loss)
+	return ws.meanLoss()
+}
+
+// WeightLabels gives each output's label a weight w, [V], in the mean of the
+// losses, which is then Σ w·loss / Σ w: with cross-entropy over rows by their
+// targets, else over the outputs of each row. Losses stay without the weights of
+// targets. nil ends it. It panics where w has another length, or a weight is
+// negative or not finite.
+func (ws *Workspace) WeightLabels(w []float32) {
+	ws.checkWeights(w)
+	ws.weights = nil
+	if w != nil {
+		ws.weights = append([]float32(nil), w...)
+	}
+}
+
+// takeLabels readies stage 4 for targets of a cross-entropy.
+func (ws *Workspace) takeLabels(labels []int32) {
+	ws.pick(labels)
+	ids := labels
+	if ws.picks {
+		ids = ws.pickedIDs[:len(ws.picked)]
+		for i, row := range ws.picked {
+			ids[i] = labels[row]
+		}
+	}
+	ws.targets = targets{kind: crossEntropy, labels: labels, ids: ws.classes(ids)}
+	total := float64(len(ids))
+	if ws.weights != nil {
+		total = 0
+		for _, label := range ids {
+			total += float64(ws.weights[label])
+		}
+	}
+	ws.scale = float32(1 / total)
+}
+
+// takeVectors readies stage 4 for targets that are vectors.
+func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
+	ws.pick(nil)
+	ws.targets = targets{kind: kind, vectors: vectors}
+	ws.scale = float32(1 / (float64(ws.count()) * ws.labelWeights()))
+}
+
+// labelWeights returns the sum of all labels' weights.
+func (ws *Workspace) labelWeights() float64 {
+	if ws.weights == nil {
+		return float64(ws.m.Output)
+	}
+	var sum float64
+	for _, x := range ws.weights {
+		sum += float64(x)
+	}
+	return sum
+}
+
+// losses is stage 4 of some of the rows that count: it replaces their logits by the
+// gradient of the mean loss.
+func (t *targets) losses(w *kernels.Worker, ws *Workspace, rows kernels.Span, logits []float32) {
+	if t.kind == crossEntropy {
+		ws.crossEntropies(w, ws.Losses[rows.Lo:rows.Hi], ws.m.head(), logits, t.ids[rows.Lo:rows.Hi], rows.Lo, nil)
+		return
+	}
+	v := ws.m.Output
+	whole := ws.labelWeights()
+	for i := range rows.Len() {
+		y, want := logits[i*v:][:v], t.vectors[ws.row(rows.Lo+i)*v:][:v]
+		var sum float64
+		for j, x := range y {
+			loss, slope := t.kind.term(float64(x), float64(want[j]))
+			weight := 1.0
+			if ws.weights != nil {
+				weight = float64(ws.weights[j])
+			}
+			sum += float64(weight * loss)
+			y[j] = float32(weight * slope * float64(ws.scale))
+		}
+		ws.Losses[rows.Lo+i] = float32(sum / whole)
+	}
+}
+
+// term returns the loss of an output y whose target is t, and its derivative by y.
+func (k lossKind) term(y, t float64) (loss, slope float64) {
+	if k == squaredError {
+		return (y - t) * (y - t), 2 * (y - t)
+	}
+	// log(1+eʸ) - t·y, without an overflow (NaN goes through max and Log1p).
+	e := math.Exp(-math.Abs(y))
+	sigma := 1 / (1 + e)
+	if y < 0 {
+		sigma = e / (1 + e)
+	}
+	return max(y, 0) - float64(t*y) + math.Log1p(e), sigma - t
+}
+
+// crossEntropies runs stage 4 on rows of n logits whose targets are classes. Each
+// is scaled by the weight of its label, that of the row first+i that counts, or of
+// rows[i].
+func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
+	if ws.weights == nil {
+		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, ws.scale)
+		return
+	}
+	for i := range classes {
+		at := first + i
+		if rows != nil {
+			at = int(rows[i])
+		}
+		scale := ws.scale * ws.weights[ws.targets.labels[ws.row(at)]]
+		w.SoftmaxCrossEntropy(losses[i:i+1], n, logits[i*n:], n, classes[i:i+1], scale)
+	}
+}
+
+// meanLoss adds up the losses in order, and puts those of rows that count in their
+// places.
+func (ws *Workspace) meanLoss() float64 {
+	n := ws.count()
+	if n == 0 {
+		clear(ws.Losses)
+		return 0
+	}
+	if ws.tails != nil {
+		ws.tails.addLosses(ws.Losses)
+	}
+	var sum, total float64
+	for i, l := range ws.Losses[:n] {
+		weight := 1.0
+		if ws.weights != nil && ws.targets.kind == crossEntropy {
+			weight = float64(ws.weights[ws.targets.labels[ws.row(i)]])
+		}
+		sum += float64(weight * float64(l))
+		total += weight
+	}
+	if ws.picks {
+		ws.spreadLosses()
+	}
+	return sum / total
+}
+
+// spreadLosses moves the losses of the rows that count from the front to their
+// places, the last one first.
+func (ws *Workspace) spreadLosses() {
+	end := len(ws.Losses)
+	for i := len(ws.picked) - 1; i >= 0; i-- {
+		row := int(ws.picked[i])
+		l := ws.Losses[i]
+		clear(ws.Losses[row+1 : end])
+		ws.Losses[row] = l
+		end = row
+	}
+	clear(ws.Losses[:end])
+}
+
+// CheckLosses returns an error that names the first step and row whose loss is NaN
+// or infinite, as it is where an input, a target or a parameter was; nil where all
+// are numbers.
+func (ws *Workspace) CheckLosses() error {
+	for row, l := range ws.Losses {
+		if finite(float64(l)) {
+			continue
+		}
+		if ws.m.LastStep {
+			return fmt.Errorf("rnn: the loss of row %d is %v: look for NaN or infinity in its input and target, and in the parameters", row, l)
+		}
+		return fmt.Errorf("rnn: the loss of step %d, row %d is %v: look for NaN or infinity in its input and target at this step or before, and in the parameters",
+			row/ws.B, row%ws.B, l)
+	}
+	return nil
+}

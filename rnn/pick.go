@@ -1,0 +1,106 @@
+package rnn
+
+import "batchrnn/kernels"
+
+// makePicks makes room for the rows that count.
+func (ws *Workspace) makePicks() {
+	if ws.picked != nil {
+		return
+	}
+	ws.picked = make([]int32, 0, ws.rows)
+	ws.pickedIDs = make([]int32, ws.rows)
+	ws.gather = kernels.Floats(ws.rows * ws.m.width())
+	if ws.dgather == nil && ws.grads[0] != nil {
+		ws.dgather = kernels.Floats(len(ws.gather))
+	}
+}
+
+// count returns how many rows count.
+func (ws *Workspace) count() int {
+	if ws.picks {
+		return len(ws.picked)
+	}
+	return ws.rows
+}
+
+// row returns which of the R rows the i-th that counts is.
+func (ws *Workspace) row(i int) int {
+	if ws.picks {
+		return int(ws.picked[i])
+	}
+	return i
+}
+
+// pick chooses the rows that count: those that sequences have and whose targets
+// are not Ignore, nor labels of no weight; targets are nil where they are vectors.
+func (ws *Workspace) pick(targets []int32) {
+	ws.picks = ws.m.LastStep
+	for row := range ws.rows {
+		ws.picks = ws.picks || ws.leftOut(targets, row)
+	}
+	if !ws.picks {
+		return
+	}
+	ws.makePicks()
+	ws.picked = ws.picked[:0]
+	for row := range ws.rows {
+		if !ws.leftOut(targets, row) {
+			ws.picked = append(ws.picked, int32(row))
+		}
+	}
+}
+
+func (ws *Workspace) leftOut(targets []int32, row int) bool {
+	if !ws.m.LastStep && ws.lengths.ended(row/ws.B, row%ws.B) {
+		return true
+	}
+	if targets == nil {
+		return false
+	}
+	return targets[row] == Ignore || ws.weights != nil && ws.weights[targets[row]] == 0
+}
+
+// gatherRows copies the rows of states, [T,B,W], that count, shared out.
+func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
+	rows := w.Share(len(ws.picked))
+	width := ws.m.width()
+	for i := rows.Lo; i < rows.Hi; i++ {
+		if ws.m.LastStep {
+			ws.gatherLast(states, i, int(ws.picked[i]))
+		} else {
+			copy(ws.gather[i*width:][:width], states[int(ws.picked[i])*width:])
+		}
+	}
+}
+
+// gatherLast copies the last states of sequence b, of each direction its own, to
+// row i.
+func (ws *Workspace) gatherLast(states []float32, i, b int) {
+	width, n := ws.m.width(), ws.m.Hidden
+	for d := range ws.m.directions() {
+		row := ws.lastStep(d, b)*ws.B + b
+		copy(ws.gather[i*width+d*n:][:n], states[row*width+d*n:])
+	}
+}
+
+// scatterRows is the way back of gatherRows, dH of all rows shared out by sequence:
+// what doesn't count has none.
+func (ws *Workspace) scatterRows(w *kernels.Worker, dh []float32) {
+	width, n := ws.m.width(), ws.m.Hidden
+	rows := w.Share(ws.T * ws.B)
+	clear(dh[rows.Lo*width : rows.Hi*width])
+	w.Barrier()
+	picked := w.Share(len(ws.picked))
+	for i := picked.Lo; i < picked.Hi; i++ {
+		row := int(ws.picked[i])
+		if !ws.m.LastStep {
+			copy(dh[row*width:][:width], ws.dgather[i*width:])
+			continue
+		}
+		for d := range ws.m.directions() {
+			at := (ws.lastStep(d, row)*ws.B + row) * width
+			copy(dh[at+d*n:][:n], ws.dgather[i*width+d*n:])
+		}
+	}
+	w.Barrier()
+}

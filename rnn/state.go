@@ -1,0 +1,69 @@
+package rnn
+
+// Reset sets the initial states to zero.
+func (ws *Workspace) Reset() {
+	for k := range ws.layers {
+		for d := range ws.m.directions() {
+			ws.eachRow(k, d, ws.first(d), func(_ int, h []float32) { clear(h) })
+		}
+	}
+}
+
+// Carry makes the last states the initial ones of the next pass, so that a stream
+// can be fed in pieces and trained by truncated BPTT. It comes after Backward,
+// which still needs the initial states. It panics where the model is
+// bidirectional: the second direction comes from what is yet to be read.
+func (ws *Workspace) Carry() {
+	ws.checkCarry()
+	for k := range ws.layers {
+		h := ws.layers[k].h
+		copy(ws.slot(h, 0), ws.slot(h, ws.T))
+	}
+}
+
+// SetState sets the initial states to h, [L·D,B,H]: layer by layer, in each the
+// forward direction first.
+func (ws *Workspace) SetState(h []float32) {
+	ws.checkState("SetState", "h", h)
+	for i := range ws.m.Cells {
+		k, d := ws.m.place(i)
+		ws.eachRow(k, d, ws.first(d), func(b int, to []float32) { copy(to, ws.cellRow(h, i, b)) })
+	}
+}
+
+// State sets dst, [L·D,B,H], to the states after the last Forward, of each sequence
+// that after its last step: the encoder's part in an encoder-decoder, and what a
+// stream goes on from.
+func (ws *Workspace) State(dst []float32) {
+	ws.checkRan("State")
+	ws.checkState("State", "dst", dst)
+	for i := range ws.m.Cells {
+		k, d := ws.m.place(i)
+		ws.eachRow(k, d, ws.last(d), func(b int, h []float32) { copy(ws.cellRow(dst, i, b), h) })
+	}
+}
+
+// States returns what the last layer gave at each step of the last Forward,
+// [T,B,D·H], for reading: its states, with Config.Residual what it read added. At
+// steps beyond a sequence's length it means nothing.
+func (ws *Workspace) States() []float32 {
+	ws.checkRan("States")
+	return ws.top().out
+}
+
+// place returns the layer and direction of cell i.
+func (c Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
+
+// cellRow returns row b of cell i of a, [L·D,B,H].
+func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {
+	n := ws.m.Hidden
+	return a[(i*ws.B+b)*n:][:n]
+}
+
+// eachRow calls f with direction d's part of each row of a slot of layer k.
+func (ws *Workspace) eachRow(k, d, slot int, f func(b int, h []float32)) {
+	states, n := ws.slot(ws.layers[k].h, slot), ws.m.Hidden
+	for b := range ws.B {
+		f(b, states[b*ws.m.width()+d*n:][:n])
+	}
+}
