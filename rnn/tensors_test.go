@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"batchrnn/kernels"
-	"batchrnn/rnn/safetensors"
 )
 
 // stored are networks of every output layer.
@@ -107,58 +106,6 @@ func TestSafetensorsBytes(t *testing.T) {
 	}
 	if len(header) != 7 {
 		t.Errorf("%d entries, want 6 tensors and the metadata", len(header))
-	}
-}
-
-// parameters returns a file of the golden parameters alone.
-func (g golden) parameters() []byte {
-	g.t.Helper()
-	var tensors []safetensors.Floats
-	for _, t := range g.file.Tensors {
-		name := strings.TrimPrefix(t.Name, "rnn.")
-		if strings.HasPrefix(name, "weight_") || strings.HasPrefix(name, "bias_") || strings.HasPrefix(name, "out.") {
-			tensors = append(tensors, safetensors.Floats{Name: t.Name, Shape: t.Shape, Values: g.f32(t.Name)})
-		}
-	}
-	var b bytes.Buffer
-	if _, err := safetensors.Write(&b, g.meta, tensors); err != nil {
-		g.t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// TestSafetensorsOfPyTorch: PyTorch's parameters give PyTorch's results.
-func TestSafetensorsOfPyTorch(t *testing.T) {
-	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd", "rnn_tanh_2layer_bidir", "charlm_tanh", "charlm_relu"} {
-		g := openGolden(t, name)
-		c := Config{Layers: 1, Hidden: g.size("hidden"), Activation: g.activation()}
-		if name == "rnn_tanh_2layer_bidir" {
-			c.Layers, c.Bidirectional = 2, true
-		}
-		if _, ok := g.meta["vocab"]; ok {
-			c.Input, c.Output = g.size("vocab"), g.size("vocab")
-		} else {
-			c.Input, c.Dense = g.size("input"), true
-		}
-		m, err := New(newEngine(t, "", 2), c, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := readInto(m, g.parameters()); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		steps, rows := g.size("T"), g.size("B")
-		ws := m.NewWorkspace(steps, rows)
-		if c.Dense {
-			ws.SetState(g.f32("h0"))
-			ws.ForwardDense(g.f32("x"))
-			near(t, name+": y", ws.States(), g.f64("y"), 1e-5)
-			continue
-		}
-		ws.Forward(g.ids("ids"))
-		logits := make([]float32, rows*c.Output)
-		ws.Logits(logits, steps-1)
-		near(t, name+": logits", logits, g.f64("logits")[(steps-1)*len(logits):], 1e-5)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"batchrnn/rnn/safetensors"
@@ -62,6 +63,25 @@ func decode(t *testing.T, dtype string, raw []byte) []float64 {
 		t.Fatalf("no reader for tensors of %s", dtype)
 	}
 	return values
+}
+
+// load sets m's parameters to those of the file.
+func (g golden) load(m *Model) {
+	g.t.Helper()
+	var tensors []safetensors.Floats
+	for _, t := range g.file.Tensors {
+		name := strings.TrimPrefix(t.Name, "rnn.")
+		if strings.HasPrefix(name, "weight_") || strings.HasPrefix(name, "bias_") || strings.HasPrefix(name, "out.") {
+			tensors = append(tensors, safetensors.Floats{Name: t.Name, Shape: t.Shape, Values: g.f32(t.Name)})
+		}
+	}
+	var b bytes.Buffer
+	if _, err := safetensors.Write(&b, g.meta, tensors); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := m.ReadSafetensors(bytes.NewReader(b.Bytes()), int64(b.Len())); err != nil {
+		g.t.Fatal(err)
+	}
 }
 
 // f64 returns a tensor.
