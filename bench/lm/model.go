@@ -63,8 +63,8 @@ func (c Config) Description() string {
 	return name
 }
 
-// Model is a language model with its vocabulary. It is immutable: any number of
-// streams and samplers may use it at once.
+// Model is a language model with its vocabulary. It is immutable, but for
+// ReadSafetensors: any number of streams and samplers may use it at once.
 type Model struct {
 	Config Config
 	Vocab  *corpus.Vocab
