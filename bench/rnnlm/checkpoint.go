@@ -89,7 +89,7 @@ func (t *trainer) save() error {
 	}
 	t.progress.Elapsed = time.Since(t.started)
 	if err := t.writeFile(t.options.Checkpoint, t.writeCheckpoint); err != nil {
-		return fmt.Errorf("checkpoint %q was not written: %w: the one before it is whole, and the same training goes on from there once this is mended",
+		return fmt.Errorf("checkpoint %q was not written: %w: the one before it, if any, is whole, and the same training goes on from there once this is mended",
 			t.options.Checkpoint, err)
 	}
 	return nil
