@@ -141,7 +141,7 @@ func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
 	for s := ws.T - 1; s >= 0; s-- {
 		for d := range directions {
 			t, c := ws.time(d, s), k*directions+d
-			rows := kernels.Span{Lo: all.Lo, Hi: max(all.Lo, ws.lengths.rows(t, all.Hi))}
+			rows := ws.lengths.rows(t, all)
 			at := rows.Lo*width + d*hidden
 			var from []float32
 			if dh != nil {
