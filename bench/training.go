@@ -19,22 +19,23 @@ import (
 // of rnnbench's flags. What is nil takes its default, and may not be set for a
 // model of the other kind.
 type TrainOptions struct {
-	Corpus  string // as in [Options]
-	Kind    string // lm.RNN or lm.Ngram
-	Level   corpus.Level
-	Vocab   *int           // as in [Options]
-	Order   *int           // of an n-gram model: DefaultOrder
-	Hidden  *int           // width of an RNN: DefaultHidden
-	Budget  *time.Duration // training time of an RNN: DefaultBudget
-	Epochs  *float64       // in its place, how often an RNN reads its training text
-	Threads int
-	Seed    uint64
+	Corpus   string // as in [Options]
+	Kind     string // lm.RNN or lm.Ngram
+	Level    corpus.Level
+	Vocab    *int           // as in [Options]
+	MinCount *int           // as in [Options]
+	Order    *int           // of an n-gram model: DefaultOrder
+	Hidden   *int           // width of an RNN: DefaultHidden
+	Budget   *time.Duration // training time of an RNN: DefaultBudget
+	Epochs   *float64       // in its place, how often an RNN reads its training text
+	Threads  int
+	Seed     uint64
 
 	// Of an RNN, see rnnlm.Options.
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
-	Halve       bool
+	Halve       *bool
 	Patience    *int
 	Checkpoint  *string
 	Every       *time.Duration // between checkpoints
@@ -53,7 +54,7 @@ const (
 // full checks o and returns it as [Options], with defaults.
 func (o TrainOptions) full() (Options, error) {
 	full := Options{
-		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab,
+		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab, MinCount: o.MinCount,
 		MaxOrder: DefaultOrder, Hidden: []int{DefaultHidden}, Budget: DefaultBudget,
 		Threads: o.Threads, Seed: o.Seed,
 	}
@@ -71,7 +72,7 @@ func (o TrainOptions) full() (Options, error) {
 		return full, misuse("--full-softmax", "an n-gram model has no softmax: leave it out, or give --kind rnn")
 	case ngrams && o.Dropout != nil:
 		return full, misuse("--dropout", "an n-gram model has no states: leave it out, or give --kind rnn")
-	case ngrams && o.Halve:
+	case ngrams && o.Halve != nil:
 		return full, misuse("--halve", "an n-gram model has no learning rate: leave it out, or give --kind rnn")
 	case ngrams && o.Patience != nil:
 		return full, misuse("--patience", "an n-gram model is trained in one pass: leave it out, or give --kind rnn")
@@ -106,10 +107,7 @@ func (o TrainOptions) full() (Options, error) {
 		full.Budget = *o.Budget
 	}
 	full.fullSoftmax = o.FullSoftmax
-	full.network.Tied, full.network.Halve = o.Tied, o.Halve
-	if o.Dropout != nil {
-		full.network.Dropout = *o.Dropout
-	}
+	full.network.Tied, full.dropout, full.halve = o.Tied, o.Dropout, o.Halve
 	if o.Patience != nil {
 		full.network.Patience = *o.Patience
 	}
@@ -181,6 +179,8 @@ type Trained struct {
 	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     float64 `json:"adjusted_perplexity"`
 	Unscored     bool    `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
@@ -200,6 +200,7 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	if err != nil {
 		return nil, out, err
 	}
+	m.WithSpeller(t.c.speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
 	scoring, cancel := ctx, context.CancelFunc(func() {})
 	if ctx.Err() != nil {
@@ -210,7 +211,8 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	switch {
 	case err == nil:
 		out.BitsPerToken = bits(nats, len(t.c.corpus.Test))
-		out.Perplexity = perplexity(out.BitsPerToken)
+		out.AdjustedBits = t.c.adjusted(out.BitsPerToken)
+		out.Perplexity, out.Adjusted = perplexity(out.BitsPerToken), perplexity(out.AdjustedBits)
 	case scoring.Err() != nil:
 		out.Unscored = true
 	default:
@@ -241,7 +243,7 @@ func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.M
 		return nil, err
 	}
 	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
-	config := rnnConfig(o, stats)
+	config := rnnConfig(network, stats)
 	if network.Tokens > 0 { // such a training gives the same file every time: no clock is in it
 		config.BudgetSeconds, config.TrainSeconds, config.BudgetTokens = 0, 0, network.Tokens
 	}
@@ -249,8 +251,9 @@ func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.M
 }
 
 // rnnConfig is what a model's file says of its training.
-func rnnConfig(o Options, stats rnnlm.Stats) lm.Config {
+func rnnConfig(o rnnlm.Options, stats rnnlm.Stats) lm.Config {
 	return lm.Config{
+		Dropout: o.Dropout, Halve: o.Halve,
 		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
 		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: bits(stats.Valid, 1),
 	}

@@ -197,7 +197,12 @@ func TestSameBitsThreads(t *testing.T) {
 					j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
 				}
 				for _, byRows := range []bool{true, false} {
-					ws := j.workspace(t, e, func(p *plan) { p.workers, p.backward, p.byRows = threads, threads, byRows })
+					ws := j.workspace(t, e, func(p *plan) {
+						p.workers, p.backward, p.byRows = threads, threads, byRows
+						if byRows { // either way of taking turns
+							p.group = j.directions()
+						}
+					})
 					j.run(ws, 2).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want[i])
 				}
 				// One worker through time, all for the rest.

@@ -57,45 +57,48 @@ func (ws *Workspace) throughLayer(w *kernels.Worker, k int) {
 	all, panels := ws.plan.share(w, ws.B, cells[0].wh.Panels())
 	act, inPlace, slot := activations[m.Activation].kernel, ws.startsInPlace(k), ws.B*width
 	plain := l.g == nil && ws.lengths.of == nil
-	for s := range ws.T {
-		for d := range directions {
-			t, rows := s, all
-			if d == 1 {
-				t = ws.T - 1 - s
+	group := ws.plan.group
+	for first := 0; first < directions; first += group {
+		for s := range ws.T {
+			for d := first; d < first+group; d++ {
+				t, rows := s, all
+				if d == 1 {
+					t = ws.T - 1 - s
+				}
+				if ws.lengths.of != nil {
+					rows = ws.lengths.rows(t, all)
+				}
+				at := rows.Lo*width + d*hidden
+				h, next := l.h[before(d, t)*slot+at:], l.h[after(d, t)*slot+at:]
+				p := kernels.Product{ // 2
+					M: rows.Len(),
+					A: h, LDA: width,
+					B: cells[d].wh,
+					S: next, LDS: width,
+					C: next, LDC: width,
+					Act: act,
+				}
+				if !inPlace { // 1
+					p.S, p.LDS = params[d].Wx, hidden
+					p.IDs, p.Bias = ws.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], params[d].Bh
+				}
+				if l.g != nil {
+					p.C = l.g[t*slot+at:]
+				}
+				w.Gemm(p, panels)
+				if plain {
+					continue
+				}
+				cols := cells[d].wh.Columns(panels)
+				if l.g != nil {
+					ws.skip(w, l, t, d, rows, cols)
+				}
+				if ws.lengths.of != nil {
+					ws.hold(l, t, d, all, cols)
+				}
 			}
-			if ws.lengths.of != nil {
-				rows = ws.lengths.rows(t, all)
-			}
-			at := rows.Lo*width + d*hidden
-			h, next := l.h[before(d, t)*slot+at:], l.h[after(d, t)*slot+at:]
-			p := kernels.Product{ // 2
-				M: rows.Len(),
-				A: h, LDA: width,
-				B: cells[d].wh,
-				S: next, LDS: width,
-				C: next, LDC: width,
-				Act: act,
-			}
-			if !inPlace { // 1
-				p.S, p.LDS = params[d].Wx, hidden
-				p.IDs, p.Bias = ws.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], params[d].Bh
-			}
-			if l.g != nil {
-				p.C = l.g[t*slot+at:]
-			}
-			w.Gemm(p, panels)
-			if plain {
-				continue
-			}
-			cols := cells[d].wh.Columns(panels)
-			if l.g != nil {
-				ws.skip(w, l, t, d, rows, cols)
-			}
-			if ws.lengths.of != nil {
-				ws.hold(l, t, d, all, cols)
-			}
+			ws.plan.meet(w)
 		}
-		ws.plan.meet(w)
 	}
 }
 

@@ -14,12 +14,14 @@ import (
 	"batchrnn/bench/measure"
 	"batchrnn/bench/ngram"
 	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 )
 
-// A language model's file has three sections, as package disk writes them: the
-// configuration as JSON, the vocabulary, and the model as package ngram or rnnlm
-// writes it.
+// A language model's file has three or four sections, as package disk writes them:
+// the configuration as JSON; the vocabulary; the model as package ngram or rnnlm
+// writes it; and, where the configuration says so, the spelling of words that are
+// <unk>, as package spell writes it.
 const (
 	fileMagic   = "\x89BLM\r\n\x1a\n" // a text-mode copy damages it
 	fileVersion = 1
@@ -34,8 +36,12 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	payloads := []io.WriterTo{bytes.NewReader(config), bytes.NewReader(m.Vocab.Append(nil)), m.parameters()}
+	if m.Config.Spelling {
+		payloads = append(payloads, m.Speller)
+	}
 	out, err := disk.NewWriter(w, fileMagic, fileVersion)
-	for _, payload := range []io.WriterTo{bytes.NewReader(config), bytes.NewReader(m.Vocab.Append(nil)), m.parameters()} {
+	for _, payload := range payloads {
 		if err == nil {
 			err = out.Section(payload)
 		}
@@ -123,6 +129,17 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.level == corpus.Char {
+		m.Speller = spell.OfCharacters(m.Vocab)
+	} else if m.Config.Spelling {
+		err := s.Section("spelling", s.Left(), func(r io.Reader, size int64) (err error) {
+			m.Speller, err = spell.Read(r, size, m.Vocab)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
@@ -155,6 +172,9 @@ func parseConfig(raw []byte) (c Config, level corpus.Level, err error) {
 	}
 	if level, err = corpus.ParseLevel(c.Level); err != nil {
 		return c, 0, fmt.Errorf("configuration: %w", err)
+	}
+	if c.Spelling && level == corpus.Char {
+		return c, 0, errors.New("configuration: a spelling of characters: damaged")
 	}
 	return c, level, nil
 }

@@ -16,6 +16,7 @@ import (
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/disk"
 	"batchrnn/bench/ngram"
+	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -61,6 +62,13 @@ func testModels(t testing.TB, level corpus.Level) []*Model {
 		}
 		models = append(models, NewRNN(n, c, Config{ValidBits: 1.5}))
 	}
+	speller, err := spell.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range models {
+		m.WithSpeller(speller)
+	}
 	return models
 }
 
@@ -103,6 +111,9 @@ func TestRoundTrip(t *testing.T) {
 			if b, err := got.NewStream().Score(ids); err != nil || a != b || !(a > 0) {
 				t.Errorf("%s: %v nats before, %v after, error %v", m.Config.Name(), a, b, err)
 			}
+			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == corpus.Word) {
+				t.Errorf("%s: an unknown word cost %v nats, and costs %v", m.Config.Name(), a, b)
+			}
 			if !bytes.Equal(encode(t, got), file) {
 				t.Error("writing it again gives another file")
 			}
@@ -111,7 +122,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestReadRefusesTruncationAndDamage(t *testing.T) {
-	for _, m := range testModels(t, corpus.Char) {
+	for _, m := range append(testModels(t, corpus.Char), testModels(t, corpus.Word)[0]) {
 		file := encode(t, m)
 		refuse := func(what string, b []byte) {
 			t.Helper()
@@ -169,6 +180,7 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 		"a huge vocabulary":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
 		"a token beyond":       {craft(func(b []byte) { b[vocab+disk.LengthBytes] = 0xff; b[vocab+disk.LengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
 		"no <unk>":             {craft(func(b []byte) { b[vocab+disk.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"spelled characters":   {swap(`,"corpus":"a fable"`, `,"spelling":true   `), "spelling"},
 		"unknown kind":         {swap(`"ngram"`, `"ngrom"`), "ngrom"},
 		"unknown level":        {swap(`"char"`, `"bark"`), "bark"},
 		"no JSON":              {swap(`{"kind"`, `["kind"`), "configuration"},
@@ -303,7 +315,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 	logits := []float64{9, math.Log(1), math.Log(2), math.Log(5)} // <unk> is never drawn
 	var counts [4]int
 	for range 80_000 {
-		id, ok := draw(slices.Clone(logits), 1, rng)
+		id, ok := draw(slices.Clone(logits), 1, 1, rng)
 		if !ok {
 			t.Fatal("nothing drawn")
 		}
@@ -314,13 +326,13 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
 		}
 	}
-	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, rng); ok {
+	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, 1, rng); ok {
 		t.Error("drawn from NaN")
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	for _, m := range testModels(f, corpus.Char) {
+	for _, m := range append(testModels(f, corpus.Char), testModels(f, corpus.Word)[0]) {
 		file := encode(f, m)
 		f.Add(file)
 		f.Add(file[:len(file)/2])
@@ -345,7 +357,13 @@ func FuzzRead(f *testing.F) {
 				continue
 			}
 			m.NewStream().Score([]int32{0})
-			m.NewSampler(1, 1).Next()
+			sampler := m.NewSampler(1, 1)
+			if m.Speller != nil && m.Speller.HasWords() {
+				sampler.Spell()
+			}
+			if id, err := sampler.Next(); err == nil {
+				sampler.AppendText(nil, id)
+			}
 		}
 	})
 }

@@ -20,6 +20,7 @@ type trainCommand struct {
 	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
 	Level       string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
@@ -28,8 +29,8 @@ type trainCommand struct {
 	Every       *time.Duration `placeholder:"TIME" help:"Time between two checkpoints (default 30s)."`
 	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax."`
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
-	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none)."`
-	Halve       bool           `help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget."`
+	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
+	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
 	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed        uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
@@ -59,7 +60,7 @@ func (c *trainCommand) Run(env *environment) error {
 		return misuse("--out", "the name is empty: give one")
 	}
 	options := bench.TrainOptions{
-		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, Order: c.Order, Hidden: c.Hidden,
+		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Order: c.Order, Hidden: c.Hidden,
 		Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads, Seed: c.Seed,
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
@@ -139,6 +140,9 @@ func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	if !t.Unscored {
 		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
+		if t.Corpus.UnkRate > 0 {
+			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, significant(t.Adjusted))
+		}
 	}
 	out := &firstError{w: w}
 	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), measure.FormatBytes(t.Bytes))
