@@ -126,3 +126,28 @@ func TestDropoutBits(t *testing.T) {
 		}
 	}
 }
+
+// TestSkipDropout: a workspace that skips the passes of another draws its masks.
+func TestSkipDropout(t *testing.T) {
+	e := newEngine(t, "", 1)
+	j := job{Config{Input: 9, Layers: 1, Hidden: 32, Output: 5}, 4, 3}
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	mask := func(skip uint64, passes int) []float32 {
+		ws := j.workspace(t, e, nil)
+		ws.SkipDropout(5) // without dropout there is nothing to skip
+		ws.Dropout(0.5, 7)
+		ws.SkipDropout(skip)
+		for range passes {
+			b.forward(ws)
+		}
+		b.backward(ws)
+		return slices.Clone(ws.top().up)
+	}
+	want := mask(0, 4)
+	if i := firstDifference(mask(3, 1), want); i >= 0 {
+		t.Errorf("state %d differs", i)
+	}
+	if firstDifference(mask(2, 1), want) < 0 {
+		t.Error("skipping another number gives the same mask")
+	}
+}

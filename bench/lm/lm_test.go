@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"batchrnn/bench/corpus"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/ngram"
 	"batchrnn/bench/spell"
 	"batchrnn/kernels"
@@ -145,15 +146,15 @@ func TestReadRefusesTruncationAndDamage(t *testing.T) {
 
 // seal corrects the checksum of the section that starts at the given place.
 func seal(file []byte, at int) (next int) {
-	end := at + lengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
-	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], castagnoli))
-	return end + checksumBytes
+	end := at + disk.LengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
+	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], crc32.MakeTable(crc32.Castagnoli)))
+	return end + disk.ChecksumBytes
 }
 
 func TestReadRefusesCraftedFiles(t *testing.T) {
 	models := testModels(t, corpus.Char)
 	file := encode(t, models[0])
-	vocab := seal(slices.Clone(file), headBytes) // where the second section starts
+	vocab := seal(slices.Clone(file), disk.HeadBytes) // where the second section starts
 	craft := func(change func(b []byte)) []byte {
 		b := slices.Clone(file)
 		change(b)
@@ -164,21 +165,21 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 			t.Fatal("another length")
 		}
 		return craft(func(b []byte) {
-			copy(b[headBytes:], bytes.Replace(b[headBytes:vocab], []byte(from), []byte(to), 1))
-			seal(b, headBytes)
+			copy(b[disk.HeadBytes:], bytes.Replace(b[disk.HeadBytes:vocab], []byte(from), []byte(to), 1))
+			seal(b, disk.HeadBytes)
 		})
 	}
 	other := encode(t, testModels(t, corpus.Word)[0])
-	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), headBytes):]...)
+	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), disk.HeadBytes):]...)
 	for name, test := range map[string]struct {
 		file []byte
 		want string
 	}{
 		"another version":      {craft(func(b []byte) { b[8] = 9 }), "version 9"},
-		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[headBytes:], 1<<62) }), "truncated or damaged"},
+		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[disk.HeadBytes:], 1<<62) }), "truncated or damaged"},
 		"a huge vocabulary":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
-		"a token beyond":       {craft(func(b []byte) { b[vocab+lengthBytes] = 0xff; b[vocab+lengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
-		"no <unk>":             {craft(func(b []byte) { b[vocab+lengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"a token beyond":       {craft(func(b []byte) { b[vocab+disk.LengthBytes] = 0xff; b[vocab+disk.LengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
+		"no <unk>":             {craft(func(b []byte) { b[vocab+disk.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
 		"spelled characters":   {swap(`,"corpus":"a fable"`, `,"spelling":true   `), "spelling"},
 		"unknown kind":         {swap(`"ngram"`, `"ngrom"`), "ngrom"},
 		"unknown level":        {swap(`"char"`, `"bark"`), "bark"},
@@ -341,8 +342,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Checksums would keep nearly every input from the parsers.
 		sealed := slices.Clone(data)
-		for at := headBytes; at+lengthBytes <= len(sealed); {
-			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+lengthBytes+int(n)+checksumBytes > len(sealed) {
+		for at := disk.HeadBytes; at+disk.LengthBytes <= len(sealed); {
+			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+disk.LengthBytes+int(n)+disk.ChecksumBytes > len(sealed) {
 				break
 			}
 			at = seal(sealed, at)

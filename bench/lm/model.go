@@ -41,10 +41,11 @@ type Config struct {
 	Corpus        string  `json:"corpus"`
 	SHA256        string  `json:"sha256"`
 	Seed          uint64  `json:"seed"`
-	TrainSeconds  float64 `json:"train_seconds"`
-	TrainTokens   int64   `json:"train_tokens"` // repeats counted
+	TrainSeconds  float64 `json:"train_seconds"` // 0 where BudgetTokens is set
+	TrainTokens   int64   `json:"train_tokens"`  // repeats counted
 	ValidBits     float64 `json:"valid_bits_per_token"`
 	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
+	BudgetTokens  int64   `json:"budget_tokens,omitempty"`
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
@@ -74,8 +75,8 @@ func (c Config) Description() string {
 	return name
 }
 
-// Model is a language model with its vocabulary. It is immutable: any number of
-// streams and samplers may use it at once.
+// Model is a language model with its vocabulary. It is immutable, but for
+// ReadSafetensors: any number of streams and samplers may use it at once.
 type Model struct {
 	Config Config
 	Vocab  *corpus.Vocab

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/lm"
 	"batchrnn/kernels"
 )
@@ -36,10 +37,10 @@ func OpenFolder(path string) (Folder, error) {
 	}
 	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
 	if err == nil {
-		err = CheckWritable(filepath.Join(path, resultsJSON))
+		err = disk.CheckWritable(filepath.Join(path, resultsJSON))
 	}
 	if err != nil {
-		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, withoutPath(err))
+		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, disk.WithoutPath(err))
 	}
 	return Folder{path}, nil
 }
@@ -63,7 +64,7 @@ func (f Folder) Rows() ([]bench.Row, error) {
 		err = fmt.Errorf("format %d: this program reads format %d", r.Format, bench.StudyFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, withoutPath(err))
+		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, disk.WithoutPath(err))
 	}
 	return r.Rows, nil
 }
@@ -88,7 +89,7 @@ func (f Folder) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
 
 func (f Folder) write(name string, write func(io.Writer) error) error {
 	path := filepath.Join(f.path, name)
-	if err := WriteFile(path, write); err != nil {
+	if err := disk.WriteFile(path, write); err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", path, err)
 	}
 	return nil
