@@ -98,7 +98,7 @@ func TestDropoutBits(t *testing.T) {
 		return j.run(ws, 2)
 	}
 	for _, j := range dropped {
-		for i, isa := range kernels.ISAs() {
+		for i, isa := range isas() {
 			want := run(newEngine(t, isa, 1), j, 0.3, 1)
 			for _, threads := range []int{2, 3} {
 				run(newEngine(t, isa, threads), j, 0.3, 1).same(t, fmt.Sprintf("%s, %d threads, %v", isa, threads, j), want)
