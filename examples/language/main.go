@@ -1,7 +1,7 @@
 // Language names the language of a line of text: many-to-one. The network reads the
 // line byte by byte, from both ends, and then says which language it was:
 //
-//	wo ist bitte der bahnhof?	german
+//	die sonne geht hinter dem wald auf.	german
 //
 // It learns from some forty sentences a language, and is asked about others.
 package main
