@@ -27,6 +27,11 @@ var allowed = map[string][]string{
 	"bench/report":    {"kernels", "bench", "bench/disk", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
 	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure"},
 	"cmd/rnnbench":    {"bench", "bench/disk", "bench/measure", "bench/report", "bench/speed"},
+
+	"examples/digits":   {"rnn", "kernels"},
+	"examples/language": {"rnn", "kernels"},
+	"examples/missing":  {"rnn", "kernels"},
+	"examples/tags":     {"rnn", "kernels", "bench/corpus"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -1,0 +1,20 @@
+//go:build !race && !purego && !noasm
+
+package main
+
+import "testing"
+
+// One seed, so one result. Without the assembly, or under the race detector, the
+// training takes ten times as long and tells nothing more.
+func TestNamesDigits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for some seconds")
+	}
+	accuracy, err := run(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accuracy < 0.98 {
+		t.Errorf("%.2f %% of the pictures are named, want at least 98 %%", 100*accuracy)
+	}
+}

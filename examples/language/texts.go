@@ -1,0 +1,47 @@
+package main
+
+import (
+	"embed"
+	"io/fs"
+	"strings"
+)
+
+// The same sentences in each language, one a line. Another file is another language.
+//
+//go:embed texts/*.txt
+var texts embed.FS
+
+// longest is how many bytes of a line count.
+const longest = 64
+
+// A line is a piece of text, in small letters, in a language.
+type line struct {
+	text     string
+	language int32
+}
+
+// read returns the names of the languages, lines to learn from and lines to test
+// with: every fourth sentence, the same in all languages, so that no subject and no
+// name gives away what it is.
+func read() (languages []string, train, test []line, err error) {
+	files, err := fs.Glob(texts, "texts/*.txt")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for i, file := range files {
+		languages = append(languages, strings.TrimSuffix(strings.TrimPrefix(file, "texts/"), ".txt"))
+		data, err := texts.ReadFile(file)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		for n, text := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+			l := line{strings.ToLower(text), int32(i)}
+			if n%4 == 3 {
+				test = append(test, l)
+			} else {
+				train = append(train, l)
+			}
+		}
+	}
+	return languages, train, test, nil
+}

@@ -1,0 +1,20 @@
+//go:build !race && !purego && !noasm
+
+package main
+
+import "testing"
+
+// One seed, so one result. Without the assembly, or under the race detector, the
+// training takes ten times as long and tells nothing more.
+func TestNamesMissingWords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for some seconds")
+	}
+	accuracy, err := run(t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if accuracy < 0.99 {
+		t.Errorf("%.2f %% of the missing words are named, want at least 99 %%", 100*accuracy)
+	}
+}
