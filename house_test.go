@@ -11,19 +11,20 @@ import (
 // allowed says which packages of the module each part may import. Imports run
 // one way: cmd/rnnbench, bench, rnn, kernels, asm.
 var allowed = map[string][]string{
-	"asm":           {},
-	"kernels/ref":   {},
-	"kernels":       {"asm"},
-	"rnn":           {"kernels"},
-	"bench/corpus":  {"bench/measure"},
-	"bench/measure": {"kernels"},
-	"bench/ngram":   {},
-	"bench/rnnlm":   {"rnn", "kernels", "bench/corpus", "bench/measure"},
-	"bench/lm":      {"rnn", "kernels", "bench/corpus", "bench/measure", "bench/ngram", "bench/rnnlm"},
-	"bench":         {"rnn", "kernels", "bench/corpus", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
-	"bench/report":  {"kernels", "bench", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
-	"bench/speed":   {"rnn", "kernels", "bench", "bench/measure"},
-	"cmd/rnnbench":  {"bench", "bench/measure", "bench/report", "bench/speed"},
+	"asm":             {},
+	"kernels/ref":     {},
+	"kernels":         {"asm"},
+	"rnn":             {"kernels"},
+	"bench/corpus":    {"bench/measure"},
+	"bench/measure":   {"kernels"},
+	"bench/ngram":     {},
+	"bench/rnnlm":     {"rnn", "kernels", "bench/corpus", "bench/measure"},
+	"bench/lm":        {"rnn", "kernels", "bench/corpus", "bench/measure", "bench/ngram", "bench/rnnlm"},
+	"bench":           {"rnn", "kernels", "bench/corpus", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
+	"bench/report":    {"kernels", "bench", "bench/gradients", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
+	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure"},
+	"bench/gradients": {"rnn", "kernels", "bench", "bench/measure"},
+	"cmd/rnnbench":    {"bench", "bench/gradients", "bench/measure", "bench/report", "bench/speed"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
