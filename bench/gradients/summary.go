@@ -148,7 +148,7 @@ func clipping(r Result) string {
 	}
 	var parts []string
 	if len(better) > 0 {
-		parts = append(parts, "is what helps in the "+strings.Join(better, "; "))
+		parts = append(parts, "helps in the "+strings.Join(better, "; "))
 	}
 	if len(worse) > 0 {
 		parts = append(parts, "is worse than none in the "+strings.Join(worse, "; "))
@@ -156,7 +156,7 @@ func clipping(r Result) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "Clipping " + strings.Join(parts, "; it ") + "."
+	return "Clipping, with the learning rate that suits either, " + strings.Join(parts, "; it ") + "."
 }
 
 // right writes the share of right answers.

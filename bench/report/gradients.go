@@ -24,20 +24,19 @@ const (
 
 // GradientPlot draws the norm of dJ/dh_t against the distance from the loss, for
 // every network on the adding problem at the greatest length that was trained (or
-// else the copy task): before training dotted, after it dashed, and with clipping
-// solid. format is "png" or "svg".
+// else the copy task): before training dotted, after it dashed, after it with
+// clipping solid. format is "png" or "svg".
 func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 	models := longest(r)
 	if len(models) == 0 {
 		return ErrNothingToPlot
 	}
 	first := models[0]
-	p := newPlot(fmt.Sprintf("Gradients on the %s, T = %d", gradients.TaskName(first.Task), first.Length),
-		"distance from the loss, in steps", "norm of dJ/dh beside that at distance 0 (logarithmic)")
+	p := newPlot(fmt.Sprintf("Norm of gradients beside that at distance 0, %s, T = %d", gradients.TaskName(first.Task), first.Length),
+		"distance from the loss, in steps", "norm of dJ/dh")
 	p.X.Min, p.X.Max = 0, float64(first.Length)
 	p.X.Tick.Marker = roundTicks{}
 	p.Y.Scale = plot.LogScale{}
-	p.Y.Tick.Marker = powerTicks{}
 	lo, hi := 0.1, 10.0
 	var networks []string
 	for _, m := range models {
@@ -72,7 +71,8 @@ func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 		}
 	}
 	p.Y.Min, p.Y.Max = max(lo, leastNorm), min(hi, mostNorm)
-	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.3) // room for the legend
+	p.Y.Tick.Marker = powerTicks{p.Y.Max}
+	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.45) // room for the legend
 	for i, name := range networks {
 		p.Legend.Add(name, &plotter.Line{LineStyle: draw.LineStyle{Color: rnnColors[i%len(rnnColors)], Width: vg.Points(2)}})
 	}
@@ -98,13 +98,13 @@ func longest(r gradients.Result) []gradients.Model {
 }
 
 // logPoints returns the norms that a logarithmic axis can show, up to the first
-// beyond its bounds.
+// beyond its bounds, where the line is cut.
 func logPoints(norms []gradients.Norm) (points plotter.XYs) {
 	for _, n := range norms {
 		if n.Norm <= 0 {
 			break
 		}
-		points = append(points, plotter.XY{X: float64(n.Distance), Y: min(max(n.Norm, leastNorm), mostNorm)})
+		points = append(points, plotter.XY{X: float64(n.Distance), Y: n.Norm})
 		if n.Norm < leastNorm || n.Norm > mostNorm {
 			break
 		}
@@ -112,12 +112,12 @@ func logPoints(norms []gradients.Norm) (points plotter.XYs) {
 	return points
 }
 
-// powerTicks marks powers of ten.
-type powerTicks struct{}
+// powerTicks marks powers of ten up to most.
+type powerTicks struct{ most float64 }
 
 // Ticks implements [plot.Ticker].
-func (powerTicks) Ticks(min, max float64) []plot.Tick {
-	first, last := math.Ceil(math.Log10(min)), math.Floor(math.Log10(max))
+func (t powerTicks) Ticks(min, max float64) []plot.Tick {
+	first, last := math.Ceil(math.Log10(min)), math.Floor(math.Log10(t.most))
 	step := math.Max(1, math.Ceil((last-first)/10))
 	var ticks []plot.Tick
 	for e := math.Ceil(first/step) * step; e <= last; e += step {
