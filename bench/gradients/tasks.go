@@ -108,7 +108,9 @@ func (a *adding) baseline() (loss, chance float64) { return 1.0 / 6, 2*near - ne
 // A blank is no input (rnn.None), so that nothing new stirs what a network holds.
 // Steps at which no symbol is to be said count nowhere (rnn.Ignore): with the
 // blanks that the paper has a network say there, which are easily learnt, the loss
-// is near 0 without anything being remembered.
+// is near 0 without anything being remembered. Nothing is drawn but the symbols: a
+// single one makes as many sequences as there are symbols, and a network whose
+// states never meet can tell them apart without learning to remember.
 type copying struct {
 	length, remember, batch int
 	ids, targets            []int32   // [T,B]

@@ -59,7 +59,10 @@ func (s start) String() string {
 //	ReLU, identity, skip  0.003: 0.0065, 0.01: 0.0002; without clipping 0.01: 0.0005
 //	tanh, gain 2          0.001 with and without clipping: 0.17
 //
-// Plain gradient descent with 0.01 had learnt nothing by then (ReLU, identity:
+// On the copy task with two symbols these, most networks said which symbols,
+// not in which order (50 to 95 % right at T = 50): it asks for one.
+// At T = 500 ReLU from the identity learnt nothing of the adding problem in 1,000
+// clipped updates at 0.0001 or 0.00003 either. Plain gradient descent with 0.01 had learnt nothing by then (ReLU, identity:
 // 0.166).
 var variants = []variant{
 	{"tanh", rnn.Tanh, false, uniform, false, 3e-3},
