@@ -37,7 +37,7 @@ type tailShape struct {
 	width int
 }
 
-func (c Config) tail(i int) tailShape {
+func (c *Config) tail(i int) tailShape {
 	s := tailShape{kernels.Span{Lo: c.Cutoffs[i], Hi: c.Output}, c.width()}
 	if i+1 < len(c.Cutoffs) {
 		s.Hi = c.Cutoffs[i+1]
@@ -50,7 +50,7 @@ func (c Config) tail(i int) tailShape {
 
 // head returns the number of classes of the softmax over all rows: V, or the
 // frequent outputs and one class for each cluster.
-func (c Config) head() int {
+func (c *Config) head() int {
 	if len(c.Cutoffs) == 0 {
 		return c.Output
 	}

@@ -138,51 +138,54 @@ func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
 	plain := ws.dhn == nil && ws.reached == nil && l.dh == nil
 	ws.clearReached(all, cols)
 	act := activations[m.Activation].kernel
-	for s := ws.T - 1; s >= 0; s-- {
-		for d := range directions {
-			t, c := ws.time(d, s), k*directions+d
-			rows := kernels.Span{Lo: all.Lo, Hi: max(all.Lo, ws.lengths.rows(t, all.Hi))}
-			at := rows.Lo*width + d*hidden
-			var from []float32
-			if dh != nil {
-				from = ws.slot(dh, t)[at:]
-			}
-			to := ws.slot(dz, t)[at:]
-			if s < ws.T-1 {
-				w.Gemm(kernels.Product{
-					M: rows.Len(),
-					A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
-					B: m.packed[c].whT,
-					S: from, LDS: width,
-					C: to, LDC: width,
-				}, panels)
-			} else {
-				for i := range rows.Len() { // nothing comes from later steps
-					row := to[i*width+cols.Lo : i*width+cols.Hi]
-					if from == nil {
-						clear(row)
-					} else {
-						copy(row, from[i*width+cols.Lo:])
+	group := ws.plan.group
+	for first := 0; first < directions; first += group {
+		for s := ws.T - 1; s >= 0; s-- {
+			for d := first; d < first+group; d++ {
+				t, c := ws.time(d, s), k*directions+d
+				rows := ws.lengths.rows(t, all)
+				at := rows.Lo*width + d*hidden
+				var from []float32
+				if dh != nil {
+					from = ws.slot(dh, t)[at:]
+				}
+				to := ws.slot(dz, t)[at:]
+				if s < ws.T-1 {
+					w.Gemm(kernels.Product{
+						M: rows.Len(),
+						A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
+						B: m.packed[c].whT,
+						S: from, LDS: width,
+						C: to, LDC: width,
+					}, panels)
+				} else {
+					for i := range rows.Len() { // nothing comes from later steps
+						row := to[i*width+cols.Lo : i*width+cols.Hi]
+						if from == nil {
+							clear(row)
+						} else {
+							copy(row, from[i*width+cols.Lo:])
+						}
+					}
+				}
+				if !plain {
+					ws.reach(w, k, d, t, rows, cols, to)
+				}
+				g := ws.slot(l.h, after(d, t))
+				if l.g != nil {
+					g = ws.slot(l.g, t)
+				}
+				w.Grad(act, rows.Len(), cols.Len(), to[cols.Lo:], width, g[at+cols.Lo:], width)
+				if ws.lengths.of != nil {
+					for b := all.Lo; b < all.Hi; b++ {
+						if ws.lengths.ended(t, b) {
+							clear(to[(b-all.Lo)*width+cols.Lo : (b-all.Lo)*width+cols.Hi])
+						}
 					}
 				}
 			}
-			if !plain {
-				ws.reach(w, k, d, t, rows, cols, to)
-			}
-			g := ws.slot(l.h, after(d, t))
-			if l.g != nil {
-				g = ws.slot(l.g, t)
-			}
-			w.Grad(act, rows.Len(), cols.Len(), to[cols.Lo:], width, g[at+cols.Lo:], width)
-			if ws.lengths.of != nil {
-				for b := all.Lo; b < all.Hi; b++ {
-					if ws.lengths.ended(t, b) {
-						clear(to[(b-all.Lo)*width+cols.Lo : (b-all.Lo)*width+cols.Hi])
-					}
-				}
-			}
+			ws.plan.meet(w)
 		}
-		ws.plan.meet(w)
 	}
 }
 

@@ -51,6 +51,44 @@ func BenchmarkRNNStep(b *testing.B) {
 	})
 }
 
+// BenchmarkDeepStep runs passes of several layers and of both directions beside those
+// of one layer. Above the first a cell has 2·W·H operations a row and step more
+// forward, for what it reads, and twice that backward.
+func BenchmarkDeepStep(b *testing.B) {
+	const steps, vocabulary = 50, 64
+	eachBenchEngine(b, func(b *testing.B, e *kernels.Engine, threads string) {
+		if e.ISA() == "generic" {
+			return // a matter of seconds
+		}
+		for _, s := range []struct{ hidden, rows int }{{128, 32}, {256, 32}, {512, 32}} {
+			for _, c := range []Config{
+				{Layers: 1},
+				{Layers: 2},
+				{Layers: 3, Residual: true},
+				{Layers: 1, Bidirectional: true},
+				{Layers: 2, Bidirectional: true},
+			} {
+				c.Input, c.Hidden = vocabulary, s.hidden
+				ws, in := newModel(b, e, c, 1).NewTraining(steps, s.rows), newBatch(c, steps, s.rows, 1)
+				in.forward(ws)
+				flops := 2 * float64(c.cells()) * float64(s.hidden*s.hidden)
+				flops += 2 * float64(c.cells()-c.directions()) * float64(s.hidden*c.width())
+				flops *= 3 * float64(s.rows) * steps
+				name := fmt.Sprintf("isa=%s/h=%d/b=%d/l=%d/bidirectional=%t/%s", e.ISA(), s.hidden, s.rows, c.Layers, c.Bidirectional, threads)
+				b.Run(name, func(b *testing.B) {
+					peak := fmaPeak(e)
+					b.ReportAllocs()
+					for b.Loop() {
+						in.continued(ws)
+						ws.BackwardStates(in.dh, nil)
+					}
+					reportFlops(b, flops, peak)
+				})
+			}
+		}
+	})
+}
+
 // BenchmarkTrain runs whole steps of training a model of characters.
 func BenchmarkTrain(b *testing.B) {
 	const vocabulary, hidden, rows, steps = 65, 512, 32, 50

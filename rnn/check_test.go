@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -59,6 +60,13 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		ids[n-1] = id
 		return ids
 	}
+	lengths := func(last int32) []int32 {
+		l := slices.Repeat([]int32{2}, ws.B)
+		l[ws.B-1] = last
+		return l
+	}
+	both := newModel(t, e, Config{Input: m.Output, Layers: 1, Bidirectional: true, Hidden: 5, Output: m.Output, LastStep: true}, 1).NewTraining(ws.T, ws.B)
+	both.Forward(good)
 	logits := make([]float32, ws.B*m.Output)
 
 	scoring := m.NewWorkspace(ws.T, ws.B)
@@ -92,6 +100,25 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"Backward: scoring workspace", func() { scoring.Backward(good) }, []string{"Backward", "NewTraining"}},
 		{"Backward: no output layer", func() { vectors.Backward(good) }, []string{"output layer", "BackwardStates"}},
 		{"Backward: before Forward", func() { fresh.Backward(good) }, []string{"Backward", "Forward"}},
+		{"SetLengths: too few", func() { ws.SetLengths(make([]int32, 3)) }, []string{"SetLengths", "3 lengths", fmt.Sprint(ws.B)}},
+		{"SetLengths: zero", func() { ws.SetLengths(lengths(0)) }, []string{"SetLengths", "sequence 32 has 0 steps", "from 1 to the 3"}},
+		{"SetLengths: beyond T", func() { ws.SetLengths(lengths(4)) }, []string{"SetLengths", "sequence 32 has 4 steps", "from 1 to the 3"}},
+		{"SetState: too short", func() { ws.SetState(make([]float32, 7)) }, []string{"SetState", "h", "7", "660", "L·D·B·H"}},
+		{"State: too short", func() { ws.State(make([]float32, 7)) }, []string{"State", "dst", "7", "660"}},
+		{"BackwardStates: dhn too short", func() { ws.BackwardStates(nil, make([]float32, 7)) }, []string{"BackwardStates", "dhn", "7", "660"}},
+		{"BackwardBinary: too short", func() { ws.BackwardBinary(make([]float32, 7)) }, []string{"BackwardBinary", "targets", "7", "693"}},
+		{"BackwardBinary: not a probability", func() { v := make([]float32, n*m.Output); v[5] = 1.5; ws.BackwardBinary(v) }, []string{"BackwardBinary", "1.5 at index 5", "from 0 to 1"}},
+		{"BackwardSquared: scoring workspace", func() { scoring.BackwardSquared(make([]float32, n*m.Output)) }, []string{"BackwardSquared", "NewTraining"}},
+		{"LossSquared: too short", func() { ws.LossSquared(nil) }, []string{"LossSquared", "targets", "0", "693"}},
+		{"WeightLabels: too few", func() { ws.WeightLabels(make([]float32, 2)) }, []string{"WeightLabels", "2", "7"}},
+		{"WeightLabels: negative", func() { ws.WeightLabels([]float32{0, 0, 0, -1, 0, 0, 0}) }, []string{"WeightLabels", "label 3", "-1"}},
+		{"Gradients: not kept", func() { ws.Gradients(make([]float64, ws.T), 0) }, []string{"Gradients", "KeepStateGradients"}},
+		{"Gradients: no such layer", func() { ws.Gradients(make([]float64, ws.T), 1) }, []string{"Gradients", "layer 1", "1 layers"}},
+		{"KeepStateGradients: scoring workspace", func() { scoring.KeepStateGradients() }, []string{"KeepStateGradients", "NewTraining"}},
+		{"Carry: bidirectional", func() { both.Carry() }, []string{"Carry", "bidirectional"}},
+		{"NewSampler: bidirectional", func() { both.m.NewSampler(1) }, []string{"NewSampler", "one direction"}},
+		{"Logits: before the last step", func() { both.Logits(logits, 0) }, []string{"Logits", "step 0", "last step"}},
+		{"Backward: targets for every step", func() { both.Backward(good) }, []string{"Backward", "targets", "99", "33", "last step"}},
 		{"BackwardStates: scoring workspace", func() { scoring.BackwardStates(nil, nil) }, []string{"BackwardStates", "NewTraining"}},
 		{"BackwardStates: dh too short", func() { ws.BackwardStates(make([]float32, 20), nil) }, []string{"BackwardStates", "dh", "20", "1980", "T·B·D·H"}},
 		{"BackwardStates: before ForwardDense", func() { freshDense.BackwardStates(make([]float32, n*20), nil) }, []string{"BackwardStates", "Forward"}},

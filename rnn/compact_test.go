@@ -15,6 +15,7 @@ func TestCompact(t *testing.T) {
 			{Input: 30, Layers: 1, Hidden: 33, Output: 30, Tied: true},
 			{Input: 9, Layers: 1, Hidden: 33, Output: 60, Cutoffs: []int{10, 30}},
 			{Input: 5, Dense: true, Layers: 1, Hidden: 9, Output: 4},
+			{Input: 5, Layers: 2, Bidirectional: true, Residual: true, Hidden: 9, Output: 4, TimeSkip: 1},
 		} {
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, 3, 5, 1)

@@ -118,7 +118,7 @@ func (c Config) Validate() error {
 }
 
 // directions returns D, 1 or 2.
-func (c Config) directions() int {
+func (c *Config) directions() int {
 	if c.Bidirectional {
 		return 2
 	}
@@ -126,16 +126,16 @@ func (c Config) directions() int {
 }
 
 // width returns W = D·H, what a layer gives at each step.
-func (c Config) width() int { return c.directions() * c.Hidden }
+func (c *Config) width() int { return c.directions() * c.Hidden }
 
 // cells returns L·D: layer by layer, in each the forward direction first.
-func (c Config) cells() int { return c.Layers * c.directions() }
+func (c *Config) cells() int { return c.Layers * c.directions() }
 
 // dense says whether layer k reads vectors.
-func (c Config) dense(k int) bool { return k > 0 || c.Dense }
+func (c *Config) dense(k int) bool { return k > 0 || c.Dense }
 
 // reads returns how wide layer k's input is.
-func (c Config) reads(k int) int {
+func (c *Config) reads(k int) int {
 	if k == 0 {
 		return c.Input
 	}

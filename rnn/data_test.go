@@ -1,6 +1,9 @@
 package rnn
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
 
@@ -31,35 +34,91 @@ func randomIDs(r *rand.Rand, count, n int) []int32 {
 type batch struct {
 	ids     []int32   // [T,B], where the input is ids
 	x       []float32 // [T,B,E], where it is dense
-	h0      []float32 // [B,H]
-	targets []int32   // [T,B], with an output layer
-	dh      []float32 // [T,B,H], without one: the gradient of the states
+	h0      []float32 // [L·D,B,H]
+	lengths []int32   // [B], nil for T each
+
+	kind    lossKind
+	targets []int32   // [R], with an output layer
+	vectors []float32 // [R,V], where the loss is not of a softmax
+	weights []float32 // [V], of labels; nil for none
+	dh      []float32 // [T,B,W], without an output layer: the gradient of the states
+	dhn     []float32 // [L·D,B,H], and of the last ones; nil for none
 }
 
 func newBatch(c Config, steps, rows int, seed uint64) batch {
 	r := newRand(seed)
-	b := batch{h0: randomFloats(r, rows*c.Hidden)}
+	b := batch{h0: randomFloats(r, c.cells()*rows*c.Hidden)}
 	if c.Dense {
 		b.x = randomFloats(r, steps*rows*c.Input)
 	} else {
 		b.ids = randomIDs(r, steps*rows, c.Input)
 	}
-	if c.Output > 0 {
-		b.targets = randomIDs(r, steps*rows, c.Output)
-	} else {
-		b.dh = randomFloats(r, steps*rows*c.Hidden)
+	if c.Output == 0 {
+		b.dh = randomFloats(r, steps*rows*c.width())
+		return b
+	}
+	outputs := steps * rows
+	if c.LastStep {
+		outputs = rows
+	}
+	b.targets = randomIDs(r, outputs, c.Output)
+	return b
+}
+
+// ragged gives the sequences of a batch different lengths, one of them all steps
+// and one of them 1 where there is room, and fills what is beyond with what must
+// not be read.
+func (b batch) ragged(c Config, steps, rows int, seed uint64) batch {
+	r, nan := newRand(seed+50), float32(math.NaN())
+	for i := range rows {
+		n := 1 + r.IntN(steps)
+		switch i {
+		case rows / 2:
+			n = steps
+		case rows - 1:
+			n = 1
+		}
+		b.lengths = append(b.lengths, int32(n))
+	}
+	for row := range steps * rows {
+		if row/rows < int(b.lengths[row%rows]) {
+			continue
+		}
+		if b.ids != nil {
+			b.ids[row] = -7
+		}
+		for _, a := range [][]float32{b.x, b.dh} {
+			for n := len(a) / (steps * rows); n > 0; n-- {
+				a[(row+1)*len(a)/(steps*rows)-n] = nan
+			}
+		}
+		if c.Output > 0 && !c.LastStep {
+			b.targets[row] = 1 << 30
+		}
+	}
+	return b
+}
+
+// vectorTargets makes the targets of a batch vectors, for a loss that wants them.
+func (b batch) vectorTargets(c Config, kind lossKind, seed uint64) batch {
+	b.kind, b.vectors = kind, randomFloats(newRand(seed+60), len(b.targets)*c.Output)
+	for i, v := range b.vectors {
+		if kind == binaryEntropy {
+			b.vectors[i] = v * v // in [0,1]
+		}
 	}
 	return b
 }
 
 // forward runs a pass from the batch's initial state.
 func (b batch) forward(ws *Workspace) {
-	copy(ws.slot(ws.layers[0].h, 0), b.h0)
+	ws.SetState(b.h0)
 	b.continued(ws)
 }
 
 // continued runs a pass from the state that the workspace has.
 func (b batch) continued(ws *Workspace) {
+	ws.SetLengths(b.lengths)
 	if b.x != nil {
 		ws.ForwardDense(b.x)
 	} else {
@@ -71,20 +130,47 @@ func (b batch) continued(ws *Workspace) {
 // output layer.
 func (b batch) backward(ws *Workspace) float64 {
 	if b.targets == nil {
-		ws.BackwardStates(b.dh, nil)
+		ws.BackwardStates(b.dh, b.dhn)
 		return 0
+	}
+	ws.WeightLabels(b.weights)
+	switch b.kind {
+	case binaryEntropy:
+		return ws.BackwardBinary(b.vectors)
+	case squaredError:
+		return ws.BackwardSquared(b.vectors)
 	}
 	return ws.Backward(b.targets)
 }
 
+// loss is the loss without the backward pass.
+func (b batch) loss(ws *Workspace) float64 {
+	ws.WeightLabels(b.weights)
+	switch b.kind {
+	case binaryEntropy:
+		return ws.LossBinary(b.vectors)
+	case squaredError:
+		return ws.LossSquared(b.vectors)
+	}
+	return ws.Loss(b.targets)
+}
+
 // part returns some rows of some steps of a batch of the given number of rows.
 func (b batch) part(c Config, rows int, t, row span) batch {
+	outputs := t
+	if c.LastStep {
+		outputs = span{0, 1}
+	}
 	return batch{
 		ids:     cut(b.ids, rows, 1, t, row),
 		x:       cut(b.x, rows, c.Input, t, row),
-		h0:      cut(b.h0, rows, c.Hidden, span{0, 1}, row),
-		targets: cut(b.targets, rows, 1, t, row),
-		dh:      cut(b.dh, rows, c.Hidden, t, row),
+		h0:      cut(b.h0, rows, c.Hidden, span{0, c.cells()}, row),
+		lengths: cut(b.lengths, rows, 1, span{0, 1}, row),
+		kind:    b.kind,
+		targets: cut(b.targets, rows, 1, outputs, row),
+		vectors: cut(b.vectors, rows, c.Output, outputs, row),
+		weights: b.weights,
+		dh:      cut(b.dh, rows, c.width(), t, row),
 	}
 }
 

@@ -42,10 +42,32 @@ type job struct {
 	steps, rows int
 }
 
+// batch draws the job's i-th batch. Where the configuration has more than the
+// plain cell, its sequences are of different lengths.
+func (j job) batch(i uint64) batch {
+	b := newBatch(j.Config, j.steps, j.rows, i)
+	if j.Layers > 1 || j.Bidirectional || j.LastStep {
+		b = b.ragged(j.Config, j.steps, j.rows, i)
+	}
+	return b
+}
+
 func (j job) String() string {
 	name := fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, j.Activation)
 	if j.Tied {
 		name += "/tied"
+	}
+	if j.Layers > 1 {
+		name += fmt.Sprintf("/l=%d/residual=%t", j.Layers, j.Residual)
+	}
+	if j.Bidirectional {
+		name += "/bidirectional"
+	}
+	if j.LastStep {
+		name += "/last"
+	}
+	if j.TimeSkip != 0 {
+		name += fmt.Sprintf("/skip=%v", j.TimeSkip)
 	}
 	for _, c := range j.Cutoffs {
 		name += fmt.Sprintf("/cutoff=%d", c)
@@ -73,9 +95,14 @@ func (j job) run(ws *Workspace, updates int) trace {
 	ws.Reset()
 	for i := range updates {
 		name := func(what string) string { return fmt.Sprintf("update %d: %s", i+1, what) }
-		b := newBatch(j.Config, j.steps, j.rows, uint64(i))
+		b := j.batch(uint64(i))
 		b.continued(ws)
-		tr.add(name("H"), ws.layers[0].h)
+		for k := range ws.layers {
+			tr.add(name(fmt.Sprintf("H of layer %d", k)), onlySteps(newNaiveInput(b, j.steps, j.rows), ws.layers[k].out))
+		}
+		last := make([]float32, len(b.h0))
+		ws.State(last)
+		tr.add(name("State"), last)
 		if j.Output > 0 {
 			ws.Loss(b.targets)
 			tr.add(name("Losses of Loss"), ws.Losses)
@@ -91,7 +118,7 @@ func (j job) run(ws *Workspace, updates int) trace {
 		norm := m.Step(opt, ws.Grads.Slab, 0.05)
 		tr.add(name("norm"), []float32{float32(norm)})
 		tr.add(name("parameters"), m.Slab)
-		ws.Carry()
+		ws.SetState(last)
 	}
 	return tr
 }
@@ -124,7 +151,15 @@ var exactJobs = []job{
 	{Config{Input: 3, Dense: true, Layers: 1, Hidden: 5, Output: 3, Cutoffs: []int{1, 2}}, 2, 3}, // clusters of one
 	{Config{Input: 7, Layers: 1, Hidden: 9, Output: 300, Cutoffs: []int{2}, Activation: Sigmoid}, 11, 7},
 	tiedJob,
+	deepJob,
+	{Config{Input: 9, Layers: 2, Bidirectional: true, Hidden: 37, Output: 11, LastStep: true}, 7, 35},
+	{Config{Input: 9, Dense: true, Layers: 2, Bidirectional: true, Residual: true, Hidden: 130, Output: 5, TimeSkip: 0.3}, 4, 13},
+	{Config{Input: 9, Layers: 1, Bidirectional: true, Hidden: 35, Output: 200, Cutoffs: []int{20, 90}}, 9, 13},
+	{Config{Input: 3, Dense: true, Layers: 3, Hidden: 19}, 6, 5},
 }
+
+// deepJob has everything between layers, and clusters whose rows are not all.
+var deepJob = job{Config{Input: 30, Layers: 3, Residual: true, Hidden: 33, Output: 17, TimeSkip: 0.5, Activation: Sigmoid}, 20, 33}
 
 // TestExactJobs holds the sizes above to what they are for.
 func TestExactJobs(t *testing.T) {
@@ -148,7 +183,7 @@ func TestExactJobs(t *testing.T) {
 // TestSameBitsThreads: any number of threads, more than there are processors
 // too, gives the bits of one, by newPlan's choice and by every other.
 func TestSameBitsThreads(t *testing.T) {
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		one := newEngine(t, isa, 1)
 		var want []trace
 		for _, j := range exactJobs {
@@ -162,7 +197,12 @@ func TestSameBitsThreads(t *testing.T) {
 					j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
 				}
 				for _, byRows := range []bool{true, false} {
-					ws := j.workspace(t, e, func(p *plan) { p.workers, p.backward, p.byRows = threads, threads, byRows })
+					ws := j.workspace(t, e, func(p *plan) {
+						p.workers, p.backward, p.byRows = threads, threads, byRows
+						if byRows { // either way of taking turns
+							p.group = j.directions()
+						}
+					})
 					j.run(ws, 2).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want[i])
 				}
 				// One worker through time, all for the rest.
@@ -189,10 +229,10 @@ func TestSameBitsSIMD(t *testing.T) {
 }
 
 // A score is what a forward pass gives.
-type score struct{ states, losses, logits []float32 } // [T+1,B,H], [T,B], [T,B,V]
+type score struct{ states, losses, logits []float32 } // [T,B,W], [R], [R,V]
 
 func (b batch) score(ws *Workspace) score {
-	copy(ws.slot(ws.layers[0].h, 0), b.h0)
+	ws.SetState(b.h0)
 	return b.scoreRest(ws)
 }
 
@@ -201,20 +241,36 @@ func (b batch) scoreRest(ws *Workspace) score {
 	b.continued(ws)
 	ws.Loss(b.targets)
 	perStep := ws.B * ws.m.Output
-	logits := make([]float32, ws.T*perStep)
+	logits := make([]float32, len(b.targets)*ws.m.Output)
 	for t := range ws.T {
-		ws.Logits(logits[t*perStep:][:perStep], t)
+		if !ws.m.LastStep {
+			ws.Logits(logits[t*perStep:][:perStep], t)
+		} else if t == ws.T-1 {
+			ws.Logits(logits, t)
+		}
 	}
-	return score{ws.layers[0].h, ws.Losses, logits}
+	states := slices.Clone(ws.States())
+	for row := range ws.T * ws.B {
+		if ws.lengths.ended(row/ws.B, row%ws.B) {
+			clear(states[row*ws.m.width():][:ws.m.width()])
+			if !ws.m.LastStep {
+				clear(logits[row*ws.m.Output:][:ws.m.Output])
+			}
+		}
+	}
+	return score{states, slices.Clone(ws.Losses), logits}
 }
 
-// part returns some steps, and with them the states on both sides, and some
-// rows of a score of the given number of rows.
+// part returns some steps and some rows of a score of the given number of rows.
 func (s score) part(c Config, rows int, steps, row span) score {
+	outputs := steps
+	if c.LastStep {
+		outputs = span{0, 1}
+	}
 	return score{
-		cut(s.states, rows, c.Hidden, span{steps.lo, steps.hi + 1}, row),
-		cut(s.losses, rows, 1, steps, row),
-		cut(s.logits, rows, c.Output, steps, row),
+		cut(s.states, rows, c.width(), steps, row),
+		cut(s.losses, rows, 1, outputs, row),
+		cut(s.logits, rows, c.Output, outputs, row),
 	}
 }
 
@@ -233,8 +289,12 @@ func scoreConfigs() []Config {
 			configs = append(configs, Config{Input: 9, Dense: dense, Layers: 1, Hidden: hidden, Output: 11})
 		}
 	}
-	adaptive, tied := adaptiveJob.Config, tiedJob.Config
-	return append(configs, adaptive, tied)
+	for _, j := range exactJobs {
+		if j.Output > 0 && (j.Tied || j.Cutoffs != nil || j.Layers > 1 || j.Bidirectional || j.LastStep) {
+			configs = append(configs, j.Config)
+		}
+	}
+	return configs
 }
 
 // TestSameBitsRow: a row alone gives the bits that it gives in a batch, and so
@@ -244,7 +304,7 @@ func TestSameBitsRow(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		for _, c := range scoreConfigs() {
 			m := newModel(t, e, c, 1)
-			b := newBatch(c, steps, rows, 1)
+			b := job{c, steps, rows}.batch(1)
 			all := b.score(m.NewWorkspace(steps, rows))
 			for _, row := range []span{{0, 1}, {16, 17}, {32, 33}, {3, 5}, {8, 13}, {1, 18}} {
 				got := b.part(c, rows, span{0, steps}, row).score(m.NewWorkspace(steps, row.hi-row.lo))
@@ -259,11 +319,14 @@ func TestSameBitsSteps(t *testing.T) {
 	const steps, rows = 6, 19
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		for _, c := range scoreConfigs() {
+			if c.Bidirectional || c.LastStep {
+				continue
+			}
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, steps, rows, 1)
 			all := b.score(m.NewWorkspace(steps, rows))
 			ws := m.NewWorkspace(1, rows)
-			copy(ws.slot(ws.layers[0].h, 0), b.h0)
+			ws.SetState(b.h0)
 			for s := range steps {
 				step, every := span{s, s + 1}, span{0, rows}
 				got := b.part(c, rows, step, every).scoreRest(ws)

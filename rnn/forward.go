@@ -53,39 +53,52 @@ func (ws *Workspace) throughLayer(w *kernels.Worker, k int) {
 		w.Barrier()
 	}
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
-	for s := range ws.T {
-		for d := range directions {
-			t, c := ws.time(d, s), k*directions+d
-			wh := m.packed[c].wh
-			rows, panels := ws.plan.share(w, ws.B, wh.Panels())
-			rows.Hi = max(rows.Lo, ws.lengths.rows(t, rows.Hi))
-			n := rows.Len()
-			at := rows.Lo*width + d*hidden
-			h, next := ws.slot(l.h, before(d, t))[at:], ws.slot(l.h, after(d, t))[at:]
-			p := kernels.Product{ // 2
-				M: n,
-				A: h, LDA: width,
-				B: wh,
-				S: next, LDS: width,
-				C: next, LDC: width,
-				Act: activations[m.Activation].kernel,
+	cells, params := m.packed[k*directions:], m.Cells[k*directions:]
+	all, panels := ws.plan.share(w, ws.B, cells[0].wh.Panels())
+	act, inPlace, slot := activations[m.Activation].kernel, ws.startsInPlace(k), ws.B*width
+	plain := l.g == nil && ws.lengths.of == nil
+	group := ws.plan.group
+	for first := 0; first < directions; first += group {
+		for s := range ws.T {
+			for d := first; d < first+group; d++ {
+				t, rows := s, all
+				if d == 1 {
+					t = ws.T - 1 - s
+				}
+				if ws.lengths.of != nil {
+					rows = ws.lengths.rows(t, all)
+				}
+				at := rows.Lo*width + d*hidden
+				h, next := l.h[before(d, t)*slot+at:], l.h[after(d, t)*slot+at:]
+				p := kernels.Product{ // 2
+					M: rows.Len(),
+					A: h, LDA: width,
+					B: cells[d].wh,
+					S: next, LDS: width,
+					C: next, LDC: width,
+					Act: act,
+				}
+				if !inPlace { // 1
+					p.S, p.LDS = params[d].Wx, hidden
+					p.IDs, p.Bias = ws.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], params[d].Bh
+				}
+				if l.g != nil {
+					p.C = l.g[t*slot+at:]
+				}
+				w.Gemm(p, panels)
+				if plain {
+					continue
+				}
+				cols := cells[d].wh.Columns(panels)
+				if l.g != nil {
+					ws.skip(w, l, t, d, rows, cols)
+				}
+				if ws.lengths.of != nil {
+					ws.hold(l, t, d, all, cols)
+				}
 			}
-			if !ws.startsInPlace(k) { // 1
-				p.S, p.LDS = m.Cells[c].Wx, hidden
-				p.IDs, p.Bias = ws.ids[t*ws.B+rows.Lo:][:n], m.Cells[c].Bh
-			}
-			if l.g != nil {
-				p.C = ws.slot(l.g, t)[at:]
-			}
-			w.Gemm(p, panels)
-			if l.g != nil {
-				ws.skip(w, l, t, d, rows, wh.Columns(panels))
-			}
-			if ws.lengths.of != nil {
-				ws.hold(w, l, t, d)
-			}
+			ws.plan.meet(w)
 		}
-		ws.plan.meet(w)
 	}
 }
 
@@ -101,11 +114,8 @@ func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 }
 
 // hold keeps the states of sequences that step t is not of.
-func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int) {
+func (ws *Workspace) hold(l *layer, t, d int, rows, cols kernels.Span) {
 	width := ws.m.width()
-	wh := ws.m.packed[0].wh
-	rows, panels := ws.plan.share(w, ws.B, wh.Panels())
-	cols := wh.Columns(panels)
 	h, next := ws.slot(l.h, before(d, t)), ws.slot(l.h, after(d, t))
 	for b := rows.Lo; b < rows.Hi; b++ {
 		if ws.lengths.ended(t, b) {

@@ -14,8 +14,11 @@ func FuzzForward(f *testing.F) {
 	f.Add([]byte{5, 12, 9, 32, 16, 1, 200, 3, 99, 255, 0, 31})
 	f.Add([]byte{2, 33, 3, 39, 1, 6, 7, 7, 7})
 	f.Add([]byte{7, 1, 39, 15, 0, 3, 128, 64})
+	f.Add([]byte{5, 12, 9, 32, 16, 1, 0, 0, 1, 7, 2, 1 + 2 + 16, 0, 5})
+	f.Add([]byte{6, 20, 9, 40, 3, 3, 0, 1, 7, 1, 1 + 4 + 8 + 16, 1, 5})
+	f.Add([]byte{4, 7, 9, 20, 5, 4, 0, 1, 7, 1, 31, 2, 5})
 	var engines []*kernels.Engine
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		engines = append(engines, newEngine(f, isa, 1), newEngine(f, isa, 3))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -40,28 +43,48 @@ func FuzzForward(f *testing.F) {
 			c.Input = c.Output
 		}
 		byRows, seed := next(2) == 1, uint64(next(256))
+		c.Layers = 1 + next(3)
+		depth := next(32)
+		c.Bidirectional = depth&1 == 1 && !c.Tied
+		c.Residual = depth&2 == 2 && c.Layers > 1
+		c.LastStep = depth&4 == 4 && c.Output > 0
+		if depth&8 == 8 {
+			c.TimeSkip = 0.5
+		}
 		b := newBatch(c, steps, rows, seed)
+		if depth&16 == 16 {
+			b = b.ragged(c, steps, rows, seed)
+		}
+		if kind := lossKind(next(3)); kind != crossEntropy && c.Output > 0 && c.Cutoffs == nil {
+			b = b.vectorTargets(c, kind, seed)
+		}
 		for i := range b.ids { // what is left of the data chooses inputs
+			if b.ids[i] < 0 {
+				continue
+			}
 			b.ids[i] = (b.ids[i] + int32(next(256))) % int32(c.Input)
 		}
 		for i := range b.x {
 			b.x[i] += float32(next(256)) / 64
 		}
 
-		var h, losses []float64
+		var s naiveStates
+		var losses []float64
 		for _, e := range engines {
 			m := newModel(t, e, c, seed)
 			ws := m.NewWorkspace(steps, rows)
 			ws.plan.workers, ws.plan.backward, ws.plan.byRows = e.Threads(), e.Threads(), byRows
 			b.forward(ws)
-			if h == nil {
-				n, in := newNaive(m), newNaiveInput(b, steps, rows)
-				h, _ = n.states(in)
-				losses = n.losses(in, h)
+			n, in := newNaive(m), newNaiveInput(b, steps, rows)
+			if s.out == nil {
+				s = n.states(in)
+				if c.Output > 0 {
+					losses, _ = n.losses(in, n.seen(in, s.out))
+				}
 			}
-			nearScaled(t, e.ISA()+" H", ws.layers[0].h, h, 2e-5)
+			nearScaled(t, e.ISA()+" States", onlySteps(in, ws.States()), onlySteps(in, s.out), 4e-5)
 			if c.Output > 0 {
-				ws.Loss(b.targets)
+				b.loss(ws)
 				near(t, e.ISA()+" Losses", ws.Losses, losses, 2e-5*(1+maxAbs(losses)))
 			}
 		}

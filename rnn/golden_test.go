@@ -1,15 +1,17 @@
 package rnn
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
 	"batchrnn/kernels"
 )
 
-// TestGoldenRNN holds the states and their gradients to PyTorch's nn.RNN.
+// TestGoldenRNN holds the states and their gradients to PyTorch's nn.RNN: of one
+// layer and two, one direction and both, sequences of one and of different lengths.
 func TestGoldenRNN(t *testing.T) {
-	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd"} {
+	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd", "rnn_tanh_2layer_bidir", "rnn_tanh_lengths"} {
 		t.Run(name, func(t *testing.T) {
 			g := openGolden(t, name)
 			eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) { goldenRNN(t, e, g) })
@@ -19,34 +21,44 @@ func TestGoldenRNN(t *testing.T) {
 
 func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
 	steps, rows, in, hidden := g.size("T"), g.size("B"), g.size("input"), g.size("hidden")
-	m, err := New(e, Config{Input: in, Dense: true, Layers: 1, Hidden: hidden, Activation: g.activation()}, 1)
+	c := Config{Input: in, Dense: true, Layers: g.size("layers"), Bidirectional: g.meta["bidirectional"] == "True", Hidden: hidden, Activation: g.activation()}
+	m, err := New(e, c, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	transpose(m.Cells[0].Wx, g.f32("weight_ih_l0"), hidden, in)
-	transpose(m.Cells[0].Wh, g.f32("weight_hh_l0"), hidden, hidden)
-	sum(m.Cells[0].Bh, g.f64("bias_ih_l0"), g.f64("bias_hh_l0"))
-	m.Update()
+	g.load(m)
 
 	ws := m.NewTraining(steps, rows)
 	ws.KeepInputGradients()
-	copy(ws.slot(ws.layers[0].h, 0), g.f32("h0"))
-	ws.ForwardDense(g.f32("x"))
-	near(t, "y", ws.layers[0].h[rows*hidden:], g.f64("y"), 1e-5)
-	near(t, "hn", ws.slot(ws.layers[0].h, steps), g.f64("hn"), 1e-5)
-
-	// The last state is both the last of y and hn.
-	dh := g.f32("dy")
-	for i, d := range g.f32("dhn") {
-		dh[(steps-1)*rows*hidden+i] += d
+	ws.SetState(g.f32("h0"))
+	b := batch{}
+	if g.meta["packed"] == "True" {
+		b.lengths = g.ids("lengths")
+		ws.SetLengths(b.lengths)
 	}
-	ws.BackwardStates(dh, nil)
+	ws.ForwardDense(g.f32("x"))
+	only := newNaiveInput(b, steps, rows)
+	near(t, "y", onlySteps(only, ws.States()), onlySteps(only, g.f64("y")), 1e-5)
+	last := make([]float32, c.cells()*rows*hidden)
+	ws.State(last)
+	near(t, "hn", last, g.f64("hn"), 1e-5)
+
+	ws.BackwardStates(g.f32("dy"), g.f32("dhn"))
 	nearScaled(t, "dx", ws.DX, g.f64("grad.x"), 1e-4)
 	nearScaled(t, "dh0", ws.DH0, g.f64("grad.h0"), 1e-4)
-	nearScaled(t, "dWx", transposed(ws.Grads.Cells[0].Wx, in, hidden), g.f64("grad.weight_ih_l0"), 1e-4)
-	nearScaled(t, "dWh", transposed(ws.Grads.Cells[0].Wh, hidden, hidden), g.f64("grad.weight_hh_l0"), 1e-4)
-	nearScaled(t, "db", ws.Grads.Cells[0].Bh, g.f64("grad.bias_ih_l0"), 1e-4)
-	nearScaled(t, "db", ws.Grads.Cells[0].Bh, g.f64("grad.bias_hh_l0"), 1e-4)
+	for i, grads := range ws.Grads.Cells {
+		name := goldenCell(c, i)
+		nearScaled(t, "dWx of "+name, transposed(grads.Wx, c.reads(i/c.directions()), hidden), g.f64("grad.weight_ih_"+name), 1e-4)
+		nearScaled(t, "dWh of "+name, transposed(grads.Wh, hidden, hidden), g.f64("grad.weight_hh_"+name), 1e-4)
+		nearScaled(t, "db of "+name, grads.Bh, g.f64("grad.bias_ih_"+name), 1e-4)
+		nearScaled(t, "db of "+name, grads.Bh, g.f64("grad.bias_hh_"+name), 1e-4)
+	}
+}
+
+// goldenCell is what PyTorch's names of cell i's parameters end in.
+func goldenCell(c Config, i int) string {
+	k, d := c.place(i)
+	return fmt.Sprintf("l%d%s", k, [...]string{"", "_reverse"}[d])
 }
 
 // TestGoldenCharLM holds 20 steps of training to PyTorch's.
@@ -65,12 +77,7 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transpose(m.Cells[0].Wx, g.f32("rnn.weight_ih_l0"), hidden, vocab)
-	transpose(m.Cells[0].Wh, g.f32("rnn.weight_hh_l0"), hidden, hidden)
-	sum(m.Cells[0].Bh, g.f64("rnn.bias_ih_l0"), g.f64("rnn.bias_hh_l0"))
-	transpose(m.Wy, g.f32("out.weight"), vocab, hidden)
-	copy(m.By, g.f32("out.bias"))
-	m.Update()
+	g.load(m)
 
 	ws := m.NewTraining(steps, rows)
 	ids, targets := g.ids("ids"), g.ids("targets")
@@ -146,24 +153,8 @@ func stepTwoBiases(m *Model, opt *SGD, grads Params, clip float32) (norm float64
 	return norm
 }
 
-// transpose sets dst, [cols,rows], to the transpose of src, [rows,cols].
-func transpose(dst, src []float32, rows, cols int) {
-	for i := range rows {
-		for j := range cols {
-			dst[j*rows+i] = src[i*cols+j]
-		}
-	}
-}
-
 func transposed(src []float32, rows, cols int) []float32 {
 	dst := make([]float32, len(src))
 	transpose(dst, src, rows, cols)
 	return dst
-}
-
-// sum sets dst to a + b, rounded once.
-func sum(dst []float32, a, b []float64) {
-	for i := range dst {
-		dst[i] = float32(a[i] + b[i])
-	}
 }

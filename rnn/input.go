@@ -9,6 +9,13 @@ import (
 // takeIDs copies ids, but for those of steps that a sequence doesn't have.
 func (ws *Workspace) takeIDs(ids []int32) {
 	ws.absent = false
+	if ws.lengths.of == nil {
+		copy(ws.ids, ids)
+		for _, id := range ids {
+			ws.absent = ws.absent || id < 0
+		}
+		return
+	}
 	for row, id := range ids {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {
 			id = 0

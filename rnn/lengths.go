@@ -1,5 +1,7 @@
 package rnn
 
+import "batchrnn/kernels"
+
 // lengths are those of the sequences of a batch.
 type lengths struct {
 	of     []int32 // [B]; nil where all are T
@@ -40,11 +42,11 @@ func (ws *Workspace) SetLengths(steps []int32) {
 func (l *lengths) ended(t, b int) bool { return l.of != nil && t >= int(l.of[b]) }
 
 // rows cuts a span of rows to those that step t may be of.
-func (l *lengths) rows(t, hi int) int {
+func (l *lengths) rows(t int, all kernels.Span) kernels.Span {
 	if l.of == nil {
-		return hi
+		return all
 	}
-	return min(hi, l.active[t])
+	return kernels.Span{Lo: all.Lo, Hi: max(all.Lo, min(all.Hi, l.active[t]))}
 }
 
 // lastStep returns the last step of sequence b in direction d.

@@ -6,10 +6,13 @@ import "math"
 // package is held to. Its parameters lie as those of Params do.
 type naive struct {
 	Config
-	slab               []float64
-	wx, wh, bh, wy, by []float64
-	tails              []naiveTail
+	slab   []float64
+	cells  []naiveCell
+	wy, by []float64
+	tails  []naiveTail
 }
+
+type naiveCell struct{ wx, wh, bh []float64 }
 
 // A naiveTail is a cluster of an adaptive softmax.
 type naiveTail struct {
@@ -25,11 +28,13 @@ func newNaive(m *Model) *naive {
 		rest = rest[size:]
 		return v
 	}
-	n.wx, n.wh, n.bh = cut(len(m.Cells[0].Wx)), cut(len(m.Cells[0].Wh)), cut(len(m.Cells[0].Bh))
+	for _, c := range m.Cells {
+		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh))})
+	}
 	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
 	for i, t := range m.Tails {
-		d := len(t.Proj) / m.Hidden
-		n.tails = append(n.tails, naiveTail{m.Cutoffs[i], d, len(t.By), cut(len(t.Proj)), cut(len(t.Wy)), cut(len(t.By))})
+		f := m.tails[i].width
+		n.tails = append(n.tails, naiveTail{m.Cutoffs[i], f, len(t.By), cut(len(t.Proj)), cut(len(t.Wy)), cut(len(t.By))})
 	}
 	return n
 }
@@ -54,29 +59,84 @@ func newNaiveInput(b batch, steps, rows int) naiveInput {
 	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0)}
 }
 
-// states returns the states, [T+1,B,H], and the least distance of any sum
-// before g from 0, where ReLU has its kink.
-func (n *naive) states(in naiveInput) (h []float64, kink float64) {
-	h, kink = append([]float64(nil), in.h0...), math.Inf(1)
-	for row := range in.steps * in.rows {
-		before := h[row*n.Hidden:][:n.Hidden]
-		for j := range n.Hidden {
-			z := n.bh[j]
-			if n.Dense {
-				for i := range n.Input {
-					z += in.x[row*n.Input+i] * n.wx[i*n.Hidden+j]
+// length returns how many steps sequence b has.
+func (in naiveInput) length(b int) int {
+	if in.lengths == nil {
+		return in.steps
+	}
+	return int(in.lengths[b])
+}
+
+// naiveStates are what a forward pass leaves.
+type naiveStates struct {
+	out  []float64 // [T,B,W], what the last layer gives; 0 beyond a sequence's end
+	last []float64 // [L·D,B,H]
+	kink float64   // the least distance of any sum before g from 0, where ReLU has its kink
+}
+
+func (n *naive) states(in naiveInput) naiveStates {
+	s := naiveStates{kink: math.Inf(1)}
+	width := n.width()
+	var read []float64
+	for k := range n.Layers {
+		out := make([]float64, in.steps*in.rows*width)
+		for d := range n.directions() {
+			cell := k*n.directions() + d
+			for b := range in.rows {
+				h := append([]float64(nil), in.h0[(cell*in.rows+b)*n.Hidden:][:n.Hidden]...)
+				for step := range in.length(b) {
+					t := step
+					if d == 1 {
+						t = in.length(b) - 1 - step
+					}
+					row := t*in.rows + b
+					h = n.step(cell, n.start(in, cell, row, read), h, &s.kink)
+					copy(out[row*width+d*n.Hidden:], h)
 				}
-			} else {
-				z += n.wx[int(in.ids[row])*n.Hidden+j]
+				s.last = append(s.last, h...)
 			}
-			for i, v := range before {
-				z += v * n.wh[i*n.Hidden+j]
+		}
+		if n.Residual && k > 0 {
+			for i, x := range read {
+				out[i] += x
 			}
-			kink = min(kink, math.Abs(z))
-			h = append(h, n.activate(z))
+		}
+		read = out
+	}
+	s.out = read
+	return s
+}
+
+// start returns what a cell's sums begin with: the bias and what it reads.
+func (n *naive) start(in naiveInput, cell, row int, below []float64) []float64 {
+	c, k := n.cells[cell], cell/n.directions()
+	switch {
+	case k > 0:
+		return affine(below[row*n.width():][:n.width()], c.wx, c.bh)
+	case n.Dense:
+		return affine(in.x[row*n.Input:][:n.Input], c.wx, c.bh)
+	}
+	z := append([]float64(nil), c.bh...)
+	if id := in.ids[row]; id != None {
+		for j := range z {
+			z[j] += c.wx[int(id)*n.Hidden+j]
 		}
 	}
-	return h, kink
+	return z
+}
+
+// step returns the state after h.
+func (n *naive) step(cell int, start, h []float64, kink *float64) []float64 {
+	next := make([]float64, n.Hidden)
+	for j := range next {
+		z := start[j] + dot(h, n.cells[cell].wh[j:], n.Hidden)
+		*kink = min(*kink, math.Abs(z))
+		next[j] = n.activate(z)
+		if n.TimeSkip != 0 {
+			next[j] = h[j] + float64(n.TimeSkip)*next[j]
+		}
+	}
+	return next
 }
 
 func (n *naive) activate(z float64) float64 {
@@ -91,18 +151,36 @@ func (n *naive) activate(z float64) float64 {
 	return z
 }
 
-// logits returns the outputs, [T,B,V], given the states: log-probabilities from an
-// adaptive softmax.
-func (n *naive) logits(h []float64, rows int) []float64 {
+// seen returns what the output layer sees, [R,W].
+func (n *naive) seen(in naiveInput, out []float64) []float64 {
+	if !n.LastStep {
+		return out
+	}
+	var rows []float64
+	for b := range in.rows {
+		for d := range n.directions() {
+			t := in.length(b) - 1
+			if d == 1 {
+				t = 0
+			}
+			rows = append(rows, out[(t*in.rows+b)*n.width()+d*n.Hidden:][:n.Hidden]...)
+		}
+	}
+	return rows
+}
+
+// logits returns the outputs, [R,V], given what the output layer sees:
+// log-probabilities from an adaptive softmax.
+func (n *naive) logits(h []float64) []float64 {
 	var y []float64
-	for h := h[rows*n.Hidden:]; len(h) > 0; h = h[n.Hidden:] {
+	for ; len(h) > 0; h = h[n.width():] {
 		if n.Tied {
 			for j := range n.Output {
-				y = append(y, n.by[j]+dot(h[:n.Hidden], n.wx[j*n.Hidden:], 1))
+				y = append(y, n.by[j]+dot(h[:n.Hidden], n.cells[0].wx[j*n.Hidden:], 1))
 			}
 			continue
 		}
-		head := affine(h[:n.Hidden], n.wy, n.by)
+		head := affine(h[:n.width()], n.wy, n.by)
 		if n.tails == nil {
 			y = append(y, head...)
 			continue
@@ -110,7 +188,7 @@ func (n *naive) logits(h []float64, rows int) []float64 {
 		head = logSoftmax(head)
 		y = append(y, head[:n.Cutoffs[0]]...)
 		for i, t := range n.tails {
-			z := affine(h[:n.Hidden], t.proj, make([]float64, t.width))
+			z := affine(h[:n.width()], t.proj, make([]float64, t.width))
 			for _, p := range logSoftmax(affine(z, t.wy, t.by)) {
 				y = append(y, p+head[n.Cutoffs[0]+i])
 			}
@@ -148,35 +226,71 @@ func logSoftmax(y []float64) []float64 {
 	return p
 }
 
-// losses returns the cross-entropy of each row, [T,B].
-func (n *naive) losses(in naiveInput, h []float64) []float64 {
-	y := n.logits(h, in.rows)
-	losses := make([]float64, len(in.targets))
-	for i, target := range in.targets {
-		row := y[i*n.Output:][:n.Output]
-		var sum float64
-		for _, v := range row {
-			sum += math.Exp(v)
+// losses returns the loss of each output, [R], 0 where it doesn't count, given what
+// the output layer sees; and their weighted mean.
+func (n *naive) losses(in naiveInput, seen []float64) (losses []float64, mean float64) {
+	y := n.logits(seen)
+	rows := len(y) / n.Output
+	losses = make([]float64, rows)
+	weight := func(label int) float64 {
+		if in.weights == nil {
+			return 1
 		}
-		losses[i] = math.Log(sum) - row[target]
+		return float64(in.weights[label])
 	}
-	return losses
+	var sum, total float64
+	for i := range losses {
+		if !n.LastStep && i/in.rows >= in.length(i%in.rows) {
+			continue
+		}
+		row, w := y[i*n.Output:][:n.Output], 1.0
+		if in.kind == crossEntropy {
+			if in.targets[i] == Ignore {
+				continue
+			}
+			w = weight(int(in.targets[i]))
+			if w > 0 {
+				losses[i] = -logSoftmax(row)[in.targets[i]]
+			}
+		} else {
+			var whole float64
+			for j, v := range row {
+				losses[i] += weight(j) * in.term(v, float64(in.vectors[i*n.Output+j]))
+				whole += weight(j)
+			}
+			losses[i] /= whole
+		}
+		sum += w * losses[i]
+		total += w
+	}
+	return losses, sum / total
 }
 
-// loss returns what Backward differentiates: the mean cross-entropy, or without
-// an output layer the sum of the states, each times the given gradient.
-func (n *naive) loss(in naiveInput) float64 {
-	h, _ := n.states(in)
-	var sum float64
-	if n.Output > 0 {
-		losses := n.losses(in, h)
-		for _, l := range losses {
-			sum += l
-		}
-		return sum / float64(len(losses))
+// term is the loss of an output that isn't of a softmax.
+func (in naiveInput) term(y, t float64) float64 {
+	if in.kind == squaredError {
+		return (y - t) * (y - t)
 	}
-	for i, d := range in.dh {
-		sum += float64(d) * h[in.rows*n.Hidden+i]
+	p := 1 / (1 + math.Exp(-y))
+	return -t*math.Log(p) - (1-t)*math.Log(1-p)
+}
+
+// loss returns what Backward differentiates: the mean loss, or without an output
+// layer the sum of the states, each times the given gradient.
+func (n *naive) loss(in naiveInput) float64 {
+	s := n.states(in)
+	if n.Output > 0 {
+		_, mean := n.losses(in, n.seen(in, s.out))
+		return mean
+	}
+	var sum float64
+	for row := range in.steps * in.rows {
+		for i := row * n.width(); i < (row+1)*n.width() && row/in.rows < in.length(row%in.rows); i++ {
+			sum += float64(in.dh[i]) * s.out[i]
+		}
+	}
+	for i, d := range in.dhn {
+		sum += float64(d) * s.last[i]
 	}
 	return sum
 }

@@ -9,7 +9,10 @@ type plan struct {
 	backward int
 	// byRows: workers share the batch and never wait for each other; else they
 	// share the columns of Wh and meet after each step.
-	byRows    bool
+	byRows bool
+	// group is how many of a layer's directions take a step before workers meet: both
+	// halve the meetings, one after the other each finds its Wh in the cache.
+	group     int
 	blockRows int // rows of logits at a time
 }
 
@@ -42,10 +45,15 @@ const (
 )
 
 func (m *Model) newPlan(steps, batch int) plan {
-	p := plan{workers: m.engine.Threads()}
+	p := plan{workers: m.engine.Threads(), group: 1}
 	rows := steps * batch
-	stepWork := m.directions() * batch * m.Hidden * m.Hidden
-	p.byRows = batch/p.workers >= minRows && int64(m.directions())*m.engine.PackedBytes(m.Hidden, m.Hidden) <= cacheBytes
+	stepWork := batch * m.Hidden * m.Hidden
+	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
+	p.byRows = batch/p.workers >= minRows && weights <= cacheBytes
+	if m.Bidirectional && p.workers > 1 && !p.byRows && 2*weights <= int64(p.workers)*cacheBytes {
+		p.group = 2
+		stepWork *= 2
+	}
 	if steps*stepWork < passSerial || !p.byRows && stepWork < p.workers*minShare {
 		p.workers = 1
 	}

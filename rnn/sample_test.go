@@ -34,8 +34,8 @@ func draw(m *Model, draws int, temperature float32) []int {
 // by a naive network.
 func probabilities(m *Model) []float64 {
 	n := newNaive(m)
-	h, _ := n.states(naiveInput{batch: batch{ids: []int32{3}}, steps: 1, rows: 1, h0: make([]float64, m.Hidden)})
-	p := n.logits(h, 1)
+	h := n.states(naiveInput{batch: batch{ids: []int32{3}}, steps: 1, rows: 1, h0: make([]float64, m.Hidden)}).out
+	p := n.logits(h)
 	var sum float64
 	for i, v := range p {
 		p[i] = math.Exp(v)

@@ -15,9 +15,10 @@ func (ws *Workspace) Reset() {
 // bidirectional: the second direction comes from what is yet to be read.
 func (ws *Workspace) Carry() {
 	ws.checkCarry()
+	n := ws.B * ws.m.Hidden
 	for k := range ws.layers {
 		h := ws.layers[k].h
-		copy(ws.slot(h, 0), ws.slot(h, ws.T))
+		copy(h[:n], h[ws.T*n:])
 	}
 }
 
@@ -52,7 +53,7 @@ func (ws *Workspace) States() []float32 {
 }
 
 // place returns the layer and direction of cell i.
-func (c Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
+func (c *Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
 
 // cellRow returns row b of cell i of a, [L·D,B,H].
 func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {

@@ -59,8 +59,8 @@ func (s start) String() string {
 //	ReLU, identity, skip  0.003: 0.0065, 0.01: 0.0002; without clipping 0.01: 0.0005
 //	tanh, gain 2          0.001 with and without clipping: 0.17
 //
-// On the copy task with two symbols these, most networks said which symbols,
-// not in which order (50 to 95 % right at T = 50): it asks for one.
+// On the copy task with two symbols, of 4, most networks learnt to say which, and
+// not in which order (62 to 95 % right at T = 50): it asks for one by default.
 // At T = 500 ReLU from the identity learnt nothing of the adding problem in 1,000
 // clipped updates at 0.0001 or 0.00003 either. Plain gradient descent with 0.01 had learnt nothing by then (ReLU, identity:
 // 0.166).

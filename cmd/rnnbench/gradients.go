@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/gradients"
 	"batchrnn/bench/report"
 )
@@ -68,7 +69,7 @@ func (c *gradientsCommand) Run(env *environment) error {
 func writeGradientPlot(path string, r gradients.Result) error {
 	format, err := report.PlotFormat(path)
 	if err == nil && len(r.Models) > 0 {
-		err = report.WriteFile(path, func(w io.Writer) error { return report.GradientPlot(w, r, format) })
+		err = disk.WriteFile(path, func(w io.Writer) error { return report.GradientPlot(w, r, format) })
 	}
 	if err != nil {
 		return fmt.Errorf("--plot: %q was not written: %w", path, err)
