@@ -156,7 +156,7 @@ func clipping(r Result) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "Clipping, with the learning rate that suits either, " + strings.Join(parts, "; it ") + "."
+	return "Clipping, at the learning rates shown, " + strings.Join(parts, "; it ") + "."
 }
 
 // right writes the share of right answers.
