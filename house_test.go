@@ -24,9 +24,10 @@ var allowed = map[string][]string{
 	"bench/rnnlm":     {"rnn", "kernels", "bench/corpus", "bench/disk", "bench/measure"},
 	"bench/lm":        {"rnn", "kernels", "bench/corpus", "bench/disk", "bench/measure", "bench/ngram", "bench/rnnlm", "bench/spell"},
 	"bench":           {"rnn", "kernels", "bench/corpus", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm", "bench/spell"},
-	"bench/report":    {"kernels", "bench", "bench/disk", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
+	"bench/gradients": {"rnn", "kernels", "bench", "bench/measure"},
+	"bench/report":    {"kernels", "bench", "bench/disk", "bench/gradients", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
 	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure"},
-	"cmd/rnnbench":    {"bench", "bench/disk", "bench/measure", "bench/report", "bench/speed"},
+	"cmd/rnnbench":    {"bench", "bench/disk", "bench/gradients", "bench/measure", "bench/report", "bench/speed"},
 
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},

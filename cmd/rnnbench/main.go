@@ -1,15 +1,16 @@
 // Command rnnbench sets recurrent networks beside n-gram models on real text:
 //
-//	rnnbench ram      memory against n-gram order, with speed and quality
-//	rnnbench report   the whole comparison, as a page with plots and tables
-//	rnnbench train    train a language model on a text and save it
-//	rnnbench eval     how well a saved model predicts a text
-//	rnnbench sample   text drawn from a saved model
-//	rnnbench score    what each line of standard input costs under a saved model
-//	rnnbench export   a saved RNN's weights as safetensors, for PyTorch
-//	rnnbench import   such weights into a saved RNN
-//	rnnbench kernels  every kernel beside the machine's peak
-//	rnnbench speed    passes through networks beside the machine's peak
+//	rnnbench ram        memory against n-gram order, with speed and quality
+//	rnnbench report     the whole comparison, as a page with plots and tables
+//	rnnbench train      train a language model on a text and save it
+//	rnnbench eval       how well a saved model predicts a text
+//	rnnbench sample     text drawn from a saved model
+//	rnnbench score      what each line of standard input costs under a saved model
+//	rnnbench export     a saved RNN's weights as safetensors, for PyTorch
+//	rnnbench import     such weights into a saved RNN
+//	rnnbench kernels    every kernel beside the machine's peak
+//	rnnbench speed      passes through networks beside the machine's peak
+//	rnnbench gradients  gradients over long sequences, and what keeps them
 //
 // "rnnbench ram --help" lists the flags.
 //
@@ -60,6 +61,8 @@ type commandLine struct {
 
 	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`
 	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`
+
+	Gradients gradientsCommand `cmd:"" help:"Gradients over long sequences, vanishing, exploding or kept: the adding problem and the copy task."`
 }
 
 // environment is what a command works with beside its flags.

@@ -1,0 +1,66 @@
+package gradients
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"batchrnn/rnn"
+)
+
+// Marks are the distances that every profile has, as far as its sequence goes.
+var Marks = []int{1, 10, 50, 100, 200, 500}
+
+// profileBatches is how many batches a profile is the mean of.
+const profileBatches = 8
+
+// profilePoints is how many distances a profile has beside the marks.
+const profilePoints = 50
+
+// profile returns the norms of dJ/dh_t for the loss at the last step alone. That
+// at the distance of all steps is of the initial state.
+func profile(m *rnn.Model, t task, r *rand.Rand) []Norm {
+	steps := t.steps()
+	// A workspace of its own: that of the training need not keep all gradients.
+	ws := m.NewTraining(steps, batch)
+	ws.KeepStateGradients()
+	ws.KeepInputGradients()
+	norms, sums := make([]float64, steps), make([]float64, steps+1) // sums by distance
+	for range profileBatches {
+		t.draw(r)
+		t.forward(ws)
+		t.last(ws)
+		ws.Gradients(norms, 0)
+		for i, n := range norms {
+			sums[steps-1-i] += n
+		}
+		var squares float64
+		for _, g := range ws.DH0 {
+			squares += float64(g) * float64(g)
+		}
+		sums[steps] += math.Sqrt(squares)
+	}
+	var profile []Norm
+	for _, d := range distances(steps) {
+		if n := sums[d] / sums[0]; !math.IsNaN(n) && !math.IsInf(n, 0) {
+			profile = append(profile, Norm{d, n})
+		}
+	}
+	return profile
+}
+
+// distances returns the marks up to steps and some in equal parts of it, rising
+// from 0.
+func distances(steps int) []int {
+	var all []int
+	for i := range min(profilePoints, steps) + 1 {
+		all = append(all, i*steps/min(profilePoints, steps))
+	}
+	for _, d := range Marks {
+		if d <= steps {
+			all = append(all, d)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

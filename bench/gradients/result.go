@@ -1,0 +1,88 @@
+package gradients
+
+import "batchrnn/bench"
+
+// A Result is one run of [Study]. Its JSON form is stable: fields may be added, not
+// renamed.
+type Result struct {
+	Machine  bench.Machine `json:"machine"` // each thread trains a model of its own
+	Command  string        `json:"command"`
+	Seed     uint64        `json:"seed"`
+	Lengths  []int         `json:"lengths"`
+	Updates  int           `json:"updates"`  // at most, of each model
+	Remember int           `json:"remember"` // symbols of the copy task
+	Hidden   int           `json:"hidden"`
+	Batch    int           `json:"batch"`
+	Models   []Model       `json:"models"` // by task, length and network
+	// Summary says in sentences what Models shows.
+	Summary     []string `json:"summary"`
+	Interrupted bool     `json:"interrupted"` // before all models were trained
+}
+
+// A Model is one network trained on one task. Models that differ in Clip alone
+// start alike, and read the same sequences.
+type Model struct {
+	Task         string  `json:"task"`   // Adding or Copy
+	Length       int     `json:"length"` // T
+	Network      string  `json:"network"`
+	Activation   string  `json:"activation"`
+	Start        string  `json:"start"`     // of Wh
+	TimeSkip     float64 `json:"time_skip"` // α, 0 without skip connections
+	Clip         float64 `json:"clip"`      // the norm that gradients are clipped to, 0 for none
+	LearningRate float64 `json:"learning_rate"`
+
+	Updates int  `json:"updates"`
+	Solved  bool `json:"solved"` // its training ended when all answers were right for a while
+	// Diverged is set where a loss or a gradient became NaN or infinite, which
+	// ended the training; then there is neither Loss nor Accuracy.
+	Diverged bool    `json:"diverged"`
+	Seconds  float64 `json:"seconds"`
+
+	Loss     float64 `json:"loss"`     // on sequences of its own: mean squared error, or nats a symbol
+	Accuracy float64 `json:"accuracy"` // share of right answers there
+	Baseline float64 `json:"baseline"` // the loss of what does not look at the input
+	Chance   float64 `json:"chance"`   // its accuracy
+
+	Clipped     int     `json:"clipped"`      // updates
+	LargestNorm float64 `json:"largest_norm"` // of a gradient over all parameters, the finite ones
+
+	AtStart []Norm `json:"at_start"`
+	Trained []Norm `json:"trained"` // none where it diverged
+}
+
+// A Norm is that of the gradient of the loss at the last step with respect to the
+// state so many steps before, beside the norm at distance 0. There is none where
+// it left the range of a float32.
+type Norm struct {
+	Distance int     `json:"distance"`
+	Norm     float64 `json:"norm"`
+}
+
+// At returns the norm at a distance, if there is one.
+func At(norms []Norm, distance int) (norm float64, ok bool) {
+	for _, n := range norms {
+		if n.Distance == distance {
+			return n.Norm, true
+		}
+	}
+	return 0, false
+}
+
+// Name is the network and whether its gradients were clipped.
+func (m Model) Name() string {
+	if m.Clip > 0 {
+		return m.Network + ", clipped"
+	}
+	return m.Network
+}
+
+// Of returns the models of a task and a length, in the order of the networks.
+func (r Result) Of(task string, length int) []Model {
+	var models []Model
+	for _, m := range r.Models {
+		if m.Task == task && m.Length == length {
+			models = append(models, m)
+		}
+	}
+	return models
+}
