@@ -24,6 +24,8 @@ var allowed = map[string][]string{
 	"bench/report":  {"kernels", "bench", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
 	"bench/speed":   {"rnn", "kernels", "bench", "bench/measure"},
 	"cmd/rnnbench":  {"bench", "bench/measure", "bench/report", "bench/speed"},
+
+	"examples/dates": {"rnn", "kernels"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

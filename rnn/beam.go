@@ -119,7 +119,6 @@ func (s *Search) SetLengths(source []int32) { s.encoder.SetLengths(source) }
 // A source for which the model's outputs are NaN has one result, whose score is NaN.
 func (s *Search) Decode(source []int32) [][]Hypothesis {
 	s.encoder.checkIDs(source)
-	s.encoder.Reset()
 	s.encoder.Forward(source)
 	return s.search()
 }
@@ -127,7 +126,6 @@ func (s *Search) Decode(source []int32) [][]Hypothesis {
 // DecodeDense is Decode for an encoder with a dense input, [S,B,E].
 func (s *Search) DecodeDense(source []float32) [][]Hypothesis {
 	s.encoder.checkDense(source)
-	s.encoder.Reset()
 	s.encoder.ForwardDense(source)
 	return s.search()
 }

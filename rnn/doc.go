@@ -22,6 +22,9 @@
 //	}
 //	m.Compact()                            // from now on only score, in half the memory
 //
+// An [EncoderDecoder] is two models that turn a sequence into one of another length:
+// [TeacherForcing] trains it, a [Search] decodes, greedily or with a beam.
+//
 // # Symbols
 //
 // T steps, B batch rows, E input width (or number of ids), H hidden width, V

@@ -66,12 +66,9 @@ func newJoint(from, to *Workspace) joint {
 }
 
 // start makes the encoder's last states the decoder's initial ones: those of
-// sequence b of row b·every, and zeros of the rows between.
+// sequence b of row b·every. The rows between stay as they are.
 func (j *joint) start(every int) {
 	j.from.State(j.state)
-	if every > 1 {
-		j.to.Reset()
-	}
 	for i := range j.from.m.Cells {
 		k, d := j.from.m.place(i)
 		for b := range j.from.B {
