@@ -12,6 +12,7 @@ import (
 	"batchrnn/bench/measure"
 	"batchrnn/bench/ngram"
 	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 )
 
@@ -21,6 +22,8 @@ type Comparison struct {
 	corpus  *corpus.Corpus
 	skipped int // files of the corpus that are not text
 	engine  *kernels.Engine
+	speller *spell.Speller
+	unkNats float64 // what it takes to spell all <unk> of the test split
 }
 
 // New reads the corpus and makes the engine. Mistakes in the options and in
@@ -79,10 +82,17 @@ func readText(path string, seed uint64, stdin io.Reader) (*corpus.Text, error) {
 // build cuts the text into tokens, and checks that the RNNs fit in memory.
 func (c *Comparison) build(text *corpus.Text) (err error) {
 	c.skipped = text.Skipped
-	c.corpus, err = corpus.Build(text, corpus.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab()})
+	c.corpus, err = corpus.Build(text, corpus.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab(), MinCount: c.options.minCount()})
+	if tooRare := new(corpus.TooRare); errors.As(err, &tooRare) {
+		return misuse("--min-count", "the training part of %q has no token %d times: give 1, or a longer text", tooRare.Name, tooRare.MinCount)
+	}
+	if err == nil {
+		c.speller, err = spell.New(c.corpus)
+	}
 	if err != nil {
 		return fmt.Errorf("--corpus: %w", err)
 	}
+	c.unkNats = c.speller.Total(c.corpus.TestUnk)
 	for _, hidden := range c.options.Hidden {
 		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), c.rnnOptions(hidden))
 		if available := measure.FreeMemory(); need > available {
@@ -114,7 +124,10 @@ func (c *Comparison) Heading() Result {
 			Valid:     len(c.corpus.Valid),
 			Test:      len(c.corpus.Test),
 			Vocab:     c.corpus.Vocab.Len(),
+			MinCount:  c.options.minCount(),
 			UnkRate:   c.corpus.UnkRate,
+			TrainUnk:  c.corpus.TrainUnkRate,
+			UnkBits:   bits(c.unkNats, max(len(c.corpus.TestUnk), 1)),
 			BadBytes:  int64(c.corpus.BadBytes),
 			Synthetic: c.corpus.Synthetic,
 		},
@@ -242,6 +255,16 @@ func (c *Comparison) finish(ctx context.Context, r *Result, row Model, model io.
 		*notes = append(*notes, fmt.Sprintf("%s: resident memory is not known: %v.", row.FullName(), err))
 	}
 	row.BytesResident, row.ResidentUnknown = resident, err != nil
+	if !row.Unscored {
+		row.AdjustedBits = c.adjusted(row.BitsPerToken)
+	}
 	r.Models = append(r.Models, row)
 	return ctx.Err()
+}
+
+// adjusted returns what the test split takes per token where every <unk> is
+// spelled, from what it takes where none is: figures that compare between
+// vocabularies.
+func (c *Comparison) adjusted(bitsPerToken float64) float64 {
+	return bitsPerToken + bits(c.unkNats, len(c.corpus.Test))
 }

@@ -65,6 +65,11 @@ type Evaluation struct {
 
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
+	// The same where every <unk> is spelled; 0 if AdjustedUnknown, for want of a
+	// speller in the model's file.
+	AdjustedBits    float64 `json:"adjusted_bits_per_token"`
+	Adjusted        float64 `json:"adjusted_perplexity"`
+	AdjustedUnknown bool    `json:"adjusted_unknown"`
 
 	Seconds         float64 `json:"seconds"`
 	TokensPerSecond float64 `json:"tokens_per_second"`
@@ -116,6 +121,12 @@ func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Rea
 		Seen:         trainedOn && (split == SplitAll || split == SplitTrain),
 	}
 	e.Perplexity = perplexity(e.BitsPerToken)
+	e.AdjustedUnknown = m.Speller == nil
+	if m.Speller != nil {
+		unknown := m.Vocab.Unknown(m.Level(), text.Data)[countUnk(history):][:countUnk(ids)]
+		e.AdjustedBits = bits(nats+m.Speller.Total(unknown), len(ids))
+		e.Adjusted = perplexity(e.AdjustedBits)
+	}
 	if e.Seconds > 0 {
 		e.TokensPerSecond = float64(e.Tokens) / e.Seconds
 	}

@@ -57,7 +57,8 @@ func (l *levelStudy) mixture(ctx context.Context) error {
 		row.Weight = mixtureWeight(ofA, ofB)
 		row.ValidBits = bits(mixtureNats(row.Weight, ofA, ofB), len(c.Valid))
 		row.BitsPerToken = bits(mixtureNats(row.Weight, testA, testB), len(c.Test))
-		row.Perplexity = perplexity(row.BitsPerToken)
+		row.AdjustedBits = l.c.adjusted(row.BitsPerToken)
+		row.Perplexity, row.Adjusted = perplexity(row.BitsPerToken), perplexity(row.AdjustedBits)
 		return nil
 	})
 	if err != nil {

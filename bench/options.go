@@ -22,6 +22,9 @@ type Options struct {
 	// Where it is nil, all characters stay, or the DefaultWords most frequent
 	// words.
 	Vocab *int
+	// MinCount is how often the training split must have a token, or it is <unk>.
+	// Where it is nil, once, and DefaultMinCount times for words.
+	MinCount *int
 	// MaxOrder is the highest n-gram order; every order from 1 on is measured.
 	MaxOrder int
 	// Smoothing is that of the n-gram models.
@@ -36,7 +39,9 @@ type Options struct {
 
 	// What rnnbench train says of an RNN beside width, budget and seed.
 	network     rnnlm.Options
-	fullSoftmax bool // whatever the vocabulary
+	fullSoftmax bool     // whatever the vocabulary
+	dropout     *float64 // nil: what suits the level
+	halve       *bool    // nil: what suits the level
 }
 
 // Stdin as Options.Corpus is standard input.
@@ -44,6 +49,14 @@ const Stdin = "-"
 
 // DefaultWords is the size of a vocabulary of words where none is asked for.
 const DefaultWords = 10000
+
+// DefaultMinCount is how often the training split must have a word, where that isn't
+// said: a model that has never met <unk> in training doesn't expect it. Of the
+// default text 11 % of the test split are words that the training doesn't have; with
+// a vocabulary of all words that it has, the adjusted perplexity of the 5-gram model
+// is 3,253 and of an RNN of width 128 after 29 s 4,237; of those that it has twice,
+// 1,434 and 1,931.
+const DefaultMinCount = 2
 
 // Limits of what Options may ask for. Wider RNNs and more threads than this are
 // slips of the finger.
@@ -74,6 +87,8 @@ func (o Options) Validate() error {
 	switch {
 	case o.Vocab != nil && *o.Vocab < 2:
 		return misuse("--vocab", "%d leaves no room for <unk> and one token: give 2 or more", *o.Vocab)
+	case o.MinCount != nil && *o.MinCount < 1:
+		return misuse("--min-count", "a token can't be seen %d times: give 1 or more", *o.MinCount)
 	case o.MaxOrder < 1 || o.MaxOrder > ngram.MaxOrder:
 		return misuse("--max-order", "%d is no order that can be measured: give 1 to %d", o.MaxOrder, ngram.MaxOrder)
 	case len(o.Hidden) == 0:
@@ -105,6 +120,17 @@ func (o Options) maxVocab() int {
 		return DefaultWords
 	}
 	return 0
+}
+
+// minCount is the least count for the corpus.
+func (o Options) minCount() int {
+	switch {
+	case o.MinCount != nil:
+		return *o.MinCount
+	case o.Level == corpus.Word:
+		return DefaultMinCount
+	}
+	return 1
 }
 
 // ParseLevel is [corpus.ParseLevel], with an [OptionError].

@@ -26,6 +26,7 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		"vocab 0":      {"--vocab", func(o *Options) { o.Vocab = vocab(0) }},
 		"vocab 1":      {"--vocab", func(o *Options) { o.Vocab = vocab(1) }},
 		"vocab -7":     {"--vocab", func(o *Options) { o.Vocab = vocab(-7) }},
+		"seen 0 times": {"--min-count", func(o *Options) { o.MinCount = vocab(0) }},
 		"order 0":      {"--max-order", func(o *Options) { o.MaxOrder = 0 }},
 		"order 99":     {"--max-order", func(o *Options) { o.MaxOrder = 99 }},
 		"no width":     {"--hidden", func(o *Options) { o.Hidden = nil }},

@@ -47,8 +47,11 @@ type Corpus struct {
 	Train     int     `json:"train_tokens"`
 	Valid     int     `json:"valid_tokens"`
 	Test      int     `json:"test_tokens"`
-	Vocab     int     `json:"vocab"`    // distinct ids, <unk> included
-	UnkRate   float64 `json:"unk_rate"` // share of test tokens that are <unk>
+	Vocab     int     `json:"vocab"`          // distinct ids, <unk> included
+	MinCount  int     `json:"min_count"`      // how often the training split has every token of the vocabulary
+	UnkRate   float64 `json:"unk_rate"`       // share of test tokens that are <unk>
+	TrainUnk  float64 `json:"train_unk_rate"` // share of training tokens that are <unk>
+	UnkBits   float64 `json:"bits_per_unk"`   // what it takes to spell an <unk> of the test split, see package spell
 	BadBytes  int64   `json:"bad_bytes"`
 	Synthetic bool    `json:"synthetic"` // generated, not written by anybody
 }
@@ -69,6 +72,9 @@ type Model struct {
 	Entries    int64  `json:"entries"`    // n-gram: stored n-grams of all orders
 	Parameters int64  `json:"parameters"` // RNN: weights and biases
 	Softmax    string `json:"softmax"`    // RNN: "full" or "adaptive", see rnnlm.SoftmaxOf
+	// RNN: how it was trained, see rnnlm.Options.
+	Dropout float64 `json:"dropout"`
+	Halve   bool    `json:"halve"`
 
 	BytesPredicted int64 `json:"bytes_predicted"` // by the model's size function
 	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown or too small to see
@@ -91,7 +97,8 @@ type Model struct {
 	ScoreSpread          float64 `json:"score_spread"`
 	ScoreStreams         int     `json:"score_streams"` // places in the text scored at once
 
-	BitsPerToken float64 `json:"bits_per_token"` // on the test split
+	BitsPerToken float64 `json:"bits_per_token"`          // on the test split
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // the same with every <unk> spelled
 
 	// Interrupted is true for an RNN whose training was stopped early.
 	Interrupted bool `json:"interrupted"`

@@ -1,6 +1,9 @@
 package bench
 
-import "batchrnn/bench/lm"
+import (
+	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm"
+)
 
 // SampleOptions say what text to draw.
 type SampleOptions struct {
@@ -8,6 +11,7 @@ type SampleOptions struct {
 	Temperature float64
 	Seed        uint64
 	Prompt      string
+	Spell       bool // draw <unk> too, and write a word for it
 }
 
 const (
@@ -34,7 +38,8 @@ type Sample struct {
 	Prompt      string    `json:"prompt"`
 	UnknownTo   int       `json:"prompt_unk"` // tokens of the prompt that the model has no id for
 	Tokens      int       `json:"tokens"`
-	Text        string    `json:"text"` // without the prompt
+	Spelled     int       `json:"spelled"` // of these, <unk> for which a word was drawn
+	Text        string    `json:"text"`    // without the prompt
 }
 
 // Draw draws a text and gives on each piece of it, the prompt first, as soon as
@@ -45,6 +50,12 @@ func Draw(m *lm.Model, o SampleOptions, on func(piece []byte) error) (Sample, er
 		return out, err
 	}
 	s := m.NewSampler(o.Seed, o.Temperature)
+	if o.Spell {
+		if m.Speller == nil || !m.Speller.HasWords() {
+			return out, misuse("--spell", "the model has no spelling of words, as rnnbench train --level word gives it: leave it out")
+		}
+		s.Spell()
+	}
 	prompt := m.Vocab.Encode(nil, m.Level(), []byte(o.Prompt))
 	out.UnknownTo = countUnk(prompt)
 	for _, id := range prompt {
@@ -60,7 +71,10 @@ func Draw(m *lm.Model, o SampleOptions, on func(piece []byte) error) (Sample, er
 			return out, err
 		}
 		at := len(text)
-		text = m.AppendText(text, id)
+		text = s.AppendText(text, id)
+		if o.Spell && id == corpus.Unk {
+			out.Spelled++
+		}
 		if err := on(text[at:]); err != nil {
 			return out, err
 		}

@@ -21,6 +21,7 @@ type StudyOptions struct {
 	Corpus   string
 	Levels   []corpus.Level
 	Vocab    *int // of words; characters all stay
+	MinCount *int // of words
 	MaxOrder int
 	Hidden   []int
 	Budget   time.Duration // of each RNN; 0 takes one that suits the length of the text
@@ -32,7 +33,7 @@ type StudyOptions struct {
 func (o StudyOptions) level(l corpus.Level) Options {
 	one := Options{Corpus: o.Corpus, Level: l, MaxOrder: o.MaxOrder, Hidden: o.Hidden, Budget: o.Budget, Threads: o.Threads, Seed: o.Seed}
 	if l == corpus.Word {
-		one.Vocab = o.Vocab
+		one.Vocab, one.MinCount = o.Vocab, o.MinCount
 	}
 	return one
 }
@@ -45,6 +46,8 @@ func (o StudyOptions) Validate() error {
 		return misuse("--level", "no level is given: give char, word or char,word")
 	case o.Vocab != nil && len(o.Levels) == 1 && o.Levels[0] == corpus.Char:
 		return misuse("--vocab", "all characters stay: leave it out, or add word to --level")
+	case o.MinCount != nil && len(o.Levels) == 1 && o.Levels[0] == corpus.Char:
+		return misuse("--min-count", "all characters stay: leave it out, or add word to --level")
 	case o.Budget < 0:
 		return misuse("--budget", "%v leaves no time to train: give a duration such as 20s or 3m", o.Budget)
 	}
@@ -193,7 +196,7 @@ func (s *Study) Result() StudyResult {
 // base is what every row of a level depends on.
 func base(heading Result) string {
 	m, c := heading.Machine, heading.Corpus
-	return config("v2", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
+	return config("v3", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
 }
 
 // ngramConfig is the Config of an n-gram model's row.
@@ -204,6 +207,7 @@ func (s *Study) ngramConfig(heading Result, order int, store ngram.Store) string
 // rnnConfig is the Config of an RNN's row.
 func (s *Study) rnnConfig(heading Result, o rnnlm.Options) string {
 	return config(base(heading), fmt.Sprint("rnn ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
+		fmt.Sprint("dropout ", o.Dropout), fmt.Sprint("halve ", o.Halve),
 		fmt.Sprint("seed ", o.Seed), fmt.Sprint("threads ", s.engine.Threads()))
 }
 
@@ -271,6 +275,9 @@ func StudyCommand(o StudyOptions, out string) string {
 	flag("level", strings.Join(levels, ","))
 	if o.Vocab != nil {
 		flag("vocab", strconv.Itoa(*o.Vocab))
+	}
+	if o.MinCount != nil {
+		flag("min-count", strconv.Itoa(*o.MinCount))
 	}
 	flag("max-order", strconv.Itoa(o.MaxOrder))
 	flag("hidden", strings.ReplaceAll(strings.Trim(fmt.Sprint(o.Hidden), "[]"), " ", ","))

@@ -208,6 +208,7 @@ func TestStudyValidate(t *testing.T) {
 		"no level":            {"--level", func(o *StudyOptions) { o.Levels = nil }},
 		"level twice":         {"--level", func(o *StudyOptions) { o.Levels = []corpus.Level{corpus.Char, corpus.Char} }},
 		"vocab of characters": {"--vocab", func(o *StudyOptions) { o.Levels, o.Vocab = o.Levels[:1], &vocab }},
+		"count of characters": {"--min-count", func(o *StudyOptions) { o.Levels, o.MinCount = o.Levels[:1], &vocab }},
 		"order":               {"--max-order", func(o *StudyOptions) { o.MaxOrder = 10 }},
 		"budget":              {"--budget", func(o *StudyOptions) { o.Budget = -1 }},
 	} {
@@ -222,7 +223,9 @@ func TestStudyValidate(t *testing.T) {
 
 func TestStudyCommand(t *testing.T) {
 	o := studyOptions("it's a book.txt")
-	want := `rnnbench report --corpus 'it'\''s a book.txt' --level char,word --max-order 2 --hidden 6,8 --budget 150ms --threads 1 --seed 1 --out out`
+	two := 2
+	o.MinCount = &two
+	want := `rnnbench report --corpus 'it'\''s a book.txt' --level char,word --min-count 2 --max-order 2 --hidden 6,8 --budget 150ms --threads 1 --seed 1 --out out`
 	if got := StudyCommand(o, "out"); got != want {
 		t.Errorf("command %s\n   want %s", got, want)
 	}

@@ -96,9 +96,8 @@ func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo) error
 	var one Result
 	err := l.c.finish(ctx, &one, row.Model, model, &l.notes)
 	row.Model = one.Models[0]
-	row.Perplexity = perplexity(row.BitsPerToken)
-	if row.Unscored {
-		row.Perplexity = 0
+	if !row.Unscored {
+		row.Perplexity, row.Adjusted = perplexity(row.BitsPerToken), perplexity(row.AdjustedBits)
 	}
 	l.add(row)
 	if storeErr := l.store.Keep(l.Result()); storeErr != nil {
@@ -226,7 +225,7 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("RNN of width %d: %w", hidden, err)
 		}
-		row := Row{Level: l.heading.Corpus.Level, Config: config, Model: newRNNRow(model, hidden, stats)}
+		row := Row{Level: l.heading.Corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
 		row.Label = row.Model.Name()
 		if err := l.scoreRNN(ctx, &row, model); err != nil {
 			return fmt.Errorf("RNN of width %d: %w", hidden, err)
@@ -235,7 +234,7 @@ func (l *levelStudy) rnns(ctx context.Context) error {
 			return fmt.Errorf("RNN of width %d with a full softmax: %w", hidden, err)
 		}
 		if !row.Interrupted {
-			file := lm.NewRNN(model, l.c.corpus, rnnConfig(l.c.options, stats))
+			file := lm.NewRNN(model, l.c.corpus, rnnConfig(options, stats)).WithSpeller(l.c.speller)
 			if err := l.store.SaveModel(l.modelName(hidden), file); err != nil {
 				return err
 			}

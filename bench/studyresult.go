@@ -35,6 +35,7 @@ type Row struct {
 
 	ValidBits  float64 `json:"valid_bits_per_token"` // on all of the validation split
 	Perplexity float64 `json:"perplexity"`           // on the test split, as BitsPerToken
+	Adjusted   float64 `json:"adjusted_perplexity"`  // as AdjustedBits
 
 	// LatencySeconds is the time a token takes where each waits for the one before,
 	// on one stream. BatchSeconds is the time a token takes where BatchStreams
@@ -104,7 +105,7 @@ var limits = []string{
 	"One text, one seed, one machine: what differs by less than a few thousandths of a bit, or a few percent of time, may differ the other way elsewhere.",
 	"Every RNN trains for the same time, not to its end: a wide one would gain from more.",
 	"The validation and the test split are the last tenth of the text, in which names and matters may come up that the training part does not have.",
-	"Bits per character and bits per word are of different tokens, and those per word count <unk> as a word like any other: neither compares with the other level.",
+	"Bits per character and bits per word are of different tokens, and those per word count <unk> as a word like any other, unless they are adjusted: neither compares with the other level.",
 	"The bytes of a model are those it computes with, without the vocabulary, which is the same for all, and without the buffers of a pass.",
 	"Latency is measured on text in order, by one caller, with warm caches: a service that answers many callers sees more of both.",
 }

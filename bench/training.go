@@ -19,23 +19,30 @@ import (
 // of rnnbench's flags. What is nil takes its default, and may not be set for a
 // model of the other kind.
 type TrainOptions struct {
-	Corpus  string // as in [Options]
-	Kind    string // lm.RNN or lm.Ngram
-	Level   corpus.Level
-	Vocab   *int           // as in [Options]
-	Order   *int           // of an n-gram model: DefaultOrder
-	Hidden  *int           // width of an RNN: DefaultHidden
-	Budget  *time.Duration // training time of an RNN: DefaultBudget
-	Threads int
-	Seed    uint64
+	Corpus   string // as in [Options]
+	Kind     string // lm.RNN or lm.Ngram
+	Level    corpus.Level
+	Vocab    *int           // as in [Options]
+	MinCount *int           // as in [Options]
+	Order    *int           // of an n-gram model: DefaultOrder
+	Hidden   *int           // width of an RNN: DefaultHidden
+	Budget   *time.Duration // training time of an RNN: DefaultBudget
+	Epochs   *float64       // in its place, how often an RNN reads its training text
+	Threads  int
+	Seed     uint64
 
 	// Of an RNN, see rnnlm.Options.
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
-	Halve       bool
+	Halve       *bool
 	Patience    *int
+	Checkpoint  *string
+	Every       *time.Duration // between checkpoints
 }
+
+// maxEpochs is more than any training makes.
+const maxEpochs = 1e6
 
 // Defaults of [TrainOptions].
 const (
@@ -47,7 +54,7 @@ const (
 // full checks o and returns it as [Options], with defaults.
 func (o TrainOptions) full() (Options, error) {
 	full := Options{
-		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab,
+		Corpus: o.Corpus, Level: o.Level, Vocab: o.Vocab, MinCount: o.MinCount,
 		MaxOrder: DefaultOrder, Hidden: []int{DefaultHidden}, Budget: DefaultBudget,
 		Threads: o.Threads, Seed: o.Seed,
 	}
@@ -65,10 +72,22 @@ func (o TrainOptions) full() (Options, error) {
 		return full, misuse("--full-softmax", "an n-gram model has no softmax: leave it out, or give --kind rnn")
 	case ngrams && o.Dropout != nil:
 		return full, misuse("--dropout", "an n-gram model has no states: leave it out, or give --kind rnn")
-	case ngrams && o.Halve:
+	case ngrams && o.Halve != nil:
 		return full, misuse("--halve", "an n-gram model has no learning rate: leave it out, or give --kind rnn")
 	case ngrams && o.Patience != nil:
 		return full, misuse("--patience", "an n-gram model is trained in one pass: leave it out, or give --kind rnn")
+	case ngrams && o.Epochs != nil:
+		return full, misuse("--epochs", "an n-gram model is trained in one pass: leave it out, or give --kind rnn")
+	case ngrams && o.Checkpoint != nil:
+		return full, misuse("--checkpoint", "an n-gram model is trained in one pass, which nothing goes on from: leave it out, or give --kind rnn")
+	case o.Epochs != nil && o.Budget != nil:
+		return full, misuse("--epochs", "there is a --budget of time too: give one of them")
+	case o.Epochs != nil && !(*o.Epochs > 0 && *o.Epochs <= maxEpochs):
+		return full, misuse("--epochs", "%v times through the text can't be trained: give more than 0 and at most %.0f, such as 20 or 0.5", *o.Epochs, maxEpochs)
+	case o.Every != nil && o.Checkpoint == nil:
+		return full, misuse("--every", "there is no checkpoint to write: give --checkpoint FILE, or leave it out")
+	case o.Every != nil && *o.Every <= 0:
+		return full, misuse("--every", "%v is no time between checkpoints: give one such as 30s or 5m", *o.Every)
 	case o.Dropout != nil && !(*o.Dropout >= 0 && *o.Dropout < 1):
 		return full, misuse("--dropout", "%v is no share of the states: give 0 or more and less than 1, such as 0.3", *o.Dropout)
 	case o.Patience != nil && *o.Patience < 1:
@@ -88,12 +107,15 @@ func (o TrainOptions) full() (Options, error) {
 		full.Budget = *o.Budget
 	}
 	full.fullSoftmax = o.FullSoftmax
-	full.network.Tied, full.network.Halve = o.Tied, o.Halve
-	if o.Dropout != nil {
-		full.network.Dropout = *o.Dropout
-	}
+	full.network.Tied, full.dropout, full.halve = o.Tied, o.Dropout, o.Halve
 	if o.Patience != nil {
 		full.network.Patience = *o.Patience
+	}
+	if o.Checkpoint != nil {
+		full.network.Checkpoint = *o.Checkpoint
+	}
+	if o.Every != nil {
+		full.network.Every = *o.Every
 	}
 	if err := full.Validate(); err != nil {
 		return full, err
@@ -113,8 +135,9 @@ func (o TrainOptions) Validate() error {
 
 // A Training is all that [Training.Run] needs, read and checked.
 type Training struct {
-	c    *Comparison
-	kind string
+	c      *Comparison
+	kind   string
+	epochs float64 // 0: a budget of time
 }
 
 // NewTraining reads the corpus and makes the engine; errors are those of [New].
@@ -128,7 +151,11 @@ func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Training{c: c, kind: o.Kind}, nil
+	t := &Training{c: c, kind: o.Kind}
+	if o.Epochs != nil {
+		t.epochs = *o.Epochs
+	}
+	return t, nil
 }
 
 // Close stops the engine, which the trained model runs on.
@@ -144,11 +171,16 @@ type Trained struct {
 	Model   lm.Config `json:"model"`
 	Bytes   int64     `json:"bytes"` // in memory, without the vocabulary
 
+	// All of the training, and of an RNN the tokens before it was resumed.
+	TrainSeconds         float64 `json:"train_seconds"`
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
+	ResumedTokens        int64   `json:"resumed_tokens"`
 
 	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     float64 `json:"adjusted_perplexity"`
 	Unscored     bool    `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
@@ -168,6 +200,7 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	if err != nil {
 		return nil, out, err
 	}
+	m.WithSpeller(t.c.speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
 	scoring, cancel := ctx, context.CancelFunc(func() {})
 	if ctx.Err() != nil {
@@ -178,7 +211,8 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	switch {
 	case err == nil:
 		out.BitsPerToken = bits(nats, len(t.c.corpus.Test))
-		out.Perplexity = perplexity(out.BitsPerToken)
+		out.AdjustedBits = t.c.adjusted(out.BitsPerToken)
+		out.Perplexity, out.Adjusted = perplexity(out.BitsPerToken), perplexity(out.AdjustedBits)
 	case scoring.Err() != nil:
 		out.Unscored = true
 	default:
@@ -189,24 +223,37 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 
 func (t *Training) rnn(ctx context.Context, on func(Event), out *Trained) (*lm.Model, error) {
 	o := t.c.options
-	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: o.Budget}
+	network := t.c.rnnOptions(o.Hidden[0])
+	if t.epochs > 0 {
+		network.Budget, network.Tokens = 0, int64(math.Ceil(t.epochs*float64(len(t.c.corpus.Train))))
+	}
+	event := Event{Model: Model{Kind: KindRNN, Hidden: o.Hidden[0]}.Name(), Nth: 1, Of: 1, Left: network.Budget}
 	on(event)
-	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, t.c.rnnOptions(o.Hidden[0]), func(p rnnlm.Progress) {
-		event.Fraction = min(float64(p.Elapsed)/float64(o.Budget), 1)
-		event.Left = max(o.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
+	m, stats, err := rnnlm.Train(ctx, t.c.engine, t.c.corpus, network, func(p rnnlm.Progress) {
+		if network.Tokens > 0 {
+			event.Fraction = min(float64(p.Tokens)/float64(network.Tokens), 1)
+		} else {
+			event.Fraction = min(float64(p.Elapsed)/float64(network.Budget), 1)
+			event.Left = max(network.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
+		}
 		event.Detail = trainingDetail(p)
 		on(event)
 	})
 	if err != nil {
 		return nil, err
 	}
-	out.TrainTokensPerSecond = stats.TokensPerSecond()
-	return lm.NewRNN(m, t.c.corpus, rnnConfig(o, stats)), nil
+	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
+	config := rnnConfig(network, stats)
+	if network.Tokens > 0 { // such a training gives the same file every time: no clock is in it
+		config.BudgetSeconds, config.TrainSeconds, config.BudgetTokens = 0, 0, network.Tokens
+	}
+	return lm.NewRNN(m, t.c.corpus, config), nil
 }
 
 // rnnConfig is what a model's file says of its training.
-func rnnConfig(o Options, stats rnnlm.Stats) lm.Config {
+func rnnConfig(o rnnlm.Options, stats rnnlm.Stats) lm.Config {
 	return lm.Config{
+		Dropout: o.Dropout, Halve: o.Halve,
 		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
 		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: bits(stats.Valid, 1),
 	}
@@ -251,7 +298,7 @@ func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm
 		return nil, err
 	}
 	took := time.Since(start).Seconds()
-	out.TrainTokensPerSecond = float64(len(c.Train)) / took
+	out.TrainSeconds, out.TrainTokensPerSecond = took, float64(len(c.Train))/took
 	model := lm.NewNgram(m, c, lm.Config{Seed: t.c.options.Seed, TrainSeconds: took, TrainTokens: int64(len(c.Train))})
 	nats, err := model.Score(ctx, c.Train, c.Valid)
 	if err != nil {

@@ -11,7 +11,8 @@
 //
 // # Use
 //
-//	m, err := rnn.New(engine, rnn.Config{Input: 65, Layers: 1, Hidden: 256, Output: 65}, seed)
+//	c := rnn.Config{Input: 65, Layers: 1, Hidden: 256, Output: 65}
+//	m, err := rnn.New(engine, c, seed)
 //	ws := m.NewTraining(T, B)              // every buffer of T steps and B rows
 //	opt := rnn.NewAdam(m, 2e-3)
 //	for each batch {
@@ -20,17 +21,36 @@
 //		m.Step(opt, ws.Grads.Slab, 5)      // clip to norm 5, update, repack
 //		ws.Carry()                         // truncated BPTT: keep the state
 //	}
+//	m.WriteSafetensors(file)               // the parameters, under PyTorch's names
 //	m.Compact()                            // from now on only score, in half the memory
 //
-// An [EncoderDecoder] is two models that turn a sequence into one of another length:
-// [TeacherForcing] trains it, a [Search] decodes, greedily or with a beam.
+// # The four kinds
+//
+//	one-to-one         T = 1
+//	one-to-many        an input at the first step, then None, a vector of zeros, or its own output
+//	many-to-one        Config.LastStep: one output for each sequence
+//	many-to-many       an output at each step
+//	encoder-decoder    two models, [EncoderDecoder]: [TeacherForcing] trains them, a [Search] decodes
+//
+// Sequences of a batch may have different lengths ([Workspace.SetLengths]), layers
+// may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
+// Losses are cross-entropy, binary cross-entropy (BackwardBinary) and squared error
+// (BackwardSquared), over the rows that count ([Ignore], WeightLabels).
+//
+// Against gradients that vanish or explode there are ReLU with
+// [Model.InitIdentity], [Model.InitOrthogonal], clipping by norm ([Model.Step]) and
+// by value ([ClipValue]), and skip connections between layers (Residual) and through
+// time (TimeSkip); [Workspace.Gradients] shows them.
 //
 // # Symbols
 //
-// T steps, B batch rows, E input width (or number of ids), H hidden width, V
-// outputs; K clusters of N outputs and D features each. Activations are
-// time-major, [T,B,·], row-major and flat; row t·B+b is step t of sequence b. The
-// states have T+1 slots, slot 0 being the initial one.
+// T steps, B batch rows, E input width (or number of ids), L layers, D directions, H
+// hidden width, W = D·H what a layer gives, V outputs; R rows of outputs, T·B or
+// with LastStep B; K clusters of N outputs and F features each. Activations are
+// time-major, [T,B,·], row-major and flat; row t·B+b is step t of sequence b.
+// States in and out are [L·D,B,H], layer by layer, in each the forward direction
+// first. The states of a layer have T+1 slots, slot 0 being the initial one; a second
+// direction stands beside the first in rows of W, its initial state in a slot T+1.
 //
 // # The way of the data
 //
@@ -39,12 +59,14 @@
 //
 //	1  ids [T,B]          each product of 2 starts from rows of Wx plus b_h   (dense: H_{1..T} = X·Wx + b_h)
 //	2  for t              H_{t+1} = g(start + H_t·Wh)                         (start: H_{t+1} where dense)
+//	   1 and 2 again for each layer, dense, on what the one below gives
 //	3  logits [rows,V]    H·Wy + b_y, in blocks of rows that stay in cache
-//	4  softmax            logits become dlogits in place, losses come out
+//	4  loss               logits become dlogits in place, losses come out
 //	                      (adaptive: 3 and 4 again for each cluster's rows, from features H·Proj)
 //	backward 3            dH = dlogits·Wyᵀ, dWy += Hᵀ·dlogits        block by block, with 3 and 4
 //	backward 2, for t     dZ_t = (dH_t + dZ_{t+1}·Whᵀ) ∘ g'(H_{t+1}); then one dWh = H_{0..T-1}ᵀ·dZ
-//	backward 1            scatter-add dZ into dWx (dense: one GEMM), column sums into db_h
+//	backward 1            scatter-add dZ into dWx (dense: one GEMM, and dX = dZ·Wxᵀ for the layer below),
+//	                      column sums into db_h
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
 //
 // Each pass is one parallel region. Where the batch is large and Wh fits a

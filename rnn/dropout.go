@@ -43,6 +43,14 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.ran = false
 }
 
+// SkipDropout makes Dropout go on as after n more calls of Forward, so that a
+// training that is taken up again draws the masks that it would have drawn.
+func (ws *Workspace) SkipDropout(n uint64) {
+	if ws.drop != nil {
+		ws.drop.draws += n
+	}
+}
+
 // mask sets dst to src, both [T,B,W], cleared here and scaled there, rows shared
 // out. A row's mask depends on its layer and number alone: its random numbers are
 // those of SplitMix64 (Steele, Lea & Flood 2014), four from each word.

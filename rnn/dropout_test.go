@@ -98,7 +98,7 @@ func TestDropoutBits(t *testing.T) {
 		return j.run(ws, 2)
 	}
 	for _, j := range dropped {
-		for i, isa := range kernels.ISAs() {
+		for i, isa := range isas() {
 			want := run(newEngine(t, isa, 1), j, 0.3, 1)
 			for _, threads := range []int{2, 3} {
 				run(newEngine(t, isa, threads), j, 0.3, 1).same(t, fmt.Sprintf("%s, %d threads, %v", isa, threads, j), want)
@@ -124,5 +124,30 @@ func TestDropoutBits(t *testing.T) {
 		for _, rate := range []float64{-0.1, 1, math.NaN()} {
 			mustPanic(t, func() { ws.Dropout(rate, 1) }, "Dropout", "from 0 to below 1")
 		}
+	}
+}
+
+// TestSkipDropout: a workspace that skips the passes of another draws its masks.
+func TestSkipDropout(t *testing.T) {
+	e := newEngine(t, "", 1)
+	j := job{Config{Input: 9, Layers: 1, Hidden: 32, Output: 5}, 4, 3}
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	mask := func(skip uint64, passes int) []float32 {
+		ws := j.workspace(t, e, nil)
+		ws.SkipDropout(5) // without dropout there is nothing to skip
+		ws.Dropout(0.5, 7)
+		ws.SkipDropout(skip)
+		for range passes {
+			b.forward(ws)
+		}
+		b.backward(ws)
+		return slices.Clone(ws.top().up)
+	}
+	want := mask(0, 4)
+	if i := firstDifference(mask(3, 1), want); i >= 0 {
+		t.Errorf("state %d differs", i)
+	}
+	if firstDifference(mask(2, 1), want) < 0 {
+		t.Error("skipping another number gives the same mask")
 	}
 }

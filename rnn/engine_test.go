@@ -18,11 +18,21 @@ func newEngine(tb testing.TB, isa string, threads int) *kernels.Engine {
 	return e
 }
 
+// isas returns the instruction sets to test. The race detector sees none of their
+// code, and takes ten times as long: to it the fastest is as good as all.
+func isas() []string {
+	all := kernels.ISAs()
+	if raceDetector {
+		return all[len(all)-1:]
+	}
+	return all
+}
+
 // eachEngine runs f as a subtest on every instruction set of this machine, for
 // each number of threads.
 func eachEngine(t *testing.T, threads []int, f func(t *testing.T, e *kernels.Engine)) {
 	t.Helper()
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		for _, n := range threads {
 			t.Run(fmt.Sprintf("isa=%s/threads=%d", isa, n), func(t *testing.T) {
 				f(t, newEngine(t, isa, n))

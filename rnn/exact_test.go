@@ -183,7 +183,7 @@ func TestExactJobs(t *testing.T) {
 // TestSameBitsThreads: any number of threads, more than there are processors
 // too, gives the bits of one, by newPlan's choice and by every other.
 func TestSameBitsThreads(t *testing.T) {
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		one := newEngine(t, isa, 1)
 		var want []trace
 		for _, j := range exactJobs {

@@ -18,7 +18,7 @@ func FuzzForward(f *testing.F) {
 	f.Add([]byte{6, 20, 9, 40, 3, 3, 0, 1, 7, 1, 1 + 4 + 8 + 16, 1, 5})
 	f.Add([]byte{4, 7, 9, 20, 5, 4, 0, 1, 7, 1, 31, 2, 5})
 	var engines []*kernels.Engine
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		engines = append(engines, newEngine(f, isa, 1), newEngine(f, isa, 3))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

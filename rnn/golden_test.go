@@ -26,13 +26,7 @@ func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, cell := range m.Cells {
-		name := goldenCell(c, i)
-		transpose(cell.Wx, g.f32("weight_ih_"+name), hidden, c.reads(i/c.directions()))
-		transpose(cell.Wh, g.f32("weight_hh_"+name), hidden, hidden)
-		sum(cell.Bh, g.f64("bias_ih_"+name), g.f64("bias_hh_"+name))
-	}
-	m.Update()
+	g.load(m)
 
 	ws := m.NewTraining(steps, rows)
 	ws.KeepInputGradients()
@@ -83,12 +77,7 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transpose(m.Cells[0].Wx, g.f32("rnn.weight_ih_l0"), hidden, vocab)
-	transpose(m.Cells[0].Wh, g.f32("rnn.weight_hh_l0"), hidden, hidden)
-	sum(m.Cells[0].Bh, g.f64("rnn.bias_ih_l0"), g.f64("rnn.bias_hh_l0"))
-	transpose(m.Wy, g.f32("out.weight"), vocab, hidden)
-	copy(m.By, g.f32("out.bias"))
-	m.Update()
+	g.load(m)
 
 	ws := m.NewTraining(steps, rows)
 	ids, targets := g.ids("ids"), g.ids("targets")
@@ -164,24 +153,8 @@ func stepTwoBiases(m *Model, opt *SGD, grads Params, clip float32) (norm float64
 	return norm
 }
 
-// transpose sets dst, [cols,rows], to the transpose of src, [rows,cols].
-func transpose(dst, src []float32, rows, cols int) {
-	for i := range rows {
-		for j := range cols {
-			dst[j*rows+i] = src[i*cols+j]
-		}
-	}
-}
-
 func transposed(src []float32, rows, cols int) []float32 {
 	dst := make([]float32, len(src))
 	transpose(dst, src, rows, cols)
 	return dst
-}
-
-// sum sets dst to a + b, rounded once.
-func sum(dst []float32, a, b []float64) {
-	for i := range dst {
-		dst[i] = float32(a[i] + b[i])
-	}
 }

@@ -66,7 +66,7 @@ func checkBatchGradients(t *testing.T, c Config, steps, rows int, draw func(seed
 
 	// All engines draw the same parameters, so the differences are taken once.
 	var want [][]float64 // of Grads, DH0 and DX
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		e := newEngine(t, isa, 2)
 		m := newModel(t, e, c, seed)
 		ws := m.NewTraining(steps, rows)

@@ -13,6 +13,10 @@ type Options struct {
 	// included: the most frequent tokens of the training part stay. 0 keeps
 	// all of them; 1 would leave only <unk> and is an error.
 	MaxVocab int
+	// MinCount is how often the training part must have a token for the vocabulary
+	// to take it in. From 2 on the rare ones become <unk>, so that models learn
+	// where words stand that they don't know. 0 and 1 ask for nothing.
+	MinCount int
 }
 
 // Corpus is a text as token ids, cut into a training, a validation and a test
@@ -28,9 +32,28 @@ type Corpus struct {
 
 	UnkRate      float64 // share of <unk> in Test, in [0, 1]
 	TrainUnkRate float64 // share of <unk> in Train
-	Bytes        int     // length of the text in UTF-8
-	BadBytes     int     // see Text
-	Synthetic    bool    // see Text
+
+	// TestUnk are the tokens of Test that became <unk>, as they are written, in
+	// the order of the text.
+	TestUnk []string
+	// Rare are the tokens of Train that became <unk> or are there only once, in the
+	// order of the text: what a token that nobody has seen may look like. Where no
+	// token is rare, they are those seen least often.
+	Rare []string
+
+	Bytes     int  // length of the text in UTF-8
+	BadBytes  int  // see Text
+	Synthetic bool // see Text
+}
+
+// A TooRare says that no token of a training part is there MinCount times.
+type TooRare struct {
+	Name     string
+	MinCount int
+}
+
+func (e *TooRare) Error() string {
+	return fmt.Sprintf("corpus %q has no token %d times in its training part: take those seen fewer times, or give a longer text", e.Name, e.MinCount)
 }
 
 // Tokens returns the number of tokens in all three parts.
@@ -45,6 +68,9 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	}
 	if opt.MaxVocab < 0 || opt.MaxVocab == 1 {
 		return nil, fmt.Errorf("a vocabulary of %d has no room for %s and one token: allow 2 or more", opt.MaxVocab, UnkToken)
+	}
+	if opt.MinCount < 0 {
+		return nil, fmt.Errorf("a token can't be seen %d times: take those seen 1 time or more", opt.MinCount)
 	}
 	// Counting first costs a pass over the text and saves the copies of a
 	// slice that grows, which would be the peak of memory here.
@@ -65,7 +91,12 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	for _, n := range train {
 		counts[n]++
 	}
-	vocab, ids := newVocab(seen, counts, opt.MaxVocab)
+	vocab, ids := newVocab(seen, counts, opt)
+	if opt.MinCount > 1 && vocab.Len() == 1 {
+		return nil, &TooRare{Name: text.Name, MinCount: opt.MinCount}
+	}
+	unknown := func(n int32) bool { return ids[n] == Unk }
+	testUnk, rare := seen.pick(test, unknown), seen.rare(train, counts, unknown)
 	for i, n := range all {
 		all[i] = ids[n]
 	}
@@ -81,6 +112,8 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 		Bytes:     len(text.Data),
 		BadBytes:  text.BadBytes,
 		Synthetic: text.Synthetic,
+		TestUnk:   testUnk,
+		Rare:      rare,
 	}
 	c.UnkRate = unkRate(c.Test)
 	c.TrainUnkRate = unkRate(c.Train)

@@ -38,6 +38,18 @@ func (v *Vocab) Encode(dst []int32, level Level, raw []byte) []int32 {
 	return dst
 }
 
+// Unknown returns the tokens of raw that [Vocab.Encode] makes <unk>, as they are
+// written, in the order of the text.
+func (v *Vocab) Unknown(level Level, raw []byte) (tokens []string) {
+	data, _ := repair(raw)
+	for token := range level.tokens(data) {
+		if v.ids[string(token)] == Unk {
+			tokens = append(tokens, string(token))
+		}
+	}
+	return tokens
+}
+
 // Split cuts tokens as [Build] does, into the parts for training, validation and
 // test.
 func Split(tokens []int32) (train, valid, test []int32) {

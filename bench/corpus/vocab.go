@@ -27,6 +27,12 @@ func (v *Vocab) Token(id int32) string { return v.tokens[id] }
 // ID returns the id of token, Unk if the vocabulary doesn't have it.
 func (v *Vocab) ID(token string) int32 { return v.ids[token] } // a missing key is 0, which is Unk
 
+// Has says whether token is in the vocabulary, as UnkToken is.
+func (v *Vocab) Has(token []byte) bool {
+	_, ok := v.ids[string(token)]
+	return ok
+}
+
 // census numbers distinct tokens in the order of their first appearance, which
 // starts at 0.
 type census struct {
@@ -46,20 +52,20 @@ func (c *census) number(token []byte) int32 {
 	return n
 }
 
-// newVocab keeps the tokens of c that counts, by number, holds most of: as
-// many as fit in limit entries with Unk (0 is no limit), and none that counts
-// has 0 of. It also returns the id of each of c's numbers.
-func newVocab(c *census, counts []int, limit int) (v *Vocab, ids []int32) {
+// newVocab keeps the tokens of c that counts, by number, holds most of, as opt
+// says, and none that counts has 0 of. It also returns the id of each of c's
+// numbers.
+func newVocab(c *census, counts []int, opt Options) (v *Vocab, ids []int32) {
 	var order []int32
 	for n, count := range counts {
-		if count > 0 && c.tokens[n] != UnkToken {
+		if count >= max(opt.MinCount, 1) && c.tokens[n] != UnkToken {
 			order = append(order, int32(n))
 		}
 	}
 	// Stable, so that equals stay in the order of first appearance.
 	slices.SortStableFunc(order, func(a, b int32) int { return counts[b] - counts[a] })
-	if limit > 0 && len(order) > limit-1 {
-		order = order[:limit-1]
+	if opt.MaxVocab > 0 && len(order) > opt.MaxVocab-1 {
+		order = order[:opt.MaxVocab-1]
 	}
 	v = &Vocab{
 		tokens: make([]string, 1, len(order)+1),

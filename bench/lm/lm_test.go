@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"batchrnn/bench/corpus"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/ngram"
+	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -60,6 +62,13 @@ func testModels(t testing.TB, level corpus.Level) []*Model {
 		}
 		models = append(models, NewRNN(n, c, Config{ValidBits: 1.5}))
 	}
+	speller, err := spell.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range models {
+		m.WithSpeller(speller)
+	}
 	return models
 }
 
@@ -102,6 +111,9 @@ func TestRoundTrip(t *testing.T) {
 			if b, err := got.NewStream().Score(ids); err != nil || a != b || !(a > 0) {
 				t.Errorf("%s: %v nats before, %v after, error %v", m.Config.Name(), a, b, err)
 			}
+			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == corpus.Word) {
+				t.Errorf("%s: an unknown word cost %v nats, and costs %v", m.Config.Name(), a, b)
+			}
 			if !bytes.Equal(encode(t, got), file) {
 				t.Error("writing it again gives another file")
 			}
@@ -110,7 +122,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestReadRefusesTruncationAndDamage(t *testing.T) {
-	for _, m := range testModels(t, corpus.Char) {
+	for _, m := range append(testModels(t, corpus.Char), testModels(t, corpus.Word)[0]) {
 		file := encode(t, m)
 		refuse := func(what string, b []byte) {
 			t.Helper()
@@ -134,15 +146,15 @@ func TestReadRefusesTruncationAndDamage(t *testing.T) {
 
 // seal corrects the checksum of the section that starts at the given place.
 func seal(file []byte, at int) (next int) {
-	end := at + lengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
-	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], castagnoli))
-	return end + checksumBytes
+	end := at + disk.LengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
+	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], crc32.MakeTable(crc32.Castagnoli)))
+	return end + disk.ChecksumBytes
 }
 
 func TestReadRefusesCraftedFiles(t *testing.T) {
 	models := testModels(t, corpus.Char)
 	file := encode(t, models[0])
-	vocab := seal(slices.Clone(file), headBytes) // where the second section starts
+	vocab := seal(slices.Clone(file), disk.HeadBytes) // where the second section starts
 	craft := func(change func(b []byte)) []byte {
 		b := slices.Clone(file)
 		change(b)
@@ -153,21 +165,22 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 			t.Fatal("another length")
 		}
 		return craft(func(b []byte) {
-			copy(b[headBytes:], bytes.Replace(b[headBytes:vocab], []byte(from), []byte(to), 1))
-			seal(b, headBytes)
+			copy(b[disk.HeadBytes:], bytes.Replace(b[disk.HeadBytes:vocab], []byte(from), []byte(to), 1))
+			seal(b, disk.HeadBytes)
 		})
 	}
 	other := encode(t, testModels(t, corpus.Word)[0])
-	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), headBytes):]...)
+	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), disk.HeadBytes):]...)
 	for name, test := range map[string]struct {
 		file []byte
 		want string
 	}{
 		"another version":      {craft(func(b []byte) { b[8] = 9 }), "version 9"},
-		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[headBytes:], 1<<62) }), "truncated or damaged"},
+		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[disk.HeadBytes:], 1<<62) }), "truncated or damaged"},
 		"a huge vocabulary":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
-		"a token beyond":       {craft(func(b []byte) { b[vocab+lengthBytes] = 0xff; b[vocab+lengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
-		"no <unk>":             {craft(func(b []byte) { b[vocab+lengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"a token beyond":       {craft(func(b []byte) { b[vocab+disk.LengthBytes] = 0xff; b[vocab+disk.LengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
+		"no <unk>":             {craft(func(b []byte) { b[vocab+disk.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"spelled characters":   {swap(`,"corpus":"a fable"`, `,"spelling":true   `), "spelling"},
 		"unknown kind":         {swap(`"ngram"`, `"ngrom"`), "ngrom"},
 		"unknown level":        {swap(`"char"`, `"bark"`), "bark"},
 		"no JSON":              {swap(`{"kind"`, `["kind"`), "configuration"},
@@ -302,7 +315,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 	logits := []float64{9, math.Log(1), math.Log(2), math.Log(5)} // <unk> is never drawn
 	var counts [4]int
 	for range 80_000 {
-		id, ok := draw(slices.Clone(logits), 1, rng)
+		id, ok := draw(slices.Clone(logits), 1, 1, rng)
 		if !ok {
 			t.Fatal("nothing drawn")
 		}
@@ -313,13 +326,13 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
 		}
 	}
-	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, rng); ok {
+	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, 1, rng); ok {
 		t.Error("drawn from NaN")
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	for _, m := range testModels(f, corpus.Char) {
+	for _, m := range append(testModels(f, corpus.Char), testModels(f, corpus.Word)[0]) {
 		file := encode(f, m)
 		f.Add(file)
 		f.Add(file[:len(file)/2])
@@ -329,8 +342,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Checksums would keep nearly every input from the parsers.
 		sealed := slices.Clone(data)
-		for at := headBytes; at+lengthBytes <= len(sealed); {
-			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+lengthBytes+int(n)+checksumBytes > len(sealed) {
+		for at := disk.HeadBytes; at+disk.LengthBytes <= len(sealed); {
+			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+disk.LengthBytes+int(n)+disk.ChecksumBytes > len(sealed) {
 				break
 			}
 			at = seal(sealed, at)
@@ -344,7 +357,13 @@ func FuzzRead(f *testing.F) {
 				continue
 			}
 			m.NewStream().Score([]int32{0})
-			m.NewSampler(1, 1).Next()
+			sampler := m.NewSampler(1, 1)
+			if m.Speller != nil && m.Speller.HasWords() {
+				sampler.Spell()
+			}
+			if id, err := sampler.Next(); err == nil {
+				sampler.AppendText(nil, id)
+			}
 		}
 	})
 }

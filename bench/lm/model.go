@@ -9,6 +9,7 @@ import (
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/ngram"
 	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/spell"
 	"batchrnn/rnn"
 )
 
@@ -21,24 +22,30 @@ const (
 // Config says what a model is and where it comes from. Its JSON form is part of
 // a model's file.
 type Config struct {
-	Kind   string `json:"kind"`  // Ngram or RNN
-	Level  string `json:"level"` // "char" or "word"
-	Vocab  int    `json:"vocab"` // <unk> included
-	Order  int    `json:"order,omitempty"`
-	Hidden int    `json:"hidden,omitempty"`
+	Kind  string `json:"kind"`  // Ngram or RNN
+	Level string `json:"level"` // "char" or "word"
+	Vocab int    `json:"vocab"` // <unk> included
+	// Spelling says that the file has a section about the words that are <unk>.
+	Spelling bool `json:"spelling,omitempty"`
+	Order    int  `json:"order,omitempty"`
+	Hidden   int  `json:"hidden,omitempty"`
 
 	// Of an RNN, as its network has it.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
+	// Of an RNN's training, see rnnlm.Options.
+	Dropout float64 `json:"dropout,omitempty"`
+	Halve   bool    `json:"halve,omitempty"`
 
 	// What it was trained on and how, for the record.
 	Corpus        string  `json:"corpus"`
 	SHA256        string  `json:"sha256"`
 	Seed          uint64  `json:"seed"`
-	TrainSeconds  float64 `json:"train_seconds"`
-	TrainTokens   int64   `json:"train_tokens"` // repeats counted
+	TrainSeconds  float64 `json:"train_seconds"` // 0 where BudgetTokens is set
+	TrainTokens   int64   `json:"train_tokens"`  // repeats counted
 	ValidBits     float64 `json:"valid_bits_per_token"`
 	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
+	BudgetTokens  int64   `json:"budget_tokens,omitempty"`
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
@@ -50,7 +57,7 @@ func (c Config) Name() string {
 	return fmt.Sprintf("%d-gram", c.Order)
 }
 
-// Description is Name, with the output layer where that is not the plain one.
+// Description is Name, with what is not plain in the output layer and the training.
 func (c Config) Description() string {
 	name := c.Name()
 	if c.Softmax == rnnlm.AdaptiveSoftmax {
@@ -59,17 +66,27 @@ func (c Config) Description() string {
 	if c.Tied {
 		name += " with tied weights"
 	}
+	if c.Dropout > 0 {
+		name += fmt.Sprintf(", trained with a dropout of %.3g", c.Dropout)
+	}
+	if c.Halve {
+		name += ", its rate halved where it stood still"
+	}
 	return name
 }
 
-// Model is a language model with its vocabulary. It is immutable: any number of
-// streams and samplers may use it at once.
+// Model is a language model with its vocabulary. It is immutable, but for
+// ReadSafetensors: any number of streams and samplers may use it at once.
 type Model struct {
 	Config Config
 	Vocab  *corpus.Vocab
 	level  corpus.Level
 	ngram  *ngram.Model // one of the two is nil
 	rnn    *rnn.Model
+
+	// Speller tells how tokens are written that are <unk>. It is nil for words in
+	// files that say nothing of them.
+	Speller *spell.Speller
 }
 
 // NewNgram returns m as a language model of the tokens of c, with what config
@@ -90,6 +107,12 @@ func newModel(m *Model, c *corpus.Corpus) *Model {
 	m.Vocab, m.level = c.Vocab, c.Level
 	m.Config.Level, m.Config.Vocab = c.Level.String(), c.Vocab.Len()
 	m.Config.Corpus, m.Config.SHA256 = c.Name, c.SHA256
+	return m
+}
+
+// WithSpeller gives the model a speller, before anybody uses it.
+func (m *Model) WithSpeller(s *spell.Speller) *Model {
+	m.Speller, m.Config.Spelling = s, s.HasWords()
 	return m
 }
 

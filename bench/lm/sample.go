@@ -6,16 +6,19 @@ import (
 
 	"batchrnn/bench/corpus"
 	"batchrnn/bench/ngram"
+	"batchrnn/bench/spell"
 	"batchrnn/rnn"
 )
 
-// A Sampler draws a text from a model, one token at a time, and never <unk>,
-// which is no text. It allocates nothing while it draws.
+// A Sampler draws a text from a model, one token at a time. Unless it spells, it
+// never draws <unk>, which is no text. It allocates nothing while it draws.
 type Sampler struct {
 	model       *Model
 	temperature float64
+	seed        uint64
 	rng         *rand.Rand
-	logits      []float64 // [V] log-probabilities of the next token, up to a constant
+	logits      []float64  // [V] log-probabilities of the next token, up to a constant
+	pen         *spell.Pen // of what <unk> stands for; nil if that isn't drawn
 
 	ngram  *ngram.Scorer
 	ws     *rnn.Workspace
@@ -34,6 +37,7 @@ func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
 	s := &Sampler{
 		model:       m,
 		temperature: temperature,
+		seed:        seed,
 		rng:         rand.New(rand.NewPCG(seed, 1)),
 		logits:      make([]float64, m.Vocab.Len()),
 	}
@@ -47,6 +51,13 @@ func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
 		s.Feed(m.start())
 	}
 	return s
+}
+
+// Spell lets the sampler draw <unk>, for which [Sampler.AppendText] then writes a
+// word that the vocabulary doesn't have, drawn at a temperature of 1. The model has a
+// speller of words.
+func (s *Sampler) Spell() {
+	s.pen = s.model.Speller.NewPen(rand.New(rand.NewPCG(s.seed, 2))) // beside the sampler's own numbers
 }
 
 // Feed takes a token into the text.
@@ -64,7 +75,11 @@ func (s *Sampler) Feed(id int32) {
 // parameters give no number.
 func (s *Sampler) Next() (int32, error) {
 	s.predict()
-	id, ok := draw(s.logits, s.temperature, s.rng)
+	first := corpus.Unk + 1
+	if s.pen != nil || len(s.logits) == 1 { // there is nothing else
+		first = corpus.Unk
+	}
+	id, ok := draw(s.logits, int(first), s.temperature, s.rng)
 	if !ok {
 		return 0, errNotFinite
 	}
@@ -87,13 +102,20 @@ func (s *Sampler) predict() {
 	}
 }
 
-// draw picks a token from softmax(logits/temperature) without <unk>, unless
-// there is nothing else. It uses logits up. It fails if one is not a number.
-func draw(logits []float64, temperature float64, rng *rand.Rand) (id int32, ok bool) {
-	first := int(corpus.Unk) + 1
-	if len(logits) == 1 {
-		first = 0
+// AppendText is [Model.AppendText] of a token that was drawn.
+func (s *Sampler) AppendText(text []byte, id int32) []byte {
+	if s.pen == nil || id != corpus.Unk {
+		return s.model.AppendText(text, id)
 	}
+	if len(text) > 0 {
+		text = append(text, ' ')
+	}
+	return s.pen.Append(text)
+}
+
+// draw picks a token from softmax(logits/temperature), of those from first on. It
+// uses logits up. It fails if one is not a number.
+func draw(logits []float64, first int, temperature float64, rng *rand.Rand) (id int32, ok bool) {
 	best := first
 	for i := first; i < len(logits); i++ {
 		if math.IsNaN(logits[i]) {

@@ -98,11 +98,12 @@ func (a *arpaReader) addGram(n int, gram string, s *arpaSection) error {
 
 // find returns the place of the n-gram, of order n, that is prefix and w.
 func (a *arpaReader) find(n int, prefix uint32, w int32) (place uint32, ok bool) {
-	children := a.children[n-1]
-	from, to := children[prefix], children[prefix+1]
-	i, ok := slices.BinarySearch(a.Orders[n-1].Word[from:to], w)
-	return from + uint32(i), ok
+	return a.Orders[n-1].find(a.children[n-1], prefix, w)
 }
+
+// noSuffix stands in arpaReader.suffix for an n-gram that is not listed without its
+// first word.
+const noSuffix = math.MaxUint32
 
 // sort brings the n-grams of order n from the sequence of the file into that of
 // an Order, and finds what can only be seen there: n-grams listed twice, and
@@ -142,11 +143,12 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 			}
 			listed := true
 			if suffix[j] = uint32(w); n > 2 {
-				suffix[j], listed = a.find(n-1, a.suffix[p], w)
+				if listed = a.suffix[p] != noSuffix; listed {
+					suffix[j], listed = a.find(n-1, a.suffix[p], w)
+				}
 			}
 			if !listed {
-				a.line = s.firstLine + i
-				return fmt.Errorf("%s is listed, but without its first word it is not", a.quoteGram(n, p, w))
+				suffix[j], a.incomplete = noSuffix, true
 			}
 		}
 	}

@@ -21,9 +21,11 @@ import (
 //
 // The file must be whole: as many n-grams as the header says, up to \end\ and
 // nothing behind it; no n-gram twice; and for every n-gram, the one without its
-// last word and the one without its first. (Pruning by other programs can leave
-// the latter out, lmplz does not.) Counts in the header are only compared:
-// memory follows what has been read.
+// last word. The one without its first word may be missing, as programs leave it
+// that prune or mix models, though not lmplz. It is then listed all the same, with
+// the probability that backing off gives, so that every text scores as it would
+// without. Counts in the header are only compared: memory follows what has been
+// read.
 func ReadARPA(r io.Reader) (*Estimates, []string, error) {
 	a := arpaReader{Estimates: new(Estimates), r: bufio.NewReader(r), ids: make(map[string]int32)}
 	if err := a.read(); err != nil {
@@ -46,7 +48,9 @@ type arpaReader struct {
 	// n-gram i of the order below, and children[n-1][i+1] where they end. Order
 	// 1 has none.
 	children [][]uint32
-	suffix   []uint32 // [n-grams] of the order read last: place in the order below without the first word
+	suffix   []uint32 // [n-grams] of the order read last: place in the order below without the first word, or noSuffix
+
+	incomplete bool // there is a noSuffix
 }
 
 func (a *arpaReader) read() error {
@@ -77,8 +81,16 @@ func (a *arpaReader) read() error {
 			}
 		}
 	}
+	if err := a.end(); err != nil {
+		return err
+	}
+	if a.incomplete {
+		if err := a.addSuffixes(a.words); err != nil {
+			return err
+		}
+	}
 	a.Orders[len(counts)-1].Backoff = nil
-	return a.end()
+	return nil
 }
 
 var errTruncated = errors.New(`the file ends before \end\: truncated`)

@@ -29,19 +29,19 @@ func JSON(w io.Writer, r bench.Result) error {
 func CSV(w io.Writer, r bench.Result) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
-		"kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax",
+		"kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",
 		"bytes_predicted", "bytes_resident",
 		"train_seconds", "train_tokens", "train_tokens_per_second", "full_train_tokens_per_second",
 		"score_tokens_per_second", "score_runs", "score_spread", "score_streams",
-		"bits_per_token", "interrupted", "fixed_discounts", "unscored", "resident_unknown",
+		"bits_per_token", "adjusted_bits_per_token", "interrupted", "fixed_discounts", "unscored", "resident_unknown",
 	})
 	for _, m := range r.Models {
 		c.Write([]string{
-			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax,
+			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax, number(m.Dropout), strconv.FormatBool(m.Halve),
 			integer(m.BytesPredicted), integer(m.BytesResident),
 			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), strconv.Itoa(m.ScoreRuns), number(m.ScoreSpread), strconv.Itoa(m.ScoreStreams),
-			number(m.BitsPerToken), strconv.FormatBool(m.Interrupted),
+			number(m.BitsPerToken), number(m.AdjustedBits), strconv.FormatBool(m.Interrupted),
 			strconv.FormatBool(m.FixedDiscounts), strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown),
 		})
 	}

@@ -52,7 +52,7 @@ func figures(r bench.StudyResult, level string) []figure {
 		all = append(all, figure{
 			name:    "speed-" + level,
 			title:   "Time against order",
-			caption: "Time to score a " + token + ": one by one (solid), and for the RNNs several streams at once on all threads (dashed).",
+			caption: "Time to score a " + token + ": one by one (solid), and with several streams at once (dashed), the RNNs on all threads, the n-gram models on one.",
 			draft:   func() *plot.Plot { return speedPlot(at, rows) },
 		})
 	}
@@ -188,20 +188,34 @@ func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
 		}
 	}
 	for i, store := range storesOf(rows) {
-		var points plotter.XYs
+		var points, batched plotter.XYs
 		for _, r := range rows {
-			if r.Kind == bench.KindNgram && r.Store == store && r.LatencySeconds > 0 {
+			if r.Kind != bench.KindNgram || r.Store != store {
+				continue
+			}
+			if r.LatencySeconds > 0 {
 				points = append(points, plotter.XY{X: float64(r.Order), Y: r.LatencySeconds})
 			}
+			if r.BatchSeconds > 0 {
+				batched = append(batched, plotter.XY{X: float64(r.Order), Y: r.BatchSeconds})
+			}
 		}
-		if len(points) == 0 {
-			continue
+		for _, of := range []struct {
+			points plotter.XYs
+			dashes []vg.Length
+			name   string
+		}{{batched, dashed, ""}, {points, nil, "n-gram models: " + store}} {
+			if len(of.points) == 0 {
+				continue
+			}
+			l := line(of.points, ink, of.dashes)
+			dots, _ := plotter.NewScatter(of.points)
+			dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: storeStyles[i%len(storeStyles)].shape}
+			p.Add(dots)
+			if of.name != "" {
+				p.Legend.Add(of.name, l, dots)
+			}
 		}
-		l := line(points, ink, nil)
-		dots, _ := plotter.NewScatter(points)
-		dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: storeStyles[i%len(storeStyles)].shape}
-		p.Add(dots)
-		p.Legend.Add("n-gram models: "+store, l, dots)
 	}
 	return p
 }

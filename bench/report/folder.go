@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/lm"
 	"batchrnn/kernels"
 )
@@ -36,10 +37,10 @@ func OpenFolder(path string) (Folder, error) {
 	}
 	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
 	if err == nil {
-		err = CheckWritable(filepath.Join(path, resultsJSON))
+		err = disk.CheckWritable(filepath.Join(path, resultsJSON))
 	}
 	if err != nil {
-		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, withoutPath(err))
+		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, disk.WithoutPath(err))
 	}
 	return Folder{path}, nil
 }
@@ -63,7 +64,7 @@ func (f Folder) Rows() ([]bench.Row, error) {
 		err = fmt.Errorf("format %d: this program reads format %d", r.Format, bench.StudyFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, withoutPath(err))
+		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, disk.WithoutPath(err))
 	}
 	return r.Rows, nil
 }
@@ -88,7 +89,7 @@ func (f Folder) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
 
 func (f Folder) write(name string, write func(io.Writer) error) error {
 	path := filepath.Join(f.path, name)
-	if err := WriteFile(path, write); err != nil {
+	if err := disk.WriteFile(path, write); err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", path, err)
 	}
 	return nil
@@ -126,18 +127,18 @@ func studyJSON(w io.Writer, r bench.StudyResult) error {
 func studyCSV(w io.Writer, r bench.StudyResult) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
-		"level", "name", "kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax",
+		"level", "name", "kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",
 		"bytes_predicted", "bytes_resident", "train_seconds", "train_tokens", "train_tokens_per_second", "full_train_tokens_per_second",
 		"score_tokens_per_second", "score_spread", "latency_seconds", "batch_seconds", "batch_streams", "batch_threads",
-		"valid_bits_per_token", "bits_per_token", "perplexity", "weight", "interrupted", "unscored", "resident_unknown", "config",
+		"valid_bits_per_token", "bits_per_token", "perplexity", "adjusted_bits_per_token", "adjusted_perplexity", "weight", "interrupted", "unscored", "resident_unknown", "config",
 	})
 	for _, m := range r.Rows {
 		c.Write([]string{
-			m.Level, m.Label, m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax,
+			m.Level, m.Label, m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax, number(m.Dropout), strconv.FormatBool(m.Halve),
 			integer(m.BytesPredicted), integer(m.BytesResident), number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), number(m.ScoreSpread), number(m.LatencySeconds), number(m.BatchSeconds),
 			strconv.Itoa(m.BatchStreams), strconv.Itoa(m.BatchThreads),
-			number(m.ValidBits), number(m.BitsPerToken), number(m.Perplexity), number(m.Weight),
+			number(m.ValidBits), number(m.BitsPerToken), number(m.Perplexity), number(m.AdjustedBits), number(m.Adjusted), number(m.Weight),
 			strconv.FormatBool(m.Interrupted), strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown), m.Config,
 		})
 	}

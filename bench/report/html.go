@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -21,7 +22,7 @@ var pageSource string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
-	"percent": func(v float64) string { return fmt.Sprintf("%.2f %%", 100*v) },
+	"unknowns": unknowns,
 }).Parse(pageSource))
 
 // The size of a plot in the page, where its letters must be read on a phone.
@@ -87,12 +88,12 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 // studyTable returns the table of a level, its head first.
 func studyTable(rows []bench.Row, token string) [][]string {
 	table := [][]string{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
-		"bits/" + token, "perplexity", "one by one", "batched", "streams"}}
+		"bits/" + token, "perplexity", "adjusted", "one by one", "batched", "streams"}}
 	for _, r := range rows {
 		table = append(table, []string{
 			nameOf(r), storeOf(r), bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
 			seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
-			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)),
+			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Adjusted)),
 			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), orNone(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
 		})
 	}
@@ -130,19 +131,29 @@ func mixtures(r bench.StudyResult) (sentences []string) {
 		if m.Kind != bench.KindMixture || len(m.Parts) != 2 {
 			continue
 		}
-		best := 0.0 // of the two, on the test split
-		for _, other := range r.RowsAt(m.Level) {
-			if (other.Label == m.Parts[0] || other.Label == m.Parts[1]) && (best == 0 || other.BitsPerToken < best) {
-				best = other.BitsPerToken
+		best, at := 0.0, r.OneStoreAt(m.Level) // of the two, on the test split
+		var apart []string
+		for _, part := range m.Parts {
+			i := slices.IndexFunc(at, func(r bench.Row) bool { return r.Label == part && !r.Unscored })
+			if i < 0 {
+				continue
 			}
+			if best == 0 || at[i].BitsPerToken < best {
+				best = at[i].BitsPerToken
+			}
+			apart = append(apart, fmt.Sprintf("%.4g of %s", at[i].Perplexity, part))
 		}
 		relation := "below"
 		if m.BitsPerToken > best {
 			relation = "above"
 		}
 		c := r.At(m.Level).Corpus
-		sentences = append(sentences, fmt.Sprintf("%s, mixed with a weight of %.2f for the RNN, which predicts the validation split best, needs %.3f bits per %s, %.3f %s the better of the two, and takes %s.",
-			m.Label, m.Weight, m.BitsPerToken, c.TokenName(), max(m.BitsPerToken-best, best-m.BitsPerToken), relation, sizeOf(m)))
+		sentence := fmt.Sprintf("%s, mixed with a weight of %.2f for the RNN, which predicts the validation split best, needs %.3f bits per %s, %.3f %s the better of the two, and takes %s.",
+			m.Label, m.Weight, m.BitsPerToken, c.TokenName(), max(m.BitsPerToken-best, best-m.BitsPerToken), relation, sizeOf(m))
+		if len(apart) == len(m.Parts) {
+			sentence += fmt.Sprintf(" Its perplexity is %.4g, beside %s.", m.Perplexity, strings.Join(apart, " and "))
+		}
+		sentences = append(sentences, sentence)
 	}
 	return sentences
 }

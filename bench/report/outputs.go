@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 )
 
 // Stdout as [Outputs.JSON] is standard output.
@@ -60,7 +61,7 @@ func (o Outputs) Check(corpus string) error {
 	files := o.files()
 	for i, f := range files {
 		for _, other := range files[:i] {
-			if sameFile(f.path, other.path) {
+			if SameFile(f.path, other.path) {
 				return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q is the file of %s too: give each its own", f.path, other.flag)}
 			}
 		}
@@ -71,20 +72,20 @@ func (o Outputs) Check(corpus string) error {
 	return nil
 }
 
-// CheckFile returns an error if [WriteFile] could not write the file that a flag
+// CheckFile returns an error if [disk.WriteFile] could not write the file that a flag
 // names, or would overwrite the corpus, as [Outputs.Check] does.
 func CheckFile(flag, path, corpus string) error {
 	if overwrites(path, corpus) {
 		return &bench.OptionError{Name: flag, Err: fmt.Errorf("%q belongs to the corpus, which it would overwrite: name another file", path)}
 	}
-	if err := CheckWritable(path); err != nil {
+	if err := disk.CheckWritable(path); err != nil {
 		return fmt.Errorf("%s: %q can't be written: %w: name a file that you may write to, in a folder that you may write to", flag, path, err)
 	}
 	return nil
 }
 
-// sameFile says whether two names lead to one file, be it there or not.
-func sameFile(a, b string) bool {
+// SameFile says whether two names lead to one file, be it there or not.
+func SameFile(a, b string) bool {
 	a, b = absolute(a), absolute(b)
 	if a == b {
 		return true
@@ -96,7 +97,7 @@ func sameFile(a, b string) bool {
 
 // absolute returns the one name of a file that its links and spellings share.
 func absolute(path string) string {
-	path = resolve(path)
+	path = disk.Resolve(path)
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
@@ -130,7 +131,7 @@ func overwrites(path, corpus string) bool {
 func (o Outputs) Write(r bench.Result, stdout io.Writer) error {
 	var errs []error
 	for _, f := range o.files() {
-		err := WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
+		err := disk.WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
 		if err != nil && !errors.Is(err, ErrNothingToPlot) {
 			errs = append(errs, fmt.Errorf("%s: %q was not written: %w", f.flag, f.path, err))
 		}

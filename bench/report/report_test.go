@@ -23,7 +23,7 @@ func sample() bench.Result {
 	r := bench.Result{
 		Machine: bench.Machine{CPU: "Some CPU", ISA: "avx2", Threads: 2, Go: "go1.26.0", OS: "linux", Arch: "amd64"},
 		Corpus: bench.Corpus{Name: "opticks.txt", SHA256: strings.Repeat("ab", 32), Level: "char",
-			Tokens: 567198, Train: 510478, Valid: 28360, Test: 28360, Vocab: 95, UnkRate: 0.0001},
+			Tokens: 567198, Train: 510478, Valid: 28360, Test: 28360, Vocab: 95, MinCount: 1, UnkRate: 0.0001, UnkBits: 20.1},
 		Summary: "From order 1 to 7 the n-gram model goes from 380 B to 27.4 MiB.",
 		Notes:   []string{"Scoring: one stream on one thread for the n-gram models."},
 	}
@@ -37,16 +37,29 @@ func sample() bench.Result {
 			}
 			r.Models = append(r.Models, bench.Model{Kind: bench.KindNgram, Order: order, Smoothing: "kneser-ney", Store: store.String(), Entries: size / 20,
 				BytesPredicted: bytes, BytesResident: bytes + 4096, TrainSeconds: 0.1, TrainTokens: 510478, TrainTokensPerSecond: 5104780,
-				ScoreTokensPerSecond: 7.25e6, ScoreRuns: 3, ScoreStreams: 1, BitsPerToken: bits})
+				ScoreTokensPerSecond: 7.25e6, ScoreRuns: 3, ScoreStreams: 1, BitsPerToken: bits, AdjustedBits: bits + 0.002})
 		}
 		size *= 6
 	}
 	for _, hidden := range []int{128, 256} {
 		r.Models = append(r.Models, bench.Model{Kind: bench.KindRNN, Hidden: hidden, Store: "dense", Parameters: int64(hidden * hidden),
 			BytesPredicted: int64(hidden*hidden) * 9, BytesResident: int64(hidden*hidden) * 9, TrainSeconds: 40, TrainTokens: 1e7,
-			TrainTokensPerSecond: 250000, ScoreTokensPerSecond: 812345, ScoreRuns: 5, ScoreStreams: 32, BitsPerToken: 2.3})
+			TrainTokensPerSecond: 250000, ScoreTokensPerSecond: 812345, ScoreRuns: 5, ScoreStreams: 32, BitsPerToken: 2.3, AdjustedBits: 2.302})
 	}
 	return r
+}
+
+// Where nothing is <unk>, the column would say the same again.
+func TestAdjustedBitsAreShownWhereTheyDiffer(t *testing.T) {
+	r := sample()
+	r.Corpus.UnkRate = 0
+	var b bytes.Buffer
+	if err := errors.Join(Heading(&b, r), Text(&b, r)); err != nil {
+		t.Fatal(err)
+	}
+	if out := b.String(); strings.Contains(out, "adjusted") || strings.Contains(out, "spelled") {
+		t.Error(out)
+	}
 }
 
 func TestTextIsAligned(t *testing.T) {
@@ -56,7 +69,7 @@ func TestTextIsAligned(t *testing.T) {
 	}
 	out := b.String()
 	t.Log("\n" + out)
-	for _, want := range []string{"Some CPU", "avx2, 2 threads", "opticks.txt", strings.Repeat("ab", 32), "510,478", "0.01 %",
+	for _, want := range []string{"Some CPU", "avx2, 2 threads", "opticks.txt", strings.Repeat("ab", 32), "510,478", "0.01 %", "spelled at 20.1 bits", "adjusted", "2.302",
 		"7-gram", "RNN 128", "67.6 MiB", "16.9 MiB", "8.5 MiB", "812 k", "7.25 M", "bits/char", "2.300", "1.704", "From order 1", "- Scoring",
 		"n-gram models: interpolated modified Kneser-Ney; store: trie"} {
 		if !strings.Contains(out, want) {
@@ -110,9 +123,9 @@ func TestZeroIsAFigure(t *testing.T) {
 // jsonFields are the names that programs rely on.
 var jsonFields = map[string][]string{
 	"machine": {"cpu", "isa", "threads", "go"},
-	"corpus":  {"name", "sha256", "level", "tokens", "vocab", "unk_rate"},
+	"corpus":  {"name", "sha256", "level", "tokens", "vocab", "min_count", "unk_rate", "train_unk_rate", "bits_per_unk"},
 	"model": {"kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "bytes_predicted", "bytes_resident",
-		"train_seconds", "train_tokens_per_second", "score_tokens_per_second", "bits_per_token"},
+		"train_seconds", "train_tokens_per_second", "score_tokens_per_second", "bits_per_token", "adjusted_bits_per_token"},
 }
 
 func TestJSONHasEveryPromisedField(t *testing.T) {
@@ -164,7 +177,7 @@ func TestCSVHasTheFieldsOfJSON(t *testing.T) {
 	if !reflect.DeepEqual(rows[0], want) {
 		t.Errorf("header %q, want %q", rows[0], want)
 	}
-	if len(rows) != 31 || rows[30][0] != "rnn" || rows[30][2] != "256" || rows[30][len(want)-5] != "2.3" {
+	if len(rows) != 31 || rows[30][0] != "rnn" || rows[30][2] != "256" || rows[30][len(want)-6] != "2.3" || rows[30][len(want)-5] != "2.302" {
 		t.Errorf("rows: %q", rows)
 	}
 }

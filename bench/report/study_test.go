@@ -30,7 +30,7 @@ func sampleStudy() bench.StudyResult {
 		c.Level, c.Name = level, "a <b>.txt"
 		r.Corpora = append(r.Corpora, c)
 		for i, m := range one.Models {
-			r.Rows = append(r.Rows, bench.Row{Level: level, Label: m.Name(), Model: m, ValidBits: m.BitsPerToken, Perplexity: 5.25,
+			r.Rows = append(r.Rows, bench.Row{Level: level, Label: m.Name(), Model: m, ValidBits: m.BitsPerToken, Perplexity: 5.25, Adjusted: 7.125,
 				LatencySeconds: 1e-7 * float64(i+1), BatchSeconds: 0.7e-7 * float64(i+1), BatchStreams: 32, BatchThreads: 1, Config: fmt.Sprint(level, i)})
 		}
 		r.Rows = append(r.Rows, bench.Row{Level: level, Label: "RNN 256 + 7-gram", Perplexity: 3.1, Weight: 0.625, Parts: []string{"RNN 256", "7-gram"},
@@ -103,7 +103,7 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 func TestPageSaysWhatWasMeasured(t *testing.T) {
 	html := pageOf(t, sampleStudy())
 	for _, want := range []string{"Some CPU", "&#39;a &lt;b&gt;.txt&#39;", "SHA-256", "A note with &lt;unk&gt; &amp; co.", "A limit.",
-		"prefers-color-scheme: dark", `name="viewport"`, "RNN 256 &#43; 7-gram", "weight of 0.62", "1.625", "5.25", "300 ns", "138 ns", "8.5 MiB", "var(--line1)"} {
+		"prefers-color-scheme: dark", `name="viewport"`, "RNN 256 &#43; 7-gram", "weight of 0.62", "1.625", "perplexity is 3.1, beside 5.25 of RNN 256 and 5.25 of 7-gram", "5.25", "7.125", "spelled at 20.1 bits each", "300 ns", "138 ns", "8.5 MiB", "var(--line1)"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %q in the page", want)
 		}
@@ -218,6 +218,31 @@ func TestBadFolders(t *testing.T) {
 		if _, err := f.Rows(); err == nil || !strings.HasPrefix(err.Error(), "--resume: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: error %v", content, err)
 		}
+	}
+}
+
+// Each store and each RNN has a dashed line for its streams.
+func TestSpeedPlotShowsStreams(t *testing.T) {
+	r := sampleStudy()
+	dashes := func() int {
+		for _, fig := range figures(r, "word") {
+			if fig.name == "speed-word" {
+				var svg bytes.Buffer
+				if err := writePlot(&svg, fig.draft(), plotWidth, plotHeight, "svg"); err != nil {
+					t.Fatal(err)
+				}
+				return strings.Count(svg.String(), "stroke-dasharray:")
+			}
+		}
+		t.Fatal("no speed plot")
+		return 0
+	}
+	with := dashes()
+	for i := range r.Rows {
+		r.Rows[i].BatchSeconds = 0
+	}
+	if got := with - dashes(); got != 4+2 {
+		t.Errorf("%d dashed lines, want one for each of 4 stores and 2 RNNs", got)
 	}
 }
 

@@ -33,11 +33,11 @@ func StudyText(w io.Writer, r bench.StudyResult) error {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		table := [][]string{{"model", "bytes", "training", "bits/" + c.Level, "perplexity", "one by one", "batched"}}
+		table := [][]string{{"model", "bytes", "training", "bits/" + c.Level, "perplexity", "adjusted", "one by one", "batched"}}
 		for _, row := range rows {
 			table = append(table, []string{
 				nameOf(row), sizeOf(row), seconds(row.TrainSeconds), orNone(!row.Unscored, fmt.Sprintf("%.3f", row.BitsPerToken)),
-				orNone(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds),
+				orNone(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), orNone(!row.Unscored, fmt.Sprintf("%.4g", row.Adjusted)), secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds),
 			})
 		}
 		writeTable(b, table)

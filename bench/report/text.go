@@ -45,11 +45,24 @@ func writeTokens(b *bufio.Writer, c bench.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
 		plural(int64(c.Tokens), c.TokenName()), bench.FormatCount(int64(c.Train)),
 		bench.FormatCount(int64(c.Valid)), bench.FormatCount(int64(c.Test)))
-	fmt.Fprintf(b, "         vocabulary of %s, %.2f %% of the test split is <unk>\n",
-		bench.FormatCount(int64(c.Vocab)), 100*c.UnkRate)
+	const indent = "         "
+	vocabulary := fmt.Sprintf("vocabulary of %s; %s", bench.FormatCount(int64(c.Vocab)), unknowns(c))
+	fmt.Fprintf(b, "%s%s\n", indent, wrap(vocabulary, indent, tableWidth-len(indent)))
 	if c.BadBytes > 0 {
 		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
 	}
+}
+
+// unknowns says how much of the text is <unk>.
+func unknowns(c bench.Corpus) string {
+	text := fmt.Sprintf("%.2f %% of the test split is <unk>", 100*c.UnkRate)
+	if c.TrainUnk > 0 {
+		text = fmt.Sprintf("%.2f %% of the training and %s", 100*c.TrainUnk, text)
+	}
+	if c.UnkRate > 0 {
+		text += fmt.Sprintf(", spelled at %.1f bits each", c.UnkBits)
+	}
+	return text
 }
 
 // printable returns name, quoted if it would not stay on its line.
@@ -76,6 +89,10 @@ func Text(w io.Writer, r bench.Result) error {
 		{"model", "n-grams or", "bytes", "bytes", "training", "tokens/s,", "tokens/s,", bits},
 		{"", "parameters", "predicted", "resident", "", "training", "scoring", ""},
 	}
+	adjusted := r.Corpus.UnkRate > 0 // or the column would be the last again
+	if adjusted {
+		rows[0], rows[1] = append(rows[0], bits+","), append(rows[1], "adjusted")
+	}
 	for _, m := range models {
 		name := m.Name()
 		if m.Interrupted {
@@ -85,12 +102,16 @@ func Text(w io.Writer, r bench.Result) error {
 		if m.Kind == bench.KindRNN {
 			size = m.Parameters
 		}
-		rows = append(rows, []string{
+		row := []string{
 			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)),
 			orNone(!m.ResidentUnknown, measure.FormatBytes(m.BytesResident)),
 			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
 			orNone(!m.Unscored, threeDecimals(m.BitsPerToken)),
-		})
+		}
+		if adjusted {
+			row = append(row, orNone(!m.Unscored, threeDecimals(m.AdjustedBits)))
+		}
+		rows = append(rows, row)
 	}
 	writeTable(b, rows)
 	for _, m := range r.Models {
@@ -131,13 +152,21 @@ func threeDecimals(bits float64) string {
 // tableWidth is how many columns text may take; a full table takes about 95.
 const tableWidth = 100
 
-// writeTable aligns the first column to the left and the others to the right.
+// writeTable aligns the first column to the left and the others to the right. A
+// table that would be too wide has its columns closer together.
 func writeTable(w io.Writer, rows [][]string) {
 	width := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
 			width[i] = max(width[i], utf8.RuneCountInString(cell))
 		}
+	}
+	gap, total := "   ", 0
+	for _, w := range width {
+		total += len(gap) + w
+	}
+	if total-len(gap) > tableWidth {
+		gap = "  "
 	}
 	for _, row := range rows {
 		var line strings.Builder
@@ -146,7 +175,7 @@ func writeTable(w io.Writer, rows [][]string) {
 			if i == 0 {
 				line.WriteString(cell + pad)
 			} else {
-				line.WriteString("   " + pad + cell)
+				line.WriteString(gap + pad + cell)
 			}
 		}
 		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))

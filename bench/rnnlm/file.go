@@ -30,9 +30,6 @@ const (
 	fileVersion   = 2
 	headBytes     = 8 + 7*4 // without the cutoffs
 	checksumBytes = 4
-
-	// chunkBytes is the size of the one buffer between parameters and file.
-	chunkBytes = 64 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -46,15 +43,8 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	if f.Model.Slab == nil {
 		return 0, errors.New("rnnlm: a compact model can't be written: write it before Compact")
 	}
-	var crc uint32
-	put := func(b []byte) error {
-		crc = crc32.Update(crc, castagnoli, b)
-		k, err := w.Write(b)
-		n += int64(k)
-		return err
-	}
 	c := f.Model.Config
-	buf := append(make([]byte, 0, chunkBytes), fileMagic...)
+	buf := []byte(fileMagic)
 	tied := 0
 	if c.Tied {
 		tied = 1
@@ -63,20 +53,20 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	for _, v := range append(head, c.Cutoffs...) {
 		buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
 	}
-	for _, v := range f.Model.Slab {
-		if len(buf)+4 > cap(buf) {
-			if err := put(buf); err != nil {
-				return n, err
-			}
-			buf = buf[:0]
-		}
-		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(v))
-	}
-	if err := put(buf); err != nil {
+	crc := crc32.New(castagnoli)
+	out := io.MultiWriter(crc, w)
+	k, err := out.Write(buf)
+	n = int64(k)
+	if err != nil {
 		return n, err
 	}
-	err = put(binary.LittleEndian.AppendUint32(nil, crc))
-	return n, err
+	params, err := floats(f.Model.Slab).WriteTo(out)
+	n += params
+	if err != nil {
+		return n, err
+	}
+	k, err = w.Write(binary.LittleEndian.AppendUint32(nil, crc.Sum32()))
+	return n + int64(k), err
 }
 
 // Read reads a model that [File.WriteTo] wrote. size is how many bytes r holds
@@ -94,7 +84,7 @@ func Read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 }
 
 func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
-	buf := make([]byte, chunkBytes)
+	buf := make([]byte, headBytes+4*rnn.MaxCutoffs)
 	c, head, err := readHead(r, buf)
 	if err != nil {
 		return nil, err
@@ -106,23 +96,15 @@ func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	crc := crc32.Update(0, castagnoli, head)
-	for rest := m.Slab; len(rest) > 0; {
-		n := min(len(rest), len(buf)/4)
-		chunk := buf[:4*n]
-		if _, err := io.ReadFull(r, chunk); err != nil {
-			return nil, err
-		}
-		crc = crc32.Update(crc, castagnoli, chunk)
-		for i := range n {
-			rest[i] = math.Float32frombits(binary.LittleEndian.Uint32(chunk[4*i:]))
-		}
-		rest = rest[n:]
+	crc := crc32.New(castagnoli)
+	crc.Write(head)
+	if err := floats(m.Slab).readFrom(io.TeeReader(r, crc)); err != nil {
+		return nil, err
 	}
 	if _, err := io.ReadFull(r, buf[:checksumBytes]); err != nil {
 		return nil, err
 	}
-	if binary.LittleEndian.Uint32(buf) != crc {
+	if binary.LittleEndian.Uint32(buf) != crc.Sum32() {
 		return nil, errors.New("wrong checksum: damaged")
 	}
 	m.Update()

@@ -11,7 +11,11 @@ import (
 // and Clip take the defaults; of what follows them, do without.
 type Options struct {
 	Hidden int
-	Budget time.Duration // wall-clock time, validation included
+	// Budget is wall-clock time, validation included; Tokens, in its place, tokens
+	// to train on, repeats counted. With Tokens a training gives the same bits
+	// every time, as far as its engine does, because the clock has no say in it.
+	Budget time.Duration
+	Tokens int64
 	Seed   uint64
 
 	Streams int     // parallel streams, the batch
@@ -31,6 +35,13 @@ type Options struct {
 	// Patience ends the training after so many validations in a row that find
 	// nothing better.
 	Patience int
+
+	// Checkpoint is a file that holds all of the training, written anew whenever
+	// Every has passed, 30 seconds if that is 0. If the file is there, the training
+	// goes on from it, and ends with the bits that it would have had without a
+	// break; of a Budget, it has the time that was left.
+	Checkpoint string
+	Every      time.Duration
 }
 
 // AdaptiveCutoffs returns the cutoffs of an adaptive softmax over a vocabulary
@@ -77,6 +88,13 @@ const (
 	defaultClip    = 1
 )
 
+// defaultEvery loses little to a crash, and is long beside what a checkpoint of a
+// large model takes.
+const defaultEvery = 30 * time.Second
+
+// maxTokens is beyond every training, and far from overflow.
+const maxTokens = 1 << 50
+
 // defaultRate is the peak learning rate for H hidden units: 1/H, at most 1/100.
 // In the same way, H = 64 at 6e-3 reached 2.478 and at 1e-2 2.457; H = 128 at
 // 4e-3 2.240, 5.7e-3 2.226, 7.8e-3 2.217; H = 512, after 4 M tokens, at 4e-3
@@ -107,6 +125,12 @@ func (o Options) validate() error {
 		return fmt.Errorf("dropout of %v: give a share of the states, from 0 to below 1", o.Dropout)
 	case o.Patience < 0:
 		return fmt.Errorf("patience for %d validations: give 1 or more, or 0 to use the whole budget", o.Patience)
+	case o.Tokens < 0 || o.Tokens > maxTokens:
+		return fmt.Errorf("a budget of %d tokens: give 1 to %d, or 0 for one of time", o.Tokens, int64(maxTokens))
+	case o.Tokens > 0 && o.Budget != 0:
+		return fmt.Errorf("a budget of both %d tokens and %v: give one of them", o.Tokens, o.Budget)
+	case o.Every < 0:
+		return fmt.Errorf("a checkpoint every %v: give a time, or 0 for %v", o.Every, defaultEvery)
 	}
 	return nil
 }
@@ -123,6 +147,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clip == 0 {
 		o.Clip = defaultClip
+	}
+	if o.Every == 0 {
+		o.Every = defaultEvery
 	}
 	return o
 }

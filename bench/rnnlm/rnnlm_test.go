@@ -232,7 +232,7 @@ func TestValidationIsCutToTheBudget(t *testing.T) {
 		if got := len(tr.valid); got < test.want*99/100 || got > test.want {
 			t.Errorf("%.0f tokens/s, budget %v: %d tokens of %d, want %d", test.tokensPerSecond, test.budget, got, test.size, test.want)
 		}
-		if tr.validCost > test.budget/validateShare {
+		if time.Duration(tr.validCost) > test.budget/validateShare {
 			t.Errorf("%.0f tokens/s, budget %v: a validation would take %v", test.tokensPerSecond, test.budget, tr.validCost)
 		}
 	}
@@ -257,7 +257,7 @@ func TestInterruptedTrainingKeepsTheBetterParameters(t *testing.T) {
 		copy(tr.model.Slab, last)
 		tr.model.Update()
 		copy(tr.best, best)
-		tr.progress.Valid, tr.validCost = 1, 2*soon // too long for all of the text
+		tr.progress.Valid, tr.validTook = 1, 2*soon // too long for all of the text
 		tr.valid = ramp(4*minValid, c.Vocab.Len())
 		tr.chooseSoon(ended)
 		if got := tr.model.Slab[len(bad)-1]; got != 0 {

@@ -8,9 +8,10 @@ import "math/rand/v2"
 type streams struct {
 	tokens       []int32
 	count, steps int
-	length       int // tokens in a stream
-	offset       int // where the first stream starts in this epoch
-	at           int // tokens of each stream dealt out in this epoch
+	length       int       // tokens in a stream
+	offset       int       // where the first stream starts in this epoch
+	at           int       // tokens of each stream dealt out in this epoch
+	random       *rand.PCG // all the state that rng has
 	rng          *rand.Rand
 	ids, targets []int32 // [steps,count]
 }
@@ -21,12 +22,14 @@ func newStreams(tokens []int32, count, steps int, seed uint64) *streams {
 	inputs := len(tokens) - 1 // the last one is a target only
 	steps = min(steps, inputs)
 	count = min(count, max(inputs/(4*steps), 1))
+	random := rand.NewPCG(seed, 0)
 	s := &streams{
 		tokens:  tokens,
 		count:   count,
 		steps:   steps,
 		length:  inputs / count,
-		rng:     rand.New(rand.NewPCG(seed, 0)),
+		random:  random,
+		rng:     rand.New(random),
 		ids:     make([]int32, steps*count),
 		targets: make([]int32, steps*count),
 	}

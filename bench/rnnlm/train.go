@@ -3,10 +3,12 @@ package rnnlm
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"time"
 
 	"batchrnn/bench/corpus"
+	"batchrnn/bench/disk"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -18,6 +20,7 @@ type Progress struct {
 	Tokens  int64         // trained on so far, repeats counted
 	Loss    float64       // of the last steps in training, a running mean, nats per token
 	Valid   float64       // lowest validation loss so far, nats per token; 0 before the first
+	Resumed int64         // the part of Tokens that was trained on before a checkpoint
 }
 
 // TokensPerSecond is the speed of the training steps, 0 before the first.
@@ -48,17 +51,23 @@ func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
 // best. on is told about progress, at most a few times a second. Where the budget
 // is too short for a validation there is none, and the last parameters are kept.
 //
+// With [Options].Checkpoint it goes on from that file if it is there, and if ctx
+// ends it leaves the training there as it was. The file stays when all is done.
+//
 // If ctx ends before the first step is done, its error is returned.
 func Train(ctx context.Context, e *kernels.Engine, c *corpus.Corpus, o Options, on func(Progress)) (*rnn.Model, Stats, error) {
 	o = o.withDefaults()
 	t, err := newTrainer(e, c, o)
+	if err == nil && o.Checkpoint != "" {
+		err = t.resume()
+	}
 	if err != nil {
 		return nil, Stats{}, err
 	}
 	err = t.run(ctx, on)
 	return t.model, Stats{
 		Progress:    t.progress,
-		Interrupted: ctx.Err() != nil && t.progress.Elapsed < o.Budget,
+		Interrupted: ctx.Err() != nil && t.spent() < t.budget(),
 		Stopped:     t.outOfPatience(),
 	}, err
 }
@@ -66,6 +75,8 @@ func Train(ctx context.Context, e *kernels.Engine, c *corpus.Corpus, o Options, 
 // trainer is a training at work.
 type trainer struct {
 	options   Options
+	identity  identity
+	vocab     *corpus.Vocab
 	model     *rnn.Model
 	ws        *rnn.Workspace
 	streams   *streams
@@ -73,22 +84,22 @@ type trainer struct {
 	valid     []int32 // what validations score; empty if there is no time for any
 	validator *Scorer // of valid; nil before the first validation
 	optimizer *rnn.Adam
+	carried   []float32 // the state of the streams, in and out of a checkpoint
 
-	started   time.Time
-	progress  Progress
-	best      []float32     // the parameters of the lowest validation loss
-	validated time.Duration // when the last validation ended
-	validCost time.Duration // how long it took; before the first, how long it will take
+	started  time.Time // less what was spent before a checkpoint
+	progress Progress
+	best     []float32 // the parameters of the lowest validation loss
+
+	// The schedule; see spent for what it is counted in.
+	validated int64         // when the last validation ended
+	validCost int64         // what a validation takes; before the first, an estimate
+	validTook time.Duration // the last validation
+	cut       bool          // valid is cut to what the budget has room for
 	worse     int           // validations since the best
 	halvings  int           // of the rate, where Options.Halve is set
-}
 
-// The most tokens of a validation, which tell models apart by a few thousandths
-// of a bit, and the fewest that are worth one.
-const (
-	maxValid = 200_000
-	minValid = 300
-)
+	writeFile func(path string, write func(io.Writer) error) error // tests have it fail
+}
 
 func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error) {
 	if err := o.validate(); err != nil {
@@ -107,30 +118,45 @@ func newTrainer(e *kernels.Engine, c *corpus.Corpus, o Options) (*trainer, error
 	}
 	t := &trainer{
 		options:   o,
+		identity:  identityOf(o, c),
+		vocab:     c.Vocab,
 		model:     model,
 		history:   c.Train,
 		valid:     c.Valid[:min(len(c.Valid), maxValid)],
 		streams:   newStreams(c.Train, o.Streams, o.Steps, o.Seed),
 		optimizer: rnn.NewAdam(model, float32(o.Rate)),
 		best:      make([]float32, len(model.Slab)),
+		writeFile: disk.WriteFile,
 	}
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
 	t.ws.Dropout(o.Dropout, o.Seed)
+	t.carried = make([]float32, model.Layers*t.ws.B*model.Hidden)
 	return t, nil
 }
 
-// How often progress is told, how many validations a budget holds at most, and
-// which part of the time they may take.
-const (
-	tellEvery     = 200 * time.Millisecond
-	validations   = 25
-	validateShare = 20
-)
+// tellEvery is how often progress is told.
+const tellEvery = 200 * time.Millisecond
 
 func (t *trainer) run(ctx context.Context, on func(Progress)) error {
-	t.started = time.Now()
-	told := time.Duration(0)
-	for ctx.Err() == nil {
+	t.started = time.Now().Add(-t.progress.Elapsed)
+	told, saved := t.progress.Elapsed, t.progress.Elapsed
+	// Between two turns all there is to know is in a checkpoint.
+	for {
+		if ctx.Err() != nil {
+			if err := t.save(); err != nil {
+				return err
+			}
+			break
+		}
+		if t.dueToValidate() {
+			t.validate(ctx)
+			if ctx.Err() != nil {
+				continue
+			}
+			if t.outOfPatience() {
+				break
+			}
+		}
 		if err := t.step(); err != nil {
 			// What was good before the parameters went astray is still good.
 			if t.progress.Valid == 0 {
@@ -140,19 +166,18 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 		}
 		now := time.Since(t.started)
 		t.progress.Elapsed = now
-		if now >= t.end() {
+		if t.spent() >= t.end() {
 			break
-		}
-		if t.dueToValidate(now) {
-			t.validate(ctx)
-			if t.outOfPatience() {
-				t.progress.Elapsed = time.Since(t.started)
-				break
-			}
 		}
 		if now-told >= tellEvery {
 			told = now
 			on(t.progress)
+		}
+		if now-saved >= t.options.Every {
+			if err := t.save(); err != nil {
+				return err
+			}
+			saved = time.Since(t.started)
 		}
 	}
 	if t.progress.Tokens == 0 {
@@ -174,52 +199,12 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 	return nil
 }
 
-// end is when the last step is to be done: what remains of the budget is for one
-// more validation, if there was any.
-func (t *trainer) end() time.Duration {
-	if t.progress.Valid == 0 {
-		return t.options.Budget
-	}
-	return t.options.Budget - t.validCost
-}
-
-// dueToValidate says whether now is the time for a validation. The last one, at
-// the end, must still fit after it.
-func (t *trainer) dueToValidate(now time.Duration) bool {
-	since := now - t.validated
-	if len(t.valid) == 0 || since <= t.options.Budget/validations {
-		return false
-	}
-	if t.validator == nil {
-		t.cutValidation()
-	}
-	return len(t.valid) > 0 && (t.progress.Valid == 0 || since > validateShare*t.validCost) &&
-		now+2*t.validCost <= t.options.Budget
-}
-
-// cutValidation shortens the validation text, before it is first scored, to what
-// takes a validateShare-th of the budget, or to nothing if that is too short. How
-// long a token takes is told by the training so far: forward and loss are a third
-// of the work of a step, and half of its time leaves room for the rest.
-func (t *trainer) cutValidation() {
-	perToken := t.progress.Steps.Seconds() / float64(t.progress.Tokens) / 2
-	fits := t.options.Budget.Seconds() / validateShare / perToken
-	if fits < float64(min(len(t.valid), minValid)) {
-		t.valid = nil
-		return
-	}
-	t.valid = t.valid[:int(min(fits, float64(len(t.valid))))]
-	t.validCost = time.Duration(perToken * float64(len(t.valid)) * float64(time.Second))
-}
-
 // step trains on one piece of every stream.
 func (t *trainer) step() error {
 	start := time.Now()
 	defer func() { t.progress.Steps += time.Since(start) }()
 	if first := t.streams.next(); first {
 		t.ws.Reset()
-	} else {
-		t.ws.Carry()
 	}
 	t.ws.Forward(t.streams.ids)
 	loss := t.ws.Backward(t.streams.targets)
@@ -228,97 +213,11 @@ func (t *trainer) step() error {
 	}
 	t.optimizer.LR = t.rate()
 	t.model.Step(t.optimizer, t.ws.Grads.Slab, float32(t.options.Clip))
+	t.ws.Carry()
 	t.progress.Tokens += int64(len(t.streams.ids))
 	if t.progress.Loss == 0 {
 		t.progress.Loss = loss
 	}
 	t.progress.Loss += (loss - t.progress.Loss) / 50
 	return nil
-}
-
-// warmUp is the number of steps over which the learning rate rises to its peak.
-const warmUp = 50
-
-// rate is the learning rate of the next step: it rises over the first steps,
-// then falls along half a cosine to a hundredth of its peak at the end, or by
-// halves.
-func (t *trainer) rate() float32 {
-	done := min(float64(time.Since(t.started))/float64(t.end()), 1)
-	rate := t.options.Rate * (0.01 + 0.99*(1+math.Cos(math.Pi*done))/2)
-	if t.options.Halve {
-		rate = math.Ldexp(t.options.Rate, -t.halvings)
-	}
-	steps := t.progress.Tokens/int64(len(t.streams.ids)) + 1
-	return float32(rate * min(float64(steps)/warmUp, 1))
-}
-
-// validate keeps the parameters if they are the best so far.
-func (t *trainer) validate(ctx context.Context) {
-	from := time.Since(t.started)
-	if t.validator == nil {
-		var err error
-		if t.validator, err = NewScorer(t.model, t.history, t.valid); err != nil {
-			t.valid = nil
-			return
-		}
-	}
-	nats, err := t.validator.Score(ctx)
-	loss := nats / float64(len(t.valid))
-	switch {
-	case ctx.Err() != nil:
-	case err == nil && (t.progress.Valid == 0 || loss < t.progress.Valid):
-		t.progress.Valid = loss
-		copy(t.best, t.model.Slab)
-		t.worse = 0
-	default:
-		t.worse++
-		t.halvings++
-	}
-	t.validated = time.Since(t.started)
-	t.validCost = t.validated - from
-}
-
-// outOfPatience says whether too many validations found nothing better.
-func (t *trainer) outOfPatience() bool {
-	return t.options.Patience > 0 && t.worse >= t.options.Patience
-}
-
-// keepBest makes the parameters of the lowest validation loss the model's.
-func (t *trainer) keepBest() {
-	copy(t.model.Slab, t.best)
-	t.model.Update()
-}
-
-// soon is how long each of the two scorings of chooseSoon may take, about.
-const soon = 500 * time.Millisecond
-
-// chooseSoon keeps the last parameters or the best so far, whichever predict
-// better a piece of the validation text that is short enough for somebody who has
-// interrupted the training, and waits. Where there is no time for any piece, the
-// last are kept: they have learned for longer.
-func (t *trainer) chooseSoon(ctx context.Context) {
-	piece := t.valid
-	if t.validCost > soon {
-		piece = piece[:int(float64(len(piece))*float64(soon)/float64(t.validCost))]
-	}
-	if len(piece) < min(len(t.valid), minValid) {
-		return
-	}
-	scorer, err := NewScorer(t.model, t.history, piece)
-	if err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*soon)
-	defer cancel()
-	last := append([]float32(nil), t.model.Slab...)
-	ofLast, lastErr := scorer.Score(ctx)
-	t.keepBest()
-	if lastErr != nil {
-		return // out of time, or astray
-	}
-	if ofBest, err := scorer.Score(ctx); err == nil && ofBest <= ofLast {
-		return
-	}
-	copy(t.model.Slab, last)
-	t.model.Update()
 }

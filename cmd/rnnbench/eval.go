@@ -18,7 +18,7 @@ type evalCommand struct {
 
 // Help is what kong prints below the summary.
 func (*evalCommand) Help() string {
-	return `The text is scored as one, the history carried through; an RNN reads up to 32 places of it at once, each after the tokens before it. A token that the model doesn't know counts as <unk>, which is part of the bits and of the rate that is printed. A byte that is not UTF-8 counts as the character U+FFFD.`
+	return `The text is scored as one, the history carried through; an RNN reads up to 32 places of it at once, each after the tokens before it. A token that the model doesn't know counts as <unk>, which is part of the bits and of the rate that is printed. That flatters a small vocabulary, and so there are adjusted figures, which charge each such token for its spelling too, by a model of the characters of rare words: they compare between models of any vocabulary. A byte that is not UTF-8 counts as the character U+FFFD.`
 }
 
 // Run is called by kong.
@@ -51,6 +51,11 @@ func (c *evalCommand) Run(env *environment) error {
 	fmt.Fprintf(out, "loss        %.3f bits per %s\n", e.BitsPerToken, token)
 	fmt.Fprintf(out, "perplexity  %s\n", significant(e.Perplexity))
 	fmt.Fprintf(out, "<unk>       %.2f %% of the %ss\n", 100*e.UnkRate, token)
+	if e.AdjustedUnknown {
+		fmt.Fprintf(out, "adjusted    not known: the file does not say how unknown words are spelled\n")
+	} else {
+		fmt.Fprintf(out, "adjusted    %.3f bits per %s, perplexity %s, with every <unk> spelled\n", e.AdjustedBits, token, significant(e.Adjusted))
+	}
 	fmt.Fprintf(out, "speed       %s tokens/s\n", bench.FormatRate(e.TokensPerSecond))
 	if e.BadBytes > 0 {
 		fmt.Fprintf(out, "note        bytes of the text that are not UTF-8, each taken as U+FFFD: %s\n", bench.FormatCount(int64(e.BadBytes)))

@@ -6,6 +6,8 @@
 //	rnnbench eval     how well a saved model predicts a text
 //	rnnbench sample   text drawn from a saved model
 //	rnnbench score    what each line of standard input costs under a saved model
+//	rnnbench export   a saved RNN's weights as safetensors, for PyTorch
+//	rnnbench import   such weights into a saved RNN
 //	rnnbench kernels  every kernel beside the machine's peak
 //	rnnbench speed    passes through networks beside the machine's peak
 //
@@ -52,6 +54,9 @@ type commandLine struct {
 	Eval   evalCommand   `cmd:"" help:"How well a saved model predicts a text: bits per token, perplexity, tokens a second."`
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
 	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
+
+	Export exportCommand `cmd:"" help:"Write the weights of a saved RNN as safetensors, in PyTorch's names and layouts."`
+	Import importCommand `cmd:"" help:"Make a model of a saved RNN and other weights, from safetensors."`
 
 	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`
 	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`

@@ -82,6 +82,7 @@ func TestBadInput(t *testing.T) {
 		{"smoothing", 2, "--smoothing", []string{"ram", "--smoothing", "laplace"}},
 		{"vocab 0", 2, "--vocab", []string{"ram", "--vocab", "0"}},
 		{"vocab -1", 2, "--vocab", []string{"ram", "--vocab", "-1"}},
+		{"seen 0 times", 2, "--min-count", []string{"ram", "--min-count", "0"}},
 		{"vocab many", 2, "--vocab", []string{"ram", "--vocab", "many"}},
 		{"order 0", 2, "--max-order", []string{"ram", "--max-order", "0"}},
 		{"order 99", 2, "--max-order", []string{"ram", "--max-order", "99"}},

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/report"
 	"batchrnn/bench/speed"
 )
@@ -31,7 +32,7 @@ type measurement struct {
 func (m measurement) do(env *environment) error {
 	// What is wrong is said now, not after minutes of work.
 	if m.json != "" && m.json != report.Stdout {
-		if err := report.CheckWritable(m.json); err != nil {
+		if err := disk.CheckWritable(m.json); err != nil {
 			return fmt.Errorf("--json: %q can't be written: %w: name a file in a folder that you may write to", m.json, err)
 		}
 	}
@@ -101,7 +102,7 @@ func writeJSON(path string, stdout io.Writer, v any) error {
 		}
 		return nil
 	}
-	if err := report.WriteFile(path, write); err != nil {
+	if err := disk.WriteFile(path, write); err != nil {
 		return fmt.Errorf("--json: %q was not written: %w", path, err)
 	}
 	return nil

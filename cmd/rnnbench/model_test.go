@@ -22,7 +22,7 @@ func trainModels(t *testing.T, text string) (files []string) {
 		{"--hidden", "8", "--budget", "200ms", "--tied", "--dropout", "0.2", "--halve", "--patience", "3"},
 		{"--kind", "ngram", "--order", "3"},
 		{"--kind", "rnn", "--level", "word", "--hidden", "8", "--budget", "200ms"},
-		{"--kind", "ngram", "--level", "word", "--vocab", "9", "--order", "2"},
+		{"--kind", "ngram", "--level", "word", "--vocab", "9", "--min-count", "2", "--order", "2"},
 	} {
 		file := filepath.Join(dir, strings.Join(args, "")+".lm")
 		status, stdout, stderr := runArgs("", append([]string{"train", "--corpus", text, "--threads", "1", "--out", file}, args...)...)
@@ -43,13 +43,13 @@ func TestModelsFromEndToEnd(t *testing.T) {
 	text := writeText(t)
 	for _, file := range trainModels(t, text) {
 		status, stdout, stderr := runArgs("", "eval", file, "--corpus", text)
-		if status != 0 || !strings.Contains(stdout, "split test: ") || !strings.Contains(stdout, "perplexity") {
+		if status != 0 || !strings.Contains(stdout, "split test: ") || !strings.Contains(stdout, "adjusted    ") || !strings.Contains(stdout, "perplexity") {
 			t.Errorf("eval: exit status %d\n%s%s", status, stdout, stderr)
 		}
 		status, stdout, stderr = runArgs("the quick brown \xff\xfe fox", "eval", file, "--corpus", "-", "--json")
 		var e bench.Evaluation
 		decodeStrictly(t, stdout, &e)
-		if status != 0 || e.Split != "all" || e.BadBytes != 2 || !(e.BitsPerToken > 0) || !(e.Perplexity > 1) || !(e.UnkRate > 0) {
+		if status != 0 || e.Split != "all" || e.BadBytes != 2 || !(e.BitsPerToken > 0) || !(e.Perplexity > 1) || !(e.UnkRate > 0) || !(e.Adjusted > e.Perplexity) {
 			t.Errorf("eval of standard input: exit status %d, %+v\n%s", status, e, stderr)
 		}
 
@@ -67,6 +67,14 @@ func TestModelsFromEndToEnd(t *testing.T) {
 		}
 		if sample() != first || sample("--seed", "2", "--temperature", "2") == first {
 			t.Error("one seed draws two texts, or two seeds one")
+		}
+		words := e.Model.Level == "word"
+		if want := words && e.Model.Kind == "rnn" || e.Model.Tied; e.Model.Halve != want || (e.Model.Dropout > 0) != want {
+			t.Errorf("trained with %+v", e.Model)
+		}
+		status, stdout, stderr = runArgs("", "sample", file, "--spell", "--length", "20")
+		if spelled := status == 0 && len(strings.Fields(stdout)) == 20; spelled != words || !spelled && (status != 2 || !strings.Contains(stderr, "--spell")) {
+			t.Errorf("sample --spell: exit status %d\n%s%s", status, stdout, stderr)
 		}
 		var s bench.Sample
 		decodeStrictly(t, sample("--json"), &s)
@@ -156,6 +164,18 @@ func TestBadInputOfModels(t *testing.T) {
 		{"dropout of an n-gram model", 2, "--dropout", train("--kind", "ngram", "--dropout", "0.1")},
 		{"rate of an n-gram model", 2, "--halve", train("--kind", "ngram", "--halve")},
 		{"patience with an n-gram model", 2, "--patience", train("--kind", "ngram", "--patience", "2")},
+		{"epochs of an n-gram model", 2, "--epochs", train("--kind", "ngram", "--epochs", "2")},
+		{"epochs and budget", 2, "--epochs", train("--epochs", "2", "--budget", "8s")},
+		{"no epochs", 2, "--epochs", train("--epochs", "0")},
+		{"epochs NaN", 2, "--epochs", train("--epochs", "NaN")},
+		{"endless epochs", 2, "--epochs", train("--epochs", "1e30")},
+		{"checkpoint of an n-gram model", 2, "--checkpoint", train("--kind", "ngram", "--checkpoint", filepath.Join(dir, "c"))},
+		{"checkpoint without a name", 2, "--checkpoint", train("--checkpoint", "")},
+		{"checkpoint onto the model", 2, "--checkpoint", train("--checkpoint", out)},
+		{"checkpoint onto the corpus", 2, "--checkpoint", train("--checkpoint", text)},
+		{"checkpoint onto a folder", 1, "--checkpoint", train("--checkpoint", dir)},
+		{"checkpoints all the time", 2, "--every", train("--checkpoint", filepath.Join(dir, "c"), "--every", "0s")},
+		{"checkpoints now and then of nothing", 2, "--every", train("--every", "2s")},
 		{"order of an RNN", 2, "--order", train("--order", "3")},
 		{"order 0", 2, "--order", train("--kind", "ngram", "--order", "0")},
 		{"order 10", 2, "--order", train("--kind", "ngram", "--order", "10")},

@@ -34,6 +34,7 @@ type ramCommand struct {
 	MaxOrder  int           `default:"7" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
 	Smoothing string        `default:"kneser-ney" placeholder:"NAME" help:"Smoothing of the n-gram models: kneser-ney, modified and interpolated, or absolute discounting (default ${default})."`
 	Vocab     *int          `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	MinCount  *int          `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk> (default: 1, for words 2)."`
 	Hidden    string        `default:"128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
 	Budget    time.Duration `default:"40s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
 	Threads   int           `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
@@ -89,7 +90,7 @@ func (c *ramCommand) Run(env *environment) error {
 		*flag.used = *flag.given
 	}
 	options := bench.Options{
-		Corpus: corpus, Level: level, Vocab: c.Vocab,
+		Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount,
 		MaxOrder: c.MaxOrder, Smoothing: smoothing, Hidden: hidden, Budget: c.Budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}

@@ -16,6 +16,7 @@ type reportCommand struct {
 	Level    string         `default:"char,word" placeholder:"char|word" help:"What a token is, both with a comma between them (default ${default})."`
 	MaxOrder int            `default:"9" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
 	Vocab    *int           `placeholder:"N" help:"Keep the N most frequent words, <unk> included (default: 10000)."`
+	MinCount *int           `placeholder:"N" help:"Take words that the training split has fewer than N times as <unk> (default: 2)."`
 	Hidden   string         `default:"64,128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
 	Budget   *time.Duration `placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default: 51 s for each MB of the text, from 10s to 4m)."`
 	Threads  int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
@@ -49,7 +50,7 @@ func (c *reportCommand) Run(env *environment) error {
 		return err
 	}
 	options := bench.StudyOptions{
-		Corpus: corpus, Levels: levels, Vocab: c.Vocab, MaxOrder: c.MaxOrder, Hidden: hidden, Budget: budget,
+		Corpus: corpus, Levels: levels, Vocab: c.Vocab, MinCount: c.MinCount, MaxOrder: c.MaxOrder, Hidden: hidden, Budget: budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}
 	// What is wrong is said now, not after minutes of work.

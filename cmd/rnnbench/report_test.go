@@ -84,6 +84,7 @@ func TestBadInputOfReport(t *testing.T) {
 		{"folder below a file", 1, "--out", []string{"report", "--corpus", text, "--out", filepath.Join(text, "x")}},
 		{"level", 2, "--level", report("--level", "char,byte")},
 		{"level twice", 2, "--level", report("--level", "char,char")},
+		{"count of characters", 2, "--min-count", report("--level", "char", "--min-count", "2")},
 		{"vocab of characters", 2, "--vocab", report("--level", "char", "--vocab", "50")},
 		{"order", 2, "--max-order", report("--max-order", "10")},
 		{"width", 2, "--hidden", report("--hidden", "0")},

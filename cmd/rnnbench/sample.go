@@ -15,17 +15,18 @@ type sampleCommand struct {
 	Temperature float64 `default:"0.8" placeholder:"T" help:"0 takes the likeliest token each time, below 1 favours it, 1 draws from the model's own distribution (default ${default})."`
 	Prompt      string  `placeholder:"TEXT" help:"What the text begins with."`
 	Seed        uint64  `default:"1" placeholder:"N" help:"The same seed draws the same text (default ${default})."`
+	Spell       bool    `help:"Draw <unk> as well, and spell a word for it that the model doesn't know, by the characters of rare words in its training."`
 	JSON        bool    `name:"json" help:"Print the result as JSON."`
 }
 
 // Help is what kong prints below the summary.
 func (*sampleCommand) Help() string {
-	return `Prints the prompt and what follows it. <unk> is never drawn. A token of the prompt that the model doesn't know is fed to it as <unk>.`
+	return `Prints the prompt and what follows it. <unk> is not drawn, unless --spell writes a word for it. A token of the prompt that the model doesn't know is fed to it as <unk>.`
 }
 
 // Run is called by kong.
 func (c *sampleCommand) Run(env *environment) error {
-	options := bench.SampleOptions{Length: c.Length, Temperature: c.Temperature, Seed: c.Seed, Prompt: c.Prompt}
+	options := bench.SampleOptions{Length: c.Length, Temperature: c.Temperature, Seed: c.Seed, Prompt: c.Prompt, Spell: c.Spell}
 	if err := options.Validate(); err != nil {
 		return err
 	}

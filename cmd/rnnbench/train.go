@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"batchrnn/bench"
+	"batchrnn/bench/disk"
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 )
@@ -17,13 +20,17 @@ type trainCommand struct {
 	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
 	Level       string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
+	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
+	Epochs      *float64       `placeholder:"N" help:"In place of a budget of time, how often an RNN reads its training text, such as 20 or 0.5. Then the same command gives the same file every time."`
+	Checkpoint  *string        `placeholder:"FILE" help:"Keep all of the training of an RNN in this file while it runs; if the file is there already, go on from it. It is removed once the model is saved."`
+	Every       *time.Duration `placeholder:"TIME" help:"Time between two checkpoints (default 30s)."`
 	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax."`
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
-	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none)."`
-	Halve       bool           `help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget."`
+	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
+	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
 	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed        uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
@@ -34,7 +41,9 @@ type trainCommand struct {
 func (*trainCommand) Help() string {
 	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test. An RNN trains for the whole of its budget, unless --patience ends it, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
 
-Ctrl-C ends the training of an RNN and saves it as it was at its best.`
+Ctrl-C ends the training of an RNN and saves it as it was at its best.
+
+With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused.`
 }
 
 // Run is called by kong.
@@ -51,9 +60,10 @@ func (c *trainCommand) Run(env *environment) error {
 		return misuse("--out", "the name is empty: give one")
 	}
 	options := bench.TrainOptions{
-		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, Order: c.Order, Hidden: c.Hidden,
-		Budget: c.Budget, Threads: c.Threads, Seed: c.Seed,
+		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Order: c.Order, Hidden: c.Hidden,
+		Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads, Seed: c.Seed,
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
+		Checkpoint: c.Checkpoint, Every: c.Every,
 	}
 	// What is wrong is said now, not after minutes of work.
 	if err := options.Validate(); err != nil {
@@ -61,6 +71,18 @@ func (c *trainCommand) Run(env *environment) error {
 	}
 	if err := report.CheckFile("--out", c.Out, corpus); err != nil {
 		return err
+	}
+	checkpoint, err := given("--checkpoint", c.Checkpoint)
+	if err != nil {
+		return err
+	}
+	if checkpoint != "" {
+		if report.SameFile(checkpoint, c.Out) {
+			return misuse("--checkpoint", "%q is the file of --out too: give each its own", checkpoint)
+		}
+		if err := report.CheckFile("--checkpoint", checkpoint, corpus); err != nil {
+			return err
+		}
 	}
 	training, err := bench.NewTraining(options, env.stdin)
 	if err != nil {
@@ -88,12 +110,17 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	var size int64
-	err = report.WriteFile(c.Out, func(w io.Writer) error {
+	err = disk.WriteFile(c.Out, func(w io.Writer) error {
 		size, err = model.WriteTo(w)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", c.Out, err)
+	}
+	if checkpoint != "" && !trained.Interrupted {
+		if err := os.Remove(checkpoint); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, disk.WithoutPath(err))
+		}
 	}
 	if c.JSON {
 		err = writeJSON(report.Stdout, env.stdout, trained)
@@ -102,6 +129,9 @@ func (c *trainCommand) Run(env *environment) error {
 	}
 	if err == nil && trained.Interrupted {
 		err = fmt.Errorf("%w: the model is saved as it was at its best", errStopped)
+		if checkpoint != "" {
+			err = fmt.Errorf("%w, and the same command goes on from %q", err, checkpoint)
+		}
 	}
 	return err
 }
@@ -110,10 +140,17 @@ func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	if !t.Unscored {
 		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
+		if t.Corpus.UnkRate > 0 {
+			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, significant(t.Adjusted))
+		}
 	}
 	out := &firstError{w: w}
 	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), measure.FormatBytes(t.Bytes))
-	fmt.Fprintf(out, "trained  %.1f s, %s tokens, %s tokens/s\n", t.Model.TrainSeconds, bench.FormatCount(t.Model.TrainTokens), bench.FormatRate(t.TrainTokensPerSecond))
+	resumed := ""
+	if t.ResumedTokens > 0 {
+		resumed = fmt.Sprintf(" (resumed after %s)", bench.FormatCount(t.ResumedTokens))
+	}
+	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, bench.FormatCount(t.Model.TrainTokens), resumed, bench.FormatRate(t.TrainTokensPerSecond))
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}

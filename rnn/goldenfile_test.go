@@ -1,13 +1,16 @@
 package rnn
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+
+	"batchrnn/rnn/safetensors"
 )
 
 // A golden is a file of reference values: tensors by name, as float64.
@@ -15,37 +18,26 @@ type golden struct {
 	t    *testing.T
 	meta map[string]string
 	data map[string][]float64
+	file *safetensors.File
 }
 
-// openGolden reads a safetensors file: the length of a JSON header, the header,
-// and the tensors, all little-endian.
 func openGolden(t *testing.T, name string) golden {
 	t.Helper()
-	file, err := os.ReadFile(filepath.Join("testdata", name+".safetensors"))
+	b, err := os.ReadFile(filepath.Join("testdata", name+".safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := binary.LittleEndian.Uint64(file)
-	var header map[string]json.RawMessage
-	if err := json.Unmarshal(file[8:8+n], &header); err != nil {
+	f, err := safetensors.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
 		t.Fatal(err)
 	}
-	g := golden{t: t, data: map[string][]float64{}}
-	for key, raw := range header {
-		if key == "__metadata__" {
-			if err := json.Unmarshal(raw, &g.meta); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		var entry struct {
-			DType   string
-			Offsets [2]uint64 `json:"data_offsets"`
-		}
-		if err := json.Unmarshal(raw, &entry); err != nil {
+	g := golden{t: t, meta: f.Metadata, data: map[string][]float64{}, file: f}
+	for _, tensor := range f.Tensors {
+		raw, err := f.Bytes(tensor)
+		if err != nil {
 			t.Fatal(err)
 		}
-		g.data[key] = decode(t, entry.DType, file[8+n:][entry.Offsets[0]:entry.Offsets[1]])
+		g.data[tensor.Name] = decode(t, tensor.DType, raw)
 	}
 	return g
 }
@@ -71,6 +63,25 @@ func decode(t *testing.T, dtype string, raw []byte) []float64 {
 		t.Fatalf("no reader for tensors of %s", dtype)
 	}
 	return values
+}
+
+// load sets m's parameters to those of the file.
+func (g golden) load(m *Model) {
+	g.t.Helper()
+	var tensors []safetensors.Floats
+	for _, t := range g.file.Tensors {
+		name := strings.TrimPrefix(t.Name, "rnn.")
+		if strings.HasPrefix(name, "weight_") || strings.HasPrefix(name, "bias_") || strings.HasPrefix(name, "out.") {
+			tensors = append(tensors, safetensors.Floats{Name: t.Name, Shape: t.Shape, Values: g.f32(t.Name)})
+		}
+	}
+	var b bytes.Buffer
+	if _, err := safetensors.Write(&b, g.meta, tensors); err != nil {
+		g.t.Fatal(err)
+	}
+	if err := m.ReadSafetensors(bytes.NewReader(b.Bytes()), int64(b.Len())); err != nil {
+		g.t.Fatal(err)
+	}
 }
 
 // f64 returns a tensor.

@@ -1,4 +1,4 @@
-package report
+package disk
 
 import (
 	"errors"
@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"batchrnn/bench"
 )
 
 func read(t *testing.T, path string) string {
@@ -187,50 +185,5 @@ func TestWriteFileThroughADanglingLink(t *testing.T) {
 	}
 	if err := CheckWritable(filepath.Join(dir, "round")); err == nil {
 		t.Error("a link to itself passed")
-	}
-}
-
-func TestOutputsCheck(t *testing.T) {
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	for _, name := range []string{"corpus.txt", "old.csv"} {
-		if err := os.WriteFile(at(name), []byte("text"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Mkdir(at("texts"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(at("texts/a.txt"), []byte("text"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Link(at("corpus.txt"), at("other name")); err != nil {
-		t.Skip("no links here:", err)
-	}
-	if err := os.Symlink(at("new"), at("to new")); err != nil {
-		t.Skip("no symbolic links here:", err)
-	}
-	t.Chdir(dir)
-	for name, test := range map[string]struct {
-		outputs Outputs
-		corpus  string
-		flag    string // that the error must name; "" for none
-	}{
-		"nothing in common":     {Outputs{JSON: at("a.json"), CSV: at("old.csv")}, at("corpus.txt"), ""},
-		"no corpus":             {Outputs{CSV: at("old.csv")}, "", ""},
-		"the corpus":            {Outputs{CSV: at("corpus.txt")}, at("corpus.txt"), "--csv"},
-		"the corpus, linked":    {Outputs{JSON: at("other name")}, "corpus.txt", "--json"},
-		"a file of the folder":  {Outputs{JSON: at("texts/a.txt")}, "texts", "--json"},
-		"new in the folder":     {Outputs{JSON: at("texts/r.json")}, "texts", ""},
-		"beside the folder":     {Outputs{CSV: at("old.csv")}, at("texts"), ""},
-		"two spellings":         {Outputs{JSON: at("x"), CSV: "./texts/../x"}, "", "--csv"},
-		"two links to one file": {Outputs{JSON: at("corpus.txt"), CSV: at("other name")}, "", "--csv"},
-		"link to a new file":    {Outputs{JSON: at("new"), CSV: at("to new")}, "", "--csv"},
-	} {
-		err := test.outputs.Check(test.corpus)
-		var misuse *bench.OptionError
-		if test.flag == "" && err != nil || test.flag != "" && (!errors.As(err, &misuse) || misuse.Name != test.flag) {
-			t.Errorf("%s: error %v, want one about %q", name, err, test.flag)
-		}
 	}
 }

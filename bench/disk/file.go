@@ -1,20 +1,27 @@
-package report
+package disk
 
 import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // WriteFile writes a file by calling write, so that at path there is either
 // what was there before or the whole new file: the bytes go to a file beside
-// it, are synced, and take its name and permissions last. What is at path and
-// isn't a regular file, such as a pipe or /dev/stdout, is written to directly.
+// it, are synced, and take its name and permissions last; then the folder is
+// synced, so that the name outlives a loss of power. What is at path and isn't a
+// regular file, such as a pipe or /dev/stdout, is written to directly.
 func WriteFile(path string, write func(io.Writer) error) error {
+	return theSystem.writeFile(path, write)
+}
+
+func (s system) writeFile(path string, write func(io.Writer) error) error {
 	path, old, err := target(path)
 	if err != nil {
 		return err
@@ -27,7 +34,7 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		return errors.Join(write(f), f.Close())
 	}
 
-	f, err := createBeside(path, old)
+	f, err := s.createBeside(path, old)
 	if err != nil {
 		return err
 	}
@@ -35,14 +42,42 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	err = errors.Join(err, f.Close())
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = s.rename(f.Name(), path)
 	}
+	if err == nil {
+		return s.syncFolder(filepath.Dir(path))
+	}
+	switch e := err.(type) { // the name in it is one that the user doesn't know
+	case *fs.PathError:
+		err = e.Err
+	case *os.LinkError:
+		err = e.Err
+	}
+	return errors.Join(err, os.Remove(f.Name()))
+}
+
+// RemoveLeftovers removes what a process that was killed in [WriteFile] of path
+// has left beside it. It is for a path that no other process writes.
+func RemoveLeftovers(path string) error {
+	path, old, err := target(path)
+	if err != nil || direct(old) {
+		return err
+	}
+	prefix := besidePrefix(path)
+	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+		return err
 	}
-	return nil
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) && strings.HasSuffix(e.Name(), besideSuffix) && e.Type().IsRegular() {
+			err = errors.Join(err, os.Remove(filepath.Join(filepath.Dir(path), e.Name())))
+		}
+	}
+	return err
 }
 
 // CheckWritable returns an error if [WriteFile] could not write path now. It
@@ -52,7 +87,7 @@ func CheckWritable(path string) error {
 	if err != nil || direct(old) {
 		return err
 	}
-	f, err := createBeside(path, old)
+	f, err := theSystem.createBeside(path, old)
 	if err != nil {
 		return err
 	}
@@ -66,7 +101,7 @@ func target(path string) (resolved string, old fs.FileInfo, err error) {
 	if path == "" {
 		return "", nil, errors.New("no file name")
 	}
-	resolved = resolve(path)
+	resolved = Resolve(path)
 	old, err = os.Stat(resolved)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -82,7 +117,7 @@ func target(path string) (resolved string, old fs.FileInfo, err error) {
 	case old.Mode().IsRegular():
 		f, err := os.OpenFile(resolved, os.O_WRONLY, 0)
 		if err != nil {
-			return "", nil, withoutPath(err)
+			return "", nil, WithoutPath(err)
 		}
 		return resolved, old, f.Close()
 	}
@@ -93,9 +128,9 @@ func target(path string) (resolved string, old fs.FileInfo, err error) {
 // would replace it by something of another kind.
 func direct(old fs.FileInfo) bool { return old != nil && !old.Mode().IsRegular() }
 
-// resolve follows symbolic links, also where the last one leads to a file that
+// Resolve follows symbolic links, also where the last one leads to a file that
 // isn't there yet.
-func resolve(path string) string {
+func Resolve(path string) string {
 	for range 40 { // what Linux allows, too
 		if resolved, err := filepath.EvalSymlinks(path); err == nil {
 			return resolved
@@ -122,31 +157,29 @@ func resolve(path string) string {
 // createBeside makes a new file with a name of its own in path's folder, with
 // the permissions of the old file. Where there is none it leaves them to the
 // user's umask, unlike os.CreateTemp, since this file is the one that stays.
-func createBeside(path string, old fs.FileInfo) (*os.File, error) {
+func (s system) createBeside(path string, old fs.FileInfo) (file, error) {
 	mode := fs.FileMode(0o666)
 	if old != nil {
 		mode = old.Mode().Perm()
 	}
-	name := filepath.Join(filepath.Dir(path), ".rnnbench-"+rand.Text()[:10]+".tmp")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	name := filepath.Join(filepath.Dir(path), besidePrefix(path)+rand.Text()[:10]+besideSuffix)
+	f, err := s.create(name, mode)
 	if err != nil {
 		// The name that the user knows, not the one beside it.
-		return nil, fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), withoutPath(err))
+		return nil, fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), WithoutPath(err))
 	}
 	if old != nil {
 		if err := f.Chmod(mode); err != nil { // what the umask took away
-			return nil, errors.Join(withoutPath(err), f.Close(), os.Remove(name))
+			return nil, errors.Join(WithoutPath(err), f.Close(), os.Remove(name))
 		}
 	}
 	return f, nil
 }
 
-// withoutPath returns what went wrong, where err is the message of a call that
-// names a path.
-func withoutPath(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Err
-	}
-	return err
+// besidePrefix begins the names of the files that are to take path's name, so that
+// a later process can tell whose they were; a long name would not fit in there.
+func besidePrefix(path string) string {
+	return fmt.Sprintf(".rnnbench-%08x-", crc32.Checksum([]byte(filepath.Base(path)), castagnoli))
 }
+
+const besideSuffix = ".tmp"

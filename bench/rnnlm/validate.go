@@ -1,0 +1,87 @@
+package rnnlm
+
+import (
+	"context"
+	"time"
+)
+
+// The most tokens of a validation, which tell models apart by a few thousandths
+// of a bit, and the fewest that are worth one.
+const (
+	maxValid = 200_000
+	minValid = 300
+)
+
+// validate keeps the parameters if they are the best so far.
+func (t *trainer) validate(ctx context.Context) {
+	from, start := t.spent(), time.Now()
+	if t.validator == nil {
+		var err error
+		if t.validator, err = NewScorer(t.model, t.history, t.valid); err != nil {
+			t.valid = nil
+			return
+		}
+	}
+	nats, err := t.validator.Score(ctx)
+	loss := nats / float64(len(t.valid))
+	switch {
+	case ctx.Err() != nil:
+		return // it is due again
+	case err == nil && (t.progress.Valid == 0 || loss < t.progress.Valid):
+		t.progress.Valid = loss
+		copy(t.best, t.model.Slab)
+		t.worse = 0
+	default:
+		t.worse++
+		t.halvings++
+	}
+	t.validated, t.validTook = t.spent(), time.Since(start)
+	if !t.byTokens() {
+		t.validCost = t.validated - from
+	}
+}
+
+// outOfPatience says whether too many validations found nothing better.
+func (t *trainer) outOfPatience() bool {
+	return t.options.Patience > 0 && t.worse >= t.options.Patience
+}
+
+// keepBest makes the parameters of the lowest validation loss the model's.
+func (t *trainer) keepBest() {
+	copy(t.model.Slab, t.best)
+	t.model.Update()
+}
+
+// soon is how long each of the two scorings of chooseSoon may take, about.
+const soon = 500 * time.Millisecond
+
+// chooseSoon keeps the last parameters or the best so far, whichever predict
+// better a piece of the validation text that is short enough for somebody who has
+// interrupted the training, and waits. Where there is no time for any piece, the
+// last are kept: they have learned for longer.
+func (t *trainer) chooseSoon(ctx context.Context) {
+	piece := t.valid
+	if t.validTook > soon {
+		piece = piece[:int(float64(len(piece))*float64(soon)/float64(t.validTook))]
+	}
+	if len(piece) < min(len(t.valid), minValid) {
+		return
+	}
+	scorer, err := NewScorer(t.model, t.history, piece)
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*soon)
+	defer cancel()
+	last := append([]float32(nil), t.model.Slab...)
+	ofLast, lastErr := scorer.Score(ctx)
+	t.keepBest()
+	if lastErr != nil {
+		return // out of time, or astray
+	}
+	if ofBest, err := scorer.Score(ctx); err == nil && ofBest <= ofLast {
+		return
+	}
+	copy(t.model.Slab, last)
+	t.model.Update()
+}

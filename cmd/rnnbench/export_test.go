@@ -1,0 +1,60 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestExportAndImport(t *testing.T) {
+	dir, text := t.TempDir(), writeText(t)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must := func(args ...string) string {
+		t.Helper()
+		status, stdout, stderr := runArgs("", args...)
+		if status != 0 {
+			t.Fatalf("%v: exit status %d\n%s", args, status, stderr)
+		}
+		return stdout
+	}
+	train := func(out string, more ...string) {
+		t.Helper()
+		must(append([]string{"train", "--corpus", text, "--hidden", "8", "--epochs", "2", "--out", at(out)}, more...)...)
+	}
+	train("a.lm")
+	train("b.lm", "--seed", "2")
+	train("wide.lm", "--hidden", "9")
+	must("train", "--corpus", text, "--kind", "ngram", "--out", at("ngram.lm"))
+	must("export", at("a.lm"), "--out", at("a.safetensors"))
+	must("import", at("b.lm"), "--weights", at("a.safetensors"), "--out", at("c.lm"))
+	sample := func(name string) string { return must("sample", at(name), "--prompt", "The", "--length", "30") }
+	if sample("c.lm") != sample("a.lm") || sample("b.lm") == sample("a.lm") {
+		t.Error("the weights did not come with the file")
+	}
+	for _, test := range []struct {
+		name   string
+		status int
+		want   string
+		args   []string
+	}{
+		{"n-grams exported", 1, "no weights", []string{"export", at("ngram.lm"), "--out", at("x")}},
+		{"n-grams imported", 1, "no weights", []string{"import", at("ngram.lm"), "--weights", at("a.safetensors"), "--out", at("x")}},
+		{"onto itself", 2, "--out", []string{"export", at("a.lm"), "--out", at("a.lm")}},
+		{"onto the weights", 2, "--out", []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--out", at("a.safetensors")}},
+		{"no name", 2, "--out", []string{"export", at("a.lm"), "--out", ""}},
+		{"another width", 1, "has shape [8", []string{"import", at("wide.lm"), "--weights", at("a.safetensors"), "--out", at("x")}},
+		{"a model for weights", 1, "header", []string{"import", at("a.lm"), "--weights", at("b.lm"), "--out", at("x")}},
+		{"a folder for weights", 1, "regular file", []string{"import", at("a.lm"), "--weights", dir, "--out", at("x")}},
+		{"no weights", 1, "--weights", []string{"import", at("a.lm"), "--weights", at("none"), "--out", at("x")}},
+		{"weights for a model", 1, "not a model file", []string{"export", at("a.safetensors"), "--out", at("x")}},
+	} {
+		status, stdout, stderr := runArgs("", test.args...)
+		if status != test.status || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: exit status %d, standard output %q, standard error %q, want one line with %q", test.name, status, stdout, stderr, test.want)
+		}
+	}
+	if _, err := os.Stat(at("x")); err == nil {
+		t.Error("a file was written all the same")
+	}
+}

@@ -1,0 +1,16 @@
+// Package safetensors reads and writes files of named tensors in the format of
+// https://github.com/huggingface/safetensors:
+//
+//	n       uint64, little-endian
+//	header  [n]byte        JSON: {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [0,24]}, ...}
+//	data    the tensors, row-major and little-endian, one after the other
+//
+// The header may have an entry "__metadata__", of strings by name, and spaces at
+// its end.
+//
+// Reading is strict. Nothing in the file is believed before it has been checked
+// against the file's real size: a header that is longer than the file or than
+// 1 MiB, a name or key that is there twice, offsets that reach beyond the data,
+// overlap or leave bytes over, and shapes that don't fit them are errors, each of
+// one line. NaN and infinities are values like others.
+package safetensors

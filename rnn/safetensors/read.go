@@ -1,0 +1,185 @@
+package safetensors
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// maxHeader has room for some ten thousand tensors.
+const maxHeader = 1 << 20
+
+// A Tensor says what a file holds under a name.
+type Tensor struct {
+	Name   string
+	DType  string // such as "F32"
+	Shape  []int  // empty of a single number
+	lo, hi int64  // place in the data
+}
+
+// Len returns the number of elements.
+func (t Tensor) Len() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// A File is a file whose header has been read and found good.
+type File struct {
+	Metadata map[string]string
+	Tensors  []Tensor // in the order of their data
+
+	r    io.ReaderAt
+	data int64 // where the data starts
+}
+
+// Open reads the header of a file. size is how many bytes r holds.
+func Open(r io.ReaderAt, size int64) (*File, error) {
+	var b [8]byte
+	if size < int64(len(b)) {
+		return nil, fmt.Errorf("safetensors: %d bytes are no file: truncated", size)
+	}
+	f := &File{r: r}
+	if err := f.readAt(b[:], 0); err != nil {
+		return nil, err
+	}
+	n, rest := binary.LittleEndian.Uint64(b[:]), size-int64(len(b))
+	switch {
+	case n > uint64(rest):
+		return nil, fmt.Errorf("safetensors: a header of %d bytes, where %d are left: truncated, or not a safetensors file", n, rest)
+	case n > maxHeader:
+		return nil, fmt.Errorf("safetensors: a header of %d bytes, at most %d are read: not the parameters of a network", n, maxHeader)
+	}
+	raw := make([]byte, n)
+	if err := f.readAt(raw, int64(len(b))); err != nil {
+		return nil, err
+	}
+	f.data = int64(len(b)) + int64(n)
+	if err := f.parse(raw); err != nil {
+		return nil, fmt.Errorf("safetensors: header: %w", err)
+	}
+	if err := f.place(rest - int64(n)); err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	return f, nil
+}
+
+// place puts the tensors in the order of their data, and returns an error unless
+// each has as many bytes as its shape wants, and all of them are all of the data.
+func (f *File) place(size int64) error {
+	for _, t := range f.Tensors {
+		if t.lo > t.hi || t.hi > size {
+			return fmt.Errorf("tensor %s: data_offsets [%d,%d] in %d bytes of data: truncated or damaged", quote(t.Name), t.lo, t.hi, size)
+		}
+		width, ok := widths[t.DType]
+		if !ok {
+			return fmt.Errorf("tensor %s: dtype %s is not known here", quote(t.Name), quote(t.DType))
+		}
+		want := width
+		for _, d := range t.Shape {
+			if d > 0 && want > math.MaxInt64/int64(d) {
+				return fmt.Errorf("tensor %s: shape %s is more than any file holds", quote(t.Name), shape(t.Shape))
+			}
+			want *= int64(d)
+		}
+		if t.hi-t.lo != want {
+			return fmt.Errorf("tensor %s: %d bytes of data, and %s of shape %s takes %d: damaged", quote(t.Name), t.hi-t.lo, t.DType, shape(t.Shape), want)
+		}
+	}
+	slices.SortFunc(f.Tensors, func(a, b Tensor) int {
+		return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(a.hi, b.hi), cmp.Compare(a.Name, b.Name))
+	})
+	end := int64(0)
+	for i, t := range f.Tensors {
+		switch {
+		case t.lo < end:
+			return fmt.Errorf("tensor %s: its data starts at %d, inside of that of tensor %s: damaged", quote(t.Name), t.lo, quote(f.Tensors[i-1].Name))
+		case t.lo > end:
+			return fmt.Errorf("tensor %s: its data starts at %d, and bytes %d to %d belong to none: damaged", quote(t.Name), t.lo, end, t.lo)
+		}
+		end = t.hi
+	}
+	if end != size {
+		return fmt.Errorf("%d bytes of data belong to no tensor: damaged", size-end)
+	}
+	return nil
+}
+
+// Tensor returns what stands under a name.
+func (f *File) Tensor(name string) (t Tensor, ok bool) {
+	i := slices.IndexFunc(f.Tensors, func(t Tensor) bool { return t.Name == name })
+	if i < 0 {
+		return t, false
+	}
+	return f.Tensors[i], true
+}
+
+// Bytes returns the data of one of the file's tensors.
+func (f *File) Bytes(t Tensor) ([]byte, error) {
+	b := make([]byte, t.hi-t.lo)
+	return b, f.readAt(b, f.data+t.lo)
+}
+
+// Floats sets dst to the elements of one of the file's tensors, which has as many
+// of them. F32, F16 and BF16 come out as they are; F64 is rounded to the nearest
+// float32, which is infinite beyond the largest. Other dtypes are an error.
+func (f *File) Floats(dst []float32, t Tensor) error {
+	convert, ok := converters[t.DType]
+	switch {
+	case !ok:
+		return fmt.Errorf("tensor %s: dtype %s has no floats: store it as F32, F16, BF16 or F64", quote(t.Name), t.DType)
+	case len(dst) != t.Len():
+		return fmt.Errorf("tensor %s: %d elements of shape %s, want %d", quote(t.Name), t.Len(), shape(t.Shape), len(dst))
+	}
+	width := int(widths[t.DType])
+	buf := make([]byte, min(len(dst)*width, 64<<10))
+	for at := f.data + t.lo; len(dst) > 0; {
+		n := min(len(dst), len(buf)/width)
+		raw := buf[:n*width]
+		if err := f.readAt(raw, at); err != nil {
+			return err
+		}
+		for i := range n {
+			dst[i] = convert(raw[i*width:])
+		}
+		dst, at = dst[n:], at+int64(len(raw))
+	}
+	return nil
+}
+
+// readAt fills b from so far into the file.
+func (f *File) readAt(b []byte, at int64) error {
+	n, err := f.r.ReadAt(b, at)
+	switch {
+	case n == len(b):
+		return nil // whatever err says of the end of the file
+	case errors.Is(err, io.EOF):
+		return errors.New("safetensors: the file is shorter than it was said to be: truncated")
+	}
+	return err
+}
+
+// quote quotes a name for an error, the start of it if it is long.
+func quote(name string) string {
+	const most = 100
+	if len(name) > most {
+		return strconv.Quote(name[:most]) + "..."
+	}
+	return strconv.Quote(name)
+}
+
+// shape writes a shape for an error.
+func shape(dims []int) string {
+	const most = 8
+	if len(dims) > most {
+		return fmt.Sprintf("[%d and so on, %d in all]", dims[:most], len(dims))
+	}
+	return fmt.Sprint(dims)
+}

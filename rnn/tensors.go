@@ -1,0 +1,253 @@
+package rnn
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"batchrnn/rnn/safetensors"
+)
+
+// WriteSafetensors writes the parameters to w under the names and in the layouts
+// of PyTorch, where a weight is [outputs,inputs], and returns the number of bytes
+// written. Of a network without an output layer the file is the state_dict of a
+// torch.nn.RNN:
+//
+//	weight_ih_l0  [H,E]   Wxᵀ of the first cell
+//	weight_hh_l0  [H,H]   Whᵀ
+//	bias_ih_l0    [H]     Bh
+//	bias_hh_l0    [H]     zeros: PyTorch has two biases where one is enough
+//
+// and so on with l1, l2 for the layers above, whose E is W, and with _reverse after
+// the number for the second direction.
+//
+// With an output layer it is that of a module whose rnn is such an nn.RNN, over
+// one-hot vectors where the input is ids, and whose out is an nn.Linear: these
+// names begin with "rnn.", and there are
+//
+//	out.weight    [V,W]   Wyᵀ; of a tied output, Wx
+//	out.bias      [V]     By
+//
+// or, if out is an adaptive softmax, as in nn.AdaptiveLogSoftmaxWithLoss with
+// head_bias, but for the last, which that doesn't have:
+//
+//	out.head.weight, out.head.bias     [Cutoffs[0]+K,W], [Cutoffs[0]+K]
+//	out.tail.i.0.weight                [F,W]   Projᵀ of Tails[i]
+//	out.tail.i.1.weight                [N,F]   its Wyᵀ
+//	out.tail.i.1.bias                  [N]     its By
+//
+// The metadata says what the shapes don't: the activation under "nonlinearity",
+// and under "residual" and "time_skip" the connections that PyTorch's nn.RNN has
+// not. The same parameters give the same bytes.
+func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
+	m.checkWhole("WriteSafetensors")
+	var out []safetensors.Floats
+	for _, t := range m.Params.tensors(m.Config) {
+		f := safetensors.Floats{Name: t.name, Shape: t.shape, Values: t.params}
+		switch t.role {
+		case matrix:
+			f.Values = make([]float32, len(t.params))
+			transpose(f.Values, t.params, t.shape[1], t.shape[0])
+		case secondBias:
+			f.Values = make([]float32, len(t.params))
+		}
+		out = append(out, f)
+	}
+	return safetensors.Write(w, m.metadata(), out)
+}
+
+// metadata is what of the configuration two networks of the same shapes may differ
+// in.
+func (c Config) metadata() map[string]string {
+	return map[string]string{
+		"nonlinearity": c.Activation.String(),
+		"residual":     strconv.FormatBool(c.Residual),
+		"time_skip":    strconv.FormatFloat(float64(c.TimeSkip), 'g', -1, 32),
+	}
+}
+
+// ReadSafetensors sets the parameters to those of a file as [Model.WriteSafetensors]
+// or PyTorch writes it, of size bytes, and readies the model for the next pass. The
+// two biases are added. Values of F16 and BF16 are taken as they are, of F64
+// rounded; NaN and infinities are values like others.
+//
+// The file has to have the tensors of a network of this Config, all of them and no
+// others, in these shapes; what its metadata say of them must be true of the model.
+// If anything is wrong with it, the error says what, and nothing has changed.
+func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
+	m.checkWhole("ReadSafetensors")
+	f, err := safetensors.Open(r, size)
+	if err == nil {
+		err = m.readTensors(f)
+	}
+	if err != nil {
+		return fmt.Errorf("rnn: %w", err)
+	}
+	return nil
+}
+
+func (m *Model) readTensors(f *safetensors.File) error {
+	own := m.metadata()
+	for _, key := range slices.Sorted(maps.Keys(own)) {
+		if v, ok := f.Metadata[key]; ok && v != own[key] {
+			return fmt.Errorf("the file's %s is %.20q, the model's %q: make the model with the file's", key, v, own[key])
+		}
+	}
+	read := newParams(m.Config)
+	tensors := read.tensors(m.Config)
+	if err := match(f, tensors); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		stored, _ := f.Tensor(t.name)
+		values := make([]float32, len(t.params))
+		if err := f.Floats(values, stored); err != nil {
+			return err
+		}
+		switch t.role {
+		case vector:
+			copy(t.params, values)
+		case matrix:
+			transpose(t.params, values, t.shape[0], t.shape[1])
+		case secondBias:
+			for i, v := range values {
+				if v != 0 { // -0 stays what it is
+					t.params[i] += v
+				}
+			}
+		case sharedWeight:
+			for i, v := range values {
+				if v != t.params[i] && (v == v || t.params[i] == t.params[i]) {
+					return fmt.Errorf("tensor %q is not the same weights as the input's, and the model's output is tied: leave Config.Tied out", t.name)
+				}
+			}
+		}
+	}
+	copy(m.Slab, read.Slab)
+	m.Update()
+	return nil
+}
+
+// match returns an error unless the file has just these tensors.
+func match(f *safetensors.File, tensors []tensor) error {
+	var missing, extra []string
+	for _, t := range tensors {
+		if _, ok := f.Tensor(t.name); !ok {
+			missing = append(missing, t.name)
+		}
+	}
+	for _, stored := range f.Tensors {
+		if !slices.ContainsFunc(tensors, func(t tensor) bool { return t.name == stored.Name }) {
+			extra = append(extra, stored.Name)
+		}
+	}
+	if len(missing)+len(extra) > 0 {
+		var wrong []string
+		if len(missing) > 0 {
+			wrong = append(wrong, "has no "+list(missing))
+		}
+		if len(extra) > 0 {
+			wrong = append(wrong, "has "+list(extra)+", which the model has not")
+		}
+		return errors.New("the file " + strings.Join(wrong, ", and ") + ": give the parameters of a network of the model's Config, and no more")
+	}
+	for _, t := range tensors {
+		if stored, _ := f.Tensor(t.name); !slices.Equal(stored.Shape, t.shape) {
+			return fmt.Errorf("tensor %q has shape %.200s, the model's is %v: make the model with the file's sizes", t.name, fmt.Sprint(stored.Shape), t.shape)
+		}
+	}
+	return nil
+}
+
+// list writes names for an error, the first of them if there are many.
+func list(names []string) string {
+	const most = 8
+	var b strings.Builder
+	for i, name := range names {
+		switch {
+		case i == most:
+			fmt.Fprintf(&b, " and %d more", len(names)-most)
+			return b.String()
+		case i > 0:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.100q", name)
+	}
+	return b.String()
+}
+
+// A tensor is a part of the parameters as a file has it.
+type tensor struct {
+	name   string
+	shape  []int
+	params []float32
+	role   role
+}
+
+// A role says what a tensor's values are to the parameters.
+type role int
+
+const (
+	vector       role = iota
+	matrix            // the transpose of the parameters
+	secondBias        // to be added to the vector before it
+	sharedWeight      // the parameters as they are, which a matrix before it has too
+)
+
+// tensors lists the parameters in the order of a file.
+func (p Params) tensors(c Config) []tensor {
+	var all []tensor
+	weight := func(name string, params []float32, outputs, inputs int) {
+		all = append(all, tensor{name, []int{outputs, inputs}, params, matrix})
+	}
+	bias := func(name string, params []float32, role role) {
+		all = append(all, tensor{name, []int{len(params)}, params, role})
+	}
+	prefix := ""
+	if c.Output > 0 {
+		prefix = "rnn."
+	}
+	for i, cell := range p.Cells {
+		k := i / c.directions()
+		of := fmt.Sprintf("_l%d", k)
+		if i%c.directions() == 1 {
+			of += "_reverse"
+		}
+		weight(prefix+"weight_ih"+of, cell.Wx, c.Hidden, c.reads(k))
+		weight(prefix+"weight_hh"+of, cell.Wh, c.Hidden, c.Hidden)
+		bias(prefix+"bias_ih"+of, cell.Bh, vector)
+		bias(prefix+"bias_hh"+of, cell.Bh, secondBias)
+	}
+	switch {
+	case c.Output == 0:
+	case c.Tied:
+		all = append(all, tensor{"out.weight", []int{c.Output, c.Hidden}, p.Cells[0].Wx, sharedWeight})
+		bias("out.bias", p.By, vector)
+	case len(c.Cutoffs) > 0:
+		weight("out.head.weight", p.Wy, c.head(), c.width())
+		bias("out.head.bias", p.By, vector)
+	default:
+		weight("out.weight", p.Wy, c.Output, c.width())
+		bias("out.bias", p.By, vector)
+	}
+	for i, t := range p.Tails {
+		s, name := c.tail(i), fmt.Sprintf("out.tail.%d.", i)
+		weight(name+"0.weight", t.Proj, s.width, c.width())
+		weight(name+"1.weight", t.Wy, s.Len(), s.width)
+		bias(name+"1.bias", t.By, vector)
+	}
+	return all
+}
+
+// transpose sets dst, [cols,rows], to the transpose of src, [rows,cols].
+func transpose(dst, src []float32, rows, cols int) {
+	for i := range rows {
+		for j := range cols {
+			dst[j*rows+i] = src[i*cols+j]
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package rnn
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"batchrnn/kernels"
+)
+
+// stored are networks of every output layer.
+var stored = []Config{
+	{Input: 5, Dense: true, Layers: 1, Hidden: 7},
+	{Input: 5, Dense: true, Layers: 3, Hidden: 4, Bidirectional: true, Output: 6, Residual: true},
+	{Input: 5, Layers: 2, Hidden: 7, Output: 6, Activation: ReLU},
+	{Input: 5, Layers: 1, Hidden: 7, Output: 5, Tied: true},
+	{Input: 9, Layers: 1, Hidden: 33, Bidirectional: true, Output: 9, Cutoffs: []int{2, 5}},
+}
+
+func written(t testing.TB, m *Model) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if n, err := m.WriteSafetensors(&b); err != nil || n != int64(b.Len()) {
+		t.Fatalf("wrote %d of %d bytes, error %v", n, b.Len(), err)
+	}
+	return b.Bytes()
+}
+
+func readInto(m *Model, b []byte) error { return m.ReadSafetensors(bytes.NewReader(b), int64(len(b))) }
+
+func TestSafetensorsRoundTrip(t *testing.T) {
+	e := newEngine(t, "", 1)
+	for _, c := range stored {
+		m, err := New(e, c, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Slab[3], m.Slab[4] = float32(math.NaN()), float32(math.Inf(1))
+		for _, cell := range m.Cells {
+			for i := range cell.Bh {
+				cell.Bh[i] = float32(i - 3)
+			}
+			cell.Bh[0] = float32(math.Copysign(0, -1))
+		}
+		b := written(t, m)
+		other, err := New(e, c, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := readInto(other, b); err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		if i := firstDifference(other.Slab, m.Slab); i >= 0 {
+			t.Errorf("%+v: parameter %d is %v, was %v", c, i, other.Slab[i], m.Slab[i])
+		}
+		if !bytes.Equal(written(t, other), b) {
+			t.Errorf("%+v: writing it again gives another file", c)
+		}
+	}
+}
+
+// TestSafetensorsBytes takes a file apart by hand.
+func TestSafetensorsBytes(t *testing.T) {
+	m, err := New(newEngine(t, "", 1), Config{Input: 3, Layers: 1, Hidden: 2, Output: 4}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cell := m.Cells[0]
+	cell.Bh[1] = 5
+	b := written(t, m)
+	n := binary.LittleEndian.Uint64(b)
+	var header map[string]struct {
+		DType   string `json:"dtype"`
+		Shape   []int  `json:"shape"`
+		Offsets []int  `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(b[8:8+n], &header); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct {
+		shape []int
+		at    func(i int) float32
+	}{
+		"rnn.weight_ih_l0": {[]int{2, 3}, func(i int) float32 { return cell.Wx[i%3*2+i/3] }},
+		"rnn.weight_hh_l0": {[]int{2, 2}, func(i int) float32 { return cell.Wh[i%2*2+i/2] }},
+		"rnn.bias_ih_l0":   {[]int{2}, func(i int) float32 { return cell.Bh[i] }},
+		"rnn.bias_hh_l0":   {[]int{2}, func(i int) float32 { return 0 }},
+		"out.weight":       {[]int{4, 2}, func(i int) float32 { return m.Wy[i%2*4+i/2] }},
+		"out.bias":         {[]int{4}, func(i int) float32 { return m.By[i] }},
+	} {
+		got, ok := header[name]
+		if !ok || got.DType != "F32" || !slices.Equal(got.Shape, want.shape) {
+			t.Errorf("%s: %+v, want shape %v", name, got, want.shape)
+			continue
+		}
+		data := b[8+n:][got.Offsets[0]:got.Offsets[1]]
+		for i := range len(data) / 4 {
+			if v := math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:])); v != want.at(i) {
+				t.Errorf("%s: element %d is %v, want %v", name, i, v, want.at(i))
+			}
+		}
+	}
+	if len(header) != 7 {
+		t.Errorf("%d entries, want 6 tensors and the metadata", len(header))
+	}
+}
+
+func TestReadSafetensorsRefuses(t *testing.T) {
+	e := newEngine(t, "", 1)
+	c := Config{Input: 3, Layers: 1, Hidden: 2, Output: 3}
+	m, err := New(e, c, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := written(t, m)
+	before := slices.Clone(m.Slab)
+	file := func(c Config) []byte {
+		other, err := New(e, c, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return written(t, other)
+	}
+	swap := func(from, to string) []byte {
+		if len(from) != len(to) || !bytes.Contains(good, []byte(from)) {
+			t.Fatalf("%s is not in the file, or of another length than %s", from, to)
+		}
+		return bytes.Replace(slices.Clone(good), []byte(from), []byte(to), 1)
+	}
+	for _, test := range []struct {
+		name, want string
+		file       []byte
+	}{
+		{"nothing", "truncated", nil},
+		{"a byte less", "truncated", good[:len(good)-1]},
+		{"a byte more", "belong to no tensor", append(slices.Clone(good), 0)},
+		{"without an output layer", `has no "rnn.weight_ih_l0", "rnn.weight_hh_l0"`, file(Config{Input: 3, Layers: 1, Hidden: 2})},
+		{"with more", `"out.tail.0.0.weight"`, file(Config{Input: 3, Layers: 1, Hidden: 2, Output: 3, Cutoffs: []int{1}})},
+		{"another name", `has no "out.bias", and has "out.bios"`, swap("out.bias", "out.bios")},
+		{"another width", `tensor "rnn.weight_ih_l0" has shape [4 3], the model's is [2 3]`, file(Config{Input: 3, Layers: 1, Hidden: 4, Output: 3})},
+		{"another activation", `nonlinearity is "relu", the model's "tanh"`, file(Config{Input: 3, Layers: 1, Hidden: 2, Output: 3, Activation: ReLU})},
+		{"integers", "dtype I32", swap(`"F32"`, `"I32"`)},
+		{"a name twice", "is there twice", swap("rnn.bias_hh_l0", "rnn.bias_ih_l0")},
+	} {
+		err := readInto(m, test.file)
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
+		}
+		if i := firstDifference(m.Slab, before); i >= 0 {
+			t.Fatalf("%s: parameter %d has changed", test.name, i)
+		}
+	}
+	tied := c
+	tied.Tied = true
+	m, err = New(e, tied, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := readInto(m, good); err == nil || !strings.Contains(err.Error(), "tied") {
+		t.Errorf("weights that are not tied: error %v", err)
+	}
+	m.Compact()
+	mustPanic(t, func() { readInto(m, good) }, "ReadSafetensors", "compact")
+	mustPanic(t, func() { written(t, m) }, "WriteSafetensors", "compact")
+}
+
+func FuzzReadSafetensors(f *testing.F) {
+	e, err := kernels.New("", 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(e.Close)
+	m, err := New(e, Config{Input: 2, Layers: 1, Hidden: 2, Output: 2}, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := written(f, m)
+	f.Add(good)
+	f.Add(good[:100])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := slices.Clone(m.Slab)
+		if err := readInto(m, b); err != nil && firstDifference(m.Slab, before) >= 0 {
+			t.Errorf("the model has changed in spite of %v", err)
+		}
+	})
+}
