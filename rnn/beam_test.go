@@ -154,7 +154,7 @@ func TestSearchSameBits(t *testing.T) {
 	}
 	source, _ := j.data(1)
 	var simd [][]Hypothesis
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		var want [][]Hypothesis
 		for threads := 1; threads <= 2; threads++ {
 			p := j.pair(t, newEngine(t, isa, threads))

@@ -104,7 +104,7 @@ func TestEncoderDecoderGradients(t *testing.T) {
 			target[0] = Ignore
 			var wantLoss float64
 			var want [][]float64
-			for _, isa := range kernels.ISAs() {
+			for _, isa := range isas() {
 				p := j.pair(t, newEngine(t, isa, 2))
 				tf := p.NewTraining(j.source, j.target, j.batch)
 				tf.SetLengths(j.sourceLens, j.targetLens)
@@ -189,7 +189,7 @@ func TestEncoderDecoderSameBits(t *testing.T) {
 		j.sourceLens[b], j.targetLens[b] = 1+r.Int32N(29), 1+r.Int32N(7)
 	}
 	source, target := j.data(1)
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range isas() {
 		var want trace
 		for threads := 1; threads <= 2; threads++ {
 			e := newEngine(t, isa, threads)
