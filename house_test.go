@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure"},
 	"cmd/rnnbench":    {"bench", "bench/disk", "bench/gradients", "bench/measure", "bench/report", "bench/speed"},
 
+	"examples/dates":    {"rnn", "kernels"},
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},

@@ -30,7 +30,7 @@
 //	one-to-many        an input at the first step, then None, a vector of zeros, or its own output
 //	many-to-one        Config.LastStep: one output for each sequence
 //	many-to-many       an output at each step
-//	encoder-decoder    the encoder's State is the decoder's SetState; DH0 goes back as dhn of BackwardStates
+//	encoder-decoder    two models, [EncoderDecoder]: [TeacherForcing] trains them, a [Search] decodes
 //
 // Sequences of a batch may have different lengths ([Workspace.SetLengths]), layers
 // may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).

@@ -22,6 +22,17 @@ func (ws *Workspace) Carry() {
 	}
 }
 
+// carryRows is Carry of other rows: row b goes on from what row from[b] ended in.
+func (ws *Workspace) carryRows(from []int32) {
+	n := ws.m.width()
+	for k := range ws.layers {
+		first, last := ws.slot(ws.layers[k].h, 0), ws.slot(ws.layers[k].h, ws.T)
+		for b, row := range from {
+			copy(first[b*n:][:n], last[int(row)*n:])
+		}
+	}
+}
+
 // SetState sets the initial states to h, [L·D,B,H]: layer by layer, in each the
 // forward direction first.
 func (ws *Workspace) SetState(h []float32) {

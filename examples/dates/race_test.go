@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// raceDetector is true where training takes minutes.
+const raceDetector = true

@@ -1,0 +1,254 @@
+package rnn
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+)
+
+// A Search finds what an encoder-decoder makes of sources: the likeliest id at each
+// step, or by a beam of the likeliest K hypotheses, whose rows run through the
+// decoder together. A hypothesis that ends keeps its place in the beam until the
+// search is over, so that a beam of one is the greedy search (Sutskever, Vinyals &
+// Le 2014). Of hypotheses that are equally likely, what goes on from the better one
+// comes first, then the lower id.
+//
+// A source has the same result whatever the batch around it. Making a Search is the
+// only allocation, but for the first use of lengths. One goroutine may use it at a
+// time.
+type Search struct {
+	// LengthPenalty is the α by which hypotheses of different lengths are compared,
+	//
+	//	score = log p(y) / |y|^α      |y| counting End
+	//
+	// 1, as it is at first, for the mean of an id, 0 for the probability itself,
+	// which favours short ones. It is for writing between calls.
+	LengthPenalty float64
+
+	encoder, decoder *Workspace
+	joint            joint
+	end              int32
+	steps, beam      int
+
+	read    []int32   // [B,K], what each row writes and reads next
+	parents []int32   // [B,K], the row that each goes on from
+	logits  []float32 // [B,K,V]
+	scratch []float32 // [V]
+	// The hypotheses at work: each step's ids and the rows they go on from.
+	ids, from []int32   // [T,B,K]
+	live      []int     // [B], how many rows are at work: the first ones of each source
+	logp      []float64 // [B,K]
+	best      []candidate
+
+	found  [][]found // [B][≤K], in the order in which they ended
+	result [][]Hypothesis
+	text   []int32 // [B,K,T], the ids of the result
+}
+
+// A Hypothesis is what a search has found.
+type Hypothesis struct {
+	IDs   []int32 // without End; a view, until the next search
+	Score float64 // see Search.LengthPenalty; NaN where the model's outputs were
+	Ended bool    // false where it was cut off after the last step
+}
+
+// found is a hypothesis that is complete: steps ids, the last one of them in row.
+type found struct {
+	steps, row int
+	logp       float64
+	ended      bool
+}
+
+// A candidate is a hypothesis and an id after it.
+type candidate struct {
+	row  int
+	id   int32
+	logp float64
+}
+
+// NewSearch returns a search for targets of at most so many steps, with the End,
+// of B sources of at most so many, by a beam of K hypotheses of each; 1 is greedy.
+func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
+	checkBeam(target, batch, beam)
+	rows, v := batch*beam, p.Decoder.Output
+	s := &Search{
+		LengthPenalty: 1,
+		encoder:       p.Encoder.NewWorkspace(source, batch),
+		decoder:       p.Decoder.NewWorkspace(1, rows),
+		end:           p.End,
+		steps:         target,
+		beam:          beam,
+
+		read:    make([]int32, rows),
+		parents: make([]int32, rows),
+		logits:  make([]float32, rows*v),
+		scratch: make([]float32, v),
+		ids:     make([]int32, target*rows),
+		from:    make([]int32, target*rows),
+		live:    make([]int, batch),
+		logp:    make([]float64, rows),
+		best:    make([]candidate, 0, beam),
+		text:    make([]int32, target*rows),
+	}
+	s.joint = newJoint(s.encoder, s.decoder)
+	for range batch {
+		s.found = append(s.found, make([]found, 0, beam))
+		s.result = append(s.result, make([]Hypothesis, 0, beam))
+	}
+	return s
+}
+
+func checkBeam(target, batch, beam int) {
+	switch {
+	case target < 1 || batch < 1 || beam < 1:
+		panic(fmt.Sprintf("rnn: NewSearch: targets of %d steps, a batch of %d and a beam of %d: all must be at least 1", target, batch, beam))
+	case int64(beam) > maxStates/int64(batch) || int64(target) > maxStates/int64(batch)/int64(beam):
+		panic(fmt.Sprintf("rnn: NewSearch: targets of %d steps, a batch of %d and a beam of %d are more than the %d ids that are supported",
+			target, batch, beam, int64(maxStates)))
+	}
+}
+
+// SetLengths says how many steps each source has, as [Workspace.SetLengths] does.
+func (s *Search) SetLengths(source []int32) { s.encoder.SetLengths(source) }
+
+// Decode searches for the targets of sources, ids [S,B]. The first of each source's
+// results, in falling order of their scores, is the answer; there are up to K. They
+// are views until the next call. It panics where [Workspace.Forward] would.
+//
+// A source for which the model's outputs are NaN has one result, whose score is NaN.
+func (s *Search) Decode(source []int32) [][]Hypothesis {
+	s.encoder.checkIDs(source)
+	s.encoder.Forward(source)
+	return s.search()
+}
+
+// DecodeDense is Decode for an encoder with a dense input, [S,B,E].
+func (s *Search) DecodeDense(source []float32) [][]Hypothesis {
+	s.encoder.checkDense(source)
+	s.encoder.ForwardDense(source)
+	return s.search()
+}
+
+func (s *Search) search() [][]Hypothesis {
+	s.joint.start(s.beam)
+	for row := range s.read {
+		s.read[row], s.logp[row] = s.end, 0
+	}
+	for b := range s.live {
+		s.live[b], s.found[b] = 1, s.found[b][:0]
+	}
+	for t := 0; t < s.steps; t++ {
+		s.decoder.Forward(s.read)
+		s.logProbs()
+		working := 0
+		for b := range s.live {
+			s.step(t, b)
+			working += s.live[b]
+		}
+		if working == 0 {
+			break
+		}
+		s.decoder.carryRows(s.parents)
+	}
+	for b := range s.live {
+		s.finish(b)
+	}
+	return s.result
+}
+
+// logProbs leaves the log-probabilities of the decoder's outputs in logits.
+func (s *Search) logProbs() {
+	ws, v := s.decoder, s.decoder.m.Output
+	ws.Logits(s.logits, 0)
+	if ws.tails == nil { // else they are already
+		ws.m.engine.LogSoftmax(ws.B, v, s.logits, v, s.scratch)
+	}
+}
+
+// step chooses the hypotheses of source b after step t.
+func (s *Search) step(t, b int) {
+	first, rows := b*s.beam, len(s.read)
+	ids, from := s.ids[t*rows:][:rows], s.from[t*rows:][:rows]
+	// Rows that nothing is at work in run along.
+	for row := first; row < first+s.beam; row++ {
+		s.parents[row], s.read[row] = int32(row), s.end
+	}
+	if s.live[b] == 0 {
+		return
+	}
+	if !s.choose(b) {
+		s.live[b] = 0
+		s.found[b] = append(s.found[b][:0], found{logp: math.NaN()})
+		return
+	}
+	n := 0
+	for _, c := range s.best {
+		if c.id == s.end {
+			s.found[b] = append(s.found[b], found{t, c.row, c.logp, true})
+			continue
+		}
+		row := first + n
+		ids[row], from[row] = c.id, int32(c.row)
+		s.read[row], s.parents[row], s.logp[row] = c.id, int32(c.row), c.logp
+		n++
+	}
+	if s.live[b] = n; t < s.steps-1 {
+		return
+	}
+	for row := first; row < first+n; row++ {
+		s.found[b] = append(s.found[b], found{t + 1, row, s.logp[row], false})
+	}
+}
+
+// choose sets best to the likeliest candidates of source b for the places in its
+// beam that are free, the best first. It returns false where an output is NaN.
+func (s *Search) choose(b int) bool {
+	v, free := s.decoder.m.Output, s.beam-len(s.found[b])
+	best := s.best[:0]
+	for row := b * s.beam; row < b*s.beam+s.live[b]; row++ {
+		for id, x := range s.logits[row*v:][:v] {
+			logp := s.logp[row] + float64(x)
+			switch {
+			case math.IsNaN(logp):
+				return false
+			case math.IsInf(logp, -1): // it can't come, and what is after it neither
+				continue
+			case len(best) == free:
+				if !(logp > best[free-1].logp) {
+					continue
+				}
+				best = best[:free-1]
+			}
+			at := len(best)
+			for at > 0 && logp > best[at-1].logp {
+				at--
+			}
+			best = slices.Insert(best, at, candidate{row, int32(id), logp})
+		}
+	}
+	s.best = best
+	return true
+}
+
+// finish writes the results of source b, the best first.
+func (s *Search) finish(b int) {
+	rows := len(s.read)
+	result := s.result[b][:0]
+	for i, f := range s.found[b] {
+		text := s.text[(b*s.beam+i)*s.steps:][:f.steps:f.steps]
+		row := f.row
+		for t := f.steps - 1; t >= 0; t-- {
+			text[t] = s.ids[t*rows+row]
+			row = int(s.from[t*rows+row])
+		}
+		length := f.steps
+		if f.ended {
+			length++
+		}
+		h := Hypothesis{text, f.logp / math.Pow(float64(length), s.LengthPenalty), f.ended}
+		at := sort.Search(len(result), func(j int) bool { return result[j].Score < h.Score })
+		result = slices.Insert(result, at, h)
+	}
+	s.result[b] = result
+}

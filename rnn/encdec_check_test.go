@@ -1,0 +1,91 @@
+package rnn
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEncoderDecoderErrors: models that don't fit are an error that says what would.
+func TestEncoderDecoderErrors(t *testing.T) {
+	e := newEngine(t, "", 1)
+	encoder := Config{Input: 5, Layers: 2, Hidden: 6}
+	decoder := Config{Input: 4, Layers: 2, Hidden: 6, Output: 4}
+	for _, c := range []struct {
+		name  string
+		edit  func(encoder, decoder *Config)
+		end   int32
+		parts []string
+	}{
+		{"fits", func(_, _ *Config) {}, 3, nil},
+		{"encoder with outputs", func(e, _ *Config) { e.Output = 3 }, 0, []string{"encoder has 3 outputs", "Config.Output"}},
+		{"decoder without outputs", func(_, d *Config) { d.Output = 0 }, 0, []string{"0 outputs", "4 ids"}},
+		{"decoder of vectors", func(_, d *Config) { d.Dense = true }, 0, []string{"vectors of 4 floats"}},
+		{"decoder that writes more than it reads", func(_, d *Config) { d.Output = 5 }, 0, []string{"5 outputs", "4 ids"}},
+		{"decoder of two directions", func(_, d *Config) { d.Bidirectional = true }, 0, []string{"one direction", "Config.Bidirectional"}},
+		{"decoder with one output", func(_, d *Config) { d.LastStep = true }, 0, []string{"every step", "Config.LastStep"}},
+		{"other layers", func(_, d *Config) { d.Layers = 1 }, 0, []string{"encoder of 2 layers", "decoder of 1"}},
+		{"other widths", func(_, d *Config) { d.Hidden = 7 }, 0, []string{"6 floats", "1 directions", "7 hidden", "to 6"}},
+		{"encoder of two directions", func(e, _ *Config) { e.Bidirectional = true }, 0, []string{"12 floats", "2 directions", "6 hidden", "to 12"}},
+		{"end outside", func(_, _ *Config) {}, 4, []string{"id 4", "4 outputs"}},
+		{"end negative", func(_, _ *Config) {}, -1, []string{"id -1"}},
+	} {
+		from, to := encoder, decoder
+		c.edit(&from, &to)
+		_, err := NewEncoderDecoder(newModel(t, e, from, 1), newModel(t, e, to, 1), c.end)
+		if (err == nil) != (c.parts == nil) {
+			t.Errorf("%s: error %v", c.name, err)
+		}
+		for _, part := range c.parts {
+			if err != nil && !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: error says %q, want %q in it", c.name, err, part)
+			}
+		}
+	}
+	one := newModel(t, e, decoder, 1)
+	if _, err := NewEncoderDecoder(one, one, 0); err == nil {
+		t.Error("one model is both, and no error")
+	}
+}
+
+// TestEncoderDecoderMistakes: each mistake panics with the argument, the wanted and
+// the given, and before anything is written.
+func TestEncoderDecoderMistakes(t *testing.T) {
+	j := pairJobs[0]
+	p := j.pair(t, newEngine(t, "", 1))
+	tf, s := p.NewTraining(j.source, j.target, j.batch), p.NewSearch(j.source, j.target, j.batch, 2)
+	fresh, scoring := p.NewTraining(1, 1, 1), p.NewScoring(1, 1, 1)
+	source, target := j.data(1)
+	with := func(ids []int32, id int32) []int32 {
+		ids = slices.Clone(ids)
+		ids[1] = id
+		return ids
+	}
+	tf.Forward(source, target)
+	tf.Backward(target)
+	scoring.Forward(source[:1], target[:1])
+	want := recorded(tf.Decoder)
+	for _, k := range []mistake{
+		{"too few source ids", func() { tf.Forward(source[1:], target) }, []string{"ids", "11", "12", "T·B"}},
+		{"too few target ids", func() { tf.Forward(source, target[1:]) }, []string{"target", "8", "9", "T·B"}},
+		{"source id too large", func() { tf.Forward(with(source, 5), target) }, []string{"id 5", "index 1", "5 inputs"}},
+		{"target id too large", func() { tf.Forward(source, with(target, 4)) }, []string{"target 4", "index 1", "4 outputs"}},
+		{"vectors for ids", func() { tf.ForwardDense(nil, target) }, []string{"ForwardDense", "Config.Dense"}},
+		{"source lengths", func() { tf.SetLengths([]int32{1, 2}, nil) }, []string{"SetLengths", "2 lengths", "3 sequences"}},
+		{"target lengths", func() { tf.SetLengths(nil, []int32{1, 4, 1}) }, []string{"SetLengths", "sequence 1", "4 steps", "3 of"}},
+		{"Backward first", func() { fresh.Backward(target[:1]) }, []string{"Backward", "Forward"}},
+		{"Backward without room", func() { scoring.Backward(target[:1]) }, []string{"Backward", "NewTraining"}},
+		{"Decode: too few ids", func() { s.Decode(source[1:]) }, []string{"ids", "11", "12"}},
+		{"Decode: id too large", func() { s.Decode(with(source, 5)) }, []string{"id 5", "5 inputs"}},
+		{"DecodeDense: vectors for ids", func() { s.DecodeDense(nil) }, []string{"Config.Dense"}},
+		{"no beam", func() { p.NewSearch(1, 1, 1, 0) }, []string{"NewSearch", "beam of 0", "at least 1"}},
+		{"no steps", func() { p.NewSearch(1, 0, 1, 1) }, []string{"NewSearch", "0 steps"}},
+		{"a beam past every memory", func() { p.NewSearch(1, 1, 2, math.MaxInt) }, []string{"NewSearch", "more than"}},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			mustPanic(t, k.call, append(k.parts, "rnn: ")...)
+			recorded(tf.Decoder).same(t, "after the panic", want)
+		})
+	}
+}

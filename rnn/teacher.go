@@ -1,0 +1,111 @@
+package rnn
+
+// A TeacherForcing trains and scores an encoder-decoder on targets that are known:
+// whatever the decoder would have written, it reads at each step what the target
+// has before it (Williams & Zipser 1989). Making one is the only allocation, as of
+// a Workspace. One goroutine may use it at a time.
+//
+//	tf := p.NewTraining(S, T, B)
+//	tf.SetLengths(sourceLengths, targetLengths)
+//	tf.Forward(source, target)
+//	loss := tf.Backward(target)
+//	p.Encoder.Step(optEncoder, tf.Encoder.Grads.Slab, 1)
+//	p.Decoder.Step(optDecoder, tf.Decoder.Grads.Slab, 1)
+type TeacherForcing struct {
+	// Encoder and Decoder are the workspaces, of S and of T steps: their Losses and
+	// Grads are for reading, and Dropout, WeightLabels and KeepStateGradients work as
+	// ever.
+	Encoder, Decoder *Workspace
+
+	joint joint
+	end   int32
+	read  []int32 // [T,B], what the decoder reads
+}
+
+// NewTraining returns room for training on B pairs of sources of at most so many
+// steps and targets of at most so many, with the End of each.
+func (p *EncoderDecoder) NewTraining(source, target, batch int) *TeacherForcing {
+	t := p.teach(p.Encoder.NewTraining(source, batch), p.Decoder.NewTraining(target, batch))
+	t.Decoder.KeepInputGradients()
+	return t
+}
+
+// NewScoring is NewTraining without the room for Backward.
+func (p *EncoderDecoder) NewScoring(source, target, batch int) *TeacherForcing {
+	return p.teach(p.Encoder.NewWorkspace(source, batch), p.Decoder.NewWorkspace(target, batch))
+}
+
+func (p *EncoderDecoder) teach(encoder, decoder *Workspace) *TeacherForcing {
+	return &TeacherForcing{
+		Encoder: encoder, Decoder: decoder,
+		joint: newJoint(encoder, decoder),
+		end:   p.End,
+		read:  make([]int32, decoder.T*decoder.B),
+	}
+}
+
+// SetLengths says how many steps each source has, and how many each target with
+// its End, as [Workspace.SetLengths] does; nil for all.
+func (t *TeacherForcing) SetLengths(source, target []int32) {
+	t.Encoder.checkLengths(source)
+	t.Decoder.checkLengths(target)
+	t.Encoder.SetLengths(source)
+	t.Decoder.SetLengths(target)
+}
+
+// Forward reads the sources, ids [S,B], from zero states, and runs the decoder
+// along the targets, [T,B], whose last id should be End. A target of Ignore is read
+// as no input. It panics where [Workspace.Forward] would, and where targets has
+// another length or an id that the decoder has no output for.
+func (t *TeacherForcing) Forward(source, target []int32) {
+	t.Encoder.checkIDs(source)
+	t.checkTarget("Forward", target)
+	t.Encoder.Reset()
+	t.Encoder.Forward(source)
+	t.follow(target)
+}
+
+// ForwardDense is Forward for an encoder with a dense input, [S,B,E].
+func (t *TeacherForcing) ForwardDense(source []float32, target []int32) {
+	t.Encoder.checkDense(source)
+	t.checkTarget("ForwardDense", target)
+	t.Encoder.Reset()
+	t.Encoder.ForwardDense(source)
+	t.follow(target)
+}
+
+// follow runs the decoder along the targets, one step behind.
+func (t *TeacherForcing) follow(target []int32) {
+	b := t.Decoder.B
+	for i := range b {
+		t.read[i] = t.end
+	}
+	copy(t.read[b:], target)
+	t.joint.start(1)
+	t.Decoder.Forward(t.read)
+}
+
+// Loss returns the mean cross-entropy of the targets as [Workspace.Loss] does, in
+// nats per id, their Ends among them.
+func (t *TeacherForcing) Loss(target []int32) float64 { return t.Decoder.Loss(target) }
+
+// Backward computes the gradient of Loss with respect to all parameters of both
+// models, through the decoder and the state into the encoder, and returns the loss.
+// It panics where [Workspace.Backward] would.
+func (t *TeacherForcing) Backward(target []int32) float64 {
+	t.Encoder.checkTraining("Backward")
+	t.Encoder.checkRan("Backward")
+	loss := t.Decoder.Backward(target)
+	t.Encoder.BackwardStates(nil, t.joint.back())
+	return loss
+}
+
+func (t *TeacherForcing) checkTarget(op string, target []int32) {
+	ws := t.Decoder
+	ws.checkLen(op, "target", len(target), ws.T*ws.B, "T·B")
+	for row, id := range target {
+		if uint(id) >= uint(ws.m.Output) && id != Ignore && !ws.lengths.ended(row/ws.B, row%ws.B) {
+			outside(op, "target", id, row, ws.m.Output, "outputs")
+		}
+	}
+}
