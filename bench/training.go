@@ -32,6 +32,7 @@ type TrainOptions struct {
 	Seed     uint64
 
 	// Of an RNN, see rnnlm.Options.
+	Layers      *int // 1
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
@@ -40,6 +41,9 @@ type TrainOptions struct {
 	Checkpoint  *string
 	Every       *time.Duration // between checkpoints
 }
+
+// maxLayers is more than a vanilla network of this kind learns with.
+const maxLayers = 64
 
 // maxEpochs is more than any training makes.
 const maxEpochs = 1e6
@@ -66,6 +70,10 @@ func (o TrainOptions) full() (Options, error) {
 		return full, misuse("--hidden", "an n-gram model has no width: leave it out, or give --kind rnn")
 	case ngrams && o.Budget != nil:
 		return full, misuse("--budget", "an n-gram model is trained in one pass, which takes as long as it takes: leave it out, or give --kind rnn")
+	case ngrams && o.Layers != nil:
+		return full, misuse("--layers", "an n-gram model has no layers: leave it out, or give --kind rnn")
+	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
+		return full, misuse("--layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
 	case ngrams && o.Tied:
 		return full, misuse("--tied", "an n-gram model has no weights: leave it out, or give --kind rnn")
 	case ngrams && o.FullSoftmax:
@@ -108,6 +116,9 @@ func (o TrainOptions) full() (Options, error) {
 	}
 	full.fullSoftmax = o.FullSoftmax
 	full.network.Tied, full.dropout, full.halve = o.Tied, o.Dropout, o.Halve
+	if o.Layers != nil {
+		full.network.Layers = *o.Layers
+	}
 	if o.Patience != nil {
 		full.network.Patience = *o.Patience
 	}

@@ -119,7 +119,7 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 		if m.Config.Kind == RNN {
 			m.rnn, err = rnnlm.Read(e, r, size)
 			if err == nil {
-				m.Config.Softmax, m.Config.Tied = rnnlm.SoftmaxOf(m.rnn.Config), m.rnn.Tied
+				m.Config.setNetwork(m.rnn.Config)
 			}
 		} else {
 			m.ngram, err = ngram.Read(r, size)

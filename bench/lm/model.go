@@ -29,6 +29,7 @@ type Config struct {
 	Spelling bool `json:"spelling,omitempty"`
 	Order    int  `json:"order,omitempty"`
 	Hidden   int  `json:"hidden,omitempty"`
+	Layers   int  `json:"layers,omitempty"` // of an RNN, where there are more than one
 
 	// Of an RNN, as its network has it.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
@@ -49,9 +50,12 @@ type Config struct {
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
-// Name is what to call the model: "5-gram" or "RNN 256".
+// Name is what to call the model: "5-gram", "RNN 256" or of several layers "RNN 2×256".
 func (c Config) Name() string {
 	if c.Kind == RNN {
+		if c.Layers > 1 {
+			return fmt.Sprintf("RNN %d×%d", c.Layers, c.Hidden)
+		}
 		return fmt.Sprintf("RNN %d", c.Hidden)
 	}
 	return fmt.Sprintf("%d-gram", c.Order)
@@ -99,8 +103,16 @@ func NewNgram(m *ngram.Model, c *corpus.Corpus, config Config) *Model {
 // NewRNN is [NewNgram] for a network.
 func NewRNN(m *rnn.Model, c *corpus.Corpus, config Config) *Model {
 	config.Kind, config.Hidden = RNN, m.Hidden
-	config.Softmax, config.Tied = rnnlm.SoftmaxOf(m.Config), m.Tied
+	config.setNetwork(m.Config)
 	return newModel(&Model{Config: config, rnn: m}, c)
+}
+
+// setNetwork takes over what the network itself tells.
+func (c *Config) setNetwork(network rnn.Config) {
+	c.Softmax, c.Tied, c.Layers = rnnlm.SoftmaxOf(network), network.Tied, 0
+	if network.Layers > 1 {
+		c.Layers = network.Layers
+	}
 }
 
 func newModel(m *Model, c *corpus.Corpus) *Model {

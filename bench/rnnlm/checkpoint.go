@@ -33,6 +33,7 @@ const (
 type identity struct {
 	Hidden   int           `json:"hidden"`
 	Budget   time.Duration `json:"budget"`
+	Layers   int           `json:"layers"`
 	Tokens   int64         `json:"tokens"`
 	Seed     uint64        `json:"seed"`
 	Streams  int           `json:"streams"`
@@ -54,7 +55,7 @@ type identity struct {
 
 func identityOf(o Options, c *corpus.Corpus) identity {
 	return identity{
-		Hidden: o.Hidden, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
+		Hidden: o.Hidden, Layers: o.Layers, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
 		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
 		Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
 		Text: c.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),

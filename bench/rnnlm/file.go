@@ -22,13 +22,15 @@ import (
 //	activation  uint32
 //	tied        uint32           0 or 1
 //	clusters    uint32           of an adaptive softmax
+//	layers      uint32
+//	residual    uint32           0 or 1
 //	cutoffs     [clusters]uint32
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
-	fileVersion   = 2
-	headBytes     = 8 + 7*4 // without the cutoffs
+	fileVersion   = 3
+	headBytes     = 8 + 9*4 // without the cutoffs
 	checksumBytes = 4
 )
 
@@ -45,11 +47,7 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	c := f.Model.Config
 	buf := []byte(fileMagic)
-	tied := 0
-	if c.Tied {
-		tied = 1
-	}
-	head := []int{fileVersion, c.Input, c.Hidden, c.Output, int(c.Activation), tied, len(c.Cutoffs)}
+	head := []int{fileVersion, c.Input, c.Hidden, c.Output, int(c.Activation), word(c.Tied), len(c.Cutoffs), c.Layers, word(c.Residual)}
 	for _, v := range append(head, c.Cutoffs...) {
 		buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
 	}
@@ -67,6 +65,13 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	k, err = w.Write(binary.LittleEndian.AppendUint32(nil, crc.Sum32()))
 	return n + int64(k), err
+}
+
+func word(set bool) int {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 // Read reads a model that [File.WriteTo] wrote. size is how many bytes r holds
@@ -126,27 +131,23 @@ func readHead(r io.Reader, buf []byte) (c rnn.Config, head []byte, err error) {
 		return c, nil, fmt.Errorf("version %d: this program reads version %d", word(0), fileVersion)
 	}
 	clusters := word(6)
-	if word(5) > 1 || clusters > rnn.MaxCutoffs {
+	if word(5) > 1 || word(8) > 1 || clusters > rnn.MaxCutoffs {
 		return c, nil, errors.New("impossible header: damaged")
 	}
 	head = buf[:headBytes+4*clusters]
 	if _, err := io.ReadFull(r, head[headBytes:]); err != nil {
 		return c, nil, err
 	}
-	var dims [4]int
-	for i := range dims {
-		dims[i] = int(word(i + 1))
-	}
+	dims := [...]int{int(word(1)), int(word(2)), int(word(3)), int(word(4)), int(word(7))}
 	for i := range int(clusters) {
-		c.Cutoffs = append(c.Cutoffs, int(word(7+i)))
+		c.Cutoffs = append(c.Cutoffs, int(word(9+i)))
 	}
 	for _, v := range append(c.Cutoffs, dims[:]...) {
 		if v < 0 || v > math.MaxInt32 {
 			return c, nil, errors.New("impossible header: damaged")
 		}
 	}
-	c.Layers = 1
-	c.Input, c.Hidden, c.Output, c.Activation = dims[0], dims[1], dims[2], rnn.Activation(dims[3])
-	c.Tied = word(5) == 1
+	c.Input, c.Hidden, c.Output, c.Activation, c.Layers = dims[0], dims[1], dims[2], rnn.Activation(dims[3]), dims[4]
+	c.Tied, c.Residual = word(5) == 1, word(8) == 1
 	return c, head, c.Validate()
 }

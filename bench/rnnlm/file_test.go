@@ -26,6 +26,7 @@ func TestFileRoundTrip(t *testing.T) {
 	for _, o := range []Options{
 		{Hidden: 129}, // more than one chunk
 		{Hidden: 129, Tied: true},
+		{Hidden: 12, Layers: 3},
 		{Hidden: 12, Cutoffs: []int{10, 40, 59}},
 	} {
 		m, err := rnn.New(newEngine(t), o.config(60), 1)
@@ -65,21 +66,24 @@ func TestReadRefusesBadFiles(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":            {nil, "truncated"},
-		"cut in the head":  {file[:20], "truncated"},
-		"cut in the slab":  {file[:len(file)-10], "truncated"},
-		"too long":         {append(slices.Clone(file), 0), "truncated or damaged"},
-		"of another kind":  {bytes.Repeat([]byte("text"), 100), "not a model file"},
-		"a bit flipped":    {flipped, "checksum"},
-		"another version":  {head(0, 3), "version 3"},
-		"tied a little":    {head(5, 2), "impossible"},
-		"tied, unasked":    {head(5, 1), "truncated or damaged"},
-		"many clusters":    {head(6, 1<<31), "impossible"},
-		"a cluster":        {head(6, 1), "impossible"},
-		"no hidden units":  {head(2, 0), "hidden"},
-		"huge":             {head(2, 1<<30), "parameters"},
-		"beyond int32":     {head(1, 1<<31), "impossible"},
-		"other activation": {head(4, 77), "activation"},
+		"empty":             {nil, "truncated"},
+		"cut in the head":   {file[:20], "truncated"},
+		"cut in the slab":   {file[:len(file)-10], "truncated"},
+		"too long":          {append(slices.Clone(file), 0), "truncated or damaged"},
+		"of another kind":   {bytes.Repeat([]byte("text"), 100), "not a model file"},
+		"a bit flipped":     {flipped, "checksum"},
+		"another version":   {head(0, 2), "version 2"},
+		"tied a little":     {head(5, 2), "impossible"},
+		"tied, unasked":     {head(5, 1), "truncated or damaged"},
+		"residual a little": {head(8, 2), "impossible"},
+		"no layers":         {head(7, 0), "layers"},
+		"another layer":     {head(7, 2), "truncated or damaged"},
+		"many clusters":     {head(6, 1<<31), "impossible"},
+		"a cluster":         {head(6, 1), "impossible"},
+		"no hidden units":   {head(2, 0), "hidden"},
+		"huge":              {head(2, 1<<30), "parameters"},
+		"beyond int32":      {head(1, 1<<31), "impossible"},
+		"other activation":  {head(4, 77), "activation"},
 	} {
 		_, err := Read(m.Engine(), bytes.NewReader(test.file), int64(len(test.file)))
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {

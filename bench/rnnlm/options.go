@@ -11,6 +11,10 @@ import (
 // and Clip take the defaults; of what follows them, do without.
 type Options struct {
 	Hidden int
+	// Layers is 1 if it is 0. Several have residual connections: on War and Peace as
+	// characters, after 3 minutes on one thread, two of width 160 reached 2.031 bits
+	// with them and 2.049 without. One of width 256, which weighs as much, had 2.007.
+	Layers int
 	// Budget is wall-clock time, validation included; Tokens, in its place, tokens
 	// to train on, repeats counted. With Tokens a training gives the same bits
 	// every time, as far as its engine does, because the clock has no say in it.
@@ -136,6 +140,9 @@ func (o Options) validate() error {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Layers == 0 {
+		o.Layers = 1
+	}
 	if o.Streams == 0 {
 		o.Streams = defaultStreams
 	}
@@ -156,5 +163,9 @@ func (o Options) withDefaults() Options {
 
 // config is the model of a vocabulary.
 func (o Options) config(vocab int) rnn.Config {
-	return rnn.Config{Input: vocab, Layers: 1, Hidden: o.Hidden, Output: vocab, Tied: o.Tied, Cutoffs: o.Cutoffs}
+	layers := max(o.Layers, 1)
+	return rnn.Config{
+		Input: vocab, Layers: layers, Hidden: o.Hidden, Output: vocab,
+		Residual: layers > 1, Tied: o.Tied, Cutoffs: o.Cutoffs,
+	}
 }

@@ -15,6 +15,7 @@ var (
 	qualityCorpus   = flag.String("quality", "", "a text to train on at length; without one the test is skipped")
 	qualityWords    = flag.Int("words", 0, "train on so many words instead of on characters")
 	qualityHidden   = flag.Int("hidden", 400, "")
+	qualityLayers   = flag.Int("layers", 1, "")
 	qualityBudget   = flag.Duration("budget", time.Minute, "")
 	qualitySeed     = flag.Uint64("seed", 1, "")
 	qualityStreams  = flag.Int("streams", 0, "")
@@ -51,7 +52,7 @@ func TestQuality(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{
-		Hidden: *qualityHidden, Budget: *qualityBudget, Seed: *qualitySeed,
+		Hidden: *qualityHidden, Layers: *qualityLayers, Budget: *qualityBudget, Seed: *qualitySeed,
 		Streams: *qualityStreams, Steps: *qualitySteps, Rate: *qualityRate, Clip: *qualityClip,
 		Dropout: *qualityDropout, Tied: *qualityTied, Halve: *qualityHalve, Patience: *qualityPatience,
 	}

@@ -23,6 +23,7 @@ type trainCommand struct {
 	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
+	Layers      *int           `placeholder:"N" help:"Layers of an RNN, with residual connections where there are several (default 1)."`
 	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
 	Epochs      *float64       `placeholder:"N" help:"In place of a budget of time, how often an RNN reads its training text, such as 20 or 0.5. Then the same command gives the same file every time."`
 	Checkpoint  *string        `placeholder:"FILE" help:"Keep all of the training of an RNN in this file while it runs; if the file is there already, go on from it. It is removed once the model is saved."`
@@ -60,7 +61,7 @@ func (c *trainCommand) Run(env *environment) error {
 		return misuse("--out", "the name is empty: give one")
 	}
 	options := bench.TrainOptions{
-		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Order: c.Order, Hidden: c.Hidden,
+		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Order: c.Order, Hidden: c.Hidden, Layers: c.Layers,
 		Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads, Seed: c.Seed,
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
