@@ -3,7 +3,7 @@
 # The instruction sets that this machine has, as far as Linux tells.
 ISAS ?= generic $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2) \
                 $(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo avx512)
-FUZZTIME ?= 10s
+FUZZTIME ?= 6s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose results depend on the engine that is picked.
