@@ -35,8 +35,8 @@ func uniform(r *rand.Rand, w []float32, bound float64) {
 
 // InitIdentity makes each Wh scale times the identity, and clears the biases of
 // the cells: with ReLU and a scale of 1 a state that nothing is added to stays, and
-// so does its gradient (IRNN; Le, Jaitly & Hinton 2015). A smaller scale forgets.
-// Other parameters stay. It panics where scale is not finite.
+// so does its gradient (IRNN; Le, Jaitly & Hinton 2015). A smaller scale forgets;
+// beside TimeSkip, which keeps the state itself, take 0. Other parameters stay. It panics where scale is not finite.
 func (m *Model) InitIdentity(scale float32) {
 	m.checkWhole("InitIdentity")
 	checkScale("InitIdentity", scale)
