@@ -83,11 +83,9 @@ func (t *Training) Run(ctx context.Context, on func(Event)) (*lm.Model, Trained,
 	}
 	m.WithSpeller(t.c.speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
-	scoring, cancel := ctx, context.CancelFunc(func() {})
-	if ctx.Err() != nil {
-		scoring, cancel = grace(ctx)
-	}
+	scoring, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(graceTime, cancel) })()
 	nats, err := m.Score(scoring, t.c.corpus.Valid, t.c.corpus.Test)
 	switch {
 	case err == nil:

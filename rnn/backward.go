@@ -32,6 +32,7 @@ func (ws *Workspace) BackwardSquared(targets []float32) float64 {
 
 // learn runs the backward pass from the targets that have been taken.
 func (ws *Workspace) learn() float64 {
+	ws.kept = true
 	if ws.count() == 0 {
 		clear(ws.Grads.Slab)
 		clear(ws.DH0)
@@ -62,6 +63,7 @@ func (ws *Workspace) learn() float64 {
 func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	ws.checkTraining("BackwardStates")
 	ws.checkStates(dh, dhn)
+	ws.kept = true
 	ws.fromOutputs, ws.dout, ws.dhn = false, dh, dhn
 	ws.m.engine.Run(ws.plan.backward, ws.backward)
 	ws.dout, ws.dhn = nil, nil
@@ -169,7 +171,7 @@ func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
 					}
 				}
 				if !plain {
-					ws.reach(w, k, d, t, rows, cols, to)
+					ws.reach(w, k, d, t, rows, all, cols, to)
 				}
 				g := ws.slot(l.h, after(d, t))
 				if l.g != nil {
@@ -204,8 +206,9 @@ func (ws *Workspace) clearReached(rows, cols kernels.Span) {
 }
 
 // reach adds to dJ/dh_t in dh what doesn't come through Wh: of the state that
-// sequences end in, and along TimeSkip, where dh then becomes that of α·g.
-func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, cols kernels.Span, dh []float32) {
+// sequences end in, and along TimeSkip, where dh then becomes that of α·g. rows are
+// those of the worker's own that may have step t.
+func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, own, cols kernels.Span, dh []float32) {
 	width, cell := ws.m.width(), k*ws.m.directions()+d
 	for b := rows.Lo; b < rows.Hi; b++ {
 		row := dh[(b-rows.Lo)*width+cols.Lo : (b-rows.Lo)*width+cols.Hi]
@@ -227,7 +230,7 @@ func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, cols kernels.Sp
 			ws.keepGrad(k, t, at, cols, row)
 		}
 	}
-	for b := rows.Hi; b < ws.B; b++ { // none of these has step t
+	for b := rows.Hi; b < own.Hi; b++ { // none of these has step t
 		ws.keepGrad(k, t, b*width+d*ws.m.Hidden, cols, nil)
 	}
 }

@@ -131,6 +131,9 @@ func (s *Search) DecodeDense(source []float32) [][]Hypothesis {
 }
 
 func (s *Search) search() [][]Hypothesis {
+	if !finite(s.LengthPenalty) {
+		panic(fmt.Sprintf("rnn: Search: LengthPenalty is %v, want a number", s.LengthPenalty))
+	}
 	s.joint.start(s.beam)
 	for row := range s.read {
 		s.read[row], s.logp[row] = s.end, 0

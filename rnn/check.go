@@ -3,6 +3,7 @@ package rnn
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Shape mistakes and ids out of range panic here, in the caller's goroutine and
@@ -104,6 +105,9 @@ func (ws *Workspace) checkWeights(w []float32) {
 		if !(x >= 0 && x <= math.MaxFloat32) {
 			panic(fmt.Sprintf("rnn: WeightLabels: the weight of label %d is %v, want 0 or more", i, x))
 		}
+	}
+	if slices.Max(w) == 0 {
+		panic("rnn: WeightLabels: all weights are 0, and nothing would count: give one above 0, or nil for no weights")
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"batchrnn/kernels"
 )
 
-// A dropout clears states at random on their way to the output layer.
+// A dropout clears what layers give at random, on its way to the layer above or the
+// output layer.
 type dropout struct {
 	seed, draws uint64
 	keep        uint64  // of 1<<16 random numbers, those below it keep a state
@@ -48,6 +49,7 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 func (ws *Workspace) SkipDropout(n uint64) {
 	if ws.drop != nil {
 		ws.drop.draws += n
+		ws.ran = false // Backward would draw other masks than Forward did
 	}
 }
 

@@ -14,6 +14,7 @@ func (ws *Workspace) KeepStateGradients() {
 	for k := range ws.layers {
 		if l := &ws.layers[k]; l.dh == nil {
 			l.dh = kernels.Floats(ws.T * ws.B * ws.m.width())
+			ws.kept = false
 		}
 	}
 }
@@ -30,8 +31,8 @@ func (ws *Workspace) Gradients(norms []float64, layer int) {
 		panic(fmt.Sprintf("rnn: Gradients: layer %d is outside the %d layers", layer, len(ws.layers)))
 	}
 	dh := ws.layers[layer].dh
-	if dh == nil {
-		panic("rnn: Gradients needs KeepStateGradients before the backward pass")
+	if dh == nil || !ws.kept {
+		panic("rnn: Gradients needs KeepStateGradients and then a backward pass")
 	}
 	ws.checkLen("Gradients", "norms", len(norms), ws.T, "T")
 	for t := range norms {

@@ -5,6 +5,7 @@ import "batchrnn/kernels"
 // lengths are those of the sequences of a batch.
 type lengths struct {
 	of     []int32 // [B]; nil where all are T
+	room   []int32 // [B], where of is; nil before lengths were set
 	active []int   // [T], rows from 0 up to the last that a step is of
 }
 
@@ -27,7 +28,8 @@ func (ws *Workspace) SetLengths(steps []int32) {
 			ws.firstDZ = make([]float32, ws.B*ws.m.Hidden)
 		}
 	}
-	ws.lengths.of = append(ws.lengths.of[:0], steps...)
+	ws.lengths.room = append(ws.lengths.room[:0], steps...)
+	ws.lengths.of = ws.lengths.room
 	for t := range ws.T {
 		ws.lengths.active[t] = 0
 		for b, n := range steps {

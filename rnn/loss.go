@@ -3,6 +3,7 @@ package rnn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"batchrnn/kernels"
 )
@@ -69,14 +70,20 @@ func (ws *Workspace) score() float64 {
 // WeightLabels gives each output's label a weight w, [V], in the mean of the
 // losses, which is then Σ w·loss / Σ w: with cross-entropy over rows by their
 // targets, else over the outputs of each row. Losses stay without the weights of
-// targets. nil ends it. It panics where w has another length, or a weight is
-// negative or not finite.
+// targets. nil ends it. It panics where w has another length, a weight is
+// negative or not finite, or all are 0.
 func (ws *Workspace) WeightLabels(w []float32) {
 	ws.checkWeights(w)
 	ws.weights = nil
-	if w != nil {
-		ws.weights = append([]float32(nil), w...)
+	if w == nil {
+		return
 	}
+	largest := float64(slices.Max(w))
+	ws.weightRoom = ws.weightRoom[:0]
+	for _, x := range w { // only their proportions count, and these neither overflow nor vanish
+		ws.weightRoom = append(ws.weightRoom, float32(float64(x)/largest))
+	}
+	ws.weights = ws.weightRoom
 }
 
 // takeLabels readies stage 4 for targets of a cross-entropy.
@@ -97,14 +104,14 @@ func (ws *Workspace) takeLabels(labels []int32) {
 			total += float64(ws.weights[label])
 		}
 	}
-	ws.scale = float32(1 / total)
+	ws.scale = 1 / total
 }
 
 // takeVectors readies stage 4 for targets that are vectors.
 func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
 	ws.targets = targets{kind: kind, vectors: vectors}
-	ws.scale = float32(1 / (float64(ws.count()) * ws.labelWeights()))
+	ws.scale = 1 / (float64(ws.count()) * ws.labelWeights())
 }
 
 // labelWeights returns the sum of all labels' weights.
@@ -138,7 +145,7 @@ func (t *targets) losses(w *kernels.Worker, ws *Workspace, rows kernels.Span, lo
 				weight = float64(ws.weights[j])
 			}
 			sum += float64(weight * loss)
-			y[j] = float32(weight * slope * float64(ws.scale))
+			y[j] = float32(weight * slope * ws.scale)
 		}
 		ws.Losses[rows.Lo+i] = float32(sum / whole)
 	}
@@ -163,7 +170,7 @@ func (k lossKind) term(y, t float64) (loss, slope float64) {
 // rows[i].
 func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
 	if ws.weights == nil {
-		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, ws.scale)
+		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, float32(ws.scale))
 		return
 	}
 	for i := range classes {
@@ -171,7 +178,7 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 		if rows != nil {
 			at = int(rows[i])
 		}
-		scale := ws.scale * ws.weights[ws.targets.labels[ws.row(at)]]
+		scale := float32(ws.scale * float64(ws.weights[ws.targets.labels[ws.row(at)]]))
 		w.SoftmaxCrossEntropy(losses[i:i+1], n, logits[i*n:], n, classes[i:i+1], scale)
 	}
 }
@@ -217,8 +224,9 @@ func (ws *Workspace) spreadLosses() {
 }
 
 // CheckLosses returns an error that names the first step and row whose loss is NaN
-// or infinite, as it is where an input, a target or a parameter was; nil where all
-// are numbers.
+// or infinite, as it is where an input, a target or a parameter was, or else whose
+// dense input is, for tanh and sigmoid make a number of infinity; nil where all are
+// numbers.
 func (ws *Workspace) CheckLosses() error {
 	for row, l := range ws.Losses {
 		if finite(float64(l)) {
@@ -229,6 +237,11 @@ func (ws *Workspace) CheckLosses() error {
 		}
 		return fmt.Errorf("rnn: the loss of step %d, row %d is %v: look for NaN or infinity in its input and target at this step or before, and in the parameters",
 			row/ws.B, row%ws.B, l)
+	}
+	for i, x := range ws.x { // tanh and sigmoid make a number of infinity
+		if row := i / ws.m.Input; !finite(float64(x)) && !ws.lengths.ended(row/ws.B, row%ws.B) {
+			return fmt.Errorf("rnn: the input of step %d, row %d is %v at place %d: the gradient is not a number", row/ws.B, row%ws.B, x, i%ws.m.Input)
+		}
 	}
 	return nil
 }

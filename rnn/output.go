@@ -20,8 +20,9 @@ type outputs struct {
 	gather    []float32 // [R,W]
 	dgather   []float32 // [R,W], in training
 
-	weights []float32 // [V], of labels; nil for 1
-	scale   float32   // of each row's loss in the mean, beside its weight
+	weights    []float32 // [V], of labels, the largest 1; nil for 1 each
+	weightRoom []float32 // [V], where weights are; nil before there were any
+	scale      float64   // of each row's loss in the mean, beside its weight
 
 	logits []float32 // [blockRows,classes of the head], twice that for training
 	blocks []outputBlock

@@ -70,10 +70,11 @@ func (m *Model) newPlan(steps, batch int) plan {
 	return p
 }
 
-// blockRows is how many of the rows have logits at a time, for so many bytes.
+// blockRows is how many of the rows have logits at a time, for so many bytes: no
+// fewer than workers, for each walks its rows in its own part of the block.
 func (m *Model) blockRows(rows, bytes int) int {
 	fits := min(maxBlockRows, bytes/(4*m.head()))
-	return min(rows, max(minBlockRows, m.engine.Threads(), fits))
+	return max(min(rows, max(minBlockRows, fits)), m.engine.Threads())
 }
 
 // trainingBlockRows is blockRows for training.

@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"fmt"
 	"math/rand/v2"
 )
 
@@ -26,9 +27,12 @@ const coldest = 1e-20
 
 // Next feeds id and draws the next one from softmax(logits/temperature). A
 // temperature of 0 takes the likeliest, below 1 favours it, 1 draws from the
-// model's own distribution. It panics where a logit is NaN, for then there is
-// none.
+// model's own distribution. It panics where temperature is below 0 or NaN, and where
+// a logit is NaN, for then there is none.
 func (s *Sampler) Next(id int32, temperature float32) int32 {
+	if !(temperature >= 0) {
+		panic(fmt.Sprintf("rnn: Sampler.Next: temperature is %v, want 0 or more", temperature))
+	}
 	ws := s.ws
 	s.id[0] = id
 	ws.Forward(s.id[:])

@@ -174,7 +174,7 @@ func TestCheckpointsThatCanNotBeGoneOnWith(t *testing.T) {
 		want   string
 	}{
 		"another seed":     {func(o *Options) { o.Seed = 8 }, c, "seed 5, where this one has 8"},
-		"another budget":   {func(o *Options) { o.Tokens, o.Budget = 0, time.Minute }, c, "budget 0s, where this one has 1m0s"},
+		"another budget":   {func(o *Options) { o.Tokens, o.Budget = 0, time.Minute }, c, "a budget of time 0s, where this one has 1m0s"},
 		"another text":     {func(o *Options) {}, other, "SHA-256"},
 		"a folder":         {func(o *Options) { o.Checkpoint = dir }, c, "not a regular file"},
 		"a missing folder": {func(o *Options) { o.Checkpoint = filepath.Join(dir, "no", "file") }, c, "there is no folder"},

@@ -30,11 +30,15 @@ const (
 )
 
 // identity says which training a checkpoint is of: all that has a say in its bits.
+// What differs first is what somebody is told.
 type identity struct {
+	Text  string `json:"SHA-256 of the text"`
+	Level string `json:"level"`
+
 	Hidden   int           `json:"hidden"`
-	Budget   time.Duration `json:"budget"`
+	Budget   time.Duration `json:"a budget of time"`
 	Layers   int           `json:"layers"`
-	Tokens   int64         `json:"tokens"`
+	Tokens   int64         `json:"a budget of tokens"`
 	Seed     uint64        `json:"seed"`
 	Streams  int           `json:"streams"`
 	Steps    int           `json:"steps"`
@@ -46,11 +50,9 @@ type identity struct {
 	Halve    bool          `json:"halve"`
 	Patience int           `json:"patience"`
 
-	Text  string `json:"SHA-256 of the text"`
-	Level string `json:"level"`
-	Vocab int    `json:"tokens in the vocabulary"`
-	Train int    `json:"tokens to train on"`
-	Valid int    `json:"tokens to validate on"`
+	Vocab int `json:"tokens in the vocabulary"`
+	Train int `json:"tokens to train on"`
+	Valid int `json:"tokens to validate on"`
 }
 
 func identityOf(o Options, c *corpus.Corpus) identity {

@@ -67,7 +67,7 @@ func Train(ctx context.Context, e *kernels.Engine, c *corpus.Corpus, o Options, 
 	err = t.run(ctx, on)
 	return t.model, Stats{
 		Progress:    t.progress,
-		Interrupted: ctx.Err() != nil && t.spent() < t.budget(),
+		Interrupted: t.interrupted || ctx.Err() != nil && t.spent() < t.budget(),
 		Stopped:     t.outOfPatience(),
 	}, err
 }
@@ -97,6 +97,8 @@ type trainer struct {
 	cut       bool          // valid is cut to what the budget has room for
 	worse     int           // validations since the best
 	halvings  int           // of the rate, where Options.Halve is set
+
+	interrupted bool // in the last validation
 
 	writeFile func(path string, write func(io.Writer) error) error // tests have it fail
 }
@@ -192,7 +194,12 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 		t.keepBest()
 	default:
 		t.validate(ctx)
-		t.keepBest()
+		if ctx.Err() != nil { // no verdict
+			t.interrupted = true
+			t.chooseSoon(ctx)
+		} else {
+			t.keepBest()
+		}
 	}
 	t.progress.Elapsed = time.Since(t.started)
 	on(t.progress)

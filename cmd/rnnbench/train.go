@@ -44,7 +44,7 @@ func (*trainCommand) Help() string {
 
 Ctrl-C ends the training of an RNN and saves it as it was at its best.
 
-With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused.`
+With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Give each training that runs at the same time a checkpoint of its own.`
 }
 
 // Run is called by kong.
@@ -119,7 +119,7 @@ func (c *trainCommand) Run(env *environment) error {
 		return fmt.Errorf("--out: %q was not written: %w", c.Out, err)
 	}
 	if checkpoint != "" && !trained.Interrupted {
-		if err := os.Remove(checkpoint); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(disk.Resolve(checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, disk.WithoutPath(err))
 		}
 	}
@@ -127,6 +127,9 @@ func (c *trainCommand) Run(env *environment) error {
 		err = writeJSON(report.Stdout, env.stdout, trained)
 	} else {
 		err = printTrained(text, trained, c.Out, size)
+	}
+	if err == nil && trained.Unscored && !trained.Interrupted {
+		err = fmt.Errorf("%w: the model is complete and saved, its test score is not known", errStopped)
 	}
 	if err == nil && trained.Interrupted {
 		err = fmt.Errorf("%w: the model is saved as it was at its best", errStopped)

@@ -218,3 +218,21 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestWriteRefusesWhatReadingWould: what could not be read again is not written.
+func TestWriteRefusesWhatReadingWould(t *testing.T) {
+	for _, c := range []struct {
+		metadata map[string]string
+		tensor   Floats
+	}{
+		{nil, Floats{Name: "\xff"}},
+		{nil, Floats{Name: "a", Shape: []int{-1, -1}, Values: []float32{1}}},
+		{map[string]string{"\xff": ""}, Floats{Name: "a", Values: []float32{1}}},
+		{map[string]string{"a": "\xff"}, Floats{Name: "a", Values: []float32{1}}},
+	} {
+		var b bytes.Buffer
+		if _, err := Write(&b, c.metadata, []Floats{c.tensor}); err == nil || b.Len() > 0 {
+			t.Errorf("%+v: error %v, %d bytes", c, err, b.Len())
+		}
+	}
+}

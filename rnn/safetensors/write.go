@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"unicode/utf8"
 )
 
 // A Floats is a tensor to write.
@@ -58,6 +59,11 @@ func newHeader(metadata map[string]string, tensors []Floats) ([]byte, error) {
 		b.Write(v)
 		return err
 	}
+	for key, value := range metadata {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return nil, fmt.Errorf("metadata %s: it is not UTF-8", quote(key))
+		}
+	}
 	if len(metadata) > 0 {
 		if err := put(metadataKey, metadata); err != nil {
 			return nil, err
@@ -68,7 +74,13 @@ func newHeader(metadata map[string]string, tensors []Floats) ([]byte, error) {
 	for _, t := range tensors {
 		count := 1
 		for _, d := range t.Shape {
+			if d < 0 {
+				return nil, fmt.Errorf("tensor %s: shape %s has a negative size", quote(t.Name), shape(t.Shape))
+			}
 			count *= d
+		}
+		if !utf8.ValidString(t.Name) {
+			return nil, fmt.Errorf("tensor %s: its name is not UTF-8", quote(t.Name))
 		}
 		if count != len(t.Values) {
 			return nil, fmt.Errorf("tensor %s: %d elements of shape %s", quote(t.Name), len(t.Values), shape(t.Shape))
