@@ -3,57 +3,57 @@ package kernels
 import "fmt"
 
 // Tanh sets dst to tanh(src), within 2 ULP. dst may be src.
-func (e *Engine) Tanh(dst, src []float32) {
+func (o serial) Tanh(dst, src []float32) {
 	checkLen("Tanh", "src", len(src), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(dst))
-		e.set.Tanh(dst[lo:hi], src[lo:hi])
+		hi := callEnd(lo, len(dst))
+		o.set.Tanh(dst[lo:hi], src[lo:hi])
 	}
 }
 
 // Sigmoid sets dst to 1/(1+exp(-src)), within 2 ULP. dst may be src.
-func (e *Engine) Sigmoid(dst, src []float32) {
+func (o serial) Sigmoid(dst, src []float32) {
 	checkLen("Sigmoid", "src", len(src), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(dst))
-		e.set.Sigmoid(dst[lo:hi], src[lo:hi])
+		hi := callEnd(lo, len(dst))
+		o.set.Sigmoid(dst[lo:hi], src[lo:hi])
 	}
 }
 
 // Exp sets dst to exp(src), within 2 ULP. dst may be src.
-func (e *Engine) Exp(dst, src []float32) {
+func (o serial) Exp(dst, src []float32) {
 	checkLen("Exp", "src", len(src), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(dst))
-		e.set.Exp(dst[lo:hi], src[lo:hi])
+		hi := callEnd(lo, len(dst))
+		o.set.Exp(dst[lo:hi], src[lo:hi])
 	}
 }
 
 // ReLU sets dst to src where it is not negative and to 0 where it is; NaN
 // stays. dst may be src.
-func (e *Engine) ReLU(dst, src []float32) {
+func (o serial) ReLU(dst, src []float32) {
 	checkLen("ReLU", "src", len(src), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(dst))
-		e.set.ReLU(dst[lo:hi], src[lo:hi])
+		hi := callEnd(lo, len(dst))
+		o.set.ReLU(dst[lo:hi], src[lo:hi])
 	}
 }
 
 // Grad multiplies the m×n matrix d, row stride ldd, by the derivative of act at
 // z, taken from y = act(z) with row stride ldy: 1-y² for Tanh, y(1-y) for
 // Sigmoid, 0 or 1 for ReLU (0 where y <= 0), 1 for Identity.
-func (e *Engine) Grad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
+func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
 	checkMatrix("Grad", "d", d, m, n, ldd)
 	checkMatrix("Grad", "y", y, m, n, ldy)
-	f := e.set.TanhGrad
+	f := o.set.TanhGrad
 	switch act {
 	case Identity:
 		return
 	case ReLU:
-		f = e.set.ReLUGrad
+		f = o.set.ReLUGrad
 	case Tanh:
 	case Sigmoid:
-		f = e.set.SigmoidGrad
+		f = o.set.SigmoidGrad
 	default:
 		panic(fmt.Sprintf("kernels: Grad: unknown activation %d", act))
 	}
@@ -64,6 +64,9 @@ func (e *Engine) Grad(act Activation, m, n int, d []float32, ldd int, y []float3
 		cols := min(elementsPerCall, n-lo)
 		rows := min(elementsPerCall/cols, rowsPerCall)
 		for i := 0; i < m; i += rows {
+			if lo+i > 0 {
+				stopPoint()
+			}
 			f(min(rows, m-i), cols, &d[i*ldd+lo], ldd, &y[i*ldy+lo], ldy)
 		}
 	}

@@ -64,13 +64,13 @@ func checkRows(op, name string, table []float32, n, ld int, ids []int32) {
 	}
 }
 
-func (e *Engine) checkPacked(op, name string, p *Packed) {
+func (o serial) checkPacked(op, name string, p *Packed) {
 	if p == nil {
 		panic(fmt.Sprintf("kernels: %s: %s is nil", op, name))
 	}
-	if p.nr != e.set.NR {
+	if p.nr != o.set.NR {
 		panic(fmt.Sprintf("kernels: %s: %s is packed in panels of %d; an engine for %s wants panels of %d",
-			op, name, p.nr, e.set.Name, e.set.NR))
+			op, name, p.nr, o.set.Name, o.set.NR))
 	}
 	if p.K < 1 || p.N < 1 || len(p.data) != p.Panels()*p.K*p.nr {
 		panic(fmt.Sprintf("kernels: %s: %s says %d×%d, which is not what it was made for: K and N are for reading", op, name, p.K, p.N))

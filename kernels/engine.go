@@ -5,7 +5,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 
 	"batchrnn/asm"
 )
@@ -14,20 +13,28 @@ import (
 // engines made with an empty name.
 const EnvISA = "BATCHRNN_ISA"
 
-// An Engine runs kernels of one instruction set on a fixed number of threads.
-// It may be used by several goroutines at once: the pool serves one of them,
-// the others work alone meanwhile, with the same results.
-type Engine struct {
-	set  *asm.Set
-	pool *pool
+// MaxThreads is the most workers that an engine has.
+const MaxThreads = 1024
 
-	mu   sync.Mutex
-	solo []*Worker // idle workers of callers that work alone
+// An Engine runs kernels of one instruction set on at most so many workers. How
+// many take part in a region is decided anew for each, and within it at each
+// barrier: see [Engine.Run]. Results do not depend on it.
+//
+// An engine may be used by several goroutines at once: the workers serve one of
+// them, the others work alone meanwhile.
+type Engine struct {
+	serial
+	pool *pool
 }
 
 // New returns an engine for the named instruction set: "generic", "avx2" or
 // "avx512"; an empty name takes BATCHRNN_ISA or else the fastest that this
-// machine has. threads <= 0 means GOMAXPROCS. [Engine.Close] stops its workers.
+// machine has. threads is the most workers that a region may have, up to
+// MaxThreads; 0 or less means GOMAXPROCS, or fewer where the process may run on
+// fewer processors or has a quota of processor time.
+//
+// [Engine.Close] stops the workers. So does the garbage collector, some time
+// after the last reference to the engine is gone.
 func New(isa string, threads int) (*Engine, error) {
 	name, source := isa, ""
 	if name == "" {
@@ -37,15 +44,20 @@ func New(isa string, threads int) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s%w", source, err)
 	}
+	if threads > MaxThreads {
+		return nil, fmt.Errorf("%d threads: an engine has at most %d", threads, MaxThreads)
+	}
 	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = min(processors(), MaxThreads)
 	}
 	return newEngine(set, threads), nil
 }
 
 func newEngine(set *asm.Set, threads int) *Engine {
-	e := &Engine{set: set}
-	e.pool = newPool(e, threads)
+	e := &Engine{serial{set}, newPool(set, threads)}
+	// The helpers know the pool and not the engine, which can therefore be
+	// collected while they wait.
+	runtime.AddCleanup(e, (*pool).close, e.pool)
 	return e
 }
 
@@ -72,11 +84,10 @@ func ISAs() []string {
 	return names
 }
 
-// ISA returns the name of the engine's instruction set.
-func (e *Engine) ISA() string { return e.set.Name }
-
-// Threads returns the number of workers that a region may use.
+// Threads returns the most workers that a region may have.
 func (e *Engine) Threads() int { return len(e.pool.workers) }
 
-// Close stops the engine's workers. The engine must be idle and not used again.
+// Close stops the engine's workers. It may be called from any goroutine, more than
+// once, and while a region runs: that region is finished. Later calls of Run and
+// Gemm panic.
 func (e *Engine) Close() { e.pool.close() }

@@ -106,12 +106,12 @@ func TestConcurrentRegions(t *testing.T) {
 				e.Run(3, func(w *Worker) {
 					s := w.Share(items)
 					w.Barrier()
-					w.Engine.Run(2, func(inner *Worker) {
+					e.Run(2, func(inner *Worker) {
 						inner.Barrier()
 						done.Add(int64(s.Len()) / int64(inner.Workers()))
 					})
 					q := p.product(packed)
-					w.Engine.Gemm(q)
+					e.Gemm(q)
 					if q.C[149] != 7 {
 						t.Errorf("a product within a region is %g, want 7", q.C[149])
 					}
@@ -160,14 +160,22 @@ func TestCloseEndsGoroutines(t *testing.T) {
 func TestIdleWorkersPark(t *testing.T) {
 	const threads = 3
 	e := open(t, "", threads)
+	parkedHelpers := func() (n int) {
+		for _, w := range e.pool.workers[1:] {
+			if w.state.Load() == parked {
+				n++
+			}
+		}
+		return n
+	}
 	for range 3 {
 		e.Run(threads, func(w *Worker) {
 			if w.ID() == 0 {
-				eventually(t, "workers don't park at a barrier", func() bool { return e.pool.meet.parked.Load() == threads-1 })
+				eventually(t, "workers don't park at a barrier", func() bool { return e.pool.barrier.parked.Load() == threads-1 })
 			}
 			w.Barrier()
 		})
-		eventually(t, "helpers don't park between regions", func() bool { return e.pool.start.parked.Load() == threads-1 })
+		eventually(t, "helpers don't park between regions", func() bool { return parkedHelpers() == threads-1 })
 	}
 }
 

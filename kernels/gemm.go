@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"runtime"
 
 	"batchrnn/asm"
 )
@@ -39,27 +40,60 @@ type Product struct {
 	Act    Activation
 }
 
-// gemmSerial is the number of multiply-adds below which a product is not worth
-// a second thread: about 10 µs, several times what it costs to start one.
-const gemmSerial = 1 << 19
+// gemmShareWork is the number of multiply-adds that a worker must have in a product
+// for it to pay: about 5 µs, several times what it costs to start one.
+const gemmShareWork = 1 << 18
 
-// Gemm computes a product on as many threads as it is worth. They share the
-// columns, so one panel of B is work for one thread.
+// gemmPhaseWork is the number of multiply-adds in a phase of a large product: some
+// 0.1 ms, after which more workers may join.
+const gemmPhaseWork = 1 << 23
+
+// Gemm computes a product on as many workers as it is worth. They share the
+// columns, so one panel of B is work for one worker.
 func (e *Engine) Gemm(p Product) {
 	e.checkProduct(&p)
-	if len(e.pool.workers) > 1 && p.M*p.B.K*p.B.N >= gemmSerial && e.pool.busy.TryLock() {
-		e.pool.gemm = p
-		e.pool.run(len(e.pool.workers), gemmShare)
-		e.pool.gemm = Product{}
-		e.pool.busy.Unlock()
-		return
-	}
-	w := e.takeSolo()
-	w.gemm(&p, p.B.All())
-	e.giveSolo(w)
+	e.pool.product(&p)
+	runtime.KeepAlive(e)
 }
 
-func gemmShare(w *Worker) { w.gemm(&w.pool.gemm, w.Share(w.pool.gemm.B.Panels())) }
+func (p *pool) product(q *Product) {
+	if p.closed.Load() {
+		panic(closedEngine)
+	}
+	n := min(len(p.workers), q.B.Panels(), q.M*q.B.K*q.B.N/gemmShareWork)
+	if n > 1 && p.busy.TryLock() {
+		p.gemm = *q
+		p.run(n, gemmShare)
+		return
+	}
+	w := p.takeSolo()
+	w.gemm(q, q.B.All())
+	p.giveSolo(w)
+}
+
+// gemmShare computes a worker's columns of the pool's product, in phases of whole
+// panels for each worker. Where rows of A are gathered, once a phase, there is one.
+func gemmShare(w *Worker) {
+	p := &w.pool.gemm
+	panels := p.B.Panels()
+	step := panels
+	if !w.gathers(p) {
+		phases := min(4, 1+p.M*p.B.K*p.B.N/(w.pool.want*gemmPhaseWork))
+		step = (panels/phases/w.pool.want + 1) * w.pool.want
+	}
+	for lo := 0; lo < panels; lo += step {
+		if lo > 0 {
+			w.Barrier()
+		}
+		share := w.Share(min(step, panels-lo))
+		w.gemm(p, Span{lo + share.Lo, lo + share.Hi})
+	}
+}
+
+// gathers says whether rows of A are brought together before use.
+func (w *Worker) gathers(p *Product) bool {
+	return p.TransA || p.LDA%aliasStride == 0 && p.M > 1
+}
 
 // Gemm computes the columns of a product that belong to the given panels of B.
 func (w *Worker) Gemm(p Product, panels Span) {
@@ -68,8 +102,8 @@ func (w *Worker) Gemm(p Product, panels Span) {
 	w.gemm(&p, panels)
 }
 
-func (e *Engine) checkProduct(p *Product) {
-	e.checkPacked("Gemm", "B", p.B)
+func (o serial) checkProduct(p *Product) {
+	o.checkPacked("Gemm", "B", p.B)
 	k, n := p.B.K, p.B.N
 	if p.TransA {
 		checkMatrix("Gemm", "A", p.A, k, p.M, p.LDA)
@@ -139,7 +173,7 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	if p.M < w.set.MR && w.set.Sgemm[p.M].Panels[2] != nil {
 		depth /= 2
 	}
-	gather := p.TransA || p.LDA%aliasStride == 0 && p.M > 1
+	gather := w.gathers(p)
 	if gather {
 		depth = w.set.KC
 	}
@@ -250,6 +284,7 @@ func (w *Worker) gather(b *block, group Span) {
 		buf := w.gathered(t - group.Lo)
 		if b.TransA { // rows of op(A) are columns of A
 			for k := 0; k < b.k; k += stripDepth {
+				stopPoint()
 				w.set.Strip(min(stripDepth, b.k-k), hi-lo, &buf[k*(hi-lo)], &b.A[(b.lo+k)*b.LDA+lo], b.LDA)
 			}
 			continue
@@ -285,6 +320,9 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 		ids, from = &b.IDs[i], 0
 	}
 	for j := panels.Lo; j < panels.Hi; {
+		if j > panels.Lo {
+			stopPoint()
+		}
 		col := j * nr
 		n, cols := 1, b.B.N-col
 		f := tile.Panels[1]

@@ -57,7 +57,7 @@ func TestGemmThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	var list []*problem
 	for _, size := range [][3]int{{37, 131, 129}, {1, 1025, 521}, {64, 65, 127}, {5, 3, 50001}} {
-		if size[0]*size[1]*size[2] < gemmSerial {
+		if size[0]*size[1]*size[2] < 2*gemmShareWork {
 			t.Fatalf("%v is too small for a second thread", size)
 		}
 		for variant := range 4 {

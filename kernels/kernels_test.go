@@ -23,7 +23,8 @@ func TestRequiredSets(t *testing.T) {
 	}
 }
 
-// open returns an engine that is closed when the test ends.
+// open returns an engine that is closed when the test ends. In tests its regions
+// have as many workers as they may have, whatever else the machine does.
 func open(tb testing.TB, isa string, threads int) *Engine {
 	tb.Helper()
 	e, err := New(isa, threads)
@@ -31,6 +32,9 @@ func open(tb testing.TB, isa string, threads int) *Engine {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(e.Close)
+	if _, test := tb.(*testing.T); test {
+		ForceTeams(e, func(most int) int { return most })
+	}
 	return e
 }
 

@@ -8,22 +8,22 @@ import (
 )
 
 // SGD takes one step of gradient descent: p -= lr·(scale·g).
-func (e *Engine) SGD(p, g []float32, scale, lr float32) {
+func (o serial) SGD(p, g []float32, scale, lr float32) {
 	checkLen("SGD", "g", len(g), len(p))
 	for lo := 0; lo < len(p); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(p))
-		e.set.SGD(p[lo:hi], g[lo:hi], scale, lr)
+		hi := callEnd(lo, len(p))
+		o.set.SGD(p[lo:hi], g[lo:hi], scale, lr)
 	}
 }
 
 // Adagrad takes one step of Adagrad (Duchi, Hazan & Singer 2011) with the sums
 // of squares s: g' = scale·g, s += g'², p -= lr·g'/(√s + eps).
-func (e *Engine) Adagrad(p, g, s []float32, scale, lr, eps float32) {
+func (o serial) Adagrad(p, g, s []float32, scale, lr, eps float32) {
 	checkLen("Adagrad", "g", len(g), len(p))
 	checkLen("Adagrad", "s", len(s), len(p))
 	for lo := 0; lo < len(p); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(p))
-		e.set.Adagrad(p[lo:hi], g[lo:hi], s[lo:hi], scale, lr, eps)
+		hi := callEnd(lo, len(p))
+		o.set.Adagrad(p[lo:hi], g[lo:hi], s[lo:hi], scale, lr, eps)
 	}
 }
 
@@ -52,12 +52,12 @@ func (a *AdamStep) Set(t int, scale, lr, beta1, beta2, eps float32) {
 // Adam takes the step a with the moments m and v: g' = scale·g,
 // m = β1·m + (1-β1)·g', v = β2·v + (1-β2)·g'²,
 // p -= lr/(1-β1ᵗ) · m/(√(v/(1-β2ᵗ)) + eps).
-func (e *Engine) Adam(p, g, m, v []float32, a *AdamStep) {
+func (o serial) Adam(p, g, m, v []float32, a *AdamStep) {
 	checkLen("Adam", "g", len(g), len(p))
 	checkLen("Adam", "m", len(m), len(p))
 	checkLen("Adam", "v", len(v), len(p))
 	for lo := 0; lo < len(p); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(p))
-		e.set.Adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], &a.args)
+		hi := callEnd(lo, len(p))
+		o.set.Adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], &a.args)
 	}
 }

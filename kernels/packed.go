@@ -39,13 +39,13 @@ func (p *Packed) All() Span { return Span{0, p.Panels()} }
 
 // Pack copies into p the K×N matrix b with row stride ldb, or where trans is
 // set the transpose of the N×K matrix b.
-func (e *Engine) Pack(p *Packed, trans bool, b []float32, ldb int) {
-	e.PackPanels(p, trans, b, ldb, p.All())
+func (o serial) Pack(p *Packed, trans bool, b []float32, ldb int) {
+	o.PackPanels(p, trans, b, ldb, p.All())
 }
 
 // PackPanels is Pack for some of the panels.
-func (e *Engine) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels Span) {
-	e.checkPacked("Pack", "p", p)
+func (o serial) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels Span) {
+	o.checkPacked("Pack", "p", p)
 	if trans {
 		checkMatrix("Pack", "b", b, p.N, p.K, ldb)
 	} else {
@@ -53,11 +53,11 @@ func (e *Engine) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels 
 	}
 	checkSpan("Pack", panels, p.Panels())
 	if !trans {
-		e.packRows(p, panels, 0, p.K, b[min(panels.Lo*p.nr, len(b)):], ldb)
+		o.packRows(p, panels, 0, p.K, b[min(panels.Lo*p.nr, len(b)):], ldb)
 		return
 	}
 	for j := panels.Lo; j < panels.Hi; j++ {
-		e.packT(p, j, b, ldb)
+		o.packT(p, j, b, ldb)
 	}
 }
 
@@ -70,25 +70,33 @@ func (p *Packed) First(k int) Packed {
 }
 
 // PackRows copies the matrix b, row stride ldb, into some of p's rows.
-func (e *Engine) PackRows(p *Packed, rows Span, b []float32, ldb int) {
-	e.checkPacked("PackRows", "p", p)
+func (o serial) PackRows(p *Packed, rows Span, b []float32, ldb int) {
+	o.checkPacked("PackRows", "p", p)
 	checkSpan("PackRows", rows, p.K)
 	checkMatrix("PackRows", "b", b, rows.Len(), p.N, ldb)
-	e.packRows(p, p.All(), rows.Lo, rows.Len(), b, ldb)
+	o.packRows(p, p.All(), rows.Lo, rows.Len(), b, ldb)
 }
 
 // packRowsTogether is how many rows are copied from panel to panel: they are
 // read along whole rows, and each panel gets 2 KB at a time.
 const packRowsTogether = 16
 
+// packPanelsTogether is how many calls of that size, 0.1 µs each, follow each
+// other before the runtime can stop the goroutine.
+const packPanelsTogether = 64
+
 // packRows copies into rows [row,row+n) of some panels of p the columns of b,
 // which begins at those of the first panel.
-func (e *Engine) packRows(p *Packed, panels Span, row, n int, b []float32, ldb int) {
+func (o serial) packRows(p *Packed, panels Span, row, n int, b []float32, ldb int) {
 	for lo := 0; lo < n; lo += packRowsTogether {
+		stopPoint()
 		rows := min(packRowsTogether, n-lo)
 		for j := panels.Lo; j < panels.Hi; j++ {
+			if (j-panels.Lo)%packPanelsTogether == packPanelsTogether-1 {
+				stopPoint()
+			}
 			cols := min(p.nr, p.N-j*p.nr)
-			e.set.Pack(rows, cols, &p.data[(j*p.K+row+lo)*p.nr], &b[lo*ldb+(j-panels.Lo)*p.nr], ldb)
+			o.set.Pack(rows, cols, &p.data[(j*p.K+row+lo)*p.nr], &b[lo*ldb+(j-panels.Lo)*p.nr], ldb)
 		}
 	}
 }
@@ -97,10 +105,11 @@ func (e *Engine) packRows(p *Packed, panels Span, row, n int, b []float32, ldb i
 const packDepth = 1024
 
 // packT copies the rows of b that become panel j.
-func (e *Engine) packT(p *Packed, j int, b []float32, ldb int) {
+func (o serial) packT(p *Packed, j int, b []float32, ldb int) {
 	col := j * p.nr
 	n := min(p.nr, p.N-col)
 	for lo := 0; lo < p.K; lo += packDepth {
-		e.set.PackT(min(packDepth, p.K-lo), n, &p.data[(j*p.K+lo)*p.nr], &b[col*ldb+lo], ldb)
+		stopPoint()
+		o.set.PackT(min(packDepth, p.K-lo), n, &p.data[(j*p.K+lo)*p.nr], &b[col*ldb+lo], ldb)
 	}
 }

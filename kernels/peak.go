@@ -4,10 +4,11 @@ package kernels
 // for the given number of rounds and returns the floating-point operations it
 // did. Timed, it gives the peak that shares of peak refer to. A round takes
 // about 7 ns.
-func (e *Engine) FMA(rounds int) (flops float64) {
+func (o serial) FMA(rounds int) (flops float64) {
 	const roundsPerCall = 4096
 	for left := rounds; left > 0; left -= roundsPerCall {
-		e.set.FMAPeak(min(left, roundsPerCall))
+		stopPoint()
+		o.set.FMAPeak(min(left, roundsPerCall))
 	}
-	return float64(rounds) * float64(e.set.FMAPeakFlops)
+	return float64(rounds) * float64(o.set.FMAPeakFlops)
 }

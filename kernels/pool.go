@@ -1,130 +1,443 @@
 package kernels
 
 import (
-	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"batchrnn/asm"
 )
 
-// A pool keeps the goroutines of an engine's workers 1, 2, …; worker 0 is
-// whoever calls Run.
+// A pool is the workers of an engine and the region that they are in.
+//
+// A region never waits for a worker that has not come. It begins with those that
+// are looking for work at that moment, calls the others, and takes them in at a
+// later barrier once they have come. A worker that the team had to wait for is left
+// out at the next barrier, and the [policy] says for how long. So a machine that is
+// busy with other work costs the region what it takes to notice.
 type pool struct {
-	busy    sync.Mutex // held while a region runs
-	workers []*Worker
-	task    func(*Worker)
-	active  int     // workers of the current region
-	start   barrier // releases the helpers into a region
-	meet    barrier // between the workers of a region
-	finish  barrier // joins all helpers, those left out too
-	gemm    Product // the argument of gemmShare
-	closed  bool
+	set     *asm.Set
+	workers []*Worker // 0 stands for the caller of Run, the others are helpers
+	closed  atomic.Bool
+
+	busy sync.Mutex // held by the caller of a region
+
+	// The region. These are written by its caller before it begins and after it
+	// ends, and at a barrier by the last that arrives, while all others wait.
+	task   func(*Worker)
+	gemm   Product // the argument of gemmShare
+	want   int     // workers that there is work for
+	most   int     // of these, what the policy allows
+	team   []*Worker
+	phase  int   // barriers passed
+	began  int64 // when
+	policy policy
+	force  func(want int) int // takes the policy's place in tests
+
+	hiring  atomic.Bool  // the region wants more workers than it has
+	inside  atomic.Int32 // helpers that have not left the task
+	failed  atomic.Pointer[PanicError]
+	barrier barrier // between phases
+	left    barrier // opens where the last helper leaves
+
+	idle atomic.Pointer[Worker] // of a caller that worked alone
+	mu   sync.Mutex
+	solo []*Worker // others of that kind
 }
 
-func newPool(e *Engine, threads int) *pool {
-	p := &pool{}
-	spin := spinLimit
-	if threads > runtime.GOMAXPROCS(0) {
-		spin = 0 // spinning would keep the awaited worker off its processor
-	}
-	p.start.init(spin)
-	p.meet.init(spin)
-	p.finish.init(spin)
+// The states of a helper.
+const (
+	parked uint32 = iota // waits for its wake channel
+	called               // was woken, or let others go first, and has not come yet
+	ready                // looks for work, and may be taken into the team
+	taken                // is being told its place in the team
+	working
+	gone // the engine has been closed
+)
+
+func newPool(set *asm.Set, threads int) *pool {
+	p := &pool{set: set, team: make([]*Worker, 0, threads)}
+	p.policy.init(threads)
+	p.barrier.init()
+	p.left.init()
 	for id := range threads {
-		w := newWorker(e)
-		w.id, w.pool = id, p
+		w := newWorker(set)
+		w.id, w.pool, w.patience = id, p, spinLimit
+		w.wake = make(chan struct{}, 1)
 		p.workers = append(p.workers, w)
 	}
 	for _, w := range p.workers[1:] {
+		w.state.Store(called)
 		go p.help(w)
 	}
 	return p
 }
 
-// help is the life of a helper: wait for a region, take part, wait again.
-func (p *pool) help(w *Worker) {
-	for gen := uint32(0); ; {
-		gen = p.start.await(gen)
-		if p.closed {
-			return
+// close lets the helpers end.
+func (p *pool) close() {
+	if p.closed.Swap(true) {
+		return
+	}
+	for _, w := range p.workers[1:] {
+		if w.state.CompareAndSwap(parked, called) {
+			w.wake <- struct{}{}
 		}
-		if w.id < p.active {
-			w.n = p.active
-			p.task(w)
-		}
-		p.finish.arrive(len(p.workers))
 	}
 }
 
-// run executes task on n workers. The caller holds busy.
-func (p *pool) run(n int, task func(*Worker)) {
-	if p.closed {
-		p.busy.Unlock()
-		panic("kernels: the engine has been closed")
-	}
-	// If this worker panics the others may wait for it for ever: nobody may
-	// recover from that.
-	done := false
+// help is the life of a helper: wait for a region, take part, wait again.
+func (p *pool) help(w *Worker) {
+	ended := false
 	defer func() {
-		if !done {
-			text := fmt.Sprintf("kernels: a region has failed: %v\n\n%s", recover(), debug.Stack())
-			go func() { panic(text) }()
-			select {}
+		if !ended { // by runtime.Goexit in a task
+			go p.help(w)
 		}
 	}()
-	p.task, p.active = task, n
-	p.start.release()
-	w := p.workers[0]
-	w.n = n
-	task(w)
-	p.finish.arrive(len(p.workers))
-	p.task = nil
+	for p.look(w) {
+		p.work(w)
+	}
+	ended = true
+}
+
+// look waits until the helper is in a team. It returns false where the engine has
+// been closed.
+func (p *pool) look(w *Worker) bool {
+	for {
+		if !w.rest && p.spin(w) {
+			return true
+		}
+		w.rest = false
+		if !w.state.CompareAndSwap(called, parked) {
+			continue // taken before it came
+		}
+		if p.closed.Load() && w.state.CompareAndSwap(parked, gone) {
+			return false
+		}
+		<-w.wake
+		w.learn()
+	}
+}
+
+// learn sets the helper's patience by how long it would have had to look.
+func (w *Worker) learn() {
+	if w.calledAt-w.since < 2*spinTime {
+		w.patience = spinLimit
+	} else {
+		w.patience = max(w.patience/2, leastPatience)
+	}
+}
+
+// spin looks for work until the helper's patience has ended, or as long as a
+// region wants more workers. It reports whether the helper has been taken.
+func (p *pool) spin(w *Worker) bool {
+	w.since = now()
+	limit := w.patience
+	for done := 0; ; {
+		w.state.CompareAndSwap(called, ready)
+		for range min(limit-done, yieldEvery) {
+			if w.state.Load() == working {
+				return true
+			}
+		}
+		for !w.state.CompareAndSwap(ready, called) { // taken: its place follows
+			if w.state.Load() == working {
+				return true
+			}
+			runtime.Gosched()
+		}
+		done += yieldEvery
+		if p.closed.Load() || done >= limit && !(p.hiring.Load() && done < longestWait) {
+			return false
+		}
+		limit = max(limit, done+yieldEvery)
+		runtime.Gosched() // goroutines that have work go first
+	}
+}
+
+// work takes part in a region.
+func (p *pool) work(w *Worker) {
+	done := false
+	defer func() {
+		after := called
+		switch {
+		case !done:
+			p.fail(newPanicError(w, recover()), w)
+		case !w.rest:
+			after = ready // at once, for the next region may begin at once
+		}
+		w.state.Store(after)
+		if p.inside.Add(-1) == 0 {
+			p.left.open()
+		}
+	}()
+	p.task(w)
 	done = true
 }
 
-func (p *pool) close() {
-	p.busy.Lock()
-	defer p.busy.Unlock()
-	if !p.closed {
-		p.closed = true
-		p.start.release()
+// run executes task on a team of at most n. The caller holds busy.
+func (p *pool) run(n int, task func(*Worker)) {
+	w, done := p.workers[0], false
+	defer func() {
+		var own *PanicError
+		if !done {
+			own = newPanicError(w, recover())
+			p.fail(own, w)
+		}
+		p.finish()
+		failed := p.failed.Swap(nil)
+		p.task, p.gemm = nil, Product{}
+		p.busy.Unlock()
+		if failed != nil && (done || own != nil) { // else Goexit goes on
+			panic(failed)
+		}
+	}()
+	p.task, p.want, p.phase, p.began = task, n, 0, now()
+	w.rank, w.n = 0, 1
+	p.team = append(p.team[:0], w)
+	if p.force != nil {
+		p.forceTeam()
+	} else {
+		p.most = min(n, p.policy.allowed(p.began))
+		p.grow()
+	}
+	task(w)
+	done = true
+}
+
+// finish waits until all helpers have left the task.
+func (p *pool) finish() {
+	p.hiring.Store(false)
+	if p.inside.Load() > 0 {
+		gen := p.left.gen.Load()
+		if p.inside.Load() > 0 {
+			p.left.await(gen)
+		}
+		p.phase++
+		p.judge(&p.left)
+	}
+	p.left.slow.Store(0)
+	p.barrier.slow.Store(0)
+	p.barrier.arrived.Store(0)
+}
+
+// fail ends the region: who waits at a barrier, or comes to one, leaves. A nil
+// failure is a worker that left by runtime.Goexit.
+func (p *pool) fail(failure *PanicError, w *Worker) {
+	if failure == nil {
+		failure = &PanicError{Value: "the task called runtime.Goexit", Worker: w.id}
+	} else if failure.Value == abandoned {
+		return
+	}
+	p.failed.CompareAndSwap(nil, failure)
+	p.barrier.open()
+}
+
+// abandoned is what a worker panics with at a barrier of a region that has
+// failed.
+var abandoned any = new(struct{ _ int })
+
+// meet is a barrier of the team.
+func (p *pool) meet(w *Worker) {
+	if len(p.team) == 1 {
+		if p.want > 1 {
+			p.between(w)
+		}
+		return
+	}
+	gen := p.barrier.gen.Load()
+	if p.failed.Load() != nil {
+		panic(abandoned)
+	}
+	if int(p.barrier.arrived.Add(1)) < len(p.team) {
+		p.barrier.await(gen)
+		if p.failed.Load() != nil {
+			panic(abandoned)
+		}
+		return
+	}
+	p.barrier.arrived.Store(0)
+	p.between(w)
+	p.barrier.open()
+}
+
+// between is run by the last worker that arrives at a barrier, before the others
+// go on.
+func (p *pool) between(last *Worker) {
+	p.phase++
+	if p.force != nil {
+		p.forceTeam()
+		return
+	}
+	if p.judge(&p.barrier) {
+		p.leaveOut(last)
+	}
+	if len(p.team) == p.want {
+		return
+	}
+	if p.phase%growEvery == 0 {
+		p.most = min(p.want, p.policy.allowed(now()))
+	}
+	p.grow()
+}
+
+// judge tells the policy where the team has waited at b for longer than work that
+// is shared out unevenly explains, more than half of a phase, and reports that.
+func (p *pool) judge(b *barrier) bool {
+	slow := b.slow.Load()
+	if slow == 0 {
+		return false
+	}
+	b.slow.Store(0)
+	t := now()
+	waited := t - slow + spinTime
+	if waited <= (t-p.began)/int64(2*p.phase) {
+		return false
+	}
+	p.policy.punish(t, waited, len(p.team))
+	p.most = min(p.most, p.policy.limit)
+	return true
+}
+
+// leaveOut ends the part of the worker that was waited for. Where that is the
+// caller, whose part can't end, it ends another's, for there are fewer processors
+// than workers.
+func (p *pool) leaveOut(w *Worker) {
+	if w.id == 0 {
+		w = p.team[len(p.team)-1]
+	}
+	copy(p.team[w.rank:], p.team[w.rank+1:])
+	p.team = p.team[:len(p.team)-1]
+	w.n, w.away, w.rest = 0, -1, p.force == nil
+	for rank, w := range p.team {
+		w.rank, w.n = rank, len(p.team)
 	}
 }
 
-// spinLimit is how often a waiting worker looks before it parks: about 0.1 ms at
-// 3.66 GHz, longer than two cores get out of step and than the gap between two
-// passes, shorter than a scheduler's time slice. With 16 µs training with V = 65,
-// H = 512, B = 32 on two threads came to 67,000 tokens/s instead of 106,000, for
-// waking a parked worker takes longer than the wait; ten times as long gained nothing more.
-const spinLimit = 400000
+// forceTeam makes the team as large as force says, and waits for the workers that
+// this takes.
+func (p *pool) forceTeam() {
+	size := max(1, min(p.force(p.want), p.want))
+	for len(p.team) > size {
+		p.leaveOut(p.team[len(p.team)-1])
+	}
+	p.most = p.want
+	p.barrier.spin, p.left.spin = spinLimit, spinLimit
+	if size > runtime.GOMAXPROCS(0) { // who spins would keep from running whom it waits for
+		p.barrier.spin, p.left.spin = 0, 0
+	}
+	before := len(p.team)
+	for len(p.team) < size {
+		p.recruit(size)
+		runtime.Gosched()
+	}
+	p.settle(before)
+}
 
-// A barrier lets workers wait for each other or for a signal, spinning briefly
-// and then parked. gen counts how often it has opened.
+// grow takes helpers into the team that have come, and calls those that have not.
+func (p *pool) grow() {
+	before := len(p.team)
+	p.recruit(p.most)
+	p.settle(before)
+}
+
+// recruit adds helpers that are ready to the team, up to size in all, and calls
+// those that are not.
+func (p *pool) recruit(size int) {
+	missing := false
+	for _, w := range p.workers[1:p.most] {
+		if len(p.team) == size {
+			break
+		}
+		switch w.state.Load() {
+		case ready:
+			missing = !p.take(w, ready) || missing
+		case parked:
+			if w.calledAt = now(); w.state.CompareAndSwap(parked, called) {
+				w.wake <- struct{}{}
+			}
+			missing = true
+		case called:
+			missing = p.force == nil || !p.take(w, called) || missing
+		}
+	}
+	if p.hiring.Load() != missing {
+		p.hiring.Store(missing)
+	}
+}
+
+// settle tells the team its places, of which those from before on have just been
+// taken, and lets these begin.
+func (p *pool) settle(before int) {
+	if len(p.team) == before {
+		return
+	}
+	p.inside.Add(int32(len(p.team) - before))
+	for rank, w := range p.team[:before] {
+		w.rank, w.n = rank, len(p.team)
+	}
+	for i, w := range p.team[before:] {
+		w.rank, w.n, w.away = before+i, len(p.team), 0
+		if p.phase > 0 { // it passes through the phases that are over
+			w.joinRank, w.joinN = w.rank, w.n
+			w.n, w.away = 0, p.phase
+		}
+		w.state.Store(working)
+	}
+}
+
+// take makes a helper in the given state the next of the team.
+func (p *pool) take(w *Worker, state uint32) bool {
+	if !w.state.CompareAndSwap(state, taken) {
+		return false
+	}
+	p.team = append(p.team, w)
+	return true
+}
+
+const (
+	// spinLimit is how often a waiting worker looks before it parks: about 0.1 ms at
+	// 3.66 GHz, longer than two cores get out of step and than the gap between two
+	// passes, shorter than a scheduler's time slice. With 16 µs training with V = 65,
+	// H = 512, B = 32 on two threads came to 67,000 tokens/s instead of 106,000, for
+	// waking a parked worker takes longer than the wait; ten times as long gained nothing more.
+	spinLimit = 400000
+	// spinTime is about how long that takes, in nanoseconds.
+	spinTime = 100_000
+	// leastPatience is how often a helper looks that never found work in time.
+	leastPatience = 8000
+	// yieldEvery is how often a helper looks before it lets other goroutines go
+	// first.
+	yieldEvery = 20000
+	// longestWait is how often a helper looks that a region has called: some 10 ms,
+	// longer than a phase.
+	longestWait = 100 * spinLimit
+	// growEvery is how many phases pass before a team that is not whole asks the
+	// policy again, which costs a look at the clock.
+	growEvery = 8
+)
+
+// now returns a time in nanoseconds.
+func now() int64 { return int64(time.Since(epoch)) }
+
+var epoch = time.Now()
+
+// A barrier lets workers wait until it opens, spinning briefly and then parked. gen
+// counts how often it has opened.
 type barrier struct {
 	gen     atomic.Uint32
 	arrived atomic.Int32
 	parked  atomic.Int32
 	spin    int
+	slow    atomic.Int64 // when the first worker gave up spinning, if one has
 	mu      sync.Mutex
 	cond    sync.Cond
 }
 
-func (b *barrier) init(spin int) { b.spin, b.cond.L = spin, &b.mu }
+func (b *barrier) init() { b.spin, b.cond.L = spinLimit, &b.mu }
 
-// arrive waits until n workers have called it.
-func (b *barrier) arrive(n int) {
-	gen := b.gen.Load()
-	if b.arrived.Add(1) == int32(n) {
-		b.arrived.Store(0)
-		b.release()
-		return
-	}
-	b.await(gen)
-}
-
-// release opens the barrier for all that wait.
-func (b *barrier) release() {
+// open lets go on all that wait.
+func (b *barrier) open() {
 	b.gen.Add(1)
 	// A waiter raises parked before it looks at gen for the last time, so either
 	// it sees the new gen or it is counted here.
@@ -135,12 +448,18 @@ func (b *barrier) release() {
 	}
 }
 
-// await waits until the barrier has opened since gen and returns the new gen.
-func (b *barrier) await(gen uint32) uint32 {
+// await waits until the barrier has opened since gen.
+func (b *barrier) await(gen uint32) {
 	for range b.spin {
-		if g := b.gen.Load(); g != gen {
-			return g
+		if b.gen.Load() != gen {
+			return
 		}
+	}
+	t := now()
+	b.slow.CompareAndSwap(0, t)
+	if b.gen.Load() != gen {
+		b.slow.CompareAndSwap(t, 0) // it is of the phase that is over
+		return
 	}
 	b.mu.Lock()
 	b.parked.Add(1)
@@ -149,5 +468,4 @@ func (b *barrier) await(gen uint32) uint32 {
 	}
 	b.parked.Add(-1)
 	b.mu.Unlock()
-	return b.gen.Load()
 }

@@ -11,7 +11,14 @@ import (
 	"batchrnn/asm"
 )
 
-// This file is for measuring: it shows the kernels below an engine one by one.
+// This file is for tests and for measuring: it shows the kernels below an engine one
+// by one, and decides in the place of its policy.
+
+// ForceTeams makes size decide how many workers a region has in each phase: it is
+// called before a region of so many at most, and at each barrier of it. The region
+// then waits for that many, whatever else the machine does. nil ends it. No region
+// may run meanwhile.
+func ForceTeams(e *Engine, size func(most int) int) { e.pool.force = size }
 
 // A Probe is one kernel with arguments on which it can be run over and over.
 type Probe struct {

@@ -12,7 +12,7 @@ import (
 //
 // and replaces the row by the gradient of scale·losses[i]:
 // scale·(softmax(x_i) - onehot(targets[i])).
-func (e *Engine) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, ld int, targets []int32, scale float32) {
+func (o serial) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, ld int, targets []int32, scale float32) {
 	checkLen("SoftmaxCrossEntropy", "losses", len(losses), len(targets))
 	checkMatrix("SoftmaxCrossEntropy", "logits", logits, len(targets), n, ld)
 	for i, target := range targets {
@@ -23,27 +23,27 @@ func (e *Engine) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, 
 	for i, target := range targets {
 		row := logits[i*ld:][:n]
 		x := row[target]
-		logSum := e.softmaxRow(row, scale)
+		logSum := o.softmaxRow(row, scale)
 		row[target] -= scale
 		losses[i] = float32(logSum - float64(x))
 	}
 }
 
 // Softmax replaces each of m rows of n logits, row stride ld, by its softmax.
-func (e *Engine) Softmax(m, n int, logits []float32, ld int) {
+func (o serial) Softmax(m, n int, logits []float32, ld int) {
 	checkMatrix("Softmax", "logits", logits, m, n, ld)
 	if n == 0 && m > 0 {
 		panic("kernels: Softmax: rows of 0 logits have none")
 	}
 	for i := range m {
-		e.softmaxRow(logits[i*ld:][:n], 1)
+		o.softmaxRow(logits[i*ld:][:n], 1)
 	}
 }
 
 // LogSoftmax replaces each of m rows of n logits, row stride ld, by the logarithm
 // of its softmax. It writes over the first n floats of scratch, which must not be
 // of logits.
-func (e *Engine) LogSoftmax(m, n int, logits []float32, ld int, scratch []float32) {
+func (o serial) LogSoftmax(m, n int, logits []float32, ld int, scratch []float32) {
 	checkMatrix("LogSoftmax", "logits", logits, m, n, ld)
 	checkMatrix("LogSoftmax", "scratch", scratch, 1, n, n)
 	if n == 0 && m > 0 {
@@ -52,7 +52,7 @@ func (e *Engine) LogSoftmax(m, n int, logits []float32, ld int, scratch []float3
 	for i := range m {
 		row := logits[i*ld:][:n]
 		copy(scratch, row)
-		logSum := e.softmaxRow(scratch[:n], 1)
+		logSum := o.softmaxRow(scratch[:n], 1)
 		for j, x := range row {
 			row[j] = float32(float64(x) - logSum)
 		}
@@ -60,17 +60,17 @@ func (e *Engine) LogSoftmax(m, n int, logits []float32, ld int, scratch []float3
 }
 
 // softmaxRow replaces x by scale·softmax(x) and returns log Σ exp(x).
-func (e *Engine) softmaxRow(x []float32, scale float32) (logSum float64) {
+func (o serial) softmaxRow(x []float32, scale float32) (logSum float64) {
 	if len(x) > elementsPerCall {
-		return e.softmaxLong(x, scale)
+		return o.softmaxLong(x, scale)
 	}
-	max, sum := e.set.Softmax(x, scale)
+	max, sum := o.set.Softmax(x, scale)
 	return math.Log(float64(sum)) + float64(max)
 }
 
 // softmaxLong does a row that is too long for one call into assembly: softmax
 // chunk by chunk, then each chunk scaled by its share of the whole.
-func (e *Engine) softmaxLong(x []float32, scale float32) (logSum float64) {
+func (o serial) softmaxLong(x []float32, scale float32) (logSum float64) {
 	const maxChunks = 64
 	var logs [maxChunks]float64 // log Σ exp(x) of each chunk
 	size := max(elementsPerCall, (len(x)+maxChunks-1)/maxChunks)
@@ -79,11 +79,12 @@ func (e *Engine) softmaxLong(x []float32, scale float32) (logSum float64) {
 
 	most := math.Inf(-1)
 	for i := range chunks {
+		stopPoint()
 		if c := chunk(i); allMinusInf(c) { // no probability, where the kernel would say NaN
 			clear(c)
 			logs[i] = math.Inf(-1)
 		} else {
-			top, sum := e.set.Softmax(c, scale)
+			top, sum := o.set.Softmax(c, scale)
 			logs[i] = math.Log(float64(sum)) + float64(top)
 		}
 		most = max(most, logs[i])
@@ -94,7 +95,8 @@ func (e *Engine) softmaxLong(x []float32, scale float32) (logSum float64) {
 	}
 	logSum = most + math.Log(sum)
 	for i, l := range logs[:chunks] {
-		e.Scale(chunk(i), float32(math.Exp(l-logSum)))
+		stopPoint()
+		o.Scale(chunk(i), float32(math.Exp(l-logSum)))
 	}
 	return logSum
 }

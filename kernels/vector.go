@@ -1,65 +1,56 @@
 package kernels
 
-// elementsPerCall bounds the work of one call into assembly, which the
-// scheduler can't interrupt: 16,384 elements of the slowest kernel, Adam, from
-// memory take about 30 µs.
-const elementsPerCall = 1 << 14
-
-// rowsPerCall does the same for matrices of few columns, where each row may be
-// a miss of cache and TLB.
-const rowsPerCall = 256
-
 // Add sets dst to a + b. dst may be a or b.
-func (e *Engine) Add(dst, a, b []float32) {
+func (o serial) Add(dst, a, b []float32) {
 	checkLen("Add", "a", len(a), len(dst))
 	checkLen("Add", "b", len(b), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(dst))
-		e.set.Add(dst[lo:hi], a[lo:hi], b[lo:hi])
+		hi := callEnd(lo, len(dst))
+		o.set.Add(dst[lo:hi], a[lo:hi], b[lo:hi])
 	}
 }
 
 // Axpy adds alpha·x to y.
-func (e *Engine) Axpy(y, x []float32, alpha float32) {
+func (o serial) Axpy(y, x []float32, alpha float32) {
 	checkLen("Axpy", "x", len(x), len(y))
 	for lo := 0; lo < len(y); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(y))
-		e.set.Axpy(y[lo:hi], x[lo:hi], alpha)
+		hi := callEnd(lo, len(y))
+		o.set.Axpy(y[lo:hi], x[lo:hi], alpha)
 	}
 }
 
 // Scale multiplies x by alpha.
-func (e *Engine) Scale(x []float32, alpha float32) {
+func (o serial) Scale(x []float32, alpha float32) {
 	for lo := 0; lo < len(x); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(x))
-		e.set.Scale(x[lo:hi], alpha)
+		hi := callEnd(lo, len(x))
+		o.set.Scale(x[lo:hi], alpha)
 	}
 }
 
 // Dot returns the inner product of x and y: chunks of 16,384 elements in
 // float32, each in 64 partial sums, and their total in float64.
-func (e *Engine) Dot(x, y []float32) float64 {
+func (o serial) Dot(x, y []float32) float64 {
 	checkLen("Dot", "y", len(y), len(x))
 	var sum float64
 	for lo := 0; lo < len(x); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(x))
-		sum += float64(e.set.Dot(x[lo:hi], y[lo:hi]))
+		hi := callEnd(lo, len(x))
+		sum += float64(o.set.Dot(x[lo:hi], y[lo:hi]))
 	}
 	return sum
 }
 
 // SumSquares returns Dot(x, x).
-func (e *Engine) SumSquares(x []float32) float64 {
+func (o serial) SumSquares(x []float32) float64 {
 	var sum float64
 	for lo := 0; lo < len(x); lo += elementsPerCall {
-		hi := min(lo+elementsPerCall, len(x))
-		sum += float64(e.set.SumSq(x[lo:hi]))
+		hi := callEnd(lo, len(x))
+		sum += float64(o.set.SumSq(x[lo:hi]))
 	}
 	return sum
 }
 
 // ColumnSums adds the m rows of a, row stride lda, to dst, row 0 first.
-func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
+func (o serial) ColumnSums(dst []float32, m int, a []float32, lda int) {
 	checkMatrix("ColumnSums", "a", a, m, len(dst), lda)
 	if len(dst) == 0 {
 		return
@@ -68,14 +59,17 @@ func (e *Engine) ColumnSums(dst []float32, m int, a []float32, lda int) {
 		cols := dst[lo:min(lo+elementsPerCall, len(dst))]
 		rows := min(elementsPerCall/len(cols), rowsPerCall)
 		for i := 0; i < m; i += rows {
-			e.set.ColSums(min(rows, m-i), cols, &a[i*lda+lo], lda)
+			if lo+i > 0 {
+				stopPoint()
+			}
+			o.set.ColSums(min(rows, m-i), cols, &a[i*lda+lo], lda)
 		}
 	}
 }
 
 // ScatterAdd adds row i of src to row ids[i] of table, each row of n floats,
 // row 0 first.
-func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {
+func (o serial) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {
 	checkMatrix("ScatterAdd", "src", src, len(ids), n, lds)
 	checkRows("ScatterAdd", "table", table, n, ldt, ids)
 	if n == 0 {
@@ -83,6 +77,6 @@ func (e *Engine) ScatterAdd(table []float32, ldt, n int, ids []int32, src []floa
 	}
 	for i, id := range ids {
 		row := table[int(id)*ldt:][:n]
-		e.Add(row, row, src[i*lds:][:n])
+		o.Add(row, row, src[i*lds:][:n])
 	}
 }

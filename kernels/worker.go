@@ -1,16 +1,41 @@
 package kernels
 
-// A Worker is one thread's part in a region. Its own methods compute shares;
-// those of the Engine run on the worker alone.
+import (
+	"sync/atomic"
+
+	"batchrnn/asm"
+)
+
+// A Worker is one thread's part in a region. Its operations run on this worker
+// alone, and so do those of the Engine where a task calls them.
 type Worker struct {
-	*Engine
-	id, n int
-	pool  *pool
-	rows  []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
+	serial
+	id   int   // among the engine's workers
+	pool *pool // nil where the worker is a caller alone
+
+	// The place in the team of the current phase. n is 0 while the worker has no
+	// part in it: it then passes through the task with empty shares, and waits for
+	// nobody.
+	rank, n int
+	// away is how many barriers are left to pass without a part; below 0, all.
+	// After them the worker joins as joinRank of joinN.
+	away, joinRank, joinN int
+
+	rows []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
+
+	// The rest is of helpers: see pool.go.
+	state    atomic.Uint32
+	wake     chan struct{}
+	rest     bool  // it was left out: it gives its processor up at once
+	patience int   // how often it looks for work before it parks
+	since    int64 // when it began to look
+	calledAt int64 // when it was last called
+
+	_ [64]byte // the next worker's state is on another cache line
 }
 
-func newWorker(e *Engine) *Worker {
-	return &Worker{Engine: e, n: 1, rows: Floats(gatherTiles * e.set.MR * (e.set.KC + gatherPad))}
+func newWorker(set *asm.Set) *Worker {
+	return &Worker{serial: serial{set}, n: 1, rows: Floats(gatherTiles * set.MR * (set.KC + gatherPad))}
 }
 
 // A Span is the half-open range [Lo,Hi) of rows or panels.
@@ -19,56 +44,35 @@ type Span struct{ Lo, Hi int }
 // Len returns the number of elements in the span.
 func (s Span) Len() int { return s.Hi - s.Lo }
 
-// Run executes task on n workers and returns when all are done; n is limited
-// to the engine's threads. Where n is 1 or another goroutine has the pool, the
-// caller runs the whole task as the only worker.
-//
-// Shapes must be checked before the region: a panic inside it ends the program,
-// whoever would recover.
-func (e *Engine) Run(n int, task func(*Worker)) {
-	n = min(n, len(e.pool.workers))
-	if n > 1 && e.pool.busy.TryLock() {
-		e.pool.run(n, task)
-		e.pool.busy.Unlock()
-		return
-	}
-	w := e.takeSolo()
-	task(w)
-	e.giveSolo(w)
-}
-
-func (e *Engine) takeSolo() *Worker {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if last := len(e.solo) - 1; last >= 0 {
-		w := e.solo[last]
-		e.solo = e.solo[:last]
-		return w
-	}
-	return newWorker(e)
-}
-
-func (e *Engine) giveSolo(w *Worker) {
-	e.mu.Lock()
-	e.solo = append(e.solo, w)
-	e.mu.Unlock()
-}
-
-// ID returns the worker's number in its region, from 0.
+// ID returns the worker's number among the workers of its engine: 0 for the
+// goroutine that called Run, below [Engine.Threads] for all. It stays the same
+// throughout a region and says nothing about shares.
 func (w *Worker) ID() int { return w.id }
 
-// Workers returns the number of workers in the region.
+// Workers returns the number of workers in the current phase; 0 for a worker that
+// has no part in it.
 func (w *Worker) Workers() int { return w.n }
 
-// Share returns this worker's part of n items: the parts are in order, differ
-// by at most one, and together are all.
+// Share returns this worker's part of n items in the current phase: the parts are
+// in order, differ by at most one, and together are all. A worker that has no
+// part in the phase gets none.
 func (w *Worker) Share(n int) Span {
-	return Span{n * w.id / w.n, n * (w.id + 1) / w.n}
+	if w.n == 0 {
+		return Span{}
+	}
+	return Span{n * w.rank / w.n, n * (w.rank + 1) / w.n}
 }
 
-// Barrier waits until every worker of the region has called it.
+// Barrier ends a phase: it waits until every worker of the team has called it.
+// The next phase may have another team.
 func (w *Worker) Barrier() {
-	if w.n > 1 {
-		w.pool.meet.arrive(w.n)
+	if w.n == 0 {
+		if w.away--; w.away == 0 {
+			w.rank, w.n = w.joinRank, w.joinN
+		}
+		return
+	}
+	if w.pool != nil {
+		w.pool.meet(w)
 	}
 }

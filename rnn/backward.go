@@ -51,7 +51,8 @@ func (ws *Workspace) learn() float64 {
 	if ws.tails != nil {
 		ws.tails.cutTails()
 	}
-	ws.m.engine.Run(ws.plan.backward, ws.backward)
+	ws.run(ws.plan.outputs, 0, ws.tasks.outputs)
+	ws.throughLayers()
 	return ws.meanLoss()
 }
 
@@ -65,29 +66,28 @@ func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	ws.checkStates(dh, dhn)
 	ws.kept = true
 	ws.fromOutputs, ws.dout, ws.dhn = false, dh, dhn
-	ws.m.engine.Run(ws.plan.backward, ws.backward)
+	ws.throughLayers()
 	ws.dout, ws.dhn = nil, nil
 }
 
-// backwardShare is one worker's part of the backward pass.
-func (ws *Workspace) backwardShare(w *kernels.Worker) {
-	if ws.fromOutputs {
-		ws.throughOutputs(w)
-	}
+// throughLayers is backward 2 and 1 of every layer, the last first.
+func (ws *Workspace) throughLayers() {
 	for k := len(ws.layers) - 1; k >= 0; k-- {
-		ws.throughTime(w, k)
-		w.Barrier()
-		ws.weightGrads(w, k)
-		ws.initialGrads(w, k)
-		ws.inputGrads(w, k)
-		if k > 0 {
-			w.Barrier()
-		}
+		ws.run(ws.plan.steps, k, ws.tasks.stepsBack)
+		ws.run(ws.plan.grads[k], k, ws.tasks.grads)
 	}
 }
 
-// throughOutputs leaves in dout the gradient of what the last layer gives.
-func (ws *Workspace) throughOutputs(w *kernels.Worker) {
+// gradsShare is one worker's part of backward 1, with dWh, of a layer.
+func (ws *Workspace) gradsShare(w *kernels.Worker) {
+	ws.weightGrads(w, ws.at)
+	ws.initialGrads(w, ws.at)
+	ws.inputGrads(w, ws.at)
+}
+
+// outputsShare is one worker's part of backward 4 and 3. It leaves in dout the
+// gradient of what the last layer gives.
+func (ws *Workspace) outputsShare(w *kernels.Worker) {
 	top := len(ws.layers) - 1
 	if ws.drop != nil {
 		ws.mask(w, top, ws.layers[top].up, ws.layers[top].out)
@@ -126,19 +126,17 @@ func (ws *Workspace) layerGrads(k int) (dh, dz, below []float32) {
 	return dh, dz, below
 }
 
-// throughTime is backward 2 of layer k: it turns dH into dZ, the last step first.
-func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
-	m, l := ws.m, &ws.layers[k]
+// stepsBackShare is one worker's part of backward 2 of a layer: it turns dH into dZ,
+// the last step first.
+func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
+	m, k := ws.m, ws.at
+	l := &ws.layers[k]
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
 	dh, dz, _ := ws.layerGrads(k)
 	whT := m.packed[0].whT
 	all, panels := ws.plan.share(w, ws.B, whT.Panels())
 	cols := whT.Columns(panels)
-	if all.Len() == 0 {
-		return
-	}
 	plain := ws.dhn == nil && ws.reached == nil && l.dh == nil
-	ws.clearReached(all, cols)
 	act := activations[m.Activation].kernel
 	group := ws.plan.group
 	for first := 0; first < directions; first += group {
@@ -161,6 +159,7 @@ func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
 						C: to, LDC: width,
 					}, panels)
 				} else {
+					ws.clearReached(d, all, cols)
 					for i := range rows.Len() { // nothing comes from later steps
 						row := to[i*width+cols.Lo : i*width+cols.Hi]
 						if from == nil {
@@ -186,22 +185,23 @@ func (ws *Workspace) throughTime(w *kernels.Worker, k int) {
 					}
 				}
 			}
-			ws.plan.meet(w)
+			if ws.plan.meets(ws.T-1-s+first/group*ws.T, directions/group*ws.T) {
+				w.Barrier()
+				all, panels = ws.plan.share(w, ws.B, whT.Panels())
+				cols = whT.Columns(panels)
+			}
 		}
 	}
 }
 
-// clearReached forgets what a gradient that came along TimeSkip was before.
-func (ws *Workspace) clearReached(rows, cols kernels.Span) {
+// clearReached clears the gradient that comes along direction d's TimeSkip.
+func (ws *Workspace) clearReached(d int, rows, cols kernels.Span) {
 	if ws.reached == nil {
 		return
 	}
-	width := ws.m.width()
 	for b := rows.Lo; b < rows.Hi; b++ {
-		for d := range ws.m.directions() {
-			from := b*width + d*ws.m.Hidden
-			clear(ws.reached[from+cols.Lo : from+cols.Hi])
-		}
+		from := b*ws.m.width() + d*ws.m.Hidden
+		clear(ws.reached[from+cols.Lo : from+cols.Hi])
 	}
 }
 

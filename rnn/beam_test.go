@@ -159,7 +159,7 @@ func TestSearchSameBits(t *testing.T) {
 		for threads := 1; threads <= 2; threads++ {
 			p := j.pair(t, newEngine(t, isa, threads))
 			s := p.NewSearch(j.source, j.target, j.batch, 3)
-			s.decoder.plan.workers = threads // however small a step is
+			s.decoder.plan.all(threads) // however small a step is
 			got := searched(s, source, j.sourceLens)
 			if want == nil {
 				want = got

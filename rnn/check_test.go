@@ -24,7 +24,7 @@ func TestMistakes(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		m := newModel(t, e, c, 1)
 		ws := m.NewTraining(steps, rows)
-		ws.plan.workers, ws.plan.backward = e.Threads(), e.Threads() // however small the passes are
+		ws.plan.all(e.Threads()) // however small the passes are
 		b := newBatch(c, steps, rows, 1)
 		b.forward(ws)
 		b.backward(ws)

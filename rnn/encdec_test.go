@@ -195,7 +195,7 @@ func TestEncoderDecoderSameBits(t *testing.T) {
 			e := newEngine(t, isa, threads)
 			p := j.pair(t, e)
 			tf := p.NewTraining(j.source, j.target, j.batch)
-			if tf.Encoder.plan.workers != threads || tf.Decoder.plan.workers != threads {
+			if tf.Encoder.plan.steps != threads || tf.Decoder.plan.steps != threads {
 				t.Errorf("plans %+v and %+v, want both on %d workers", tf.Encoder.plan, tf.Decoder.plan, threads)
 			}
 			var tr trace

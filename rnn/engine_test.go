@@ -15,6 +15,18 @@ func newEngine(tb testing.TB, isa string, threads int) *kernels.Engine {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(e.Close)
+	if _, test := tb.(*testing.T); test { // as many workers as are asked for, whatever else the machine does
+		kernels.ForceTeams(e, func(most int) int { return most })
+	}
+	return e
+}
+
+// unsteady returns an engine whose teams change at random, before each region and
+// at each of its barriers.
+func unsteady(tb testing.TB, isa string, threads int) *kernels.Engine {
+	tb.Helper()
+	e, r := newEngine(tb, isa, threads), newRand(uint64(threads))
+	kernels.ForceTeams(e, func(most int) int { return 1 + r.IntN(most) })
 	return e
 }
 

@@ -87,6 +87,14 @@ func (j job) workspace(tb testing.TB, e *kernels.Engine, tune func(*plan)) *Work
 	return ws
 }
 
+// all gives every stage n workers, however small its work is.
+func (p *plan) all(n int) {
+	p.steps, p.outputs, p.up = n, n, n
+	for k := range p.grads {
+		p.starts[k], p.grads[k] = n, n
+	}
+}
+
 // run takes updates steps of Adam with clipping, and records everything.
 func (j job) run(ws *Workspace, updates int) trace {
 	var tr trace
@@ -165,10 +173,10 @@ var deepJob = job{Config{Input: 30, Layers: 3, Residual: true, Hidden: 33, Outpu
 func TestExactJobs(t *testing.T) {
 	eachEngine(t, []int{2, 4}, func(t *testing.T, e *kernels.Engine) {
 		rows, columns := rowsJob.workspace(t, e, nil), columnsJob.workspace(t, e, nil)
-		if p := rows.plan; !p.byRows || p.workers < 2 {
+		if p := rows.plan; !p.byRows || p.steps < 2 {
 			t.Errorf("%v: plan %+v, want one by rows on several workers", rowsJob, p)
 		}
-		if p := columns.plan; p.byRows || p.workers < 2 {
+		if p := columns.plan; p.byRows || p.steps < 2 {
 			t.Errorf("%v: plan %+v, want one by columns on several workers", columnsJob, p)
 		}
 		if n := cap(tiedJob.workspace(t, e, nil).blocks); n < 3 {
@@ -189,6 +197,17 @@ func TestSameBitsThreads(t *testing.T) {
 		for _, j := range exactJobs {
 			want = append(want, j.run(j.workspace(t, one, nil), 2))
 		}
+		for i, j := range exactJobs { // teams that change at every barrier
+			e := unsteady(t, isa, 3)
+			j.run(j.workspace(t, e, nil), 2).same(t, fmt.Sprintf("isa=%s/unsteady/%v", isa, j), want[i])
+			for _, byRows := range []bool{true, false} {
+				ws := j.workspace(t, e, func(p *plan) {
+					p.all(3)
+					p.byRows, p.phase, p.group = byRows, 1, 1
+				})
+				j.run(ws, 2).same(t, fmt.Sprintf("isa=%s/unsteady/byRows=%t/%v", isa, byRows, j), want[i])
+			}
+		}
 		for _, threads := range []int{2, 3, 4, runtime.GOMAXPROCS(0) + 3} {
 			e := newEngine(t, isa, threads)
 			for i, j := range exactJobs {
@@ -198,7 +217,8 @@ func TestSameBitsThreads(t *testing.T) {
 				}
 				for _, byRows := range []bool{true, false} {
 					ws := j.workspace(t, e, func(p *plan) {
-						p.workers, p.backward, p.byRows = threads, threads, byRows
+						p.all(threads)
+						p.byRows, p.phase = byRows, 1
 						if byRows { // either way of taking turns
 							p.group = j.directions()
 						}
@@ -206,7 +226,7 @@ func TestSameBitsThreads(t *testing.T) {
 					j.run(ws, 2).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want[i])
 				}
 				// One worker through time, all for the rest.
-				ws := j.workspace(t, e, func(p *plan) { p.workers, p.backward = 1, threads })
+				ws := j.workspace(t, e, func(p *plan) { p.all(threads); p.steps = 1 })
 				j.run(ws, 2).same(t, name+"/backward", want[i])
 			}
 		}

@@ -12,7 +12,7 @@ const None = -100
 func (ws *Workspace) Forward(ids []int32) {
 	ws.checkIDs(ids)
 	ws.takeIDs(ids)
-	ws.run()
+	ws.pass()
 }
 
 // ForwardDense is Forward for a model with a dense input x, [T,B,E], which the
@@ -20,38 +20,30 @@ func (ws *Workspace) Forward(ids []int32) {
 func (ws *Workspace) ForwardDense(x []float32) {
 	ws.checkDense(x)
 	ws.takeDense(x)
-	ws.run()
+	ws.pass()
 }
 
-func (ws *Workspace) run() {
+func (ws *Workspace) pass() {
 	ws.ran = true
 	if ws.drop != nil {
 		ws.drop.draws++
 	}
-	ws.m.engine.Run(ws.plan.workers, ws.forward)
-}
-
-// forwardShare is one worker's part of stages 1 and 2 of every layer.
-func (ws *Workspace) forwardShare(w *kernels.Worker) {
 	for k := range ws.layers {
-		if k > 0 {
-			w.Barrier()
+		if ws.startsInPlace(k) {
+			ws.run(ws.plan.starts[k], k, ws.tasks.starts)
 		}
-		ws.throughLayer(w, k)
+		ws.run(ws.plan.steps, k, ws.tasks.steps)
 		if ws.changes(k) {
-			w.Barrier()
-			ws.passUp(w, k)
+			ws.run(ws.plan.up, k, ws.tasks.passUp)
 		}
 	}
 }
 
-// throughLayer is stages 1 and 2 of layer k.
-func (ws *Workspace) throughLayer(w *kernels.Worker, k int) {
-	m, l := ws.m, &ws.layers[k]
-	if ws.startsInPlace(k) {
-		ws.starts(w, k)
-		w.Barrier()
-	}
+// stepsShare is one worker's part of stage 2 of a layer, with stage 1 where that is
+// no pass of its own.
+func (ws *Workspace) stepsShare(w *kernels.Worker) {
+	m, k := ws.m, ws.at
+	l := &ws.layers[k]
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
 	cells, params := m.packed[k*directions:], m.Cells[k*directions:]
 	all, panels := ws.plan.share(w, ws.B, cells[0].wh.Panels())
@@ -97,7 +89,10 @@ func (ws *Workspace) throughLayer(w *kernels.Worker, k int) {
 					ws.hold(l, t, d, all, cols)
 				}
 			}
-			ws.plan.meet(w)
+			if ws.plan.meets(s+first/group*ws.T, directions/group*ws.T) {
+				w.Barrier()
+				all, panels = ws.plan.share(w, ws.B, cells[0].wh.Panels())
+			}
 		}
 	}
 }
@@ -130,10 +125,11 @@ func (ws *Workspace) changes(k int) bool {
 	return ws.m.Residual && k > 0 || ws.drop != nil && k < len(ws.layers)-1
 }
 
-// passUp adds what layer k has read, and drops some for the layer above, rows
-// shared out.
-func (ws *Workspace) passUp(w *kernels.Worker, k int) {
-	l, width := &ws.layers[k], ws.m.width()
+// passUpShare is one worker's part of what leads from a layer to the one above: it
+// adds what the layer has read, and drops some.
+func (ws *Workspace) passUpShare(w *kernels.Worker) {
+	k, width := ws.at, ws.m.width()
+	l := &ws.layers[k]
 	rows := w.Share(ws.T * ws.B)
 	from, to := rows.Lo*width, rows.Hi*width
 	if ws.m.Residual && k > 0 {

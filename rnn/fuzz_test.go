@@ -73,7 +73,8 @@ func FuzzForward(f *testing.F) {
 		for _, e := range engines {
 			m := newModel(t, e, c, seed)
 			ws := m.NewWorkspace(steps, rows)
-			ws.plan.workers, ws.plan.backward, ws.plan.byRows = e.Threads(), e.Threads(), byRows
+			ws.plan.all(e.Threads())
+			ws.plan.byRows, ws.plan.phase = byRows, 2
 			b.forward(ws)
 			n, in := newNaive(m), newNaiveInput(b, steps, rows)
 			if s.out == nil {

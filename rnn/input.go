@@ -50,9 +50,9 @@ func (ws *Workspace) takeDense(x []float32) {
 // the start values where the states will be.
 func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.absent }
 
-// starts is stage 1 as a pass of its own, rows shared out.
-func (ws *Workspace) starts(w *kernels.Worker, k int) {
-	m := ws.m
+// startsShare is one worker's part of stage 1 as a pass of its own.
+func (ws *Workspace) startsShare(w *kernels.Worker) {
+	m, k := ws.m, ws.at
 	rows := w.Share(ws.T * ws.B)
 	for d := range m.directions() {
 		c := k*m.directions() + d

@@ -63,7 +63,7 @@ func (ws *Workspace) score() float64 {
 	if ws.picks {
 		ws.seen = ws.gather
 	}
-	ws.m.engine.Run(ws.outputWorkers(), ws.loss)
+	ws.run(ws.plan.outputs, 0, ws.tasks.loss)
 	return ws.meanLoss()
 }
 

@@ -69,7 +69,12 @@ func (m *Model) Engine() *kernels.Engine { return m.engine }
 // Update makes a change of the parameters by hand known to the model.
 func (m *Model) Update() {
 	m.checkWhole("Update")
-	m.engine.Run(m.engine.Threads(), m.packing)
+	m.engine.Run(m.slabWorkers(), m.packing)
+}
+
+// slabWorkers is how many workers a pass over all parameters is worth.
+func (m *Model) slabWorkers() int {
+	return max(1, min(m.engine.Threads(), len(m.Slab)/elementShare))
 }
 
 // pack copies this worker's panels of every weight matrix.
@@ -100,9 +105,11 @@ func (m *Model) packTransposes(w *kernels.Worker) {
 	m.packTailTransposes(w)
 }
 
+// packShare copies this worker's panels of a matrix, in a phase of their own.
 func packShare(w *kernels.Worker, p *kernels.Packed, trans bool, weights []float32, ld int) {
 	if p != nil {
 		w.PackPanels(p, trans, weights, ld, w.Share(p.Panels()))
+		w.Barrier()
 	}
 }
 
@@ -121,5 +128,5 @@ func (m *Model) train() {
 		m.wyT = e.NewPacked(m.head(), m.width())
 	}
 	m.trainTails()
-	e.Run(e.Threads(), m.packTransposes)
+	e.Run(m.slabWorkers(), m.packTransposes)
 }

@@ -16,7 +16,7 @@ type Optimizer interface {
 	// given; update then changes the parameters p[span] from g[span], spans in
 	// any order and at once.
 	begin(scale float32)
-	update(e *kernels.Engine, p, g []float32, span kernels.Span)
+	update(w *kernels.Worker, p, g []float32, span kernels.Span)
 }
 
 // SGD is gradient descent: p -= LR·g.
@@ -32,8 +32,8 @@ func (o *SGD) check(int) {}
 
 func (o *SGD) begin(scale float32) { o.scale = scale }
 
-func (o *SGD) update(e *kernels.Engine, p, g []float32, s kernels.Span) {
-	e.SGD(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.scale, o.LR)
+func (o *SGD) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+	w.SGD(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.scale, o.LR)
 }
 
 // Adagrad divides each step by the root of the sum of its parameter's squared
@@ -53,8 +53,8 @@ func (o *Adagrad) check(params int) { checkState("Adagrad", len(o.Sum), params) 
 
 func (o *Adagrad) begin(scale float32) { o.scale = scale }
 
-func (o *Adagrad) update(e *kernels.Engine, p, g []float32, s kernels.Span) {
-	e.Adagrad(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.Sum[s.Lo:s.Hi], o.scale, o.LR, o.Eps)
+func (o *Adagrad) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+	w.Adagrad(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.Sum[s.Lo:s.Hi], o.scale, o.LR, o.Eps)
 }
 
 // Adam keeps running means of the gradient and its square, both corrected for
@@ -86,8 +86,8 @@ func (o *Adam) begin(scale float32) {
 	o.args.Set(o.T, scale, o.LR, o.Beta1, o.Beta2, o.Eps)
 }
 
-func (o *Adam) update(e *kernels.Engine, p, g []float32, s kernels.Span) {
-	e.Adam(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.M[s.Lo:s.Hi], o.V[s.Lo:s.Hi], &o.args)
+func (o *Adam) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+	w.Adam(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.M[s.Lo:s.Hi], o.V[s.Lo:s.Hi], &o.args)
 }
 
 // normChunk is the number of elements of each partial sum of the norm: fixed,
@@ -114,42 +114,57 @@ func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64
 	s := &m.step
 	m.checkStep(opt, grads)
 	s.opt, s.grads, s.clip = opt, grads, clip
-	m.engine.Run(m.engine.Threads(), s.task)
+	m.engine.Run(m.slabWorkers(), s.task)
 	s.opt, s.grads = nil, nil
 	return s.norm
 }
 
+// phaseElements is the number of elements for each worker between two barriers
+// that stand there only so that the team may change: Adam takes some 0.2 ms.
+const phaseElements = 1 << 17
+
 // stepShare is one worker's part of stage 5.
 func (m *Model) stepShare(w *kernels.Worker) {
 	s := &m.step
-	chunks := w.Share(len(s.sums))
-	for i := chunks.Lo; i < chunks.Hi; i++ {
-		s.sums[i] = w.SumSquares(s.grads[i*normChunk : min((i+1)*normChunk, len(s.grads))])
+	n := m.slabWorkers()
+	for lo, phase := 0, n*phaseElements/normChunk; lo < len(s.sums); lo += phase {
+		own := w.Share(min(phase, len(s.sums)-lo))
+		for i := lo + own.Lo; i < lo+own.Hi; i++ {
+			s.sums[i] = w.SumSquares(s.grads[i*normChunk : min((i+1)*normChunk, len(s.grads))])
+		}
+		w.Barrier()
 	}
-	w.Barrier()
 	if w.ID() == 0 {
-		var sum float64
-		for _, x := range s.sums {
-			sum += x
-		}
-		if math.IsInf(sum, 1) { // squares overflow long before the gradient does
-			sum = 0
-			for _, g := range s.grads {
-				sum += float64(g) * float64(g)
-			}
-		}
-		s.norm = math.Sqrt(sum)
-		scale := 1.0
-		switch {
-		case math.IsInf(s.norm, 1) || math.IsNaN(s.norm):
-			scale = math.NaN() // else an infinite gradient would come out as no step
-		case s.clip > 0 && s.norm > float64(s.clip):
-			scale = float64(s.clip) / s.norm
-		}
-		s.opt.begin(float32(scale))
+		s.opt.begin(float32(s.scale()))
 	}
 	w.Barrier()
-	s.opt.update(w.Engine, m.Slab, s.grads, w.Share(len(m.Slab)))
-	w.Barrier()
+	for lo, phase := 0, n*phaseElements; lo < len(m.Slab); lo += phase {
+		own := w.Share(min(phase, len(m.Slab)-lo))
+		s.opt.update(w, m.Slab, s.grads, kernels.Span{Lo: lo + own.Lo, Hi: lo + own.Hi})
+		w.Barrier()
+	}
 	m.pack(w)
+}
+
+// scale joins the sums to the norm, and returns what the gradient is read as
+// scaled by.
+func (s *stepState) scale() float64 {
+	var sum float64
+	for _, x := range s.sums {
+		sum += x
+	}
+	if math.IsInf(sum, 1) { // squares overflow long before the gradient does
+		sum = 0
+		for _, g := range s.grads {
+			sum += float64(g) * float64(g)
+		}
+	}
+	s.norm = math.Sqrt(sum)
+	switch {
+	case math.IsInf(s.norm, 1) || math.IsNaN(s.norm):
+		return math.NaN() // else an infinite gradient would come out as no step
+	case s.clip > 0 && s.norm > float64(s.clip):
+		return float64(s.clip) / s.norm
+	}
+	return 1
 }

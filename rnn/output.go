@@ -89,7 +89,7 @@ func (ws *Workspace) Logits(dst []float32, t int) {
 		ws.logProbs(dst, h)
 		return
 	}
-	ws.m.engine.Gemm(ws.m.output(h, dst, ws.B))
+	ws.multiply(ws.m.output(h, dst, ws.B))
 }
 
 // output is stage 3 for some rows of states h.
@@ -103,26 +103,26 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	}
 }
 
-// outputWorkers is how many workers pay for the output layer alone.
-func (ws *Workspace) outputWorkers() int {
-	if ws.rows*ws.m.width()*ws.m.head() < passSerial {
-		return 1
-	}
-	return ws.m.engine.Threads()
-}
-
-// lossShare is one worker's part of stages 3 and 4 without gradient: it walks
-// its own rows with its own part of the block buffer.
+// lossShare is one worker's part of stages 3 and 4 without gradient: it walks its
+// own rows with its own part of the block buffer, in phases of whole blocks.
 func (ws *Workspace) lossShare(w *kernels.Worker) {
 	if ws.picks {
 		ws.gatherRows(w, ws.top().out)
 		w.Barrier()
 	}
-	buf, all := w.Share(ws.plan.blockRows), w.Share(ws.count())
-	for lo := all.Lo; lo < all.Hi; lo += buf.Len() {
-		ws.rowLosses(w, kernels.Span{Lo: lo, Hi: min(lo+buf.Len(), all.Hi)}, buf.Lo)
+	block := ws.plan.blockRows
+	phase := block * phaseLength(block*ws.m.width()*ws.m.head(), ws.plan.outputs)
+	for from := 0; from < ws.count(); from += phase {
+		if from > 0 {
+			w.Barrier()
+		}
+		buf, all := w.Share(block), w.Share(min(phase, ws.count()-from))
+		for lo := all.Lo; lo < all.Hi; lo += buf.Len() {
+			ws.rowLosses(w, kernels.Span{Lo: from + lo, Hi: from + min(lo+buf.Len(), all.Hi)}, buf.Lo)
+		}
 	}
 	if ws.tails != nil {
+		w.Barrier()
 		ws.tailsLoss(w)
 	}
 }

@@ -26,9 +26,8 @@ func (ws *Workspace) cutBlocks() {
 func (ws *Workspace) outputBackward(w *kernels.Worker) {
 	m := ws.m
 	width, v := m.width(), m.head()
-	units, classes := w.Share(width), w.Share(v)
-	dby := ws.Grads.By[classes.Lo:classes.Hi]
-	clear(dby)
+	first := w.Share(v)
+	clear(ws.Grads.By[first.Lo:first.Hi])
 	for i := range ws.blocks {
 		b := &ws.blocks[i]
 		at := i % 2 * ws.plan.blockRows
@@ -49,6 +48,7 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 			}
 		}
 		w.Barrier()
+		units, classes := w.Share(width), w.Share(v)
 		var dwy kernels.Product
 		if m.Tied { // dWx += dlogitsᵀ·H, to which backward 1 adds
 			dwy = kernels.Product{
@@ -69,6 +69,6 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 			dwy.S, dwy.LDS = dwy.C, dwy.LDC
 		}
 		w.Gemm(dwy, b.right.All())
-		w.ColumnSums(dby, b.rows.Len(), ws.logits[at*v+classes.Lo:], v)
+		w.ColumnSums(ws.Grads.By[classes.Lo:classes.Hi], b.rows.Len(), ws.logits[at*v+classes.Lo:], v)
 	}
 }

@@ -4,12 +4,19 @@ import "batchrnn/kernels"
 
 // A plan says how the passes of a workspace are shared out. It changes no bits.
 type plan struct {
-	workers int // of the passes through time
-	// backward is how many workers the rest of the backward pass pays for.
-	backward int
-	// byRows: workers share the batch and never wait for each other; else they
-	// share the columns of Wh and meet after each step.
+	// The most workers of each stage: as many as its work is worth, and none that
+	// would have no share of it.
+	starts  []int // of each layer's stage 1, where it is a pass of its own
+	up      int   // of what leads from a layer to the one above
+	steps   int   // of stage 2 and its mirror image
+	outputs int   // of stages 3 and 4
+	grads   []int // of each layer's gradients of weights and inputs
+
+	// byRows: workers share the batch in stage 2; else the columns of Wh, and meet
+	// after each step.
 	byRows bool
+	// phase is how many steps lie between two meetings.
+	phase int
 	// group is how many of a layer's directions take a step before workers meet: both
 	// halve the meetings, one after the other each finds its Wh in the cache.
 	group     int
@@ -18,14 +25,22 @@ type plan struct {
 
 const (
 	// minShare is the number of multiply-adds of a step that each worker must have
-	// for all to pay although they meet at a barrier after it: half a microsecond.
+	// to pay although all meet at a barrier after it: half a microsecond.
 	// In share of two threads' peak, forward, one worker / two: H = 128, B = 4 41 /
 	// 52 %, H = 256, B = 1 22 / 36 %, B = 4 46 / 79 %; with half of it for each, H =
 	// 128, B = 2 was between 20 and 40 % in place of 37.
 	minShare = 1 << 15
-	// passSerial is the number of multiply-adds of a pass that is worth a second
-	// thread.
-	passSerial = 1 << 20
+	// barrierWork is the number of multiply-adds that take as long as a barrier.
+	barrierWork = 1 << 14
+	// passShare is the number of multiply-adds of a pass that is worth a worker.
+	passShare = 1 << 19
+	// elementShare is the number of elements that is worth a worker where each is
+	// read and written once.
+	elementShare = 1 << 14
+	// phaseWork is the number of multiply-adds a worker between two meetings that
+	// stand there only so that the team may change: about 0.15 ms, beside which a
+	// meeting costs nothing.
+	phaseWork = 1 << 23
 	// minRows is the height from which tiles reach the multiply-add peak.
 	minRows = 8
 	// cacheBytes is how much of Wh a core keeps in its own cache beside the rest.
@@ -44,30 +59,60 @@ const (
 	minBlockRows  = 64
 )
 
-func (m *Model) newPlan(steps, batch int) plan {
-	p := plan{workers: m.engine.Threads(), group: 1}
+// newPlan makes the plan for at most n workers.
+func (m *Model) newPlan(steps, batch, n int) plan {
+	p := plan{group: 1}
 	rows := steps * batch
 	stepWork := batch * m.Hidden * m.Hidden
 	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
-	p.byRows = batch/p.workers >= minRows && weights <= cacheBytes
-	if m.Bidirectional && p.workers > 1 && !p.byRows && 2*weights <= int64(p.workers)*cacheBytes {
+	panels := m.packed[0].wh.Panels()
+
+	byRows, byColumns := 1, min(n, panels, stepWork/minShare)
+	if weights <= cacheBytes {
+		byRows = min(n, batch/minRows)
+	}
+	p.byRows = byRows > 1 && stepWork/byRows <= stepWork/max(byColumns, 1)+barrierWork
+	switch {
+	case p.byRows:
+		p.steps = byRows
+	case m.Bidirectional && n > 1 && 2*weights <= int64(min(n, panels))*cacheBytes:
 		p.group = 2
 		stepWork *= 2
+		p.steps = min(n, panels, stepWork/minShare)
+	default:
+		p.steps = byColumns
 	}
-	if steps*stepWork < passSerial || !p.byRows && stepWork < p.workers*minShare {
-		p.workers = 1
+	p.steps = max(1, min(p.steps, steps*stepWork/passShare))
+	p.phase = 1
+	if p.byRows {
+		p.phase = phaseLength(stepWork, p.steps)
 	}
-	p.backward = p.workers
-	if rows*m.width()*(m.Hidden+m.head()) >= passSerial {
-		p.backward = m.engine.Threads()
+
+	p.up = max(1, min(n, rows, rows*m.width()/elementShare))
+	for k := range m.Layers {
+		starts, work := p.up, rows*m.width()*m.Hidden
+		if m.dense(k) {
+			read := rows * m.width() * m.reads(k)
+			starts = max(1, min(n, rows, read/passShare))
+			work += read
+		}
+		p.starts = append(p.starts, starts)
+		p.grads = append(p.grads, max(1, min(n, panels, work/passShare)))
 	}
 	if m.Output > 0 {
 		if m.LastStep {
 			rows = batch
 		}
+		p.outputs = max(1, min(n, rows, rows*m.width()*m.head()/passShare))
 		p.blockRows = m.blockRows(rows, logitBytes)
 	}
 	return p
+}
+
+// phaseLength returns how many pieces of so much work make a phase of so many
+// workers.
+func phaseLength(work, workers int) int {
+	return max(1, workers*phaseWork/max(work, 1))
 }
 
 // blockRows is how many of the rows have logits at a time, for so many bytes: no
@@ -84,22 +129,20 @@ func (m *Model) trainingBlockRows(rows int) int {
 
 // share returns this worker's part of a step: rows of the batch and panels of
 // the weights, one of them all there are.
-func (p plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.Span) {
-	switch {
-	case w.ID() >= p.workers: // of a region that has more workers for its other stages
-		return kernels.Span{}, kernels.Span{}
-	case p.workers == 1:
-		return kernels.Span{Hi: batch}, kernels.Span{Hi: panels}
-	}
+func (p *plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.Span) {
 	if p.byRows {
-		return w.Share(batch), kernels.Span{Hi: panels}
+		rows, cols = w.Share(batch), kernels.Span{Hi: panels}
+	} else {
+		rows, cols = kernels.Span{Hi: batch}, w.Share(panels)
 	}
-	return kernels.Span{Hi: batch}, w.Share(panels)
+	if rows.Len() == 0 || cols.Len() == 0 {
+		return kernels.Span{}, kernels.Span{}
+	}
+	return rows, cols
 }
 
-// meet waits after a step where the next one needs other workers' columns.
-func (p plan) meet(w *kernels.Worker) {
-	if !p.byRows && p.workers > 1 {
-		w.Barrier()
-	}
+// meets says whether workers meet after the s-th of so many steps: where the next
+// one needs other workers' columns, and now and then where it doesn't.
+func (p *plan) meets(s, steps int) bool {
+	return p.steps > 1 && (!p.byRows || (s+1)%p.phase == 0) && s+1 < steps
 }

@@ -16,7 +16,7 @@ func TestFewRows(t *testing.T) {
 		m := newModel(t, e, c, 1)
 		for rows := 1; rows <= 9; rows++ {
 			ws := m.NewTraining(1, rows)
-			ws.plan.backward = threads
+			ws.plan.all(threads)
 			b := newBatch(c, 1, rows, 1)
 			b.forward(ws)
 			for out := range rows {
@@ -24,7 +24,7 @@ func TestFewRows(t *testing.T) {
 				ws.takeLabels(b.targets)
 				ws.seen = ws.gather
 				if ws.count() > 0 {
-					e.Run(threads, ws.loss) // however few rows there are
+					ws.run(threads, 0, ws.tasks.loss) // however few rows there are
 				}
 				of := ws.meanLoss()
 				if mean := ws.Backward(b.targets); mean != of {

@@ -159,7 +159,7 @@ func (ws *Workspace) logProbs(dst, h []float32) {
 	head.LDC = v
 	classes := m.head()
 	// The head's clusters lie where the first outputs of the clusters will be.
-	e.Gemm(head)
+	ws.multiply(head)
 	e.LogSoftmax(ws.B, classes, dst, v, t.scratch)
 	for b := range ws.B {
 		copy(t.mass[b*len(m.tails):], dst[b*v+shortlist:][:len(m.tails)])
@@ -168,8 +168,8 @@ func (ws *Workspace) logProbs(dst, h []float32) {
 		tail := &m.tails[i]
 		n := tail.Len()
 		logits := dst[tail.Lo:]
-		e.Gemm(m.features(i, h, t.z, ws.B))
-		e.Gemm(m.tailOutput(i, t.z, logits, v, ws.B))
+		ws.multiply(m.features(i, h, t.z, ws.B))
+		ws.multiply(m.tailOutput(i, t.z, logits, v, ws.B))
 		e.LogSoftmax(ws.B, n, logits, v, t.scratch)
 		for b := range ws.B {
 			mass := t.mass[b*len(m.tails)+i]

@@ -31,7 +31,7 @@ func TestTailsLossMeets(t *testing.T) {
 	eachEngine(t, []int{2, 3}, func(t *testing.T, e *kernels.Engine) {
 		want := b.score(newModel(t, newEngine(t, e.ISA(), 1), j.Config, 1).NewWorkspace(j.steps, j.rows))
 		ws := newModel(t, e, j.Config, 1).NewWorkspace(j.steps, j.rows)
-		if ws.outputWorkers() < 2 {
+		if ws.plan.outputs < 2 {
 			t.Fatal("too small for several workers")
 		}
 		b.forward(ws)

@@ -5,46 +5,59 @@ import "batchrnn/kernels"
 // weightGrads computes dWh, dWx and db_h of layer k, columns shared out.
 func (ws *Workspace) weightGrads(w *kernels.Worker, k int) {
 	m, l, hidden, width, rows := ws.m, &ws.layers[k], ws.m.Hidden, ws.m.width(), ws.T*ws.B
-	panels := w.Share(ws.dzP.Panels())
-	cols := ws.dzP.Columns(panels)
-	if cols.Len() == 0 {
-		return
-	}
 	_, all, _ := ws.layerGrads(k)
 	for d := range m.directions() {
+		panels := w.Share(ws.dzP.Panels())
+		cols := ws.dzP.Columns(panels)
 		dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
 		w.PackPanels(ws.dzP, false, dz, width, panels)
-		w.Gemm(kernels.Product{ // dWh = (the states before)ᵀ·dZ
-			M: hidden,
-			A: l.h[before(d, 0)*ws.B*width+d*hidden:], LDA: width, TransA: true,
-			B: ws.dzP,
-			C: grads.Wh, LDC: hidden,
-		}, panels)
-
 		dbh := grads.Bh[cols.Lo:cols.Hi]
 		clear(dbh)
 		w.ColumnSums(dbh, rows, dz[cols.Lo:], width)
+		if !m.dense(k) {
+			ws.idGrads(w, grads.Wx[cols.Lo:], cols.Len(), dz[cols.Lo:])
+		}
 
+		ws.timesDZ(w, grads.Wh, l.h[before(d, 0)*ws.B*width+d*hidden:], hidden, width)
 		if m.dense(k) {
-			w.Gemm(kernels.Product{ // dWx = xᵀ·dZ
-				M: m.reads(k),
-				A: ws.read(k), LDA: m.reads(k), TransA: true,
-				B: ws.dzP,
-				C: grads.Wx, LDC: hidden,
-			}, panels)
-			continue
+			ws.timesDZ(w, grads.Wx, ws.read(k), m.reads(k), m.reads(k))
 		}
-		dwx := grads.Wx[cols.Lo:]
-		if !m.Tied || !ws.fromOutputs { // else dWy is there already
-			for id := range m.Input {
-				clear(dwx[id*hidden:][:cols.Len()])
-			}
+	}
+}
+
+// timesDZ sets dw, [n,H], to aᵀ·dZ, where a is [T·B,n] with row stride lda. Phases
+// are of rows of dw. A worker packs the panels of dZ that it reads in the first.
+func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int) {
+	hidden := ws.m.Hidden
+	phase := phaseLength(ws.dzP.K*hidden, ws.plan.grads[ws.at])
+	for lo := 0; lo < n; lo += phase {
+		w.Gemm(kernels.Product{
+			M: min(phase, n-lo),
+			A: a[lo:], LDA: lda, TransA: true,
+			B: ws.dzP,
+			C: dw[lo*hidden:], LDC: hidden,
+		}, w.Share(ws.dzP.Panels()))
+		if phase < n { // the last time too: others may have read panels of this worker's
+			w.Barrier()
 		}
-		if ws.absent {
-			scatterIDs(w, dwx, hidden, cols.Len(), ws.ids, dz[cols.Lo:], width)
-		} else {
-			w.ScatterAdd(dwx, hidden, cols.Len(), ws.ids, dz[cols.Lo:], width)
+	}
+}
+
+// idGrads adds columns of dz, [T·B,cols], to those of dwx that its rows' ids name.
+func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []float32) {
+	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
+	if cols == 0 {
+		return
+	}
+	if !m.Tied || !ws.fromOutputs { // else dWy is there already
+		for id := range m.Input {
+			clear(dwx[id*hidden:][:cols])
 		}
+	}
+	if ws.absent {
+		scatterIDs(w, dwx, hidden, cols, ws.ids, dz, width)
+	} else {
+		w.ScatterAdd(dwx, hidden, cols, ws.ids, dz, width)
 	}
 }
 

@@ -1,6 +1,10 @@
 package rnn
 
-import "batchrnn/kernels"
+import (
+	"fmt"
+
+	"batchrnn/kernels"
+)
 
 // A Workspace holds every buffer of a pass over T steps of B sequences. Making
 // one is the only allocation: passes allocate nothing, but for the first that
@@ -21,9 +25,10 @@ type Workspace struct {
 	// called.
 	DH0, DX []float32
 
-	m      *Model
-	plan   plan
-	layers []layer
+	m       *Model
+	threads int // the most workers of a pass
+	plan    plan
+	layers  []layer
 
 	// The arguments of the last passes.
 	ran     bool      // the layers hold the states of a Forward
@@ -46,7 +51,16 @@ type Workspace struct {
 
 	drop *dropout // nil without
 
-	forward, loss, backward func(*kernels.Worker)
+	// What the regions run, and the layer or the product that they are about.
+	tasks   tasks
+	at      int
+	product kernels.Product
+}
+
+// tasks are a workspace's parts of passes, made once: a method value is an
+// allocation.
+type tasks struct {
+	starts, steps, passUp, loss, outputs, stepsBack, grads, multiply func(*kernels.Worker)
 }
 
 // A layer is what a pass leaves in one layer. Both directions of a layer that has
@@ -83,10 +97,48 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 		l.up = l.out
 		ws.layers = append(ws.layers, l)
 	}
-	ws.plan = m.newPlan(steps, batch)
+	ws.threads = m.engine.Threads()
+	ws.plan = m.newPlan(steps, batch, ws.threads)
 	ws.newOutputs()
-	ws.forward, ws.loss, ws.backward = ws.forwardShare, ws.lossShare, ws.backwardShare
+	ws.tasks = tasks{
+		ws.startsShare, ws.stepsShare, ws.passUpShare, ws.lossShare,
+		ws.outputsShare, ws.stepsBackShare, ws.gradsShare, ws.multiplyShare,
+	}
 	return ws
+}
+
+// LimitThreads holds the passes of this workspace to at most n workers, 1 for the
+// calling goroutine alone. So one model serves requests, each on one thread, and
+// trains on all. It changes no bits. [Model.Step] and [Model.Update] are not
+// limited. It panics where n is below 1; more than the engine has is no limit.
+func (ws *Workspace) LimitThreads(n int) {
+	if n < 1 {
+		panic(fmt.Sprintf("rnn: LimitThreads: n is %d, want at least 1", n))
+	}
+	blockRows := ws.plan.blockRows // what buffers were made for
+	ws.threads = min(n, ws.m.engine.Threads())
+	ws.plan = ws.m.newPlan(ws.T, ws.B, ws.threads)
+	ws.plan.blockRows = blockRows
+}
+
+// run is a region of at most n workers about layer k.
+func (ws *Workspace) run(n, k int, task func(*kernels.Worker)) {
+	ws.at = k
+	ws.m.engine.Run(n, task)
+}
+
+// productShare is the number of multiply-adds of a product that is worth a worker.
+const productShare = 1 << 18
+
+// multiply computes a product on as many workers as it is worth.
+func (ws *Workspace) multiply(p kernels.Product) {
+	ws.product = p
+	ws.run(min(ws.threads, p.B.Panels(), p.M*p.B.K*p.B.N/productShare), 0, ws.tasks.multiply)
+	ws.product = kernels.Product{}
+}
+
+func (ws *Workspace) multiplyShare(w *kernels.Worker) {
+	w.Gemm(ws.product, w.Share(ws.product.B.Panels()))
 }
 
 // NewTraining returns a workspace that can also run [Workspace.Backward].

@@ -1,0 +1,18 @@
+package kernels
+
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// processors returns how many processors the process may use: GOMAXPROCS, or as
+// many as its affinity mask has where these are fewer.
+func processors() int {
+	n := runtime.GOMAXPROCS(0)
+	var mask unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &mask); err == nil {
+		n = min(n, max(mask.Count(), 1))
+	}
+	return n
+}
