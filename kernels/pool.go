@@ -21,30 +21,40 @@ type pool struct {
 	workers []*Worker // 0 stands for the caller of Run, the others are helpers
 	closed  atomic.Bool
 
-	busy sync.Mutex // held by the caller of a region
-
-	// The region. These are written by its caller before it begins and after it
-	// ends, and at a barrier by the last that arrives, while all others wait.
-	task   func(*Worker)
-	gemm   Product // the argument of gemmShare
-	want   int     // workers that there is work for
-	most   int     // of these, what the policy allows
-	team   []*Worker
-	phase  int   // barriers passed
-	began  int64 // when
+	busy   sync.Mutex // held by the caller of a region
 	policy policy
 	force  func(want int) int // takes the policy's place in tests
-
-	hiring  atomic.Bool  // the region wants more workers than it has
-	inside  atomic.Int32 // helpers that have not left the task
-	failed  atomic.Pointer[PanicError]
-	barrier barrier // between phases
-	left    barrier // opens where the last helper leaves
 
 	idle atomic.Pointer[Worker] // of a caller that worked alone
 	mu   sync.Mutex
 	solo []*Worker // others of that kind
+
+	_ cacheLine
+
+	// The region. These are written by its caller before it begins and after it
+	// ends, and at a barrier by the last that arrives, while all others wait. They
+	// change seldom, and all read them at each barrier.
+	task   func(*Worker)
+	want   int // workers that there is work for
+	most   int // of these, what the policy allows
+	team   []*Worker
+	began  int64       // when
+	hiring atomic.Bool // the region wants more workers than it has
+	failed atomic.Pointer[PanicError]
+	gemm   Product // the argument of gemmShare
+
+	_ cacheLine
+
+	phase   int     // barriers passed
+	barrier barrier // between phases
+
+	inside atomic.Int32 // helpers that have not left the task
+	left   barrier      // opens where the last helper leaves
 }
+
+// cacheLine parts what is written often from what others read meanwhile. Without,
+// a step of two workers takes 0.26 µs more.
+type cacheLine [64]byte
 
 // The states of a helper.
 const (
@@ -425,13 +435,16 @@ var epoch = time.Now()
 // A barrier lets workers wait until it opens, spinning briefly and then parked. gen
 // counts how often it has opened.
 type barrier struct {
-	gen     atomic.Uint32
+	spin    int
 	arrived atomic.Int32
 	parked  atomic.Int32
-	spin    int
 	slow    atomic.Int64 // when the first worker gave up spinning, if one has
 	mu      sync.Mutex
 	cond    sync.Cond
+
+	_   cacheLine
+	gen atomic.Uint32 // this is what waiting workers read
+	_   cacheLine
 }
 
 func (b *barrier) init() { b.spin, b.cond.L = spinLimit, &b.mu }

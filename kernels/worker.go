@@ -31,7 +31,7 @@ type Worker struct {
 	since    int64 // when it began to look
 	calledAt int64 // when it was last called
 
-	_ [64]byte // the next worker's state is on another cache line
+	_ cacheLine
 }
 
 func newWorker(set *asm.Set) *Worker {

@@ -24,14 +24,6 @@ type plan struct {
 }
 
 const (
-	// minShare is the number of multiply-adds of a step that each worker must have
-	// to pay although all meet at a barrier after it: half a microsecond.
-	// In share of two threads' peak, forward, one worker / two: H = 128, B = 4 41 /
-	// 52 %, H = 256, B = 1 22 / 36 %, B = 4 46 / 79 %; with half of it for each, H =
-	// 128, B = 2 was between 20 and 40 % in place of 37.
-	minShare = 1 << 15
-	// barrierWork is the number of multiply-adds that take as long as a barrier.
-	barrierWork = 1 << 14
 	// passShare is the number of multiply-adds of a pass that is worth a worker.
 	passShare = 1 << 19
 	// elementShare is the number of elements that is worth a worker where each is
@@ -64,21 +56,27 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	p := plan{group: 1}
 	rows := steps * batch
 	stepWork := batch * m.Hidden * m.Hidden
+	// Each worker must have as much of a step as makes up for the meeting after it.
+	// In share of two threads' peak, forward, one worker / two, on a Zen 4 where that
+	// is 2^15 multiply-adds: H = 128, B = 4 41 / 52 %, H = 256, B = 1 22 / 36 %, B = 4
+	// 46 / 79 %; with half of it for each, H = 128, B = 2 was between 20 and 40 % in
+	// place of 37.
+	meeting := m.engine.HandoverWork()
 	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
 	panels := m.packed[0].wh.Panels()
 
-	byRows, byColumns := 1, min(n, panels, stepWork/minShare)
+	byRows, byColumns := 1, min(n, panels, stepWork/meeting)
 	if weights <= cacheBytes {
 		byRows = min(n, batch/minRows)
 	}
-	p.byRows = byRows > 1 && stepWork/byRows <= stepWork/max(byColumns, 1)+barrierWork
+	p.byRows = byRows > 1 && stepWork/byRows <= stepWork/max(byColumns, 1)+meeting
 	switch {
 	case p.byRows:
 		p.steps = byRows
 	case m.Bidirectional && n > 1 && 2*weights <= int64(min(n, panels))*cacheBytes:
 		p.group = 2
 		stepWork *= 2
-		p.steps = min(n, panels, stepWork/minShare)
+		p.steps = min(n, panels, stepWork/meeting)
 	default:
 		p.steps = byColumns
 	}

@@ -1,0 +1,78 @@
+package kernels
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// HandoverWork returns the number of multiply-adds that one worker does in the time
+// that two take to meet at a barrier and to read what the other has written: a step
+// whose workers have less than that each is faster on one. It is measured once in a
+// process, when first asked for, in at most 3 ms, for it differs by a factor of ten
+// between machines; where that can't be done, because the machine is busy, it is a
+// usual value.
+func (e *Engine) HandoverWork() int {
+	if len(e.pool.workers) == 1 || e.pool.force != nil {
+		return usualHandover
+	}
+	handover.once.Do(func() { handover.seconds = measureHandover(newPool(e.set, 2)) })
+	if handover.seconds == 0 {
+		return usualHandover
+	}
+	const rounds = 1024
+	best := math.Inf(1)
+	var flops float64
+	for range 8 {
+		start := time.Now()
+		flops = e.FMA(rounds)
+		best = min(best, time.Since(start).Seconds())
+	}
+	return int(min(max(handover.seconds*flops/2/best, usualHandover/2), 32*usualHandover))
+}
+
+// usualHandover is what Zen 4 with AVX-512 has for two cores of one L3.
+const usualHandover = 1 << 15
+
+var handover struct {
+	once    sync.Once
+	seconds float64 // 0 where it could not be measured
+}
+
+// measureHandover times steps of two workers that each write one half of a state and
+// read all of it, less what the half costs that a step of one worker would do beside.
+func measureHandover(p *pool) float64 {
+	defer p.close()
+	const steps = 32
+	state := Floats(1024)
+	alone, together := math.Inf(1), math.Inf(1)
+	task := func(w *Worker) {
+		for range 4 {
+			n := w.n
+			start := time.Now()
+			for range steps {
+				own := w.Share(len(state))
+				w.Scale(state[own.Lo:own.Hi], 0.5)
+				w.Barrier()
+				w.SumSquares(state)
+				w.Barrier()
+			}
+			took := time.Since(start).Seconds() / steps
+			switch {
+			case n != w.n || w.id != 0:
+			case n == 1:
+				alone = min(alone, took)
+			default:
+				together = min(together, took)
+			}
+		}
+	}
+	for end := time.Now().Add(3 * time.Millisecond); time.Now().Before(end); {
+		p.enter(1, task)
+		p.enter(2, task)
+	}
+	if math.IsInf(together, 1) {
+		return 0
+	}
+	return (together - alone) / 2 // of two barriers
+}
