@@ -46,6 +46,14 @@ type Tiles struct {
 	Panels [MaxPanels + 1]Tile
 }
 
+// Control is the mode in which kernels keep their contracts: round to nearest, keep
+// subnormals, mask all exceptions. ControlModes are the bits that matter; the others
+// record exceptions that have been.
+const (
+	Control      = 0x1f80
+	ControlModes = 0xffc0
+)
+
 // A Set is the kernels of one instruction set. No function in it is nil
 // (but some of the [Tiles]), and Sets differ only in speed and in what doc.go allows.
 //
@@ -113,6 +121,13 @@ type Set struct {
 	SGD     func(p, g []float32, scale, lr float32)         // p -= lr·(scale·g)
 	Adagrad func(p, g, s []float32, scale, lr, eps float32) // s += g²; p -= lr·g/(√s + eps)
 	Adam    func(p, g, m, v []float32, a *AdamArgs)
+
+	// ReadControl stores the calling thread's mode of floating-point arithmetic,
+	// WriteControl sets it: MXCSR, whose usual value is [Control]. A library built
+	// for fast mathematics may have left a thread in one that takes subnormals for
+	// zeros. A Set without assembly knows none, and reads Control.
+	ReadControl  func(mode *uint32)
+	WriteControl func(mode uint32)
 
 	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in
 	// as many independent chains as it takes to fill every multiplier.

@@ -38,6 +38,9 @@ var generic = Set{
 	Adagrad: adagradGeneric,
 	Adam:    adamGeneric,
 
+	ReadControl:  func(mode *uint32) { *mode = Control },
+	WriteControl: func(uint32) {},
+
 	FMAPeak:      fmaPeakGeneric,
 	FMAPeakFlops: fmaPeakGenericFlops,
 }

@@ -29,6 +29,7 @@ func Sets() []*Set {
 		avx2.Add, avx2.Axpy, avx2.Scale = addAVX2, axpyAVX2, scaleAVX2
 		avx2.Dot, avx2.SumSq, avx2.ColSums = dotAVX2, sumSqAVX2, colSumsAVX2
 		avx2.SGD, avx2.Adagrad, avx2.Adam = sgdAVX2, adagradAVX2, adamAVX2
+		avx2.ReadControl, avx2.WriteControl = readControlAVX2, writeControlAVX2
 		avx2.FMAPeak, avx2.FMAPeakFlops = fmaPeakAVX2, 2*12*2*8
 		sets = append(sets, &avx2)
 	}
@@ -59,6 +60,7 @@ func Sets() []*Set {
 		avx512.Add, avx512.Axpy, avx512.Scale = addAVX512, axpyAVX512, scaleAVX512
 		avx512.Dot, avx512.SumSq, avx512.ColSums = dotAVX512, sumSqAVX512, colSumsAVX512
 		avx512.SGD, avx512.Adagrad, avx512.Adam = sgdAVX512, adagradAVX512, adamAVX512
+		avx512.ReadControl, avx512.WriteControl = readControlAVX512, writeControlAVX512
 		avx512.FMAPeak, avx512.FMAPeakFlops = fmaPeakAVX512, 2*12*2*16
 		sets = append(sets, &avx512)
 	}

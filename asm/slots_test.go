@@ -298,9 +298,25 @@ func slots(s *Set) []slot {
 			call:     func(sh shape, _ [][]float32, _ *[2]float32) { s.FMAPeak(sh.n) },
 			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
 		},
+		{
+			name: "ReadControl", field: "ReadControl",
+			shapes:   []shape{{}},
+			operands: func(shape) []operand { return nil },
+			call:     func(shape, [][]float32, *[2]float32) { s.ReadControl(&control) },
+			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
+		},
+		{
+			name: "WriteControl", field: "WriteControl",
+			shapes:   []shape{{}},
+			operands: func(shape) []operand { return nil },
+			call:     func(shape, [][]float32, *[2]float32) { s.WriteControl(Control) },
+			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
+		},
 	}
 	return append(list, tileSlots(s)...)
 }
+
+var control uint32 // where ReadControl stores; TestControl looks at it
 
 // Scalar arguments. They have few bits, so that float64 reads them as float32
 // does.

@@ -67,7 +67,9 @@ func (p *pool) product(q *Product) {
 		return
 	}
 	w := p.takeSolo()
+	w.enter()
 	w.gemm(q, q.B.All())
+	w.leave()
 	p.giveSolo(w)
 }
 

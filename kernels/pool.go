@@ -169,6 +169,7 @@ func (p *pool) spin(w *Worker) bool {
 func (p *pool) work(w *Worker) {
 	done := false
 	defer func() {
+		w.leave()
 		after := called
 		switch {
 		case !done:
@@ -181,6 +182,7 @@ func (p *pool) work(w *Worker) {
 			p.left.open()
 		}
 	}()
+	w.enter()
 	p.task(w)
 	done = true
 }
@@ -195,6 +197,7 @@ func (p *pool) run(n int, task func(*Worker)) {
 			p.fail(own, w)
 		}
 		p.finish()
+		w.leave()
 		failed := p.failed.Swap(nil)
 		p.task, p.gemm = nil, Product{}
 		p.busy.Unlock()
@@ -211,6 +214,7 @@ func (p *pool) run(n int, task func(*Worker)) {
 		p.most = min(n, p.policy.allowed(p.began))
 		p.grow()
 	}
+	w.enter()
 	task(w)
 	done = true
 }

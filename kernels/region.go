@@ -48,11 +48,13 @@ func (p *pool) alone(task func(*Worker)) {
 		if !done {
 			failed = newPanicError(w, recover())
 		}
+		w.leave()
 		p.giveSolo(w)
 		if failed != nil {
 			panic(failed)
 		}
 	}()
+	w.enter()
 	task(w)
 	done = true
 }

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"runtime"
 	"sync/atomic"
 
 	"batchrnn/asm"
@@ -20,6 +21,9 @@ type Worker struct {
 	// away is how many barriers are left to pass without a part; below 0, all.
 	// After them the worker joins as joinRank of joinN.
 	away, joinRank, joinN int
+
+	control uint32 // of the thread, while the worker is in a region
+	locked  bool   // to the thread, for that is in another mode than it was
 
 	rows []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
 
@@ -74,5 +78,25 @@ func (w *Worker) Barrier() {
 	}
 	if w.pool != nil {
 		w.pool.meet(w)
+	}
+}
+
+// enter makes sure that the thread is in the usual mode of floating-point
+// arithmetic. Where it isn't, the goroutine stays on that thread until leave.
+func (w *Worker) enter() {
+	if w.set.ReadControl(&w.control); w.control&asm.ControlModes != asm.Control {
+		runtime.LockOSThread()
+		w.locked = true
+		w.set.ReadControl(&w.control) // the thread may have been another before
+		w.set.WriteControl(asm.Control)
+	}
+}
+
+// leave gives the thread its own mode back.
+func (w *Worker) leave() {
+	if w.locked {
+		w.locked = false
+		w.set.WriteControl(w.control)
+		runtime.UnlockOSThread()
 	}
 }

@@ -25,6 +25,7 @@ var files = []struct {
 	{"reduce", reduce},
 	{"optimizer", optimizer},
 	{"peak", peak},
+	{"control", control},
 }
 
 func main() {
