@@ -70,10 +70,9 @@ func spin(niceness int, r io.Reader, w io.Writer) error {
 	return nil
 }
 
-// startProcess starts this executable again as a busy process of the given
-// niceness, or with 0 of that of this process, and waits until
-// it is busy. The process is gone when stop has returned. It ends by itself if
-// this one dies.
+// startProcess starts this executable again as a busy process, and waits until
+// it is busy. Niceness 0 stands for that of this process. The process is gone
+// when stop has returned. It ends by itself if this one dies.
 func startProcess(ctx context.Context, niceness int) (stop func(), err error) {
 	if os.Getenv(childEnv) != "" {
 		return nil, errNotServed
