@@ -17,8 +17,8 @@ import (
 const (
 	LeastThroughput = 0.9 // of one worker's
 	MostP99         = 2   // times one worker's
-	// JudgedRuns is how many passes the 99th percentile takes to differ from the
-	// slowest pass.
+	// JudgedRuns is how many passes of one worker a 99th percentile takes to be
+	// compared with: that of fewer is the slowest pass.
 	JudgedRuns = 100
 )
 
@@ -200,9 +200,9 @@ func (r Row) Compared() bool { return r.Kind == KindNeighbour && r.Threads > 1 }
 // Slow reports whether a compared row misses the mark of throughput.
 func (r Row) Slow() bool { return !(r.ThroughputRatio >= LeastThroughput) }
 
-// Judged reports whether both 99th percentiles of a compared row are of enough
-// passes.
-func (r Row) Judged() bool { return min(r.Runs, r.OneRuns) >= JudgedRuns }
+// Judged reports whether a compared row has a 99th percentile of one worker to be
+// held against. Its own passes may be fewer: then they are slow.
+func (r Row) Judged() bool { return r.OneRuns >= JudgedRuns }
 
 // Stalling reports whether a judged row misses the mark of the 99th percentile.
 func (r Row) Stalling() bool { return !(r.P99Ratio <= MostP99) }

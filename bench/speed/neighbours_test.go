@@ -133,7 +133,7 @@ func TestMarks(t *testing.T) {
 	for _, test := range []struct {
 		runs, one int
 		judged    bool
-	}{{100, 100, true}, {99, 100, false}, {5000, 99, false}} {
+	}{{100, 100, true}, {3, 100, true}, {5000, 99, false}} {
 		if got := (Row{Runs: test.runs, OneRuns: test.one}).Judged(); got != test.judged {
 			t.Errorf("%d and %d runs: judged %t", test.runs, test.one, got)
 		}

@@ -82,7 +82,7 @@ func printMisses(w io.Writer, rows []speed.Row) {
 	printList(w, fmt.Sprintf("%d of %d rows below %v of one worker's throughput", len(slow), len(rows), speed.LeastThroughput), slow)
 	printList(w, fmt.Sprintf("%d of %d rows above %v times one worker's p99", len(stalling), judged, speed.MostP99), stalling)
 	if n := len(rows) - judged; n > 0 {
-		fmt.Fprintf(w, "not judged by p99, which is the slowest of fewer than %d passes: %d of %d rows\n", speed.JudgedRuns, n, len(rows))
+		fmt.Fprintf(w, "not judged by p99: %d of %d rows, with fewer than %d passes of one worker\n", n, len(rows), speed.JudgedRuns)
 	}
 }
 

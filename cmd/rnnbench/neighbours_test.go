@@ -38,9 +38,9 @@ func TestSpeedBesideNeighbours(t *testing.T) {
 
 // TestMissesAreTold prints rows of known ratios.
 func TestMissesAreTold(t *testing.T) {
-	row := func(beside string, runs int, throughput, p99 float64) speed.Row {
+	row := func(beside string, one int, throughput, p99 float64) speed.Row {
 		return speed.Row{Kind: speed.KindNeighbour, H: 32, B: 1, T: 50, Threads: 2, Beside: beside,
-			Runs: runs, OneRuns: 500, ThroughputRatio: throughput, P99Ratio: p99}
+			Runs: 50, OneRuns: one, ThroughputRatio: throughput, P99Ratio: p99}
 	}
 	var out strings.Builder
 	printNeighbours(&out, speed.Result{
@@ -53,7 +53,7 @@ func TestMissesAreTold(t *testing.T) {
 	for _, want := range []string{
 		"2 of 4 rows below 0.9 of one worker's throughput:\n  H 32, B 1, process: 0.07\n  H 32, B 1, 8-callers: 0.85\n",
 		"2 of 3 rows above 2 times one worker's p99:\n  H 32, B 1, process: 50.00\n  H 32, B 1, goroutine: 2.50\n",
-		"fewer than 100 passes: 1 of 4 rows\n",
+		"not judged by p99: 1 of 4 rows, with fewer than 100 passes of one worker\n",
 		"left out: nice-process: no niceness\n",
 		" 0.07    50.00  slow, p99\n",
 		" 0.85     9.00  slow\n",

@@ -35,7 +35,7 @@ var (
 	speedBatch, neighbourBatch   = []int{16, 32, 64, 128}, []int{1, 8, 64}
 )
 
-const speedTime, neighbourTime = 300 * time.Millisecond, 500 * time.Millisecond
+const speedTime, neighbourTime = 300 * time.Millisecond, 700 * time.Millisecond
 
 // speedVars are the defaults as the help shows them.
 func speedVars() kong.Vars {
