@@ -1,6 +1,7 @@
 // Package speed says how close the kernels and the network come to what the
 // machine can do: [Kernels] measures every kernel of every instruction set,
-// [Speed] passes through networks of the sizes that others publish.
+// [Speed] passes through networks of the sizes that others publish,
+// [Neighbours] passes on a machine that others use too.
 //
 // Shares of peak refer to a loop of independent multiply-adds on as many
 // threads, timed in turns with the work itself: where the machine changes its

@@ -1,14 +1,32 @@
 package speed
 
-import "batchrnn/bench"
+import (
+	"slices"
 
-// A Result is one run of [Speed]. Its JSON form is stable: fields may be added,
+	"batchrnn/bench"
+)
+
+// A Result is one run of [Speed] or [Neighbours]. Its JSON form is stable: fields may be added,
 // not renamed. A figure that does not apply to a row is left out.
 type Result struct {
 	Machine     bench.Machine `json:"machine"` // its threads are the most that were used
 	Command     string        `json:"command"`
 	Rows        []Row         `json:"rows"`
+	LeftOut     []LeftOut     `json:"left_out,omitempty"`
 	Interrupted bool          `json:"interrupted"` // before all rows were measured
+}
+
+// A LeftOut is a condition of [Neighbours] that this system does not have.
+type LeftOut struct {
+	Beside string `json:"beside"`
+	Reason string `json:"reason"`
+}
+
+// leaveOut notes a condition once.
+func (r *Result) leaveOut(beside string, reason error) {
+	if l := (LeftOut{beside, reason.Error()}); !slices.Contains(r.LeftOut, l) {
+		r.LeftOut = append(r.LeftOut, l)
+	}
 }
 
 // The kinds of [Row].
@@ -20,6 +38,7 @@ const (
 	KindStep      = "step"      // B = 1, T steps a call
 	KindSingle    = "single"    // B = 1 products beside a plain read of the same packed weights
 	KindBatch     = "batch"     // KindGemm for every B
+	KindNeighbour = "neighbour" // KindForward beside others
 )
 
 // The passes of [Row].
@@ -57,6 +76,19 @@ type Row struct {
 	GBPerSecond     float64 `json:"gb_per_s,omitempty"`
 	ReadGBPerSecond float64 `json:"read_gb_per_s,omitempty"`
 	PercentRead     float64 `json:"percent_read,omitempty"`
+
+	// Rows of [Neighbours]. Their tokens a second are those of one caller, in the
+	// mean pass. Ratios are to one worker in the same condition, where that is not
+	// the row itself.
+	Beside          string  `json:"beside,omitempty"`  // the name of the condition
+	Engines         int     `json:"engines,omitempty"` // that worked at once
+	Callers         int     `json:"callers,omitempty"` // of all engines
+	MeanSeconds     float64 `json:"mean_seconds,omitempty"`
+	P99Seconds      float64 `json:"p99_seconds,omitempty"` // of fewer than 100 runs the slowest
+	MeanGFLOPS      float64 `json:"mean_gflops,omitempty"` // of one caller
+	ThroughputRatio float64 `json:"throughput_ratio,omitempty"`
+	P99Ratio        float64 `json:"p99_ratio,omitempty"`
+	OneRuns         int     `json:"one_runs,omitempty"` // of the one worker in the ratios
 
 	// TrendGFLOPS is what the batches around B lead one to expect.
 	TrendGFLOPS float64 `json:"trend_gflops,omitempty"`

@@ -97,7 +97,13 @@ type task struct {
 // set.
 func (s *Speed) Run(ctx context.Context, on func(nth, of int, name string)) Result {
 	r := s.Heading()
-	tasks := s.tasks()
+	r.run(ctx, s.tasks(), on)
+	followTrend(r.Rows)
+	return r
+}
+
+// run does the tasks until ctx ends.
+func (r *Result) run(ctx context.Context, tasks []task, on func(nth, of int, name string)) {
 	for i, t := range tasks {
 		on(i+1, len(tasks), t.name)
 		rows, err := t.run(ctx)
@@ -109,8 +115,6 @@ func (s *Speed) Run(ctx context.Context, on func(nth, of int, name string)) Resu
 			break
 		}
 	}
-	followTrend(r.Rows)
-	return r
 }
 
 func (s *Speed) tasks() []task {

@@ -31,6 +31,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"batchrnn/bench"
+	"batchrnn/internal/neighbour"
 )
 
 // Exit statuses.
@@ -43,6 +44,7 @@ const (
 
 func main() {
 	bench.ServeChild()
+	neighbour.ServeChild()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -88,7 +90,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
-		kong.Vars{"cores": strconv.Itoa(runtime.GOMAXPROCS(0)), "speedThreads": oneAndAll()},
+		kong.Vars{"cores": strconv.Itoa(runtime.GOMAXPROCS(0))},
+		speedVars(),
 	)
 	if err != nil {
 		return fail(exitFailure, err.Error())

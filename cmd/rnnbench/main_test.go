@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"batchrnn/bench"
+	"batchrnn/internal/neighbour"
 	"batchrnn/kernels"
 )
 
@@ -23,6 +24,7 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	bench.ServeChild()
+	neighbour.ServeChild()
 	// The race detector would keep each child waiting for a second at its end.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	os.Exit(m.Run())

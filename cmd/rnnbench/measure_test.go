@@ -138,7 +138,7 @@ func TestSpeedAssertion(t *testing.T) {
 func TestHelpOfMeasurements(t *testing.T) {
 	for command, flags := range map[string][]string{
 		"kernels": {"--isa", "--time", "--largest", "--json", "20ms"},
-		"speed":   {"--threads", "--hidden", "--batch", "--time", "--batches", "--assert", "--json", "300ms", "1760,2048,2560"},
+		"speed":   {"--threads", "--hidden", "--batch", "--time", "--batches", "--neighbours", "--assert", "--json", "300ms", "1760,2048,2560"},
 	} {
 		status, stdout, stderr := runArgs("", command, "--help")
 		if status != 0 || stderr != "" {
@@ -185,6 +185,14 @@ func TestBadInputOfMeasurements(t *testing.T) {
 		{2, "--assert", []string{"speed", "--assert", "NaN"}},
 		{2, "--assert", []string{"speed", "--assert", "most"}},
 		{1, "--json", []string{"speed", "--json", missing}},
+		{2, "--assert", []string{"speed", "--neighbours", "--assert", "90"}},
+		{2, "--batches", []string{"speed", "--neighbours", "--batches"}},
+		{2, "--threads", []string{"speed", "--neighbours", "--threads", "1"}},
+		{2, "--threads", []string{"speed", "--neighbours", "--threads", ""}},
+		{2, "--hidden", []string{"speed", "--neighbours", "--hidden", "1048576", "--batch", "1048576"}},
+		{2, "--batch", []string{"speed", "--neighbours", "--batch", "8,8"}},
+		{2, "--time", []string{"speed", "--neighbours", "--time", "0s"}},
+		{1, "--json", []string{"speed", "--neighbours", "--threads", "2", "--json", missing}},
 	} {
 		status, stdout, stderr := runArgs("", test.args...)
 		if status != test.status || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, test.want) || stdout != "" {
@@ -193,8 +201,8 @@ func TestBadInputOfMeasurements(t *testing.T) {
 		}
 	}
 	t.Setenv(kernels.EnvISA, "sse9")
-	for _, command := range []string{"kernels", "speed"} {
-		if status, _, stderr := runArgs("", command); status != 2 || strings.Count(stderr, kernels.EnvISA) != 1 {
+	for _, command := range []string{"kernels", "speed", "speed --neighbours"} {
+		if status, _, stderr := runArgs("", strings.Fields(command)...); status != 2 || strings.Count(stderr, kernels.EnvISA) != 1 {
 			t.Errorf("%s with an unknown set: exit status %d, %s", command, status, stderr)
 		}
 	}

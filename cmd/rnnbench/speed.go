@@ -1,41 +1,64 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"batchrnn/bench"
 	"batchrnn/bench/speed"
 )
 
 type speedCommand struct {
-	Threads []int         `default:"${speedThreads}" placeholder:"N" help:"Threads to measure on, several with commas between them (default ${default}: one, and as many as there are cores)."`
-	Hidden  []int         `default:"1760,2048,2560" placeholder:"H" help:"Widths of the DeepBench networks (default ${default})."`
-	Batch   []int         `default:"16,32,64,128" placeholder:"B" help:"Batches of the DeepBench networks (default ${default})."`
-	Time    time.Duration `default:"300ms" placeholder:"TIME" help:"Time to measure each row for, at least three runs, and as much for the peak beside it (default ${default})."`
-	Batches bool          `help:"Measure products of every batch from 1 to 130 too."`
-	Assert  float64       `placeholder:"PERCENT" help:"Fail if a DeepBench row reaches less than this share of the multiply-add peak, such as 90."`
-	JSON    string        `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+	Threads    []int          `placeholder:"N" help:"Threads to measure on, several with commas between them (default: one, and as many as there are cores)."`
+	Hidden     []int          `placeholder:"H" help:"Widths of the DeepBench networks (default ${speedHidden}), or of those beside others (default ${neighbourHidden})."`
+	Batch      []int          `placeholder:"B" help:"Batches of the DeepBench networks (default ${speedBatch}), or of those beside others (default ${neighbourBatch})."`
+	Time       *time.Duration `placeholder:"TIME" help:"Time to measure each row for, at least three runs, and as much for the peak beside it (default ${speedTime}; with --neighbours ${neighbourTime} for each row)."`
+	Batches    bool           `help:"Measure products of every batch from 1 to 130 too."`
+	Neighbours bool           `help:"Measure passes of one worker and of the largest number of --threads beside others instead: busy processes, a busy goroutine, other callers."`
+	Assert     *float64       `placeholder:"PERCENT" help:"Fail if a DeepBench row reaches less than this share of the multiply-add peak, such as 90."`
+	JSON       string         `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+}
+
+// What is measured where the flags leave it open.
+var (
+	speedHidden, neighbourHidden = []int{1760, 2048, 2560}, []int{32, 128, 256, 512, 1760}
+	speedBatch, neighbourBatch   = []int{16, 32, 64, 128}, []int{1, 8, 64}
+)
+
+const speedTime, neighbourTime = 300 * time.Millisecond, 700 * time.Millisecond
+
+// speedVars are the defaults as the help shows them.
+func speedVars() kong.Vars {
+	commas := func(n []int) string { return strings.ReplaceAll(list(n), " ", "") }
+	return kong.Vars{
+		"speedHidden": commas(speedHidden), "neighbourHidden": commas(neighbourHidden),
+		"speedBatch": commas(speedBatch), "neighbourBatch": commas(neighbourBatch),
+		"speedTime": speedTime.String(), "neighbourTime": neighbourTime.String(),
+	}
 }
 
 // Help is what kong prints below the summary.
 func (*speedCommand) Help() string {
 	return `Measures passes through networks of DeepBench's sizes and of small ones, a training step, matrix products and single steps, as GFLOP/s and as a share of the peak of multiply-adds on as many threads, timed in turns with each row. The best run counts, for others on the machine can only make a run slower; the median stands beside it.
 
-The default takes about two minutes on two cores. Ctrl-C prints what has been measured until then.`
+--neighbours measures forward passes where others run too: beside nothing (quiet), a busy process, one of niceness 19, a busy goroutine; with GOMAXPROCS lowered to 1 after the engine was made; with two engines; with 8 callers of one engine. One worker and all take turns. The mean counts stalls. Marks are at least ` + fmt.Sprint(speed.LeastThroughput) + ` of one worker's throughput and at most ` + fmt.Sprint(speed.MostP99) + ` times its 99th percentile.
+
+The default takes about two minutes on two cores, --neighbours about three. Ctrl-C prints what has been measured until then.`
 }
 
 // oneAndAll is the default of --threads.
-func oneAndAll() string {
-	if n := runtime.GOMAXPROCS(0); n > 1 {
-		return fmt.Sprintf("1,%d", n)
-	}
-	return "1"
+func oneAndAll() []int {
+	return slices.Compact([]int{1, runtime.GOMAXPROCS(0)})
 }
 
 func misuse(name, format string, args ...any) error {
@@ -44,32 +67,75 @@ func misuse(name, format string, args ...any) error {
 
 // Run is called by kong.
 func (c *speedCommand) Run(env *environment) error {
-	if !(c.Assert >= 0) {
-		return misuse("--assert", "%v is no share of the peak: give a percentage such as 90", c.Assert)
+	if c.Neighbours {
+		return c.runNeighbours(env)
 	}
-	s, err := speed.NewSpeed(speed.Options{Threads: c.Threads, Hidden: c.Hidden, Batch: c.Batch, Time: c.Time, Batches: c.Batches})
+	assert := *cmp.Or(c.Assert, new(float64))
+	if !(assert >= 0) {
+		return misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
+	}
+	s, err := speed.NewSpeed(speed.Options{
+		Threads: orDefault(c.Threads, oneAndAll()), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
+		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
+	})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	heading := s.Heading()
 	var result speed.Result
-	err = measurement{
-		json: c.JSON, machine: heading.Machine, command: heading.Command,
-		run: func(ctx context.Context, on func(nth, of int, name string)) (any, bool) {
-			result = s.Run(ctx, on)
-			return result, result.Interrupted
-		},
-		print: func(w io.Writer) { printSpeed(w, result) },
-	}.do(env)
-	below := result.Below(c.Assert)
+	err = c.measure(env, s, &result, printSpeed)
+	below := result.Below(assert)
 	for _, r := range below {
 		fmt.Fprintf(env.stderr, "H %d, B %d, %s, %s: %.1f %% of peak\n", r.H, r.B, speed.Threads(r.Threads), r.Pass, r.PercentPeak)
 	}
 	if len(below) > 0 {
-		err = errors.Join(err, fmt.Errorf("--assert: %d of the DeepBench rows are below %v %% of the multiply-add peak", len(below), c.Assert))
+		err = errors.Join(err, fmt.Errorf("--assert: %d of the DeepBench rows are below %v %% of the multiply-add peak", len(below), assert))
 	}
 	return err
+}
+
+// runNeighbours is Run with --neighbours.
+func (c *speedCommand) runNeighbours(env *environment) error {
+	switch {
+	case c.Assert != nil:
+		return misuse("--assert", "--neighbours measures no DeepBench row: leave one of them out")
+	case c.Batches:
+		return misuse("--batches", "--neighbours measures no products: leave one of them out")
+	}
+	n, err := speed.NewNeighbours(speed.NeighbourOptions{
+		Threads: c.Threads, Hidden: orDefault(c.Hidden, neighbourHidden), Batch: orDefault(c.Batch, neighbourBatch),
+		Time: *cmp.Or(c.Time, new(neighbourTime)),
+	})
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	var result speed.Result
+	return c.measure(env, n, &result, printNeighbours)
+}
+
+// orDefault returns what a flag says, or the default of one that was not given.
+func orDefault(flag, otherwise []int) []int {
+	if flag == nil {
+		return otherwise
+	}
+	return flag
+}
+
+// measure runs what m measures, puts it into result and prints it.
+func (c *speedCommand) measure(env *environment, m interface {
+	Heading() speed.Result
+	Run(ctx context.Context, on func(nth, of int, name string)) speed.Result
+}, result *speed.Result, print func(io.Writer, speed.Result)) error {
+	heading := m.Heading()
+	return measurement{
+		json: c.JSON, machine: heading.Machine, command: heading.Command,
+		run: func(ctx context.Context, on func(nth, of int, name string)) (any, bool) {
+			*result = m.Run(ctx, on)
+			return *result, result.Interrupted
+		},
+		print: func(w io.Writer) { print(w, *result) },
+	}.do(env)
 }
 
 // printSpeed prints a table for each kind of row.

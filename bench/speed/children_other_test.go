@@ -1,0 +1,7 @@
+//go:build !unix
+
+package speed
+
+import "testing"
+
+func wantNoChild(*testing.T) {}

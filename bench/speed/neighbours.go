@@ -1,0 +1,208 @@
+package speed
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"batchrnn/internal/neighbour"
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// Marks of the rows that [Neighbours] measures, beside one worker in the same
+// condition.
+const (
+	LeastThroughput = 0.9 // of one worker's
+	MostP99         = 2   // times one worker's
+	// JudgedRuns is how many passes of one worker a 99th percentile takes to be
+	// compared with: that of fewer is the slowest pass.
+	JudgedRuns = 100
+)
+
+// NeighbourOptions say what [Neighbours] measures. Errors speak of them by the
+// names of rnnbench's flags.
+type NeighbourOptions struct {
+	// Threads are numbers of workers, of which the largest is measured beside one;
+	// nil stands for the engine's own default.
+	Threads       []int
+	Hidden, Batch []int
+	Time          time.Duration // of each engine in each condition
+}
+
+// Validate returns a [bench.OptionError] for the first option that can't be
+// used.
+func (o NeighbourOptions) Validate() error {
+	var threads error
+	if o.Threads != nil {
+		threads = checkSizes("--threads", o.Threads, maxThreads, "1,2")
+	}
+	if err := cmp.Or(
+		threads,
+		checkSizes("--hidden", o.Hidden, maxSize, "128,512"),
+		checkSizes("--batch", o.Batch, maxSize, "1,8"),
+		checkTime(o.Time),
+	); err != nil {
+		return err
+	}
+	engines, callers := 0, 0
+	for _, c := range neighbour.Conditions() {
+		engines, callers = max(engines, c.Engines), max(callers, c.Engines*c.Callers)
+	}
+	h, b := float64(slices.Max(o.Hidden)), float64(slices.Max(o.Batch))
+	// Of both sides: weights and their packed form, states.
+	need := 4 * 2 * (2.5*float64(engines)*h*h + float64(callers)*(deepSteps+1)*b*h)
+	return checkMemory("--hidden and --batch", int64(min(need, 1<<62)))
+}
+
+// Neighbours measures how an engine of all workers fares beside others: passes
+// of one worker and of all take turns in each [neighbour.Condition].
+type Neighbours struct {
+	NeighbourOptions
+	one, all []*kernels.Engine // as many as a condition takes
+}
+
+// NewNeighbours checks o and makes the engines. The caller closes the
+// Neighbours.
+func NewNeighbours(o NeighbourOptions) (*Neighbours, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	most := 0 // the engine's default
+	if o.Threads != nil {
+		most = slices.Max(o.Threads)
+	}
+	n := &Neighbours{NeighbourOptions: o}
+	for _, c := range neighbour.Conditions() {
+		for len(n.all) < c.Engines {
+			one, err := engine("", 1)
+			if err != nil {
+				n.Close()
+				return nil, err
+			}
+			n.one = append(n.one, one)
+			all, err := engine("", most)
+			if err != nil {
+				n.Close()
+				return nil, err
+			}
+			n.all = append(n.all, all)
+		}
+	}
+	if n.workers() == 1 {
+		n.Close()
+		return nil, misuse("--threads", "one worker has nothing to be compared with: give a number above 1")
+	}
+	return n, nil
+}
+
+// Close stops the engines.
+func (n *Neighbours) Close() {
+	for _, e := range slices.Concat(n.one, n.all) {
+		e.Close()
+	}
+}
+
+func (n *Neighbours) workers() int { return n.all[0].Threads() }
+
+// Heading returns the result before anything is measured.
+func (n *Neighbours) Heading() Result {
+	flags := []string{"--neighbours"}
+	if n.Threads != nil {
+		flags = append(flags, "--threads "+commas(n.Threads))
+	}
+	flags = append(flags, "--hidden "+commas(n.Hidden), "--batch "+commas(n.Batch), fmt.Sprint("--time ", n.Time))
+	return Result{
+		Machine: thisMachine(n.all[0].ISA(), n.workers()),
+		Command: commandLine("rnnbench speed", flags...),
+		Rows:    []Row{},
+	}
+}
+
+// Run measures every size in every condition and tells on before each how far
+// it is. When ctx ends, Run returns soon with what has been measured so far,
+// Interrupted set. A condition that this system does not have is left out.
+func (n *Neighbours) Run(ctx context.Context, on func(nth, of int, name string)) Result {
+	r := n.Heading()
+	var tasks []task
+	for _, h := range n.Hidden {
+		for _, b := range n.Batch {
+			for _, c := range neighbour.Conditions() {
+				tasks = append(tasks, task{fmt.Sprintf("H %d, B %d, %s", h, b, c.Name), func(ctx context.Context) ([]Row, error) {
+					return n.measure(ctx, c, h, b, &r)
+				}})
+			}
+		}
+	}
+	r.run(ctx, tasks, on)
+	return r
+}
+
+// measure measures both sides in one condition. Where the system lacks it, r
+// takes a note.
+func (n *Neighbours) measure(ctx context.Context, c neighbour.Condition, h, b int, r *Result) ([]Row, error) {
+	one := newSide(n.one[:c.Engines], c.Callers, h, b)
+	all := newSide(n.all[:c.Engines], c.Callers, h, b)
+	leave, err := c.Enter(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		r.leaveOut(c.Name, err)
+		return nil, nil
+	}
+	defer leave()
+	if err := neighbour.Interleave(ctx, n.Time, one, all); err != nil {
+		return nil, err
+	}
+	base, took := one.Took(), all.Took()
+	row := Row{
+		Kind: KindNeighbour, ISA: n.all[0].ISA(), H: h, B: b, T: deepSteps, Pass: PassForward,
+		Beside: c.Name, Engines: c.Engines, Callers: c.Engines * c.Callers,
+	}
+	first, second := row.took(base), row.took(took)
+	first.Threads, second.Threads = 1, n.workers()
+	second.ThroughputRatio, second.P99Ratio = took.Ratio(base)
+	second.OneRuns = base.Runs
+	return []Row{first, second}, nil
+}
+
+// newSide returns callers of passes through a model on each engine, each caller
+// with a workspace of its own.
+func newSide(engines []*kernels.Engine, callers, h, b int) *neighbour.Side {
+	ids := randomIDs(deepSteps*b, vocabulary)
+	var passes []func()
+	for _, e := range engines {
+		m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: h})
+		for range callers {
+			ws := m.NewWorkspace(deepSteps, b)
+			passes = append(passes, func() { ws.Forward(ids) })
+		}
+	}
+	return neighbour.NewSide(passes...)
+}
+
+// took fills in a row's times, and what the mean pass makes of its work.
+func (r Row) took(t neighbour.Took) Row {
+	r.Runs, r.Seconds, r.MedianSeconds = t.Runs, t.Best, t.Median
+	r.MeanSeconds, r.P99Seconds = t.Mean, t.P99
+	tokens := float64(r.B * r.T)
+	r.TokensPerSecond = tokens / t.Mean
+	r.MeanGFLOPS = tokens * 2 * float64(r.H) * float64(r.H) / t.Mean / 1e9
+	return r
+}
+
+// Compared reports whether the row stands beside one of one worker.
+func (r Row) Compared() bool { return r.Kind == KindNeighbour && r.Threads > 1 }
+
+// Slow reports whether a compared row misses the mark of throughput.
+func (r Row) Slow() bool { return !(r.ThroughputRatio >= LeastThroughput) }
+
+// Judged reports whether a compared row has a 99th percentile of one worker to be
+// held against. Its own passes may be fewer: then they are slow.
+func (r Row) Judged() bool { return r.OneRuns >= JudgedRuns }
+
+// Stalling reports whether a judged row misses the mark of the 99th percentile.
+func (r Row) Stalling() bool { return !(r.P99Ratio <= MostP99) }

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package neighbour
+
+import "testing"
+
+func wantNoChild(*testing.T, string) {}
