@@ -68,10 +68,11 @@ func hotCalls(e *Engine) map[string]func() {
 		"ID":      func() { e.Run(e.Threads(), region) },
 		"Workers": func() { e.Run(e.Threads(), none) },
 
-		"FMA":         func() { e.FMA(1) },
-		"ISA":         func() { e.ISA() },
-		"Threads":     func() { e.Threads() },
-		"PackedBytes": func() { e.PackedBytes(3, 5) },
+		"FMA":          func() { e.FMA(1) },
+		"HandoverWork": func() { e.HandoverWork() },
+		"ISA":          func() { e.ISA() },
+		"Threads":      func() { e.Threads() },
+		"PackedBytes":  func() { e.PackedBytes(3, 5) },
 	}
 }
 

@@ -8,15 +8,19 @@ import (
 
 // HandoverWork returns the number of multiply-adds that one worker does in the time
 // that two take to meet at a barrier and to read what the other has written: a step
-// whose workers have less than that each is faster on one. It is measured once in a
-// process, when first asked for, in at most 3 ms, for it differs by a factor of ten
-// between machines; where that can't be done, because the machine is busy, it is a
-// usual value.
+// whose workers have less than that each is faster on one. Machines differ in it by
+// a factor of four and more, so it is measured when first asked for, in at most 5 ms;
+// where the machine is busy, and that can't be done, it is a usual value.
 func (e *Engine) HandoverWork() int {
 	if len(e.pool.workers) == 1 || e.pool.force != nil {
 		return usualHandover
 	}
-	handover.once.Do(func() { handover.seconds = measureHandover(newPool(e.set, 2)) })
+	handover.Lock()
+	defer handover.Unlock()
+	if handover.seconds == 0 && handover.tries < 3 {
+		handover.tries++
+		handover.seconds = measureHandover(newPool(e.set, 2))
+	}
 	if handover.seconds == 0 {
 		return usualHandover
 	}
@@ -35,8 +39,9 @@ func (e *Engine) HandoverWork() int {
 const usualHandover = 1 << 15
 
 var handover struct {
-	once    sync.Once
-	seconds float64 // 0 where it could not be measured
+	sync.Mutex
+	tries   int
+	seconds float64 // 0 before it was measured
 }
 
 // measureHandover times steps of two workers that each write one half of a state and
@@ -67,7 +72,7 @@ func measureHandover(p *pool) float64 {
 			}
 		}
 	}
-	for end := time.Now().Add(3 * time.Millisecond); time.Now().Before(end); {
+	for end := time.Now().Add(5 * time.Millisecond); time.Now().Before(end); {
 		p.enter(1, task)
 		p.enter(2, task)
 	}

@@ -3,22 +3,32 @@ package kernels
 import "time"
 
 // A policy says how many workers a team may have. A worker that the team had to
-// wait for costs one; after a while one more is tried again. The while doubles with
-// each try that fails, so that a machine that stays busy costs little, and ends
-// with the first that lasts, so that one stall does too.
+// wait for costs one; after a while one more is tried again. The while is eight times
+// as long after each try that fails, so that a machine that stays busy costs little,
+// and starts anew after one that lasts, so that a single stall does too.
 type policy struct {
 	threads int
 	limit   int   // most workers of a team at present
 	until   int64 // when that is next looked at
 	backoff int64 // how long a limit lasts
 	trying  bool  // the limit has been raised and not lasted yet
+	since   int64 // when a team last waited, or the limit was raised
 
 	procs   int   // processors at the last count
 	recount int64 // when to count again
 }
 
 const (
-	maxBackoff = int64(time.Second)
+	maxBackoff    = int64(time.Second)
+	backoffGrowth = 8
+	// rareStall is how many times longer than a wait the time before it must be for
+	// the team to stay. Workers that share a processor with others wait for a fifth
+	// of the time and more.
+	rareStall = 8
+	// leastTry is how long one more worker must do without a stall to be kept: many
+	// of a scheduler's time slices, in each of which a worker that shares its
+	// processor does well.
+	leastTry = int64(100 * time.Millisecond)
 	// recountEvery is how often processors are counted: GOMAXPROCS and the affinity
 	// mask may change at any time.
 	recountEvery = int64(10 * time.Millisecond)
@@ -37,7 +47,8 @@ func (p *policy) allowed(t int64) int {
 		}
 		if p.trying = p.limit < p.threads; p.trying {
 			p.limit++
-			p.until = t + p.backoff
+			p.since = t
+			p.until = t + max(p.backoff, leastTry)
 		} else {
 			p.backoff = 0
 		}
@@ -45,10 +56,18 @@ func (p *policy) allowed(t int64) int {
 	return min(p.limit, p.procs)
 }
 
-// punish lowers the limit of a team that has waited so long until time t.
-func (p *policy) punish(t, waited int64, team int) {
+// stall tells that a team has waited so long until time t, and returns whether the
+// limit is lower from now on. A wait that is short beside the time since the last
+// one, or since the limit was raised, is not worth that: on a quiet machine the
+// system takes a processor for 0.2 ms now and then.
+func (p *policy) stall(t, waited int64, team int) bool {
+	rare := waited < (t-p.since)/rareStall
+	p.since = t
+	if rare {
+		return false
+	}
 	if p.trying {
-		p.backoff *= 2
+		p.backoff *= backoffGrowth
 	} else {
 		p.backoff = 0
 	}
@@ -56,4 +75,5 @@ func (p *policy) punish(t, waited int64, team int) {
 	p.limit = max(1, min(p.limit, team)-1)
 	p.until, p.trying = t+p.backoff, false
 	p.recount = 0 // perhaps that is why
+	return true
 }

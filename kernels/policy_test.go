@@ -14,52 +14,54 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("at %d ms: %d workers, want %d (%+v)", t0, got, want, p)
 		}
 	}
-	stall := func(t0, waited int64, team int) {
-		p.punish(t0*ms, waited*ms, team)
+	stall := func(t0, waited int64, team int, lower bool) {
+		t.Helper()
+		if p.stall(t0*ms, waited*ms, team) != lower {
+			t.Errorf("at %d ms: a wait of %d ms lowers the limit: %v (%+v)", t0, waited, !lower, p)
+		}
 		p.procs, p.recount = 4, 1<<62
 	}
 	at(0, 4)
-	stall(10, 4, 4) // one less, for as long as the team waited
-	at(11, 3)
-	at(13, 3)
-	at(14, 4)       // a try
-	stall(15, 4, 4) // that fails: twice as long
-	at(22, 3)
-	at(23, 4)
-	stall(24, 4, 4) // and again
-	at(39, 3)
-	at(40, 4)
-	at(55, 4)
-	at(56, 4) // it has lasted
-	if p.trying || p.limit != 4 {
+	stall(100, 4, 4, false) // rare
+	stall(110, 4, 4, true)  // one less, for as long as the team waited
+	at(111, 3)
+	at(113, 3)
+	at(114, 4)             // a try
+	stall(120, 4, 4, true) // that fails: eight times as long
+	at(151, 3)
+	at(152, 4)
+	stall(154, 4, 4, true) // and again
+	at(409, 3)
+	at(410, 4)
+	stall(450, 4, 4, false)
+	at(665, 4)
+	at(666, 4) // it has lasted
+	if p.trying || p.limit != 4 || p.backoff != 0 {
 		t.Errorf("%+v after a try that has lasted", p)
 	}
-	at(100, 4)
-	stall(200, 4, 4) // so the next stall is a first one
-	at(203, 3)
-	at(204, 4)
+	stall(700, 40, 4, true) // so the next is a first one
+	at(739, 3)
+	at(740, 4)
+	at(840, 4)
 
 	// A team that the region kept small tells nothing about a larger one.
-	p.init(4)
-	p.trying, p.backoff = false, 0
-	stall(300, 1, 2)
-	at(300, 1)
-	at(301, 2)
-	at(302, 3)
-	at(303, 4)
+	stall(1000, 50, 2, true)
+	at(1049, 1)
+	at(1050, 2)
+	at(1150, 3)
+	at(1250, 4)
 
 	// However often it fails, it is tried about once a second.
+	p = policy{}
 	p.init(2)
-	p.trying, p.backoff = false, 0
-	now, tries := int64(0), 0
-	for now < 10_000 {
-		if p.allowed(now*ms) == 2 {
-			stall(now, 5, 2)
+	tries := 0
+	for now := range int64(10_000) {
+		p.procs, p.recount = 2, 1<<62
+		if p.allowed(now*ms) == 2 && p.stall(now*ms, 5*ms, 2) {
 			tries++
 		}
-		now++
 	}
-	if tries < 12 || tries > 20 {
+	if tries < 10 || tries > 16 {
 		t.Errorf("%d tries in ten seconds", tries)
 	}
 }

@@ -34,18 +34,18 @@ type pool struct {
 	// The region. These are written by its caller before it begins and after it
 	// ends, and at a barrier by the last that arrives, while all others wait. They
 	// change seldom, and all read them at each barrier.
-	task   func(*Worker)
-	want   int // workers that there is work for
-	most   int // of these, what the policy allows
-	team   []*Worker
-	began  int64       // when
-	hiring atomic.Bool // the region wants more workers than it has
-	failed atomic.Pointer[PanicError]
-	gemm   Product // the argument of gemmShare
+	task     func(*Worker)
+	want     int // workers that there is work for
+	most     int // of these, what the policy allows
+	team     []*Worker
+	began    int64       // when
+	firstGen uint32      // of the barrier
+	hiring   atomic.Bool // the region wants more workers than it has
+	failed   atomic.Pointer[PanicError]
+	gemm     Product // the argument of gemmShare
 
 	_ cacheLine
 
-	phase   int     // barriers passed
 	barrier barrier // between phases
 
 	inside atomic.Int32 // helpers that have not left the task
@@ -205,14 +205,14 @@ func (p *pool) run(n int, task func(*Worker)) {
 			panic(failed)
 		}
 	}()
-	p.task, p.want, p.phase, p.began = task, n, 0, now()
+	p.task, p.want, p.firstGen, p.began = task, n, p.barrier.gen(), now()
 	w.rank, w.n = 0, 1
 	p.team = append(p.team[:0], w)
 	if p.force != nil {
-		p.forceTeam()
+		p.forceTeam(0)
 	} else {
 		p.most = min(n, p.policy.allowed(p.began))
-		p.grow()
+		p.grow(0)
 	}
 	w.enter()
 	task(w)
@@ -222,17 +222,22 @@ func (p *pool) run(n int, task func(*Worker)) {
 // finish waits until all helpers have left the task.
 func (p *pool) finish() {
 	p.hiring.Store(false)
+	phases := int(p.barrier.gen()-p.firstGen) + 1
 	if p.inside.Load() > 0 {
-		gen := p.left.gen.Load()
-		if p.inside.Load() > 0 {
+		for { // it may open late for one that left before another joined
+			gen := p.left.gen()
+			if p.inside.Load() == 0 {
+				break
+			}
 			p.left.await(gen)
 		}
-		p.phase++
-		p.judge(&p.left)
+		p.judge(&p.left, phases)
 	}
-	p.left.slow.Store(0)
-	p.barrier.slow.Store(0)
-	p.barrier.arrived.Store(0)
+	if p.barrier.slow.Load() != 0 { // noted after the last barrier
+		p.judge(&p.barrier, phases)
+	}
+	p.left.reset()
+	p.barrier.reset()
 }
 
 // fail ends the region: who waits at a barrier, or comes to one, leaves. A nil
@@ -253,62 +258,66 @@ var abandoned any = new(struct{ _ int })
 
 // meet is a barrier of the team.
 func (p *pool) meet(w *Worker) {
-	if len(p.team) == 1 {
-		if p.want > 1 {
-			p.between(w)
-		}
+	if p.want == 1 {
 		return
 	}
-	gen := p.barrier.gen.Load()
+	gen, arrived := p.barrier.arrive()
 	if p.failed.Load() != nil {
 		panic(abandoned)
 	}
-	if int(p.barrier.arrived.Add(1)) < len(p.team) {
-		p.barrier.await(gen)
-		if p.failed.Load() != nil {
-			panic(abandoned)
-		}
+	if arrived == len(p.team) {
+		p.between(w, int(gen-p.firstGen)+1)
+		p.barrier.openAfter(gen)
 		return
 	}
-	p.barrier.arrived.Store(0)
-	p.between(w)
-	p.barrier.open()
+	p.barrier.await(gen)
+	if p.failed.Load() != nil {
+		panic(abandoned)
+	}
 }
 
 // between is run by the last worker that arrives at a barrier, before the others
-// go on.
-func (p *pool) between(last *Worker) {
-	p.phase++
+// go on. phase counts the barriers.
+func (p *pool) between(last *Worker, phase int) {
 	if p.force != nil {
-		p.forceTeam()
+		p.forceTeam(phase)
 		return
 	}
-	if p.judge(&p.barrier) {
+	if p.judge(&p.barrier, phase) {
 		p.leaveOut(last)
 	}
 	if len(p.team) == p.want {
 		return
 	}
-	if p.phase%growEvery == 0 {
+	if phase%growEvery == 0 {
 		p.most = min(p.want, p.policy.allowed(now()))
 	}
-	p.grow()
+	p.grow(phase)
 }
 
 // judge tells the policy where the team has waited at b for longer than work that
-// is shared out unevenly explains, more than half of a phase, and reports that.
-func (p *pool) judge(b *barrier) bool {
+// is shared out unevenly explains: half of a phase, or a quarter
+// where it waited at the barrier before too. It returns whether a worker is to be left
+// out.
+func (p *pool) judge(b *barrier, phase int) bool {
 	slow := b.slow.Load()
 	if slow == 0 {
+		p.barrier.judged = 0
 		return false
 	}
 	b.slow.Store(0)
 	t := now()
-	waited := t - slow + spinTime
-	if waited <= (t-p.began)/int64(2*p.phase) {
+	waited, bound := t-slow+spinTime, (t-p.began)/int64(2*phase)
+	if p.barrier.judged != 0 {
+		bound = (t - p.barrier.judged) / 4
+	}
+	p.barrier.judged = t
+	if waited <= bound {
 		return false
 	}
-	p.policy.punish(t, waited, len(p.team))
+	if !p.policy.stall(t, waited, len(p.team)) {
+		return false
+	}
 	p.most = min(p.most, p.policy.limit)
 	return true
 }
@@ -330,7 +339,7 @@ func (p *pool) leaveOut(w *Worker) {
 
 // forceTeam makes the team as large as force says, and waits for the workers that
 // this takes.
-func (p *pool) forceTeam() {
+func (p *pool) forceTeam(phase int) {
 	size := max(1, min(p.force(p.want), p.want))
 	for len(p.team) > size {
 		p.leaveOut(p.team[len(p.team)-1])
@@ -345,14 +354,14 @@ func (p *pool) forceTeam() {
 		p.recruit(size)
 		runtime.Gosched()
 	}
-	p.settle(before)
+	p.settle(before, phase)
 }
 
 // grow takes helpers into the team that have come, and calls those that have not.
-func (p *pool) grow() {
+func (p *pool) grow(phase int) {
 	before := len(p.team)
 	p.recruit(p.most)
-	p.settle(before)
+	p.settle(before, phase)
 }
 
 // recruit adds helpers that are ready to the team, up to size in all, and calls
@@ -382,7 +391,7 @@ func (p *pool) recruit(size int) {
 
 // settle tells the team its places, of which those from before on have just been
 // taken, and lets these begin.
-func (p *pool) settle(before int) {
+func (p *pool) settle(before, phase int) {
 	if len(p.team) == before {
 		return
 	}
@@ -392,9 +401,9 @@ func (p *pool) settle(before int) {
 	}
 	for i, w := range p.team[before:] {
 		w.rank, w.n, w.away = before+i, len(p.team), 0
-		if p.phase > 0 { // it passes through the phases that are over
+		if phase > 0 { // it passes through the phases that are over
 			w.joinRank, w.joinN = w.rank, w.n
-			w.n, w.away = 0, p.phase
+			w.n, w.away = 0, phase
 		}
 		w.state.Store(working)
 	}
@@ -418,6 +427,8 @@ const (
 	spinLimit = 400000
 	// spinTime is about how long that takes, in nanoseconds.
 	spinTime = 100_000
+	// shortSpin is how often it looks before it looks at the clock too: 5 µs.
+	shortSpin = 16000
 	// leastPatience is how often a helper looks that never found work in time.
 	leastPatience = 8000
 	// yieldEvery is how often a helper looks before it lets other goroutines go
@@ -436,28 +447,47 @@ func now() int64 { return int64(time.Since(epoch)) }
 
 var epoch = time.Now()
 
-// A barrier lets workers wait until it opens, spinning briefly and then parked. gen
-// counts how often it has opened.
+// A barrier lets workers wait until it opens, spinning briefly and then parked.
 type barrier struct {
-	spin    int
-	arrived atomic.Int32
-	parked  atomic.Int32
-	slow    atomic.Int64 // when the first worker gave up spinning, if one has
-	mu      sync.Mutex
-	cond    sync.Cond
-
-	_   cacheLine
-	gen atomic.Uint32 // this is what waiting workers read
-	_   cacheLine
+	// state counts in its upper half how often the barrier has opened, its
+	// generation, and in its lower half who has arrived since. One word, for each
+	// write of one worker costs the others a cache miss.
+	state  atomic.Uint64
+	parked atomic.Int32
+	slow   atomic.Int64 // when the first worker gave up spinning, if one has
+	judged int64        // when the team last waited, 0 where it did not the last time
+	spin   int
+	mu     sync.Mutex
+	cond   sync.Cond
 }
 
 func (b *barrier) init() { b.spin, b.cond.L = spinLimit, &b.mu }
 
-// open lets go on all that wait.
+// gen returns the generation.
+func (b *barrier) gen() uint32 { return uint32(b.state.Load() >> 32) }
+
+// arrive counts a worker, and returns the generation and how many have arrived.
+func (b *barrier) arrive() (gen uint32, arrived int) {
+	s := b.state.Add(1)
+	return uint32(s >> 32), int(uint32(s))
+}
+
+// openAfter opens the barrier where all have arrived in generation gen.
+func (b *barrier) openAfter(gen uint32) {
+	// Where the region fails meanwhile, the barrier has opened already.
+	b.state.CompareAndSwap(b.state.Load(), uint64(gen+1)<<32)
+	b.wake()
+}
+
+// open opens the barrier whoever has arrived.
 func (b *barrier) open() {
-	b.gen.Add(1)
-	// A waiter raises parked before it looks at gen for the last time, so either
-	// it sees the new gen or it is counted here.
+	b.state.Add(1 << 32)
+	b.wake()
+}
+
+// wake wakes the parked. A waiter raises parked before it looks at the generation
+// for the last time, so either it sees the new one or it is counted here.
+func (b *barrier) wake() {
 	if b.parked.Load() > 0 {
 		b.mu.Lock()
 		b.cond.Broadcast()
@@ -465,24 +495,50 @@ func (b *barrier) open() {
 	}
 }
 
+// reset forgets who has arrived, and who has waited. No worker is at the barrier.
+func (b *barrier) reset() {
+	b.state.And(^uint64(1<<32 - 1))
+	b.slow.Store(0)
+	b.judged = 0
+}
+
 // await waits until the barrier has opened since gen.
 func (b *barrier) await(gen uint32) {
-	for range b.spin {
-		if b.gen.Load() != gen {
+	for range shortSpin {
+		if b.gen() != gen {
 			return
 		}
 	}
 	t := now()
+	for done := shortSpin; done < b.spin; done += shortSpin {
+		for range shortSpin {
+			if b.gen() != gen {
+				b.lost(t, now())
+				return
+			}
+		}
+		before := t
+		t = now()
+		b.lost(before, t)
+	}
 	b.slow.CompareAndSwap(0, t)
-	if b.gen.Load() != gen {
+	if b.gen() != gen {
 		b.slow.CompareAndSwap(t, 0) // it is of the phase that is over
 		return
 	}
 	b.mu.Lock()
 	b.parked.Add(1)
-	for b.gen.Load() == gen {
+	for b.gen() == gen {
 		b.cond.Wait()
 	}
 	b.parked.Add(-1)
 	b.mu.Unlock()
+}
+
+// lost notes where a waiting worker had no processor itself from time t to u: what
+// took a few microseconds took longer than a phase of any work that keeps one busy.
+func (b *barrier) lost(t, u int64) {
+	if u-t > 10*spinTime {
+		b.slow.CompareAndSwap(0, t)
+	}
 }

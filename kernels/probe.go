@@ -107,6 +107,9 @@ func Trace(isa string, tell func(Call)) (*Engine, error) {
 	return newEngine(&traced, 1), nil
 }
 
+// readControl is the type of a call of each region that says nothing about it.
+var readControl = reflect.TypeFor[func(*uint32)]()
+
 // trace replaces every function within v, a Set or part of one, by one that
 // calls and times it. Reflection spares a wrapper for each kernel, which the
 // next kernel might lack.
@@ -121,7 +124,7 @@ func trace(v reflect.Value, tell func(Call)) {
 			trace(v.Index(i), tell)
 		}
 	case reflect.Func:
-		if v.IsNil() {
+		if v.IsNil() || v.Type() == readControl {
 			return
 		}
 		kernel := reflect.ValueOf(v.Interface()) // not the field, which is about to change

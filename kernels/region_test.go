@@ -279,31 +279,26 @@ func TestTeamsChange(t *testing.T) {
 	}
 }
 
-// TestStalledWorkerIsLeftOut: a worker that is waited for leaves the team, the policy
-// remembers it, and the region goes on without.
+// TestStalledWorkerIsLeftOut: a worker that is waited for twice leaves the team, the
+// policy remembers it, and the region goes on without.
 func TestStalledWorkerIsLeftOut(t *testing.T) {
 	e := open(t, "", 2)
-	first := true
 	ForceTeams(e, func(most int) int { // the first team is whole, the policy has the rest
-		if first {
-			first = false
-			e.pool.policy.procs, e.pool.policy.recount = 2, 1<<62
-			defer func() { e.pool.force = nil }()
-		}
+		e.pool.policy.procs, e.pool.policy.recount, e.pool.force = 2, 1<<62, nil
 		return most
 	})
-	var sizes [3]int
+	var sizes [4]int
 	e.Run(2, func(w *Worker) {
 		for phase := range sizes {
 			if w.ID() == 0 {
 				sizes[phase] = w.Workers()
-			} else if phase == 0 {
+			} else if phase < 2 {
 				time.Sleep(50 * time.Millisecond) // as one without a processor
 			}
 			w.Barrier()
 		}
 	})
-	if p := e.pool.policy; sizes != [3]int{2, 1, 1} || p.limit != 1 || p.backoff < int64(20*time.Millisecond) {
+	if p := e.pool.policy; sizes != [4]int{2, 2, 1, 1} || p.limit != 1 || p.backoff < int64(20*time.Millisecond) {
 		t.Errorf("teams of %v, policy %+v", sizes, p)
 	}
 }
