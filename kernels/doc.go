@@ -12,18 +12,44 @@
 //
 // # What holds
 //
-// No call allocates but the constructors, and the first ones of more callers
-// than there were at once before. Shape mistakes panic with a message
-// that names the argument, the wanted and the given size. NaN propagates and
-// nothing skips zeros, but for the derivative of ReLU, which clears. Every element of a product is one chain of fused
-// multiply-adds with k ascending that begins at its start value, so results
-// have the same bits for any number of threads, for a row whatever rows stand
-// around it, and from AVX2 and AVX-512. The portable set rounds differently in
-// the last bits.
+// Steady-state calls allocate nothing. Constructors allocate, and so does the first
+// call that runs beside more callers than before. Shape mistakes panic with a message
+// that names the argument, the wanted and the given size. NaN propagates and nothing
+// skips zeros, but for the derivative of ReLU, which clears. Every element of a
+// product is one chain of fused multiply-adds with k ascending that begins at its
+// start value, so results have the same bits for any number of threads, for a row
+// whatever rows stand around it, and from AVX2 and AVX-512. The portable set rounds
+// differently in the last bits.
+//
+// [Engine.Run] and [Engine.Gemm] set the usual mode of floating-point arithmetic on
+// each thread, and restore the one they found. Other operations of an Engine use the
+// mode of the thread that they are called on: where a library has made it flush
+// subnormals to zero, they do. The portable set never sets the mode.
 //
 // # Regions
 //
 // [Engine.Run] starts one function on several workers. Inside it a [Worker]
 // computes its share, given as a [Span] of rows or panels, and [Worker.Barrier]
-// separates what depends on other workers' results.
+// ends a phase, after which others' results may be read. A region's team may change
+// at each barrier:
+//
+//	e.Run(e.Threads(), func(w *kernels.Worker) {
+//		for range steps {
+//			w.Gemm(product, w.Share(weights.Panels()))
+//			w.Barrier()
+//		}
+//	})
+//
+// # Beside others
+//
+// The engine never waits for a worker that has not come. It begins with those that are
+// there and takes in the others at a later barrier. It leaves out a worker that it had
+// to wait for, and tries again later, at most about once a second while tries fail:
+// beside busy processes or goroutines, with GOMAXPROCS or the affinity mask lowered,
+// and where several engines or callers share the processors, it is about as fast as
+// an engine of one worker. Idle workers look for work for at most 0.1 ms, less where
+// that has proved useless, and then use no processor time.
+//
+// Between two calls into assembly the runtime can stop the goroutine, and no call
+// runs longer than about 50 µs.
 package kernels

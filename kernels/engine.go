@@ -48,7 +48,7 @@ func New(isa string, threads int) (*Engine, error) {
 		return nil, fmt.Errorf("%d threads: an engine has at most %d", threads, MaxThreads)
 	}
 	if threads <= 0 {
-		threads = min(processors(), MaxThreads)
+		threads = min(processors(), quota(""), MaxThreads)
 	}
 	return newEngine(set, threads), nil
 }

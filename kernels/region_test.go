@@ -221,8 +221,8 @@ func TestThreadCounts(t *testing.T) {
 	}
 	for _, n := range []int{-1 << 62, -1, 0} {
 		e := open(t, "", n)
-		if e.Threads() != processors() {
-			t.Errorf("New with %d threads has %d, want %d", n, e.Threads(), processors())
+		if want := min(processors(), quota("")); e.Threads() != want {
+			t.Errorf("New with %d threads has %d, want %d", n, e.Threads(), want)
 		}
 	}
 	old := runtime.GOMAXPROCS(1)

@@ -69,9 +69,25 @@
 //	                      column sums into db_h
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
 //
-// Each pass is one parallel region. Where the batch is large and Wh fits a
-// core's cache, workers share the batch's rows and never wait; else each owns
-// some columns of Wh, and they meet at a barrier after each step. Results have
-// the same bits either way, for any number of threads, for a row whatever the
-// batch around it, and for T steps at once or one by one.
+// Each stage of a layer is one parallel region, with as many workers as its work is
+// worth and none without work. Where the batch is large and Wh fits a core's cache,
+// workers share the batch's rows; else each owns some columns of Wh, and they meet at
+// a barrier after each step. Results have the same bits either way, for any number of
+// threads, for a row whatever the batch around it, and for T steps at once or one by
+// one.
+//
+// # Threads
+//
+// Since bits don't depend on threads, the engine decides at every barrier how many
+// workers go on: one that has lost its processor to other work is left out for a
+// while. What to choose:
+//
+//	a service      kernels.New("", 0); [Workspace.LimitThreads](1) in the workspaces of
+//	               requests that come in on many goroutines, for these fill the
+//	               processors by themselves; no limit where one request must be fast
+//	a batch job    kernels.New("", 0), without limits: training, scoring a corpus
+//	a test         kernels.New("", 1): nothing to wait for, nothing to leave running
+//
+// An engine may be shared by all models of a program. While one caller has its
+// workers, others work on their own goroutines.
 package rnn

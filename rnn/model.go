@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -39,6 +40,9 @@ type cellWeights struct {
 // New returns a model whose weights are drawn as [Model.InitUniform] does. The same
 // seed gives the same weights on every machine.
 func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
+	if e == nil {
+		return nil, errors.New("rnn: New: the engine is nil: make one with kernels.New")
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
