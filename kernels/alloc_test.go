@@ -70,6 +70,7 @@ func hotCalls(e *Engine) map[string]func() {
 
 		"FMA":          func() { e.FMA(1) },
 		"HandoverWork": func() { e.HandoverWork() },
+		"Processors":   func() { e.Processors() },
 		"ISA":          func() { e.ISA() },
 		"Threads":      func() { e.Threads() },
 		"PackedBytes":  func() { e.PackedBytes(3, 5) },

@@ -87,6 +87,15 @@ func ISAs() []string {
 // Threads returns the most workers that a region may have.
 func (e *Engine) Threads() int { return len(e.pool.workers) }
 
+// Processors returns how many workers can run at once at present: Threads, or fewer
+// where GOMAXPROCS or the affinity mask says so.
+func (e *Engine) Processors() int {
+	if e.pool.force != nil {
+		return e.Threads()
+	}
+	return min(e.Threads(), processors())
+}
+
 // Close stops the engine's workers. It may be called from any goroutine, more than
 // once, and while a region runs: that region is finished. Later calls of Run and
 // Gemm panic.

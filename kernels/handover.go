@@ -17,6 +17,9 @@ func (e *Engine) HandoverWork() int {
 	}
 	handover.Lock()
 	defer handover.Unlock()
+	if e.pool.handover > 0 {
+		return e.pool.handover
+	}
 	if handover.seconds == 0 && handover.tries < 3 {
 		handover.tries++
 		handover.seconds = measureHandover(newPool(e.set, 2))
@@ -32,7 +35,8 @@ func (e *Engine) HandoverWork() int {
 		flops = e.FMA(rounds)
 		best = min(best, time.Since(start).Seconds())
 	}
-	return int(min(max(handover.seconds*flops/2/best, usualHandover/2), 32*usualHandover))
+	e.pool.handover = int(min(max(handover.seconds*flops/2/best, usualHandover/2), 32*usualHandover))
+	return e.pool.handover
 }
 
 // usualHandover is what Zen 4 with AVX-512 has for two cores of one L3.

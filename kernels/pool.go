@@ -29,6 +29,8 @@ type pool struct {
 	mu   sync.Mutex
 	solo []*Worker // others of that kind
 
+	handover int // see HandoverWork; 0 before it was measured
+
 	_ cacheLine
 
 	// The region. These are written by its caller before it begins and after it
@@ -143,7 +145,8 @@ func (w *Worker) learn() {
 func (p *pool) spin(w *Worker) bool {
 	w.since = now()
 	limit := w.patience
-	for done := 0; ; {
+	done := 0
+	for {
 		w.state.CompareAndSwap(called, ready)
 		for range min(limit-done, yieldEvery) {
 			if w.state.Load() == working {
@@ -209,10 +212,14 @@ func (p *pool) run(n int, task func(*Worker)) {
 	w.rank, w.n = 0, 1
 	p.team = append(p.team[:0], w)
 	if p.force != nil {
-		p.forceTeam(0)
+		p.barrier.spin, p.left.spin = spinLimit, spinLimit
+		if n > runtime.GOMAXPROCS(0) { // who spins would keep from running whom it waits for
+			p.barrier.spin, p.left.spin = 0, 0
+		}
+		release(p.forceTeam(0))
 	} else {
 		p.most = min(n, p.policy.allowed(p.began))
-		p.grow(0)
+		release(p.grow(0))
 	}
 	w.enter()
 	task(w)
@@ -261,13 +268,15 @@ func (p *pool) meet(w *Worker) {
 	if p.want == 1 {
 		return
 	}
+	team := w.n // as soon as all have arrived, the last of them may change it
 	gen, arrived := p.barrier.arrive()
 	if p.failed.Load() != nil {
 		panic(abandoned)
 	}
-	if arrived == len(p.team) {
-		p.between(w, int(gen-p.firstGen)+1)
+	if arrived == team {
+		joining := p.between(w, int(gen-p.firstGen)+1)
 		p.barrier.openAfter(gen)
+		release(joining)
 		return
 	}
 	p.barrier.await(gen)
@@ -277,28 +286,26 @@ func (p *pool) meet(w *Worker) {
 }
 
 // between is run by the last worker that arrives at a barrier, before the others
-// go on. phase counts the barriers.
-func (p *pool) between(last *Worker, phase int) {
+// go on. phase counts the barriers. It returns the workers that join the team.
+func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 	if p.force != nil {
-		p.forceTeam(phase)
-		return
+		return p.forceTeam(phase)
 	}
 	if p.judge(&p.barrier, phase) {
 		p.leaveOut(last)
 	}
 	if len(p.team) == p.want {
-		return
+		return nil
 	}
 	if phase%growEvery == 0 {
 		p.most = min(p.want, p.policy.allowed(now()))
 	}
-	p.grow(phase)
+	return p.grow(phase)
 }
 
-// judge tells the policy where the team has waited at b for longer than work that
-// is shared out unevenly explains: half of a phase, or a quarter
-// where it waited at the barrier before too. It returns whether a worker is to be left
-// out.
+// judge tells the policy where the team has waited at b for longer than work that is
+// shared out unevenly explains: half of a phase, or a quarter where it waited at the
+// barrier before too. It returns whether a worker is to be left out.
 func (p *pool) judge(b *barrier, phase int) bool {
 	slow := b.slow.Load()
 	if slow == 0 {
@@ -339,29 +346,25 @@ func (p *pool) leaveOut(w *Worker) {
 
 // forceTeam makes the team as large as force says, and waits for the workers that
 // this takes.
-func (p *pool) forceTeam(phase int) {
+func (p *pool) forceTeam(phase int) (joining []*Worker) {
 	size := max(1, min(p.force(p.want), p.want))
 	for len(p.team) > size {
 		p.leaveOut(p.team[len(p.team)-1])
 	}
 	p.most = p.want
-	p.barrier.spin, p.left.spin = spinLimit, spinLimit
-	if size > runtime.GOMAXPROCS(0) { // who spins would keep from running whom it waits for
-		p.barrier.spin, p.left.spin = 0, 0
-	}
 	before := len(p.team)
 	for len(p.team) < size {
 		p.recruit(size)
 		runtime.Gosched()
 	}
-	p.settle(before, phase)
+	return p.settle(before, phase)
 }
 
 // grow takes helpers into the team that have come, and calls those that have not.
-func (p *pool) grow(phase int) {
+func (p *pool) grow(phase int) (joining []*Worker) {
 	before := len(p.team)
 	p.recruit(p.most)
-	p.settle(before, phase)
+	return p.settle(before, phase)
 }
 
 // recruit adds helpers that are ready to the team, up to size in all, and calls
@@ -376,7 +379,8 @@ func (p *pool) recruit(size int) {
 		case ready:
 			missing = !p.take(w, ready) || missing
 		case parked:
-			if w.calledAt = now(); w.state.CompareAndSwap(parked, called) {
+			if w.state.CompareAndSwap(parked, called) {
+				w.calledAt = now()
 				w.wake <- struct{}{}
 			}
 			missing = true
@@ -389,22 +393,31 @@ func (p *pool) recruit(size int) {
 	}
 }
 
-// settle tells the team its places, of which those from before on have just been
-// taken, and lets these begin.
-func (p *pool) settle(before, phase int) {
-	if len(p.team) == before {
-		return
+// settle tells the team its places. Those from before on have just been taken. It
+// returns them.
+func (p *pool) settle(before, phase int) (joining []*Worker) {
+	joining = p.team[before:]
+	if len(joining) == 0 {
+		return nil
 	}
-	p.inside.Add(int32(len(p.team) - before))
+	p.inside.Add(int32(len(joining)))
 	for rank, w := range p.team[:before] {
 		w.rank, w.n = rank, len(p.team)
 	}
-	for i, w := range p.team[before:] {
+	for i, w := range joining {
 		w.rank, w.n, w.away = before+i, len(p.team), 0
 		if phase > 0 { // it passes through the phases that are over
 			w.joinRank, w.joinN = w.rank, w.n
 			w.n, w.away = 0, phase
 		}
+	}
+	return joining
+}
+
+// release lets workers begin that join a team. The barrier at which they join must
+// have opened before: they don't wait there, and would be counted twice.
+func release(joining []*Worker) {
+	for _, w := range joining {
 		w.state.Store(working)
 	}
 }
@@ -433,7 +446,7 @@ const (
 	leastPatience = 8000
 	// yieldEvery is how often a helper looks before it lets other goroutines go
 	// first.
-	yieldEvery = 20000
+	yieldEvery = 100000
 	// longestWait is how often a helper looks that a region has called: some 10 ms,
 	// longer than a phase.
 	longestWait = 100 * spinLimit

@@ -23,6 +23,8 @@ func within(t *testing.T, d time.Duration, what string, f func()) {
 	select {
 	case <-done:
 	case <-time.After(d):
+		stacks := make([]byte, 1<<16)
+		t.Logf("%s", stacks[:runtime.Stack(stacks, true)])
 		t.Fatalf("%s: still at it after %v", what, d)
 	}
 }

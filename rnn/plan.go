@@ -65,11 +65,13 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
 	panels := m.packed[0].wh.Panels()
 
-	byRows, byColumns := 1, min(n, panels, stepWork/meeting)
+	byRows, byColumns := 1, max(1, min(n, panels, stepWork/meeting))
 	if weights <= cacheBytes {
-		byRows = min(n, batch/minRows)
+		byRows = max(1, min(n, batch/minRows))
 	}
-	p.byRows = byRows > 1 && stepWork/byRows <= stepWork/max(byColumns, 1)+meeting
+	// The faster one with as many workers as can run at once.
+	once := m.engine.Processors()
+	p.byRows = byRows > 1 && stepWork/min(byRows, once) <= stepWork/min(byColumns, once)+meeting
 	switch {
 	case p.byRows:
 		p.steps = byRows
