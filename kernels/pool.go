@@ -116,10 +116,10 @@ func (p *pool) help(w *Worker) {
 // been closed.
 func (p *pool) look(w *Worker) bool {
 	for {
-		if !w.rest && p.spin(w) {
+		if !w.rest.Load() && p.spin(w) {
 			return true
 		}
-		w.rest = false
+		w.rest.Store(false)
 		if !w.state.CompareAndSwap(called, parked) {
 			continue // taken before it came
 		}
@@ -177,7 +177,7 @@ func (p *pool) work(w *Worker) {
 		switch {
 		case !done:
 			p.fail(newPanicError(w, recover()), w)
-		case !w.rest:
+		case !w.rest.Load():
 			after = ready // at once, for the next region may begin at once
 		}
 		w.state.Store(after)
@@ -238,6 +238,7 @@ func (p *pool) finish() {
 			}
 			p.left.await(gen)
 		}
+		p.hiring.Store(false) // in a region that fails, a barrier may be late
 		p.judge(&p.left, phases)
 	}
 	if p.barrier.slow.Load() != 0 { // noted after the last barrier
@@ -291,8 +292,13 @@ func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 	if p.force != nil {
 		return p.forceTeam(phase)
 	}
-	if p.judge(&p.barrier, phase) {
-		p.leaveOut(last)
+	switch {
+	case len(p.team) > 1:
+		if p.judge(&p.barrier, phase) {
+			p.leaveOut(last)
+		}
+	case p.barrier.slow.Load() != 0:
+		p.barrier.slow.Store(0) // noted late by a worker that is no longer there
 	}
 	if len(p.team) == p.want {
 		return nil
@@ -338,7 +344,8 @@ func (p *pool) leaveOut(w *Worker) {
 	}
 	copy(p.team[w.rank:], p.team[w.rank+1:])
 	p.team = p.team[:len(p.team)-1]
-	w.n, w.away, w.rest = 0, -1, p.force == nil
+	w.n, w.away = 0, -1
+	w.rest.Store(p.force == nil)
 	for rank, w := range p.team {
 		w.rank, w.n = rank, len(p.team)
 	}

@@ -304,3 +304,22 @@ func TestStalledWorkerIsLeftOut(t *testing.T) {
 		t.Errorf("teams of %v, policy %+v", sizes, p)
 	}
 }
+
+// TestLateNoteLeavesNobodyOut: a wait that a worker notes when it is no longer in the
+// team, as one does that loses its processor while it waits, changes no team.
+func TestLateNoteLeavesNobodyOut(t *testing.T) {
+	e := open(t, "", 2)
+	ForceTeams(e, nil)
+	e.pool.policy.procs, e.pool.policy.recount = 1, 1<<62
+	done := 0
+	e.Run(2, func(w *Worker) {
+		for range 100 {
+			e.pool.barrier.slow.Store(1)
+			done += w.Share(10).Len()
+			w.Barrier()
+		}
+	})
+	if done != 1000 {
+		t.Errorf("%d of 1000 done", done)
+	}
+}

@@ -30,10 +30,10 @@ type Worker struct {
 	// The rest is of helpers: see pool.go.
 	state    atomic.Uint32
 	wake     chan struct{}
-	rest     bool  // it was left out: it gives its processor up at once
-	patience int   // how often it looks for work before it parks
-	since    int64 // when it began to look
-	calledAt int64 // when it was last called
+	rest     atomic.Bool // it was left out: it gives its processor up at once
+	patience int         // how often it looks for work before it parks
+	since    int64       // when it began to look
+	calledAt int64       // when it was last called
 
 	_ cacheLine
 }

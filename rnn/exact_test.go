@@ -201,6 +201,9 @@ func TestSameBitsThreads(t *testing.T) {
 			e := unsteady(t, isa, 3)
 			j.run(j.workspace(t, e, nil), 2).same(t, fmt.Sprintf("isa=%s/unsteady/%v", isa, j), want[i])
 			for _, byRows := range []bool{true, false} {
+				if raceDetector && byRows {
+					continue
+				}
 				ws := j.workspace(t, e, func(p *plan) {
 					p.all(3)
 					p.byRows, p.phase, p.group = byRows, 1, 1
@@ -209,6 +212,9 @@ func TestSameBitsThreads(t *testing.T) {
 			}
 		}
 		for _, threads := range []int{2, 3, 4, runtime.GOMAXPROCS(0) + 3} {
+			if raceDetector && threads > 3 {
+				break
+			}
 			e := newEngine(t, isa, threads)
 			for i, j := range exactJobs {
 				name := fmt.Sprintf("isa=%s/threads=%d/%v", isa, threads, j)

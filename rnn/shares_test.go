@@ -12,6 +12,9 @@ import (
 func TestFewRows(t *testing.T) {
 	c := Config{Input: 4, Layers: 1, Hidden: 8, Output: 5}
 	for threads := 1; threads <= 9; threads++ {
+		if raceDetector && threads > 3 {
+			break
+		}
 		e := newEngine(t, "", threads)
 		m := newModel(t, e, c, 1)
 		for rows := 1; rows <= 9; rows++ {
