@@ -24,7 +24,8 @@
 // [Engine.Run] and [Engine.Gemm] set the usual mode of floating-point arithmetic on
 // each thread, and restore the one they found. Other operations of an Engine use the
 // mode of the thread that they are called on: where a library has made it flush
-// subnormals to zero, they do. The portable set never sets the mode.
+// subnormals to zero, they do. So does a region that the runtime moves to such a thread
+// half-way, which it does seldom. The portable set never sets the mode.
 //
 // # Regions
 //

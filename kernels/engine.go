@@ -16,8 +16,8 @@ const EnvISA = "BATCHRNN_ISA"
 // MaxThreads is the most workers that an engine has.
 const MaxThreads = 1024
 
-// An Engine runs kernels of one instruction set on at most so many workers. How
-// many take part in a region is decided anew for each, and within it at each
+// An Engine runs kernels of one instruction set on a number of workers. How many of
+// them take part in a region is decided anew for each, and within it at each
 // barrier: see [Engine.Run]. Results do not depend on it.
 //
 // An engine may be used by several goroutines at once: the workers serve one of

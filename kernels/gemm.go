@@ -74,15 +74,25 @@ func (p *pool) product(q *Product) {
 }
 
 // gemmShare computes a worker's columns of the pool's product, in phases of whole
-// panels for each worker. Where rows of A are gathered, once a phase, there is one.
+// panels for each worker. Where rows of A are gathered, anew in each phase, phases
+// are of whole groups of rows.
 func gemmShare(w *Worker) {
-	p := &w.pool.gemm
+	p, n := &w.pool.gemm, w.pool.want
 	panels := p.B.Panels()
-	step := panels
-	if !w.gathers(p) {
-		phases := min(4, 1+p.M*p.B.K*p.B.N/(w.pool.want*gemmPhaseWork))
-		step = (panels/phases/w.pool.want + 1) * w.pool.want
+	if w.gathers(p) {
+		group := gatherTiles * w.set.MR
+		step := (1 + n*gemmPhaseWork/(group*p.B.K*p.B.N)) * group
+		for lo := 0; lo < p.M; lo += step {
+			if lo > 0 {
+				w.Barrier()
+			}
+			part := p.rows(lo, min(step, p.M-lo))
+			w.gemm(&part, w.Share(panels))
+		}
+		return
 	}
+	phases := min(4, 1+p.M*p.B.K*p.B.N/(n*gemmPhaseWork))
+	step := (panels/phases/n + 1) * n
 	for lo := 0; lo < panels; lo += step {
 		if lo > 0 {
 			w.Barrier()
@@ -90,6 +100,24 @@ func gemmShare(w *Worker) {
 		share := w.Share(min(step, panels-lo))
 		w.gemm(p, Span{lo + share.Lo, lo + share.Hi})
 	}
+}
+
+// rows returns the product of n rows from lo on.
+func (p *Product) rows(lo, n int) Product {
+	part := *p
+	part.M, part.C = n, p.C[lo*p.LDC:]
+	if p.TransA {
+		part.A = p.A[lo:]
+	} else {
+		part.A = p.A[lo*p.LDA:]
+	}
+	switch {
+	case p.IDs != nil:
+		part.IDs = p.IDs[lo:][:n]
+	case p.S != nil:
+		part.S = p.S[lo*p.LDS:]
+	}
+	return part
 }
 
 // gathers says whether rows of A are brought together before use.

@@ -48,8 +48,8 @@ var handover struct {
 	seconds float64 // 0 before it was measured
 }
 
-// measureHandover times steps of two workers that each write one half of a state and
-// read all of it, less what the half costs that a step of one worker would do beside.
+// measureHandover times steps of two workers. Each writes one half of a state and
+// reads all of it. The time of the same step on one worker is subtracted.
 func measureHandover(p *pool) float64 {
 	defer p.close()
 	const steps = 32

@@ -3,9 +3,9 @@ package kernels
 import "time"
 
 // A policy says how many workers a team may have. A worker that the team had to
-// wait for costs one; after a while one more is tried again. The while is eight times
-// as long after each try that fails, so that a machine that stays busy costs little,
-// and starts anew after one that lasts, so that a single stall does too.
+// wait for lowers the limit by one. After a pause the limit is raised again, as a try.
+// Each try that fails makes the pause eight times as long: a machine that stays busy
+// costs little. A try that lasts ends the pauses: a single stall costs little too.
 type policy struct {
 	threads int
 	limit   int   // most workers of a team at present

@@ -218,6 +218,7 @@ func (p *pool) run(n int, task func(*Worker)) {
 		}
 		release(p.forceTeam(0))
 	} else {
+		p.barrier.spin, p.left.spin = spinLimit, spinLimit
 		p.most = min(n, p.policy.allowed(p.began))
 		release(p.grow(0))
 	}
@@ -289,7 +290,10 @@ func (p *pool) meet(w *Worker) {
 // between is run by the last worker that arrives at a barrier, before the others
 // go on. phase counts the barriers. It returns the workers that join the team.
 func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
-	if p.force != nil {
+	switch {
+	case p.failed.Load() != nil: // its workers are leaving
+		return nil
+	case p.force != nil:
 		return p.forceTeam(phase)
 	}
 	switch {
@@ -360,7 +364,7 @@ func (p *pool) forceTeam(phase int) (joining []*Worker) {
 	}
 	p.most = p.want
 	before := len(p.team)
-	for len(p.team) < size {
+	for len(p.team) < size && !p.closed.Load() {
 		p.recruit(size)
 		runtime.Gosched()
 	}
@@ -421,8 +425,8 @@ func (p *pool) settle(before, phase int) (joining []*Worker) {
 	return joining
 }
 
-// release lets workers begin that join a team. The barrier at which they join must
-// have opened before: they don't wait there, and would be counted twice.
+// release lets workers begin that join a team at a barrier. That barrier must be open:
+// they don't wait there, and the next one would lose their arrival.
 func release(joining []*Worker) {
 	for _, w := range joining {
 		w.state.Store(working)
@@ -555,8 +559,8 @@ func (b *barrier) await(gen uint32) {
 	b.mu.Unlock()
 }
 
-// lost notes where a waiting worker had no processor itself from time t to u: what
-// took a few microseconds took longer than a phase of any work that keeps one busy.
+// lost notes where a waiting worker had no processor itself between t and u: it
+// looked for 5 µs of them, and they are 1 ms apart and more.
 func (b *barrier) lost(t, u int64) {
 	if u-t > 10*spinTime {
 		b.slow.CompareAndSwap(0, t)

@@ -14,13 +14,15 @@ import (
 // n. It is the caller alone where n is 1, another goroutine has the workers, or the
 // machine is busy with other work: a worker that would have to be waited for is
 // left out. So each phase must compute its shares anew, by [Worker.Share], and all
-// workers must call Barrier equally often. Nothing may depend on who computes what.
+// workers must call Barrier equally often. A worker that has no part in a phase passes
+// through it ahead of the team or behind it: it may read nothing that the task writes,
+// except by its share, which is empty.
 //
 // Where task panics on any worker, Run panics with a [PanicError], after all others
 // have left the region at their next barrier; the engine stays usable. Where task
 // ends worker 0 by runtime.Goexit, the same happens and the goroutine ends. A Run
-// within a region runs on its caller alone. Run panics where the engine has been
-// closed.
+// within a region that has the workers runs on its caller alone. Run panics where the
+// engine has been closed.
 func (e *Engine) Run(n int, task func(*Worker)) {
 	e.pool.enter(n, task)
 	runtime.KeepAlive(e) // or its cleanup might close the pool under way

@@ -110,7 +110,7 @@ func TestStopTheWorld(t *testing.T) {
 	for i := range g {
 		g[i] = 1
 	}
-	fewest := calls
+	fewest, measured := calls, 0
 	for range 5 {
 		clear(p)
 		var ended atomic.Bool
@@ -128,9 +128,16 @@ func TestStopTheWorld(t *testing.T) {
 		for !ended.Load() {
 			time.Sleep(time.Millisecond)
 		}
-		if before >= 0 && after >= 0 {
-			fewest = min(fewest, after-before)
+		if before < 0 || before > calls/2 {
+			continue // too late to tell
 		}
+		if after < 0 {
+			after = calls
+		}
+		fewest, measured = min(fewest, after-before), measured+1
+	}
+	if measured == 0 {
+		t.Skip("the stops came after the operations: the machine is too busy")
 	}
 	if fewest > calls/10 {
 		t.Errorf("Adam went on for %d of %d calls before the world stood still", fewest, calls)

@@ -140,7 +140,9 @@ func (m *Model) stepShare(w *kernels.Worker) {
 	w.Barrier()
 	for lo, phase := 0, n*phaseElements; lo < len(m.Slab); lo += phase {
 		own := w.Share(min(phase, len(m.Slab)-lo))
-		s.opt.update(w, m.Slab, s.grads, kernels.Span{Lo: lo + own.Lo, Hi: lo + own.Hi})
+		if own.Len() > 0 { // else the step may not have begun: it has no part in the phase
+			s.opt.update(w, m.Slab, s.grads, kernels.Span{Lo: lo + own.Lo, Hi: lo + own.Hi})
+		}
 		w.Barrier()
 	}
 	m.pack(w)

@@ -2,8 +2,12 @@ package rnn
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"batchrnn/kernels"
 )
@@ -80,5 +84,47 @@ func TestGradedWorkers(t *testing.T) {
 func TestNoEngine(t *testing.T) {
 	if _, err := New(nil, Config{Input: 1, Layers: 1, Hidden: 1}, 1); err == nil || !strings.Contains(err.Error(), "kernels.New") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestSameBitsBesideOthers: the engine's own policy, beside goroutines that come and go
+// and while GOMAXPROCS changes, gives the bits of one worker.
+func TestSameBitsBesideOthers(t *testing.T) {
+	jobs := []job{rowsJob, columnsJob, adaptiveJob, deepJob}
+	one := newEngine(t, "", 1)
+	var want []trace
+	for _, j := range jobs {
+		want = append(want, j.run(j.workspace(t, one, nil), 2))
+	}
+	e := newEngine(t, "", 3)
+	kernels.ForceTeams(e, nil)
+	old := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(old)
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop.Store(true)
+	for range 2 {
+		wg.Go(func() { // busy for a while, then away for one
+			for !stop.Load() {
+				for end := time.Now().Add(3 * time.Millisecond); time.Now().Before(end); {
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+		})
+	}
+	rounds := 6
+	if raceDetector {
+		rounds = 2
+	}
+	for round := range rounds {
+		runtime.GOMAXPROCS([]int{2, 1, 4}[round%3])
+		for i, j := range jobs {
+			ws := j.workspace(t, e, func(p *plan) {
+				p.all(3)
+				p.byRows, p.phase = round%2 == 0, 1
+			})
+			j.run(ws, 2).same(t, fmt.Sprintf("round %d, %v", round, j), want[i])
+		}
 	}
 }

@@ -40,7 +40,7 @@ func ServeChild() {
 		err = spin(niceness, os.Stdin, os.Stdout)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintf(os.Stderr, "%s=%s: %v\n", childEnv, text, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
