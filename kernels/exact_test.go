@@ -231,3 +231,32 @@ func TestSetsAgree(t *testing.T) {
 		compare("LogSoftmax", logs(e), logs(first))
 	}
 }
+
+// TestPhasesAgree: products that are cut into phases, of panels or where rows of A are
+// gathered of rows, give the bits of one worker, whoever is in the team of each.
+func TestPhasesAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(63, 64))
+	for _, isa := range fusedISAs() {
+		one := open(t, isa, 1)
+		for _, threads := range []int{2, 3} {
+			e, phases := open(t, isa, threads), 0
+			ForceTeams(e, func(most int) int {
+				phases++
+				return 1 + r.IntN(most)
+			})
+			for _, transA := range []bool{false, true} {
+				for _, s := range []start{zero, bias, matrix, inPlace, table} {
+					p := (&problem{m: 130, n: 700, k: 600, transA: transA, start: s, gap: 3, act: Tanh}).fill(r)
+					want := p.compute(one)
+					phases = 0
+					if i := firstDifference(p.compute(e), want); i >= 0 {
+						t.Errorf("%s, %d threads, %v: element %d differs", isa, threads, p, i)
+					}
+					if phases < 2 {
+						t.Errorf("%s, %d threads, %v: %d phases, want several", isa, threads, p, phases)
+					}
+				}
+			}
+		}
+	}
+}

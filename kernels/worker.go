@@ -27,7 +27,7 @@ type Worker struct {
 
 	rows []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
 
-	// The rest is of helpers: see pool.go.
+	// The rest is of helpers, whose life pool.go tells.
 	state    atomic.Uint32
 	wake     chan struct{}
 	rest     atomic.Bool // it was left out: it gives its processor up at once

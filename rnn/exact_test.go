@@ -87,8 +87,9 @@ func (j job) workspace(tb testing.TB, e *kernels.Engine, tune func(*plan)) *Work
 	return ws
 }
 
-// all gives every stage n workers, however small its work is.
+// all gives every stage n workers, however small its work is, in the shortest phases.
 func (p *plan) all(n int) {
+	p.phaseWork = 1
 	p.steps, p.outputs, p.up = n, n, n
 	for k := range p.grads {
 		p.starts[k], p.grads[k] = n, n
@@ -164,6 +165,7 @@ var exactJobs = []job{
 	{Config{Input: 9, Dense: true, Layers: 2, Bidirectional: true, Residual: true, Hidden: 130, Output: 5, TimeSkip: 0.3}, 4, 13},
 	{Config{Input: 9, Layers: 1, Bidirectional: true, Hidden: 35, Output: 200, Cutoffs: []int{20, 90}}, 9, 13},
 	{Config{Input: 3, Dense: true, Layers: 3, Hidden: 19}, 6, 5},
+	{Config{Input: 101, Dense: true, Layers: 1, Bidirectional: true, Hidden: 130}, 23, 33}, // phases of starts and of gradients
 }
 
 // deepJob has everything between layers, and clusters whose rows are not all.

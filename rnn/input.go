@@ -53,7 +53,23 @@ func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.abse
 // startsShare is one worker's part of stage 1 as a pass of its own.
 func (ws *Workspace) startsShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
-	rows := w.Share(ws.T * ws.B)
+	all := ws.T * ws.B
+	phase := all
+	if workers := ws.plan.starts[k]; workers > 1 {
+		phase = roundUp(ws.plan.phaseLength(m.reads(k)*m.width(), workers), workers*tileRows)
+	}
+	for from := 0; from < all; from += phase {
+		if from > 0 {
+			w.Barrier()
+		}
+		rows := w.Share(min(phase, all-from))
+		ws.startRows(w, k, kernels.Span{Lo: from + rows.Lo, Hi: from + rows.Hi})
+	}
+}
+
+// startRows is startsShare of some rows.
+func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
+	m := ws.m
 	for d := range m.directions() {
 		c := k*m.directions() + d
 		bias := m.Cells[c].Bh

@@ -111,7 +111,7 @@ func (ws *Workspace) lossShare(w *kernels.Worker) {
 		w.Barrier()
 	}
 	block := ws.plan.blockRows
-	phase := block * phaseLength(block*ws.m.width()*ws.m.head(), ws.plan.outputs)
+	phase := block * ws.plan.phaseLength(block*ws.m.width()*ws.m.head(), ws.plan.outputs)
 	for from := 0; from < ws.count(); from += phase {
 		if from > 0 {
 			w.Barrier()

@@ -17,6 +17,9 @@ type plan struct {
 	byRows bool
 	// phase is how many steps lie between two meetings.
 	phase int
+	// phaseWork is the number of multiply-adds of a worker between two barriers that
+	// stand there only so that the team may change.
+	phaseWork int
 	// group is how many of a layer's directions take a step before workers meet: both
 	// halve the meetings, one after the other each finds its Wh in the cache.
 	group     int
@@ -29,9 +32,7 @@ const (
 	// elementShare is the number of elements that is worth a worker where each is
 	// read and written once.
 	elementShare = 1 << 14
-	// phaseWork is the number of multiply-adds a worker between two meetings that
-	// stand there only so that the team may change: about 0.15 ms, beside which a
-	// meeting costs nothing.
+	// phaseWork is about 0.15 ms, beside which a barrier costs nothing.
 	phaseWork = 1 << 23
 	// minRows is the height from which tiles reach the multiply-add peak.
 	minRows = 8
@@ -53,7 +54,7 @@ const (
 
 // newPlan makes the plan for at most n workers.
 func (m *Model) newPlan(steps, batch, n int) plan {
-	p := plan{group: 1}
+	p := plan{group: 1, phaseWork: phaseWork}
 	rows := steps * batch
 	stepWork := batch * m.Hidden * m.Hidden
 	// Each worker must have as much of a step as makes up for the meeting after it.
@@ -86,7 +87,7 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	p.steps = max(1, min(p.steps, steps*stepWork/passShare))
 	p.phase = 1
 	if p.byRows {
-		p.phase = phaseLength(stepWork, p.steps)
+		p.phase = p.phaseLength(stepWork, p.steps)
 	}
 
 	p.up = max(1, min(n, rows, rows*m.width()/elementShare))
@@ -112,9 +113,14 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 
 // phaseLength returns how many pieces of so much work make a phase of so many
 // workers.
-func phaseLength(work, workers int) int {
-	return max(1, workers*phaseWork/max(work, 1))
+func (p *plan) phaseLength(work, workers int) int {
+	return max(1, workers*p.phaseWork/max(work, 1))
 }
+
+// tileRows is a multiple of the rows that products take together in any Set.
+const tileRows = 96
+
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // blockRows is how many of the rows have logits at a time, for so many bytes: no
 // fewer than workers, for each walks its rows in its own part of the block.

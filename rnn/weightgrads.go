@@ -25,16 +25,13 @@ func (ws *Workspace) weightGrads(w *kernels.Worker, k int) {
 	}
 }
 
-// tileRows is a multiple of the rows that products take together in any Set.
-const tileRows = 96
-
 // timesDZ sets dw, [n,H], to aᵀ·dZ, where a is [T·B,n] with row stride lda. Phases
 // are of rows of dw. A worker packs the panels of dZ that it reads in the first.
 func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int) {
 	hidden, phase := ws.m.Hidden, n
 	if workers := ws.plan.grads[ws.at]; workers > 1 {
 		// Whole groups of tiles, whose rows are brought together.
-		phase = (phaseLength(ws.dzP.K*hidden, workers) + tileRows - 1) / tileRows * tileRows
+		phase = roundUp(ws.plan.phaseLength(ws.dzP.K*hidden, workers), tileRows)
 	}
 	for lo := 0; lo < n; lo += phase {
 		w.Gemm(kernels.Product{

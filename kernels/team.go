@@ -1,0 +1,186 @@
+package kernels
+
+import "runtime"
+
+// This file is what a team does at a barrier, and who is in it afterwards.
+
+// growEvery is how many phases pass before a team that is not whole asks the
+// policy again, which costs a look at the clock.
+const growEvery = 8
+
+// meet is a barrier of the team.
+func (p *pool) meet(w *Worker) {
+	if p.want == 1 {
+		return
+	}
+	team := w.n // as soon as all have arrived, the last of them may change it
+	gen, arrived := p.barrier.arrive()
+	if p.failed.Load() != nil {
+		panic(abandoned)
+	}
+	if arrived == team {
+		joining := p.between(w, int(gen-p.firstGen)+1)
+		p.barrier.openAfter(gen)
+		release(joining)
+		return
+	}
+	p.barrier.await(gen)
+	if p.failed.Load() != nil {
+		panic(abandoned)
+	}
+}
+
+// between is run by the last worker that arrives at a barrier, before the others
+// go on. phase counts the barriers. It returns the workers that join the team.
+func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
+	switch {
+	case p.failed.Load() != nil: // its workers are leaving
+		return nil
+	case p.force != nil:
+		return p.forceTeam(phase)
+	}
+	switch {
+	case len(p.team) > 1:
+		if p.judge(&p.barrier, phase) {
+			p.leaveOut(last)
+		}
+	case p.barrier.slow.Load() != 0:
+		p.barrier.slow.Store(0) // noted late by a worker that is no longer there
+	}
+	if len(p.team) == p.want {
+		return nil
+	}
+	if phase%growEvery == 0 {
+		p.most = min(p.want, p.policy.allowed(now()))
+	}
+	return p.grow(phase)
+}
+
+// judge tells the policy where the team has waited at b for longer than work that is
+// shared out unevenly explains: half of a phase, or a quarter where it waited at the
+// barrier before too. It returns whether a worker is to be left out.
+func (p *pool) judge(b *barrier, phase int) bool {
+	slow := b.slow.Load()
+	if slow == 0 {
+		p.barrier.judged = 0
+		return false
+	}
+	b.slow.Store(0)
+	t := now()
+	waited, bound := t-slow+spinTime, (t-p.began)/int64(2*phase)
+	if p.barrier.judged != 0 {
+		bound = (t - p.barrier.judged) / 4
+	}
+	p.barrier.judged = t
+	if waited <= bound {
+		return false
+	}
+	if !p.policy.stall(t, waited, len(p.team)) {
+		return false
+	}
+	p.most = min(p.most, p.policy.limit)
+	return true
+}
+
+// leaveOut ends the part of the worker that was waited for. Where that is the
+// caller, whose part can't end, it ends another's, for there are fewer processors
+// than workers.
+func (p *pool) leaveOut(w *Worker) {
+	if w.id == 0 {
+		w = p.team[len(p.team)-1]
+	}
+	copy(p.team[w.rank:], p.team[w.rank+1:])
+	p.team = p.team[:len(p.team)-1]
+	w.n, w.away = 0, -1
+	w.rest.Store(p.force == nil)
+	for rank, w := range p.team {
+		w.rank, w.n = rank, len(p.team)
+	}
+}
+
+// forceTeam makes the team as large as force says, and waits for the workers that
+// this takes.
+func (p *pool) forceTeam(phase int) (joining []*Worker) {
+	size := max(1, min(p.force(p.want), p.want))
+	for len(p.team) > size {
+		p.leaveOut(p.team[len(p.team)-1])
+	}
+	p.most = p.want
+	before := len(p.team)
+	for len(p.team) < size && !p.closed.Load() {
+		p.recruit(size)
+		runtime.Gosched()
+	}
+	return p.settle(before, phase)
+}
+
+// grow takes helpers into the team that have come, and calls those that have not.
+func (p *pool) grow(phase int) (joining []*Worker) {
+	before := len(p.team)
+	p.recruit(p.most)
+	return p.settle(before, phase)
+}
+
+// recruit adds helpers that are ready to the team, up to size in all, and calls
+// those that are not.
+func (p *pool) recruit(size int) {
+	missing := false
+	for _, w := range p.workers[1:p.most] {
+		if len(p.team) == size {
+			break
+		}
+		switch w.state.Load() {
+		case ready:
+			missing = !p.take(w, ready) || missing
+		case parked:
+			if w.state.CompareAndSwap(parked, called) {
+				w.calledAt = now()
+				w.wake <- struct{}{}
+			}
+			missing = true
+		case called:
+			missing = p.force == nil || !p.take(w, called) || missing
+		}
+	}
+	if p.hiring.Load() != missing {
+		p.hiring.Store(missing)
+	}
+}
+
+// settle tells the team its places. Those from before on have just been taken. It
+// returns them.
+func (p *pool) settle(before, phase int) (joining []*Worker) {
+	joining = p.team[before:]
+	if len(joining) == 0 {
+		return nil
+	}
+	p.inside.Add(int32(len(joining)))
+	for rank, w := range p.team[:before] {
+		w.rank, w.n = rank, len(p.team)
+	}
+	for i, w := range joining {
+		w.rank, w.n, w.away = before+i, len(p.team), 0
+		if phase > 0 { // it passes through the phases that are over
+			w.joinRank, w.joinN = w.rank, w.n
+			w.n, w.away = 0, phase
+		}
+	}
+	return joining
+}
+
+// release lets workers begin that join a team at a barrier. That barrier must be open:
+// they don't wait there, and the next one would lose their arrival.
+func release(joining []*Worker) {
+	for _, w := range joining {
+		w.state.Store(working)
+	}
+}
+
+// take makes a helper in the given state the next of the team.
+func (p *pool) take(w *Worker, state uint32) bool {
+	if !w.state.CompareAndSwap(state, taken) {
+		return false
+	}
+	p.team = append(p.team, w)
+	return true
+}
