@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,14 +18,18 @@ import (
 // runtime can stop the goroutine, or a bound that is said to be short.
 func TestStopPoints(t *testing.T) {
 	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", nil, 0) //nolint:staticcheck // one folder, no build tags
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	loops := 0
-	for name, file := range packages["kernels"].Files {
+	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") || name == "probe.go" || name == "handover.go" {
 			continue
+		}
+		file, err := parser.ParseFile(files, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			body := loopBody(n)
