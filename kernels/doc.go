@@ -48,7 +48,8 @@
 // to wait for, and tries again later, at most about once a second while tries fail:
 // beside busy processes or goroutines, with GOMAXPROCS or the affinity mask lowered,
 // and where several engines or callers share the processors, it is about as fast as
-// an engine of one worker. Idle workers look for work for at most 0.1 ms, less where
+// an engine of one worker. Short regions without a barrier can be an exception, which
+// bench/RESULTS.md shows. Idle workers look for work for at most 0.1 ms, less where
 // that has proved useless, and then use no processor time.
 //
 // Between two calls into assembly the runtime can stop the goroutine, and no call
