@@ -58,11 +58,10 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	rows := steps * batch
 	stepWork := batch * m.Hidden * m.Hidden
 	// Each worker must have as much of a step as makes up for the meeting after it.
-	// In share of two threads' peak, forward, one worker / two, on a Zen 4 where that
-	// is 2^15 multiply-adds: H = 128, B = 4 41 / 52 %, H = 256, B = 1 22 / 36 %, B = 4
+	// In share of two threads' peak, forward, one worker / two, on a Zen 4 and with
+	// 2^15 multiply-adds for each: H = 128, B = 4 41 / 52 %, H = 256, B = 1 22 / 36 %, B = 4
 	// 46 / 79 %; with half of it for each, H = 128, B = 2 was between 20 and 40 % in
-	// place of 37.
-	// In plain time a meeting costs HandoverWork; half as much again leaves a gain.
+	// place of 37. In plain time a meeting costs HandoverWork; half as much again leaves a gain.
 	meeting := m.engine.HandoverWork() * 3 / 2
 	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
 	panels := m.packed[0].wh.Panels()
