@@ -64,8 +64,8 @@ func hold(kind string, r io.Reader) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// A first time with small models: the pages of the code that runs, and what
-	// the runtime sets aside when it first does anything, are no part of a model.
+	// A first time with small models: what the runtime sets aside when it first does
+	// anything is no part of a model.
 	for _, rehearsal := range rehearsals {
 		var small bytes.Buffer
 		size, err := rehearsal.WriteTo(&small)

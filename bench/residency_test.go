@@ -102,7 +102,7 @@ func TestResidentBytesMeetThePredictedOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	network, err := rnn.New(engine, rnn.Config{Input: 200, Layers: 1, Hidden: 512, Output: 200}, 1)
+	network, err := rnn.New(engine, rnn.Config{Input: 200, Layers: 1, Hidden: 1024, Output: 200}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,10 +35,11 @@ func TestParseStatm(t *testing.T) {
 		want  int64
 		ok    bool
 	}{
-		{"1000 250 30 4 0 60 0\n", 250 * page, true},
-		{"1000", 0, false},
+		{"1000 250 30 4 0 60 0\n", 220 * page, true},
+		{"1000 250", 0, false},
 		{"", 0, false},
 		{"1000 x 3", 0, false},
+		{"1000 250 x", 0, false},
 	} {
 		got, err := parseStatm([]byte(tc.statm))
 		if got != tc.want || (err == nil) != tc.ok {

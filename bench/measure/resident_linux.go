@@ -8,15 +8,16 @@ import (
 	"strconv"
 )
 
-// Resident returns the bytes of this process that are in physical memory now.
-// It is an error if /proc can't be read.
+// Resident returns the bytes of this process that are in physical memory now,
+// but for those that a file backs: code that runs for the first time comes in by
+// 64 KiB and is no data. It is an error if /proc can't be read.
 func Resident() (bytes int64, err error) {
 	// smaps_rollup walks the page tables and is exact. statm is cheaper, but
 	// the kernel batches its counters for each thread, so it lags behind by
 	// some pages a thread; it serves kernels before 4.14 and sandboxes that
 	// leave smaps_rollup out.
 	if rollup, err := os.ReadFile("/proc/self/smaps_rollup"); err == nil {
-		if n, ok := procField(rollup, "Rss:"); ok {
+		if n, ok := procField(rollup, "Anonymous:"); ok {
 			return n, nil
 		}
 	}
@@ -32,15 +33,20 @@ func Resident() (bytes int64, err error) {
 }
 
 // parseStatm returns the resident bytes that /proc/self/statm states: its
-// second number, in pages.
+// second number, in pages, without its third, the pages that are shared with a
+// file or with others.
 func parseStatm(statm []byte) (int64, error) {
 	f := bytes.Fields(statm)
-	if len(f) < 2 {
-		return 0, errors.New("fewer than two fields")
+	if len(f) < 3 {
+		return 0, errors.New("fewer than three fields")
 	}
-	pages, err := strconv.ParseInt(string(f[1]), 10, 64)
+	resident, err := strconv.ParseInt(string(f[1]), 10, 64)
 	if err != nil {
 		return 0, err
 	}
-	return pages * int64(os.Getpagesize()), nil
+	shared, err := strconv.ParseInt(string(f[2]), 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	return (resident - shared) * int64(os.Getpagesize()), nil
 }
