@@ -12,7 +12,8 @@ type policy struct {
 	until   int64 // when that is next looked at
 	backoff int64 // how long a limit lasts
 	trying  bool  // the limit has been raised and not lasted yet
-	since   int64 // when a team last waited, or the limit was raised
+	worked  int64 // how long teams have worked since one waited, or the limit was raised
+	from    int64 // since when the present team works, as far as worked does not have it
 
 	procs   int   // processors at the last count
 	recount int64 // when to count again
@@ -21,7 +22,7 @@ type policy struct {
 const (
 	maxBackoff    = int64(time.Second)
 	backoffGrowth = 8
-	// rareStall is how many times longer than a wait the time before it must be for
+	// rareStall is how many times longer than a wait the work before it must be for
 	// the team to stay. Workers that share a processor with others wait for a fifth
 	// of the time and more.
 	rareStall = 8
@@ -47,7 +48,7 @@ func (p *policy) allowed(t int64) int {
 		}
 		if p.trying = p.limit < p.threads; p.trying {
 			p.limit++
-			p.since = t
+			p.worked, p.from = 0, t
 			p.until = t + max(p.backoff, leastTry)
 		} else {
 			p.backoff = 0
@@ -56,13 +57,22 @@ func (p *policy) allowed(t int64) int {
 	return min(p.limit, p.procs)
 }
 
+// begin tells that a team works from time t on: the caller is no longer alone.
+func (p *policy) begin(t int64) { p.from = t }
+
+// end tells that a team has worked until time t.
+func (p *policy) end(t int64) { p.worked, p.from = p.worked+t-p.from, t }
+
 // stall tells that a team has waited so long until time t, and returns whether the
-// limit is lower from now on. A wait that is short beside the time since the last
-// one, or since the limit was raised, is not worth that: on a quiet machine the
-// system takes a processor for 0.2 ms now and then.
+// limit is lower from now on. A wait that is short beside the time that teams have
+// worked since the last one, or since the limit was raised, is not worth that: on a
+// quiet machine the system takes a processor for 0.2 ms now and then. The time of a
+// caller alone doesn't count, for where threads share a processor it is alone the more
+// often the worse they fare.
 func (p *policy) stall(t, waited int64, team int) bool {
-	rare := waited < (t-p.since)/rareStall
-	p.since = t
+	p.end(t)
+	rare := waited < p.worked/rareStall
+	p.worked = 0
 	if rare {
 		return false
 	}

@@ -51,6 +51,18 @@ func TestPolicy(t *testing.T) {
 	at(1150, 3)
 	at(1250, 4)
 
+	// The time of a caller alone doesn't make a wait rare.
+	p = policy{}
+	p.init(4)
+	p.begin(0)
+	p.end(10 * ms)
+	p.begin(990 * ms)
+	stall(1000, 4, 4, true)
+	p.begin(1000 * ms)
+	p.end(1100 * ms)
+	p.begin(1190 * ms)
+	stall(1200, 4, 4, false)
+
 	// However often it fails, it is tried about once a second.
 	p = policy{}
 	p.init(2)

@@ -49,8 +49,9 @@ type pool struct {
 
 	barrier barrier // between phases
 
-	inside atomic.Int32 // helpers that have not left the task
-	left   barrier      // opens where the last helper leaves
+	inside   atomic.Int32 // helpers that have not left the task
+	lastLeft atomic.Int64 // when a helper left it
+	left     barrier      // opens where the last helper leaves
 }
 
 // cacheLine parts what is written often from what others read meanwhile. Without,
@@ -180,6 +181,7 @@ func (p *pool) work(w *Worker) {
 			after = ready // at once, for the next region may begin at once
 		}
 		w.state.Store(after)
+		p.lastLeft.Store(now())
 		if p.inside.Add(-1) == 0 {
 			p.left.open()
 		}
@@ -243,6 +245,14 @@ func (p *pool) finish() {
 	}
 	if p.barrier.slow.Load() != 0 { // noted after the last barrier
 		p.judge(&p.barrier, phases)
+	}
+	if len(p.team) > 1 {
+		t := now()
+		// Where the caller is the last, the others have waited for it since they left.
+		if slow := p.lastLeft.Load() + spinTime; t > slow && p.left.slow.CompareAndSwap(0, slow) {
+			p.judge(&p.left, phases)
+		}
+		p.policy.end(t)
 	}
 	p.left.reset()
 	p.barrier.reset()

@@ -287,6 +287,7 @@ func TestStalledWorkerIsLeftOut(t *testing.T) {
 	e := open(t, "", 2)
 	ForceTeams(e, func(most int) int { // the first team is whole, the policy has the rest
 		e.pool.policy.procs, e.pool.policy.recount, e.pool.force = 2, 1<<62, nil
+		e.pool.policy.worked = int64(time.Second)
 		return most
 	})
 	var sizes [4]int
@@ -302,6 +303,31 @@ func TestStalledWorkerIsLeftOut(t *testing.T) {
 	})
 	if p := e.pool.policy; sizes != [4]int{2, 2, 1, 1} || p.limit != 1 || p.backoff < int64(20*time.Millisecond) {
 		t.Errorf("teams of %v, policy %+v", sizes, p)
+	}
+}
+
+// TestStalledCallerWorksAlone: helpers that left long before the caller have waited for
+// it, though nobody saw them wait.
+func TestStalledCallerWorksAlone(t *testing.T) {
+	e := open(t, "", 2)
+	ForceTeams(e, func(most int) int {
+		e.pool.policy.procs, e.pool.policy.recount, e.pool.force = 2, 1<<62, nil
+		return most
+	})
+	const stall = 50 * time.Millisecond
+	var left atomic.Bool
+	e.Run(2, func(w *Worker) {
+		if w.ID() == 1 {
+			left.Store(true)
+			return
+		}
+		for !left.Load() {
+			runtime.Gosched()
+		}
+		time.Sleep(stall) // as one without a processor
+	})
+	if p := e.pool.policy; p.limit != 1 || p.backoff < int64(stall/2) {
+		t.Errorf("the caller comes %v after its helper: policy %+v", stall, p)
 	}
 }
 

@@ -155,6 +155,13 @@ func (p *pool) settle(before, phase int) (joining []*Worker) {
 		return nil
 	}
 	p.inside.Add(int32(len(joining)))
+	if before == 1 {
+		t := p.began
+		if phase > 0 {
+			t = now()
+		}
+		p.policy.begin(t)
+	}
 	for rank, w := range p.team[:before] {
 		w.rank, w.n = rank, len(p.team)
 	}
