@@ -20,6 +20,7 @@ type policy struct {
 }
 
 const (
+	minBackoff    = int64(4 * time.Millisecond) // a scheduler's time slice
 	maxBackoff    = int64(time.Second)
 	backoffGrowth = 8
 	// rareStall is how many times longer than a wait the work before it must be for
@@ -81,7 +82,7 @@ func (p *policy) stall(t, waited int64, team int) bool {
 	} else {
 		p.backoff = 0
 	}
-	p.backoff = min(max(p.backoff, waited), maxBackoff)
+	p.backoff = min(max(p.backoff, waited, minBackoff), maxBackoff)
 	p.limit = max(1, min(p.limit, team)-1)
 	p.until, p.trying = t+p.backoff, false
 	p.recount = 0 // perhaps that is why
