@@ -42,6 +42,8 @@ func hotCalls(e *Engine) map[string]func() {
 			e.Grad(ReLU, 9, 100, z, 101, x, 100)
 		},
 		"Add":        func() { e.Add(z, x, y) },
+		"Clear":      func() { e.Clear(z) },
+		"Copy":       func() { e.Copy(z, x) },
 		"Axpy":       func() { e.Axpy(z, x, 0.5) },
 		"Scale":      func() { e.Scale(z, 0.5) },
 		"Dot":        func() { e.Dot(x, y) },

@@ -10,6 +10,27 @@ func (o serial) Add(dst, a, b []float32) {
 	}
 }
 
+// Clear sets x to zeros. It is clear(x) that the runtime can stop, as all operations.
+//
+//go:noinline
+func (o serial) Clear(x []float32) {
+	for lo := 0; lo < len(x); lo += elementsPerCall {
+		clear(x[lo:callEnd(lo, len(x))])
+	}
+}
+
+// Copy sets dst to src, which is as long. It is copy(dst, src) that the runtime can
+// stop, as all operations.
+//
+//go:noinline
+func (o serial) Copy(dst, src []float32) {
+	checkLen("Copy", "src", len(src), len(dst))
+	for lo := 0; lo < len(dst); lo += elementsPerCall {
+		hi := callEnd(lo, len(dst))
+		copy(dst[lo:hi], src[lo:hi])
+	}
+}
+
 // Axpy adds alpha·x to y.
 func (o serial) Axpy(y, x []float32, alpha float32) {
 	checkLen("Axpy", "x", len(x), len(y))

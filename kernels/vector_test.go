@@ -9,7 +9,7 @@ import (
 	"batchrnn/kernels/ref"
 )
 
-// TestVectors runs Add, Axpy and Scale on lengths about the bounds of a chunk.
+// TestVectors runs Add, Axpy, Scale, Clear and Copy on lengths about the bounds of a chunk.
 func TestVectors(t *testing.T) {
 	const alpha = -0.8125 // few bits: float64 reads it as float32 does
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {
@@ -39,6 +39,16 @@ func TestVectors(t *testing.T) {
 				if !(math.Abs(float64(got[i])-want) <= tolerance) {
 					t.Fatalf("Axpy of %d: element %d is %g, want %g", n, i, got[i], want)
 				}
+			}
+
+			copied, cleared := append(filled(n, nan), 1), append(filled(n, nan), 1)
+			e.Copy(copied[:n], x)
+			e.Clear(cleared[:n])
+			if firstDifference(copied, append(x[:n:n], 1)) >= 0 {
+				t.Errorf("Copy of %d: %v", n, copied)
+			}
+			if firstDifference(cleared, append(make([]float32, n), 1)) >= 0 {
+				t.Errorf("Clear of %d: %v", n, cleared)
 			}
 
 			got = slices.Clone(x)

@@ -34,11 +34,12 @@ func (ws *Workspace) BackwardSquared(targets []float32) float64 {
 func (ws *Workspace) learn() float64 {
 	ws.kept = true
 	if ws.count() == 0 {
-		clear(ws.Grads.Slab)
-		clear(ws.DH0)
-		clear(ws.DX)
+		e := ws.m.engine
+		e.Clear(ws.Grads.Slab)
+		e.Clear(ws.DH0)
+		e.Clear(ws.DX)
 		for k := range ws.layers {
-			clear(ws.layers[k].dh)
+			e.Clear(ws.layers[k].dh)
 		}
 		return ws.meanLoss()
 	}
@@ -159,13 +160,13 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 						C: to, LDC: width,
 					}, panels)
 				} else {
-					ws.clearReached(d, all, cols)
+					ws.clearReached(w, d, all, cols)
 					for i := range rows.Len() { // nothing comes from later steps
 						row := to[i*width+cols.Lo : i*width+cols.Hi]
 						if from == nil {
-							clear(row)
+							w.Clear(row)
 						} else {
-							copy(row, from[i*width+cols.Lo:])
+							w.Copy(row, from[i*width+cols.Lo:][:len(row)])
 						}
 					}
 				}
@@ -180,7 +181,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 				if ws.lengths.of != nil {
 					for b := all.Lo; b < all.Hi; b++ {
 						if ws.lengths.ended(t, b) {
-							clear(to[(b-all.Lo)*width+cols.Lo : (b-all.Lo)*width+cols.Hi])
+							w.Clear(to[(b-all.Lo)*width+cols.Lo : (b-all.Lo)*width+cols.Hi])
 						}
 					}
 				}
@@ -195,13 +196,13 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 }
 
 // clearReached clears the gradient that comes along direction d's TimeSkip.
-func (ws *Workspace) clearReached(d int, rows, cols kernels.Span) {
+func (ws *Workspace) clearReached(w *kernels.Worker, d int, rows, cols kernels.Span) {
 	if ws.reached == nil {
 		return
 	}
 	for b := rows.Lo; b < rows.Hi; b++ {
 		from := b*ws.m.width() + d*ws.m.Hidden
-		clear(ws.reached[from+cols.Lo : from+cols.Hi])
+		w.Clear(ws.reached[from+cols.Lo : from+cols.Hi])
 	}
 }
 
@@ -224,7 +225,7 @@ func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, own, cols kerne
 			reached := ws.reached[at+cols.Lo : at+cols.Hi]
 			w.Add(reached, reached, row)
 			ws.keepGrad(k, t, at, cols, reached)
-			copy(row, reached)
+			w.Copy(row, reached)
 			w.Scale(row, ws.m.TimeSkip)
 		} else {
 			ws.keepGrad(k, t, at, cols, row)

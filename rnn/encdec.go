@@ -72,7 +72,7 @@ func (j *joint) start(every int) {
 	for i := range j.from.m.Cells {
 		k, d := j.from.m.place(i)
 		for b := range j.from.B {
-			copy(j.part(j.to.slot(j.to.layers[k].h, 0), d, b*every), j.from.cellRow(j.state, i, b))
+			j.to.m.engine.Copy(j.part(j.to.slot(j.to.layers[k].h, 0), d, b*every), j.from.cellRow(j.state, i, b))
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (j *joint) back() []float32 {
 		k, d := j.from.m.place(i)
 		layer := j.to.DH0[k*j.to.B*j.to.m.Hidden:]
 		for b := range j.from.B {
-			copy(j.from.cellRow(j.state, i, b), j.part(layer, d, b))
+			j.to.m.engine.Copy(j.from.cellRow(j.state, i, b), j.part(layer, d, b))
 		}
 	}
 	return j.state

@@ -86,7 +86,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 					ws.skip(w, l, t, d, rows, cols)
 				}
 				if ws.lengths.of != nil {
-					ws.hold(l, t, d, all, cols)
+					ws.hold(w, l, t, d, all, cols)
 				}
 			}
 			if ws.plan.meets(s+first/group*ws.T, directions/group*ws.T) {
@@ -103,19 +103,19 @@ func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 	g, h, next := ws.slot(l.g, t), ws.slot(l.h, before(d, t)), ws.slot(l.h, after(d, t))
 	for b := rows.Lo; b < rows.Hi; b++ {
 		from, to := b*width+d*ws.m.Hidden+cols.Lo, b*width+d*ws.m.Hidden+cols.Hi
-		copy(next[from:to], h[from:to])
+		w.Copy(next[from:to], h[from:to])
 		w.Axpy(next[from:to], g[from:to], ws.m.TimeSkip)
 	}
 }
 
 // hold keeps the states of sequences that step t is not of.
-func (ws *Workspace) hold(l *layer, t, d int, rows, cols kernels.Span) {
+func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int, rows, cols kernels.Span) {
 	width := ws.m.width()
 	h, next := ws.slot(l.h, before(d, t)), ws.slot(l.h, after(d, t))
 	for b := rows.Lo; b < rows.Hi; b++ {
 		if ws.lengths.ended(t, b) {
 			from, to := b*width+d*ws.m.Hidden+cols.Lo, b*width+d*ws.m.Hidden+cols.Hi
-			copy(next[from:to], h[from:to])
+			w.Copy(next[from:to], h[from:to])
 		}
 	}
 }

@@ -52,9 +52,9 @@ func (ws *Workspace) keepGrad(k, t, at int, cols kernels.Span, dh []float32) {
 	}
 	to := ws.slot(kept, t)[at+cols.Lo : at+cols.Hi]
 	if dh == nil {
-		clear(to)
+		ws.m.engine.Clear(to)
 	} else {
-		copy(to, dh)
+		ws.m.engine.Copy(to, dh)
 	}
 }
 

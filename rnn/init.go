@@ -16,7 +16,7 @@ func (m *Model) InitUniform(seed uint64) {
 }
 
 func (m *Model) draw(r *rand.Rand) {
-	clear(m.Slab)
+	m.engine.Clear(m.Slab)
 	bound := 1 / math.Sqrt(float64(m.Hidden))
 	for _, p := range m.Cells {
 		uniform(r, p.Wx, bound)
@@ -41,8 +41,8 @@ func (m *Model) InitIdentity(scale float32) {
 	m.checkWhole("InitIdentity")
 	checkScale("InitIdentity", scale)
 	for _, p := range m.Cells {
-		clear(p.Wh)
-		clear(p.Bh)
+		m.engine.Clear(p.Wh)
+		m.engine.Clear(p.Bh)
 		for i := range m.Hidden {
 			p.Wh[i*m.Hidden+i] = scale
 		}

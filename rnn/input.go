@@ -38,9 +38,9 @@ func (ws *Workspace) takeDense(x []float32) {
 	e := ws.m.Input
 	for row := range ws.T * ws.B {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {
-			clear(ws.masked[row*e:][:e])
+			ws.m.engine.Clear(ws.masked[row*e:][:e])
 		} else {
-			copy(ws.masked[row*e:][:e], x[row*e:][:e])
+			ws.m.engine.Copy(ws.masked[row*e:][:e], x[row*e:][:e])
 		}
 	}
 	ws.x = ws.masked
@@ -88,7 +88,7 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 		for i, id := range ws.ids[rows.Lo:rows.Hi] {
 			start := h[i*m.width():][:m.Hidden]
 			if id == None {
-				copy(start, bias)
+				w.Copy(start, bias)
 			} else {
 				w.Add(start, m.Cells[c].Wx[int(id)*m.Hidden:][:m.Hidden], bias)
 			}

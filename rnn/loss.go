@@ -216,7 +216,7 @@ func (ws *Workspace) spreadLosses() {
 	for i := len(ws.picked) - 1; i >= 0; i-- {
 		row := int(ws.picked[i])
 		l := ws.Losses[i]
-		clear(ws.Losses[row+1 : end])
+		ws.m.engine.Clear(ws.Losses[row+1 : end])
 		ws.Losses[row] = l
 		end = row
 	}

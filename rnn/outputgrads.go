@@ -27,7 +27,7 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 	m := ws.m
 	width, v := m.width(), m.head()
 	first := w.Share(v)
-	clear(ws.Grads.By[first.Lo:first.Hi])
+	w.Clear(ws.Grads.By[first.Lo:first.Hi])
 	for i := range ws.blocks {
 		b := &ws.blocks[i]
 		at := i % 2 * ws.plan.blockRows

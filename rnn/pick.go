@@ -68,7 +68,7 @@ func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
 		if ws.m.LastStep {
 			ws.gatherLast(states, i, int(ws.picked[i]))
 		} else {
-			copy(ws.gather[i*width:][:width], states[int(ws.picked[i])*width:])
+			w.Copy(ws.gather[i*width:][:width], states[int(ws.picked[i])*width:][:width])
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (ws *Workspace) gatherLast(states []float32, i, b int) {
 	width, n := ws.m.width(), ws.m.Hidden
 	for d := range ws.m.directions() {
 		row := ws.lastStep(d, b)*ws.B + b
-		copy(ws.gather[i*width+d*n:][:n], states[row*width+d*n:])
+		ws.m.engine.Copy(ws.gather[i*width+d*n:][:n], states[row*width+d*n:][:n])
 	}
 }
 
@@ -88,18 +88,18 @@ func (ws *Workspace) gatherLast(states []float32, i, b int) {
 func (ws *Workspace) scatterRows(w *kernels.Worker, dh []float32) {
 	width, n := ws.m.width(), ws.m.Hidden
 	rows := w.Share(ws.T * ws.B)
-	clear(dh[rows.Lo*width : rows.Hi*width])
+	w.Clear(dh[rows.Lo*width : rows.Hi*width])
 	w.Barrier()
 	picked := w.Share(len(ws.picked))
 	for i := picked.Lo; i < picked.Hi; i++ {
 		row := int(ws.picked[i])
 		if !ws.m.LastStep {
-			copy(dh[row*width:][:width], ws.dgather[i*width:])
+			w.Copy(dh[row*width:][:width], ws.dgather[i*width:][:width])
 			continue
 		}
 		for d := range ws.m.directions() {
 			at := (ws.lastStep(d, row)*ws.B + row) * width
-			copy(dh[at+d*n:][:n], ws.dgather[i*width+d*n:])
+			w.Copy(dh[at+d*n:][:n], ws.dgather[i*width+d*n:][:n])
 		}
 	}
 	w.Barrier()

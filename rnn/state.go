@@ -4,7 +4,7 @@ package rnn
 func (ws *Workspace) Reset() {
 	for k := range ws.layers {
 		for d := range ws.m.directions() {
-			ws.eachRow(k, d, ws.first(d), func(_ int, h []float32) { clear(h) })
+			ws.eachRow(k, d, ws.first(d), func(_ int, h []float32) { ws.m.engine.Clear(h) })
 		}
 	}
 }
@@ -18,7 +18,7 @@ func (ws *Workspace) Carry() {
 	n := ws.B * ws.m.Hidden
 	for k := range ws.layers {
 		h := ws.layers[k].h
-		copy(h[:n], h[ws.T*n:])
+		ws.m.engine.Copy(h[:n], h[ws.T*n:][:n])
 	}
 }
 
@@ -28,7 +28,7 @@ func (ws *Workspace) carryRows(from []int32) {
 	for k := range ws.layers {
 		first, last := ws.slot(ws.layers[k].h, 0), ws.slot(ws.layers[k].h, ws.T)
 		for b, row := range from {
-			copy(first[b*n:][:n], last[int(row)*n:])
+			ws.m.engine.Copy(first[b*n:][:n], last[int(row)*n:][:n])
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (ws *Workspace) SetState(h []float32) {
 	ws.checkState("SetState", "h", h)
 	for i := range ws.m.Cells {
 		k, d := ws.m.place(i)
-		ws.eachRow(k, d, ws.first(d), func(b int, to []float32) { copy(to, ws.cellRow(h, i, b)) })
+		ws.eachRow(k, d, ws.first(d), func(b int, to []float32) { ws.m.engine.Copy(to, ws.cellRow(h, i, b)) })
 	}
 }
 
@@ -51,7 +51,7 @@ func (ws *Workspace) State(dst []float32) {
 	ws.checkState("State", "dst", dst)
 	for i := range ws.m.Cells {
 		k, d := ws.m.place(i)
-		ws.eachRow(k, d, ws.last(d), func(b int, h []float32) { copy(ws.cellRow(dst, i, b), h) })
+		ws.eachRow(k, d, ws.last(d), func(b int, h []float32) { ws.m.engine.Copy(ws.cellRow(dst, i, b), h) })
 	}
 }
 

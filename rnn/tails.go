@@ -9,7 +9,7 @@ func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x,
 	t, m, tail := ws.tails, ws.m, &ws.m.tails[i]
 	n := tail.Len()
 	for j, row := range t.rows[rows.Lo:rows.Hi] {
-		copy(x[j*m.width():][:m.width()], ws.seen[int(row)*m.width():])
+		w.Copy(x[j*m.width():][:m.width()], ws.seen[int(row)*m.width():][:m.width()])
 	}
 	w.Gemm(m.features(i, x, z, rows.Len()), tail.proj.All())
 	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), tail.wy.All())
@@ -111,12 +111,12 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	cols := tail.wy.Columns(panels)
 	dby := grads.By[cols.Lo:cols.Hi]
 	if b.first {
-		clear(dby)
+		w.Clear(dby)
 	}
 	if b.rows.Len() == 0 {
-		clear(grads.Proj[units.Lo*d : units.Hi*d])
+		w.Clear(grads.Proj[units.Lo*d : units.Hi*d])
 		for k := range d {
-			clear(grads.Wy[k*n:][cols.Lo:cols.Hi])
+			w.Clear(grads.Wy[k*n:][cols.Lo:cols.Hi])
 		}
 		return
 	}
@@ -162,7 +162,7 @@ func (ws *Workspace) logProbs(dst, h []float32) {
 	ws.multiply(head)
 	e.LogSoftmax(ws.B, classes, dst, v, t.scratch)
 	for b := range ws.B {
-		copy(t.mass[b*len(m.tails):], dst[b*v+shortlist:][:len(m.tails)])
+		e.Copy(t.mass[b*len(m.tails):][:len(m.tails)], dst[b*v+shortlist:][:len(m.tails)])
 	}
 	for i := range m.tails {
 		tail := &m.tails[i]

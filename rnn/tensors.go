@@ -110,7 +110,7 @@ func (m *Model) readTensors(f *safetensors.File) error {
 		}
 		switch t.role {
 		case vector:
-			copy(t.params, values)
+			m.engine.Copy(t.params, values)
 		case matrix:
 			transpose(t.params, values, t.shape[0], t.shape[1])
 		case secondBias:
@@ -127,7 +127,7 @@ func (m *Model) readTensors(f *safetensors.File) error {
 			}
 		}
 	}
-	copy(m.Slab, read.Slab)
+	m.engine.Copy(m.Slab, read.Slab)
 	m.Update()
 	return nil
 }

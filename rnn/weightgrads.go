@@ -12,7 +12,7 @@ func (ws *Workspace) weightGrads(w *kernels.Worker, k int) {
 		dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
 		w.PackPanels(ws.dzP, false, dz, width, panels)
 		dbh := grads.Bh[cols.Lo:cols.Hi]
-		clear(dbh)
+		w.Clear(dbh)
 		w.ColumnSums(dbh, rows, dz[cols.Lo:], width)
 		if !m.dense(k) {
 			ws.idGrads(w, grads.Wx[cols.Lo:], cols.Len(), dz[cols.Lo:])
@@ -54,7 +54,7 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []fl
 	}
 	if !m.Tied || !ws.fromOutputs { // else dWy is there already
 		for id := range m.Input {
-			clear(dwx[id*hidden:][:cols])
+			w.Clear(dwx[id*hidden:][:cols])
 		}
 	}
 	if ws.absent {
@@ -118,7 +118,7 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 			for b := range ws.B {
 				if w.ID() == 0 {
 					t := int(ws.lengths.of[b]) - 1
-					copy(ws.firstDZ[b*hidden:][:hidden], ws.slot(all, t)[b*width+d*hidden:])
+					w.Copy(ws.firstDZ[b*hidden:][:hidden], ws.slot(all, t)[b*width+d*hidden:][:hidden])
 				}
 			}
 			w.Barrier()

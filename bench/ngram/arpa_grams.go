@@ -3,7 +3,6 @@ package ngram
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -117,7 +116,7 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 	for i := range len(children) - 1 {
 		children[i+1] += children[i]
 	}
-	next := slices.Clone(children)
+	next := cut(children)
 	sorted, spare := make([]entry, size), make([]entry, size)
 	for i, p := range s.prefix {
 		sorted[next[p]] = newEntry(s.word[i], uint32(i))

@@ -98,23 +98,33 @@ func codeWidth(n int) int { return bits.Len(uint(max(n, 1) - 1)) }
 
 // distinct returns the different values, ascending; of no values, none.
 func distinct(values []float32) []float32 {
-	list := slices.Clone(values)
+	list := cut(values)
 	slices.Sort(list)
 	return cut(slices.Compact(list))
 }
 
-// cut returns a copy of list that holds on to nothing else.
-func cut(list []float32) []float32 {
-	c := make([]float32, len(list))
-	copy(c, list)
+// cut returns a copy of list that holds on to nothing else. It copies piece by piece,
+// for while it copies, and memory comes in, the runtime can't stop the goroutine: 3
+// million values at once held up a stop of the world for 60 ms.
+func cut[T any](list []T) []T {
+	const piece = 1 << 14
+	c := make([]T, len(list))
+	for lo := 0; lo < len(list); lo += piece {
+		copyPiece(c[lo:], list[lo:min(lo+piece, len(list))])
+	}
 	return c
 }
+
+// copyPiece is a call, and where one begins the runtime can stop a goroutine.
+//
+//go:noinline
+func copyPiece[T any](dst, src []T) { copy(dst, src) }
 
 // bins returns the means of as many bins as a quantised book takes, ascending,
 // with about as many values in each. 0 stays as it is: it is the back-off of all
 // the n-grams that nothing continues.
 func bins(values []float32) []float32 {
-	rest := slices.DeleteFunc(slices.Clone(values), func(v float32) bool { return v == 0 })
+	rest := slices.DeleteFunc(cut(values), func(v float32) bool { return v == 0 })
 	slices.Sort(rest)
 	n := quantisedValues
 	book := make([]float32, 0, n)

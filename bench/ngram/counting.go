@@ -1,9 +1,6 @@
 package ngram
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // counting counts the n-grams of a text, from order 1 up. It holds those of one
 // order at a time, numbered in the order of their words.
@@ -137,7 +134,7 @@ func (g *counting) extend() Order {
 	}
 	g.order++
 	g.ends, g.nextCount, g.nextSuffix = out, count, suffix
-	return Order{Prefix: slices.Clone(prefix), Word: slices.Clone(word)}
+	return Order{Prefix: cut(prefix), Word: cut(word)}
 }
 
 // adjust turns the counts at hand, of an order below the highest, into the
