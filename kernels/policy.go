@@ -14,6 +14,9 @@ type policy struct {
 	trying  bool  // the limit has been raised and not lasted yet
 	worked  int64 // how long teams have worked since one waited, or the limit was raised
 	from    int64 // since when the present team works, as far as worked does not have it
+	waited  int64 // how long it waited then
+	earned  int64 // how long teams had worked before
+	last    int64 // when that was
 
 	procs   int   // processors at the last count
 	recount int64 // when to count again
@@ -27,6 +30,9 @@ const (
 	// the team to stay. Workers that share a processor with others wait for a fifth
 	// of the time and more.
 	rareStall = 8
+	// oneStall is how soon one wait must follow another to be of the same cause: a
+	// worker that was parked for long comes late to the next meeting too.
+	oneStall = int64(time.Millisecond)
 	// leastTry is how long one more worker must do without a stall to be kept: many
 	// of a scheduler's time slices, in each of which a worker that shares its
 	// processor does well.
@@ -72,9 +78,11 @@ func (p *policy) end(t int64) { p.worked, p.from = p.worked+t-p.from, t }
 // often the worse they fare.
 func (p *policy) stall(t, waited int64, team int) bool {
 	p.end(t)
-	rare := waited < p.worked/rareStall
-	p.worked = 0
-	if rare {
+	if t-p.last > oneStall {
+		p.waited, p.earned = 0, p.worked
+	}
+	p.waited, p.last, p.worked = p.waited+waited, t, 0
+	if p.waited < p.earned/rareStall {
 		return false
 	}
 	if p.trying {

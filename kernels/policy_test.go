@@ -63,6 +63,17 @@ func TestPolicy(t *testing.T) {
 	p.begin(1190 * ms)
 	stall(1200, 4, 4, false)
 
+	// Waits that follow at once are one; those that follow later are not.
+	p = policy{}
+	p.init(4)
+	stall(100, 2, 4, false)
+	p.end(100*ms + ms/2)
+	if p.stall(101*ms, 2*ms, 4) {
+		t.Errorf("a wait that comes of another lowers the limit (%+v)", p)
+	}
+	p.end(104 * ms)
+	stall(105, 2, 4, true)
+
 	// However often it fails, it is tried about once a second.
 	p = policy{}
 	p.init(2)
