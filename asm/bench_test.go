@@ -110,14 +110,14 @@ func BenchmarkSgemmTile(b *testing.B) {
 		for _, tile := range tiles(s) {
 			for _, k := range []int{64, 256, 512} {
 				b.Run(fmt.Sprintf("isa=%s/tile=%s/k=%d", s.Name, tile.name, k), func(b *testing.B) {
-					sh := shape{n: tile.cols, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
+					sh := shape{n: tile.cols, k: k, tile: tile.shape()}
 					x := laid(tileOperands(s, sh), rand.New(rand.NewPCG(15, 16)), signed)
 					for i, v := range x {
 						x[i] = aligned(v)
 					}
 					b.ReportAllocs()
 					for b.Loop() {
-						callTile(tile.f, s, sh, x)
+						callTile(tile, s, sh, x)
 					}
 					flops := 2 * float64(tile.rows*sh.n*k) * float64(b.N) / b.Elapsed().Seconds()
 					b.ReportMetric(flops/1e9, "GFLOP/s")

@@ -128,7 +128,7 @@ func checkChain(s *Set, tile namedTile, sh shape, x [][]float32) error {
 	case Sigmoid:
 		s.Sigmoid(want, want)
 	}
-	callTile(tile.f, s, sh, x)
+	callTile(tile, s, sh, x)
 	for i := range sh.tile.rows {
 		for j := range sh.n {
 			if got, want := x[0][i*sh.ldc()+j], want[i*sh.n+j]; !sameValue(got, want) {

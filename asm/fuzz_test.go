@@ -25,11 +25,9 @@ func FuzzSgemm(f *testing.F) {
 			w := widths(tile)
 			sh := shape{
 				n: w[int(cols)%len(w)], k: int(k) % 300, gap: int(gap) % 20,
-				tile: tileShape{
-					rows: tile.rows, panels: tile.panels,
-					transA: bit(0, 2) == 0, start: start(bit(1, 4)), act: Act(bit(3, 4)),
-				},
+				tile: tile.shape(),
 			}
+			sh.tile.transA, sh.tile.start, sh.tile.act = bit(0, 2) == 0, start(bit(1, 4)), Act(bit(3, 4))
 			fill := []func(*rand.Rand) float32{normal, signed, positive, rough}[bit(5, 4)]
 
 			sl := slot{
@@ -40,7 +38,7 @@ func FuzzSgemm(f *testing.F) {
 					}
 					return ops
 				},
-				call: func(sh shape, x [][]float32, _ *[2]float32) { callTile(tile.f, s, sh, x) },
+				call: func(sh shape, x [][]float32, _ *[2]float32) { callTile(tile, s, sh, x) },
 				want: func(sh shape, x [][]float32) ([][]expect, []expect) { return wantTile(s, sh, x) },
 			}
 			if bit(5, 4) != 3 { // what overflows in float32 need not in float64

@@ -32,6 +32,13 @@ const MaxRows = 12
 // exist.
 type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act)
 
+// A PlainTile computes one register tile of a product whose B is not packed, for a
+// fixed number of rows and a full panel. Row p of B is b[p*ldb:][:NR]. The tile leaves
+// the panel packed in dst, k rows of [Set.NR] floats, for the tiles below it. It brings
+// the NR floats behind each row of B into cache; they need not exist. The rest is as in
+// a [Tile].
+type PlainTile func(k int, a *float32, rs, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act Act)
+
 // MaxPanels is the number of panels that the widest tile takes at once.
 const MaxPanels = 4
 
@@ -44,6 +51,8 @@ type Tiles struct {
 	// takes any n; wider ones want all their columns to exist, and are there for
 	// heights at which one panel leaves accumulators free. Others are nil.
 	Panels [MaxPanels + 1]Tile
+	// Plain packs on the way. It is nil where a Set has none.
+	Plain PlainTile
 }
 
 // Control is the mode in which kernels keep their contracts: round to nearest, keep

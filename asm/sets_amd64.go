@@ -15,12 +15,12 @@ func Sets() []*Set {
 		// 12 accumulators of 8 floats, 2 registers of B, 2 or more broadcasts.
 		avx2.MR, avx2.NR, avx2.KC, avx2.TallFirst = 6, 16, 1280, true
 		avx2.Sgemm = [MaxRows + 1]Tiles{
-			1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}},
-			2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}},
-			3: {sgemmAVX2_3x8, [MaxPanels + 1]Tile{1: sgemmAVX2_3x16, 2: sgemmAVX2_3x32}},
-			4: {sgemmAVX2_4x8, [MaxPanels + 1]Tile{1: sgemmAVX2_4x16}},
-			5: {sgemmAVX2_5x8, [MaxPanels + 1]Tile{1: sgemmAVX2_5x16}},
-			6: {sgemmAVX2_6x8, [MaxPanels + 1]Tile{1: sgemmAVX2_6x16}},
+			1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}, sgemmPlainAVX2_1x16},
+			2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}, sgemmPlainAVX2_2x16},
+			3: {sgemmAVX2_3x8, [MaxPanels + 1]Tile{1: sgemmAVX2_3x16, 2: sgemmAVX2_3x32}, sgemmPlainAVX2_3x16},
+			4: {sgemmAVX2_4x8, [MaxPanels + 1]Tile{1: sgemmAVX2_4x16}, sgemmPlainAVX2_4x16},
+			5: {sgemmAVX2_5x8, [MaxPanels + 1]Tile{1: sgemmAVX2_5x16}, sgemmPlainAVX2_5x16},
+			6: {sgemmAVX2_6x8, [MaxPanels + 1]Tile{1: sgemmAVX2_6x16}, sgemmPlainAVX2_6x16},
 		}
 		avx2.Pack, avx2.PackT, avx2.Strip = packAVX2, packTAVX2, stripAVX2
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
@@ -40,18 +40,18 @@ func Sets() []*Set {
 		// 24 accumulators of 16 floats, 2 registers of B, 6 broadcasts.
 		avx512.MR, avx512.NR, avx512.KC = 12, 32, 1280
 		avx512.Sgemm = [MaxRows + 1]Tiles{
-			1:  {sgemmAVX512_1x16, [MaxPanels + 1]Tile{1: sgemmAVX512_1x32, 2: sgemmAVX512_1x64, 4: sgemmAVX512_1x128}},
-			2:  {sgemmAVX512_2x16, [MaxPanels + 1]Tile{1: sgemmAVX512_2x32, 2: sgemmAVX512_2x64, 4: sgemmAVX512_2x128}},
-			3:  {sgemmAVX512_3x16, [MaxPanels + 1]Tile{1: sgemmAVX512_3x32, 2: sgemmAVX512_3x64, 4: sgemmAVX512_3x128}},
-			4:  {sgemmAVX512_4x16, [MaxPanels + 1]Tile{1: sgemmAVX512_4x32, 2: sgemmAVX512_4x64, 3: sgemmAVX512_4x96}},
-			5:  {sgemmAVX512_5x16, [MaxPanels + 1]Tile{1: sgemmAVX512_5x32, 2: sgemmAVX512_5x64}},
-			6:  {sgemmAVX512_6x16, [MaxPanels + 1]Tile{1: sgemmAVX512_6x32, 2: sgemmAVX512_6x64}},
-			7:  {sgemmAVX512_7x16, [MaxPanels + 1]Tile{1: sgemmAVX512_7x32}},
-			8:  {sgemmAVX512_8x16, [MaxPanels + 1]Tile{1: sgemmAVX512_8x32}},
-			9:  {sgemmAVX512_9x16, [MaxPanels + 1]Tile{1: sgemmAVX512_9x32}},
-			10: {sgemmAVX512_10x16, [MaxPanels + 1]Tile{1: sgemmAVX512_10x32}},
-			11: {sgemmAVX512_11x16, [MaxPanels + 1]Tile{1: sgemmAVX512_11x32}},
-			12: {sgemmAVX512_12x16, [MaxPanels + 1]Tile{1: sgemmAVX512_12x32}},
+			1:  {sgemmAVX512_1x16, [MaxPanels + 1]Tile{1: sgemmAVX512_1x32, 2: sgemmAVX512_1x64, 4: sgemmAVX512_1x128}, sgemmPlainAVX512_1x32},
+			2:  {sgemmAVX512_2x16, [MaxPanels + 1]Tile{1: sgemmAVX512_2x32, 2: sgemmAVX512_2x64, 4: sgemmAVX512_2x128}, sgemmPlainAVX512_2x32},
+			3:  {sgemmAVX512_3x16, [MaxPanels + 1]Tile{1: sgemmAVX512_3x32, 2: sgemmAVX512_3x64, 4: sgemmAVX512_3x128}, sgemmPlainAVX512_3x32},
+			4:  {sgemmAVX512_4x16, [MaxPanels + 1]Tile{1: sgemmAVX512_4x32, 2: sgemmAVX512_4x64, 3: sgemmAVX512_4x96}, sgemmPlainAVX512_4x32},
+			5:  {sgemmAVX512_5x16, [MaxPanels + 1]Tile{1: sgemmAVX512_5x32, 2: sgemmAVX512_5x64}, sgemmPlainAVX512_5x32},
+			6:  {sgemmAVX512_6x16, [MaxPanels + 1]Tile{1: sgemmAVX512_6x32, 2: sgemmAVX512_6x64}, sgemmPlainAVX512_6x32},
+			7:  {sgemmAVX512_7x16, [MaxPanels + 1]Tile{1: sgemmAVX512_7x32}, sgemmPlainAVX512_7x32},
+			8:  {sgemmAVX512_8x16, [MaxPanels + 1]Tile{1: sgemmAVX512_8x32}, sgemmPlainAVX512_8x32},
+			9:  {sgemmAVX512_9x16, [MaxPanels + 1]Tile{1: sgemmAVX512_9x32}, sgemmPlainAVX512_9x32},
+			10: {sgemmAVX512_10x16, [MaxPanels + 1]Tile{1: sgemmAVX512_10x32}, sgemmPlainAVX512_10x32},
+			11: {sgemmAVX512_11x16, [MaxPanels + 1]Tile{1: sgemmAVX512_11x32}, sgemmPlainAVX512_11x32},
+			12: {sgemmAVX512_12x16, [MaxPanels + 1]Tile{1: sgemmAVX512_12x32}, sgemmPlainAVX512_12x32},
 		}
 		avx512.Pack, avx512.PackT, avx512.Strip = packAVX512, packTAVX512, stripAVX512
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512

@@ -24,6 +24,11 @@ func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *fl
 //go:noescape
 func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX2_1x16 is the GEMM tile of 1 rows by 16 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX2_2x8 is the GEMM tile of 2 rows by 8 columns.
 //
 //go:noescape
@@ -44,6 +49,11 @@ func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *fl
 //go:noescape
 func sgemmAVX2_2x48(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX2_2x16 is the GEMM tile of 2 rows by 16 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX2_2x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX2_3x8 is the GEMM tile of 3 rows by 8 columns.
 //
 //go:noescape
@@ -59,6 +69,11 @@ func sgemmAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *fl
 //go:noescape
 func sgemmAVX2_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX2_3x16 is the GEMM tile of 3 rows by 16 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX2_4x8 is the GEMM tile of 4 rows by 8 columns.
 //
 //go:noescape
@@ -68,6 +83,11 @@ func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *flo
 //
 //go:noescape
 func sgemmAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX2_4x16 is the GEMM tile of 4 rows by 16 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // sgemmAVX2_5x8 is the GEMM tile of 5 rows by 8 columns.
 //
@@ -79,6 +99,11 @@ func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *flo
 //go:noescape
 func sgemmAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX2_5x16 is the GEMM tile of 5 rows by 16 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX2_6x8 is the GEMM tile of 6 rows by 8 columns.
 //
 //go:noescape
@@ -88,6 +113,11 @@ func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *flo
 //
 //go:noescape
 func sgemmAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX2_6x16 is the GEMM tile of 6 rows by 16 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // tanhAbsTileAVX2 applies tanh|x|.
 // Only tiles call it: its arguments and results are vector registers.

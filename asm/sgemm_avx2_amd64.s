@@ -27,7 +27,7 @@ TEXT ·sgemmAVX2_1x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y0
 	VADDPS  Y1, Y0, Y0
-	JMP     plain1
+	JMP     full1
 
 masked2:
 	MOVQ       ids+64(FP), AX
@@ -42,7 +42,7 @@ masked2:
 	VMASKMOVPS (AX), Y14, Y0
 	VADDPS     Y1, Y0, Y0
 
-plain1:
+full1:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -229,7 +229,7 @@ TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-112
 	VADDPS  Y2, Y0, Y0
 	VMOVUPS 32(AX), Y1
 	VADDPS  Y3, Y1, Y1
-	JMP     plain11
+	JMP     full11
 
 masked12:
 	MOVQ       ids+64(FP), AX
@@ -247,7 +247,7 @@ masked12:
 	VMASKMOVPS 32(AX), Y15, Y1
 	VADDPS     Y3, Y1, Y1
 
-plain11:
+full11:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -359,7 +359,6 @@ maskedStore20:
 // func sgemmAVX2_1x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_1x32(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -500,7 +499,6 @@ done29:
 // func sgemmAVX2_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -712,91 +710,78 @@ done38:
 	VZEROUPPER
 	RET
 
-// func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
-	LEAQ    masksAVX2<>+256(SB), CX
-	MOVQ    AX, DX
-	SHLQ    $0x02, DX
-	SUBQ    DX, CX
-	VMOVDQU (CX), Y14
-	VMOVDQU 32(CX), Y15
-	CMPQ    AX, $0x00000008
-	JNE     masked40
-	MOVQ    ids+64(FP), AX
-	MOVQ    bias+72(FP), CX
-	MOVQ    s+48(FP), DX
-	MOVQ    ss+56(FP), BX
+// func sgemmPlainAVX2_1x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmPlainAVX2_1x16(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y2
-	MOVLQSX (AX), CX
-	IMULQ   BX, CX
-	ADDQ    DX, CX
-	VMOVUPS (CX), Y0
-	VADDPS  Y2, Y0, Y0
-	MOVLQSX 4(AX), AX
+	VMOVUPS 32(CX), Y3
+	MOVLQSX (AX), AX
 	IMULQ   BX, AX
 	ADDQ    DX, AX
-	VMOVUPS (AX), Y1
-	VADDPS  Y2, Y1, Y1
-	JMP     plain39
-
-masked40:
-	MOVQ       ids+64(FP), AX
-	MOVQ       bias+72(FP), CX
-	MOVQ       s+48(FP), DX
-	MOVQ       ss+56(FP), BX
-	SHLQ       $0x02, BX
-	VMASKMOVPS (CX), Y14, Y2
-	MOVLQSX    (AX), CX
-	IMULQ      BX, CX
-	ADDQ       DX, CX
-	VMASKMOVPS (CX), Y14, Y0
-	VADDPS     Y2, Y0, Y0
-	MOVLQSX    4(AX), AX
-	IMULQ      BX, AX
-	ADDQ       DX, AX
-	VMASKMOVPS (AX), Y14, Y1
-	VADDPS     Y2, Y1, Y1
-
-plain39:
-	MOVQ k+0(FP), AX
-	MOVQ rs+16(FP), CX
-	SHLQ $0x02, CX
-	MOVQ cs+24(FP), DX
-	SHLQ $0x02, DX
-	MOVQ a+8(FP), BX
-	MOVQ b+32(FP), SI
-	SUBQ $0x04, AX
-	JLT  tail42
+	VMOVUPS (AX), Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVUPS 32(AX), Y1
+	VADDPS  Y3, Y1, Y1
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    a+8(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    ldb+40(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    dst+48(FP), DI
+	SUBQ    $0x04, AX
+	JLT     tail42
 
 loop41:
-	VMOVUPS      (SI), Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (BX)(CX*1), Y4
-	VFMADD231PS  Y2, Y4, Y1
-	ADDQ         DX, BX
-	VMOVUPS      64(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (BX)(CX*1), Y4
-	VFMADD231PS  Y2, Y4, Y1
-	ADDQ         DX, BX
-	VMOVUPS      128(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (BX)(CX*1), Y4
-	VFMADD231PS  Y2, Y4, Y1
-	ADDQ         DX, BX
-	VMOVUPS      192(SI), Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (BX)(CX*1), Y4
-	VFMADD231PS  Y2, Y4, Y1
-	ADDQ         DX, BX
-	ADDQ         $+256, SI
+	PREFETCHT0   64(BX)
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y3, 32(DI)
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	PREFETCHT0   64(BX)
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	PREFETCHT0   64(BX)
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VMOVUPS      Y2, 128(DI)
+	VMOVUPS      Y3, 160(DI)
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	PREFETCHT0   64(BX)
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VMOVUPS      Y2, 192(DI)
+	VMOVUPS      Y3, 224(DI)
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
 	JGE          loop41
 
@@ -805,13 +790,17 @@ tail42:
 	JEQ  finish43
 
 single44:
-	VMOVUPS      (SI), Y2
-	VBROADCASTSS (BX), Y3
-	VFMADD231PS  Y2, Y3, Y0
-	VBROADCASTSS (BX)(CX*1), Y4
-	VFMADD231PS  Y2, Y4, Y1
-	ADDQ         DX, BX
-	ADDQ         $+64, SI
+	PREFETCHT0   64(BX)
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y3, 32(DI)
+	VBROADCASTSS (DX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	ADDQ         $+64, DI
 	DECQ         AX
 	JNE          single44
 
@@ -847,19 +836,162 @@ relu45:
 	VMAXPS Y1, Y2, Y1
 
 done47:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmAVX2_2x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
+	MOVQ    n+96(FP), AX
+	LEAQ    masksAVX2<>+256(SB), CX
+	MOVQ    AX, DX
+	SHLQ    $0x02, DX
+	SUBQ    DX, CX
+	VMOVDQU (CX), Y14
+	VMOVDQU 32(CX), Y15
+	CMPQ    AX, $0x00000008
+	JNE     masked49
+	MOVQ    ids+64(FP), AX
+	MOVQ    bias+72(FP), CX
+	MOVQ    s+48(FP), DX
+	MOVQ    ss+56(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y2
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y0
+	VADDPS  Y2, Y0, Y0
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y1
+	VADDPS  Y2, Y1, Y1
+	JMP     full48
+
+masked49:
+	MOVQ       ids+64(FP), AX
+	MOVQ       bias+72(FP), CX
+	MOVQ       s+48(FP), DX
+	MOVQ       ss+56(FP), BX
+	SHLQ       $0x02, BX
+	VMASKMOVPS (CX), Y14, Y2
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMASKMOVPS (CX), Y14, Y0
+	VADDPS     Y2, Y0, Y0
+	MOVLQSX    4(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMASKMOVPS (AX), Y14, Y1
+	VADDPS     Y2, Y1, Y1
+
+full48:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail51
+
+loop50:
+	VMOVUPS      (SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	VMOVUPS      64(SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	VMOVUPS      128(SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	VMOVUPS      192(SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	ADDQ         $+256, SI
+	SUBQ         $0x04, AX
+	JGE          loop50
+
+tail51:
+	ADDQ $0x04, AX
+	JEQ  finish52
+
+single53:
+	VMOVUPS      (SI), Y2
+	VBROADCASTSS (BX), Y3
+	VFMADD231PS  Y2, Y3, Y0
+	VBROADCASTSS (BX)(CX*1), Y4
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         DX, BX
+	ADDQ         $+64, SI
+	DECQ         AX
+	JNE          single53
+
+finish52:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done56
+	JEQ     relu54
+	CMPQ    AX, $0x02
+	JEQ     tanh55
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	JMP     done56
+
+tanh55:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	JMP     done56
+
+relu54:
+	VXORPS Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+
+done56:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore48
+	JNE     maskedStore57
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
 	VZEROUPPER
 	RET
 
-maskedStore48:
+maskedStore57:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -882,7 +1014,7 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000010
-	JNE     masked50
+	JNE     masked59
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -904,9 +1036,9 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPS  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPS  Y5, Y3, Y3
-	JMP     plain49
+	JMP     full58
 
-masked50:
+masked59:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -929,7 +1061,7 @@ masked50:
 	VMASKMOVPS 32(AX), Y15, Y3
 	VADDPS     Y5, Y3, Y3
 
-plain49:
+full58:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -938,9 +1070,9 @@ plain49:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail52
+	JLT  tail61
 
-loop51:
+loop60:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -979,13 +1111,13 @@ loop51:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop51
+	JGE          loop60
 
-tail52:
+tail61:
 	ADDQ $0x04, AX
-	JEQ  finish53
+	JEQ  finish62
 
-single54:
+single63:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -997,15 +1129,15 @@ single54:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single54
+	JNE          single63
 
-finish53:
+finish62:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done57
-	JEQ     relu55
+	JLT     done66
+	JEQ     relu64
 	CMPQ    AX, $0x02
-	JEQ     tanh56
+	JEQ     tanh65
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1018,9 +1150,9 @@ finish53:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done57
+	JMP     done66
 
-tanh56:
+tanh65:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1037,22 +1169,22 @@ tanh56:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done57
+	JMP     done66
 
-relu55:
+relu64:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done57:
+done66:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore58
+	JNE     maskedStore67
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1061,7 +1193,7 @@ done57:
 	VZEROUPPER
 	RET
 
-maskedStore58:
+maskedStore67:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1078,7 +1210,6 @@ maskedStore58:
 // func sgemmAVX2_2x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -1121,9 +1252,9 @@ TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	LEAQ    (SI)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail62
+	JLT     tail71
 
-loop61:
+loop70:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1187,13 +1318,13 @@ loop61:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop61
+	JGE          loop70
 
-tail62:
+tail71:
 	ADDQ $0x04, AX
-	JEQ  finish63
+	JEQ  finish72
 
-single64:
+single73:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1212,15 +1343,15 @@ single64:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single64
+	JNE          single73
 
-finish63:
+finish72:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done67
-	JEQ     relu65
+	JLT     done76
+	JEQ     relu74
 	CMPQ    AX, $0x02
-	JEQ     tanh66
+	JEQ     tanh75
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1245,9 +1376,9 @@ finish63:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done67
+	JMP     done76
 
-tanh66:
+tanh75:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1280,9 +1411,9 @@ tanh66:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done67
+	JMP     done76
 
-relu65:
+relu74:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -1293,7 +1424,7 @@ relu65:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done67:
+done76:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1312,7 +1443,6 @@ done67:
 // func sgemmAVX2_2x48(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -1360,9 +1490,9 @@ TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
 	LEAQ    (SI)(DI*1), R8
 	LEAQ    (R8)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail71
+	JLT     tail80
 
-loop70:
+loop79:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1451,13 +1581,13 @@ loop70:
 	ADDQ         $+256, R8
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop70
+	JGE          loop79
 
-tail71:
+tail80:
 	ADDQ $0x04, AX
-	JEQ  finish72
+	JEQ  finish81
 
-single73:
+single82:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1483,15 +1613,15 @@ single73:
 	ADDQ         $+64, R8
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single73
+	JNE          single82
 
-finish72:
+finish81:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done76
-	JEQ     relu74
+	JLT     done85
+	JEQ     relu83
 	CMPQ    AX, $0x02
-	JEQ     tanh75
+	JEQ     tanh84
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1528,9 +1658,9 @@ finish72:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done76
+	JMP     done85
 
-tanh75:
+tanh84:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1579,9 +1709,9 @@ tanh75:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done76
+	JMP     done85
 
-relu74:
+relu83:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -1596,7 +1726,7 @@ relu74:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done76:
+done85:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1616,6 +1746,181 @@ done76:
 	VZEROUPPER
 	RET
 
+// func sgemmPlainAVX2_2x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmPlainAVX2_2x16(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Y4
+	VMOVUPS 32(CX), Y5
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Y0
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VADDPS  Y5, Y1, Y1
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Y2
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 32(AX), Y3
+	VADDPS  Y5, Y3, Y3
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    ldb+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dst+48(FP), R8
+	SUBQ    $0x04, AX
+	JLT     tail89
+
+loop88:
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      Y4, 64(R8)
+	VMOVUPS      Y5, 96(R8)
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      Y5, 160(R8)
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      Y5, 224(R8)
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+256, R8
+	SUBQ         $0x04, AX
+	JGE          loop88
+
+tail89:
+	ADDQ $0x04, AX
+	JEQ  finish90
+
+single91:
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y4
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y5, 32(R8)
+	VBROADCASTSS (BX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (BX)(CX*1), Y7
+	VFMADD231PS  Y4, Y7, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+64, R8
+	DECQ         AX
+	JNE          single91
+
+finish90:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done94
+	JEQ     relu92
+	CMPQ    AX, $0x02
+	JEQ     tanh93
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	JMP     done94
+
+tanh93:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	JMP     done94
+
+relu92:
+	VXORPS Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+
+done94:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_3x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
@@ -1627,7 +1932,7 @@ TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked78
+	JNE     masked96
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -1649,9 +1954,9 @@ TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y2
 	VADDPS  Y3, Y2, Y2
-	JMP     plain77
+	JMP     full95
 
-masked78:
+masked96:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -1674,7 +1979,7 @@ masked78:
 	VMASKMOVPS (AX), Y14, Y2
 	VADDPS     Y3, Y2, Y2
 
-plain77:
+full95:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1683,9 +1988,9 @@ plain77:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail80
+	JLT  tail98
 
-loop79:
+loop97:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -1720,13 +2025,13 @@ loop79:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop79
+	JGE          loop97
 
-tail80:
+tail98:
 	ADDQ $0x04, AX
-	JEQ  finish81
+	JEQ  finish99
 
-single82:
+single100:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -1737,15 +2042,15 @@ single82:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single82
+	JNE          single100
 
-finish81:
+finish99:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done85
-	JEQ     relu83
+	JLT     done103
+	JEQ     relu101
 	CMPQ    AX, $0x02
-	JEQ     tanh84
+	JEQ     tanh102
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1755,9 +2060,9 @@ finish81:
 	VMOVAPS Y2, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y2
-	JMP     done85
+	JMP     done103
 
-tanh84:
+tanh102:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1770,21 +2075,21 @@ tanh84:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
 	VPOR    Y12, Y2, Y2
-	JMP     done85
+	JMP     done103
 
-relu83:
+relu101:
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y0, Y3, Y0
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
-done85:
+done103:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore86
+	JNE     maskedStore104
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -1793,7 +2098,7 @@ done85:
 	VZEROUPPER
 	RET
 
-maskedStore86:
+maskedStore104:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1818,7 +2123,7 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked88
+	JNE        masked106
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -1850,9 +2155,9 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        plain87
+	JMP        full105
 
-masked88:
+masked106:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -1885,7 +2190,7 @@ masked88:
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
 
-plain87:
+full105:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1897,9 +2202,9 @@ plain87:
 	SHLQ $0x02, DI
 	ADDQ SI, DI
 	SUBQ $0x04, AX
-	JLT  tail90
+	JLT  tail108
 
-loop89:
+loop107:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -1955,13 +2260,13 @@ loop89:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop89
+	JGE          loop107
 
-tail90:
+tail108:
 	ADDQ $0x04, AX
-	JEQ  finish91
+	JEQ  finish109
 
-single92:
+single110:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -1977,15 +2282,15 @@ single92:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single92
+	JNE          single110
 
-finish91:
+finish109:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done95
-	JEQ     relu93
+	JLT     done113
+	JEQ     relu111
 	CMPQ    AX, $0x02
-	JEQ     tanh94
+	JEQ     tanh112
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2004,9 +2309,9 @@ finish91:
 	VMOVAPS Y5, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y5
-	JMP     done95
+	JMP     done113
 
-tanh94:
+tanh112:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2031,9 +2336,9 @@ tanh94:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
 	VPOR    Y12, Y5, Y5
-	JMP     done95
+	JMP     done113
 
-relu93:
+relu111:
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -2042,13 +2347,13 @@ relu93:
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
 
-done95:
+done113:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore96
+	JNE     maskedStore114
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2060,7 +2365,7 @@ done95:
 	VZEROUPPER
 	RET
 
-maskedStore96:
+maskedStore114:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -2080,7 +2385,6 @@ maskedStore96:
 // func sgemmAVX2_3x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -2134,9 +2438,9 @@ TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	LEAQ    (SI)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail100
+	JLT     tail118
 
-loop99:
+loop117:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -2220,13 +2524,13 @@ loop99:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop99
+	JGE          loop117
 
-tail100:
+tail118:
 	ADDQ $0x04, AX
-	JEQ  finish101
+	JEQ  finish119
 
-single102:
+single120:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -2250,15 +2554,15 @@ single102:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single102
+	JNE          single120
 
-finish101:
+finish119:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done105
-	JEQ     relu103
+	JLT     done123
+	JEQ     relu121
 	CMPQ    AX, $0x02
-	JEQ     tanh104
+	JEQ     tanh122
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2295,9 +2599,9 @@ finish101:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done105
+	JMP     done123
 
-tanh104:
+tanh122:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2346,9 +2650,9 @@ tanh104:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done105
+	JMP     done123
 
-relu103:
+relu121:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -2363,7 +2667,7 @@ relu103:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done105:
+done123:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2384,6 +2688,225 @@ done105:
 	VZEROUPPER
 	RET
 
+// func sgemmPlainAVX2_3x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmPlainAVX2_3x16(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y6, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y7, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y6, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y7, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y4
+	VADDPS     Y6, Y4, Y4
+	VMOVUPS    32(AX), Y5
+	VADDPS     Y7, Y5, Y5
+	PREFETCHT1 64(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	SHLQ       $0x02, DI
+	MOVQ       dst+48(FP), R8
+	SUBQ       $0x04, AX
+	JLT        tail127
+
+loop126:
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (BX)(CX*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (BX)(CX*2), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMOVUPS      Y6, 64(R8)
+	VMOVUPS      Y7, 96(R8)
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (BX)(CX*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (BX)(CX*2), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMOVUPS      Y6, 128(R8)
+	VMOVUPS      Y7, 160(R8)
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (BX)(CX*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (BX)(CX*2), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      Y7, 224(R8)
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (BX)(CX*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (BX)(CX*2), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+256, R8
+	SUBQ         $0x04, AX
+	JGE          loop126
+
+tail127:
+	ADDQ $0x04, AX
+	JEQ  finish128
+
+single129:
+	PREFETCHT0   64(SI)
+	VMOVUPS      (SI), Y6
+	VMOVUPS      32(SI), Y7
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y7, 32(R8)
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (BX)(CX*1), Y9
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y7, Y9, Y3
+	VBROADCASTSS (BX)(CX*2), Y10
+	VFMADD231PS  Y6, Y10, Y4
+	VFMADD231PS  Y7, Y10, Y5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+64, R8
+	DECQ         AX
+	JNE          single129
+
+finish128:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done132
+	JEQ     relu130
+	CMPQ    AX, $0x02
+	JEQ     tanh131
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y5
+	JMP     done132
+
+tanh131:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
+	VPOR    Y12, Y5, Y5
+	JMP     done132
+
+relu130:
+	VXORPS Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+
+done132:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_4x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
@@ -2395,7 +2918,7 @@ TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked107
+	JNE     masked134
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -2422,9 +2945,9 @@ TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y3
 	VADDPS  Y4, Y3, Y3
-	JMP     plain106
+	JMP     full133
 
-masked107:
+masked134:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2452,7 +2975,7 @@ masked107:
 	VMASKMOVPS (AX), Y14, Y3
 	VADDPS     Y4, Y3, Y3
 
-plain106:
+full133:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2463,9 +2986,9 @@ plain106:
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail109
+	JLT  tail136
 
-loop108:
+loop135:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -2512,13 +3035,13 @@ loop108:
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop108
+	JGE          loop135
 
-tail109:
+tail136:
 	ADDQ $0x04, AX
-	JEQ  finish110
+	JEQ  finish137
 
-single111:
+single138:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -2532,15 +3055,15 @@ single111:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single111
+	JNE          single138
 
-finish110:
+finish137:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done114
-	JEQ     relu112
+	JLT     done141
+	JEQ     relu139
 	CMPQ    AX, $0x02
-	JEQ     tanh113
+	JEQ     tanh140
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2553,9 +3076,9 @@ finish110:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done114
+	JMP     done141
 
-tanh113:
+tanh140:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2572,22 +3095,22 @@ tanh113:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done114
+	JMP     done141
 
-relu112:
+relu139:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done114:
+done141:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore115
+	JNE     maskedStore142
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -2598,7 +3121,7 @@ done114:
 	VZEROUPPER
 	RET
 
-maskedStore115:
+maskedStore142:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -2625,7 +3148,7 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked117
+	JNE        masked144
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2665,9 +3188,9 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        plain116
+	JMP        full143
 
-masked117:
+masked144:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2708,7 +3231,7 @@ masked117:
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
 
-plain116:
+full143:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2722,9 +3245,9 @@ plain116:
 	SHLQ $0x02, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail119
+	JLT  tail146
 
-loop118:
+loop145:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2796,13 +3319,13 @@ loop118:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop118
+	JGE          loop145
 
-tail119:
+tail146:
 	ADDQ $0x04, AX
-	JEQ  finish120
+	JEQ  finish147
 
-single121:
+single148:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2822,15 +3345,15 @@ single121:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single121
+	JNE          single148
 
-finish120:
+finish147:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done124
-	JEQ     relu122
+	JLT     done151
+	JEQ     relu149
 	CMPQ    AX, $0x02
-	JEQ     tanh123
+	JEQ     tanh150
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2855,9 +3378,9 @@ finish120:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done124
+	JMP     done151
 
-tanh123:
+tanh150:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2890,9 +3413,9 @@ tanh123:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done124
+	JMP     done151
 
-relu122:
+relu149:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -2903,13 +3426,13 @@ relu122:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done124:
+done151:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore125
+	JNE     maskedStore152
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2924,7 +3447,7 @@ done124:
 	VZEROUPPER
 	RET
 
-maskedStore125:
+maskedStore152:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -2944,6 +3467,274 @@ maskedStore125:
 	VZEROUPPER
 	RET
 
+// func sgemmPlainAVX2_4x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmPlainAVX2_4x16(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y8, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y9, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y8, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y9, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y4
+	VADDPS     Y8, Y4, Y4
+	VMOVUPS    32(CX), Y5
+	VADDPS     Y9, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y6
+	VADDPS     Y8, Y6, Y6
+	VMOVUPS    32(AX), Y7
+	VADDPS     Y9, Y7, Y7
+	PREFETCHT1 64(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       dst+48(FP), R9
+	SUBQ       $0x04, AX
+	JLT        tail156
+
+loop155:
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y8, (R9)
+	VMOVUPS      Y9, 32(R9)
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(CX*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (BX)(CX*2), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y8, 64(R9)
+	VMOVUPS      Y9, 96(R9)
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(CX*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (BX)(CX*2), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y8, 128(R9)
+	VMOVUPS      Y9, 160(R9)
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(CX*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (BX)(CX*2), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y8, 192(R9)
+	VMOVUPS      Y9, 224(R9)
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(CX*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (BX)(CX*2), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+256, R9
+	SUBQ         $0x04, AX
+	JGE          loop155
+
+tail156:
+	ADDQ $0x04, AX
+	JEQ  finish157
+
+single158:
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y8
+	VMOVUPS      32(DI), Y9
+	VMOVUPS      Y8, (R9)
+	VMOVUPS      Y9, 32(R9)
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(CX*1), Y11
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y9, Y11, Y3
+	VBROADCASTSS (BX)(CX*2), Y12
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y9, Y12, Y5
+	VBROADCASTSS (SI), Y13
+	VFMADD231PS  Y8, Y13, Y6
+	VFMADD231PS  Y9, Y13, Y7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+64, R9
+	DECQ         AX
+	JNE          single158
+
+finish157:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done161
+	JEQ     relu159
+	CMPQ    AX, $0x02
+	JEQ     tanh160
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y7
+	JMP     done161
+
+tanh160:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
+	VPOR    Y12, Y5, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y6, Y6
+	VPOR    Y12, Y6, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
+	VPOR    Y12, Y7, Y7
+	JMP     done161
+
+relu159:
+	VXORPS Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+
+done161:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_5x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
@@ -2955,7 +3746,7 @@ TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked127
+	JNE     masked163
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -2987,9 +3778,9 @@ TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y4
 	VADDPS  Y5, Y4, Y4
-	JMP     plain126
+	JMP     full162
 
-masked127:
+masked163:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3022,7 +3813,7 @@ masked127:
 	VMASKMOVPS (AX), Y14, Y4
 	VADDPS     Y5, Y4, Y4
 
-plain126:
+full162:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3033,9 +3824,9 @@ plain126:
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail129
+	JLT  tail165
 
-loop128:
+loop164:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3090,13 +3881,13 @@ loop128:
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop128
+	JGE          loop164
 
-tail129:
+tail165:
 	ADDQ $0x04, AX
-	JEQ  finish130
+	JEQ  finish166
 
-single131:
+single167:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3112,15 +3903,15 @@ single131:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single131
+	JNE          single167
 
-finish130:
+finish166:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done134
-	JEQ     relu132
+	JLT     done170
+	JEQ     relu168
 	CMPQ    AX, $0x02
-	JEQ     tanh133
+	JEQ     tanh169
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3136,9 +3927,9 @@ finish130:
 	VMOVAPS Y4, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y4
-	JMP     done134
+	JMP     done170
 
-tanh133:
+tanh169:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3159,9 +3950,9 @@ tanh133:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
 	VPOR    Y12, Y4, Y4
-	JMP     done134
+	JMP     done170
 
-relu132:
+relu168:
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y0, Y5, Y0
 	VMAXPS Y1, Y5, Y1
@@ -3169,13 +3960,13 @@ relu132:
 	VMAXPS Y3, Y5, Y3
 	VMAXPS Y4, Y5, Y4
 
-done134:
+done170:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore135
+	JNE     maskedStore171
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -3188,7 +3979,7 @@ done134:
 	VZEROUPPER
 	RET
 
-maskedStore135:
+maskedStore171:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -3217,7 +4008,7 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked137
+	JNE        masked173
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3265,9 +4056,9 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        plain136
+	JMP        full172
 
-masked137:
+masked173:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3316,7 +4107,7 @@ masked137:
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
 
-plain136:
+full172:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3330,9 +4121,9 @@ plain136:
 	SHLQ $0x02, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail139
+	JLT  tail175
 
-loop138:
+loop174:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3416,13 +4207,13 @@ loop138:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop138
+	JGE          loop174
 
-tail139:
+tail175:
 	ADDQ $0x04, AX
-	JEQ  finish140
+	JEQ  finish176
 
-single141:
+single177:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3445,15 +4236,15 @@ single141:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single141
+	JNE          single177
 
-finish140:
+finish176:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done144
-	JEQ     relu142
+	JLT     done180
+	JEQ     relu178
 	CMPQ    AX, $0x02
-	JEQ     tanh143
+	JEQ     tanh179
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3484,9 +4275,9 @@ finish140:
 	VMOVAPS Y9, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y9
-	JMP     done144
+	JMP     done180
 
-tanh143:
+tanh179:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3527,9 +4318,9 @@ tanh143:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y9, Y9
 	VPOR    Y12, Y9, Y9
-	JMP     done144
+	JMP     done180
 
-relu142:
+relu178:
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
 	VMAXPS Y1, Y10, Y1
@@ -3542,13 +4333,13 @@ relu142:
 	VMAXPS Y8, Y10, Y8
 	VMAXPS Y9, Y10, Y9
 
-done144:
+done180:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore145
+	JNE     maskedStore181
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -3566,7 +4357,7 @@ done144:
 	VZEROUPPER
 	RET
 
-maskedStore145:
+maskedStore181:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -3589,6 +4380,316 @@ maskedStore145:
 	VZEROUPPER
 	RET
 
+// func sgemmPlainAVX2_5x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmPlainAVX2_5x16(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y10
+	VMOVUPS    32(CX), Y11
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y10, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y11, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y10, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y11, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y4
+	VADDPS     Y10, Y4, Y4
+	VMOVUPS    32(CX), Y5
+	VADDPS     Y11, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y6
+	VADDPS     Y10, Y6, Y6
+	VMOVUPS    32(CX), Y7
+	VADDPS     Y11, Y7, Y7
+	PREFETCHT1 64(CX)
+	MOVLQSX    16(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y8
+	VADDPS     Y10, Y8, Y8
+	VMOVUPS    32(AX), Y9
+	VADDPS     Y11, Y9, Y9
+	PREFETCHT1 64(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       dst+48(FP), R9
+	SUBQ       $0x04, AX
+	JLT        tail185
+
+loop184:
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y10, (R9)
+	VMOVUPS      Y11, 32(R9)
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y4
+	VFMADD231PS  Y11, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y10, 64(R9)
+	VMOVUPS      Y11, 96(R9)
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y4
+	VFMADD231PS  Y11, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y10, 128(R9)
+	VMOVUPS      Y11, 160(R9)
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y4
+	VFMADD231PS  Y11, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y10, 192(R9)
+	VMOVUPS      Y11, 224(R9)
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y4
+	VFMADD231PS  Y11, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+256, R9
+	SUBQ         $0x04, AX
+	JGE          loop184
+
+tail185:
+	ADDQ $0x04, AX
+	JEQ  finish186
+
+single187:
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y10
+	VMOVUPS      32(DI), Y11
+	VMOVUPS      Y10, (R9)
+	VMOVUPS      Y11, 32(R9)
+	VBROADCASTSS (BX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (BX)(CX*1), Y13
+	VFMADD231PS  Y10, Y13, Y2
+	VFMADD231PS  Y11, Y13, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y10, Y14, Y4
+	VFMADD231PS  Y11, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y10, Y15, Y6
+	VFMADD231PS  Y11, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+64, R9
+	DECQ         AX
+	JNE          single187
+
+finish186:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done190
+	JEQ     relu188
+	CMPQ    AX, $0x02
+	JEQ     tanh189
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y7
+	VMOVAPS Y8, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y8
+	VMOVAPS Y9, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y9
+	JMP     done190
+
+tanh189:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
+	VPOR    Y12, Y5, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y6, Y6
+	VPOR    Y12, Y6, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
+	VPOR    Y12, Y7, Y7
+	VMOVAPS Y8, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y8, Y8
+	VPOR    Y12, Y8, Y8
+	VMOVAPS Y9, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y9, Y9
+	VPOR    Y12, Y9, Y9
+	JMP     done190
+
+relu188:
+	VXORPS Y10, Y10, Y10
+	VMAXPS Y0, Y10, Y0
+	VMAXPS Y1, Y10, Y1
+	VMAXPS Y2, Y10, Y2
+	VMAXPS Y3, Y10, Y3
+	VMAXPS Y4, Y10, Y4
+	VMAXPS Y5, Y10, Y5
+	VMAXPS Y6, Y10, Y6
+	VMAXPS Y7, Y10, Y7
+	VMAXPS Y8, Y10, Y8
+	VMAXPS Y9, Y10, Y9
+
+done190:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX2_6x8(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
@@ -3600,7 +4701,7 @@ TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked147
+	JNE     masked192
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -3637,9 +4738,9 @@ TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y5
 	VADDPS  Y6, Y5, Y5
-	JMP     plain146
+	JMP     full191
 
-masked147:
+masked192:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3677,7 +4778,7 @@ masked147:
 	VMASKMOVPS (AX), Y14, Y5
 	VADDPS     Y6, Y5, Y5
 
-plain146:
+full191:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3688,9 +4789,9 @@ plain146:
 	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail149
+	JLT  tail194
 
-loop148:
+loop193:
 	VMOVUPS      (DI), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -3753,13 +4854,13 @@ loop148:
 	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop148
+	JGE          loop193
 
-tail149:
+tail194:
 	ADDQ $0x04, AX
-	JEQ  finish150
+	JEQ  finish195
 
-single151:
+single196:
 	VMOVUPS      (DI), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -3777,15 +4878,15 @@ single151:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single151
+	JNE          single196
 
-finish150:
+finish195:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done154
-	JEQ     relu152
+	JLT     done199
+	JEQ     relu197
 	CMPQ    AX, $0x02
-	JEQ     tanh153
+	JEQ     tanh198
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3804,9 +4905,9 @@ finish150:
 	VMOVAPS Y5, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y5
-	JMP     done154
+	JMP     done199
 
-tanh153:
+tanh198:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3831,9 +4932,9 @@ tanh153:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
 	VPOR    Y12, Y5, Y5
-	JMP     done154
+	JMP     done199
 
-relu152:
+relu197:
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -3842,13 +4943,13 @@ relu152:
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
 
-done154:
+done199:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore155
+	JNE     maskedStore200
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -3863,7 +4964,7 @@ done154:
 	VZEROUPPER
 	RET
 
-maskedStore155:
+maskedStore200:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -3894,7 +4995,7 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked157
+	JNE        masked202
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3950,9 +5051,9 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        plain156
+	JMP        full201
 
-masked157:
+masked202:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -4009,7 +5110,7 @@ masked157:
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
 
-plain156:
+full201:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4023,9 +5124,9 @@ plain156:
 	SHLQ $0x02, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail159
+	JLT  tail204
 
-loop158:
+loop203:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
@@ -4121,13 +5222,13 @@ loop158:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop158
+	JGE          loop203
 
-tail159:
+tail204:
 	ADDQ $0x04, AX
-	JEQ  finish160
+	JEQ  finish205
 
-single161:
+single206:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
@@ -4153,15 +5254,15 @@ single161:
 	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single161
+	JNE          single206
 
-finish160:
+finish205:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done164
-	JEQ     relu162
+	JLT     done209
+	JEQ     relu207
 	CMPQ    AX, $0x02
-	JEQ     tanh163
+	JEQ     tanh208
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4198,9 +5299,9 @@ finish160:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done164
+	JMP     done209
 
-tanh163:
+tanh208:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -4249,9 +5350,9 @@ tanh163:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done164
+	JMP     done209
 
-relu162:
+relu207:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -4266,13 +5367,13 @@ relu162:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done164:
+done209:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore165
+	JNE     maskedStore210
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -4293,7 +5394,7 @@ done164:
 	VZEROUPPER
 	RET
 
-maskedStore165:
+maskedStore210:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -4316,6 +5417,358 @@ maskedStore165:
 	ADDQ       CX, AX
 	VMASKMOVPS Y10, Y14, (AX)
 	VMASKMOVPS Y11, Y15, 32(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX2_6x16(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·sgemmPlainAVX2_6x16(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Y12
+	VMOVUPS    32(CX), Y13
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y0
+	VADDPS     Y12, Y0, Y0
+	VMOVUPS    32(CX), Y1
+	VADDPS     Y13, Y1, Y1
+	PREFETCHT1 64(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y2
+	VADDPS     Y12, Y2, Y2
+	VMOVUPS    32(CX), Y3
+	VADDPS     Y13, Y3, Y3
+	PREFETCHT1 64(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y4
+	VADDPS     Y12, Y4, Y4
+	VMOVUPS    32(CX), Y5
+	VADDPS     Y13, Y5, Y5
+	PREFETCHT1 64(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y6
+	VADDPS     Y12, Y6, Y6
+	VMOVUPS    32(CX), Y7
+	VADDPS     Y13, Y7, Y7
+	PREFETCHT1 64(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Y8
+	VADDPS     Y12, Y8, Y8
+	VMOVUPS    32(CX), Y9
+	VADDPS     Y13, Y9, Y9
+	PREFETCHT1 64(CX)
+	MOVLQSX    20(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Y10
+	VADDPS     Y12, Y10, Y10
+	VMOVUPS    32(AX), Y11
+	VADDPS     Y13, Y11, Y11
+	PREFETCHT1 64(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       dst+48(FP), R9
+	SUBQ       $0x04, AX
+	JLT        tail214
+
+loop213:
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VMOVUPS      Y12, (R9)
+	VMOVUPS      Y13, 32(R9)
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VMOVUPS      Y12, 64(R9)
+	VMOVUPS      Y13, 96(R9)
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VMOVUPS      Y12, 128(R9)
+	VMOVUPS      Y13, 160(R9)
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VMOVUPS      Y12, 192(R9)
+	VMOVUPS      Y13, 224(R9)
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+256, R9
+	SUBQ         $0x04, AX
+	JGE          loop213
+
+tail214:
+	ADDQ $0x04, AX
+	JEQ  finish215
+
+single216:
+	PREFETCHT0   64(DI)
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VMOVUPS      Y12, (R9)
+	VMOVUPS      Y13, 32(R9)
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(CX*1), Y15
+	VFMADD231PS  Y12, Y15, Y2
+	VFMADD231PS  Y13, Y15, Y3
+	VBROADCASTSS (BX)(CX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (SI), Y15
+	VFMADD231PS  Y12, Y15, Y6
+	VFMADD231PS  Y13, Y15, Y7
+	VBROADCASTSS (SI)(CX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (SI)(CX*2), Y15
+	VFMADD231PS  Y12, Y15, Y10
+	VFMADD231PS  Y13, Y15, Y11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+64, R9
+	DECQ         AX
+	JNE          single216
+
+finish215:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done219
+	JEQ     relu217
+	CMPQ    AX, $0x02
+	JEQ     tanh218
+	VMOVAPS Y0, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y7
+	VMOVAPS Y8, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y8
+	VMOVAPS Y9, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y9
+	VMOVAPS Y10, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y10
+	VMOVAPS Y11, Y12
+	CALL    ·sigmoidTileAVX2+0(SB)
+	VMOVAPS Y12, Y11
+	JMP     done219
+
+tanh218:
+	VMOVAPS Y0, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
+	VPOR    Y12, Y0, Y0
+	VMOVAPS Y1, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
+	VPOR    Y12, Y1, Y1
+	VMOVAPS Y2, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
+	VPOR    Y12, Y2, Y2
+	VMOVAPS Y3, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
+	VPOR    Y12, Y3, Y3
+	VMOVAPS Y4, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
+	VPOR    Y12, Y4, Y4
+	VMOVAPS Y5, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
+	VPOR    Y12, Y5, Y5
+	VMOVAPS Y6, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y6, Y6
+	VPOR    Y12, Y6, Y6
+	VMOVAPS Y7, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
+	VPOR    Y12, Y7, Y7
+	VMOVAPS Y8, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y8, Y8
+	VPOR    Y12, Y8, Y8
+	VMOVAPS Y9, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y9, Y9
+	VPOR    Y12, Y9, Y9
+	VMOVAPS Y10, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y10, Y10
+	VPOR    Y12, Y10, Y10
+	VMOVAPS Y11, Y12
+	CALL    ·tanhAbsTileAVX2+0(SB)
+	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
+	VPOR    Y12, Y11, Y11
+	JMP     done219
+
+relu217:
+	VXORPS Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+
+done219:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
 	VZEROUPPER
 	RET
 

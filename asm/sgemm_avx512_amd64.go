@@ -24,6 +24,11 @@ func sgemmAVX512_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //go:noescape
 func sgemmAVX512_1x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_1x32 is the GEMM tile of 1 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_1x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_2x16 is the GEMM tile of 2 rows by 16 columns.
 //
 //go:noescape
@@ -43,6 +48,11 @@ func sgemmAVX512_2x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //
 //go:noescape
 func sgemmAVX512_2x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX512_2x32 is the GEMM tile of 2 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_2x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // sgemmAVX512_3x16 is the GEMM tile of 3 rows by 16 columns.
 //
@@ -64,6 +74,11 @@ func sgemmAVX512_3x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //go:noescape
 func sgemmAVX512_3x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_3x32 is the GEMM tile of 3 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_3x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_4x16 is the GEMM tile of 4 rows by 16 columns.
 //
 //go:noescape
@@ -84,6 +99,11 @@ func sgemmAVX512_4x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //go:noescape
 func sgemmAVX512_4x96(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_4x32 is the GEMM tile of 4 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_4x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_5x16 is the GEMM tile of 5 rows by 16 columns.
 //
 //go:noescape
@@ -98,6 +118,11 @@ func sgemmAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //
 //go:noescape
 func sgemmAVX512_5x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX512_5x32 is the GEMM tile of 5 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // sgemmAVX512_6x16 is the GEMM tile of 6 rows by 16 columns.
 //
@@ -114,6 +139,11 @@ func sgemmAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //go:noescape
 func sgemmAVX512_6x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_6x32 is the GEMM tile of 6 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_7x16 is the GEMM tile of 7 rows by 16 columns.
 //
 //go:noescape
@@ -123,6 +153,11 @@ func sgemmAVX512_7x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //
 //go:noescape
 func sgemmAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX512_7x32 is the GEMM tile of 7 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // sgemmAVX512_8x16 is the GEMM tile of 8 rows by 16 columns.
 //
@@ -134,6 +169,11 @@ func sgemmAVX512_8x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //go:noescape
 func sgemmAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_8x32 is the GEMM tile of 8 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_9x16 is the GEMM tile of 9 rows by 16 columns.
 //
 //go:noescape
@@ -143,6 +183,11 @@ func sgemmAVX512_9x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *
 //
 //go:noescape
 func sgemmAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX512_9x32 is the GEMM tile of 9 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // sgemmAVX512_10x16 is the GEMM tile of 10 rows by 16 columns.
 //
@@ -154,6 +199,11 @@ func sgemmAVX512_10x16(k int, a *float32, rs int, cs int, b *float32, bs int, s 
 //go:noescape
 func sgemmAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_10x32 is the GEMM tile of 10 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_11x16 is the GEMM tile of 11 rows by 16 columns.
 //
 //go:noescape
@@ -164,6 +214,11 @@ func sgemmAVX512_11x16(k int, a *float32, rs int, cs int, b *float32, bs int, s 
 //go:noescape
 func sgemmAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 
+// sgemmPlainAVX512_11x32 is the GEMM tile of 11 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+
 // sgemmAVX512_12x16 is the GEMM tile of 12 rows by 16 columns.
 //
 //go:noescape
@@ -173,6 +228,11 @@ func sgemmAVX512_12x16(k int, a *float32, rs int, cs int, b *float32, bs int, s 
 //
 //go:noescape
 func sgemmAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
+
+// sgemmPlainAVX512_12x32 is the GEMM tile of 12 rows by 32 columns of a plain B.
+//
+//go:noescape
+func sgemmPlainAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
 
 // tanhAbsTileAVX512 applies tanh|x|.
 // Only tiles call it: its arguments and results are vector registers.

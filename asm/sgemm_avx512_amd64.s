@@ -224,7 +224,6 @@ done18:
 // func sgemmAVX512_1x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_1x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -357,7 +356,6 @@ done27:
 // func sgemmAVX512_1x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_1x128(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -553,6 +551,141 @@ done36:
 	VZEROUPPER
 	RET
 
+// func sgemmPlainAVX512_1x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_1x32(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	MOVLQSX (AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Z0
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS 64(AX), Z1
+	VADDPS  Z3, Z1, Z1
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    a+8(FP), DX
+	MOVQ    b+32(FP), BX
+	MOVQ    ldb+40(FP), SI
+	SHLQ    $0x02, SI
+	MOVQ    dst+48(FP), DI
+	SUBQ    $0x04, AX
+	JLT     tail40
+
+loop39:
+	PREFETCHT0   128(BX)
+	PREFETCHT0   192(BX)
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	PREFETCHT0   128(BX)
+	PREFETCHT0   192(BX)
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	PREFETCHT0   128(BX)
+	PREFETCHT0   192(BX)
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      Z2, 256(DI)
+	VMOVUPS      Z3, 320(DI)
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	PREFETCHT0   128(BX)
+	PREFETCHT0   192(BX)
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      Z2, 384(DI)
+	VMOVUPS      Z3, 448(DI)
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	ADDQ         $+512, DI
+	SUBQ         $0x04, AX
+	JGE          loop39
+
+tail40:
+	ADDQ $0x04, AX
+	JEQ  finish41
+
+single42:
+	PREFETCHT0   128(BX)
+	PREFETCHT0   192(BX)
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      Z2, (DI)
+	VMOVUPS      Z3, 64(DI)
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         SI, BX
+	ADDQ         CX, DX
+	ADDQ         $+128, DI
+	DECQ         AX
+	JNE          single42
+
+finish41:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done45
+	JEQ     relu43
+	CMPQ    AX, $0x02
+	JEQ     tanh44
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	JMP     done45
+
+tanh44:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	JMP        done45
+
+relu43:
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+
+done45:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VZEROUPPER
+	RET
+
 // func sgemmAVX512_2x16(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
@@ -586,9 +719,9 @@ TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), BX
 	MOVQ      b+32(FP), SI
 	SUBQ      $0x04, AX
-	JLT       tail40
+	JLT       tail49
 
-loop39:
+loop48:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -615,13 +748,13 @@ loop39:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop39
+	JGE          loop48
 
-tail40:
+tail49:
 	ADDQ $0x04, AX
-	JEQ  finish41
+	JEQ  finish50
 
-single42:
+single51:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -630,36 +763,36 @@ single42:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single42
+	JNE          single51
 
-finish41:
+finish50:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done45
-	JEQ     relu43
+	JLT     done54
+	JEQ     relu52
 	CMPQ    AX, $0x02
-	JEQ     tanh44
+	JEQ     tanh53
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z0
 	VMOVAPS Z25, Z1
-	JMP     done45
+	JMP     done54
 
-tanh44:
+tanh53:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
-	JMP        done45
+	JMP        done54
 
-relu43:
+relu52:
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
-done45:
+done54:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -707,9 +840,9 @@ TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), BX
 	MOVQ      b+32(FP), SI
 	SUBQ      $0x04, AX
-	JLT       tail49
+	JLT       tail58
 
-loop48:
+loop57:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (BX), Z6
@@ -748,13 +881,13 @@ loop48:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop48
+	JGE          loop57
 
-tail49:
+tail58:
 	ADDQ $0x04, AX
-	JEQ  finish50
+	JEQ  finish59
 
-single51:
+single60:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (BX), Z6
@@ -766,15 +899,15 @@ single51:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single51
+	JNE          single60
 
-finish50:
+finish59:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done54
-	JEQ     relu52
+	JLT     done63
+	JEQ     relu61
 	CMPQ    AX, $0x02
-	JEQ     tanh53
+	JEQ     tanh62
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -785,9 +918,9 @@ finish50:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
 	VMOVAPS Z25, Z3
-	JMP     done54
+	JMP     done63
 
-tanh53:
+tanh62:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -798,16 +931,16 @@ tanh53:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
-	JMP        done54
+	JMP        done63
 
-relu52:
+relu61:
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
 
-done54:
+done63:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -822,7 +955,6 @@ done54:
 // func sgemmAVX512_2x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -865,9 +997,9 @@ TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	LEAQ    (SI)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail58
+	JLT     tail67
 
-loop57:
+loop66:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -931,13 +1063,13 @@ loop57:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop57
+	JGE          loop66
 
-tail58:
+tail67:
 	ADDQ $0x04, AX
-	JEQ  finish59
+	JEQ  finish68
 
-single60:
+single69:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -956,15 +1088,15 @@ single60:
 	ADDQ         $+128, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single60
+	JNE          single69
 
-finish59:
+finish68:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done63
-	JEQ     relu61
+	JLT     done72
+	JEQ     relu70
 	CMPQ    AX, $0x02
-	JEQ     tanh62
+	JEQ     tanh71
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -985,9 +1117,9 @@ finish59:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done63
+	JMP     done72
 
-tanh62:
+tanh71:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1008,9 +1140,9 @@ tanh62:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done63
+	JMP        done72
 
-relu61:
+relu70:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -1021,7 +1153,7 @@ relu61:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done63:
+done72:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1040,7 +1172,6 @@ done63:
 // func sgemmAVX512_2x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -1105,9 +1236,9 @@ TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
 	LEAQ    (R8)(DI*1), R9
 	LEAQ    (R9)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail67
+	JLT     tail76
 
-loop66:
+loop75:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1221,13 +1352,13 @@ loop66:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop66
+	JGE          loop75
 
-tail67:
+tail76:
 	ADDQ $0x04, AX
-	JEQ  finish68
+	JEQ  finish77
 
-single69:
+single78:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1260,15 +1391,15 @@ single69:
 	ADDQ         $+128, R9
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single69
+	JNE          single78
 
-finish68:
+finish77:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done72
-	JEQ     relu70
+	JLT     done81
+	JEQ     relu79
 	CMPQ    AX, $0x02
-	JEQ     tanh71
+	JEQ     tanh80
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1309,9 +1440,9 @@ finish68:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done72
+	JMP     done81
 
-tanh71:
+tanh80:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1352,9 +1483,9 @@ tanh71:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done72
+	JMP        done81
 
-relu70:
+relu79:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -1373,7 +1504,7 @@ relu70:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done72:
+done81:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1394,6 +1525,178 @@ done72:
 	VMOVUPS Z13, 320(AX)
 	VMOVUPS Z14, 384(AX)
 	VMOVUPS Z15, 448(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_2x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_2x32(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z5, Z1, Z1
+	MOVLQSX 4(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Z2
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(AX), Z3
+	VADDPS  Z5, Z3, Z3
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    ldb+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dst+48(FP), R8
+	SUBQ    $0x04, AX
+	JLT     tail85
+
+loop84:
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VBROADCASTSS (BX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (BX)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      Z4, 128(R8)
+	VMOVUPS      Z5, 192(R8)
+	VBROADCASTSS (BX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (BX)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      Z4, 256(R8)
+	VMOVUPS      Z5, 320(R8)
+	VBROADCASTSS (BX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (BX)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      Z4, 384(R8)
+	VMOVUPS      Z5, 448(R8)
+	VBROADCASTSS (BX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (BX)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+512, R8
+	SUBQ         $0x04, AX
+	JGE          loop84
+
+tail85:
+	ADDQ $0x04, AX
+	JEQ  finish86
+
+single87:
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z4
+	VMOVUPS      64(SI), Z5
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VBROADCASTSS (BX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (BX)(CX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z5, Z7, Z3
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+128, R8
+	DECQ         AX
+	JNE          single87
+
+finish86:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done90
+	JEQ     relu88
+	CMPQ    AX, $0x02
+	JEQ     tanh89
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	JMP     done90
+
+tanh89:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	JMP        done90
+
+relu88:
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+
+done90:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -1435,9 +1738,9 @@ TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), BX
 	MOVQ      b+32(FP), SI
 	SUBQ      $0x04, AX
-	JLT       tail76
+	JLT       tail94
 
-loop75:
+loop93:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -1472,13 +1775,13 @@ loop75:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop75
+	JGE          loop93
 
-tail76:
+tail94:
 	ADDQ $0x04, AX
-	JEQ  finish77
+	JEQ  finish95
 
-single78:
+single96:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -1489,15 +1792,15 @@ single78:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single78
+	JNE          single96
 
-finish77:
+finish95:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done81
-	JEQ     relu79
+	JLT     done99
+	JEQ     relu97
 	CMPQ    AX, $0x02
-	JEQ     tanh80
+	JEQ     tanh98
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1506,9 +1809,9 @@ finish77:
 	VMOVAPS Z2, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
-	JMP     done81
+	JMP     done99
 
-tanh80:
+tanh98:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1517,15 +1820,15 @@ tanh80:
 	VMOVAPS    Z2, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
-	JMP        done81
+	JMP        done99
 
-relu79:
+relu97:
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
 	VMAXPS Z1, Z3, Z1
 	VMAXPS Z2, Z3, Z2
 
-done81:
+done99:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1582,9 +1885,9 @@ TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), BX
 	MOVQ      b+32(FP), SI
 	SUBQ      $0x04, AX
-	JLT       tail85
+	JLT       tail103
 
-loop84:
+loop102:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (BX), Z8
@@ -1635,13 +1938,13 @@ loop84:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop84
+	JGE          loop102
 
-tail85:
+tail103:
 	ADDQ $0x04, AX
-	JEQ  finish86
+	JEQ  finish104
 
-single87:
+single105:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (BX), Z8
@@ -1656,15 +1959,15 @@ single87:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single87
+	JNE          single105
 
-finish86:
+finish104:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done90
-	JEQ     relu88
+	JLT     done108
+	JEQ     relu106
 	CMPQ    AX, $0x02
-	JEQ     tanh89
+	JEQ     tanh107
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1680,9 +1983,9 @@ finish86:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
 	VMOVAPS Z25, Z5
-	JMP     done90
+	JMP     done108
 
-tanh89:
+tanh107:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1698,9 +2001,9 @@ tanh89:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
-	JMP        done90
+	JMP        done108
 
-relu88:
+relu106:
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -1709,7 +2012,7 @@ relu88:
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
 
-done90:
+done108:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1727,7 +2030,6 @@ done90:
 // func sgemmAVX512_3x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -1781,9 +2083,9 @@ TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, DI
 	LEAQ    (SI)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail94
+	JLT     tail112
 
-loop93:
+loop111:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (BX)(CX*1), Z13
 	VBROADCASTSS (BX)(CX*2), Z14
@@ -1867,13 +2169,13 @@ loop93:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop93
+	JGE          loop111
 
-tail94:
+tail112:
 	ADDQ $0x04, AX
-	JEQ  finish95
+	JEQ  finish113
 
-single96:
+single114:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (BX)(CX*1), Z13
 	VBROADCASTSS (BX)(CX*2), Z14
@@ -1897,15 +2199,15 @@ single96:
 	ADDQ         $+128, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single96
+	JNE          single114
 
-finish95:
+finish113:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done99
-	JEQ     relu97
+	JLT     done117
+	JEQ     relu115
 	CMPQ    AX, $0x02
-	JEQ     tanh98
+	JEQ     tanh116
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1936,9 +2238,9 @@ finish95:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done99
+	JMP     done117
 
-tanh98:
+tanh116:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1969,9 +2271,9 @@ tanh98:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done99
+	JMP        done117
 
-relu97:
+relu115:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -1986,7 +2288,7 @@ relu97:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done99:
+done117:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2010,7 +2312,6 @@ done99:
 // func sgemmAVX512_3x128(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -2094,9 +2395,9 @@ TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
 	LEAQ    (R8)(DI*1), R9
 	LEAQ    (R9)(DI*1), DI
 	SUBQ    $0x04, AX
-	JLT     tail103
+	JLT     tail121
 
-loop102:
+loop120:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -2246,13 +2547,13 @@ loop102:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop102
+	JGE          loop120
 
-tail103:
+tail121:
 	ADDQ $0x04, AX
-	JEQ  finish104
+	JEQ  finish122
 
-single105:
+single123:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -2294,15 +2595,15 @@ single105:
 	ADDQ         $+128, R9
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single105
+	JNE          single123
 
-finish104:
+finish122:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done108
-	JEQ     relu106
+	JLT     done126
+	JEQ     relu124
 	CMPQ    AX, $0x02
-	JEQ     tanh107
+	JEQ     tanh125
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2363,9 +2664,9 @@ finish104:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done108
+	JMP     done126
 
-tanh107:
+tanh125:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2426,9 +2727,9 @@ tanh107:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done108
+	JMP        done126
 
-relu106:
+relu124:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -2455,7 +2756,7 @@ relu106:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done108:
+done126:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2485,6 +2786,215 @@ done108:
 	VMOVUPS Z21, 320(AX)
 	VMOVUPS Z22, 384(AX)
 	VMOVUPS Z23, 448(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_3x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_3x32(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z6, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z7, Z1, Z1
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VADDPS  Z6, Z2, Z2
+	VMOVUPS 64(CX), Z3
+	VADDPS  Z7, Z3, Z3
+	MOVLQSX 8(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Z4
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(AX), Z5
+	VADDPS  Z7, Z5, Z5
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+32(FP), SI
+	MOVQ    ldb+40(FP), DI
+	SHLQ    $0x02, DI
+	MOVQ    dst+48(FP), R8
+	SUBQ    $0x04, AX
+	JLT     tail130
+
+loop129:
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (BX)(CX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (BX)(CX*2), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (BX)(CX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (BX)(CX*2), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      Z6, 256(R8)
+	VMOVUPS      Z7, 320(R8)
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (BX)(CX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (BX)(CX*2), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      Z6, 384(R8)
+	VMOVUPS      Z7, 448(R8)
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (BX)(CX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (BX)(CX*2), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+512, R8
+	SUBQ         $0x04, AX
+	JGE          loop129
+
+tail130:
+	ADDQ $0x04, AX
+	JEQ  finish131
+
+single132:
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	VMOVUPS      (SI), Z6
+	VMOVUPS      64(SI), Z7
+	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z7, 64(R8)
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (BX)(CX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (BX)(CX*2), Z10
+	VFMADD231PS  Z6, Z10, Z4
+	VFMADD231PS  Z7, Z10, Z5
+	ADDQ         DI, SI
+	ADDQ         DX, BX
+	ADDQ         $+128, R8
+	DECQ         AX
+	JNE          single132
+
+finish131:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done135
+	JEQ     relu133
+	CMPQ    AX, $0x02
+	JEQ     tanh134
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	JMP     done135
+
+tanh134:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	JMP        done135
+
+relu133:
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+
+done135:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -2533,9 +3043,9 @@ TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	LEAQ      (BX)(SI*1), SI
 	MOVQ      b+32(FP), DI
 	SUBQ      $0x04, AX
-	JLT       tail112
+	JLT       tail139
 
-loop111:
+loop138:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -2582,13 +3092,13 @@ loop111:
 	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop111
+	JGE          loop138
 
-tail112:
+tail139:
 	ADDQ $0x04, AX
-	JEQ  finish113
+	JEQ  finish140
 
-single114:
+single141:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -2602,15 +3112,15 @@ single114:
 	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single114
+	JNE          single141
 
-finish113:
+finish140:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done117
-	JEQ     relu115
+	JLT     done144
+	JEQ     relu142
 	CMPQ    AX, $0x02
-	JEQ     tanh116
+	JEQ     tanh143
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2621,9 +3131,9 @@ finish113:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
 	VMOVAPS Z25, Z3
-	JMP     done117
+	JMP     done144
 
-tanh116:
+tanh143:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2634,16 +3144,16 @@ tanh116:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
-	JMP        done117
+	JMP        done144
 
-relu115:
+relu142:
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
 
-done117:
+done144:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2711,9 +3221,9 @@ TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	LEAQ      (BX)(SI*1), SI
 	MOVQ      b+32(FP), DI
 	SUBQ      $0x04, AX
-	JLT       tail121
+	JLT       tail148
 
-loop120:
+loop147:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -2780,13 +3290,13 @@ loop120:
 	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop120
+	JGE          loop147
 
-tail121:
+tail148:
 	ADDQ $0x04, AX
-	JEQ  finish122
+	JEQ  finish149
 
-single123:
+single150:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -2805,15 +3315,15 @@ single123:
 	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single123
+	JNE          single150
 
-finish122:
+finish149:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done126
-	JEQ     relu124
+	JLT     done153
+	JEQ     relu151
 	CMPQ    AX, $0x02
-	JEQ     tanh125
+	JEQ     tanh152
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2834,9 +3344,9 @@ finish122:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done126
+	JMP     done153
 
-tanh125:
+tanh152:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2857,9 +3367,9 @@ tanh125:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done126
+	JMP        done153
 
-relu124:
+relu151:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -2870,7 +3380,7 @@ relu124:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done126:
+done153:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2891,7 +3401,6 @@ done126:
 // func sgemmAVX512_4x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -2958,9 +3467,9 @@ TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, R8
 	LEAQ    (DI)(R8*1), R8
 	SUBQ    $0x04, AX
-	JLT     tail130
+	JLT     tail157
 
-loop129:
+loop156:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
@@ -3068,13 +3577,13 @@ loop129:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop129
+	JGE          loop156
 
-tail130:
+tail157:
 	ADDQ $0x04, AX
-	JEQ  finish131
+	JEQ  finish158
 
-single132:
+single159:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
@@ -3104,15 +3613,15 @@ single132:
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single132
+	JNE          single159
 
-finish131:
+finish158:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done135
-	JEQ     relu133
+	JLT     done162
+	JEQ     relu160
 	CMPQ    AX, $0x02
-	JEQ     tanh134
+	JEQ     tanh161
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3153,9 +3662,9 @@ finish131:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done135
+	JMP     done162
 
-tanh134:
+tanh161:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -3196,9 +3705,9 @@ tanh134:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done135
+	JMP        done162
 
-relu133:
+relu160:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -3217,7 +3726,7 @@ relu133:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done135:
+done162:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -3246,7 +3755,6 @@ done135:
 // func sgemmAVX512_4x96(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -3332,9 +3840,9 @@ TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
 	LEAQ    (DI)(R8*1), R9
 	LEAQ    (R9)(R8*1), R8
 	SUBQ    $0x04, AX
-	JLT     tail139
+	JLT     tail166
 
-loop138:
+loop165:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -3483,13 +3991,13 @@ loop138:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop138
+	JGE          loop165
 
-tail139:
+tail166:
 	ADDQ $0x04, AX
-	JEQ  finish140
+	JEQ  finish167
 
-single141:
+single168:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -3530,15 +4038,15 @@ single141:
 	ADDQ         $+128, R9
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single141
+	JNE          single168
 
-finish140:
+finish167:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done144
-	JEQ     relu142
+	JLT     done171
+	JEQ     relu169
 	CMPQ    AX, $0x02
-	JEQ     tanh143
+	JEQ     tanh170
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3599,9 +4107,9 @@ finish140:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done144
+	JMP     done171
 
-tanh143:
+tanh170:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -3662,9 +4170,9 @@ tanh143:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done144
+	JMP        done171
 
-relu142:
+relu169:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -3691,7 +4199,7 @@ relu142:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done144:
+done171:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -3722,6 +4230,259 @@ done144:
 	VMOVUPS Z21, 192(AX)
 	VMOVUPS Z22, 256(AX)
 	VMOVUPS Z23, 320(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_4x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_4x32(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z9, Z1, Z1
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VADDPS  Z8, Z2, Z2
+	VMOVUPS 64(CX), Z3
+	VADDPS  Z9, Z3, Z3
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VADDPS  Z8, Z4, Z4
+	VMOVUPS 64(CX), Z5
+	VADDPS  Z9, Z5, Z5
+	MOVLQSX 12(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Z6
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS 64(AX), Z7
+	VADDPS  Z9, Z7, Z7
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    a+8(FP), BX
+	LEAQ    (CX)(CX*2), SI
+	LEAQ    (BX)(SI*1), SI
+	MOVQ    b+32(FP), DI
+	MOVQ    ldb+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dst+48(FP), R9
+	SUBQ    $0x04, AX
+	JLT     tail175
+
+loop174:
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      Z8, (R9)
+	VMOVUPS      Z9, 64(R9)
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (BX)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (BX)(CX*2), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      Z8, 128(R9)
+	VMOVUPS      Z9, 192(R9)
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (BX)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (BX)(CX*2), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      Z8, 256(R9)
+	VMOVUPS      Z9, 320(R9)
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (BX)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (BX)(CX*2), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      Z8, 384(R9)
+	VMOVUPS      Z9, 448(R9)
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (BX)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (BX)(CX*2), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+512, R9
+	SUBQ         $0x04, AX
+	JGE          loop174
+
+tail175:
+	ADDQ $0x04, AX
+	JEQ  finish176
+
+single177:
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z8
+	VMOVUPS      64(DI), Z9
+	VMOVUPS      Z8, (R9)
+	VMOVUPS      Z9, 64(R9)
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (BX)(CX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (BX)(CX*2), Z12
+	VFMADD231PS  Z8, Z12, Z4
+	VFMADD231PS  Z9, Z12, Z5
+	VBROADCASTSS (SI), Z13
+	VFMADD231PS  Z8, Z13, Z6
+	VFMADD231PS  Z9, Z13, Z7
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+128, R9
+	DECQ         AX
+	JNE          single177
+
+finish176:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done180
+	JEQ     relu178
+	CMPQ    AX, $0x02
+	JEQ     tanh179
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	JMP     done180
+
+tanh179:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	JMP        done180
+
+relu178:
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+
+done180:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -3775,9 +4536,9 @@ TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	LEAQ      (BX)(SI*1), SI
 	MOVQ      b+32(FP), DI
 	SUBQ      $0x04, AX
-	JLT       tail148
+	JLT       tail184
 
-loop147:
+loop183:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -3832,13 +4593,13 @@ loop147:
 	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop147
+	JGE          loop183
 
-tail148:
+tail184:
 	ADDQ $0x04, AX
-	JEQ  finish149
+	JEQ  finish185
 
-single150:
+single186:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -3854,15 +4615,15 @@ single150:
 	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single150
+	JNE          single186
 
-finish149:
+finish185:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done153
-	JEQ     relu151
+	JLT     done189
+	JEQ     relu187
 	CMPQ    AX, $0x02
-	JEQ     tanh152
+	JEQ     tanh188
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3876,9 +4637,9 @@ finish149:
 	VMOVAPS Z4, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
-	JMP     done153
+	JMP     done189
 
-tanh152:
+tanh188:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -3892,9 +4653,9 @@ tanh152:
 	VMOVAPS    Z4, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
-	JMP        done153
+	JMP        done189
 
-relu151:
+relu187:
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
 	VMAXPS Z1, Z5, Z1
@@ -3902,7 +4663,7 @@ relu151:
 	VMAXPS Z3, Z5, Z3
 	VMAXPS Z4, Z5, Z4
 
-done153:
+done189:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -3979,9 +4740,9 @@ TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	LEAQ      (BX)(SI*1), SI
 	MOVQ      b+32(FP), DI
 	SUBQ      $0x04, AX
-	JLT       tail157
+	JLT       tail193
 
-loop156:
+loop192:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4060,13 +4821,13 @@ loop156:
 	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop156
+	JGE          loop192
 
-tail157:
+tail193:
 	ADDQ $0x04, AX
-	JEQ  finish158
+	JEQ  finish194
 
-single159:
+single195:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4088,15 +4849,15 @@ single159:
 	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single159
+	JNE          single195
 
-finish158:
+finish194:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done162
-	JEQ     relu160
+	JLT     done198
+	JEQ     relu196
 	CMPQ    AX, $0x02
-	JEQ     tanh161
+	JEQ     tanh197
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4122,9 +4883,9 @@ finish158:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
 	VMOVAPS Z25, Z9
-	JMP     done162
+	JMP     done198
 
-tanh161:
+tanh197:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4150,9 +4911,9 @@ tanh161:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
-	JMP        done162
+	JMP        done198
 
-relu160:
+relu196:
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -4165,7 +4926,7 @@ relu160:
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
 
-done162:
+done198:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -4189,7 +4950,6 @@ done162:
 // func sgemmAVX512_5x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -4267,9 +5027,9 @@ TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, R8
 	LEAQ    (DI)(R8*1), R8
 	SUBQ    $0x04, AX
-	JLT     tail166
+	JLT     tail202
 
-loop165:
+loop201:
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
@@ -4397,13 +5157,13 @@ loop165:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop165
+	JGE          loop201
 
-tail166:
+tail202:
 	ADDQ $0x04, AX
-	JEQ  finish167
+	JEQ  finish203
 
-single168:
+single204:
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
@@ -4438,15 +5198,15 @@ single168:
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single168
+	JNE          single204
 
-finish167:
+finish203:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done171
-	JEQ     relu169
+	JLT     done207
+	JEQ     relu205
 	CMPQ    AX, $0x02
-	JEQ     tanh170
+	JEQ     tanh206
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4497,9 +5257,9 @@ finish167:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z18
 	VMOVAPS Z25, Z19
-	JMP     done171
+	JMP     done207
 
-tanh170:
+tanh206:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4550,9 +5310,9 @@ tanh170:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
-	JMP        done171
+	JMP        done207
 
-relu169:
+relu205:
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -4575,7 +5335,7 @@ relu169:
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
 
-done171:
+done207:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -4603,6 +5363,296 @@ done171:
 	VMOVUPS Z17, 64(AX)
 	VMOVUPS Z18, 128(AX)
 	VMOVUPS Z19, 192(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_5x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_5x32(SB), NOSPLIT, $0-112
+	MOVQ    ids+72(FP), AX
+	MOVQ    bias+80(FP), CX
+	MOVQ    s+56(FP), DX
+	MOVQ    ss+64(FP), BX
+	SHLQ    $0x02, BX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	MOVLQSX (AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z0
+	VADDPS  Z10, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VADDPS  Z11, Z1, Z1
+	MOVLQSX 4(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VADDPS  Z10, Z2, Z2
+	VMOVUPS 64(CX), Z3
+	VADDPS  Z11, Z3, Z3
+	MOVLQSX 8(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VADDPS  Z10, Z4, Z4
+	VMOVUPS 64(CX), Z5
+	VADDPS  Z11, Z5, Z5
+	MOVLQSX 12(AX), CX
+	IMULQ   BX, CX
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VADDPS  Z10, Z6, Z6
+	VMOVUPS 64(CX), Z7
+	VADDPS  Z11, Z7, Z7
+	MOVLQSX 16(AX), AX
+	IMULQ   BX, AX
+	ADDQ    DX, AX
+	VMOVUPS (AX), Z8
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS 64(AX), Z9
+	VADDPS  Z11, Z9, Z9
+	MOVQ    k+0(FP), AX
+	MOVQ    rs+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    cs+24(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    a+8(FP), BX
+	LEAQ    (CX)(CX*2), SI
+	LEAQ    (BX)(SI*1), SI
+	MOVQ    b+32(FP), DI
+	MOVQ    ldb+40(FP), R8
+	SHLQ    $0x02, R8
+	MOVQ    dst+48(FP), R9
+	SUBQ    $0x04, AX
+	JLT     tail211
+
+loop210:
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	VMOVUPS      Z10, (R9)
+	VMOVUPS      Z11, 64(R9)
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (BX)(CX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (BX)(CX*2), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS (SI)(CX*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	VMOVUPS      Z10, 128(R9)
+	VMOVUPS      Z11, 192(R9)
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (BX)(CX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (BX)(CX*2), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS (SI)(CX*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	VMOVUPS      Z10, 256(R9)
+	VMOVUPS      Z11, 320(R9)
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (BX)(CX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (BX)(CX*2), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS (SI)(CX*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	VMOVUPS      Z10, 384(R9)
+	VMOVUPS      Z11, 448(R9)
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (BX)(CX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (BX)(CX*2), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS (SI)(CX*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+512, R9
+	SUBQ         $0x04, AX
+	JGE          loop210
+
+tail211:
+	ADDQ $0x04, AX
+	JEQ  finish212
+
+single213:
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z10
+	VMOVUPS      64(DI), Z11
+	VMOVUPS      Z10, (R9)
+	VMOVUPS      Z11, 64(R9)
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (BX)(CX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (BX)(CX*2), Z14
+	VFMADD231PS  Z10, Z14, Z4
+	VFMADD231PS  Z11, Z14, Z5
+	VBROADCASTSS (SI), Z15
+	VFMADD231PS  Z10, Z15, Z6
+	VFMADD231PS  Z11, Z15, Z7
+	VBROADCASTSS (SI)(CX*1), Z16
+	VFMADD231PS  Z10, Z16, Z8
+	VFMADD231PS  Z11, Z16, Z9
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+128, R9
+	DECQ         AX
+	JNE          single213
+
+finish212:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done216
+	JEQ     relu214
+	CMPQ    AX, $0x02
+	JEQ     tanh215
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	JMP     done216
+
+tanh215:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	JMP        done216
+
+relu214:
+	VPXORD Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VMAXPS Z1, Z10, Z1
+	VMAXPS Z2, Z10, Z2
+	VMAXPS Z3, Z10, Z3
+	VMAXPS Z4, Z10, Z4
+	VMAXPS Z5, Z10, Z5
+	VMAXPS Z6, Z10, Z6
+	VMAXPS Z7, Z10, Z7
+	VMAXPS Z8, Z10, Z8
+	VMAXPS Z9, Z10, Z9
+
+done216:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -4661,9 +5711,9 @@ TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	LEAQ      (BX)(SI*1), SI
 	MOVQ      b+32(FP), DI
 	SUBQ      $0x04, AX
-	JLT       tail175
+	JLT       tail220
 
-loop174:
+loop219:
 	VMOVUPS      (DI), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -4726,13 +5776,13 @@ loop174:
 	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop174
+	JGE          loop219
 
-tail175:
+tail220:
 	ADDQ $0x04, AX
-	JEQ  finish176
+	JEQ  finish221
 
-single177:
+single222:
 	VMOVUPS      (DI), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -4750,15 +5800,15 @@ single177:
 	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single177
+	JNE          single222
 
-finish176:
+finish221:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done180
-	JEQ     relu178
+	JLT     done225
+	JEQ     relu223
 	CMPQ    AX, $0x02
-	JEQ     tanh179
+	JEQ     tanh224
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4774,9 +5824,9 @@ finish176:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
 	VMOVAPS Z25, Z5
-	JMP     done180
+	JMP     done225
 
-tanh179:
+tanh224:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4792,9 +5842,9 @@ tanh179:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
-	JMP        done180
+	JMP        done225
 
-relu178:
+relu223:
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -4803,7 +5853,7 @@ relu178:
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
 
-done180:
+done225:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -4904,9 +5954,9 @@ TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R8
 	ADDQ       DI, R8
 	SUBQ       $0x04, AX
-	JLT        tail184
+	JLT        tail229
 
-loop183:
+loop228:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	VMOVUPS      (DI), Z12
@@ -5006,13 +6056,13 @@ loop183:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop183
+	JGE          loop228
 
-tail184:
+tail229:
 	ADDQ $0x04, AX
-	JEQ  finish185
+	JEQ  finish230
 
-single186:
+single231:
 	PREFETCHT1   (R8)
 	PREFETCHT1   64(R8)
 	VMOVUPS      (DI), Z12
@@ -5039,15 +6089,15 @@ single186:
 	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single186
+	JNE          single231
 
-finish185:
+finish230:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done189
-	JEQ     relu187
+	JLT     done234
+	JEQ     relu232
 	CMPQ    AX, $0x02
-	JEQ     tanh188
+	JEQ     tanh233
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5078,9 +6128,9 @@ finish185:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done189
+	JMP     done234
 
-tanh188:
+tanh233:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -5111,9 +6161,9 @@ tanh188:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done189
+	JMP        done234
 
-relu187:
+relu232:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -5128,7 +6178,7 @@ relu187:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done189:
+done234:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -5155,7 +6205,6 @@ done189:
 // func sgemmAVX512_6x64(k int, a *float32, rs int, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act int)
 // Requires: AVX, AVX512F
 TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
-	MOVQ    n+96(FP), AX
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -5244,9 +6293,9 @@ TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, R8
 	LEAQ    (DI)(R8*1), R8
 	SUBQ    $0x04, AX
-	JLT     tail193
+	JLT     tail238
 
-loop192:
+loop237:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -5394,13 +6443,13 @@ loop192:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop192
+	JGE          loop237
 
-tail193:
+tail238:
 	ADDQ $0x04, AX
-	JEQ  finish194
+	JEQ  finish239
 
-single195:
+single240:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -5440,15 +6489,15 @@ single195:
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single195
+	JNE          single240
 
-finish194:
+finish239:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done198
-	JEQ     relu196
+	JLT     done243
+	JEQ     relu241
 	CMPQ    AX, $0x02
-	JEQ     tanh197
+	JEQ     tanh242
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5509,9 +6558,9 @@ finish194:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done198
+	JMP     done243
 
-tanh197:
+tanh242:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -5572,9 +6621,9 @@ tanh197:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done198
+	JMP        done243
 
-relu196:
+relu241:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -5601,7 +6650,7 @@ relu196:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done198:
+done243:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -5634,6 +6683,345 @@ done198:
 	VMOVUPS Z21, 64(AX)
 	VMOVUPS Z22, 128(AX)
 	VMOVUPS Z23, 192(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_6x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_6x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z12
+	VMOVUPS    64(CX), Z13
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z12, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z13, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z12, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z13, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z12, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z13, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z12, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z13, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z12, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z13, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z10
+	VADDPS     Z12, Z10, Z10
+	VMOVUPS    64(AX), Z11
+	VADDPS     Z13, Z11, Z11
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), SI
+	MOVQ       b+32(FP), DI
+	MOVQ       ldb+40(FP), R8
+	SHLQ       $0x02, R8
+	MOVQ       dst+48(FP), R9
+	SUBQ       $0x04, AX
+	JLT        tail247
+
+loop246:
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      Z12, (R9)
+	VMOVUPS      Z13, 64(R9)
+	VBROADCASTSS (BX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (BX)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (BX)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS (SI), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS (SI)(CX*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS (SI)(CX*2), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      Z12, 128(R9)
+	VMOVUPS      Z13, 192(R9)
+	VBROADCASTSS (BX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (BX)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (BX)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS (SI), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS (SI)(CX*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS (SI)(CX*2), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      Z12, 256(R9)
+	VMOVUPS      Z13, 320(R9)
+	VBROADCASTSS (BX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (BX)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (BX)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS (SI), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS (SI)(CX*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS (SI)(CX*2), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      Z12, 384(R9)
+	VMOVUPS      Z13, 448(R9)
+	VBROADCASTSS (BX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (BX)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (BX)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS (SI), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS (SI)(CX*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS (SI)(CX*2), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+512, R9
+	SUBQ         $0x04, AX
+	JGE          loop246
+
+tail247:
+	ADDQ $0x04, AX
+	JEQ  finish248
+
+single249:
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
+	VMOVUPS      (DI), Z12
+	VMOVUPS      64(DI), Z13
+	VMOVUPS      Z12, (R9)
+	VMOVUPS      Z13, 64(R9)
+	VBROADCASTSS (BX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (BX)(CX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z13, Z15, Z3
+	VBROADCASTSS (BX)(CX*2), Z16
+	VFMADD231PS  Z12, Z16, Z4
+	VFMADD231PS  Z13, Z16, Z5
+	VBROADCASTSS (SI), Z17
+	VFMADD231PS  Z12, Z17, Z6
+	VFMADD231PS  Z13, Z17, Z7
+	VBROADCASTSS (SI)(CX*1), Z18
+	VFMADD231PS  Z12, Z18, Z8
+	VFMADD231PS  Z13, Z18, Z9
+	VBROADCASTSS (SI)(CX*2), Z19
+	VFMADD231PS  Z12, Z19, Z10
+	VFMADD231PS  Z13, Z19, Z11
+	ADDQ         R8, DI
+	ADDQ         DX, BX
+	ADDQ         DX, SI
+	ADDQ         $+128, R9
+	DECQ         AX
+	JNE          single249
+
+finish248:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done252
+	JEQ     relu250
+	CMPQ    AX, $0x02
+	JEQ     tanh251
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	JMP     done252
+
+tanh251:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	JMP        done252
+
+relu250:
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+
+done252:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -5698,9 +7086,9 @@ TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	LEAQ      (DI)(SI*1), SI
 	MOVQ      b+32(FP), R8
 	SUBQ      $0x04, AX
-	JLT       tail202
+	JLT       tail256
 
-loop201:
+loop255:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -5775,13 +7163,13 @@ loop201:
 	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop201
+	JGE          loop255
 
-tail202:
+tail256:
 	ADDQ $0x04, AX
-	JEQ  finish203
+	JEQ  finish257
 
-single204:
+single258:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -5802,15 +7190,15 @@ single204:
 	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single204
+	JNE          single258
 
-finish203:
+finish257:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done207
-	JEQ     relu205
+	JLT     done261
+	JEQ     relu259
 	CMPQ    AX, $0x02
-	JEQ     tanh206
+	JEQ     tanh260
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5829,9 +7217,9 @@ finish203:
 	VMOVAPS Z6, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
-	JMP     done207
+	JMP     done261
 
-tanh206:
+tanh260:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -5850,9 +7238,9 @@ tanh206:
 	VMOVAPS    Z6, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
-	JMP        done207
+	JMP        done261
 
-relu205:
+relu259:
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
@@ -5862,7 +7250,7 @@ relu205:
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
 
-done207:
+done261:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -5975,9 +7363,9 @@ TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R9
 	ADDQ       R8, R9
 	SUBQ       $0x04, AX
-	JLT        tail211
+	JLT        tail265
 
-loop210:
+loop264:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -6093,13 +7481,13 @@ loop210:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop210
+	JGE          loop264
 
-tail211:
+tail265:
 	ADDQ $0x04, AX
-	JEQ  finish212
+	JEQ  finish266
 
-single213:
+single267:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -6130,15 +7518,15 @@ single213:
 	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single213
+	JNE          single267
 
-finish212:
+finish266:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done216
-	JEQ     relu214
+	JLT     done270
+	JEQ     relu268
 	CMPQ    AX, $0x02
-	JEQ     tanh215
+	JEQ     tanh269
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6174,9 +7562,9 @@ finish212:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z12
 	VMOVAPS Z25, Z13
-	JMP     done216
+	JMP     done270
 
-tanh215:
+tanh269:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -6212,9 +7600,9 @@ tanh215:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
-	JMP        done216
+	JMP        done270
 
-relu214:
+relu268:
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
 	VMAXPS Z1, Z14, Z1
@@ -6231,7 +7619,7 @@ relu214:
 	VMAXPS Z12, Z14, Z12
 	VMAXPS Z13, Z14, Z13
 
-done216:
+done270:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -6255,6 +7643,390 @@ done216:
 	ADDQ    CX, AX
 	VMOVUPS Z12, K1, (AX)
 	VMOVUPS Z13, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_7x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_7x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z14
+	VMOVUPS    64(CX), Z15
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z14, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z15, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z14, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z15, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z14, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z15, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z14, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z15, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z14, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z15, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z10
+	VADDPS     Z14, Z10, Z10
+	VMOVUPS    64(CX), Z11
+	VADDPS     Z15, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z12
+	VADDPS     Z14, Z12, Z12
+	VMOVUPS    64(AX), Z13
+	VADDPS     Z15, Z13, Z13
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), SI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       dst+48(FP), R10
+	SUBQ       $0x04, AX
+	JLT        tail274
+
+loop273:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z14
+	VMOVUPS      64(R8), Z15
+	VMOVUPS      Z14, (R10)
+	VMOVUPS      Z15, 64(R10)
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (BX)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (BX)(CX*2), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (DI), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (DI)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (DI)(CX*2), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z14
+	VMOVUPS      64(R8), Z15
+	VMOVUPS      Z14, 128(R10)
+	VMOVUPS      Z15, 192(R10)
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (BX)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (BX)(CX*2), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (DI), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (DI)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (DI)(CX*2), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z14
+	VMOVUPS      64(R8), Z15
+	VMOVUPS      Z14, 256(R10)
+	VMOVUPS      Z15, 320(R10)
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (BX)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (BX)(CX*2), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (DI), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (DI)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (DI)(CX*2), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z14
+	VMOVUPS      64(R8), Z15
+	VMOVUPS      Z14, 384(R10)
+	VMOVUPS      Z15, 448(R10)
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (BX)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (BX)(CX*2), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (DI), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (DI)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (DI)(CX*2), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	ADDQ         $+512, R10
+	SUBQ         $0x04, AX
+	JGE          loop273
+
+tail274:
+	ADDQ $0x04, AX
+	JEQ  finish275
+
+single276:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z14
+	VMOVUPS      64(R8), Z15
+	VMOVUPS      Z14, (R10)
+	VMOVUPS      Z15, 64(R10)
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (BX)(CX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z15, Z17, Z3
+	VBROADCASTSS (BX)(CX*2), Z18
+	VFMADD231PS  Z14, Z18, Z4
+	VFMADD231PS  Z15, Z18, Z5
+	VBROADCASTSS (DI), Z19
+	VFMADD231PS  Z14, Z19, Z6
+	VFMADD231PS  Z15, Z19, Z7
+	VBROADCASTSS (DI)(CX*1), Z20
+	VFMADD231PS  Z14, Z20, Z8
+	VFMADD231PS  Z15, Z20, Z9
+	VBROADCASTSS (DI)(CX*2), Z21
+	VFMADD231PS  Z14, Z21, Z10
+	VFMADD231PS  Z15, Z21, Z11
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z14, Z22, Z12
+	VFMADD231PS  Z15, Z22, Z13
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	ADDQ         $+128, R10
+	DECQ         AX
+	JNE          single276
+
+finish275:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done279
+	JEQ     relu277
+	CMPQ    AX, $0x02
+	JEQ     tanh278
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	VMOVAPS Z12, Z24
+	VMOVAPS Z13, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z12
+	VMOVAPS Z25, Z13
+	JMP     done279
+
+tanh278:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	VMOVAPS    Z12, Z24
+	VMOVAPS    Z13, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
+	JMP        done279
+
+relu277:
+	VPXORD Z14, Z14, Z14
+	VMAXPS Z0, Z14, Z0
+	VMAXPS Z1, Z14, Z1
+	VMAXPS Z2, Z14, Z2
+	VMAXPS Z3, Z14, Z3
+	VMAXPS Z4, Z14, Z4
+	VMAXPS Z5, Z14, Z5
+	VMAXPS Z6, Z14, Z6
+	VMAXPS Z7, Z14, Z7
+	VMAXPS Z8, Z14, Z8
+	VMAXPS Z9, Z14, Z9
+	VMAXPS Z10, Z14, Z10
+	VMAXPS Z11, Z14, Z11
+	VMAXPS Z12, Z14, Z12
+	VMAXPS Z13, Z14, Z13
+
+done279:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -6324,9 +8096,9 @@ TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	LEAQ      (DI)(SI*1), SI
 	MOVQ      b+32(FP), R8
 	SUBQ      $0x04, AX
-	JLT       tail220
+	JLT       tail283
 
-loop219:
+loop282:
 	VMOVUPS      (R8), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -6409,13 +8181,13 @@ loop219:
 	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop219
+	JGE          loop282
 
-tail220:
+tail283:
 	ADDQ $0x04, AX
-	JEQ  finish221
+	JEQ  finish284
 
-single222:
+single285:
 	VMOVUPS      (R8), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -6438,15 +8210,15 @@ single222:
 	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single222
+	JNE          single285
 
-finish221:
+finish284:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done225
-	JEQ     relu223
+	JLT     done288
+	JEQ     relu286
 	CMPQ    AX, $0x02
-	JEQ     tanh224
+	JEQ     tanh287
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6467,9 +8239,9 @@ finish221:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done225
+	JMP     done288
 
-tanh224:
+tanh287:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -6490,9 +8262,9 @@ tanh224:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done225
+	JMP        done288
 
-relu223:
+relu286:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -6503,7 +8275,7 @@ relu223:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done225:
+done288:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -6627,9 +8399,9 @@ TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R9
 	ADDQ       R8, R9
 	SUBQ       $0x04, AX
-	JLT        tail229
+	JLT        tail292
 
-loop228:
+loop291:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z16
@@ -6757,13 +8529,13 @@ loop228:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop228
+	JGE          loop291
 
-tail229:
+tail292:
 	ADDQ $0x04, AX
-	JEQ  finish230
+	JEQ  finish293
 
-single231:
+single294:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z16
@@ -6797,15 +8569,15 @@ single231:
 	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single231
+	JNE          single294
 
-finish230:
+finish293:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done234
-	JEQ     relu232
+	JLT     done297
+	JEQ     relu295
 	CMPQ    AX, $0x02
-	JEQ     tanh233
+	JEQ     tanh296
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6846,9 +8618,9 @@ finish230:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done234
+	JMP     done297
 
-tanh233:
+tanh296:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -6889,9 +8661,9 @@ tanh233:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done234
+	JMP        done297
 
-relu232:
+relu295:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -6910,7 +8682,7 @@ relu232:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done234:
+done297:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -6937,6 +8709,429 @@ done234:
 	ADDQ    CX, AX
 	VMOVUPS Z14, K1, (AX)
 	VMOVUPS Z15, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_8x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_8x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z16
+	VMOVUPS    64(CX), Z17
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z16, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z17, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z16, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z17, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z16, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z17, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z16, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z17, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z16, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z17, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z10
+	VADDPS     Z16, Z10, Z10
+	VMOVUPS    64(CX), Z11
+	VADDPS     Z17, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z12
+	VADDPS     Z16, Z12, Z12
+	VMOVUPS    64(CX), Z13
+	VADDPS     Z17, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z14
+	VADDPS     Z16, Z14, Z14
+	VMOVUPS    64(AX), Z15
+	VADDPS     Z17, Z15, Z15
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), SI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       dst+48(FP), R10
+	SUBQ       $0x04, AX
+	JLT        tail301
+
+loop300:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z16
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      Z16, (R10)
+	VMOVUPS      Z17, 64(R10)
+	VBROADCASTSS (BX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (BX)(CX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS (DI), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS (DI)(CX*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS (DI)(CX*2), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS (SI)(CX*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z16
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      Z16, 128(R10)
+	VMOVUPS      Z17, 192(R10)
+	VBROADCASTSS (BX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (BX)(CX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS (DI), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS (DI)(CX*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS (DI)(CX*2), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS (SI)(CX*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z16
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      Z16, 256(R10)
+	VMOVUPS      Z17, 320(R10)
+	VBROADCASTSS (BX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (BX)(CX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS (DI), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS (DI)(CX*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS (DI)(CX*2), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS (SI)(CX*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z16
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      Z16, 384(R10)
+	VMOVUPS      Z17, 448(R10)
+	VBROADCASTSS (BX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (BX)(CX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS (DI), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS (DI)(CX*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS (DI)(CX*2), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS (SI)(CX*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	ADDQ         $+512, R10
+	SUBQ         $0x04, AX
+	JGE          loop300
+
+tail301:
+	ADDQ $0x04, AX
+	JEQ  finish302
+
+single303:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z16
+	VMOVUPS      64(R8), Z17
+	VMOVUPS      Z16, (R10)
+	VMOVUPS      Z17, 64(R10)
+	VBROADCASTSS (BX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (BX)(CX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z17, Z19, Z3
+	VBROADCASTSS (BX)(CX*2), Z20
+	VFMADD231PS  Z16, Z20, Z4
+	VFMADD231PS  Z17, Z20, Z5
+	VBROADCASTSS (DI), Z21
+	VFMADD231PS  Z16, Z21, Z6
+	VFMADD231PS  Z17, Z21, Z7
+	VBROADCASTSS (DI)(CX*1), Z22
+	VFMADD231PS  Z16, Z22, Z8
+	VFMADD231PS  Z17, Z22, Z9
+	VBROADCASTSS (DI)(CX*2), Z23
+	VFMADD231PS  Z16, Z23, Z10
+	VFMADD231PS  Z17, Z23, Z11
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z16, Z24, Z12
+	VFMADD231PS  Z17, Z24, Z13
+	VBROADCASTSS (SI)(CX*1), Z25
+	VFMADD231PS  Z16, Z25, Z14
+	VFMADD231PS  Z17, Z25, Z15
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	ADDQ         $+128, R10
+	DECQ         AX
+	JNE          single303
+
+finish302:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done306
+	JEQ     relu304
+	CMPQ    AX, $0x02
+	JEQ     tanh305
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	VMOVAPS Z12, Z24
+	VMOVAPS Z13, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z12
+	VMOVAPS Z25, Z13
+	VMOVAPS Z14, Z24
+	VMOVAPS Z15, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z14
+	VMOVAPS Z25, Z15
+	JMP     done306
+
+tanh305:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	VMOVAPS    Z12, Z24
+	VMOVAPS    Z13, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
+	VMOVAPS    Z14, Z24
+	VMOVAPS    Z15, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
+	JMP        done306
+
+relu304:
+	VPXORD Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z2, Z16, Z2
+	VMAXPS Z3, Z16, Z3
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z5, Z16, Z5
+	VMAXPS Z6, Z16, Z6
+	VMAXPS Z7, Z16, Z7
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z9, Z16, Z9
+	VMAXPS Z10, Z16, Z10
+	VMAXPS Z11, Z16, Z11
+	VMAXPS Z12, Z16, Z12
+	VMAXPS Z13, Z16, Z13
+	VMAXPS Z14, Z16, Z14
+	VMAXPS Z15, Z16, Z15
+
+done306:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -7011,9 +9206,9 @@ TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	LEAQ      (DI)(SI*1), SI
 	MOVQ      b+32(FP), R8
 	SUBQ      $0x04, AX
-	JLT       tail238
+	JLT       tail310
 
-loop237:
+loop309:
 	VMOVUPS      (R8), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
@@ -7104,13 +9299,13 @@ loop237:
 	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop237
+	JGE          loop309
 
-tail238:
+tail310:
 	ADDQ $0x04, AX
-	JEQ  finish239
+	JEQ  finish311
 
-single240:
+single312:
 	VMOVUPS      (R8), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
@@ -7135,15 +9330,15 @@ single240:
 	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single240
+	JNE          single312
 
-finish239:
+finish311:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done243
-	JEQ     relu241
+	JLT     done315
+	JEQ     relu313
 	CMPQ    AX, $0x02
-	JEQ     tanh242
+	JEQ     tanh314
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7167,9 +9362,9 @@ finish239:
 	VMOVAPS Z8, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
-	JMP     done243
+	JMP     done315
 
-tanh242:
+tanh314:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -7193,9 +9388,9 @@ tanh242:
 	VMOVAPS    Z8, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
-	JMP        done243
+	JMP        done315
 
-relu241:
+relu313:
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
 	VMAXPS Z1, Z9, Z1
@@ -7207,7 +9402,7 @@ relu241:
 	VMAXPS Z7, Z9, Z7
 	VMAXPS Z8, Z9, Z8
 
-done243:
+done315:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -7342,9 +9537,9 @@ TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R9
 	ADDQ       R8, R9
 	SUBQ       $0x04, AX
-	JLT        tail247
+	JLT        tail319
 
-loop246:
+loop318:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z18
@@ -7484,13 +9679,13 @@ loop246:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop246
+	JGE          loop318
 
-tail247:
+tail319:
 	ADDQ $0x04, AX
-	JEQ  finish248
+	JEQ  finish320
 
-single249:
+single321:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z18
@@ -7527,15 +9722,15 @@ single249:
 	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single249
+	JNE          single321
 
-finish248:
+finish320:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done252
-	JEQ     relu250
+	JLT     done324
+	JEQ     relu322
 	CMPQ    AX, $0x02
-	JEQ     tanh251
+	JEQ     tanh323
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7581,9 +9776,9 @@ finish248:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z16
 	VMOVAPS Z25, Z17
-	JMP     done252
+	JMP     done324
 
-tanh251:
+tanh323:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -7629,9 +9824,9 @@ tanh251:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
-	JMP        done252
+	JMP        done324
 
-relu250:
+relu322:
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
@@ -7652,7 +9847,7 @@ relu250:
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Z17, Z18, Z17
 
-done252:
+done324:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -7682,6 +9877,468 @@ done252:
 	ADDQ    CX, AX
 	VMOVUPS Z16, K1, (AX)
 	VMOVUPS Z17, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_9x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_9x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z18
+	VMOVUPS    64(CX), Z19
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z18, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z19, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z18, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z19, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z18, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z19, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z18, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z19, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z18, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z19, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z10
+	VADDPS     Z18, Z10, Z10
+	VMOVUPS    64(CX), Z11
+	VADDPS     Z19, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z12
+	VADDPS     Z18, Z12, Z12
+	VMOVUPS    64(CX), Z13
+	VADDPS     Z19, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z14
+	VADDPS     Z18, Z14, Z14
+	VMOVUPS    64(CX), Z15
+	VADDPS     Z19, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z16
+	VADDPS     Z18, Z16, Z16
+	VMOVUPS    64(AX), Z17
+	VADDPS     Z19, Z17, Z17
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), SI
+	MOVQ       b+32(FP), R8
+	MOVQ       ldb+40(FP), R9
+	SHLQ       $0x02, R9
+	MOVQ       dst+48(FP), R10
+	SUBQ       $0x04, AX
+	JLT        tail328
+
+loop327:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	VMOVUPS      Z18, (R10)
+	VMOVUPS      Z19, 64(R10)
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (BX)(CX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z18, Z22, Z4
+	VFMADD231PS  Z19, Z22, Z5
+	VBROADCASTSS (DI), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VBROADCASTSS (DI)(CX*1), Z24
+	VFMADD231PS  Z18, Z24, Z8
+	VFMADD231PS  Z19, Z24, Z9
+	VBROADCASTSS (DI)(CX*2), Z25
+	VFMADD231PS  Z18, Z25, Z10
+	VFMADD231PS  Z19, Z25, Z11
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z18, Z26, Z12
+	VFMADD231PS  Z19, Z26, Z13
+	VBROADCASTSS (SI)(CX*1), Z27
+	VFMADD231PS  Z18, Z27, Z14
+	VFMADD231PS  Z19, Z27, Z15
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z18, Z28, Z16
+	VFMADD231PS  Z19, Z28, Z17
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	VMOVUPS      Z18, 128(R10)
+	VMOVUPS      Z19, 192(R10)
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (BX)(CX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z18, Z22, Z4
+	VFMADD231PS  Z19, Z22, Z5
+	VBROADCASTSS (DI), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VBROADCASTSS (DI)(CX*1), Z24
+	VFMADD231PS  Z18, Z24, Z8
+	VFMADD231PS  Z19, Z24, Z9
+	VBROADCASTSS (DI)(CX*2), Z25
+	VFMADD231PS  Z18, Z25, Z10
+	VFMADD231PS  Z19, Z25, Z11
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z18, Z26, Z12
+	VFMADD231PS  Z19, Z26, Z13
+	VBROADCASTSS (SI)(CX*1), Z27
+	VFMADD231PS  Z18, Z27, Z14
+	VFMADD231PS  Z19, Z27, Z15
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z18, Z28, Z16
+	VFMADD231PS  Z19, Z28, Z17
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	VMOVUPS      Z18, 256(R10)
+	VMOVUPS      Z19, 320(R10)
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (BX)(CX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z18, Z22, Z4
+	VFMADD231PS  Z19, Z22, Z5
+	VBROADCASTSS (DI), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VBROADCASTSS (DI)(CX*1), Z24
+	VFMADD231PS  Z18, Z24, Z8
+	VFMADD231PS  Z19, Z24, Z9
+	VBROADCASTSS (DI)(CX*2), Z25
+	VFMADD231PS  Z18, Z25, Z10
+	VFMADD231PS  Z19, Z25, Z11
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z18, Z26, Z12
+	VFMADD231PS  Z19, Z26, Z13
+	VBROADCASTSS (SI)(CX*1), Z27
+	VFMADD231PS  Z18, Z27, Z14
+	VFMADD231PS  Z19, Z27, Z15
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z18, Z28, Z16
+	VFMADD231PS  Z19, Z28, Z17
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	VMOVUPS      Z18, 384(R10)
+	VMOVUPS      Z19, 448(R10)
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (BX)(CX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z18, Z22, Z4
+	VFMADD231PS  Z19, Z22, Z5
+	VBROADCASTSS (DI), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VBROADCASTSS (DI)(CX*1), Z24
+	VFMADD231PS  Z18, Z24, Z8
+	VFMADD231PS  Z19, Z24, Z9
+	VBROADCASTSS (DI)(CX*2), Z25
+	VFMADD231PS  Z18, Z25, Z10
+	VFMADD231PS  Z19, Z25, Z11
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z18, Z26, Z12
+	VFMADD231PS  Z19, Z26, Z13
+	VBROADCASTSS (SI)(CX*1), Z27
+	VFMADD231PS  Z18, Z27, Z14
+	VFMADD231PS  Z19, Z27, Z15
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z18, Z28, Z16
+	VFMADD231PS  Z19, Z28, Z17
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	ADDQ         $+512, R10
+	SUBQ         $0x04, AX
+	JGE          loop327
+
+tail328:
+	ADDQ $0x04, AX
+	JEQ  finish329
+
+single330:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z18
+	VMOVUPS      64(R8), Z19
+	VMOVUPS      Z18, (R10)
+	VMOVUPS      Z19, 64(R10)
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (BX)(CX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z19, Z21, Z3
+	VBROADCASTSS (BX)(CX*2), Z22
+	VFMADD231PS  Z18, Z22, Z4
+	VFMADD231PS  Z19, Z22, Z5
+	VBROADCASTSS (DI), Z23
+	VFMADD231PS  Z18, Z23, Z6
+	VFMADD231PS  Z19, Z23, Z7
+	VBROADCASTSS (DI)(CX*1), Z24
+	VFMADD231PS  Z18, Z24, Z8
+	VFMADD231PS  Z19, Z24, Z9
+	VBROADCASTSS (DI)(CX*2), Z25
+	VFMADD231PS  Z18, Z25, Z10
+	VFMADD231PS  Z19, Z25, Z11
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z18, Z26, Z12
+	VFMADD231PS  Z19, Z26, Z13
+	VBROADCASTSS (SI)(CX*1), Z27
+	VFMADD231PS  Z18, Z27, Z14
+	VFMADD231PS  Z19, Z27, Z15
+	VBROADCASTSS (SI)(CX*2), Z28
+	VFMADD231PS  Z18, Z28, Z16
+	VFMADD231PS  Z19, Z28, Z17
+	ADDQ         R9, R8
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, SI
+	ADDQ         $+128, R10
+	DECQ         AX
+	JNE          single330
+
+finish329:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done333
+	JEQ     relu331
+	CMPQ    AX, $0x02
+	JEQ     tanh332
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	VMOVAPS Z12, Z24
+	VMOVAPS Z13, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z12
+	VMOVAPS Z25, Z13
+	VMOVAPS Z14, Z24
+	VMOVAPS Z15, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z14
+	VMOVAPS Z25, Z15
+	VMOVAPS Z16, Z24
+	VMOVAPS Z17, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z16
+	VMOVAPS Z25, Z17
+	JMP     done333
+
+tanh332:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	VMOVAPS    Z12, Z24
+	VMOVAPS    Z13, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
+	VMOVAPS    Z14, Z24
+	VMOVAPS    Z15, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
+	VMOVAPS    Z16, Z24
+	VMOVAPS    Z17, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
+	JMP        done333
+
+relu331:
+	VPXORD Z18, Z18, Z18
+	VMAXPS Z0, Z18, Z0
+	VMAXPS Z1, Z18, Z1
+	VMAXPS Z2, Z18, Z2
+	VMAXPS Z3, Z18, Z3
+	VMAXPS Z4, Z18, Z4
+	VMAXPS Z5, Z18, Z5
+	VMAXPS Z6, Z18, Z6
+	VMAXPS Z7, Z18, Z7
+	VMAXPS Z8, Z18, Z8
+	VMAXPS Z9, Z18, Z9
+	VMAXPS Z10, Z18, Z10
+	VMAXPS Z11, Z18, Z11
+	VMAXPS Z12, Z18, Z12
+	VMAXPS Z13, Z18, Z13
+	VMAXPS Z14, Z18, Z14
+	VMAXPS Z15, Z18, Z15
+	VMAXPS Z16, Z18, Z16
+	VMAXPS Z17, Z18, Z17
+
+done333:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -7762,9 +10419,9 @@ TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	LEAQ      (R8)(SI*1), SI
 	MOVQ      b+32(FP), R9
 	SUBQ      $0x04, AX
-	JLT       tail256
+	JLT       tail337
 
-loop255:
+loop336:
 	VMOVUPS      (R9), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
@@ -7867,13 +10524,13 @@ loop255:
 	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop255
+	JGE          loop336
 
-tail256:
+tail337:
 	ADDQ $0x04, AX
-	JEQ  finish257
+	JEQ  finish338
 
-single258:
+single339:
 	VMOVUPS      (R9), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
@@ -7901,15 +10558,15 @@ single258:
 	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single258
+	JNE          single339
 
-finish257:
+finish338:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done261
-	JEQ     relu259
+	JLT     done342
+	JEQ     relu340
 	CMPQ    AX, $0x02
-	JEQ     tanh260
+	JEQ     tanh341
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7935,9 +10592,9 @@ finish257:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
 	VMOVAPS Z25, Z9
-	JMP     done261
+	JMP     done342
 
-tanh260:
+tanh341:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -7963,9 +10620,9 @@ tanh260:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
-	JMP        done261
+	JMP        done342
 
-relu259:
+relu340:
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -7978,7 +10635,7 @@ relu259:
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
 
-done261:
+done342:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -8125,9 +10782,9 @@ TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R10
 	ADDQ       R9, R10
 	SUBQ       $0x04, AX
-	JLT        tail265
+	JLT        tail346
 
-loop264:
+loop345:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z20
@@ -8283,13 +10940,13 @@ loop264:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop264
+	JGE          loop345
 
-tail265:
+tail346:
 	ADDQ $0x04, AX
-	JEQ  finish266
+	JEQ  finish347
 
-single267:
+single348:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z20
@@ -8330,15 +10987,15 @@ single267:
 	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single267
+	JNE          single348
 
-finish266:
+finish347:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done270
-	JEQ     relu268
+	JLT     done351
+	JEQ     relu349
 	CMPQ    AX, $0x02
-	JEQ     tanh269
+	JEQ     tanh350
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8389,9 +11046,9 @@ finish266:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z18
 	VMOVAPS Z25, Z19
-	JMP     done270
+	JMP     done351
 
-tanh269:
+tanh350:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -8442,9 +11099,9 @@ tanh269:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
-	JMP        done270
+	JMP        done351
 
-relu268:
+relu349:
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -8467,7 +11124,7 @@ relu268:
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
 
-done270:
+done351:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -8500,6 +11157,513 @@ done270:
 	ADDQ    CX, AX
 	VMOVUPS Z18, K1, (AX)
 	VMOVUPS Z19, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_10x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_10x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z20
+	VMOVUPS    64(CX), Z21
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z20, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z21, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z20, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z21, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z20, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z21, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z20, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z21, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z20, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z21, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z10
+	VADDPS     Z20, Z10, Z10
+	VMOVUPS    64(CX), Z11
+	VADDPS     Z21, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z12
+	VADDPS     Z20, Z12, Z12
+	VMOVUPS    64(CX), Z13
+	VADDPS     Z21, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z14
+	VADDPS     Z20, Z14, Z14
+	VMOVUPS    64(CX), Z15
+	VADDPS     Z21, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z16
+	VADDPS     Z20, Z16, Z16
+	VMOVUPS    64(CX), Z17
+	VADDPS     Z21, Z17, Z17
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    36(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z18
+	VADDPS     Z20, Z18, Z18
+	VMOVUPS    64(AX), Z19
+	VADDPS     Z21, Z19, Z19
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), R8
+	LEAQ       (R8)(SI*1), SI
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	SHLQ       $0x02, R10
+	MOVQ       dst+48(FP), R11
+	SUBQ       $0x04, AX
+	JLT        tail355
+
+loop354:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z20
+	VMOVUPS      64(R9), Z21
+	VMOVUPS      Z20, (R11)
+	VMOVUPS      Z21, 64(R11)
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (BX)(CX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VBROADCASTSS (DI), Z25
+	VFMADD231PS  Z20, Z25, Z6
+	VFMADD231PS  Z21, Z25, Z7
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z20, Z26, Z8
+	VFMADD231PS  Z21, Z26, Z9
+	VBROADCASTSS (DI)(CX*2), Z27
+	VFMADD231PS  Z20, Z27, Z10
+	VFMADD231PS  Z21, Z27, Z11
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z20, Z28, Z12
+	VFMADD231PS  Z21, Z28, Z13
+	VBROADCASTSS (R8)(CX*1), Z29
+	VFMADD231PS  Z20, Z29, Z14
+	VFMADD231PS  Z21, Z29, Z15
+	VBROADCASTSS (R8)(CX*2), Z30
+	VFMADD231PS  Z20, Z30, Z16
+	VFMADD231PS  Z21, Z30, Z17
+	VBROADCASTSS (SI), Z31
+	VFMADD231PS  Z20, Z31, Z18
+	VFMADD231PS  Z21, Z31, Z19
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z20
+	VMOVUPS      64(R9), Z21
+	VMOVUPS      Z20, 128(R11)
+	VMOVUPS      Z21, 192(R11)
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (BX)(CX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VBROADCASTSS (DI), Z25
+	VFMADD231PS  Z20, Z25, Z6
+	VFMADD231PS  Z21, Z25, Z7
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z20, Z26, Z8
+	VFMADD231PS  Z21, Z26, Z9
+	VBROADCASTSS (DI)(CX*2), Z27
+	VFMADD231PS  Z20, Z27, Z10
+	VFMADD231PS  Z21, Z27, Z11
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z20, Z28, Z12
+	VFMADD231PS  Z21, Z28, Z13
+	VBROADCASTSS (R8)(CX*1), Z29
+	VFMADD231PS  Z20, Z29, Z14
+	VFMADD231PS  Z21, Z29, Z15
+	VBROADCASTSS (R8)(CX*2), Z30
+	VFMADD231PS  Z20, Z30, Z16
+	VFMADD231PS  Z21, Z30, Z17
+	VBROADCASTSS (SI), Z31
+	VFMADD231PS  Z20, Z31, Z18
+	VFMADD231PS  Z21, Z31, Z19
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z20
+	VMOVUPS      64(R9), Z21
+	VMOVUPS      Z20, 256(R11)
+	VMOVUPS      Z21, 320(R11)
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (BX)(CX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VBROADCASTSS (DI), Z25
+	VFMADD231PS  Z20, Z25, Z6
+	VFMADD231PS  Z21, Z25, Z7
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z20, Z26, Z8
+	VFMADD231PS  Z21, Z26, Z9
+	VBROADCASTSS (DI)(CX*2), Z27
+	VFMADD231PS  Z20, Z27, Z10
+	VFMADD231PS  Z21, Z27, Z11
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z20, Z28, Z12
+	VFMADD231PS  Z21, Z28, Z13
+	VBROADCASTSS (R8)(CX*1), Z29
+	VFMADD231PS  Z20, Z29, Z14
+	VFMADD231PS  Z21, Z29, Z15
+	VBROADCASTSS (R8)(CX*2), Z30
+	VFMADD231PS  Z20, Z30, Z16
+	VFMADD231PS  Z21, Z30, Z17
+	VBROADCASTSS (SI), Z31
+	VFMADD231PS  Z20, Z31, Z18
+	VFMADD231PS  Z21, Z31, Z19
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z20
+	VMOVUPS      64(R9), Z21
+	VMOVUPS      Z20, 384(R11)
+	VMOVUPS      Z21, 448(R11)
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (BX)(CX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VBROADCASTSS (DI), Z25
+	VFMADD231PS  Z20, Z25, Z6
+	VFMADD231PS  Z21, Z25, Z7
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z20, Z26, Z8
+	VFMADD231PS  Z21, Z26, Z9
+	VBROADCASTSS (DI)(CX*2), Z27
+	VFMADD231PS  Z20, Z27, Z10
+	VFMADD231PS  Z21, Z27, Z11
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z20, Z28, Z12
+	VFMADD231PS  Z21, Z28, Z13
+	VBROADCASTSS (R8)(CX*1), Z29
+	VFMADD231PS  Z20, Z29, Z14
+	VFMADD231PS  Z21, Z29, Z15
+	VBROADCASTSS (R8)(CX*2), Z30
+	VFMADD231PS  Z20, Z30, Z16
+	VFMADD231PS  Z21, Z30, Z17
+	VBROADCASTSS (SI), Z31
+	VFMADD231PS  Z20, Z31, Z18
+	VFMADD231PS  Z21, Z31, Z19
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	ADDQ         $+512, R11
+	SUBQ         $0x04, AX
+	JGE          loop354
+
+tail355:
+	ADDQ $0x04, AX
+	JEQ  finish356
+
+single357:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z20
+	VMOVUPS      64(R9), Z21
+	VMOVUPS      Z20, (R11)
+	VMOVUPS      Z21, 64(R11)
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (BX)(CX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z21, Z23, Z3
+	VBROADCASTSS (BX)(CX*2), Z24
+	VFMADD231PS  Z20, Z24, Z4
+	VFMADD231PS  Z21, Z24, Z5
+	VBROADCASTSS (DI), Z25
+	VFMADD231PS  Z20, Z25, Z6
+	VFMADD231PS  Z21, Z25, Z7
+	VBROADCASTSS (DI)(CX*1), Z26
+	VFMADD231PS  Z20, Z26, Z8
+	VFMADD231PS  Z21, Z26, Z9
+	VBROADCASTSS (DI)(CX*2), Z27
+	VFMADD231PS  Z20, Z27, Z10
+	VFMADD231PS  Z21, Z27, Z11
+	VBROADCASTSS (R8), Z28
+	VFMADD231PS  Z20, Z28, Z12
+	VFMADD231PS  Z21, Z28, Z13
+	VBROADCASTSS (R8)(CX*1), Z29
+	VFMADD231PS  Z20, Z29, Z14
+	VFMADD231PS  Z21, Z29, Z15
+	VBROADCASTSS (R8)(CX*2), Z30
+	VFMADD231PS  Z20, Z30, Z16
+	VFMADD231PS  Z21, Z30, Z17
+	VBROADCASTSS (SI), Z31
+	VFMADD231PS  Z20, Z31, Z18
+	VFMADD231PS  Z21, Z31, Z19
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	ADDQ         $+128, R11
+	DECQ         AX
+	JNE          single357
+
+finish356:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done360
+	JEQ     relu358
+	CMPQ    AX, $0x02
+	JEQ     tanh359
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	VMOVAPS Z12, Z24
+	VMOVAPS Z13, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z12
+	VMOVAPS Z25, Z13
+	VMOVAPS Z14, Z24
+	VMOVAPS Z15, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z14
+	VMOVAPS Z25, Z15
+	VMOVAPS Z16, Z24
+	VMOVAPS Z17, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z16
+	VMOVAPS Z25, Z17
+	VMOVAPS Z18, Z24
+	VMOVAPS Z19, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z18
+	VMOVAPS Z25, Z19
+	JMP     done360
+
+tanh359:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	VMOVAPS    Z12, Z24
+	VMOVAPS    Z13, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
+	VMOVAPS    Z14, Z24
+	VMOVAPS    Z15, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
+	VMOVAPS    Z16, Z24
+	VMOVAPS    Z17, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
+	VMOVAPS    Z18, Z24
+	VMOVAPS    Z19, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
+	JMP        done360
+
+relu358:
+	VPXORD Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VMAXPS Z1, Z20, Z1
+	VMAXPS Z2, Z20, Z2
+	VMAXPS Z3, Z20, Z3
+	VMAXPS Z4, Z20, Z4
+	VMAXPS Z5, Z20, Z5
+	VMAXPS Z6, Z20, Z6
+	VMAXPS Z7, Z20, Z7
+	VMAXPS Z8, Z20, Z8
+	VMAXPS Z9, Z20, Z9
+	VMAXPS Z10, Z20, Z10
+	VMAXPS Z11, Z20, Z11
+	VMAXPS Z12, Z20, Z12
+	VMAXPS Z13, Z20, Z13
+	VMAXPS Z14, Z20, Z14
+	VMAXPS Z15, Z20, Z15
+	VMAXPS Z16, Z20, Z16
+	VMAXPS Z17, Z20, Z17
+	VMAXPS Z18, Z20, Z18
+	VMAXPS Z19, Z20, Z19
+
+done360:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -8585,9 +11749,9 @@ TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	LEAQ      (R8)(SI*1), SI
 	MOVQ      b+32(FP), R9
 	SUBQ      $0x04, AX
-	JLT       tail274
+	JLT       tail364
 
-loop273:
+loop363:
 	VMOVUPS      (R9), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
@@ -8698,13 +11862,13 @@ loop273:
 	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop273
+	JGE          loop363
 
-tail274:
+tail364:
 	ADDQ $0x04, AX
-	JEQ  finish275
+	JEQ  finish365
 
-single276:
+single366:
 	VMOVUPS      (R9), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
@@ -8734,15 +11898,15 @@ single276:
 	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single276
+	JNE          single366
 
-finish275:
+finish365:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done279
-	JEQ     relu277
+	JLT     done369
+	JEQ     relu367
 	CMPQ    AX, $0x02
-	JEQ     tanh278
+	JEQ     tanh368
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8771,9 +11935,9 @@ finish275:
 	VMOVAPS Z10, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
-	JMP     done279
+	JMP     done369
 
-tanh278:
+tanh368:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -8802,9 +11966,9 @@ tanh278:
 	VMOVAPS    Z10, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
-	JMP        done279
+	JMP        done369
 
-relu277:
+relu367:
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
 	VMAXPS Z1, Z11, Z1
@@ -8818,7 +11982,7 @@ relu277:
 	VMAXPS Z9, Z11, Z9
 	VMAXPS Z10, Z11, Z10
 
-done279:
+done369:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -8976,9 +12140,9 @@ TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R10
 	ADDQ       R9, R10
 	SUBQ       $0x04, AX
-	JLT        tail283
+	JLT        tail373
 
-loop282:
+loop372:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z22
@@ -9146,13 +12310,13 @@ loop282:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop282
+	JGE          loop372
 
-tail283:
+tail373:
 	ADDQ $0x04, AX
-	JEQ  finish284
+	JEQ  finish374
 
-single285:
+single375:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z22
@@ -9196,15 +12360,15 @@ single285:
 	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single285
+	JNE          single375
 
-finish284:
+finish374:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done288
-	JEQ     relu286
+	JLT     done378
+	JEQ     relu376
 	CMPQ    AX, $0x02
-	JEQ     tanh287
+	JEQ     tanh377
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9260,9 +12424,9 @@ finish284:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z20
 	VMOVAPS Z25, Z21
-	JMP     done288
+	JMP     done378
 
-tanh287:
+tanh377:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -9318,9 +12482,9 @@ tanh287:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z20
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z21
-	JMP        done288
+	JMP        done378
 
-relu286:
+relu376:
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
 	VMAXPS Z1, Z22, Z1
@@ -9345,7 +12509,7 @@ relu286:
 	VMAXPS Z20, Z22, Z20
 	VMAXPS Z21, Z22, Z21
 
-done288:
+done378:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -9381,6 +12545,552 @@ done288:
 	ADDQ    CX, AX
 	VMOVUPS Z20, K1, (AX)
 	VMOVUPS Z21, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_11x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_11x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z22
+	VMOVUPS    64(CX), Z23
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z22, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z23, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z22, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z23, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z22, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z23, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z22, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z23, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z22, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z23, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z10
+	VADDPS     Z22, Z10, Z10
+	VMOVUPS    64(CX), Z11
+	VADDPS     Z23, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z12
+	VADDPS     Z22, Z12, Z12
+	VMOVUPS    64(CX), Z13
+	VADDPS     Z23, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z14
+	VADDPS     Z22, Z14, Z14
+	VMOVUPS    64(CX), Z15
+	VADDPS     Z23, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z16
+	VADDPS     Z22, Z16, Z16
+	VMOVUPS    64(CX), Z17
+	VADDPS     Z23, Z17, Z17
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    36(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z18
+	VADDPS     Z22, Z18, Z18
+	VMOVUPS    64(CX), Z19
+	VADDPS     Z23, Z19, Z19
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    40(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z20
+	VADDPS     Z22, Z20, Z20
+	VMOVUPS    64(AX), Z21
+	VADDPS     Z23, Z21, Z21
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), R8
+	LEAQ       (R8)(SI*1), SI
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	SHLQ       $0x02, R10
+	MOVQ       dst+48(FP), R11
+	SUBQ       $0x04, AX
+	JLT        tail382
+
+loop381:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	VMOVUPS      Z22, (R11)
+	VMOVUPS      Z23, 64(R11)
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (BX)(CX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z22, Z26, Z4
+	VFMADD231PS  Z23, Z26, Z5
+	VBROADCASTSS (DI), Z27
+	VFMADD231PS  Z22, Z27, Z6
+	VFMADD231PS  Z23, Z27, Z7
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z22, Z28, Z8
+	VFMADD231PS  Z23, Z28, Z9
+	VBROADCASTSS (DI)(CX*2), Z29
+	VFMADD231PS  Z22, Z29, Z10
+	VFMADD231PS  Z23, Z29, Z11
+	VBROADCASTSS (R8), Z30
+	VFMADD231PS  Z22, Z30, Z12
+	VFMADD231PS  Z23, Z30, Z13
+	VBROADCASTSS (R8)(CX*1), Z31
+	VFMADD231PS  Z22, Z31, Z14
+	VFMADD231PS  Z23, Z31, Z15
+	VBROADCASTSS (R8)(CX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (SI), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z22, Z26, Z20
+	VFMADD231PS  Z23, Z26, Z21
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	VMOVUPS      Z22, 128(R11)
+	VMOVUPS      Z23, 192(R11)
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (BX)(CX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z22, Z26, Z4
+	VFMADD231PS  Z23, Z26, Z5
+	VBROADCASTSS (DI), Z27
+	VFMADD231PS  Z22, Z27, Z6
+	VFMADD231PS  Z23, Z27, Z7
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z22, Z28, Z8
+	VFMADD231PS  Z23, Z28, Z9
+	VBROADCASTSS (DI)(CX*2), Z29
+	VFMADD231PS  Z22, Z29, Z10
+	VFMADD231PS  Z23, Z29, Z11
+	VBROADCASTSS (R8), Z30
+	VFMADD231PS  Z22, Z30, Z12
+	VFMADD231PS  Z23, Z30, Z13
+	VBROADCASTSS (R8)(CX*1), Z31
+	VFMADD231PS  Z22, Z31, Z14
+	VFMADD231PS  Z23, Z31, Z15
+	VBROADCASTSS (R8)(CX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (SI), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z22, Z26, Z20
+	VFMADD231PS  Z23, Z26, Z21
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	VMOVUPS      Z22, 256(R11)
+	VMOVUPS      Z23, 320(R11)
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (BX)(CX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z22, Z26, Z4
+	VFMADD231PS  Z23, Z26, Z5
+	VBROADCASTSS (DI), Z27
+	VFMADD231PS  Z22, Z27, Z6
+	VFMADD231PS  Z23, Z27, Z7
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z22, Z28, Z8
+	VFMADD231PS  Z23, Z28, Z9
+	VBROADCASTSS (DI)(CX*2), Z29
+	VFMADD231PS  Z22, Z29, Z10
+	VFMADD231PS  Z23, Z29, Z11
+	VBROADCASTSS (R8), Z30
+	VFMADD231PS  Z22, Z30, Z12
+	VFMADD231PS  Z23, Z30, Z13
+	VBROADCASTSS (R8)(CX*1), Z31
+	VFMADD231PS  Z22, Z31, Z14
+	VFMADD231PS  Z23, Z31, Z15
+	VBROADCASTSS (R8)(CX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (SI), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z22, Z26, Z20
+	VFMADD231PS  Z23, Z26, Z21
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	VMOVUPS      Z22, 384(R11)
+	VMOVUPS      Z23, 448(R11)
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (BX)(CX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z22, Z26, Z4
+	VFMADD231PS  Z23, Z26, Z5
+	VBROADCASTSS (DI), Z27
+	VFMADD231PS  Z22, Z27, Z6
+	VFMADD231PS  Z23, Z27, Z7
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z22, Z28, Z8
+	VFMADD231PS  Z23, Z28, Z9
+	VBROADCASTSS (DI)(CX*2), Z29
+	VFMADD231PS  Z22, Z29, Z10
+	VFMADD231PS  Z23, Z29, Z11
+	VBROADCASTSS (R8), Z30
+	VFMADD231PS  Z22, Z30, Z12
+	VFMADD231PS  Z23, Z30, Z13
+	VBROADCASTSS (R8)(CX*1), Z31
+	VFMADD231PS  Z22, Z31, Z14
+	VFMADD231PS  Z23, Z31, Z15
+	VBROADCASTSS (R8)(CX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (SI), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z22, Z26, Z20
+	VFMADD231PS  Z23, Z26, Z21
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	ADDQ         $+512, R11
+	SUBQ         $0x04, AX
+	JGE          loop381
+
+tail382:
+	ADDQ $0x04, AX
+	JEQ  finish383
+
+single384:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z22
+	VMOVUPS      64(R9), Z23
+	VMOVUPS      Z22, (R11)
+	VMOVUPS      Z23, 64(R11)
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (BX)(CX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z23, Z25, Z3
+	VBROADCASTSS (BX)(CX*2), Z26
+	VFMADD231PS  Z22, Z26, Z4
+	VFMADD231PS  Z23, Z26, Z5
+	VBROADCASTSS (DI), Z27
+	VFMADD231PS  Z22, Z27, Z6
+	VFMADD231PS  Z23, Z27, Z7
+	VBROADCASTSS (DI)(CX*1), Z28
+	VFMADD231PS  Z22, Z28, Z8
+	VFMADD231PS  Z23, Z28, Z9
+	VBROADCASTSS (DI)(CX*2), Z29
+	VFMADD231PS  Z22, Z29, Z10
+	VFMADD231PS  Z23, Z29, Z11
+	VBROADCASTSS (R8), Z30
+	VFMADD231PS  Z22, Z30, Z12
+	VFMADD231PS  Z23, Z30, Z13
+	VBROADCASTSS (R8)(CX*1), Z31
+	VFMADD231PS  Z22, Z31, Z14
+	VFMADD231PS  Z23, Z31, Z15
+	VBROADCASTSS (R8)(CX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (SI), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z23, Z25, Z19
+	VBROADCASTSS (SI)(CX*1), Z26
+	VFMADD231PS  Z22, Z26, Z20
+	VFMADD231PS  Z23, Z26, Z21
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	ADDQ         $+128, R11
+	DECQ         AX
+	JNE          single384
+
+finish383:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done387
+	JEQ     relu385
+	CMPQ    AX, $0x02
+	JEQ     tanh386
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	VMOVAPS Z12, Z24
+	VMOVAPS Z13, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z12
+	VMOVAPS Z25, Z13
+	VMOVAPS Z14, Z24
+	VMOVAPS Z15, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z14
+	VMOVAPS Z25, Z15
+	VMOVAPS Z16, Z24
+	VMOVAPS Z17, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z16
+	VMOVAPS Z25, Z17
+	VMOVAPS Z18, Z24
+	VMOVAPS Z19, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z18
+	VMOVAPS Z25, Z19
+	VMOVAPS Z20, Z24
+	VMOVAPS Z21, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z20
+	VMOVAPS Z25, Z21
+	JMP     done387
+
+tanh386:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	VMOVAPS    Z12, Z24
+	VMOVAPS    Z13, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
+	VMOVAPS    Z14, Z24
+	VMOVAPS    Z15, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
+	VMOVAPS    Z16, Z24
+	VMOVAPS    Z17, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
+	VMOVAPS    Z18, Z24
+	VMOVAPS    Z19, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
+	VMOVAPS    Z20, Z24
+	VMOVAPS    Z21, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z20
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z21
+	JMP        done387
+
+relu385:
+	VPXORD Z22, Z22, Z22
+	VMAXPS Z0, Z22, Z0
+	VMAXPS Z1, Z22, Z1
+	VMAXPS Z2, Z22, Z2
+	VMAXPS Z3, Z22, Z3
+	VMAXPS Z4, Z22, Z4
+	VMAXPS Z5, Z22, Z5
+	VMAXPS Z6, Z22, Z6
+	VMAXPS Z7, Z22, Z7
+	VMAXPS Z8, Z22, Z8
+	VMAXPS Z9, Z22, Z9
+	VMAXPS Z10, Z22, Z10
+	VMAXPS Z11, Z22, Z11
+	VMAXPS Z12, Z22, Z12
+	VMAXPS Z13, Z22, Z13
+	VMAXPS Z14, Z22, Z14
+	VMAXPS Z15, Z22, Z15
+	VMAXPS Z16, Z22, Z16
+	VMAXPS Z17, Z22, Z17
+	VMAXPS Z18, Z22, Z18
+	VMAXPS Z19, Z22, Z19
+	VMAXPS Z20, Z22, Z20
+	VMAXPS Z21, Z22, Z21
+
+done387:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -9471,9 +13181,9 @@ TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	LEAQ      (R8)(SI*1), SI
 	MOVQ      b+32(FP), R9
 	SUBQ      $0x04, AX
-	JLT       tail292
+	JLT       tail391
 
-loop291:
+loop390:
 	VMOVUPS      (R9), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
@@ -9592,13 +13302,13 @@ loop291:
 	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop291
+	JGE          loop390
 
-tail292:
+tail391:
 	ADDQ $0x04, AX
-	JEQ  finish293
+	JEQ  finish392
 
-single294:
+single393:
 	VMOVUPS      (R9), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
@@ -9630,15 +13340,15 @@ single294:
 	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single294
+	JNE          single393
 
-finish293:
+finish392:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done297
-	JEQ     relu295
+	JLT     done396
+	JEQ     relu394
 	CMPQ    AX, $0x02
-	JEQ     tanh296
+	JEQ     tanh395
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9669,9 +13379,9 @@ finish293:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done297
+	JMP     done396
 
-tanh296:
+tanh395:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -9702,9 +13412,9 @@ tanh296:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done297
+	JMP        done396
 
-relu295:
+relu394:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -9719,7 +13429,7 @@ relu295:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done297:
+done396:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -9888,9 +13598,9 @@ TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, R10
 	ADDQ       R9, R10
 	SUBQ       $0x04, AX
-	JLT        tail301
+	JLT        tail400
 
-loop300:
+loop399:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z24
@@ -10070,13 +13780,13 @@ loop300:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop300
+	JGE          loop399
 
-tail301:
+tail400:
 	ADDQ $0x04, AX
-	JEQ  finish302
+	JEQ  finish401
 
-single303:
+single402:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z24
@@ -10123,15 +13833,15 @@ single303:
 	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single303
+	JNE          single402
 
-finish302:
+finish401:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x01
-	JLT     done306
-	JEQ     relu304
+	JLT     done405
+	JEQ     relu403
 	CMPQ    AX, $0x02
-	JEQ     tanh305
+	JEQ     tanh404
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -10192,9 +13902,9 @@ finish302:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done306
+	JMP     done405
 
-tanh305:
+tanh404:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -10255,9 +13965,9 @@ tanh305:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done306
+	JMP        done405
 
-relu304:
+relu403:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -10284,7 +13994,7 @@ relu304:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done306:
+done405:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -10323,6 +14033,591 @@ done306:
 	ADDQ    CX, AX
 	VMOVUPS Z22, K1, (AX)
 	VMOVUPS Z23, K2, 64(AX)
+	VZEROUPPER
+	RET
+
+// func sgemmPlainAVX512_12x32(k int, a *float32, rs int, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·sgemmPlainAVX512_12x32(SB), NOSPLIT, $0-112
+	MOVQ       ids+72(FP), AX
+	MOVQ       bias+80(FP), CX
+	MOVQ       s+56(FP), DX
+	MOVQ       ss+64(FP), BX
+	SHLQ       $0x02, BX
+	VMOVUPS    (CX), Z24
+	VMOVUPS    64(CX), Z25
+	MOVLQSX    (AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z0
+	VADDPS     Z24, Z0, Z0
+	VMOVUPS    64(CX), Z1
+	VADDPS     Z25, Z1, Z1
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    4(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z2
+	VADDPS     Z24, Z2, Z2
+	VMOVUPS    64(CX), Z3
+	VADDPS     Z25, Z3, Z3
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    8(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z4
+	VADDPS     Z24, Z4, Z4
+	VMOVUPS    64(CX), Z5
+	VADDPS     Z25, Z5, Z5
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    12(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z6
+	VADDPS     Z24, Z6, Z6
+	VMOVUPS    64(CX), Z7
+	VADDPS     Z25, Z7, Z7
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    16(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z8
+	VADDPS     Z24, Z8, Z8
+	VMOVUPS    64(CX), Z9
+	VADDPS     Z25, Z9, Z9
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    20(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z10
+	VADDPS     Z24, Z10, Z10
+	VMOVUPS    64(CX), Z11
+	VADDPS     Z25, Z11, Z11
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    24(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z12
+	VADDPS     Z24, Z12, Z12
+	VMOVUPS    64(CX), Z13
+	VADDPS     Z25, Z13, Z13
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    28(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z14
+	VADDPS     Z24, Z14, Z14
+	VMOVUPS    64(CX), Z15
+	VADDPS     Z25, Z15, Z15
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    32(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z16
+	VADDPS     Z24, Z16, Z16
+	VMOVUPS    64(CX), Z17
+	VADDPS     Z25, Z17, Z17
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    36(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z18
+	VADDPS     Z24, Z18, Z18
+	VMOVUPS    64(CX), Z19
+	VADDPS     Z25, Z19, Z19
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    40(AX), CX
+	IMULQ      BX, CX
+	ADDQ       DX, CX
+	VMOVUPS    (CX), Z20
+	VADDPS     Z24, Z20, Z20
+	VMOVUPS    64(CX), Z21
+	VADDPS     Z25, Z21, Z21
+	PREFETCHT1 128(CX)
+	PREFETCHT1 192(CX)
+	MOVLQSX    44(AX), AX
+	IMULQ      BX, AX
+	ADDQ       DX, AX
+	VMOVUPS    (AX), Z22
+	VADDPS     Z24, Z22, Z22
+	VMOVUPS    64(AX), Z23
+	VADDPS     Z25, Z23, Z23
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	MOVQ       k+0(FP), AX
+	MOVQ       rs+16(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       cs+24(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       a+8(FP), BX
+	LEAQ       (CX)(CX*2), SI
+	LEAQ       (BX)(SI*1), DI
+	LEAQ       (DI)(SI*1), R8
+	LEAQ       (R8)(SI*1), SI
+	MOVQ       b+32(FP), R9
+	MOVQ       ldb+40(FP), R10
+	SHLQ       $0x02, R10
+	MOVQ       dst+48(FP), R11
+	SUBQ       $0x04, AX
+	JLT        tail409
+
+loop408:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	VMOVUPS      Z24, (R11)
+	VMOVUPS      Z25, 64(R11)
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (BX)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (DI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (DI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R8)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R8)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (SI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	VMOVUPS      Z24, 128(R11)
+	VMOVUPS      Z25, 192(R11)
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (BX)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (DI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (DI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R8)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R8)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (SI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	VMOVUPS      Z24, 256(R11)
+	VMOVUPS      Z25, 320(R11)
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (BX)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (DI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (DI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R8)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R8)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (SI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	VMOVUPS      Z24, 384(R11)
+	VMOVUPS      Z25, 448(R11)
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (BX)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (DI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (DI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R8)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R8)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (SI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	ADDQ         $+512, R11
+	SUBQ         $0x04, AX
+	JGE          loop408
+
+tail409:
+	ADDQ $0x04, AX
+	JEQ  finish410
+
+single411:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z24
+	VMOVUPS      64(R9), Z25
+	VMOVUPS      Z24, (R11)
+	VMOVUPS      Z25, 64(R11)
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (BX)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z25, Z27, Z3
+	VBROADCASTSS (BX)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z4
+	VFMADD231PS  Z25, Z28, Z5
+	VBROADCASTSS (DI), Z29
+	VFMADD231PS  Z24, Z29, Z6
+	VFMADD231PS  Z25, Z29, Z7
+	VBROADCASTSS (DI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z8
+	VFMADD231PS  Z25, Z30, Z9
+	VBROADCASTSS (DI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z10
+	VFMADD231PS  Z25, Z31, Z11
+	VBROADCASTSS (R8), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (R8)(CX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z25, Z27, Z15
+	VBROADCASTSS (R8)(CX*2), Z28
+	VFMADD231PS  Z24, Z28, Z16
+	VFMADD231PS  Z25, Z28, Z17
+	VBROADCASTSS (SI), Z29
+	VFMADD231PS  Z24, Z29, Z18
+	VFMADD231PS  Z25, Z29, Z19
+	VBROADCASTSS (SI)(CX*1), Z30
+	VFMADD231PS  Z24, Z30, Z20
+	VFMADD231PS  Z25, Z30, Z21
+	VBROADCASTSS (SI)(CX*2), Z31
+	VFMADD231PS  Z24, Z31, Z22
+	VFMADD231PS  Z25, Z31, Z23
+	ADDQ         R10, R9
+	ADDQ         DX, BX
+	ADDQ         DX, DI
+	ADDQ         DX, R8
+	ADDQ         DX, SI
+	ADDQ         $+128, R11
+	DECQ         AX
+	JNE          single411
+
+finish410:
+	MOVQ    act+104(FP), AX
+	CMPQ    AX, $0x01
+	JLT     done414
+	JEQ     relu412
+	CMPQ    AX, $0x02
+	JEQ     tanh413
+	VMOVAPS Z0, Z24
+	VMOVAPS Z1, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z0
+	VMOVAPS Z25, Z1
+	VMOVAPS Z2, Z24
+	VMOVAPS Z3, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z2
+	VMOVAPS Z25, Z3
+	VMOVAPS Z4, Z24
+	VMOVAPS Z5, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z4
+	VMOVAPS Z25, Z5
+	VMOVAPS Z6, Z24
+	VMOVAPS Z7, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z6
+	VMOVAPS Z25, Z7
+	VMOVAPS Z8, Z24
+	VMOVAPS Z9, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z8
+	VMOVAPS Z25, Z9
+	VMOVAPS Z10, Z24
+	VMOVAPS Z11, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z10
+	VMOVAPS Z25, Z11
+	VMOVAPS Z12, Z24
+	VMOVAPS Z13, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z12
+	VMOVAPS Z25, Z13
+	VMOVAPS Z14, Z24
+	VMOVAPS Z15, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z14
+	VMOVAPS Z25, Z15
+	VMOVAPS Z16, Z24
+	VMOVAPS Z17, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z16
+	VMOVAPS Z25, Z17
+	VMOVAPS Z18, Z24
+	VMOVAPS Z19, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z18
+	VMOVAPS Z25, Z19
+	VMOVAPS Z20, Z24
+	VMOVAPS Z21, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z20
+	VMOVAPS Z25, Z21
+	VMOVAPS Z22, Z24
+	VMOVAPS Z23, Z25
+	CALL    ·sigmoidTileAVX512+0(SB)
+	VMOVAPS Z24, Z22
+	VMOVAPS Z25, Z23
+	JMP     done414
+
+tanh413:
+	VMOVAPS    Z0, Z24
+	VMOVAPS    Z1, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
+	VMOVAPS    Z2, Z24
+	VMOVAPS    Z3, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
+	VMOVAPS    Z4, Z24
+	VMOVAPS    Z5, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
+	VMOVAPS    Z6, Z24
+	VMOVAPS    Z7, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
+	VMOVAPS    Z8, Z24
+	VMOVAPS    Z9, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
+	VMOVAPS    Z10, Z24
+	VMOVAPS    Z11, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
+	VMOVAPS    Z12, Z24
+	VMOVAPS    Z13, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
+	VMOVAPS    Z14, Z24
+	VMOVAPS    Z15, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
+	VMOVAPS    Z16, Z24
+	VMOVAPS    Z17, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
+	VMOVAPS    Z18, Z24
+	VMOVAPS    Z19, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
+	VMOVAPS    Z20, Z24
+	VMOVAPS    Z21, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z20
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z21
+	VMOVAPS    Z22, Z24
+	VMOVAPS    Z23, Z25
+	CALL       ·tanhAbsTileAVX512+0(SB)
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
+	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
+	JMP        done414
+
+relu412:
+	VPXORD Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VMAXPS Z1, Z24, Z1
+	VMAXPS Z2, Z24, Z2
+	VMAXPS Z3, Z24, Z3
+	VMAXPS Z4, Z24, Z4
+	VMAXPS Z5, Z24, Z5
+	VMAXPS Z6, Z24, Z6
+	VMAXPS Z7, Z24, Z7
+	VMAXPS Z8, Z24, Z8
+	VMAXPS Z9, Z24, Z9
+	VMAXPS Z10, Z24, Z10
+	VMAXPS Z11, Z24, Z11
+	VMAXPS Z12, Z24, Z12
+	VMAXPS Z13, Z24, Z13
+	VMAXPS Z14, Z24, Z14
+	VMAXPS Z15, Z24, Z15
+	VMAXPS Z16, Z24, Z16
+	VMAXPS Z17, Z24, Z17
+	VMAXPS Z18, Z24, Z18
+	VMAXPS Z19, Z24, Z19
+	VMAXPS Z20, Z24, Z20
+	VMAXPS Z21, Z24, Z21
+	VMAXPS Z22, Z24, Z22
+	VMAXPS Z23, Z24, Z23
+
+done414:
+	MOVQ    c+88(FP), AX
+	MOVQ    ldc+96(FP), CX
+	SHLQ    $0x02, CX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    CX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
 	VZEROUPPER
 	RET
 

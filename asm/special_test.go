@@ -193,13 +193,13 @@ func TestTilesSkipNothing(t *testing.T) {
 	const k = 9
 	eachSet(t, func(t *testing.T, s *Set) {
 		for _, tile := range tiles(s) {
-			sh := shape{n: tile.cols, k: k, tile: tileShape{rows: tile.rows, panels: tile.panels}}
+			sh := shape{n: tile.cols, k: k, tile: tile.shape()}
 			x := laid(tileOperands(s, sh), nil, func(*rand.Rand) float32 { return 0 })
 			a, b, c := x[1], x[2], x[0]
 			for _, v := range []float32{nan, inf, -inf} {
 				for i := range a {
 					a[i] = v
-					callTile(tile.f, s, sh, x)
+					callTile(tile, s, sh, x)
 					a[i] = 0
 					for j := range c {
 						if bad := c[j] != c[j]; bad != (j/sh.ldc() == i/sh.lda()) {
@@ -210,7 +210,7 @@ func TestTilesSkipNothing(t *testing.T) {
 				for i := range b {
 					column := i/panelStride(s, sh)*s.NR + i%s.NR
 					b[i] = v
-					callTile(tile.f, s, sh, x)
+					callTile(tile, s, sh, x)
 					b[i] = 0
 					for j := range c {
 						if bad := c[j] != c[j]; bad != (j%sh.ldc() == column) {

@@ -13,6 +13,7 @@ import (
 type tileShape struct {
 	rows, panels int
 	transA       bool // A is stored by columns: rs = 1, cs = lda
+	plain        bool // B is not packed
 	start        start
 	act          Act
 }
@@ -34,7 +35,7 @@ func (t tileShape) String() string {
 	if t.rows == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" rows=%d panels=%d transA=%t start=%s act=%s", t.rows, t.panels, t.transA,
+	return fmt.Sprintf(" rows=%d panels=%d plain=%t transA=%t start=%s act=%s", t.rows, t.panels, t.plain, t.transA,
 		[]string{"bias", "matrix", "inPlace", "table"}[t.start], actNames[t.act])
 }
 
@@ -45,18 +46,27 @@ type namedTile struct {
 	name               string // rows x columns
 	rows, cols, panels int
 	f                  Tile
+	plain              PlainTile // in the place of f
+}
+
+// shape returns that of a call.
+func (t namedTile) shape() tileShape {
+	return tileShape{rows: t.rows, panels: t.panels, plain: t.plain != nil}
 }
 
 func tiles(s *Set) (list []namedTile) {
 	add := func(rows, cols, panels int, f Tile) {
 		if f != nil {
-			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, cols), rows, cols, panels, f})
+			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, cols), rows, cols, panels, f, nil})
 		}
 	}
 	for rows, t := range s.Sgemm {
 		add(rows, s.NR/2, 1, t.Half)
 		for panels, f := range t.Panels {
 			add(rows, panels*s.NR, panels, f)
+		}
+		if t.Plain != nil {
+			list = append(list, namedTile{fmt.Sprintf("plain%dx%d", rows, s.NR), rows, s.NR, 1, nil, t.Plain})
 		}
 	}
 	return list
@@ -68,7 +78,7 @@ func tileSlots(s *Set) (list []slot) {
 			name: "Sgemm/" + t.name, field: "Sgemm",
 			shapes:   tileShapes(t),
 			operands: func(sh shape) []operand { return tileOperands(s, sh) },
-			call:     func(sh shape, x [][]float32, _ *[2]float32) { callTile(t.f, s, sh, x) },
+			call:     func(sh shape, x [][]float32, _ *[2]float32) { callTile(t, s, sh, x) },
 			want:     func(sh shape, x [][]float32) ([][]expect, []expect) { return wantTile(s, sh, x) },
 		})
 	}
@@ -82,13 +92,9 @@ func tileShapes(t namedTile) (list []shape) {
 	for _, n := range widths(t) {
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 64, 130} {
 			for range max(1, 36/len(widths(t))) {
-				list = append(list, shape{
-					n: n, k: k, gap: deal.IntN(4) * 3,
-					tile: tileShape{
-						rows: t.rows, panels: t.panels, transA: deal.IntN(2) == 0,
-						start: start(deal.IntN(4)), act: Act(deal.IntN(4)),
-					},
-				})
+				sh := shape{n: n, k: k, gap: deal.IntN(4) * 3, tile: t.shape()}
+				sh.tile.transA, sh.tile.start, sh.tile.act = deal.IntN(2) == 0, start(deal.IntN(4)), Act(deal.IntN(4))
+				list = append(list, sh)
 			}
 		}
 	}
@@ -96,9 +102,9 @@ func tileShapes(t namedTile) (list []shape) {
 }
 
 // widths lists the numbers of columns that a tile is called with: any within
-// one panel, but several panels at once are always full.
+// one panel, but several panels at once are always full, and so is a plain one.
 func widths(t namedTile) (n []int) {
-	if t.panels > 1 {
+	if t.panels > 1 || t.plain != nil {
 		return []int{t.cols}
 	}
 	for j := range t.cols {
@@ -126,6 +132,9 @@ func (sh shape) lda() int {
 	return sh.k + sh.gap
 }
 
+// ldb is the row stride of a plain B.
+func (sh shape) ldb() int { return sh.n + 4*sh.gap }
+
 // panelStride keeps panels aligned, with unused memory between them if the
 // shape has gaps.
 func panelStride(s *Set, sh shape) int {
@@ -138,8 +147,20 @@ func panelStride(s *Set, sh shape) int {
 
 // The operands of a tile are C, A, B, S and a bias; S is missing if it is C, and
 // the bias stands alone or beside a table. B has all panels, whatever part of
-// them n leaves, as a packed matrix has.
+// them n leaves, as a packed matrix has. Where it is plain, the panel that it becomes is
+// the last operand.
 func tileOperands(s *Set, sh shape) []operand {
+	ops := tileReads(s, sh)
+	if sh.tile.plain {
+		ops[2] = operand{rows: sh.k, cols: sh.n, ld: sh.ldb(), fill: normal}
+		panel := vector(sh.k*s.NR, out, nil)
+		panel.aligned = true
+		ops = append(ops, panel)
+	}
+	return ops
+}
+
+func tileReads(s *Set, sh shape) []operand {
 	t := sh.tile
 	c := operand{rows: t.rows, cols: sh.n, ld: sh.ldc(), access: out}
 	a := operand{rows: t.rows, cols: sh.k, ld: sh.lda(), fill: normal}
@@ -160,7 +181,7 @@ func tileOperands(s *Set, sh shape) []operand {
 	return []operand{c, a, b}
 }
 
-func callTile(f Tile, s *Set, sh shape, x [][]float32) {
+func callTile(t namedTile, s *Set, sh shape, x [][]float32) {
 	rs, cs := sh.lda(), 1
 	if sh.tile.transA {
 		rs, cs = cs, rs
@@ -174,7 +195,11 @@ func callTile(f Tile, s *Set, sh shape, x [][]float32) {
 	case bias:
 		start, add = &zeros[0], first(x[3])
 	}
-	f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(s, sh), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.n, sh.tile.act)
+	if t.plain != nil {
+		t.plain(sh.k, first(x[1]), rs, cs, first(x[2]), sh.ldb(), first(x[len(x)-1]), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.tile.act)
+		return
+	}
+	t.f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(s, sh), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.n, sh.tile.act)
 }
 
 // What takes the place of start values that a tile does without.
@@ -220,6 +245,10 @@ func unpackB(s *Set, sh shape, panels []float32) []float32 {
 	b := make([]float32, sh.k*sh.n)
 	for p := range sh.k {
 		for j := range sh.n {
+			if sh.tile.plain {
+				b[p*sh.n+j] = panels[p*sh.ldb()+j]
+				continue
+			}
 			b[p*sh.n+j] = panels[j/s.NR*panelStride(s, sh)+p*s.NR+j%s.NR]
 		}
 	}
@@ -243,5 +272,12 @@ func wantTile(s *Set, sh shape, x [][]float32) ([][]expect, []expect) {
 	}
 	written := make([][]expect, len(x))
 	written[0] = c
+	if sh.tile.plain {
+		panel := make([]expect, 0, sh.k*sh.n)
+		for _, v := range unpackB(s, sh, x[2]) {
+			panel = append(panel, exactly(v))
+		}
+		written[len(x)-1] = panel
+	}
 	return written, nil
 }

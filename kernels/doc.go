@@ -10,6 +10,9 @@
 //	e.Pack(w, false, weights, n) // once per change of the weights
 //	e.Gemm(kernels.Product{M: m, A: x, LDA: k, B: w, Bias: bias, C: y, LDC: n, Act: kernels.Tanh})
 //
+// A right-hand matrix that changes with each product may stay as it is, in
+// Product.Plain: it is packed on the way.
+//
 // # What holds
 //
 // Steady-state calls allocate nothing. Constructors allocate, and so does the first
@@ -48,8 +51,7 @@
 // to wait for, and tries again later, at most about once a second while tries fail:
 // beside busy processes or goroutines, with GOMAXPROCS or the affinity mask lowered,
 // and where several engines or callers share the processors, it is about as fast as
-// an engine of one worker. Short regions without a barrier can be an exception, which
-// bench/RESULTS.md shows. Idle workers look for work for at most 0.1 ms, less where
+// an engine of one worker. Idle workers look for work for at most 0.1 ms, less where
 // that has proved useless, and then use no processor time.
 //
 // Between two calls into assembly the runtime can stop the goroutine, and no call

@@ -33,8 +33,14 @@ func FuzzGemm(f *testing.F) {
 			if err := p.check(c, want, tolerance); err != nil {
 				t.Fatalf("%s, %v: %v", e.one.ISA(), p, err)
 			}
+			q := p.product(nil)
+			q.Plain = p.plain()
+			e.several.Run(3, func(worker *Worker) { worker.Gemm(q, worker.Share(worker.Panels(p.n))) })
+			if i := firstDifference(q.C, c); i >= 0 {
+				t.Fatalf("%s, %v: element %d is %x packed on the way, %x before", e.one.ISA(), p, i, q.C[i], c[i])
+			}
 			w := p.pack(e.several)
-			q := p.product(w)
+			q = p.product(w)
 			e.several.Run(3, func(worker *Worker) { worker.Gemm(q, worker.Share(w.Panels())) })
 			if i := firstDifference(q.C, c); i >= 0 {
 				t.Fatalf("%s, %v: element %d is %x by spans, %x at once", e.one.ISA(), p, i, q.C[i], c[i])

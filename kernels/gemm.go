@@ -22,8 +22,8 @@ const (
 //
 //	C = Act(S + Bias + op(A)·B)
 //
-// with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, LD
-// being the distance between rows. C may be S itself where IDs is nil; else it
+// with C of M×N, op(A) of M×K, B of K×N. All matrices but a packed B are row-major,
+// LD being the distance between rows. C may be S itself where IDs is nil; else it
 // may overlap nothing that is read.
 type Product struct {
 	M      int
@@ -31,6 +31,7 @@ type Product struct {
 	LDA    int
 	TransA bool
 	B      *Packed
+	Plain  Matrix    // B where it is not packed
 	S      []float32 // start values, M×N; nil means zeros
 	LDS    int
 	IDs    []int32   // where not nil, row i starts from row IDs[i] of S, a table of N columns
@@ -60,7 +61,7 @@ func (p *pool) product(q *Product) {
 	if p.closed.Load() {
 		panic(closedEngine)
 	}
-	n := min(len(p.workers), q.B.Panels(), q.M*q.B.K*q.B.N/gemmShareWork)
+	n := min(len(p.workers), p.workers[0].panels(q), q.work()/gemmShareWork)
 	if n > 1 && p.busy.TryLock() {
 		p.gemm = *q
 		p.run(n, gemmShare)
@@ -68,7 +69,7 @@ func (p *pool) product(q *Product) {
 	}
 	w := p.takeSolo()
 	w.enter()
-	w.gemm(q, q.B.All())
+	w.product(q, Span{0, w.panels(q)})
 	w.leave()
 	p.giveSolo(w)
 }
@@ -78,8 +79,8 @@ func (p *pool) product(q *Product) {
 // are of whole groups of rows.
 func gemmShare(w *Worker) {
 	p, n := &w.pool.gemm, w.pool.want
-	panels := p.B.Panels()
-	if w.gathers(p) {
+	panels := w.panels(p)
+	if p.B != nil && w.gathers(p) {
 		group := gatherTiles * w.set.MR
 		step := (1 + n*gemmPhaseWork/(group*p.B.K*p.B.N)) * group
 		for lo := 0; lo < p.M; lo += step {
@@ -91,15 +92,35 @@ func gemmShare(w *Worker) {
 		}
 		return
 	}
-	phases := min(4, 1+p.M*p.B.K*p.B.N/(n*gemmPhaseWork))
+	phases := min(4, 1+p.work()/(n*gemmPhaseWork))
 	step := (panels/phases/n + 1) * n
 	for lo := 0; lo < panels; lo += step {
 		if lo > 0 {
 			w.Barrier()
 		}
 		share := w.Share(min(step, panels-lo))
-		w.gemm(p, Span{lo + share.Lo, lo + share.Hi})
+		w.product(p, Span{lo + share.Lo, lo + share.Hi})
 	}
+}
+
+// panels returns the number of panels of a product's columns.
+func (o serial) panels(p *Product) int {
+	_, n := p.size()
+	return o.Panels(n)
+}
+
+// size returns K and N.
+func (p *Product) size() (k, n int) {
+	if p.B != nil {
+		return p.B.K, p.B.N
+	}
+	return p.Plain.K, p.Plain.N
+}
+
+// work returns the number of multiply-adds.
+func (p *Product) work() int {
+	k, n := p.size()
+	return p.M * k * n
 }
 
 // rows returns the product of n rows from lo on.
@@ -125,16 +146,33 @@ func (w *Worker) gathers(p *Product) bool {
 	return p.TransA || p.LDA%aliasStride == 0 && p.M > 1
 }
 
-// Gemm computes the columns of a product that belong to the given panels of B.
+// Gemm computes the columns of a product that belong to the given panels of B, of
+// which a plain one has [Worker.Panels].
 func (w *Worker) Gemm(p Product, panels Span) {
 	w.checkProduct(&p)
-	checkSpan("Gemm", panels, p.B.Panels())
-	w.gemm(&p, panels)
+	checkSpan("Gemm", panels, w.panels(&p))
+	w.product(&p, panels)
+}
+
+// product computes some panels' columns of a product.
+func (w *Worker) product(p *Product, panels Span) {
+	if p.B != nil {
+		w.gemm(p, panels)
+	} else {
+		w.plain(p, panels)
+	}
 }
 
 func (o serial) checkProduct(p *Product) {
-	o.checkPacked("Gemm", "B", p.B)
-	k, n := p.B.K, p.B.N
+	if p.B != nil {
+		o.checkPacked("Gemm", "B", p.B)
+		if p.Plain.Data != nil {
+			panic("kernels: Gemm: both B and Plain are set: give one of them")
+		}
+	} else {
+		p.Plain.check()
+	}
+	k, n := p.size()
 	if p.TransA {
 		checkMatrix("Gemm", "A", p.A, k, p.M, p.LDA)
 	} else {
@@ -183,6 +221,7 @@ func init() {
 type block struct {
 	Product
 	gather bool // rows of op(A) are brought together first
+	noLow  bool // a remainder of few rows shares with the tile before it
 	lo, k  int
 }
 
@@ -209,7 +248,7 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	}
 	blocks := (k + depth - 1) / depth
 	for i := range blocks {
-		b := block{Product: *p, gather: gather, lo: k * i / blocks}
+		b := block{Product: *p, gather: gather, noLow: k*panels.Len()*w.set.NR > nearPanels, lo: k * i / blocks}
 		b.k = k*(i+1)/blocks - b.lo
 		if i > 0 {
 			b.S, b.LDS, b.IDs, b.Bias = p.C, p.LDC, nil, nil
@@ -228,6 +267,12 @@ func (w *Worker) gemm(p *Product, panels Span) {
 // to 8 %, 1024 won half as much. The next panel instead of the own one, fetched by
 // the last tile, the last two or the last four, was level or up to 3 % slower.
 const fetchAhead = 2048
+
+// nearPanels is the most floats of B that one more pass for a low tile finds near
+// enough. Peak 118 GFLOP/s, AVX2 on a Zen 5, one thread, 32 rows: as 5 tiles of 6 rows
+// and one of 2 / as 4, 4 and 4 of 6; N = K = 1024 112 / 111, 1760 104 / 105, 2048 100 /
+// 98, 2560 94 / 102; 14 rows of 2560 89 / 101.
+const nearPanels = 5 << 20
 
 const (
 	// gatherTiles is how many tiles' rows of A are gathered at a time: each panel
@@ -266,7 +311,8 @@ func (w *Worker) block(b *block, panels Span) {
 // and not 12+4, where low tiles are the slow ones. On AVX2 all but the full
 // height are slow, 96 % of peak against 89 to 92 % of 5 and 4 rows, but for the
 // low ones that take several panels: there full tiles come first, and only a
-// remainder of one row shares with the tile before it.
+// remainder of one row shares with the tile before it; or one of any that takes several,
+// where they come from far away.
 func (w *Worker) tileRows(b *block, t int) (lo, hi int) {
 	mr := w.set.MR
 	n := (b.M + mr - 1) / mr
@@ -274,12 +320,13 @@ func (w *Worker) tileRows(b *block, t int) (lo, hi int) {
 		return b.M * t / n, b.M * (t + 1) / n
 	}
 	lo, hi = t*mr, min((t+1)*mr, b.M)
-	if b.M%mr == 1 && n > 1 {
+	if rest := b.M % mr; n > 1 && (rest == 1 || b.noLow && w.set.Sgemm[rest].Panels[2] != nil) {
+		move := (mr+rest)/2 - rest
 		switch t {
 		case n - 2:
-			hi -= mr/2 - 1
+			hi -= move
 		case n - 1:
-			lo -= mr/2 - 1
+			lo -= move
 		}
 	}
 	return lo, hi
@@ -335,20 +382,8 @@ func (w *Worker) gathered(i int) []float32 {
 // many at once as there are tiles for.
 func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 	i, end := w.tileRows(b, t)
-	a, rs, cs := b.A, b.LDA, 1
-	switch {
-	case !b.gather:
-		a = a[i*b.LDA+b.lo:]
-	case b.TransA:
-		a, rs, cs = w.gathered(t-first), 1, end-i
-	default:
-		a, rs = w.gathered(t-first), b.k+gatherPad
-	}
+	a, rs, cs := w.left(b, t, first)
 	nr, tile := w.set.NR, &w.set.Sgemm[end-i]
-	ids, from := &inOrder[0], i
-	if b.IDs != nil {
-		ids, from = &b.IDs[i], 0
-	}
 	for j := panels.Lo; j < panels.Hi; {
 		if j > panels.Lo {
 			stopPoint()
@@ -367,13 +402,7 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 				}
 			}
 		}
-		s, lds, bias := &zeros[0], 0, &zeroBias[0]
-		if b.S != nil {
-			s, lds = &b.S[from*b.LDS+col], b.LDS
-		}
-		if b.Bias != nil {
-			bias = &b.Bias[col]
-		}
+		s, lds, ids, bias := b.starts(i, col)
 		bs := b.B.K * nr
 		switch {
 		case n > 1:
@@ -386,4 +415,32 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 			s, lds, ids, bias, &b.C[i*b.LDC+col], b.LDC, min(n*nr, cols), int(b.Act))
 		j += n
 	}
+}
+
+// left returns the rows of op(A) of tile t, of a group that begins at first, with the
+// strides of rows and columns.
+func (w *Worker) left(b *block, t, first int) (a []float32, rs, cs int) {
+	i, end := w.tileRows(b, t)
+	switch {
+	case !b.gather:
+		return b.A[i*b.LDA+b.lo:], b.LDA, 1
+	case b.TransA:
+		return w.gathered(t - first), 1, end - i
+	}
+	return w.gathered(t - first), b.k + gatherPad, 1
+}
+
+// starts returns what the tile at row i and column col starts from.
+func (b *block) starts(i, col int) (s *float32, lds int, ids *int32, bias *float32) {
+	s, ids, bias = &zeros[0], &inOrder[0], &zeroBias[0]
+	if b.IDs != nil {
+		ids, i = &b.IDs[i], 0
+	}
+	if b.S != nil {
+		s, lds = &b.S[i*b.LDS+col], b.LDS
+	}
+	if b.Bias != nil {
+		bias = &b.Bias[col]
+	}
+	return s, lds, ids, bias
 }

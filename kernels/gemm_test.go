@@ -69,6 +69,24 @@ func TestGemmThreads(t *testing.T) {
 	checkAll(t, list, 1, 2, 4)
 }
 
+// TestGemmFarPanels runs products with a B so large that rows are tiled otherwise.
+func TestGemmFarPanels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds")
+	}
+	r := rand.New(rand.NewPCG(11, 12))
+	const k, n = 2100, 2531
+	if k*n <= nearPanels {
+		t.Fatal("B is too small")
+	}
+	var list []*problem
+	for _, m := range []int{2, 8, 9, 14, 18} {
+		p := &problem{m: m, n: n, k: k, start: table, act: Tanh}
+		list = append(list, p.fill(r))
+	}
+	checkAll(t, list, 1)
+}
+
 // deal returns a problem of the given size whose variant is drawn.
 func deal(r *rand.Rand, m, n, k int) *problem {
 	p := &problem{
@@ -90,8 +108,12 @@ func checkAll(t *testing.T, list []*problem, threads ...int) {
 	for _, p := range list {
 		want, tolerance := p.want()
 		for _, e := range engines {
-			if err := p.check(p.compute(e), want, tolerance); err != nil {
+			got := p.compute(e)
+			if err := p.check(got, want, tolerance); err != nil {
 				t.Errorf("%s, %d threads, %v: %v", e.ISA(), e.Threads(), p, err)
+			}
+			if i := firstDifference(p.computePlain(e), got); i >= 0 {
+				t.Errorf("%s, %d threads, %v: packed on the way, C differs at %d", e.ISA(), e.Threads(), p, i)
 			}
 		}
 	}

@@ -56,6 +56,14 @@ func mistakes(e *Engine) []mistake {
 		gemm("activation 4", func(p *Product) { p.Act = Sigmoid + 1 }),
 		gemm("activation -1", func(p *Product) { p.Act = -1 }),
 		gemm("B nil", func(p *Product) { p.B = nil }),
+		gemm("B Plain", func(p *Product) { p.Plain = Matrix{4, 5, p.A, 5, false} }),
+		gemm("Plain 22 23", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, make([]float32, 22), 6, false} }),
+		gemm("Plain 0 23", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, nil, 6, false} }),
+		gemm("ldPlain 4 5", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, make([]float32, 22), 4, false} }),
+		gemm("Plain 23 24", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, make([]float32, 23), 5, true} }),
+		gemm("Plain 0 5", func(p *Product) { p.B, p.Plain = nil, Matrix{0, 5, p.A, 5, false} }),
+		gemm("Plain 4 -1", func(p *Product) { p.B, p.Plain = nil, Matrix{4, -1, p.A, 5, false} }),
+		gemm("Plain", func(p *Product) { p.B, p.Plain = nil, Matrix{huge, 5, p.A, 8, false} }),
 		{"Gemm", fmt.Sprint("B ", w.nr, " ", w.nr+1), func(e *Engine, out, in []float32) {
 			e.Gemm(Product{M: 3, A: in, LDA: 6, B: other, C: out, LDC: 6})
 		}},

@@ -136,6 +136,18 @@ func (p *problem) compute(e *Engine) []float32 {
 	return q.C
 }
 
+// computePlain is compute with B as it is.
+func (p *problem) computePlain(e *Engine) []float32 {
+	q := p.product(nil)
+	q.Plain = p.plain()
+	e.Gemm(q)
+	return q.C
+}
+
+func (p *problem) plain() Matrix {
+	return Matrix{K: p.k, N: p.n, Data: p.b, LD: p.ldb(), Trans: p.transB}
+}
+
 var oracles = []func(float64) float64{Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
 
 // want returns C and how far from it each element may be: one rounding a step

@@ -25,7 +25,9 @@ type Worker struct {
 	control uint32 // of the thread, while the worker is in a region
 	locked  bool   // to the thread, for that is in another mode than it was
 
-	rows []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
+	rows   []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
+	space  []float32 // a block of a plain B
+	packed Packed    // the block as the right-hand matrix of a product
 
 	// The rest is of helpers, whose life pool.go tells.
 	state    atomic.Uint32
@@ -39,7 +41,11 @@ type Worker struct {
 }
 
 func newWorker(set *asm.Set) *Worker {
-	return &Worker{serial: serial{set}, n: 1, rows: Floats(gatherTiles * set.MR * (set.KC + gatherPad))}
+	return &Worker{
+		serial: serial{set}, n: 1,
+		rows:  Floats(gatherTiles * set.MR * (set.KC + gatherPad)),
+		space: Floats(gatheredBlock),
+	}
 }
 
 // A Span is the half-open range [Lo,Hi) of rows or panels.

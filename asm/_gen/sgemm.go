@@ -30,28 +30,39 @@ func (g *gen) panels(rows int) []int {
 // and in the epilogue everything past the accumulators is scratch.
 func sgemm(g *gen) {
 	for rows := 1; rows <= g.mr; rows++ {
-		g.tile(rows, 1)
+		g.tile(rows, 1, false)
 		for _, p := range g.panels(rows) {
-			g.tile(rows, p*panelVectors)
+			g.tile(rows, p*panelVectors, false)
 		}
+		g.tile(rows, panelVectors, true)
 	}
 	g.tileRoutines()
 }
 
-// tile emits the tile of some rows by some vectors: half a panel, or panels.
-func (g *gen) tile(rows, vectors int) {
+// tile emits the tile of some rows by some vectors: half a panel, or panels; or one
+// of a plain B, which it packs.
+func (g *gen) tile(rows, vectors int, plain bool) {
 	nr := panelVectors * g.lanes
 	panels := (vectors + panelVectors - 1) / panelVectors
-	g.kernel("sgemm", fmt.Sprintf("_%dx%d", rows, vectors*g.lanes), "Tile",
-		fmt.Sprintf("is the GEMM tile of %d rows by %d columns.", rows, vectors*g.lanes))
+	size := fmt.Sprintf("_%dx%d", rows, vectors*g.lanes)
+	if plain {
+		g.kernel("sgemmPlain", size, "PlainTile",
+			fmt.Sprintf("is the GEMM tile of %d rows by %d columns of a plain B.", rows, vectors*g.lanes))
+	} else {
+		g.kernel("sgemm", size, "Tile",
+			fmt.Sprintf("is the GEMM tile of %d rows by %d columns.", rows, vectors*g.lanes))
+	}
 	acc := func(row, v int) reg.VecPhysical { return g.vec[row*vectors+v] }
 	free := g.vec[rows*vectors:]
 
 	// Edges exist in single panels only; the driver sees to that.
-	edge := panels == 1
-	n := g.arg("n")
+	edge := panels == 1 && !plain
+	var n reg.GPVirtual
+	if edge {
+		n = g.arg("n")
+	}
 	var masks func(v int) mask
-	plain, masked := g.label("plain"), g.label("masked")
+	full, masked := g.label("full"), g.label("masked")
 	if edge {
 		masks = g.panelMasks(n, free)
 	}
@@ -66,11 +77,11 @@ func (g *gen) tile(rows, vectors int) {
 	}
 	if edge {
 		if !g.wide() {
-			g.JMP(operand.LabelRef(plain))
+			g.JMP(operand.LabelRef(full))
 			g.Label(masked)
 		}
 		g.startValues(rows, vectors, acc, free[:len(free)-panelVectors], func(v int, m operand.Mem, x reg.VecPhysical) { g.load(masks(v), m, x) })
-		g.Label(plain)
+		g.Label(full)
 	}
 
 	// The chain over k. Rows are addressed in threes from one pointer each:
@@ -105,20 +116,36 @@ func (g *gen) tile(rows, vectors int) {
 	}
 	// A panel that comes from L3 or memory arrives late without this: the
 	// processor's own prefetching stops at every page of 4 KB.
-	var ahead reg.GPVirtual
-	if g.fetches(rows, vectors) {
+	var ahead, ldb, dst reg.GPVirtual
+	switch {
+	case plain:
+		ldb, dst = g.argBytes("ldb"), g.arg("dst")
+	case g.fetches(rows, vectors):
 		ahead = g.argBytes("bs")
 		g.ADDQ(b[0], ahead)
 	}
 	step := func(u int) {
 		disp := u * nr * 4
+		if plain {
+			for line := 0; line < nr*4; line += 64 {
+				g.PREFETCHT0(at(b[0], nr*4+line))
+			}
+			g.stepRows(rows, vectors, row, at(b[0], 0), acc, free, func(v int, x reg.VecPhysical) {
+				g.VMOVUPS(x, at(dst, disp+v*g.bytes()))
+			})
+			g.ADDQ(ldb, b[0])
+			for _, p := range a {
+				g.ADDQ(cs, p)
+			}
+			return
+		}
 		if ahead != nil {
 			for line := 0; line < nr*4; line += 64 {
 				g.PREFETCHT1(at(ahead, disp+line))
 			}
 		}
 		if panels == 1 {
-			g.stepRows(rows, vectors, row, at(b[0], disp), acc, free)
+			g.stepRows(rows, vectors, row, at(b[0], disp), acc, free, nil)
 		} else {
 			g.stepPanels(rows, row, b, disp, acc, free)
 		}
@@ -134,7 +161,11 @@ func (g *gen) tile(rows, vectors int) {
 	for u := range unroll {
 		step(u)
 	}
-	for _, p := range b {
+	next := b // what moves on by the rows of a packed panel
+	if plain {
+		next = []reg.GPVirtual{dst}
+	}
+	for _, p := range next {
 		g.ADDQ(operand.I32(int32(unroll*nr*4)), p)
 	}
 	if ahead != nil {
@@ -148,7 +179,7 @@ func (g *gen) tile(rows, vectors int) {
 	single := g.label("single")
 	g.Label(single)
 	step(0)
-	for _, p := range b {
+	for _, p := range next {
 		g.ADDQ(operand.I32(int32(nr*4)), p)
 	}
 	g.DECQ(k)
@@ -226,11 +257,17 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 	}
 }
 
-// stepRows emits one k of a single panel: its vectors of B, then row by row.
-func (g *gen) stepRows(rows, vectors int, row func(int) operand.Mem, b operand.Mem, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical) {
+// stepRows emits one k of a single panel: its vectors of B, which keep may store, then
+// row by row.
+func (g *gen) stepRows(rows, vectors int, row func(int) operand.Mem, b operand.Mem, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical, keep func(v int, x reg.VecPhysical)) {
 	bv := free[:vectors]
 	for v := range bv {
 		g.VMOVUPS(b.Offset(v*g.bytes()), bv[v])
+	}
+	if keep != nil {
+		for v := range bv {
+			keep(v, bv[v])
+		}
 	}
 	bcast := free[vectors:]
 	for i := range rows {

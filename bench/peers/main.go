@@ -26,6 +26,7 @@ func main() {
 	minTime := flag.Duration("time", 200*time.Millisecond, "least duration of one measurement")
 	settle := flag.Duration("settle", 50*time.Millisecond, "pause before one, in which other libraries' threads stop spinning")
 	quick := flag.Bool("quick", false, "tiny sizes: whether everything works, not how fast")
+	flag.Func("hold", "avx2: hold everybody to this instruction set, where the machine has a wider one", hold)
 	list := flag.Bool("list", false, "print the names of the workloads and end")
 	dir := flag.String("out", "results", "folder for peers.txt (benchmark format) and peers.md")
 	python := flag.String("python", "", "the Python that has torch (default: the system's, then the first in the path)")
@@ -80,7 +81,7 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 			}
 		}
 	}()
-	engine, err := kernels.New("", slices.Max(threads))
+	engine, err := kernels.New(held, slices.Max(threads))
 	if err != nil {
 		return err
 	}
@@ -155,6 +156,10 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 			missing = append(missing, Missing{p.name, "left out by -impl", "drop the flag"})
 			continue
 		}
+		if held != "" && p.name == "onnxruntime" {
+			missing = append(missing, Missing{p.name, "it can't be held to " + held, "drop -hold"})
+			continue
+		}
 		impl, err := p.open()
 		if err != nil {
 			missing = append(missing, Missing{p.name, err.Error(), p.install})
@@ -172,6 +177,9 @@ func describe(r *Runner, threads []int, impls []*Impl) []Fact {
 		{"goos", m.OS}, {"goarch", m.Arch}, {"cpu", m.CPU},
 		{"cores", strconv.Itoa(m.Cores)}, {"go", m.Go}, {"gomaxprocs", strconv.Itoa(runtime.GOMAXPROCS(0))},
 		{"rounds", fmt.Sprintf("%d of at least %v, a pause of %v before each", r.Rounds, r.Time, r.Settle)},
+	}
+	if held != "" {
+		facts = append(facts, Fact{"held-to", held})
 	}
 	if r.Quick {
 		facts = append(facts, Fact{"quick", "tiny sizes, no meaning as times"})

@@ -15,7 +15,7 @@ const slowFlops = 4e9
 // that the dispatch picks first.
 func Ours() []*Impl {
 	var impls []*Impl
-	for _, isa := range slices.Backward(kernels.ISAs()) {
+	for _, isa := range slices.Backward(isas()) {
 		engines := map[int]*kernels.Engine{} // by threads
 		impls = append(impls, &Impl{
 			Name: "batchrnn-" + isa,
@@ -56,15 +56,15 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 }
 
 func oursGemm(e *kernels.Engine, w Workload, d *Data) Instance {
-	packed, c := e.NewPacked(w.K, w.N), make([]float32, w.M*w.N)
-	e.Pack(packed, false, d.B, w.N)
-	p := kernels.Product{M: w.M, A: d.A, LDA: w.K, B: packed, C: c, LDC: w.N}
-	run := func() {
-		if w.Pack == "each" {
-			e.Pack(packed, false, d.B, w.N)
-		}
-		e.Gemm(p)
+	c := make([]float32, w.M*w.N)
+	p := kernels.Product{M: w.M, A: d.A, LDA: w.K, C: c, LDC: w.N}
+	if w.Pack == "each" {
+		p.Plain = kernels.Matrix{K: w.K, N: w.N, Data: d.B, LD: w.N}
+	} else {
+		p.B = e.NewPacked(w.K, w.N)
+		e.Pack(p.B, false, d.B, w.N)
 	}
+	run := func() { e.Gemm(p) }
 	return &timed{
 		results: func() Results { run(); return Results{"c": c} },
 		run:     loop(run),

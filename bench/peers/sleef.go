@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"batchrnn/kernels"
 )
 
 // SLEEF returns its vector functions with at most 1 ULP, for the widest vectors
@@ -20,8 +18,8 @@ func SLEEF() (*Impl, error) {
 	if err != nil {
 		return nil, err
 	}
-	wide := slices.Contains(kernels.ISAs(), "avx512")
-	if !wide && !slices.Contains(kernels.ISAs(), "avx2") {
+	wide := slices.Contains(isas(), "avx512")
+	if !wide && !slices.Contains(isas(), "avx2") {
 		return nil, errors.New("this machine has neither AVX2 nor AVX-512")
 	}
 	suffix := "f8_u10avx2"

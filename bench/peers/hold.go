@@ -1,0 +1,57 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"batchrnn/kernels"
+)
+
+// held is the instruction set that everybody is held to; empty: none.
+var held string
+
+// holds lists, for a set, the variables that keep other libraries to it. They read
+// them as they are loaded.
+var holds = map[string]map[string]string{
+	"avx2": {
+		"ONEDNN_MAX_CPU_ISA":  "AVX2",
+		"DNNL_MAX_CPU_ISA":    "AVX2", // its name in oneDNN 1 and 2
+		"OPENBLAS_CORETYPE":   "Haswell",
+		"BLIS_ARCH_TYPE":      "3", // Haswell, as BLIS 0.9 numbers its kernels
+		"ATEN_CPU_CAPABILITY": "avx2",
+	},
+}
+
+// hold keeps this project and the libraries, which must not be loaded yet, to an
+// instruction set. ONNX Runtime can't be held.
+func hold(isa string) error {
+	vars, known := holds[isa]
+	if !known || !slices.Contains(kernels.ISAs(), isa) {
+		var have []string
+		for _, name := range kernels.ISAs() {
+			if holds[name] != nil {
+				have = append(have, name)
+			}
+		}
+		return fmt.Errorf("-hold %s: this machine can hold everybody to %s", isa, cmp.Or(strings.Join(have, ", "), "nothing"))
+	}
+	held = isa
+	for name, value := range vars {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("-hold %s: %w", isa, err)
+		}
+	}
+	return nil
+}
+
+// isas returns the instruction sets that take part, slowest first.
+func isas() []string {
+	all := kernels.ISAs()
+	if i := slices.Index(all, held); i >= 0 {
+		all = all[:i+1]
+	}
+	return all
+}
