@@ -10,8 +10,8 @@
 //	e.Pack(w, false, weights, n) // once per change of the weights
 //	e.Gemm(kernels.Product{M: m, A: x, LDA: k, B: w, Bias: bias, C: y, LDC: n, Act: kernels.Tanh})
 //
-// A right-hand matrix that changes with each product may stay as it is, in
-// Product.Plain: it is packed on the way.
+// A right-hand matrix that changes with each product may stay as it is:
+// [Engine.GemmPlain] packs it on the way.
 //
 // # What holds
 //

@@ -34,8 +34,7 @@ func FuzzGemm(f *testing.F) {
 				t.Fatalf("%s, %v: %v", e.one.ISA(), p, err)
 			}
 			q := p.product(nil)
-			q.Plain = p.plain()
-			e.several.Run(3, func(worker *Worker) { worker.Gemm(q, worker.Share(worker.Panels(p.n))) })
+			e.several.Run(3, func(worker *Worker) { worker.GemmPlain(q, p.plain(), worker.Share(worker.Panels(p.n))) })
 			if i := firstDifference(q.C, c); i >= 0 {
 				t.Fatalf("%s, %v: element %d is %x packed on the way, %x before", e.one.ISA(), p, i, q.C[i], c[i])
 			}

@@ -22,16 +22,15 @@ const (
 //
 //	C = Act(S + Bias + op(A)·B)
 //
-// with C of M×N, op(A) of M×K, B of K×N. All matrices but a packed B are row-major,
-// LD being the distance between rows. C may be S itself where IDs is nil; else it
+// with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, LD
+// being the distance between rows. C may be S itself where IDs is nil; else it
 // may overlap nothing that is read.
 type Product struct {
 	M      int
 	A      []float32 // M×K, or K×M where TransA
 	LDA    int
 	TransA bool
-	B      *Packed
-	Plain  Matrix    // B where it is not packed
+	B      *Packed   // left out in GemmPlain
 	S      []float32 // start values, M×N; nil means zeros
 	LDS    int
 	IDs    []int32   // where not nil, row i starts from row IDs[i] of S, a table of N columns
@@ -52,26 +51,33 @@ const gemmPhaseWork = 1 << 23
 // Gemm computes a product on as many workers as it is worth. They share the
 // columns, so one panel of B is work for one worker.
 func (e *Engine) Gemm(p Product) {
-	e.checkProduct(&p)
-	e.pool.product(&p)
+	e.checkPacked("Gemm", "B", p.B)
+	e.checkProduct("Gemm", &p, p.B.K, p.B.N)
+	if pool := e.pool; pool.begin(p.B.Panels(), p.M*p.B.K*p.B.N) {
+		pool.gemm = p
+		pool.run(pool.want, gemmShare)
+	} else {
+		w := pool.takeSolo()
+		w.enter()
+		w.gemm(&p, p.B.All())
+		w.leave()
+		pool.giveSolo(w)
+	}
 	runtime.KeepAlive(e)
 }
 
-func (p *pool) product(q *Product) {
+// begin takes the workers for a product with so many panels and multiply-adds, where it
+// is worth several and they are to be had.
+func (p *pool) begin(panels, work int) bool {
 	if p.closed.Load() {
 		panic(closedEngine)
 	}
-	n := min(len(p.workers), p.workers[0].panels(q), q.work()/gemmShareWork)
-	if n > 1 && p.busy.TryLock() {
-		p.gemm = *q
-		p.run(n, gemmShare)
-		return
+	n := min(len(p.workers), panels, work/gemmShareWork)
+	if n < 2 || !p.busy.TryLock() {
+		return false
 	}
-	w := p.takeSolo()
-	w.enter()
-	w.product(q, Span{0, w.panels(q)})
-	w.leave()
-	p.giveSolo(w)
+	p.want = n
+	return true
 }
 
 // gemmShare computes a worker's columns of the pool's product, in phases of whole
@@ -79,8 +85,8 @@ func (p *pool) product(q *Product) {
 // are of whole groups of rows.
 func gemmShare(w *Worker) {
 	p, n := &w.pool.gemm, w.pool.want
-	panels := w.panels(p)
-	if p.B != nil && w.gathers(p) {
+	panels := p.B.Panels()
+	if w.gathers(p) {
 		group := gatherTiles * w.set.MR
 		step := (1 + n*gemmPhaseWork/(group*p.B.K*p.B.N)) * group
 		for lo := 0; lo < p.M; lo += step {
@@ -92,35 +98,21 @@ func gemmShare(w *Worker) {
 		}
 		return
 	}
-	phases := min(4, 1+p.work()/(n*gemmPhaseWork))
-	step := (panels/phases/n + 1) * n
+	step := phasePanels(panels, n, p.M*p.B.K*p.B.N)
 	for lo := 0; lo < panels; lo += step {
 		if lo > 0 {
 			w.Barrier()
 		}
 		share := w.Share(min(step, panels-lo))
-		w.product(p, Span{lo + share.Lo, lo + share.Hi})
+		w.gemm(p, Span{lo + share.Lo, lo + share.Hi})
 	}
 }
 
-// panels returns the number of panels of a product's columns.
-func (o serial) panels(p *Product) int {
-	_, n := p.size()
-	return o.Panels(n)
-}
-
-// size returns K and N.
-func (p *Product) size() (k, n int) {
-	if p.B != nil {
-		return p.B.K, p.B.N
-	}
-	return p.Plain.K, p.Plain.N
-}
-
-// work returns the number of multiply-adds.
-func (p *Product) work() int {
-	k, n := p.size()
-	return p.M * k * n
+// phasePanels returns how many panels make a phase of n workers in a product of so much
+// work.
+func phasePanels(panels, n, work int) int {
+	phases := min(4, 1+work/(n*gemmPhaseWork))
+	return (panels/phases/n + 1) * n
 }
 
 // rows returns the product of n rows from lo on.
@@ -146,54 +138,37 @@ func (w *Worker) gathers(p *Product) bool {
 	return p.TransA || p.LDA%aliasStride == 0 && p.M > 1
 }
 
-// Gemm computes the columns of a product that belong to the given panels of B, of
-// which a plain one has [Worker.Panels].
+// Gemm computes the columns of a product that belong to the given panels of B.
 func (w *Worker) Gemm(p Product, panels Span) {
-	w.checkProduct(&p)
-	checkSpan("Gemm", panels, w.panels(&p))
-	w.product(&p, panels)
+	w.checkPacked("Gemm", "B", p.B)
+	w.checkProduct("Gemm", &p, p.B.K, p.B.N)
+	checkSpan("Gemm", panels, p.B.Panels())
+	w.gemm(&p, panels)
 }
 
-// product computes some panels' columns of a product.
-func (w *Worker) product(p *Product, panels Span) {
-	if p.B != nil {
-		w.gemm(p, panels)
-	} else {
-		w.plain(p, panels)
-	}
-}
-
-func (o serial) checkProduct(p *Product) {
-	if p.B != nil {
-		o.checkPacked("Gemm", "B", p.B)
-		if p.Plain.Data != nil {
-			panic("kernels: Gemm: both B and Plain are set: give one of them")
-		}
-	} else {
-		p.Plain.check()
-	}
-	k, n := p.size()
+// checkProduct checks all of p but B, which is k×n.
+func (o serial) checkProduct(op string, p *Product, k, n int) {
 	if p.TransA {
-		checkMatrix("Gemm", "A", p.A, k, p.M, p.LDA)
+		checkMatrix(op, "A", p.A, k, p.M, p.LDA)
 	} else {
-		checkMatrix("Gemm", "A", p.A, p.M, k, p.LDA)
+		checkMatrix(op, "A", p.A, p.M, k, p.LDA)
 	}
-	checkMatrix("Gemm", "C", p.C, p.M, n, p.LDC)
+	checkMatrix(op, "C", p.C, p.M, n, p.LDC)
 	switch {
 	case p.IDs != nil:
-		checkLen("Gemm", "IDs", len(p.IDs), p.M)
-		checkRows("Gemm", "S", p.S, n, p.LDS, p.IDs)
+		checkLen(op, "IDs", len(p.IDs), p.M)
+		checkRows(op, "S", p.S, n, p.LDS, p.IDs)
 		if p.M > 0 && &p.S[0] == &p.C[0] {
-			panic("kernels: Gemm: C is S, whose rows IDs read in another order")
+			panic("kernels: " + op + ": C is S, whose rows IDs read in another order")
 		}
 	case p.S != nil:
-		checkMatrix("Gemm", "S", p.S, p.M, n, p.LDS)
+		checkMatrix(op, "S", p.S, p.M, n, p.LDS)
 	}
 	if p.Bias != nil {
-		checkLen("Gemm", "Bias", len(p.Bias), n)
+		checkLen(op, "Bias", len(p.Bias), n)
 	}
 	if p.Act < Identity || p.Act > Sigmoid {
-		panic(fmt.Sprintf("kernels: Gemm: unknown activation %d", p.Act))
+		panic(fmt.Sprintf("kernels: %s: unknown activation %d", op, p.Act))
 	}
 }
 
@@ -382,8 +357,20 @@ func (w *Worker) gathered(i int) []float32 {
 // many at once as there are tiles for.
 func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 	i, end := w.tileRows(b, t)
-	a, rs, cs := w.left(b, t, first)
+	a, rs, cs := b.A, b.LDA, 1
+	switch {
+	case !b.gather:
+		a = a[i*b.LDA+b.lo:]
+	case b.TransA:
+		a, rs, cs = w.gathered(t-first), 1, end-i
+	default:
+		a, rs = w.gathered(t-first), b.k+gatherPad
+	}
 	nr, tile := w.set.NR, &w.set.Sgemm[end-i]
+	ids, from := &inOrder[0], i
+	if b.IDs != nil {
+		ids, from = &b.IDs[i], 0
+	}
 	for j := panels.Lo; j < panels.Hi; {
 		if j > panels.Lo {
 			stopPoint()
@@ -402,7 +389,13 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 				}
 			}
 		}
-		s, lds, ids, bias := b.starts(i, col)
+		s, lds, bias := &zeros[0], 0, &zeroBias[0]
+		if b.S != nil {
+			s, lds = &b.S[from*b.LDS+col], b.LDS
+		}
+		if b.Bias != nil {
+			bias = &b.Bias[col]
+		}
 		bs := b.B.K * nr
 		switch {
 		case n > 1:
@@ -415,32 +408,4 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 			s, lds, ids, bias, &b.C[i*b.LDC+col], b.LDC, min(n*nr, cols), int(b.Act))
 		j += n
 	}
-}
-
-// left returns the rows of op(A) of tile t, of a group that begins at first, with the
-// strides of rows and columns.
-func (w *Worker) left(b *block, t, first int) (a []float32, rs, cs int) {
-	i, end := w.tileRows(b, t)
-	switch {
-	case !b.gather:
-		return b.A[i*b.LDA+b.lo:], b.LDA, 1
-	case b.TransA:
-		return w.gathered(t - first), 1, end - i
-	}
-	return w.gathered(t - first), b.k + gatherPad, 1
-}
-
-// starts returns what the tile at row i and column col starts from.
-func (b *block) starts(i, col int) (s *float32, lds int, ids *int32, bias *float32) {
-	s, ids, bias = &zeros[0], &inOrder[0], &zeroBias[0]
-	if b.IDs != nil {
-		ids, i = &b.IDs[i], 0
-	}
-	if b.S != nil {
-		s, lds = &b.S[i*b.LDS+col], b.LDS
-	}
-	if b.Bias != nil {
-		bias = &b.Bias[col]
-	}
-	return s, lds, ids, bias
 }

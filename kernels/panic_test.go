@@ -31,7 +31,26 @@ func mistakes(e *Engine) []mistake {
 			e.Gemm(p)
 		}}
 	}
+	plain := func(words string, b Matrix, change func(p *Product)) mistake {
+		return mistake{"GemmPlain", words, func(e *Engine, out, in []float32) {
+			p := Product{M: 3, A: in[:16], LDA: 6, S: in[:17], LDS: 6, C: out[:17], LDC: 6}
+			change(&p)
+			e.GemmPlain(p, b)
+		}}
+	}
+	floats, asItIs := make([]float32, 24), func(*Product) {}
 	list := []mistake{
+		plain("B", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.B = w }),
+		plain("b 22 23", Matrix{4, 5, floats[:22], 6, false}, asItIs),
+		plain("b 0 23", Matrix{4, 5, nil, 6, false}, asItIs),
+		plain("ldb 4 5", Matrix{4, 5, floats, 4, false}, asItIs),
+		plain("b 23 24", Matrix{4, 5, floats[:23], 5, true}, asItIs),
+		plain("b 0 5", Matrix{0, 5, floats, 5, false}, asItIs),
+		plain("b 4 -1", Matrix{4, -1, floats, 5, false}, asItIs),
+		plain("b", Matrix{huge, 5, floats, 8, false}, asItIs),
+		plain("A 15 16", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.A = p.A[:15] }),
+		plain("ldC 4 5", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.LDC = 4 }),
+		plain("activation 4", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.Act = Sigmoid + 1 }),
 		gemm("A 15 16", func(p *Product) { p.A = p.A[:15] }),
 		gemm("A 0 16", func(p *Product) { p.A = nil }),
 		gemm("ldA 3 4", func(p *Product) { p.LDA = 3 }),
@@ -56,14 +75,6 @@ func mistakes(e *Engine) []mistake {
 		gemm("activation 4", func(p *Product) { p.Act = Sigmoid + 1 }),
 		gemm("activation -1", func(p *Product) { p.Act = -1 }),
 		gemm("B nil", func(p *Product) { p.B = nil }),
-		gemm("B Plain", func(p *Product) { p.Plain = Matrix{4, 5, p.A, 5, false} }),
-		gemm("Plain 22 23", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, make([]float32, 22), 6, false} }),
-		gemm("Plain 0 23", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, nil, 6, false} }),
-		gemm("ldPlain 4 5", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, make([]float32, 22), 4, false} }),
-		gemm("Plain 23 24", func(p *Product) { p.B, p.Plain = nil, Matrix{4, 5, make([]float32, 23), 5, true} }),
-		gemm("Plain 0 5", func(p *Product) { p.B, p.Plain = nil, Matrix{0, 5, p.A, 5, false} }),
-		gemm("Plain 4 -1", func(p *Product) { p.B, p.Plain = nil, Matrix{4, -1, p.A, 5, false} }),
-		gemm("Plain", func(p *Product) { p.B, p.Plain = nil, Matrix{huge, 5, p.A, 8, false} }),
 		{"Gemm", fmt.Sprint("B ", w.nr, " ", w.nr+1), func(e *Engine, out, in []float32) {
 			e.Gemm(Product{M: 3, A: in, LDA: 6, B: other, C: out, LDC: 6})
 		}},

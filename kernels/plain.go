@@ -1,11 +1,11 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
-// A Matrix is the right-hand matrix of a product as it is: row-major, LD being the
-// distance between rows. A product packs it on the way, a block at a time, and so it
-// costs no memory and need not be packed anew when it changes. Where it stays the
-// same for many products, [Packed] is faster.
+// A Matrix is a K×N matrix as it is: row-major, LD being the distance between rows.
 type Matrix struct {
 	K, N  int
 	Data  []float32 // K×N, or N×K where Trans
@@ -13,17 +13,63 @@ type Matrix struct {
 	Trans bool
 }
 
-func (m *Matrix) check() {
+func (m *Matrix) check(op string) {
 	switch {
-	case m.Data == nil && m.K == 0 && m.N == 0:
-		panic("kernels: Gemm: B is nil")
 	case m.K < 1 || m.N < 1:
-		panic(fmt.Sprintf("kernels: Gemm: Plain of %d×%d: both must be at least 1", m.K, m.N))
+		panic(fmt.Sprintf("kernels: %s: b of %d×%d: both must be at least 1", op, m.K, m.N))
 	case m.Trans:
-		checkMatrix("Gemm", "Plain", m.Data, m.N, m.K, m.LD)
+		checkMatrix(op, "b", m.Data, m.N, m.K, m.LD)
 	default:
-		checkMatrix("Gemm", "Plain", m.Data, m.K, m.N, m.LD)
+		checkMatrix(op, "b", m.Data, m.K, m.N, m.LD)
 	}
+}
+
+// GemmPlain is Gemm with b in the place of p.B. It packs b on the way, a block at a time,
+// which costs no memory and lets b change from one product to the next. Where b stays
+// the same for many products, [Packed] is faster.
+func (e *Engine) GemmPlain(p Product, b Matrix) {
+	e.checkPlain(&p, &b)
+	if pool := e.pool; pool.begin(e.Panels(b.N), p.M*b.K*b.N) {
+		pool.gemm, pool.plain = p, b
+		pool.run(pool.want, plainShare)
+	} else {
+		w := pool.takeSolo()
+		w.enter()
+		w.plain(&p, &b, Span{0, e.Panels(b.N)})
+		w.leave()
+		pool.giveSolo(w)
+	}
+	runtime.KeepAlive(e)
+}
+
+// plainShare computes a worker's columns of the pool's product, in phases.
+func plainShare(w *Worker) {
+	p, b, n := &w.pool.gemm, &w.pool.plain, w.pool.want
+	panels := w.Panels(b.N)
+	step := phasePanels(panels, n, p.M*b.K*b.N)
+	for lo := 0; lo < panels; lo += step {
+		if lo > 0 {
+			w.Barrier()
+		}
+		share := w.Share(min(step, panels-lo))
+		w.plain(p, b, Span{lo + share.Lo, lo + share.Hi})
+	}
+}
+
+// GemmPlain computes the columns of a product that belong to the given panels of b, of
+// which there are [Worker.Panels].
+func (w *Worker) GemmPlain(p Product, b Matrix, panels Span) {
+	w.checkPlain(&p, &b)
+	checkSpan("GemmPlain", panels, w.Panels(b.N))
+	w.plain(&p, &b, panels)
+}
+
+func (o serial) checkPlain(p *Product, b *Matrix) {
+	if p.B != nil {
+		panic("kernels: GemmPlain: B is set, in whose place b is")
+	}
+	b.check("GemmPlain")
+	o.checkProduct("GemmPlain", p, b.K, b.N)
 }
 
 const (
@@ -48,11 +94,11 @@ func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
 // plain computes some panels' columns of a product with a plain matrix, block by block:
 // the first tile packs what it reads for the others. K is cut into equal parts. Since
 // one begins from the C that the one before it stored, the cut changes no bits.
-func (w *Worker) plain(p *Product, panels Span) {
+func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
 	}
-	m, nr, gather := &p.Plain, w.set.NR, w.gathers(p)
+	nr, gather := w.set.NR, w.gathers(p)
 	depth, size := plainDepth, plainBlock
 	if gather {
 		depth, size = gatheredDepth, gatheredBlock
@@ -76,14 +122,19 @@ func (w *Worker) plain(p *Product, panels Span) {
 			w.packed = Packed{K: rows.Len(), N: cols.Len(), nr: nr}
 			w.packed.data = w.space[:w.packed.Panels()*w.packed.K*nr]
 			b.B = &w.packed
-			w.plainBlock(&b)
+			right := *m
+			if m.Trans {
+				right.Data = m.Data[cols.Lo*m.LD+rows.Lo:]
+			} else {
+				right.Data = m.Data[rows.Lo*m.LD+cols.Lo:]
+			}
+			w.plainBlock(&b, &right)
 		}
 	}
 }
 
-// plainBlock walks the rows of a product whose B becomes b.B as the first group of
-// tiles passes.
-func (w *Worker) plainBlock(b *block) {
+// plainBlock walks the rows of a product. b.B becomes m as the first group of tiles passes.
+func (w *Worker) plainBlock(b *block, m *Matrix) {
 	n := (b.M + w.set.MR - 1) / w.set.MR
 	size := plainTiles
 	if b.gather {
@@ -98,10 +149,10 @@ func (w *Worker) plainBlock(b *block) {
 		for j := range b.B.Panels() {
 			t := group.Lo
 			if g == 0 {
-				if w.plainTile(b, j) {
+				if w.plainTile(b, m, j) {
 					t++
 				} else {
-					w.packPanel(&b.Plain, b.B, j)
+					w.packPanel(m, b.B, j)
 				}
 			}
 			for ; t < group.Hi; t++ {
@@ -113,16 +164,31 @@ func (w *Worker) plainBlock(b *block) {
 
 // plainTile runs the first tile across a panel, and packs that. It returns false where
 // there is no such tile.
-func (w *Worker) plainTile(b *block, j int) bool {
+func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	_, end := w.tileRows(b, 0)
 	f, nr := w.set.Sgemm[end].Plain, w.set.NR
 	col := j * nr
-	if f == nil || b.Plain.Trans || col+nr > b.B.N {
+	if f == nil || m.Trans || col+nr > b.B.N {
 		return false
 	}
-	a, rs, cs := w.left(b, 0, 0)
-	s, lds, ids, bias := b.starts(0, col)
-	f(b.k, &a[0], rs, cs, &b.Plain.Data[col], b.Plain.LD, &b.B.data[j*b.k*nr],
+	a, rs, cs := b.A, b.LDA, 1
+	switch {
+	case b.gather && b.TransA:
+		a, rs, cs = w.gathered(0), 1, end
+	case b.gather:
+		a, rs = w.gathered(0), b.k+gatherPad
+	}
+	s, lds, ids, bias := &zeros[0], 0, &inOrder[0], &zeroBias[0]
+	if b.IDs != nil {
+		ids = &b.IDs[0]
+	}
+	if b.S != nil {
+		s, lds = &b.S[col], b.LDS
+	}
+	if b.Bias != nil {
+		bias = &b.Bias[col]
+	}
+	f(b.k, &a[0], rs, cs, &m.Data[col], m.LD, &b.B.data[j*b.k*nr],
 		s, lds, ids, bias, &b.C[col], b.LDC, int(b.Act))
 	return true
 }
@@ -136,16 +202,11 @@ func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
 	}
 }
 
-// part returns the product of some columns of op(A) with as many rows and some columns
-// of a plain B.
+// part returns the product of some columns of op(A) with as many rows of B, and of some
+// of their columns, but without that B.
 func (p *Product) part(depth, cols Span) Product {
 	part := *p
 	part.C = p.C[cols.Lo:]
-	if p.Plain.Trans {
-		part.Plain.Data = p.Plain.Data[cols.Lo*p.Plain.LD+depth.Lo:]
-	} else {
-		part.Plain.Data = p.Plain.Data[depth.Lo*p.Plain.LD+cols.Lo:]
-	}
 	if p.TransA {
 		part.A = p.A[depth.Lo*p.LDA:]
 	} else {

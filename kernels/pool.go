@@ -43,7 +43,8 @@ type pool struct {
 	firstGen uint32      // of the barrier
 	hiring   atomic.Bool // the region wants more workers than it has
 	failed   atomic.Pointer[PanicError]
-	gemm     Product // the argument of gemmShare
+	gemm     Product // the argument of gemmShare and plainShare
+	plain    Matrix  // that of plainShare
 
 	_ cacheLine
 
@@ -203,7 +204,7 @@ func (p *pool) run(n int, task func(*Worker)) {
 		p.finish()
 		w.leave()
 		failed := p.failed.Swap(nil)
-		p.task, p.gemm = nil, Product{}
+		p.task, p.gemm, p.plain = nil, Product{}, Matrix{}
 		p.busy.Unlock()
 		if failed != nil && (done || own != nil) { // else Goexit goes on
 			panic(failed)

@@ -139,8 +139,7 @@ func (p *problem) compute(e *Engine) []float32 {
 // computePlain is compute with B as it is.
 func (p *problem) computePlain(e *Engine) []float32 {
 	q := p.product(nil)
-	q.Plain = p.plain()
-	e.Gemm(q)
+	e.GemmPlain(q, p.plain())
 	return q.C
 }
 

@@ -58,13 +58,13 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 func oursGemm(e *kernels.Engine, w Workload, d *Data) Instance {
 	c := make([]float32, w.M*w.N)
 	p := kernels.Product{M: w.M, A: d.A, LDA: w.K, C: c, LDC: w.N}
-	if w.Pack == "each" {
-		p.Plain = kernels.Matrix{K: w.K, N: w.N, Data: d.B, LD: w.N}
-	} else {
+	b := kernels.Matrix{K: w.K, N: w.N, Data: d.B, LD: w.N}
+	run := func() { e.GemmPlain(p, b) }
+	if w.Pack != "each" {
 		p.B = e.NewPacked(w.K, w.N)
 		e.Pack(p.B, false, d.B, w.N)
+		run = func() { e.Gemm(p) }
 	}
-	run := func() { e.Gemm(p) }
 	return &timed{
 		results: func() Results { run(); return Results{"c": c} },
 		run:     loop(run),
