@@ -265,17 +265,35 @@ const (
 	aliasStride = 1024
 )
 
+// nearRows is the size of the rows of A that pass by all panels before the next rows do,
+// in floats: they stay in L2 beside a panel and C. Peak 118 GFLOP/s, AVX2 on a Zen 5 with
+// 1 MB of L2, one thread, all rows together / in groups: N = K = 1760, 128 rows 100 / 105,
+// 1,600 100 / 102, 6,400 78 / 101; 2560, 6,400 rows 86 / 101. A quarter or half of L2
+// were as good within 2 %.
+var nearRows = asm.L2() * 3 / 8 / 4
+
+// groups returns how many groups the rows are cut into.
+func (w *Worker) groups(b *block) (groups, tiles int) {
+	tiles = (b.M + w.set.MR - 1) / w.set.MR
+	size := gatherTiles
+	if !b.gather {
+		size = max(2, nearRows/(b.k*w.set.MR))
+	}
+	return (tiles + size - 1) / size, tiles
+}
+
 // block walks the rows in tiles, gathered or in place.
 func (w *Worker) block(b *block, panels Span) {
-	n := (b.M + w.set.MR - 1) / w.set.MR
-	if !b.gather {
-		w.tiles(b, Span{0, n}, panels)
+	if !b.gather && b.M*b.k <= nearRows { // small steps notice the divisions
+		w.tiles(b, Span{0, (b.M + w.set.MR - 1) / w.set.MR}, panels)
 		return
 	}
-	groups := (n + gatherTiles - 1) / gatherTiles
+	groups, n := w.groups(b)
 	for g := range groups {
 		group := Span{n * g / groups, n * (g + 1) / groups}
-		w.gather(b, group)
+		if b.gather {
+			w.gather(b, group)
+		}
 		w.tiles(b, group, panels)
 	}
 }

@@ -77,9 +77,6 @@ const (
 	plainDepth = 1024
 	// plainBlock is the size of a packed block, in floats: half of a small L2.
 	plainBlock = 1 << 16
-	// plainTiles is how many tiles' rows of A meet a block in turn: they stay in L2
-	// beside it.
-	plainTiles = 16
 	// Where rows of A are gathered, anew for each block, blocks are wider. With such of
 	// plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to 92 % of the rate
 	// that these have.
@@ -135,12 +132,7 @@ func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 
 // plainBlock walks the rows of a product. b.B becomes m as the first group of tiles passes.
 func (w *Worker) plainBlock(b *block, m *Matrix) {
-	n := (b.M + w.set.MR - 1) / w.set.MR
-	size := plainTiles
-	if b.gather {
-		size = gatherTiles
-	}
-	groups := (n + size - 1) / size
+	groups, n := w.groups(b)
 	for g := range groups {
 		group := Span{n * g / groups, n * (g + 1) / groups}
 		if b.gather {
