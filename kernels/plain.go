@@ -42,10 +42,23 @@ func (e *Engine) GemmPlain(p Product, b Matrix) {
 	runtime.KeepAlive(e)
 }
 
-// plainShare computes a worker's columns of the pool's product, in phases.
+// plainShare computes a worker's columns of the pool's product, in phases: of columns or,
+// where rows of A are gathered anew in each phase, of rows of b.
 func plainShare(w *Worker) {
 	p, b, n := &w.pool.gemm, &w.pool.plain, w.pool.want
 	panels := w.Panels(b.N)
+	if w.gathers(p) {
+		phases := min((b.K+gatheredDepth-1)/gatheredDepth, 1+p.M*b.K*b.N/(n*gemmPhaseWork))
+		for i := range phases {
+			if i > 0 {
+				w.Barrier()
+			}
+			rows := Span{b.K * i / phases, b.K * (i + 1) / phases}
+			part, right := p.part(rows, Span{0, b.N}, b.K), b.part(rows, Span{0, b.N})
+			w.plain(&part, &right, w.Share(panels))
+		}
+		return
+	}
 	step := phasePanels(panels, n, p.M*b.K*b.N)
 	for lo := 0; lo < panels; lo += step {
 		if lo > 0 {
@@ -109,22 +122,11 @@ func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 		cols := Span{lo * nr, min(hi*nr, m.N)}
 		for i := range depths {
 			rows := Span{m.K * i / depths, m.K * (i + 1) / depths}
-			b := block{Product: p.part(rows, cols), gather: gather, k: rows.Len()}
-			if i > 0 {
-				b.S, b.LDS, b.IDs, b.Bias = b.C, b.LDC, nil, nil
-			}
-			if i < depths-1 {
-				b.Act = Identity
-			}
+			b := block{Product: p.part(rows, cols, m.K), gather: gather, k: rows.Len()}
+			right := m.part(rows, cols)
 			w.packed = Packed{K: rows.Len(), N: cols.Len(), nr: nr}
 			w.packed.data = w.space[:w.packed.Panels()*w.packed.K*nr]
 			b.B = &w.packed
-			right := *m
-			if m.Trans {
-				right.Data = m.Data[cols.Lo*m.LD+rows.Lo:]
-			} else {
-				right.Data = m.Data[rows.Lo*m.LD+cols.Lo:]
-			}
 			w.plainBlock(&b, &right)
 		}
 	}
@@ -194,9 +196,10 @@ func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
 	}
 }
 
-// part returns the product of some columns of op(A) with as many rows of B, and of some
-// of their columns, but without that B.
-func (p *Product) part(depth, cols Span) Product {
+// part returns the product of some of the k columns of op(A) with as many rows of B, and
+// of some columns of B, but without that B. Where it isn't the first it goes on from C,
+// and where it isn't the last it has no activation.
+func (p *Product) part(depth, cols Span, k int) Product {
 	part := *p
 	part.C = p.C[cols.Lo:]
 	if p.TransA {
@@ -209,6 +212,24 @@ func (p *Product) part(depth, cols Span) Product {
 	}
 	if p.Bias != nil {
 		part.Bias = p.Bias[cols.Lo:cols.Hi]
+	}
+	if depth.Lo > 0 {
+		part.S, part.LDS, part.IDs, part.Bias = part.C, p.LDC, nil, nil
+	}
+	if depth.Hi < k {
+		part.Act = Identity
+	}
+	return part
+}
+
+// part returns some rows and columns of m.
+func (m *Matrix) part(rows, cols Span) Matrix {
+	part := *m
+	part.K, part.N = rows.Len(), cols.Len()
+	if m.Trans {
+		part.Data = m.Data[cols.Lo*m.LD+rows.Lo:]
+	} else {
+		part.Data = m.Data[rows.Lo*m.LD+cols.Lo:]
 	}
 	return part
 }

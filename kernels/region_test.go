@@ -306,6 +306,33 @@ func TestStalledWorkerIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestLateHelperJoins: a helper that comes during a phase longer than its patience is in
+// the team of the next.
+func TestLateHelperJoins(t *testing.T) {
+	if processors() < 2 {
+		t.Skip("needs two processors")
+	}
+	e := open(t, "", 2)
+	ForceTeams(e, nil)
+	for range 50 {
+		team := 0
+		e.Run(2, func(w *Worker) {
+			if w.Workers() == 1 {
+				time.Sleep(30 * time.Millisecond) // the helper parks
+				w.Barrier()
+				team = w.Workers()
+				return
+			}
+			w.Barrier()
+		})
+		if team == 2 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // so that the next region begins without it
+	}
+	t.Error("the helper never joined")
+}
+
 // TestStalledCallerWorksAlone: helpers that left long before the caller have waited for
 // it, though nobody saw them wait.
 func TestStalledCallerWorksAlone(t *testing.T) {

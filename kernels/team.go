@@ -115,15 +115,24 @@ func (p *pool) forceTeam(phase int) (joining []*Worker) {
 }
 
 // grow takes helpers into the team that have come, and calls those that have not.
+//
+// A helper that has been called and comes to no barrier for [longestWait] parks again.
+// At a barrier after such a phase, which lasts 10 ms and more, the team waits for it for
+// 0.1 ms: else it would never come in time.
 func (p *pool) grow(phase int) (joining []*Worker) {
 	before := len(p.team)
-	p.recruit(p.most)
+	if p.recruit(p.most) && phase > 0 {
+		for until := now() + spinTime; len(p.team) < p.most && now() < until; {
+			runtime.Gosched()
+			p.recruit(p.most)
+		}
+	}
 	return p.settle(before, phase)
 }
 
 // recruit adds helpers that are ready to the team, up to size in all, and calls
-// those that are not.
-func (p *pool) recruit(size int) {
+// those that are not. It returns whether one had to be woken.
+func (p *pool) recruit(size int) (woken bool) {
 	missing := false
 	for _, w := range p.workers[1:p.most] {
 		if len(p.team) == size {
@@ -136,6 +145,7 @@ func (p *pool) recruit(size int) {
 			if w.state.CompareAndSwap(parked, called) {
 				w.calledAt = now()
 				w.wake <- struct{}{}
+				woken = true
 			}
 			missing = true
 		case called:
@@ -145,6 +155,7 @@ func (p *pool) recruit(size int) {
 	if p.hiring.Load() != missing {
 		p.hiring.Store(missing)
 	}
+	return woken
 }
 
 // settle tells the team its places. Those from before on have just been taken. It
