@@ -63,6 +63,7 @@ func hotCalls(e *Engine) map[string]func() {
 		"Gemm":       func() { e.Gemm(product); e.Gemm(largeProduct) },
 		"GemmPlain":  func() { e.GemmPlain(plainProduct, large.plain()) },
 		"Panels":     func() { e.Panels(100) },
+		"Columns":    func() { e.Run(1, none) },
 		"Pack":       func() { e.Pack(packed, false, small.b, 70); e.Pack(transposed, true, small.b, 20) },
 		"PackPanels": func() { e.PackPanels(packed, false, small.b, 70, packed.All()) },
 		"PackRows":   func() { e.PackRows(packed, Span{1, 19}, small.b, 70) },

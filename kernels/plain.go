@@ -24,6 +24,12 @@ func (m *Matrix) check(op string) {
 	}
 }
 
+// Columns returns this worker's part of n columns: those of its share of panels.
+func (w *Worker) Columns(n int) Span {
+	panels := w.Share(w.Panels(n))
+	return Span{min(panels.Lo*w.set.NR, n), min(panels.Hi*w.set.NR, n)}
+}
+
 // GemmPlain is Gemm with b in the place of p.B. It packs b on the way, a block at a time,
 // which costs no memory and lets b change from one product to the next. Where b stays
 // the same for many products, [Packed] is faster.
@@ -94,7 +100,7 @@ const (
 	// plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to 92 % of the rate
 	// that these have.
 	gatheredDepth = 512
-	gatheredBlock = 1 << 18
+	gatheredBlock = 1 << 19
 )
 
 // Panels returns the number of panels of n columns, by which products with n columns

@@ -7,10 +7,8 @@ func (ws *Workspace) weightGrads(w *kernels.Worker, k int) {
 	m, l, hidden, width, rows := ws.m, &ws.layers[k], ws.m.Hidden, ws.m.width(), ws.T*ws.B
 	_, all, _ := ws.layerGrads(k)
 	for d := range m.directions() {
-		panels := w.Share(ws.dzP.Panels())
-		cols := ws.dzP.Columns(panels)
+		cols := w.Columns(hidden)
 		dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
-		w.PackPanels(ws.dzP, false, dz, width, panels)
 		dbh := grads.Bh[cols.Lo:cols.Hi]
 		w.Clear(dbh)
 		w.ColumnSums(dbh, rows, dz[cols.Lo:], width)
@@ -18,33 +16,33 @@ func (ws *Workspace) weightGrads(w *kernels.Worker, k int) {
 			ws.idGrads(w, grads.Wx[cols.Lo:], cols.Len(), dz[cols.Lo:])
 		}
 
-		ws.timesDZ(w, grads.Wh, l.h[before(d, 0)*ws.B*width+d*hidden:], hidden, width)
+		ws.timesDZ(w, grads.Wh, l.h[before(d, 0)*ws.B*width+d*hidden:], hidden, width, dz)
 		if m.dense(k) {
-			ws.timesDZ(w, grads.Wx, ws.read(k), m.reads(k), m.reads(k))
+			ws.timesDZ(w, grads.Wx, ws.read(k), m.reads(k), m.reads(k), dz)
 		}
 	}
 }
 
-// timesDZ sets dw, [n,H], to aᵀ·dZ, where a is [T·B,n] with row stride lda. Phases
-// are of rows of dw. A worker packs the panels of dZ that it reads in the first.
-func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int) {
-	hidden, phase := ws.m.Hidden, n
+// timesDZ sets dw, [n,H], to aᵀ·dZ, where a is [T·B,n] with row stride lda. Columns are
+// shared out, phases are of rows of dZ.
+func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int, dz []float32) {
+	hidden, width, rows := ws.m.Hidden, ws.m.width(), ws.T*ws.B
+	phase := rows
 	if workers := ws.plan.grads[ws.at]; workers > 1 {
-		// Whole groups of tiles, whose rows are brought together.
-		phase = roundUp(ws.plan.phaseLength(ws.dzP.K*hidden, workers), tileRows)
+		phase = roundUp(ws.plan.phaseLength(n*hidden, workers), phaseRows)
 	}
-	for lo := 0; lo < n; lo += phase {
-		w.Gemm(kernels.Product{
-			M: min(phase, n-lo),
-			A: a[lo:], LDA: lda, TransA: true,
-			B: ws.dzP,
-			C: dw[lo*hidden:], LDC: hidden,
-		}, w.Share(ws.dzP.Panels()))
-		if phase < n { // the last time too: others may have read panels of this worker's
+	for lo := 0; lo < rows; lo += phase {
+		p := kernels.Product{M: n, A: a[lo*lda:], LDA: lda, TransA: true, C: dw, LDC: hidden}
+		if lo > 0 {
 			w.Barrier()
+			p.S, p.LDS = dw, hidden
 		}
+		w.GemmPlain(p, kernels.Matrix{K: min(phase, rows-lo), N: hidden, Data: dz[lo*width:], LD: width}, w.Share(w.Panels(hidden)))
 	}
 }
+
+// phaseRows is a multiple of the rows of a plain matrix that products pack together.
+const phaseRows = 512
 
 // idGrads adds columns of dz, [T·B,cols], to those of dwx that its rows' ids name.
 func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []float32) {

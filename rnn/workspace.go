@@ -40,14 +40,13 @@ type Workspace struct {
 
 	outputs // stages 3 and 4
 
-	fromOutputs bool            // the backward pass begins with the output layer
-	grads       [2][]float32    // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
-	dout        []float32       // [T,B,W], the gradient of what the last layer gives: grads[0], or the caller's
-	dhn         []float32       // [L·D,B,H], that of the last states, the caller's; nil for none
-	kept        bool            // a pass has filled the layers' dh
-	dzP         *kernels.Packed // T·B×H
-	reached     []float32       // [B,W], dJ/dh as it comes back along TimeSkip; nil without
-	firstDZ     []float32       // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
+	fromOutputs bool         // the backward pass begins with the output layer
+	grads       [2][]float32 // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
+	dout        []float32    // [T,B,W], the gradient of what the last layer gives: grads[0], or the caller's
+	dhn         []float32    // [L·D,B,H], that of the last states, the caller's; nil for none
+	kept        bool         // a pass has filled the layers' dh
+	reached     []float32    // [B,W], dJ/dh as it comes back along TimeSkip; nil without
+	firstDZ     []float32    // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
 
 	drop *dropout // nil without
 
@@ -152,7 +151,6 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	if m.Layers > 1 {
 		ws.grads[1] = kernels.Floats(rows * width)
 	}
-	ws.dzP = m.engine.NewPacked(rows, m.Hidden)
 	if m.TimeSkip != 0 {
 		ws.reached = make([]float32, batch*width)
 	}
