@@ -15,8 +15,9 @@
 //
 // # What holds
 //
-// Steady-state calls allocate nothing. Constructors allocate, and so does the first
-// call that runs beside more callers than before. Shape mistakes panic with a message
+// Steady-state calls allocate nothing. Constructors allocate, and so do the first
+// call that runs beside more callers than before and a worker's first product of a plain
+// matrix. Shape mistakes panic with a message
 // that names the argument, the wanted and the given size. NaN propagates and nothing
 // skips zeros, but for the derivative of ReLU, which clears. Every element of a
 // product is one chain of fused multiply-adds with k ascending that begins at its
@@ -24,7 +25,7 @@
 // whatever rows stand around it, and from AVX2 and AVX-512. The portable set rounds
 // differently in the last bits.
 //
-// [Engine.Run] and [Engine.Gemm] set the usual mode of floating-point arithmetic on
+// [Engine.Run], [Engine.Gemm] and [Engine.GemmPlain] set the usual mode of arithmetic on
 // each thread, and restore the one they found. Other operations of an Engine use the
 // mode of the thread that they are called on: where a library has made it flush
 // subnormals to zero, they do. So does a region that the runtime moves to such a thread

@@ -31,8 +31,9 @@ func (w *Worker) Columns(n int) Span {
 }
 
 // GemmPlain is Gemm with b in the place of p.B. It packs b on the way, a block at a time,
-// which costs no memory and lets b change from one product to the next. Where b stays
-// the same for many products, [Packed] is faster.
+// which costs 2 MB for each worker, taken at its first such product, whatever the size of
+// b, and lets b change from one product to the next. Where b stays the same for many
+// products, [Packed] is faster.
 func (e *Engine) GemmPlain(p Product, b Matrix) {
 	e.checkPlain(&p, &b)
 	if pool := e.pool; pool.begin(e.Panels(b.N), p.M*b.K*b.N) {
@@ -113,6 +114,9 @@ func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
 func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
+	}
+	if w.space == nil {
+		w.space = Floats(gatheredBlock)
 	}
 	nr, gather := w.set.NR, w.gathers(p)
 	depth, size := plainDepth, plainBlock

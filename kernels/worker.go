@@ -26,7 +26,7 @@ type Worker struct {
 	locked  bool   // to the thread, for that is in another mode than it was
 
 	rows   []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
-	space  []float32 // a block of a plain B
+	space  []float32 // a block of a plain B; nil before the first
 	packed Packed    // the block as the right-hand matrix of a product
 
 	// The rest is of helpers, whose life pool.go tells.
@@ -41,11 +41,7 @@ type Worker struct {
 }
 
 func newWorker(set *asm.Set) *Worker {
-	return &Worker{
-		serial: serial{set}, n: 1,
-		rows:  Floats(gatherTiles * set.MR * (set.KC + gatherPad)),
-		space: Floats(gatheredBlock),
-	}
+	return &Worker{serial: serial{set}, n: 1, rows: Floats(gatherTiles * set.MR * (set.KC + gatherPad))}
 }
 
 // A Span is the half-open range [Lo,Hi) of rows or panels.
