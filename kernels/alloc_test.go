@@ -24,8 +24,10 @@ func hotCalls(e *Engine) map[string]func() {
 	transposed := e.NewPacked(20, 70)
 
 	// A closure made for each call would be an allocation of the caller's.
+	columns := make([]Span, e.Threads())
 	region := func(w *Worker) {
 		w.Gemm(largeProduct, w.Share(largePacked.Panels()))
+		columns[w.ID()] = w.Columns(large.n)
 		w.Barrier()
 		w.PackPanels(packed, false, small.b, small.ldb(), w.Share(packed.Panels()))
 		w.Tanh(z[w.ID():w.ID()+1], x[:1])
@@ -63,7 +65,7 @@ func hotCalls(e *Engine) map[string]func() {
 		"Gemm":       func() { e.Gemm(product); e.Gemm(largeProduct) },
 		"GemmPlain":  func() { e.GemmPlain(plainProduct, large.plain()) },
 		"Panels":     func() { e.Panels(100) },
-		"Columns":    func() { e.Run(1, none) },
+		"Columns":    func() { e.Run(e.Threads(), region) },
 		"Pack":       func() { e.Pack(packed, false, small.b, 70); e.Pack(transposed, true, small.b, 20) },
 		"PackPanels": func() { e.PackPanels(packed, false, small.b, 70, packed.All()) },
 		"PackRows":   func() { e.PackRows(packed, Span{1, 19}, small.b, 70) },

@@ -73,18 +73,14 @@ func TestGemmThreads(t *testing.T) {
 func TestGemmManyRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	const k, n = 1021, 33
-	m := nearRows/k*5/2 + 1
-	if m > 4000 {
-		t.Skipf("this machine's second cache holds %d rows of %d", nearRows/k, k)
-	}
-	p := &problem{m: m, n: n, k: k, start: table, act: Tanh}
+	p := &problem{m: nearRows/k*5/2 + 1, n: n, k: k, start: table, act: Tanh}
 	checkAll(t, []*problem{p.fill(r)}, 1)
 }
 
 // TestGemmFarPanels runs products with a B so large that rows are tiled otherwise.
 func TestGemmFarPanels(t *testing.T) {
 	if testing.Short() {
-		t.Skip("some seconds")
+		t.Skip("takes 3 s; -short leaves it out")
 	}
 	r := rand.New(rand.NewPCG(11, 12))
 	const k, n = 2100, 2531

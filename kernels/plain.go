@@ -175,6 +175,7 @@ func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	if f == nil || m.Trans || col+nr > b.B.N {
 		return false
 	}
+	// As in rowTile, which is 5 % slower at H = 32 where it shares this.
 	a, rs, cs := b.A, b.LDA, 1
 	switch {
 	case b.gather && b.TransA:

@@ -310,7 +310,7 @@ func TestStalledWorkerIsLeftOut(t *testing.T) {
 // the team of the next.
 func TestLateHelperJoins(t *testing.T) {
 	if processors() < 2 {
-		t.Skip("needs two processors")
+		t.Skip("needs two processors: a helper that looks for work, and the caller that takes it")
 	}
 	e := open(t, "", 2)
 	ForceTeams(e, nil)
