@@ -41,7 +41,8 @@ func newBLAS(name, setThreads, version string) (*Impl, error) {
 		return newSgemm(w, d, func(a, b, c *C.float, times int) (ns C.int64_t) {
 			onC(func() {
 				C.sgemm_set_threads(threads, C.long(n))
-				ns = C.cblas_run(sgemm, C.int(w.M), C.int(w.N), C.int(w.K), a, b, c, C.int64_t(times))
+				ns = C.cblas_run(sgemm, cBool(w.TransA), cBool(w.TransB), C.int(w.M), C.int(w.N), C.int(w.K),
+					a, C.int(w.LDA()), b, C.int(w.LDB()), c, C.int64_t(times))
 			})
 			return ns
 		}), nil
@@ -58,6 +59,13 @@ func newSgemm(w Workload, d *Data, f func(a, b, c *C.float, times int) C.int64_t
 		results: func() Results { run(1); return Results{"c": c} },
 		run:     run,
 	}
+}
+
+func cBool(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func cFloats(x []float32) *C.float { return (*C.float)(unsafe.Pointer(unsafe.SliceData(x))) }

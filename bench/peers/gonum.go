@@ -27,8 +27,9 @@ func newGonum(w Workload, d *Data, threads int) (Instance, error) {
 		return nil, errUnsupported
 	}
 	c := make([]float32, w.M*w.N)
+	ops := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
 	run := func() {
-		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.NoTrans, w.M, w.N, w.K, 1, d.A, w.K, d.B, w.N, 0, c, w.N)
+		gonum.Implementation{}.Sgemm(ops[w.TransA], ops[w.TransB], w.M, w.N, w.K, 1, d.A, w.LDA(), d.B, w.LDB(), 0, c, w.N)
 	}
 	timedRun := loop(run)
 	return &timed{

@@ -37,7 +37,8 @@ func newOneDNN(w Workload, d *Data, threads int) (Instance, error) {
 		return newSgemm(w, d, func(a, b, c *C.float, times int) (ns C.int64_t) {
 			onC(func() {
 				C.onednn_set_threads(C.int(threads))
-				ns = C.onednn_sgemm(C.int(w.M), C.int(w.N), C.int(w.K), a, b, c, C.int64_t(times))
+				ns = C.onednn_sgemm(cBool(w.TransA), cBool(w.TransB), C.int(w.M), C.int(w.N), C.int(w.K),
+					a, C.int(w.LDA()), b, C.int(w.LDB()), c, C.int64_t(times))
 			})
 			return ns
 		}), nil

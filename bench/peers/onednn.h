@@ -16,7 +16,8 @@ void onednn_set_threads(int n);
 // onednn_error says which call failed last.
 const char *onednn_error(void);
 
-int64_t onednn_sgemm(int m, int n, int k, const float *a, const float *b, float *c, int64_t times);
+int64_t onednn_sgemm(int transa, int transb, int m, int n, int k,
+	const float *a, int lda, const float *b, int ldb, float *c, int64_t times);
 
 enum { onednn_relu, onednn_tanh, onednn_sigmoid, onednn_exp };
 

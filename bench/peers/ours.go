@@ -57,12 +57,12 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 
 func oursGemm(e *kernels.Engine, w Workload, d *Data) Instance {
 	c := make([]float32, w.M*w.N)
-	p := kernels.Product{M: w.M, A: d.A, LDA: w.K, C: c, LDC: w.N}
-	b := kernels.Matrix{K: w.K, N: w.N, Data: d.B, LD: w.N}
+	p := kernels.Product{M: w.M, A: d.A, LDA: w.LDA(), TransA: w.TransA, C: c, LDC: w.N}
+	b := kernels.Matrix{K: w.K, N: w.N, Data: d.B, LD: w.LDB(), Trans: w.TransB}
 	run := func() { e.GemmPlain(p, b) }
 	if w.Pack != "each" {
 		p.B = e.NewPacked(w.K, w.N)
-		e.Pack(p.B, false, d.B, w.N)
+		e.Pack(p.B, w.TransB, d.B, w.LDB())
 		run = func() { e.Gemm(p) }
 	}
 	return &timed{

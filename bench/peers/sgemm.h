@@ -1,4 +1,4 @@
-// C = A·B, row-major and dense, with the libraries' own functions.
+// C = op(A)·op(B), row-major and dense, with the libraries' own functions.
 #ifndef SGEMM_H
 #define SGEMM_H
 #include <stdint.h>
@@ -9,7 +9,8 @@ typedef void (*set_threads_fn)(long n);
 typedef const char *(*text_fn)(void);
 
 // cblas_run calls f times and returns the nanoseconds of all calls.
-int64_t cblas_run(cblas_sgemm_fn f, int m, int n, int k, const float *a, const float *b, float *c, int64_t times);
+int64_t cblas_run(cblas_sgemm_fn f, int transa, int transb, int m, int n, int k,
+	const float *a, int lda, const float *b, int ldb, float *c, int64_t times);
 void sgemm_set_threads(set_threads_fn f, long n);
 const char *sgemm_text(text_fn f);
 

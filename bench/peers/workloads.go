@@ -9,7 +9,9 @@ import (
 type Workload struct {
 	Kind string // gemm, rnn, train or activation
 
-	M, N, K int    // gemm: [M,K]·[K,N]
+	M, N, K int    // gemm: op(A)·op(B) of [M,K] and [K,N]
+	TransA  bool   // gemm: A is [K,M]
+	TransB  bool   // gemm: B is [N,K]
 	Act     string // rnn: tanh or relu; activation: tanh, sigmoid or exp
 	Pass    string // rnn: forward, backward or both
 	H, B, T int    // rnn, train: hidden width, batch, steps
@@ -31,7 +33,11 @@ const ids = 64
 func (w Workload) Name() string {
 	switch w.Kind {
 	case "gemm":
-		return fmt.Sprintf("m=%d/n=%d/k=%d/pack=%s", w.M, w.N, w.K, w.Pack)
+		trans := ""
+		if w.TransA || w.TransB {
+			trans = "/trans=" + letter(w.TransA) + letter(w.TransB)
+		}
+		return fmt.Sprintf("m=%d/n=%d/k=%d%s/pack=%s", w.M, w.N, w.K, trans, w.Pack)
 	case "rnn":
 		e := fmt.Sprint(w.E)
 		if w.E == 0 {
@@ -43,6 +49,28 @@ func (w Workload) Name() string {
 	default:
 		return fmt.Sprintf("act=%s/n=%d", w.Act, w.Count)
 	}
+}
+
+func letter(trans bool) string {
+	if trans {
+		return "t"
+	}
+	return "n"
+}
+
+// LDA and LDB are the row strides of a gemm's matrices, which are dense.
+func (w Workload) LDA() int {
+	if w.TransA {
+		return w.M
+	}
+	return w.K
+}
+
+func (w Workload) LDB() int {
+	if w.TransB {
+		return w.K
+	}
+	return w.N
 }
 
 // Bench is the benchmark's name.
@@ -103,6 +131,12 @@ func Workloads() []Workload {
 	for _, s := range []struct{ h, b int }{{256, 32}, {512, 32}, {1760, 16}, {1760, 32}, {1760, 64}, {1760, 128}} {
 		for _, pack := range []string{"before", "each"} {
 			add(Workload{Kind: "gemm", M: s.b, N: s.h, K: s.h, Pack: pack})
+		}
+	}
+
+	for _, s := range []struct{ h, b int }{{512, 32}, {1760, 32}, {1760, 128}} {
+		for _, t := range []struct{ a, b bool }{{false, true}, {true, false}, {true, true}} {
+			add(Workload{Kind: "gemm", M: s.b, N: s.h, K: s.h, TransA: t.a, TransB: t.b, Pack: "each"})
 		}
 	}
 
