@@ -17,7 +17,8 @@ import (
 type Model struct {
 	Config
 	Params
-	engine *kernels.Engine
+	SkipNonFinite bool // Step changes nothing where the gradient's norm is NaN or infinite
+	engine        *kernels.Engine
 
 	// Weights as products read them. The transposes exist once a training
 	// workspace has been made; wy and wyT with an output layer.

@@ -7,16 +7,17 @@ import (
 	"batchrnn/kernels"
 )
 
-// An Optimizer turns a gradient into a change of the parameters. Its state
-// belongs to one model.
+// An Optimizer turns a gradient into a change of the parameters. Its state belongs to
+// one model. [Model.Step] calls Check and then Begin once, and Update for parts of the
+// slab, on several workers at once and in any order.
 type Optimizer interface {
-	// check panics where the state isn't that of a model of so many parameters.
-	check(params int)
-	// begin prepares a step whose gradient is to be read as scale times what is
-	// given; update then changes the parameters p[span] from g[span], spans in
-	// any order and at once.
-	begin(scale float32)
-	update(w *kernels.Worker, p, g []float32, span kernels.Span)
+	// Check panics where the state can't be that of m.
+	Check(m *Model)
+	// Begin prepares a step whose gradient is scale times what Update is given.
+	Begin(scale float32)
+	// Update changes p[s.Lo:s.Hi], of the slab p, along g[s.Lo:s.Hi], and reads and
+	// writes only these elements of its state.
+	Update(w *kernels.Worker, p, g []float32, s kernels.Span)
 }
 
 // SGD is gradient descent: p -= LR·g.
@@ -28,11 +29,14 @@ type SGD struct {
 // NewSGD returns gradient descent with learning rate lr.
 func NewSGD(lr float32) *SGD { return &SGD{LR: lr} }
 
-func (o *SGD) check(int) {}
+// Check accepts every model.
+func (o *SGD) Check(*Model) {}
 
-func (o *SGD) begin(scale float32) { o.scale = scale }
+// Begin implements [Optimizer].
+func (o *SGD) Begin(scale float32) { o.scale = scale }
 
-func (o *SGD) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+// Update implements [Optimizer].
+func (o *SGD) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	w.SGD(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.scale, o.LR)
 }
 
@@ -41,19 +45,23 @@ func (o *SGD) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 type Adagrad struct {
 	LR, Eps float32
 	Sum     []float32 // Σ g², in the layout of the slab
+	owner   owner
 	scale   float32
 }
 
 // NewAdagrad returns Adagrad for m with learning rate lr and Eps 1e-10.
 func NewAdagrad(m *Model, lr float32) *Adagrad {
-	return &Adagrad{LR: lr, Eps: 1e-10, Sum: kernels.Floats(len(m.Slab))}
+	return &Adagrad{LR: lr, Eps: 1e-10, Sum: kernels.Floats(len(m.Slab)), owner: owner{m}}
 }
 
-func (o *Adagrad) check(params int) { checkState("Adagrad", len(o.Sum), params) }
+// Check panics where m is not the model that o was made for, or that it stepped first.
+func (o *Adagrad) Check(m *Model) { o.owner.check("Adagrad", m, o.Sum) }
 
-func (o *Adagrad) begin(scale float32) { o.scale = scale }
+// Begin implements [Optimizer].
+func (o *Adagrad) Begin(scale float32) { o.scale = scale }
 
-func (o *Adagrad) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+// Update implements [Optimizer].
+func (o *Adagrad) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	w.Adagrad(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.Sum[s.Lo:s.Hi], o.scale, o.LR, o.Eps)
 }
 
@@ -63,6 +71,7 @@ type Adam struct {
 	LR, Beta1, Beta2, Eps float32
 	M, V                  []float32 // first and second moments, in the layout of the slab
 	T                     int       // steps taken
+	owner                 owner
 	args                  kernels.AdamStep
 }
 
@@ -70,24 +79,70 @@ type Adam struct {
 // Beta2 0.999 and Eps 1e-8.
 func NewAdam(m *Model, lr float32) *Adam {
 	n := len(m.Slab)
-	return &Adam{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, M: kernels.Floats(n), V: kernels.Floats(n)}
+	return &Adam{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, M: kernels.Floats(n), V: kernels.Floats(n), owner: owner{m}}
 }
 
-func (o *Adam) check(params int) {
-	checkState("Adam", len(o.M), params)
-	checkState("Adam", len(o.V), params)
+// Check panics where m is not the model that o was made for, or that it stepped first,
+// and where T is negative.
+func (o *Adam) Check(m *Model) {
+	o.owner.check("Adam", m, o.M, o.V)
 	if o.T < 0 {
 		panic(fmt.Sprintf("rnn: Step: Adam has taken %d steps, want 0 or more", o.T))
 	}
 }
 
-func (o *Adam) begin(scale float32) {
+// Begin implements [Optimizer].
+func (o *Adam) Begin(scale float32) {
 	o.T++
 	o.args.Set(o.T, scale, o.LR, o.Beta1, o.Beta2, o.Eps)
 }
 
-func (o *Adam) update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+// Update implements [Optimizer].
+func (o *Adam) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	w.Adam(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.M[s.Lo:s.Hi], o.V[s.Lo:s.Hi], &o.args)
+}
+
+// AdamW is [Adam] with weight decay beside the gradient (Loshchilov & Hutter 2019):
+// each step first sets p to (1-LR·Decay)·p. Biases decay too, as in PyTorch.
+type AdamW struct {
+	Adam
+	Decay float32
+}
+
+// NewAdamW returns AdamW for m with the learning rate lr, the weight decay, and the
+// other settings of [NewAdam].
+func NewAdamW(m *Model, lr, decay float32) *AdamW { return &AdamW{*NewAdam(m, lr), decay} }
+
+// Update implements [Optimizer].
+func (o *AdamW) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
+	kept := float32(1 - float64(o.LR)*float64(o.Decay))
+	for lo := s.Lo; lo < s.Hi; lo += decayBlock { // the second pass finds p in L1
+		part := kernels.Span{Lo: lo, Hi: min(lo+decayBlock, s.Hi)}
+		w.Scale(p[part.Lo:part.Hi], kept)
+		o.Adam.Update(w, p, g, part)
+	}
+}
+
+// decayBlock is how many parameters AdamW decays at a time.
+const decayBlock = 1 << 11
+
+// An owner is the model that an optimiser's state belongs to: the one that it was made
+// for, else the first that it steps.
+type owner struct{ m *Model }
+
+// check panics where m is another model, or states have not its size.
+func (o *owner) check(optimizer string, m *Model, states ...[]float32) {
+	for _, s := range states {
+		if len(s) != len(m.Slab) {
+			panic(fmt.Sprintf("rnn: Step: %s was made for %d parameters, the model has %d", optimizer, len(s), len(m.Slab)))
+		}
+	}
+	if o.m == nil {
+		o.m = m
+	}
+	if o.m != m {
+		panic(fmt.Sprintf("rnn: Step: %s has the state of another model: each model needs an optimizer of its own", optimizer))
+	}
 }
 
 // normChunk is the number of elements of each partial sum of the norm: fixed,
@@ -102,17 +157,23 @@ type stepState struct {
 	clip  float32
 	sums  []float64 // Σ g² by chunk
 	norm  float64
+	skip  bool // the gradient isn't finite, and shall change nothing
 }
 
 // Step changes the parameters by one step of opt along grads, a slab in the
 // layout of the parameters, and readies the model for the next pass. Where
 // clip > 0 and the gradient's norm over all parameters is greater, the gradient
 // is read as scaled down to norm clip (Pascanu, Mikolov & Bengio 2013). It
-// returns the norm before clipping; where that is NaN or infinite, so are the
-// parameters from then on.
+// returns the norm before clipping. Where that is NaN or infinite, the parameters and
+// the state of opt stay as they are if SkipNonFinite is set, and else are spoilt. Step
+// panics where grads has another length than the slab, and where opt refuses m.
 func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64) {
 	s := &m.step
-	m.checkStep(opt, grads)
+	m.checkWhole("Step")
+	if len(grads) != len(m.Slab) {
+		panic(fmt.Sprintf("rnn: Step: the gradient has length %d, the model %d parameters", len(grads), len(m.Slab)))
+	}
+	opt.Check(m)
 	s.opt, s.grads, s.clip = opt, grads, clip
 	m.engine.Run(m.slabWorkers(), s.task)
 	s.opt, s.grads = nil, nil
@@ -135,13 +196,16 @@ func (m *Model) stepShare(w *kernels.Worker) {
 		w.Barrier()
 	}
 	if w.ID() == 0 {
-		s.opt.begin(float32(s.scale()))
+		scale := s.scale()
+		if s.skip = m.SkipNonFinite && math.IsNaN(scale); !s.skip {
+			s.opt.Begin(float32(scale))
+		}
 	}
 	w.Barrier()
 	for lo, phase := 0, n*phaseElements; lo < len(m.Slab); lo += phase {
 		own := w.Share(min(phase, len(m.Slab)-lo))
-		if own.Len() > 0 { // else the step may not have begun: it has no part in the phase
-			s.opt.update(w, m.Slab, s.grads, kernels.Span{Lo: lo + own.Lo, Hi: lo + own.Hi})
+		if own.Len() > 0 && !s.skip { // a worker without a part may be here before the step begins
+			s.opt.Update(w, m.Slab, s.grads, kernels.Span{Lo: lo + own.Lo, Hi: lo + own.Hi})
 		}
 		w.Barrier()
 	}

@@ -48,6 +48,18 @@ func (f *adamFormula) step(p, g []float64) {
 	}
 }
 
+type adamWFormula struct {
+	adamFormula
+	decay float64
+}
+
+func (f *adamWFormula) step(p, g []float64) {
+	for i := range p {
+		p[i] *= 1 - f.lr*f.decay
+	}
+	f.adamFormula.step(p, g)
+}
+
 // TestOptimizers holds six steps of each optimiser, with clipping at work, out of
 // reach and off, to the formulas. The slab is longer than a chunk of the norm.
 func TestOptimizers(t *testing.T) {
@@ -63,8 +75,38 @@ func TestOptimizers(t *testing.T) {
 			checkOptimizer(t, "SGD", m, NewSGD(0.1), sgdFormula{0.1}, clip)
 			checkOptimizer(t, "Adagrad", m, NewAdagrad(m, 0.1), adagradFormula{0.1, 1e-10, zeros()}, clip)
 			checkOptimizer(t, "Adam", m, NewAdam(m, 0.01), &adamFormula{0.01, 0.9, 0.999, 1e-8, zeros(), zeros(), 0}, clip)
+			checkOptimizer(t, "AdamW", m, NewAdamW(m, 0.01, 0.3), &adamWFormula{adamFormula{0.01, 0.9, 0.999, 1e-8, zeros(), zeros(), 0}, 0.3}, clip)
+			checkOptimizer(t, "momentum", m, &momentum{lr: 0.1, mu: 0.5, v: make([]float32, n)}, momentumFormula{0.1, 0.5, zeros()}, clip)
 		}
 	})
+}
+
+// momentum is an optimizer that a user might write.
+type momentum struct {
+	lr, mu, scale float32
+	v             []float32
+}
+
+func (o *momentum) Check(*Model)        {}
+func (o *momentum) Begin(scale float32) { o.scale = scale }
+
+func (o *momentum) Update(_ *kernels.Worker, p, g []float32, s kernels.Span) {
+	for i := s.Lo; i < s.Hi; i++ {
+		o.v[i] = o.mu*o.v[i] + o.scale*g[i]
+		p[i] -= o.lr * o.v[i]
+	}
+}
+
+type momentumFormula struct {
+	lr, mu float64
+	v      []float64
+}
+
+func (f momentumFormula) step(p, g []float64) {
+	for i := range p {
+		f.v[i] = f.mu*f.v[i] + g[i]
+		p[i] -= f.lr * f.v[i]
+	}
 }
 
 func checkOptimizer(t *testing.T, name string, m *Model, opt Optimizer, f formula, clip float32) {
@@ -138,4 +180,71 @@ func TestStepNotFinite(t *testing.T) {
 			t.Errorf("norm is %v, want NaN", norm)
 		}
 	})
+}
+
+// TestSkipNonFinite: such a gradient then changes neither the model nor the optimizer.
+func TestSkipNonFinite(t *testing.T) {
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		c := Config{Input: 20, Layers: 1, Hidden: 130}
+		m, plain := newModel(t, e, c, 1), newModel(t, e, c, 1)
+		m.SkipNonFinite = true
+		r := newRand(4)
+		adam, want := NewAdam(m, 0.1), NewAdam(plain, 0.1)
+		for step := range 4 {
+			grads := randomFloats(r, len(m.Slab))
+			if step%2 == 0 {
+				plain.Step(want, grads, 1)
+			} else {
+				grads[len(grads)-1] = []float32{float32(math.NaN()), float32(math.Inf(-1))}[step/2]
+			}
+			if norm := m.Step(adam, grads, 1); step%2 == 1 && !math.IsNaN(norm) && !math.IsInf(norm, 1) {
+				t.Errorf("step %d: norm is %v", step, norm)
+			}
+			sameBits(t, "parameters", m.Slab, plain.Slab)
+			sameBits(t, "first moments", adam.M, want.M)
+			if adam.T != want.T {
+				t.Errorf("step %d: Adam has taken %d steps, want %d", step, adam.T, want.T)
+			}
+		}
+	})
+}
+
+// TestOptimizerOfAnotherModel: the state of one model is refused by another of its size.
+func TestOptimizerOfAnotherModel(t *testing.T) {
+	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
+		c := Config{Input: 2, Layers: 1, Hidden: 3}
+		m, other := newModel(t, e, c, 1), newModel(t, e, c, 2)
+		grads := make([]float32, len(m.Slab))
+		adopted := &Adam{LR: 1, M: make([]float32, len(grads)), V: make([]float32, len(grads))}
+		m.Step(adopted, grads, 0)
+		for _, opt := range []Optimizer{NewAdam(m, 1), NewAdamW(m, 1, 0.1), NewAdagrad(m, 1), adopted} {
+			m.Step(opt, grads, 0)
+			mustPanic(t, func() { other.Step(opt, grads, 0) }, "rnn: Step", "another model")
+		}
+	})
+}
+
+// TestSchedules holds the factors of a learning rate to their formulas.
+func TestSchedules(t *testing.T) {
+	for _, x := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"first of four", WarmUp(0, 4), 0.25},
+		{"last of four", WarmUp(3, 4), 1},
+		{"after four", WarmUp(90, 4), 1},
+		{"no warm-up", WarmUp(0, 0), 1},
+		{"cosine begins", CosineDecay(-0.1, 0.2), 1},
+		{"cosine, a third", CosineDecay(1.0/3, 0.2), 0.2 + 0.8*0.75},
+		{"cosine ends", CosineDecay(7, 0.2), 0.2},
+		{"before a step", StepDecay(9, 10, 0.5), 1},
+		{"two steps", StepDecay(20, 10, 0.5), 0.25},
+	} {
+		if !(math.Abs(x.got-x.want) <= 1e-12) {
+			t.Errorf("%s: factor %v, want %v", x.name, x.got, x.want)
+		}
+	}
+	mustPanic(t, func() { WarmUp(-1, 4) }, "rnn: WarmUp", "-1")
+	mustPanic(t, func() { CosineDecay(math.NaN(), 0) }, "rnn: CosineDecay", "NaN")
+	mustPanic(t, func() { StepDecay(1, 0, 0.5) }, "rnn: StepDecay", "0")
 }

@@ -3,6 +3,8 @@ package rnnlm
 import (
 	"math"
 	"time"
+
+	"batchrnn/rnn"
 )
 
 // How many validations a budget holds at most, and which part of it they may take.
@@ -82,11 +84,10 @@ const warmUp = 50
 // then falls along half a cosine to a hundredth of its peak at the end, or by
 // halves.
 func (t *trainer) rate() float32 {
-	done := min(float64(t.spent())/float64(t.end()), 1)
-	rate := t.options.Rate * (0.01 + 0.99*(1+math.Cos(math.Pi*done))/2)
+	rate := t.options.Rate * rnn.CosineDecay(float64(t.spent())/float64(max(t.end(), 1)), 0.01)
 	if t.options.Halve {
 		rate = math.Ldexp(t.options.Rate, -t.halvings)
 	}
-	steps := t.progress.Tokens/int64(len(t.streams.ids)) + 1
-	return float32(rate * min(float64(steps)/warmUp, 1))
+	steps := t.progress.Tokens / int64(len(t.streams.ids))
+	return float32(rate * rnn.WarmUp(int(steps), warmUp))
 }
