@@ -6,9 +6,9 @@ import "math"
 // them within 0.51 ULP; subnormal results come out of the same rounding.
 //
 // On amd64 the conversion to float64 waits for the last write to its register. Where
-// that write is the previous element's result, each element of a loop takes the latency
-// of the whole function, two to five times as long. Here constants or integers come in
-// between; look again after any change.
+// that is the previous element's result, each element takes the latency of the whole
+// function: two to five times as long. Here constants or integers come in between; look
+// again after any change.
 
 func tanhGeneric(dst, src []float32) {
 	dst = dst[:len(src)]

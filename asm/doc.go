@@ -19,8 +19,8 @@
 //   - Every element of a matrix product is one chain of fused multiply-adds,
 //     k ascending, that begins at its start value. The chain does not depend on
 //     the tile, so tiles of any height and width give the same bits.
-//   - A reduction over elements runs in [Lanes] partial sums, element i into
-//     lane i mod Lanes, joined by the tree that [Set.Dot] describes.
+//   - A reduction over elements runs in [Lanes] partial sums: element i goes into
+//     lane i mod Lanes. [Set.Dot] describes the tree that joins the lanes.
 //   - An element-wise function is one sequence of correctly rounded operations.
 //
 // So AVX2 and AVX-512 agree bit for bit, NaN payloads excepted. The generic Set

@@ -33,10 +33,10 @@ const MaxRows = 12
 // 2, ... Row i of C is c[i*ldc:][:n].
 type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act)
 
-// A PlainTile computes one register tile of a product with a B that is not packed, for a
-// fixed number of rows and a full panel. Row p of B is b[p*ldb:][:NR]. The tile packs the
-// panel into dst, k rows of [Set.NR] floats, for the tiles below it. It prefetches the NR
-// floats behind each row of B; they need not exist. The rest is as in a [Tile].
+// A PlainTile is a [Tile] for a B that is not packed, of a fixed number of rows and one
+// full panel. Row p of B is b[p*ldb:][:NR]. The tile packs the panel into dst, k rows of
+// [Set.NR] floats, for the tiles below it. It prefetches the NR floats behind each row of
+// B; they need not exist.
 type PlainTile func(k int, a *float32, rs, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act Act)
 
 // MaxPanels is the number of panels that the widest tile takes at once.
@@ -115,9 +115,9 @@ type Set struct {
 	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
 	Axpy  func(y, x []float32, alpha float32) // y += alpha·x
 	Scale func(x []float32, alpha float32)    // x *= alpha
-	// Dot is Σ x·y in Lanes partial sums from +0, joined as 16 lanes
-	// (v0+v1) + (v2+v3), where vq is lanes 16q to 16q+15, and then by adding the
-	// upper half to the lower: 8, 4, 2, 1.
+	// Dot is Σ x·y in Lanes partial sums from +0. They are joined as 16 lanes
+	// (v0+v1) + (v2+v3), where vq is lanes 16q to 16q+15. Then the upper half is added
+	// to the lower: 8, 4, 2, 1.
 	Dot   func(x, y []float32) float32
 	SumSq func(x []float32) float32 // Dot(x, x)
 	// ColSums adds the m rows of A to dst in ascending order:

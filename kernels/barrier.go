@@ -105,8 +105,8 @@ func (b *barrier) lost(t, u int64) {
 
 const (
 	// spinLimit is how often a waiting worker looks before it parks: about 0.1 ms at
-	// 3.66 GHz. That is longer than two cores get out of step and than the gap between
-	// two passes, and shorter than a scheduler's time slice. Waking a parked worker takes
+	// 3.66 GHz. That is longer than two cores get out of step, and than the gap between
+	// two passes. It is shorter than a scheduler's time slice. Waking a parked worker takes
 	// longer than most waits: with 16 µs training lost 37 % (bench/RESULTS.md, Choices).
 	spinLimit = 400000
 	// spinTime is about how long that takes, in nanoseconds.

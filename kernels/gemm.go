@@ -242,7 +242,7 @@ func (w *Worker) gemm(p *Product, panels Span) {
 const fetchAhead = 2048
 
 // nearPanels is the most floats of B that one more pass, for a low tile, reads fast
-// enough. With more, the rows of the low tile share with the tile before it: 32 rows of
+// enough. With more, the rows of the low tile share with the tile before it. 32 rows of
 // N = K = 2560 by AVX2 gain 9 % (bench/RESULTS.md, Choices).
 const nearPanels = 5 << 20
 
@@ -297,8 +297,8 @@ func (w *Worker) block(b *block, panels Span) {
 // tileRows returns the rows of tile t.
 //
 // Where low tiles are the slow ones, tiles are of equal height: 16 rows are 8+8, not
-// 12+4. On AVX2 every height below the full one is slow, 89 to 92 % of peak against 96,
-// except low tiles that take several panels. So there full tiles come first. A remainder
+// 12+4. On AVX2 heights below the full one are slow, 89 to 92 % of peak against 96,
+// unless the tile takes several panels. So there full tiles come first. A remainder
 // of one row shares with the tile before it. So does one whose tile takes several panels,
 // where these come from far away (nearPanels).
 func (w *Worker) tileRows(b *block, t int) (lo, hi int) {

@@ -40,8 +40,8 @@ func (e *Engine) HandoverWork() int {
 	return e.pool.handover
 }
 
-// usualHandover makes a step of package rnn pay from 2^15 multiply-adds a worker on,
-// which was chosen on a Zen 4 with two cores of one L3.
+// usualHandover makes a step of package rnn pay from 2^15 multiply-adds a worker on. It
+// was chosen on a Zen 4 with two cores of one L3.
 const usualHandover = 1 << 16 / 3
 
 var handover struct {

@@ -207,9 +207,9 @@ func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
 	}
 }
 
-// part returns the product of some columns of op(A), which has k, with the same rows of
-// B, for some columns of B. It does not set B. A part after the first goes on from C. A
-// part before the last has no activation.
+// part returns the product for columns depth of op(A), which has k, and columns cols of
+// B. It does not set B. A part after the first goes on from C. A part before the last
+// has no activation.
 func (p *Product) part(depth, cols Span, k int) Product {
 	part := *p
 	part.C = p.C[cols.Lo:]

@@ -11,8 +11,8 @@ import (
 //
 // A region is a sequence of phases, separated by [Worker.Barrier]. The workers of a
 // phase are its team. The team may grow and shrink at each barrier, between 1 and n. It
-// is the caller alone where n is 1, where another goroutine has the workers, or where
-// the machine is busy with other work: a worker that would be late is left out.
+// is the caller alone where n is 1 or where another goroutine has the workers. It may be
+// so where the machine is busy with other work: a worker that would be late is left out.
 //
 // So each phase must compute its shares anew, by [Worker.Share], and all workers must
 // call Barrier equally often. A worker without a part in a phase passes through it ahead

@@ -81,9 +81,8 @@
 // Each stage of a layer is one parallel region. It has as many workers as its work is
 // worth, and none without work. Where the batch is large and Wh fits a core's cache,
 // workers share the rows of the batch. Else each owns some columns of Wh, and they meet
-// at a barrier after each step. Results have the same bits either way. They have the
-// same bits for any number of threads, for a row in any batch, and for T steps at once
-// or one by one.
+// at a barrier after each step. Results have the same bits either way: for any number
+// of threads, for a row in any batch, and for T steps at once or one by one.
 //
 // # Threads
 //

@@ -3,8 +3,8 @@
 // each with and without clipping: with tanh, with ReLU that starts from the identity,
 // with a skip connection through time, and with a start whose gradients explode.
 //
-// For each it gives how well the network has learnt, and the norm of dJ/dh_t against
-// the distance from the last step, for a loss at that step alone.
+// For each it gives how well the network has learnt. It also gives the norm of dJ/dh_t
+// for a loss at the last step alone, against the distance from that step.
 //
 // The same seed and number of updates give the same figures, except times.
 package gradients

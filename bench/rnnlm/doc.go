@@ -1,5 +1,5 @@
-// Package rnnlm trains an [rnn.Model] as a language model on the tokens of a corpus,
-// within a budget of time or tokens, and scores it on unseen text.
+// Package rnnlm trains an [rnn.Model] as a language model on the tokens of a corpus, and
+// scores it on unseen text. A training has a budget of time or of tokens.
 //
 // [Train] cuts the training tokens into parallel streams. It runs truncated
 // backpropagation through time along them and carries the state from one piece to the
