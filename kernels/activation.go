@@ -41,7 +41,7 @@ func (o serial) ReLU(dst, src []float32) {
 
 // Grad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z. It
 // takes that from y = act(z), row stride ldy: 1-y² for Tanh, y(1-y) for Sigmoid, 1 for
-// Identity. For ReLU it keeps d where y > 0 and stores 0 where y <= 0.
+// Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere.
 func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
 	checkMatrix("Grad", "d", d, m, n, ldd)
 	checkMatrix("Grad", "y", y, m, n, ldy)

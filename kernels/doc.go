@@ -6,7 +6,7 @@
 // [New] picks the best set that the machine has; BATCHRNN_ISA forces another.
 //
 //	e, err := kernels.New("", 0)
-//	w := e.NewPacked(k, n)     // once per weight matrix
+//	w := e.NewPacked(k, n)       // once per weight matrix
 //	e.Pack(w, false, weights, n) // once per change of the weights
 //	e.Gemm(kernels.Product{M: m, A: x, LDA: k, B: w, Bias: bias, C: y, LDC: n, Act: kernels.Tanh})
 //

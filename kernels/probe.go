@@ -87,8 +87,8 @@ func ReadPacked(e *Engine, p *Packed) float64 { return e.SumSquares(p.data) }
 // A Call is one call into a kernel that [Trace] has seen.
 type Call struct {
 	Kernel string // the raw symbol
-	// Size holds the integers that the arguments begin with and the length of
-	// the first vector, as many as there are; of a tile its depth.
+	// Size holds the integers that the arguments begin with and the length of the
+	// first vector, as many as there are. For a tile that is its depth.
 	Size [2]int
 	Took time.Duration
 }

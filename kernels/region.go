@@ -16,7 +16,7 @@ import (
 //
 // So each phase must compute its shares anew, by [Worker.Share], and all workers must
 // call Barrier equally often. A worker without a part in a phase passes through it ahead
-// of the team or behind it. Its share is empty, and by other ways it must not read
+// of the team or behind it. Its share is empty; outside its share it must not read
 // anything that the task writes.
 //
 // Where task panics on any worker, Run panics with a [PanicError], after all others have
