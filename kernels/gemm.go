@@ -23,8 +23,8 @@ const (
 //	C = Act(S + Bias + op(A)·B)
 //
 // with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, and their
-// LD is the distance between rows. C may be S itself where IDs is nil. Otherwise C must
-// not overlap anything that is read.
+// LD is the distance between rows. C may be S itself where IDs is nil. Apart from that
+// C must not overlap anything that is read.
 type Product struct {
 	M      int
 	A      []float32 // M×K, or K×M where TransA
