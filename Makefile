@@ -9,9 +9,9 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose results depend on the engine that is picked.
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/rnnlm ./bench/speed
 
-.PHONY: check format tidy vet staticcheck cross drift generate test isas purego race fuzz bench peers-setup peers peers-check
+.PHONY: check format tidy vet staticcheck cross drift generate test isas purego module race fuzz bench peers-setup peers peers-check
 
-check: format tidy vet staticcheck cross drift test isas purego race peers-check fuzz
+check: format tidy vet staticcheck cross drift test isas purego module race peers-check fuzz
 
 format:
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -61,6 +61,16 @@ isas:
 # The portable kernels alone: no assembly is built.
 purego:
 	BATCHRNN_REQUIRE_ISA= go test -tags purego ./...
+
+# The Go program of README.md, in a module of its own, made by the commands beside it. The
+# copied go.sum spares it the network.
+module:
+	@set -e; tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	sed -n '/^```go$$/,/^```$$/{/^```/!p}' README.md >"$$tmp/main.go"; \
+	sed -n '/^    go mod init/,/^    go run \.$$/p' README.md | sed "s|=PATH|='$$PWD'|" >"$$tmp/commands"; \
+	cp go.sum "$$tmp"; cd "$$tmp"; \
+	test -z "$$(gofmt -l main.go)" || { echo "gofmt would change the program in README.md"; exit 1; }; \
+	GOWORK=off sh -e commands >out; cat out; grep -q '^ello' out
 
 race:
 	go test -race ./...

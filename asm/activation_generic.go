@@ -5,10 +5,10 @@ import "math"
 // tanh, sigmoid and exp are computed in float64 and rounded once, which leaves
 // them within 0.51 ULP; subnormal results come out of the same rounding.
 //
-// On amd64 the conversion to float64 waits for whatever wrote its register
-// before. Where that is the result for the element before, a loop takes the
-// latency of the whole function for each, two to five times as long. Here
-// constants or integers come in between; look again after any change.
+// On amd64 the conversion to float64 waits for the last write to its register. Where
+// that is the previous element's result, each element takes the latency of the whole
+// function: two to five times as long. Here constants or integers come in between; look
+// again after any change.
 
 func tanhGeneric(dst, src []float32) {
 	dst = dst[:len(src)]
@@ -121,9 +121,9 @@ var expTable = func() (table [expSteps]float64) {
 
 // expParts splits e^x into a step of the table and a remainder, e^x = s·(1+p),
 // for |x| < 700: x = n·(ln 2)/32 + r with |r| <= (ln 2)/64, s = 2^(n/32) and
-// p = e^r - 1. The series of p ends with r⁴/4!; what it leaves out is less than
-// 2^-33 of p. A series long enough to do without the table takes more
-// instructions than the processor looks ahead, and half the speed.
+// p = e^r - 1. The series of p ends with r⁴/4!; the rest is less than 2^-33 of p.
+// A series long enough to need no table has more instructions than the processor
+// looks ahead, and half the speed.
 func expParts(x float64) (s, p float64) {
 	// Adding 1.5·2^52 rounds to an integer and leaves it in the low bits.
 	const round = 3 << 51

@@ -21,22 +21,22 @@ const MaxRows = 12
 //
 //	C = act(S + bias + A·B),
 //
-// for a fixed number of rows and panels. Strides count elements.
+// for a fixed number of rows and panels. Strides count elements, and n is the number of
+// columns that exist.
 //
-// Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at
-// b[j*bs] and holds k rows of [Set.NR] floats, zero beyond the matrix's edge, at
-// a multiple of 64 bytes where NR is one of 16 floats. A tile of one panel may
-// instead bring k rows from b[bs] on into cache as it goes; they need not exist.
-// Row i starts from s[ids[i]*ss:][:n] + bias[:n], rounded; S may be C where ids
-// are 0, 1, 2, ... Row i of C is c[i*ldc:][:n], with n the number of columns that
-// exist.
+// Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at b[j*bs] and
+// holds k rows of [Set.NR] floats, zero beyond the matrix's edge. Where NR is a multiple
+// of 16, panels are aligned to 64 bytes. A tile of one panel has no use for bs as a
+// stride: it may prefetch k rows from b[bs] on, and they need not exist.
+//
+// Row i starts from s[ids[i]*ss:][:n] + bias[:n], rounded. S may be C where ids are 0, 1,
+// 2, ... Row i of C is c[i*ldc:][:n].
 type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act)
 
-// A PlainTile computes one register tile of a product whose B is not packed, for a
-// fixed number of rows and a full panel. Row p of B is b[p*ldb:][:NR]. The tile leaves
-// the panel packed in dst, k rows of [Set.NR] floats, for the tiles below it. It brings
-// the NR floats behind each row of B into cache; they need not exist. The rest is as in
-// a [Tile].
+// A PlainTile is a [Tile] for a B that is not packed, of a fixed number of rows and one
+// full panel. Row p of B is b[p*ldb:][:NR]. The tile packs the panel into dst, k rows of
+// [Set.NR] floats, for the tiles below it. It prefetches the NR floats behind each row of
+// B; they need not exist.
 type PlainTile func(k int, a *float32, rs, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act Act)
 
 // MaxPanels is the number of panels that the widest tile takes at once.
@@ -47,24 +47,24 @@ type Tiles struct {
 	// Half covers the first half of a panel, for n <= NR/2 columns at the edge.
 	// It is nil where a Set has none.
 	Half Tile
-	// Panels holds the tiles by number of panels. The one for a single panel
-	// takes any n; wider ones want all their columns to exist, and are there for
-	// heights at which one panel leaves accumulators free. Others are nil.
+	// Panels holds the tiles by number of panels. The tile for one panel takes any n.
+	// Wider tiles want all their columns to exist. They are there for heights at which
+	// one panel leaves accumulators free; others are nil.
 	Panels [MaxPanels + 1]Tile
-	// Plain packs on the way. It is nil where a Set has none.
+	// Plain packs as it computes. It is nil where a Set has none.
 	Plain PlainTile
 }
 
-// Control is the mode in which kernels keep their contracts: round to nearest, keep
-// subnormals, mask all exceptions. ControlModes are the bits that matter; the others
-// record exceptions that have been.
+// Control is the floating-point mode in which kernels keep their contracts: round to
+// nearest, keep subnormals, mask all exceptions. ControlModes are the bits of the mode;
+// the others record past exceptions.
 const (
 	Control      = 0x1f80
 	ControlModes = 0xffc0
 )
 
-// A Set is the kernels of one instruction set. No function in it is nil
-// (but some of the [Tiles]), and Sets differ only in speed and in what doc.go allows.
+// A Set is the kernels of one instruction set. No function in it is nil, except some of
+// the [Tiles]. Sets differ only in speed and in what doc.go allows.
 //
 // Vectors are slices whose lengths agree: the kernels read the length of the
 // first and trust the others.
@@ -73,12 +73,12 @@ type Set struct {
 
 	// NR is the width of a panel of packed B, MR the height of the tallest tile.
 	NR, MR int
-	// KC is the depth of a block of K where rows of A are brought together before
-	// use: the driver stores C and starts again from it every KC steps at most,
-	// which changes no bits and keeps the rows of some tiles in L2.
+	// KC is the depth of a block of K where rows of A are gathered before use. The
+	// driver stores C and starts again from it every KC steps at most. That changes no
+	// bits and keeps the rows of some tiles in L2.
 	KC int
-	// TallFirst is set where a tile of MR rows is so much better than lower ones
-	// that a product takes as many as it can, rather than tiles of equal height.
+	// TallFirst is set where a tile of MR rows is much faster than lower ones. A product
+	// then takes as many tiles of MR rows as it can; else tiles are of equal height.
 	TallFirst bool
 	// Sgemm holds the tiles by number of rows, 1 to MR; Sgemm[0] is empty.
 	Sgemm [MaxRows + 1]Tiles
@@ -107,39 +107,37 @@ type Set struct {
 	SigmoidGrad func(m, n int, d *float32, ldd int, y *float32, ldy int) // d · y(1 - y)
 	ReLUGrad    func(m, n int, d *float32, ldd int, y *float32, ldy int) // y <= 0 gives 0, else d
 
-	// Softmax replaces x by scale·softmax(x). It returns max x and
-	// Σ exp(x - max), from which the loss follows. len(x) >= 1. Where an element
-	// is NaN or +Inf, or all are -Inf, all of x and the sum become NaN, and max is
-	// any.
+	// Softmax replaces x by scale·softmax(x). It returns max x and Σ exp(x - max), from
+	// which the loss follows. len(x) >= 1. Where an element is NaN or +Inf, or all are
+	// -Inf, all of x and the sum become NaN; max is then undefined.
 	Softmax func(x []float32, scale float32) (max, sum float32)
 
 	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
 	Axpy  func(y, x []float32, alpha float32) // y += alpha·x
 	Scale func(x []float32, alpha float32)    // x *= alpha
-	// Dot is Σ x·y in Lanes partial sums from +0, joined as 16 lanes
-	// (v0+v1) + (v2+v3), where vq is lanes 16q to 16q+15, and then by adding the
-	// upper half to the lower: 8, 4, 2, 1.
+	// Dot is Σ x·y in Lanes partial sums from +0. They are joined as 16 lanes
+	// (v0+v1) + (v2+v3), where vq is lanes 16q to 16q+15. Then the upper half is added
+	// to the lower: 8, 4, 2, 1.
 	Dot   func(x, y []float32) float32
 	SumSq func(x []float32) float32 // Dot(x, x)
 	// ColSums adds the m rows of A to dst in ascending order:
 	// dst[j] += a[0*lda+j] + a[1*lda+j] + …, each a chain that begins at dst[j].
 	ColSums func(m int, dst []float32, a *float32, lda int)
 
-	// The optimisers read the gradient as scale·g, so that clipping costs no
-	// pass of its own.
+	// The optimisers read the gradient as scale·g: clipping needs no pass of its own.
 	SGD     func(p, g []float32, scale, lr float32)         // p -= lr·(scale·g)
 	Adagrad func(p, g, s []float32, scale, lr, eps float32) // s += g²; p -= lr·g/(√s + eps)
 	Adam    func(p, g, m, v []float32, a *AdamArgs)
 
-	// ReadControl stores the calling thread's mode of floating-point arithmetic,
-	// WriteControl sets it: MXCSR, whose usual value is [Control]. A library built
-	// for fast mathematics may have left a thread in one that takes subnormals for
-	// zeros. A Set without assembly knows none, and reads Control.
+	// ReadControl stores the calling thread's floating-point mode, MXCSR; WriteControl
+	// sets it. Its usual value is [Control]. A library built for fast mathematics may
+	// leave a thread in a mode that takes subnormals for zeros. A Set without assembly
+	// has no mode: it reads Control.
 	ReadControl  func(mode *uint32)
 	WriteControl func(mode uint32)
 
-	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in
-	// as many independent chains as it takes to fill every multiplier.
+	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in enough
+	// independent chains to fill every multiplier.
 	FMAPeak      func(n int)
 	FMAPeakFlops int
 }

@@ -1,7 +1,6 @@
 package asm
 
-// genericNR is the width of a panel, and the tiles' names say why it is three:
-// see sgemm_generic.go.
+// genericNR is the width of a panel. sgemm_generic.go says why it is three.
 const genericNR = 3
 
 // generic is the Set that every machine can run.

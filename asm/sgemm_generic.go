@@ -2,18 +2,17 @@ package asm
 
 import "unsafe"
 
-// The portable tiles keep six sums, one per multiply-add that two scalar units
-// with a latency of three cycles can have under way. More would hide no more
-// latency, and the Go compiler puts every addition that a loop ends with behind
-// the products of all, so that the products fill the registers too. On Zen 4,
-// one core, 256 deep, each unrolled as suits it best (GFLOP/s): 2x3 12.2, 2x4
-// 11.2, 3x3 10.7, 2x5 10.2, 2x6 7.7, 3x4 6.9, 4x4 3.8; one row, 1x6 11.8, 1x8
-// 10.7, 1x4 9.1, 1x3 7.9. Unrolling by two spares half of the additions that
-// move (2x3: 9.4 without), and by four no more. A helper for the loads would
-// leave a no-op for each inlined call, at the price of an addition.
+// The portable tiles keep six sums, one for each multiply-add that two scalar units with
+// a latency of three cycles have in flight. More sums would hide no more latency. They
+// would cost registers: the Go compiler puts all additions at the end of a loop behind
+// all products, so the products fill registers too. 2x3 reaches 12.2 GFLOP/s on one core
+// of a Zen 4, 3x4 6.9 (bench/RESULTS.md, Choices).
 //
-// Rows and panels are addressed from their first element by a growing offset,
-// never by a moving pointer, which would end outside its slice.
+// Loops are unrolled by two, which spares half of the additions to offsets. The loads
+// have no helper function: each inlined call would leave a no-op.
+//
+// Rows and panels are addressed from their first element by a growing offset. A moving
+// pointer would end outside its slice.
 
 const float32Size = unsafe.Sizeof(float32(0))
 

@@ -1,16 +1,14 @@
-// Package bench puts n-gram models and RNN language models side by side on the
-// same tokens: what each weighs in memory, how fast it trains and scores, and
-// how well it predicts text that it has not seen.
+// Package bench compares n-gram models and RNN language models on the same tokens:
+// size in memory, speed of training and scoring, and prediction of unseen text.
 //
-// The textbook claim under test is that an n-gram model's memory grows with its
-// order and an RNN's only with its vocabulary. Both sides are given the same
-// training tokens, the same vocabulary and the same test split, every test
-// token counts once, and the figures are printed whichever side they favour. The
-// n-gram models have the smoothing that predicts best, and are shown in every
-// store, from the map that one would write first to the smallest trie.
+// The textbook claim under test is that an n-gram model's memory grows with its order
+// and an RNN's only with its vocabulary. Both sides get the same training tokens,
+// vocabulary and test split. Every test token counts once. All figures are printed,
+// for either side. The n-gram models have the smoothing that predicts best. They are
+// shown in every store, from a plain map to the smallest trie.
 //
-// [Comparison.Run] makes the models one after the other and returns a [Result];
-// package bench/report prints it. The resident size of each model is measured in a
-// fresh process that holds only that model, which is this same executable
-// started again: a program that calls Run calls [ServeChild] first thing.
+// [Comparison.Run] makes the models one after the other and returns a [Result]; package
+// bench/report prints it. The resident size of each model is measured in a fresh process
+// that holds only that model. That process is the same executable, started again: a
+// program that calls Run must call [ServeChild] first thing.
 package bench

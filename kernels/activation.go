@@ -29,8 +29,8 @@ func (o serial) Exp(dst, src []float32) {
 	}
 }
 
-// ReLU sets dst to src where it is not negative and to 0 where it is; NaN
-// stays. dst may be src.
+// ReLU sets dst to src, and to 0 where src is negative. NaN and -0 stay. dst may be
+// src.
 func (o serial) ReLU(dst, src []float32) {
 	checkLen("ReLU", "src", len(src), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
@@ -39,9 +39,9 @@ func (o serial) ReLU(dst, src []float32) {
 	}
 }
 
-// Grad multiplies the m×n matrix d, row stride ldd, by the derivative of act at
-// z, taken from y = act(z) with row stride ldy: 1-y² for Tanh, y(1-y) for
-// Sigmoid, 0 or 1 for ReLU (0 where y <= 0), 1 for Identity.
+// Grad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z. It
+// takes that from y = act(z), row stride ldy: 1-y² for Tanh, y(1-y) for Sigmoid, 1 for
+// Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere.
 func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
 	checkMatrix("Grad", "d", d, m, n, ldd)
 	checkMatrix("Grad", "y", y, m, n, ldy)

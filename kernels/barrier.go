@@ -8,9 +8,9 @@ import (
 
 // A barrier lets workers wait until it opens, spinning briefly and then parked.
 type barrier struct {
-	// state counts in its upper half how often the barrier has opened, its
-	// generation, and in its lower half who has arrived since. One word, for each
-	// write of one worker costs the others a cache miss.
+	// state holds two counts. The upper half is the generation: how often the barrier
+	// has opened. The lower half is how many workers have arrived since. It is one word
+	// because each write of one worker costs the others a cache miss.
 	state  atomic.Uint64
 	parked atomic.Int32
 	slow   atomic.Int64 // when the first worker gave up spinning, if one has
@@ -44,8 +44,9 @@ func (b *barrier) open() {
 	b.wake()
 }
 
-// wake wakes the parked. A waiter raises parked before it looks at the generation
-// for the last time, so either it sees the new one or it is counted here.
+// wake wakes the parked workers. A waiter raises parked before it looks at the
+// generation for the last time. So either it sees the new generation or it is counted
+// here.
 func (b *barrier) wake() {
 	if b.parked.Load() > 0 {
 		b.mu.Lock()
@@ -54,7 +55,7 @@ func (b *barrier) wake() {
 	}
 }
 
-// reset forgets who has arrived, and who has waited. No worker is at the barrier.
+// reset forgets who has arrived and who has waited. No worker may be at the barrier.
 func (b *barrier) reset() {
 	b.state.And(^uint64(1<<32 - 1))
 	b.slow.Store(0)
@@ -94,8 +95,8 @@ func (b *barrier) await(gen uint32) {
 	b.mu.Unlock()
 }
 
-// lost notes where a waiting worker had no processor itself between t and u: it
-// looked for 5 µs of them, and they are 1 ms apart and more.
+// lost notes that a waiting worker had no processor itself between t and u: it looked
+// for 5 µs of that time, and it was 1 ms or more.
 func (b *barrier) lost(t, u int64) {
 	if u-t > 10*spinTime {
 		b.slow.CompareAndSwap(0, t)
@@ -104,10 +105,9 @@ func (b *barrier) lost(t, u int64) {
 
 const (
 	// spinLimit is how often a waiting worker looks before it parks: about 0.1 ms at
-	// 3.66 GHz, longer than two cores get out of step and than the gap between two
-	// passes, shorter than a scheduler's time slice. With 16 µs training with V = 65,
-	// H = 512, B = 32 on two threads came to 67,000 tokens/s instead of 106,000, for
-	// waking a parked worker takes longer than the wait; ten times as long gained nothing more.
+	// 3.66 GHz. That is longer than two cores get out of step, and than the gap between
+	// two passes. It is shorter than a scheduler's time slice. Waking a parked worker takes
+	// longer than most waits: with 16 µs training lost 37 % (bench/RESULTS.md, Choices).
 	spinLimit = 400000
 	// spinTime is about how long that takes, in nanoseconds.
 	spinTime = 100_000

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// The checks are kept out of line so that callers stay small; each names the
+// The checks are kept out of line so that callers stay small. Each message names the
 // operation, the argument, the wanted and the given size.
 
 // checkMatrix wants a rows×cols matrix with row stride ld in data.
@@ -13,7 +13,7 @@ func checkMatrix(op, name string, data []float32, rows, cols, ld int) {
 	if rows == 0 && cols >= 0 {
 		return
 	}
-	// In an int the product might overflow, and a wild size pass.
+	// In an int the product might overflow, so that a wild size passes.
 	over, last := bits.Mul(uint(rows-1), uint(ld))
 	if rows < 0 || cols < 0 || ld < cols || over != 0 || len(data) < cols || last > uint(len(data)-cols) {
 		badMatrix(op, name, len(data), rows, cols, ld)

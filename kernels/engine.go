@@ -9,32 +9,35 @@ import (
 	"batchrnn/asm"
 )
 
-// EnvISA is the environment variable that forces the instruction set of
-// engines made with an empty name.
+// EnvISA is the environment variable that forces the instruction set of engines that
+// are made with an empty name.
 const EnvISA = "BATCHRNN_ISA"
 
 // MaxThreads is the most workers that an engine has.
 const MaxThreads = 1024
 
-// An Engine runs kernels of one instruction set on a number of workers. How many of
-// them take part in a region is decided anew for each, and within it at each
-// barrier: see [Engine.Run]. Results do not depend on it.
+// An Engine runs kernels of one instruction set on a number of workers. It decides for
+// each region, and again at each barrier, how many of them take part: see [Engine.Run].
+// Results do not depend on that number.
 //
-// An engine may be used by several goroutines at once: the workers serve one of
-// them, the others work alone meanwhile.
+// Several goroutines may use an engine at once. The workers serve one of them; the
+// others work alone meanwhile.
 type Engine struct {
 	serial
 	pool *pool
 }
 
-// New returns an engine for the named instruction set: "generic", "avx2" or
-// "avx512"; an empty name takes BATCHRNN_ISA or else the fastest that this
-// machine has. threads is the most workers that a region may have, up to
-// MaxThreads; 0 or less means GOMAXPROCS, or fewer where the process may run on
-// fewer processors or has a quota of processor time.
+// New returns an engine for the named instruction set: "generic", "avx2" or "avx512".
+// An empty name takes BATCHRNN_ISA, or where that is not set the fastest set of this
+// machine. threads is the most workers that a region may have, up to MaxThreads. 0 or
+// less means GOMAXPROCS, or fewer where the process may run on fewer processors or has
+// a quota of processor time.
 //
-// [Engine.Close] stops the workers. So does the garbage collector, some time
-// after the last reference to the engine is gone.
+// It returns an error where the machine lacks the set, and for more threads than
+// MaxThreads.
+//
+// [Engine.Close] stops the workers. So does the garbage collector, some time after the
+// last reference to the engine is gone.
 func New(isa string, threads int) (*Engine, error) {
 	name, source := isa, ""
 	if name == "" {
@@ -88,7 +91,7 @@ func ISAs() []string {
 func (e *Engine) Threads() int { return len(e.pool.workers) }
 
 // Processors returns how many workers can run at once at present: Threads, or fewer
-// where GOMAXPROCS or the affinity mask says so.
+// where GOMAXPROCS or the affinity mask allows fewer.
 func (e *Engine) Processors() int {
 	if e.pool.force != nil {
 		return e.Threads()
@@ -97,6 +100,6 @@ func (e *Engine) Processors() int {
 }
 
 // Close stops the engine's workers. It may be called from any goroutine, more than
-// once, and while a region runs: that region is finished. Later calls of Run and
-// Gemm panic.
+// once, and while a region runs: that region is finished. Later calls of Run, Gemm and
+// GemmPlain panic.
 func (e *Engine) Close() { e.pool.close() }

@@ -22,9 +22,9 @@ const (
 //
 //	C = Act(S + Bias + op(A)·B)
 //
-// with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, LD
-// being the distance between rows. C may be S itself where IDs is nil; else it
-// may overlap nothing that is read.
+// with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, and their
+// LD is the distance between rows. C may be S itself where IDs is nil. Apart from that
+// C must not overlap anything that is read.
 type Product struct {
 	M      int
 	A      []float32 // M×K, or K×M where TransA
@@ -40,16 +40,16 @@ type Product struct {
 	Act    Activation
 }
 
-// gemmShareWork is the number of multiply-adds that a worker must have in a product
-// for it to pay: about 5 µs, several times what it costs to start one.
+// gemmShareWork is the least number of multiply-adds for which a worker pays: about
+// 5 µs, several times what it costs to start one.
 const gemmShareWork = 1 << 18
 
-// gemmPhaseWork is the number of multiply-adds in a phase of a large product: some
-// 0.1 ms, after which more workers may join.
+// gemmPhaseWork is the number of multiply-adds in a phase of a large product, about
+// 0.1 ms. After a phase more workers may join.
 const gemmPhaseWork = 1 << 23
 
-// Gemm computes a product on as many workers as it is worth. They share the
-// columns, so one panel of B is work for one worker.
+// Gemm computes a product on as many workers as it is worth. They share the panels of
+// B, so a product of one panel runs on one worker.
 func (e *Engine) Gemm(p Product) {
 	e.checkPacked("Gemm", "B", p.B)
 	e.checkProduct("Gemm", &p, p.B.K, p.B.N)
@@ -66,8 +66,9 @@ func (e *Engine) Gemm(p Product) {
 	runtime.KeepAlive(e)
 }
 
-// begin takes the workers for a product with so many panels and multiply-adds, where it
-// is worth several and they are to be had.
+// begin takes the workers for a product with the given number of panels and of
+// multiply-adds. It returns false where the product is worth one worker only, or the
+// workers are busy.
 func (p *pool) begin(panels, work int) bool {
 	if p.closed.Load() {
 		panic(closedEngine)
@@ -81,8 +82,8 @@ func (p *pool) begin(panels, work int) bool {
 }
 
 // gemmShare computes a worker's columns of the pool's product, in phases of whole
-// panels for each worker. Where rows of A are gathered, anew in each phase, phases
-// are of whole groups of rows.
+// panels for each worker. Where rows of A are gathered, which each phase does anew,
+// phases are whole groups of rows.
 func gemmShare(w *Worker) {
 	p, n := &w.pool.gemm, w.pool.want
 	panels := p.B.Panels()
@@ -108,8 +109,8 @@ func gemmShare(w *Worker) {
 	}
 }
 
-// phasePanels returns how many panels make a phase of n workers in a product of so much
-// work.
+// phasePanels returns how many panels make a phase of n workers. work is that of the
+// whole product.
 func phasePanels(panels, n, work int) int {
 	phases := min(4, 1+work/(n*gemmPhaseWork))
 	return (panels/phases/n + 1) * n
@@ -133,7 +134,7 @@ func (p *Product) rows(lo, n int) Product {
 	return part
 }
 
-// gathers says whether rows of A are brought together before use.
+// gathers reports whether rows of A are gathered before use.
 func (w *Worker) gathers(p *Product) bool {
 	return p.TransA || p.LDA%aliasStride == 0 && p.M > 1
 }
@@ -172,9 +173,9 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 	}
 }
 
-// Stand-ins for what a product leaves out, as wide as the widest tile of any set
-// and as tall as the tallest: start values and a bias of zeros, and rows of S in
-// their order. The bias is -0, which added changes no value.
+// Stand-ins for what a product leaves out: start values of zeros, a bias of zeros, and
+// rows of S in their order. They are as wide and as tall as the largest tile of any
+// set. The bias is -0: adding it changes no value.
 var (
 	zeros    [asm.MaxPanels * 32]float32
 	zeroBias [asm.MaxPanels * 32]float32
@@ -190,25 +191,25 @@ func init() {
 	}
 }
 
-// A block is a product over the rows [lo,lo+k) of B. It holds the product by
-// value: escape analysis does not tell fields apart, and a pointer beside
-// slices that reach a func field would move its target to the heap.
+// A block is a product over the rows [lo,lo+k) of B. It holds the product by value:
+// escape analysis does not tell fields apart, so a pointer beside slices that reach a
+// func field would move its target to the heap.
 type block struct {
 	Product
-	gather bool // rows of op(A) are brought together first
+	gather bool // rows of op(A) are gathered first
 	noLow  bool // a remainder of few rows shares with the tile before it
 	lo, k  int
 }
 
-// maxDepth bounds the time of one call where its part of B comes from memory:
-// 12 rows and a panel of 32 at that depth are 20 µs of arithmetic and 400 KB.
-// Low tiles take several panels, and half the depth.
+// maxDepth bounds the time of one call where its part of B comes from memory.
+// At that depth 12 rows and a panel of 32 are 20 µs of arithmetic and 400 KB.
+// Low tiles take several panels and half the depth.
 const maxDepth = 3072
 
-// gemm runs the loops around the tiles. K is cut into equal blocks where it
-// must be; since a block begins from the C that the one before it stored, the
-// cut changes no bits. Rows that are read in place are cut at maxDepth alone:
-// blocks of 512 to keep 12 rows in L1 lost 1 to 4 % at H = 1760, B = 32.
+// gemm runs the loops around the tiles. It cuts K into equal blocks where it must. A
+// block begins from the C that the one before it stored, so the cut changes no bits.
+// Where rows are read in place, only maxDepth cuts them: blocks of 512, which keep 12
+// rows in L1, lost 1 to 4 % at H = 1760, B = 32.
 func (w *Worker) gemm(p *Product, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
@@ -235,44 +236,39 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	}
 }
 
-// fetchAhead is how many floats ahead of its own place the first of the tiles
-// that share a panel brings it into L2, where the others find it. Share of peak of
-// a forward pass on one thread, without / with: H = 2048, B = 32 84 / 91 %; H =
-// 2560, B = 16 86 / 90 %; H = 1760 and small layers level (weights packed before). 512 floats ahead lost up
-// to 8 %, 1024 won half as much. The next panel instead of the own one, fetched by
-// the last tile, the last two or the last four, was level or up to 3 % slower.
+// fetchAhead is how many floats ahead of its own place a tile prefetches its panel. The
+// first of the tiles that share the panel does so; the others find it in L2. A forward
+// pass of H = 2048, B = 32 gains 7 % of peak (bench/RESULTS.md, Choices).
 const fetchAhead = 2048
 
-// nearPanels is the most floats of B that one more pass for a low tile finds near
-// enough. Peak 118 GFLOP/s, AVX2 on a Zen 5, one thread, 32 rows: as 5 tiles of 6 rows
-// and one of 2 / as 4, 4 and 4 of 6; N = K = 1024 112 / 111, 1760 104 / 105, 2048 100 /
-// 98, 2560 94 / 102; 14 rows of 2560 89 / 101.
+// nearPanels is the most floats of B that one more pass, for a low tile, reads fast
+// enough. With more, the rows of the low tile share with the tile before it. 32 rows of
+// N = K = 2560 by AVX2 gain 9 % (bench/RESULTS.md, Choices).
 const nearPanels = 5 << 20
 
 const (
-	// gatherTiles is how many tiles' rows of A are gathered at a time: each panel
-	// of B that comes from L3 serves as many tiles, and all of them stay in L2.
+	// gatherTiles is the number of tiles for which rows of A are gathered at a time.
+	// Each panel of B that comes from L3 serves that many tiles, and the rows of all of
+	// them stay in L2.
 	gatherTiles = 4
-	// stripDepth bounds the time of one call: each row may be a miss of cache and
-	// TLB, 0.1 µs.
+	// stripDepth bounds the time of one call: each row may miss the cache and the TLB,
+	// which takes 0.1 µs.
 	stripDepth = 256
-	// gatherPad parts gathered rows by a cache line.
+	// gatherPad separates gathered rows by a cache line.
 	gatherPad = 16
-	// aliasStride is the row stride of A, in floats, whose multiples put the same
-	// columns of all rows into one set of L1 (4 KB a way): taller tiles than it
-	// has ways then evict their own rows. A forward pass of H = 2048, B = 32 on one
-	// thread reaches 91 % of peak with gathering and 80 to 87 without.
+	// aliasStride is a row stride of A in floats. At its multiples, the same columns of
+	// all rows fall into one set of L1 (4 KB a way). Tiles with more rows than L1 has
+	// ways then evict their own rows. A forward pass of H = 2048, B = 32 on one thread
+	// reaches 91 % of peak with gathering and 80 to 87 without.
 	aliasStride = 1024
 )
 
-// nearRows is the size of the rows of A that pass by all panels before the next rows do,
-// in floats: they stay in L2 beside a panel and C. Peak 118 GFLOP/s, AVX2 on a Zen 5 with
-// 1 MB of L2, one thread, all rows together / in groups: N = K = 1760, 128 rows 100 / 105,
-// 1,600 100 / 102, 6,400 78 / 101; 2560, 6,400 rows 86 / 101. A quarter or half of L2
-// were as good within 2 %.
+// nearRows is the size, in floats, of the group of rows of A that passes all panels
+// before the next group begins. A group stays in L2 beside a panel and C. By AVX2, 6,400
+// rows of N = K = 1760 gain 29 % (bench/RESULTS.md, Choices).
 var nearRows = asm.L2() * 3 / 8 / 4
 
-// groups returns how many groups the rows are cut into.
+// groups returns the number of groups that the rows are cut into, and of tiles.
 func (w *Worker) groups(b *block) (groups, tiles int) {
 	tiles = (b.M + w.set.MR - 1) / w.set.MR
 	size := gatherTiles
@@ -300,12 +296,11 @@ func (w *Worker) block(b *block, panels Span) {
 
 // tileRows returns the rows of tile t.
 //
-// Tiles are of equal height rather than with one short remainder, 16 rows 8+8
-// and not 12+4, where low tiles are the slow ones. On AVX2 all but the full
-// height are slow, 96 % of peak against 89 to 92 % of 5 and 4 rows, but for the
-// low ones that take several panels: there full tiles come first, and only a
-// remainder of one row shares with the tile before it; or one of any that takes several,
-// where they come from far away.
+// Where low tiles are the slow ones, tiles are of equal height: 16 rows are 8+8, not
+// 12+4. On AVX2 heights below the full one are slow, 89 to 92 % of peak against 96,
+// unless the tile takes several panels. So there full tiles come first. A remainder
+// of one row shares with the tile before it. So does one whose tile takes several panels,
+// where these come from far away (nearPanels).
 func (w *Worker) tileRows(b *block, t int) (lo, hi int) {
 	mr := w.set.MR
 	n := (b.M + mr - 1) / mr
@@ -325,9 +320,8 @@ func (w *Worker) tileRows(b *block, t int) (lo, hi int) {
 	return lo, hi
 }
 
-// tiles runs a group of tiles panel by panel: the panel stays in L2 while all
-// rows pass. A tile alone, or a low one at the end, takes several panels at a
-// time instead.
+// tiles runs a group of tiles panel by panel: the panel stays in L2 while all rows
+// pass. A single tile, or a low one at the end, takes several panels at a time.
 func (w *Worker) tiles(b *block, group, panels Span) {
 	last := group.Hi - 1
 	lo, hi := w.tileRows(b, last)
@@ -347,7 +341,7 @@ func (w *Worker) tiles(b *block, group, panels Span) {
 	}
 }
 
-// gather brings the rows of op(A) for a group of tiles together.
+// gather copies the rows of op(A) for a group of tiles into the worker's buffer.
 func (w *Worker) gather(b *block, group Span) {
 	for t := group.Lo; t < group.Hi; t++ {
 		lo, hi := w.tileRows(b, t)
@@ -371,8 +365,8 @@ func (w *Worker) gathered(i int) []float32 {
 	return w.rows[i*n:][:n]
 }
 
-// rowTile runs tile t, of a group that begins at first, across the panels: as
-// many at once as there are tiles for.
+// rowTile runs tile t across the panels, as many at once as there are tiles for. first
+// is the first tile of its group.
 func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 	i, end := w.tileRows(b, t)
 	a, rs, cs := b.A, b.LDA, 1

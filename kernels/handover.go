@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// HandoverWork returns the number of multiply-adds that one worker does in the time
-// that two take to meet at a barrier and to read what the other has written: a step
-// whose workers have less than that each is faster on one. Machines differ in it by
-// a factor of four and more, so it is measured when first asked for, in at most 5 ms;
-// where the machine is busy, and that can't be done, it is a usual value.
+// HandoverWork returns the number of multiply-adds that one worker does during a
+// handover: two workers meet at a barrier, and each reads what the other has written.
+// A step whose workers have less work than that each is faster on one worker.
+//
+// Machines differ in it by a factor of four and more. So the first call measures it, in
+// at most 5 ms. Where the machine is too busy for that, it returns a usual value.
 func (e *Engine) HandoverWork() int {
 	if len(e.pool.workers) == 1 || e.pool.force != nil {
 		return usualHandover
@@ -39,14 +40,14 @@ func (e *Engine) HandoverWork() int {
 	return e.pool.handover
 }
 
-// usualHandover makes a step of package rnn pay from 2^15 multiply-adds a worker on,
-// which was chosen on a Zen 4 with two cores of one L3.
+// usualHandover makes a step of package rnn pay from 2^15 multiply-adds a worker on. It
+// was chosen on a Zen 4 with two cores of one L3.
 const usualHandover = 1 << 16 / 3
 
 var handover struct {
 	sync.Mutex
 	tries   int
-	seconds float64 // 0 before it was measured
+	seconds float64 // 0 until it is measured
 }
 
 // measureHandover times steps of two workers. Each writes one half of a state and

@@ -2,14 +2,14 @@ package kernels
 
 import "unsafe"
 
-// hugeFrom is the size in bytes from which memory asks for huge pages: with
-// pages of 4 KB a matrix of that size has more of them than the second level of
-// the TLB holds entries on many processors, and each of its walks stalls the
-// multiply-adds. At H = 2560, B = 16 on one thread they gain about 1 %.
+// hugeFrom is the size in bytes from which memory asks for huge pages. A matrix of that
+// size has many pages of 4 KB: more than the second level of the TLB has entries on many
+// processors. Each page walk stalls the multiply-adds. At H = 2560, B = 16 on one thread
+// huge pages gain about 1 %.
 const hugeFrom = 4 << 20
 
-// Floats returns n zeros that begin on a cache line. Where there are many, it
-// asks the system to back them by huge pages.
+// Floats returns n zeros that begin on a cache line. It asks the system to back 4 MB
+// and more by huge pages.
 func Floats(n int) []float32 {
 	const line = 64 / 4
 	s := make([]float32, n+line-1)

@@ -2,6 +2,5 @@
 
 package kernels
 
-// adviseHuge does nothing: other systems promote pages by themselves or not at
-// all.
+// adviseHuge does nothing: other systems promote pages by themselves, or never.
 func adviseHuge([]float32) {}

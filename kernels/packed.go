@@ -2,11 +2,11 @@ package kernels
 
 import "fmt"
 
-// Packed is the right-hand matrix of a product, K rows by N columns, laid out
-// for the tiles of one engine: panels of NR columns, each with its K rows one
-// after another, 64-byte aligned, zero beyond the last column.
+// Packed is the right-hand matrix of a product, K rows by N columns, in the layout of
+// one engine's tiles. It is panels of NR columns, each with its K rows one after
+// another, 64-byte aligned, zero beyond the last column.
 type Packed struct {
-	K, N int // for reading
+	K, N int // read only
 	nr   int
 	data []float32 // [Panels][K][nr]
 }
@@ -26,7 +26,7 @@ func (e *Engine) PackedBytes(k, n int) int64 {
 	return (int64(n) + nr - 1) / nr * nr * int64(k) * 4
 }
 
-// Panels returns the number of panels, by which products are shared out.
+// Panels returns the number of panels: products are shared out by panels.
 func (p *Packed) Panels() int { return (p.N + p.nr - 1) / p.nr }
 
 // Columns returns the columns that a span of panels covers.
@@ -37,8 +37,8 @@ func (p *Packed) Columns(panels Span) Span {
 // All is the span of all panels.
 func (p *Packed) All() Span { return Span{0, p.Panels()} }
 
-// Pack copies into p the K×N matrix b with row stride ldb, or where trans is
-// set the transpose of the N×K matrix b.
+// Pack copies the K×N matrix b, row stride ldb, into p. Where trans is set, b is N×K
+// and its transpose is copied.
 func (o serial) Pack(p *Packed, trans bool, b []float32, ldb int) {
 	o.PackPanels(p, trans, b, ldb, p.All())
 }
@@ -61,7 +61,8 @@ func (o serial) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels S
 	}
 }
 
-// First returns a matrix of k rows, at most p.K, in the memory of p.
+// First returns a matrix of k rows, at most p.K, in the memory of p. Pack it before use;
+// that overwrites p.
 func (p *Packed) First(k int) Packed {
 	if k < 1 || k > p.K {
 		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
@@ -77,16 +78,16 @@ func (o serial) PackRows(p *Packed, rows Span, b []float32, ldb int) {
 	o.packRows(p, p.All(), rows.Lo, rows.Len(), b, ldb)
 }
 
-// packRowsTogether is how many rows are copied from panel to panel: they are
-// read along whole rows, and each panel gets 2 KB at a time.
+// packRowsTogether is how many rows are copied before the next rows: they are read
+// along whole rows, and each panel gets 2 KB at a time.
 const packRowsTogether = 16
 
-// packPanelsTogether is how many calls of that size, 0.1 µs each, follow each
-// other before the runtime can stop the goroutine.
+// packPanelsTogether is how many calls of that size, 0.1 µs each, stand between two
+// stop points.
 const packPanelsTogether = 64
 
-// packRows copies into rows [row,row+n) of some panels of p the columns of b,
-// which begins at those of the first panel.
+// packRows copies n rows of b into rows [row,row+n) of some panels of p. b begins at the
+// columns of the first of these panels.
 func (o serial) packRows(p *Packed, panels Span, row, n int, b []float32, ldb int) {
 	for lo := 0; lo < n; lo += packRowsTogether {
 		stopPoint()

@@ -5,7 +5,8 @@ import (
 	"runtime"
 )
 
-// A Matrix is a K×N matrix as it is: row-major, LD being the distance between rows.
+// A Matrix is a K×N matrix that is not packed: row-major, with LD the distance between
+// rows.
 type Matrix struct {
 	K, N  int
 	Data  []float32 // K×N, or N×K where Trans
@@ -24,16 +25,16 @@ func (m *Matrix) check(op string) {
 	}
 }
 
-// Columns returns this worker's part of n columns: those of its share of panels.
+// Columns returns this worker's part of n columns: the columns of its share of panels.
 func (w *Worker) Columns(n int) Span {
 	panels := w.Share(w.Panels(n))
 	return Span{min(panels.Lo*w.set.NR, n), min(panels.Hi*w.set.NR, n)}
 }
 
-// GemmPlain is Gemm with b in the place of p.B. It packs b on the way, a block at a time,
-// which costs 2 MB for each worker, taken at its first such product, whatever the size of
-// b, and lets b change from one product to the next. Where b stays the same for many
-// products, [Packed] is faster.
+// GemmPlain is Gemm with b in the place of p.B, which must be nil. b may change from one
+// product to the next. It is packed on the way, a block at a time. That takes 2 MB for
+// each worker at its first such product, for b of any size. Where b stays the same for
+// many products, [Packed] is faster.
 func (e *Engine) GemmPlain(p Product, b Matrix) {
 	e.checkPlain(&p, &b)
 	if pool := e.pool; pool.begin(e.Panels(b.N), p.M*b.K*b.N) {
@@ -49,8 +50,8 @@ func (e *Engine) GemmPlain(p Product, b Matrix) {
 	runtime.KeepAlive(e)
 }
 
-// plainShare computes a worker's columns of the pool's product, in phases: of columns or,
-// where rows of A are gathered anew in each phase, of rows of b.
+// plainShare computes a worker's columns of the pool's product, in phases of columns.
+// Where rows of A are gathered, which each phase does anew, phases are rows of b.
 func plainShare(w *Worker) {
 	p, b, n := &w.pool.gemm, &w.pool.plain, w.pool.want
 	panels := w.Panels(b.N)
@@ -76,8 +77,8 @@ func plainShare(w *Worker) {
 	}
 }
 
-// GemmPlain computes the columns of a product that belong to the given panels of b, of
-// which there are [Worker.Panels].
+// GemmPlain computes the columns of a product that belong to the given panels of b. b
+// has [Worker.Panels] of b.N panels.
 func (w *Worker) GemmPlain(p Product, b Matrix, panels Span) {
 	w.checkPlain(&p, &b)
 	checkSpan("GemmPlain", panels, w.Panels(b.N))
@@ -93,24 +94,23 @@ func (o serial) checkPlain(p *Product, b *Matrix) {
 }
 
 const (
-	// plainDepth is how many rows of a plain matrix are packed together at most.
+	// plainDepth is the most rows of a plain matrix that are packed together.
 	plainDepth = 1024
 	// plainBlock is the size of a packed block, in floats: half of a small L2.
 	plainBlock = 1 << 16
-	// Where rows of A are gathered, anew for each block, blocks are wider. With such of
-	// plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to 92 % of the rate
-	// that these have.
+	// Where rows of A are gathered, which each block does anew, blocks are wider. With
+	// blocks of plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to 92 % of
+	// that rate.
 	gatheredDepth = 512
 	gatheredBlock = 1 << 19
 )
 
-// Panels returns the number of panels of n columns, by which products with n columns
-// are shared out.
+// Panels returns the number of panels of n columns: products are shared out by panels.
 func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
 
-// plain computes some panels' columns of a product with a plain matrix, block by block:
-// the first tile packs what it reads for the others. K is cut into equal parts. Since
-// one begins from the C that the one before it stored, the cut changes no bits.
+// plain computes some panels' columns of a product with a plain matrix, block by block.
+// The first tile packs what it reads, for the tiles below it. K is cut into equal parts.
+// A part begins from the C that the one before it stored, so the cut changes no bits.
 func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
@@ -142,7 +142,7 @@ func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 	}
 }
 
-// plainBlock walks the rows of a product. b.B becomes m as the first group of tiles passes.
+// plainBlock walks the rows of a product. The first group of tiles packs m into b.B.
 func (w *Worker) plainBlock(b *block, m *Matrix) {
 	groups, n := w.groups(b)
 	for g := range groups {
@@ -166,8 +166,8 @@ func (w *Worker) plainBlock(b *block, m *Matrix) {
 	}
 }
 
-// plainTile runs the first tile across a panel, and packs that. It returns false where
-// there is no such tile.
+// plainTile runs the first tile across a panel, and packs that panel. It returns false
+// where the set has no such tile.
 func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	_, end := w.tileRows(b, 0)
 	f, nr := w.set.Sgemm[end].Plain, w.set.NR
@@ -175,7 +175,7 @@ func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	if f == nil || m.Trans || col+nr > b.B.N {
 		return false
 	}
-	// As in rowTile, which is 5 % slower at H = 32 where it shares this.
+	// As in rowTile, which would be 5 % slower at H = 32 if both shared this code.
 	a, rs, cs := b.A, b.LDA, 1
 	switch {
 	case b.gather && b.TransA:
@@ -207,9 +207,9 @@ func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
 	}
 }
 
-// part returns the product of some of the k columns of op(A) with as many rows of B, and
-// of some columns of B, but without that B. Where it isn't the first it goes on from C,
-// and where it isn't the last it has no activation.
+// part returns the product for columns depth of op(A), which has k, and columns cols of
+// B. It does not set B. A part after the first goes on from C. A part before the last
+// has no activation.
 func (p *Product) part(depth, cols Span, k int) Product {
 	part := *p
 	part.C = p.C[cols.Lo:]

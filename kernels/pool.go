@@ -10,11 +10,11 @@ import (
 
 // A pool is the workers of an engine and the region that they are in.
 //
-// A region never waits for a worker that has not come. It begins with those that
-// are looking for work at that moment, calls the others, and takes them in at a
-// later barrier once they have come. A worker that the team had to wait for is left
-// out at the next barrier, and the [policy] says for how long. So a machine that is
-// busy with other work costs the region what it takes to notice.
+// A region never waits for a worker that has not come. It begins with those that are
+// looking for work at that moment, and calls the others. It takes them in at a later
+// barrier, once they have come. A worker that the team had to wait for is left out at
+// the next barrier; the [policy] says for how long. So other work on the machine costs a
+// region only the time to notice it.
 type pool struct {
 	set     *asm.Set
 	workers []*Worker // 0 stands for the caller of Run, the others are helpers
@@ -28,13 +28,13 @@ type pool struct {
 	mu   sync.Mutex
 	solo []*Worker // others of that kind
 
-	handover int // see HandoverWork; 0 before it was measured
+	handover int // see HandoverWork; 0 until it is measured
 
 	_ cacheLine
 
-	// The region. These are written by its caller before it begins and after it
-	// ends, and at a barrier by the last that arrives, while all others wait. They
-	// change seldom, and all read them at each barrier.
+	// The region. Its caller writes these before it begins and after it ends. At a
+	// barrier the last worker that arrives writes them, while all others wait. They
+	// change seldom, and all workers read them at each barrier.
 	task     func(*Worker)
 	want     int // workers that there is work for
 	most     int // of these, what the policy allows
@@ -55,8 +55,8 @@ type pool struct {
 	left     barrier      // opens where the last helper leaves
 }
 
-// cacheLine parts what is written often from what others read meanwhile. Without,
-// a step of two workers takes 0.26 µs more.
+// cacheLine separates fields that are written often from fields that others read
+// meanwhile. Without it a step of two workers takes 0.26 µs more.
 type cacheLine [64]byte
 
 // The states of a helper.
@@ -132,7 +132,7 @@ func (p *pool) look(w *Worker) bool {
 	}
 }
 
-// learn sets the helper's patience by how long it would have had to look.
+// learn sets the helper's patience by how long it would have had to look for work.
 func (w *Worker) learn() {
 	if w.calledAt-w.since < 2*spinTime {
 		w.patience = spinLimit
@@ -259,7 +259,7 @@ func (p *pool) finish() {
 	p.barrier.reset()
 }
 
-// fail ends the region: who waits at a barrier, or comes to one, leaves. A nil
+// fail ends the region: workers that wait at a barrier, or come to one, leave. A nil
 // failure is a worker that left by runtime.Goexit.
 func (p *pool) fail(failure *PanicError, w *Worker) {
 	if failure == nil {
@@ -276,12 +276,11 @@ func (p *pool) fail(failure *PanicError, w *Worker) {
 var abandoned any = new(struct{ _ int })
 
 const (
-	// leastPatience is how often a helper looks that never found work in time.
+	// leastPatience is how often a helper looks for work that never found any in time.
 	leastPatience = 8000
-	// yieldEvery is how often a helper looks before it lets other goroutines go
-	// first.
+	// yieldEvery is how often a helper looks before it lets other goroutines go first.
 	yieldEvery = 100000
-	// longestWait is how often a helper looks that a region has called: some 10 ms,
+	// longestWait is how often a helper looks that a region has called: about 10 ms,
 	// longer than a phase.
 	longestWait = 100 * spinLimit
 )

@@ -11,16 +11,16 @@ import (
 	"batchrnn/asm"
 )
 
-// This file is for tests and for measuring: it shows the kernels below an engine one
-// by one, and decides in the place of its policy.
+// This file is for tests and for measuring: it shows the kernels of an engine one by
+// one, and can replace its policy.
 
-// ForceTeams makes size decide how many workers a region has in each phase: it is
-// called before a region of so many at most, and at each barrier of it. The region
-// then waits for that many, whatever else the machine does. nil ends it. No region
-// may run meanwhile.
+// ForceTeams makes size decide how many workers a region has in each phase. size is
+// called before each region and at each of its barriers, with the most workers that the
+// region may have. The region then waits for the number that size returns, however busy
+// the machine is. A nil size restores the policy. No region may run during the call.
 func ForceTeams(e *Engine, size func(most int) int) { e.pool.force = size }
 
-// A Probe is one kernel with arguments on which it can be run over and over.
+// A Probe is one kernel, with arguments on which it can be run again and again.
 type Probe struct {
 	Name          string // the raw symbol, such as "sgemmAVX512_12x32"
 	Rows, Columns int    // of a tile, else 0
@@ -29,9 +29,9 @@ type Probe struct {
 	Run           func()
 }
 
-// Probes returns the kernels of e that no operation of this package runs
-// alone: every tile, on a depth of k, and the two that lay out operands. They
-// run on the calling goroutine and share their arguments.
+// Probes returns the kernels of e that no operation of this package runs alone: every
+// packed tile, on a depth of k, and the kernels that lay out operands. They run on the
+// calling goroutine and share their arguments.
 func Probes(e *Engine, k int) []Probe {
 	s := e.set
 	lda := k + gatherPad // rows that are multiples of 4 KB apart would measure L1's sets
@@ -80,23 +80,22 @@ func symbol(f any) string {
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
-// ReadPacked reads all of p once by the sum of squares, and returns that: the
-// plain read that products of one row, which have to read it too, are measured
-// against.
+// ReadPacked reads all of p once and returns the sum of its squares. Products of one row
+// are measured against this plain read, for they have to read p too.
 func ReadPacked(e *Engine, p *Packed) float64 { return e.SumSquares(p.data) }
 
 // A Call is one call into a kernel that [Trace] has seen.
 type Call struct {
 	Kernel string // the raw symbol
-	// Size holds the integers that the arguments begin with and the length of
-	// the first vector, as many as there are; of a tile its depth.
+	// Size holds the integers that the arguments begin with and the length of the
+	// first vector, as many as there are. For a tile that is its depth.
 	Size [2]int
 	Took time.Duration
 }
 
-// Trace returns an engine of one thread for the named instruction set that
-// times every call into a kernel and tells of it, at some 1 µs more a call. It
-// is how to see what the loops above the kernels call, and how long that lasts.
+// Trace returns an engine of one thread for the named instruction set. It times every
+// call into a kernel and passes it to tell, which makes a call about 1 µs longer. It
+// shows what the loops above the kernels call, and how long each call lasts.
 func Trace(isa string, tell func(Call)) (*Engine, error) {
 	set, err := find(isa)
 	if err != nil {
@@ -107,12 +106,11 @@ func Trace(isa string, tell func(Call)) (*Engine, error) {
 	return newEngine(&traced, 1), nil
 }
 
-// readControl is the type of a call of each region that says nothing about it.
+// readControl is the type of a kernel that every region calls. Trace leaves it out.
 var readControl = reflect.TypeFor[func(*uint32)]()
 
-// trace replaces every function within v, a Set or part of one, by one that
-// calls and times it. Reflection spares a wrapper for each kernel, which the
-// next kernel might lack.
+// trace replaces every function within v, a Set or part of one, by one that calls and
+// times it. Reflection makes this hold for every kernel, new ones too.
 func trace(v reflect.Value, tell func(Call)) {
 	switch v.Kind() {
 	case reflect.Struct:

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processors returns how many processors the process may use: GOMAXPROCS, or as
-// many as its affinity mask has where these are fewer.
+// processors returns how many processors the process may use: the lesser of GOMAXPROCS
+// and the size of its affinity mask.
 func processors() int {
 	n := runtime.GOMAXPROCS(0)
 	var mask unix.CPUSet

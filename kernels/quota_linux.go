@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// quota returns how many processors' worth of time the process may use in a second,
-// rounded down but at least 1, by the limits of its control group and of those above;
-// [math.MaxInt] where there is none. Workers beyond it would only use it up sooner,
-// and all would stand still until the next period: GOMAXPROCS is rounded up, to 2 at
-// least. root is where the system's files are.
+// quota returns how many seconds of processor time the process may use in a second. It
+// follows the limits of its control group and of the groups above, rounds down, and is
+// at least 1. Without a limit it is [math.MaxInt]. root is where the system's files are.
+//
+// More workers than that would use the quota up sooner, and then all would stand still
+// until the next period. GOMAXPROCS is no substitute: it is rounded up, to 2 at least.
 func quota(root string) int {
 	groups, err := os.ReadFile(root + "/proc/self/cgroup")
 	if err != nil {
@@ -53,7 +54,7 @@ func v2Limit(folder string) float64 {
 	return share(allowed, period)
 }
 
-// v1Limit reads the same of the older kind of control groups, where -1 is none.
+// v1Limit reads the same from control groups of version 1, where -1 means no limit.
 func v1Limit(folder string) float64 {
 	allowed, err := os.ReadFile(folder + "/cpu.cfs_quota_us")
 	if err != nil {

@@ -5,12 +5,12 @@ import (
 	"math"
 )
 
-// SoftmaxCrossEntropy takes len(targets) rows of n logits with row stride ld,
-// sets losses[i] to the cross-entropy of row i in nats,
+// SoftmaxCrossEntropy takes len(targets) rows x_i of n logits, row stride ld. It sets
+// losses[i] to the cross-entropy of row i in nats,
 //
-//	losses[i] = log Σ_j exp(x_ij) - x_i,targets[i],
+//	losses[i] = log Σ_j exp(x_ij) - x_i,targets[i].
 //
-// and replaces the row by the gradient of scale·losses[i]:
+// It replaces the row by the gradient of scale·losses[i],
 // scale·(softmax(x_i) - onehot(targets[i])).
 func (o serial) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, ld int, targets []int32, scale float32) {
 	checkLen("SoftmaxCrossEntropy", "losses", len(losses), len(targets))
@@ -40,9 +40,8 @@ func (o serial) Softmax(m, n int, logits []float32, ld int) {
 	}
 }
 
-// LogSoftmax replaces each of m rows of n logits, row stride ld, by the logarithm
-// of its softmax. It writes over the first n floats of scratch, which must not be
-// of logits.
+// LogSoftmax replaces each of m rows of n logits, row stride ld, by the logarithm of its
+// softmax. It overwrites the first n floats of scratch, which must not overlap logits.
 func (o serial) LogSoftmax(m, n int, logits []float32, ld int, scratch []float32) {
 	checkMatrix("LogSoftmax", "logits", logits, m, n, ld)
 	checkMatrix("LogSoftmax", "scratch", scratch, 1, n, n)
@@ -68,8 +67,8 @@ func (o serial) softmaxRow(x []float32, scale float32) (logSum float64) {
 	return math.Log(float64(sum)) + float64(max)
 }
 
-// softmaxLong does a row that is too long for one call into assembly: softmax
-// chunk by chunk, then each chunk scaled by its share of the whole.
+// softmaxLong is softmaxRow for a row that is too long for one call into assembly. It
+// computes the softmax of each chunk, then scales each chunk by its share of the whole.
 func (o serial) softmaxLong(x []float32, scale float32) (logSum float64) {
 	const maxChunks = 64
 	var logs [maxChunks]float64 // log Σ exp(x) of each chunk

@@ -2,10 +2,10 @@ package kernels
 
 import "runtime"
 
-// This file is what a team does at a barrier, and who is in it afterwards.
+// This file holds what a team does at a barrier, and who is in it afterwards.
 
-// growEvery is how many phases pass before a team that is not whole asks the
-// policy again, which costs a look at the clock.
+// growEvery is how many phases pass before a team that is not whole asks the policy
+// again: each time costs a look at the clock.
 const growEvery = 8
 
 // meet is a barrier of the team.
@@ -30,8 +30,8 @@ func (p *pool) meet(w *Worker) {
 	}
 }
 
-// between is run by the last worker that arrives at a barrier, before the others
-// go on. phase counts the barriers. It returns the workers that join the team.
+// between changes the team at a barrier. The last worker that arrives runs it, before
+// the others go on. phase counts the barriers. It returns the workers that join.
 func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 	switch {
 	case p.failed.Load() != nil: // its workers are leaving
@@ -56,9 +56,9 @@ func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 	return p.grow(phase)
 }
 
-// judge tells the policy where the team has waited at b for longer than work that is
-// shared out unevenly explains: half of a phase, or a quarter where it waited at the
-// barrier before too. It returns whether a worker is to be left out.
+// judge tells the policy where the team has waited at b for longer than uneven shares of
+// work explain. That is half of a phase, or a quarter where it waited at the barrier
+// before too. It returns whether a worker is to be left out.
 func (p *pool) judge(b *barrier, phase int) bool {
 	slow := b.slow.Load()
 	if slow == 0 {
@@ -82,9 +82,8 @@ func (p *pool) judge(b *barrier, phase int) bool {
 	return true
 }
 
-// leaveOut ends the part of the worker that was waited for. Where that is the
-// caller, whose part can't end, it ends another's, for there are fewer processors
-// than workers.
+// leaveOut takes w, for which the team waited, out of the team. The caller's part can't
+// end: in its place another worker leaves, for there are fewer processors than workers.
 func (p *pool) leaveOut(w *Worker) {
 	if w.id == 0 {
 		w = p.team[len(p.team)-1]
@@ -98,8 +97,7 @@ func (p *pool) leaveOut(w *Worker) {
 	}
 }
 
-// forceTeam makes the team as large as force says, and waits for the workers that
-// this takes.
+// forceTeam makes the team as large as force says, and waits for its workers.
 func (p *pool) forceTeam(phase int) (joining []*Worker) {
 	size := max(1, min(p.force(p.want), p.want))
 	for len(p.team) > size {
@@ -116,9 +114,9 @@ func (p *pool) forceTeam(phase int) (joining []*Worker) {
 
 // grow takes helpers into the team that have come, and calls those that have not.
 //
-// A helper that has been called and comes to no barrier for [longestWait] parks again.
-// At a barrier after such a phase, which lasts 10 ms and more, the team waits for it for
-// 0.1 ms: else it would never come in time.
+// A helper that was called parks again after [longestWait] without a barrier. A phase
+// that long lasts 10 ms and more. At the barrier after it the team waits 0.1 ms for the
+// helper: otherwise it would never come in time.
 func (p *pool) grow(phase int) (joining []*Worker) {
 	before := len(p.team)
 	if p.recruit(p.most) && phase > 0 {
@@ -130,8 +128,8 @@ func (p *pool) grow(phase int) (joining []*Worker) {
 	return p.settle(before, phase)
 }
 
-// recruit adds helpers that are ready to the team, up to size in all, and calls
-// those that are not. It returns whether one had to be woken.
+// recruit adds helpers that are ready to the team, up to size in all, and calls those
+// that are not. It returns whether it had to wake one.
 func (p *pool) recruit(size int) (woken bool) {
 	missing := false
 	for _, w := range p.workers[1:p.most] {
@@ -158,8 +156,8 @@ func (p *pool) recruit(size int) (woken bool) {
 	return woken
 }
 
-// settle tells the team its places. Those from before on have just been taken. It
-// returns them.
+// settle gives the workers of the team their places. Those from index before on have
+// just been taken; it returns them.
 func (p *pool) settle(before, phase int) (joining []*Worker) {
 	joining = p.team[before:]
 	if len(joining) == 0 {
@@ -186,8 +184,8 @@ func (p *pool) settle(before, phase int) (joining []*Worker) {
 	return joining
 }
 
-// release lets workers begin that join a team at a barrier. That barrier must be open:
-// they don't wait there, and the next one would lose their arrival.
+// release lets the workers begin that join a team at a barrier. That barrier must have
+// opened: they don't wait there, and it would lose their arrival at the next one.
 func release(joining []*Worker) {
 	for _, w := range joining {
 		w.state.Store(working)

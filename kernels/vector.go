@@ -10,7 +10,7 @@ func (o serial) Add(dst, a, b []float32) {
 	}
 }
 
-// Clear sets x to zeros. It is clear(x) that the runtime can stop, as all operations.
+// Clear sets x to zeros. Unlike clear(x), it has points where the runtime can stop it.
 //
 //go:noinline
 func (o serial) Clear(x []float32) {
@@ -19,8 +19,8 @@ func (o serial) Clear(x []float32) {
 	}
 }
 
-// Copy sets dst to src, which is as long. It is copy(dst, src) that the runtime can
-// stop, as all operations.
+// Copy sets dst to src, which must be as long. Unlike copy(dst, src), it has points where
+// the runtime can stop it.
 //
 //go:noinline
 func (o serial) Copy(dst, src []float32) {
@@ -48,8 +48,8 @@ func (o serial) Scale(x []float32, alpha float32) {
 	}
 }
 
-// Dot returns the inner product of x and y: chunks of 16,384 elements in
-// float32, each in 64 partial sums, and their total in float64.
+// Dot returns the inner product of x and y. It sums chunks of 16,384 elements in float32,
+// each in 64 partial sums, and adds the chunks in float64.
 func (o serial) Dot(x, y []float32) float64 {
 	checkLen("Dot", "y", len(y), len(x))
 	var sum float64

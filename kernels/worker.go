@@ -7,32 +7,31 @@ import (
 	"batchrnn/asm"
 )
 
-// A Worker is one thread's part in a region. Its operations run on this worker
-// alone, and so do those of the Engine where a task calls them.
+// A Worker is one thread's part in a region. Its operations run on this worker alone.
+// So do operations of the Engine that a task calls.
 type Worker struct {
 	serial
 	id   int   // among the engine's workers
 	pool *pool // nil where the worker is a caller alone
 
-	// The place in the team of the current phase. n is 0 while the worker has no
-	// part in it: it then passes through the task with empty shares, and waits for
-	// nobody.
+	// The place in the team of the current phase. n is 0 while the worker has no part
+	// in it. It then passes through the task with empty shares, and does not wait.
 	rank, n int
-	// away is how many barriers are left to pass without a part; below 0, all.
-	// After them the worker joins as joinRank of joinN.
+	// away is how many barriers the worker still passes without a part; below 0, all.
+	// After them it joins as joinRank of joinN.
 	away, joinRank, joinN int
 
 	control uint32 // of the thread, while the worker is in a region
-	locked  bool   // to the thread, for that is in another mode than it was
+	locked  bool   // to the thread, while that is in the usual mode instead of its own
 
 	rows   []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
 	space  []float32 // a block of a plain B; nil before the first
 	packed Packed    // the block as the right-hand matrix of a product
 
-	// The rest is of helpers, whose life pool.go tells.
+	// The rest is for helpers: see pool.go.
 	state    atomic.Uint32
 	wake     chan struct{}
-	rest     atomic.Bool // it was left out: it gives its processor up at once
+	rest     atomic.Bool // it was left out, and gives its processor up at once
 	patience int         // how often it looks for work before it parks
 	since    int64       // when it began to look
 	calledAt int64       // when it was last called
@@ -59,9 +58,9 @@ func (w *Worker) ID() int { return w.id }
 // has no part in it.
 func (w *Worker) Workers() int { return w.n }
 
-// Share returns this worker's part of n items in the current phase: the parts are
-// in order, differ by at most one, and together are all. A worker that has no
-// part in the phase gets none.
+// Share returns this worker's part of n items in the current phase. The parts of the
+// team are in order, cover all items, and differ in length by at most one. A worker
+// without a part in the phase gets an empty span.
 func (w *Worker) Share(n int) Span {
 	if w.n == 0 {
 		return Span{}
@@ -83,8 +82,8 @@ func (w *Worker) Barrier() {
 	}
 }
 
-// enter makes sure that the thread is in the usual mode of floating-point
-// arithmetic. Where it isn't, the goroutine stays on that thread until leave.
+// enter sets the usual floating-point mode on the thread. Where the thread was in
+// another, the goroutine stays on it until leave.
 func (w *Worker) enter() {
 	if w.set.ReadControl(&w.control); w.control&asm.ControlModes != asm.Control {
 		runtime.LockOSThread()
@@ -94,7 +93,7 @@ func (w *Worker) enter() {
 	}
 }
 
-// leave gives the thread its own mode back.
+// leave restores the thread's own mode.
 func (w *Worker) leave() {
 	if w.locked {
 		w.locked = false

@@ -1,5 +1,5 @@
-// Package rnn is the vanilla recurrent network on batchrnn/kernels: batched,
-// without allocations while it works, with backpropagation through time.
+// Package rnn is the vanilla recurrent network on batchrnn/kernels, batched, with
+// backpropagation through time. Steady-state calls allocate nothing.
 //
 //	h_t = g(Wx x_t + Wh h_{t-1} + b_h)
 //	y_t = Wy h_t + b_y
@@ -27,35 +27,44 @@
 // # The four kinds
 //
 //	one-to-one         T = 1
-//	one-to-many        an input at the first step, then None, a vector of zeros, or its own output
+//	one-to-many        an input at the first step, then its own output, or nothing: the
+//	                   id None, a dense vector of zeros
 //	many-to-one        Config.LastStep: one output for each sequence
 //	many-to-many       an output at each step
 //	encoder-decoder    two models, [EncoderDecoder]: [TeacherForcing] trains them, a [Search] decodes
 //
-// Sequences of a batch may have different lengths ([Workspace.SetLengths]), layers
+// Sequences of a batch may have different lengths ([Workspace.SetLengths]). Layers
 // may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
 // Losses are cross-entropy, binary cross-entropy (BackwardBinary) and squared error
-// (BackwardSquared), over the rows that count ([Ignore], WeightLabels).
+// (BackwardSquared). They are taken over the rows that count ([Ignore], WeightLabels).
 //
-// Against gradients that vanish or explode there are ReLU with
-// [Model.InitIdentity], [Model.InitOrthogonal], clipping by norm ([Model.Step]) and
-// by value ([ClipValue]), and skip connections between layers (Residual) and through
-// time (TimeSkip); [Workspace.Gradients] shows them.
+// Gradients may vanish or explode; [Workspace.Gradients] shows them. The means against
+// it:
+//
+//   - starts: [Model.InitIdentity] with ReLU, [Model.InitOrthogonal];
+//   - clipping by norm ([Model.Step]) and by value ([ClipValue]);
+//   - skip connections between layers (Residual) and through time (TimeSkip).
 //
 // # Symbols
 //
-// T steps, B batch rows, E input width (or number of ids), L layers, D directions, H
-// hidden width, W = D·H what a layer gives, V outputs; R rows of outputs, T·B or
-// with LastStep B; K clusters of N outputs and F features each. Activations are
-// time-major, [T,B,·], row-major and flat; row t·B+b is step t of sequence b.
-// States in and out are [L·D,B,H], layer by layer, in each the forward direction
-// first. The states of a layer have T+1 slots, slot 0 being the initial one; a second
-// direction stands beside the first in rows of W, its initial state in a slot T+1.
+//	T  steps             E  input width, or number of ids
+//	B  batch rows        H  hidden width
+//	L  layers            W  output width of a layer, D·H
+//	D  directions        V  output width of the network
+//	R  rows of outputs: T·B, or B with LastStep
+//	K  clusters of an adaptive softmax, of N outputs and F features each
+//
+// Activations are time-major, [T,B,·], row-major and flat: row t·B+b is step t of
+// sequence b. States in and out are [L·D,B,H], layer by layer, in each the forward
+// direction first.
+//
+// The states of a layer have T+1 slots; slot 0 holds the initial state. A second
+// direction stands beside the first, in rows of width W. Its initial state is in a
+// slot T+1.
 //
 // # The way of the data
 //
-// Forward and backward are mirror images, and the code names the stages by
-// these numbers:
+// Forward and backward are mirror images. The code names the stages by these numbers:
 //
 //	1  ids [T,B]          each product of 2 starts from rows of Wx plus b_h   (dense: H_{1..T} = X·Wx + b_h)
 //	2  for t              H_{t+1} = g(start + H_t·Wh)                         (start: H_{t+1} where dense)
@@ -69,22 +78,21 @@
 //	                      column sums into db_h
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
 //
-// Each stage of a layer is one parallel region, with as many workers as its work is
-// worth and none without work. Where the batch is large and Wh fits a core's cache,
-// workers share the batch's rows; else each owns some columns of Wh, and they meet at
-// a barrier after each step. Results have the same bits either way, for any number of
-// threads, for a row whatever the batch around it, and for T steps at once or one by
-// one.
+// Each stage of a layer is one parallel region. It has as many workers as its work is
+// worth, and none without work. Where the batch is large and Wh fits a core's cache,
+// workers share the rows of the batch. Else each owns some columns of Wh, and they meet
+// at a barrier after each step. Results have the same bits either way: for any number
+// of threads, for a row in any batch, and for T steps at once or one by one.
 //
 // # Threads
 //
-// Since bits don't depend on threads, the engine decides at every barrier how many
-// workers go on: one that has lost its processor to other work is left out for a
+// Results don't depend on threads, so the engine decides at every barrier how many
+// workers go on. A worker that has lost its processor to other work is left out for a
 // while. What to choose:
 //
-//	a service      kernels.New("", 0); [Workspace.LimitThreads](1) in the workspaces of
-//	               requests that come in on many goroutines, for these fill the
-//	               processors by themselves; no limit where one request must be fast
+//	a service      kernels.New("", 0). Requests on many goroutines fill the processors by
+//	               themselves: Workspace.LimitThreads(1) in their workspaces. No limit
+//	               where one request must be fast
 //	a batch job    kernels.New("", 0), without limits: training, scoring a corpus
 //	a test         kernels.New("", 1): nothing to wait for, nothing to leave running
 //

@@ -1,3 +1,3 @@
-// Package disk is how models and results get to disk and back: files that are
-// written as a whole or not at all, and files of sections, each with a checksum.
+// Package disk writes and reads the files of models and results. A file is written as a
+// whole or not at all. Files of sections have a checksum on each section.
 package disk

@@ -1,9 +1,10 @@
-// Package gradients shows what becomes of gradients over long sequences, and what
-// is done about it: networks with tanh, with ReLU that starts from the identity,
-// with a skip connection through time, and with a start whose gradients explode,
-// each with and without clipping, are trained on the adding problem and on the
-// copy task. For each there is how well it has learnt, and the norm of dJ/dh_t, for
-// a loss at the last step alone, against the distance from that step.
+// Package gradients shows how gradients vanish and explode over long sequences, and
+// which remedies help. It trains networks on the adding problem and on the copy task,
+// each with and without clipping: with tanh, with ReLU that starts from the identity,
+// with a skip connection through time, and with a start whose gradients explode.
 //
-// Figures are the same for the same seed and number of updates, but for times.
+// For each it gives how well the network has learnt. It also gives the norm of dJ/dh_t
+// for a loss at the last step alone, against the distance from that step.
+//
+// The same seed and number of updates give the same figures, except times.
 package gradients

@@ -1,6 +1,5 @@
-// Package lm is a language model as people use one: an n-gram model or a
-// recurrent network, with the vocabulary and the level that it reads text by, in
-// one file.
+// Package lm holds a language model in one file: an n-gram model or a recurrent
+// network, with its vocabulary and the level at which it reads text.
 //
 //	m, err := lm.Open("war.lm", engine)
 //	s := m.NewStream()
@@ -11,6 +10,6 @@
 //
 // Both kinds are trained on one stream without sentence marks, so a line has no
 // start of its own. At character level a text starts as if a line end stood
-// before it. At word level an n-gram model starts with an empty history and an
-// RNN, which has to be fed something, with <unk>.
+// before it. At word level an n-gram model starts with an empty history. An RNN needs
+// an input there and starts with <unk>.
 package lm

@@ -1,11 +1,10 @@
-// Package measure says how long work takes, how much memory this process
-// holds, and on what machine: the figures that a comparison needs and that
-// nobody should have to take on trust.
+// Package measure tells how long work takes, how much memory this process holds, and on
+// what machine.
 //
-// Times are wall-clock, sizes are bytes. Resident memory is read from the
-// operating system and so counts the whole process, the Go runtime included, on
-// Linux without the pages of the program's code. What one model weighs is the
-// growth between two readings in a process that does nothing else in between:
+// Times are wall-clock, sizes are bytes. Resident memory is read from the operating
+// system. So it counts the whole process with the Go runtime; on Linux it leaves out the
+// pages of the program's code. The size of one model is the growth between two readings,
+// in a process that does nothing else in between:
 //
 //	measure.DisableHugePages() // or sizes come in steps of 2 MiB
 //	debug.FreeOSMemory()

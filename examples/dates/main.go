@@ -1,10 +1,10 @@
-// Dates trains an encoder-decoder of characters that reads a date in any of the ways
-// in which people write it, and writes it as 1998-05-03:
+// Dates trains an encoder-decoder of characters. It reads a date in any of the ways in
+// which people write it, and writes it as 1998-05-03:
 //
 //	go run ./examples/dates
 //	go run ./examples/dates "Sunday, May 3rd, 1998" "25/12/24"
 //
-// It learns from five days of six of a hundred years and is tried on the others.
+// It learns from five of every six days of a hundred years, and is tried on the others.
 package main
 
 import (

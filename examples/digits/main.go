@@ -1,9 +1,9 @@
-// Digits names the digit in a picture, letter by letter: one-to-many. The network
-// sees the picture, 8 by 8 pixels, at the first step; from then on it reads nothing
-// but the letter it said last, until it says that the word has ended.
+// Digits names the digit in a picture, letter by letter: one-to-many. The network sees
+// the picture, 8 by 8 pixels, at the first step. From then on it reads only the letter
+// that it wrote last, until it writes the end of the word.
 //
 // In training it reads the letters of the right name instead of its own (teacher
-// forcing), so that all steps of all words are one pass.
+// forcing). So all steps of all words are one pass.
 package main
 
 import (

@@ -1,9 +1,9 @@
 // Language names the language of a line of text: many-to-one. The network reads the
-// line byte by byte, from both ends, and then says which language it was:
+// line byte by byte, from both ends, and then names the language:
 //
 //	die sonne geht hinter dem wald auf.	german
 //
-// It learns from some forty sentences a language, and is asked about others.
+// It learns from about forty sentences of each language, and is tried on others.
 package main
 
 import (

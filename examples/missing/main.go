@@ -1,11 +1,11 @@
-// Missing predicts the word that is missing from a sentence: many-to-one. The
-// network reads the sentence with a blank in it, from both ends, and after its
-// last word names the word that was there:
+// Missing predicts the word that is missing from a sentence: many-to-one. The network
+// reads the sentence with a blank in it, from both ends. After the last word it names
+// the missing one:
 //
 //	the girls near the king ___ a letter now	write
 //
-// Which verb it is only the words after the blank tell, whether one girl writes or
-// many the words before it, and when, either end of the sentence.
+// Here the words after the blank tell the verb. Those before it tell the number, singular
+// or plural. The tense may stand at either end of the sentence.
 package main
 
 import (

@@ -1,7 +1,7 @@
-// Tags says of each character of a line what it is, a vowel, a consonant, a digit or
-// something else: many-to-many, synced, with an output at every step. Letters as y
-// are one or the other by what stands beside them, on the right as well, so that the
-// network reads each line from both ends:
+// Tags labels each character of a line as a vowel, a consonant, a digit or something
+// else: many-to-many, synced, with an output at every step. A letter such as y is a vowel
+// or a consonant by the letters on both sides. So the network reads each line from both
+// ends:
 //
 //	say, beyond 17 ways of white
 //	cvv. cvcvcc dd cvvc vc ccvcv

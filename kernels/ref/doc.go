@@ -2,8 +2,8 @@
 // that accumulate in float64. It is written to be read beside a formula, not to
 // be fast, and imports nothing of this project.
 //
-// Inputs are float32 or float64 and results float64, so that a test can tell
-// how far a kernel is from the truth, not from a rounded truth.
+// Inputs are float32 or float64, results float64. So a test can tell how far a kernel
+// is from the truth, not from a rounded truth.
 package ref
 
 // Float is the type of an input.

@@ -9,8 +9,8 @@ import "math"
 // or n×k if transB. Row i of S begins at s[i*lds], so a stride of 0 repeats one
 // row; a nil s is zero. A nil g is the identity.
 //
-// Beside it comes |S| + |op(A)|·|op(B)|: times the depth and half a unit in the
-// last place, it bounds what rounding may do to a sum before g.
+// magnitude is |S| + |op(A)|·|op(B)|. Times the depth and half a unit in the last
+// place, it bounds the rounding error of a sum before g.
 func Gemm[F Float](transA, transB bool, m, n, k int, a []F, lda int, b []F, ldb int, s []F, lds int, g func(float64) float64) (c, magnitude []float64) {
 	c, magnitude = make([]float64, m*n), make([]float64, m*n)
 	for i := range m {

@@ -9,9 +9,9 @@ func ULP(x float64) float64 {
 	return math.Float64frombits(uint64(min(max(e, -126), 127)-23+1023) << 52)
 }
 
-// ULPError is the distance from got to the truth in units of [ULP](want). It is
-// 0 if both are NaN and +Inf if one is. An infinity stands for 2^128, where the
-// next value would be, and so does every truth beyond.
+// ULPError is the distance from got to want, the truth, in units of [ULP](want). It is
+// 0 if both are NaN and +Inf if one is. An infinity counts as 2^128, where the next
+// value would be. So does every truth beyond that.
 func ULPError(got float32, want float64) float64 {
 	g := float64(got)
 	switch {

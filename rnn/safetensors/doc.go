@@ -8,9 +8,13 @@
 // The header may have an entry "__metadata__", of strings by name, and spaces at
 // its end.
 //
-// Reading is strict. Nothing in the file is believed before it has been checked
-// against the file's real size: a header that is longer than the file or than
-// 1 MiB, a name or key that is there twice, offsets that reach beyond the data,
-// overlap or leave bytes over, and shapes that don't fit them are errors, each of
-// one line. NaN and infinities are values like others.
+// Reading is strict: everything in the file is checked against the file's real size
+// before it is used. These are errors, each of one line:
+//
+//   - a header that is longer than the file or than 1 MiB;
+//   - a name or key that is there twice;
+//   - offsets that reach beyond the data, overlap or leave bytes over;
+//   - shapes that don't fit their offsets.
+//
+// NaN and infinities are values like others.
 package safetensors
