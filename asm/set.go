@@ -1,13 +1,14 @@
 package asm
 
-// Act selects the function that a GEMM tile applies before it stores.
+// Act selects the function that a GEMM tile applies before it stores. Zero is the
+// identity too. The generator reads these numbers.
 type Act = int
 
 const (
-	Identity Act = iota
+	Tanh Act = 1 + iota
 	ReLU
-	Tanh
 	Sigmoid
+	Identity
 )
 
 // Lanes is the number of partial sums of every reduction over elements: four

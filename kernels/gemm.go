@@ -8,16 +8,6 @@ import (
 	"batchrnn/asm"
 )
 
-// An Activation is applied to each element of a product before it is stored.
-type Activation int
-
-const (
-	Identity = Activation(asm.Identity)
-	ReLU     = Activation(asm.ReLU)
-	Tanh     = Activation(asm.Tanh)
-	Sigmoid  = Activation(asm.Sigmoid)
-)
-
 // A Product describes
 //
 //	C = Act(S + Bias + op(A)·B)
@@ -37,7 +27,7 @@ type Product struct {
 	Bias   []float32 // N, added to every row of S; nil means zeros
 	C      []float32
 	LDC    int
-	Act    Activation
+	Act    Activation // zero is Identity
 }
 
 // gemmShareWork is the number of multiply-adds that a worker must have in a product
@@ -167,8 +157,8 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 	if p.Bias != nil {
 		checkLen(op, "Bias", len(p.Bias), n)
 	}
-	if p.Act < Identity || p.Act > Sigmoid {
-		panic(fmt.Sprintf("kernels: %s: unknown activation %d", op, p.Act))
+	if !p.Act.known() {
+		panic(fmt.Sprintf("kernels: %s: unknown activation %d", op, int(p.Act)))
 	}
 }
 

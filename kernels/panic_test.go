@@ -50,7 +50,7 @@ func mistakes(e *Engine) []mistake {
 		plain("b", Matrix{huge, 5, floats, 8, false}, asItIs),
 		plain("A 15 16", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.A = p.A[:15] }),
 		plain("ldC 4 5", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.LDC = 4 }),
-		plain("activation 4", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.Act = Sigmoid + 1 }),
+		plain("activation 5", Matrix{4, 5, floats, 6, false}, func(p *Product) { p.Act = Identity + 1 }),
 		gemm("A 15 16", func(p *Product) { p.A = p.A[:15] }),
 		gemm("A 0 16", func(p *Product) { p.A = nil }),
 		gemm("ldA 3 4", func(p *Product) { p.LDA = 3 }),
@@ -72,7 +72,7 @@ func mistakes(e *Engine) []mistake {
 		gemm("C 17 23", func(p *Product) { p.M, p.LDA = 4, 4 }),
 		gemm("-1", func(p *Product) { p.M = -1 }),
 		gemm("A", func(p *Product) { p.M, p.LDA = huge, 8 }),
-		gemm("activation 4", func(p *Product) { p.Act = Sigmoid + 1 }),
+		gemm("activation 5", func(p *Product) { p.Act = Identity + 1 }),
 		gemm("activation -1", func(p *Product) { p.Act = -1 }),
 		gemm("B nil", func(p *Product) { p.B = nil }),
 		{"Gemm", fmt.Sprint("B ", w.nr, " ", w.nr+1), func(e *Engine, out, in []float32) {
@@ -102,7 +102,7 @@ func mistakes(e *Engine) []mistake {
 		{"Grad", "-3", func(e *Engine, out, in []float32) { e.Grad(Tanh, -3, 5, out, 6, in, 6) }},
 		{"Grad", "-5", func(e *Engine, out, in []float32) { e.Grad(Tanh, 3, -5, out, 6, in, 6) }},
 		{"Grad", "d", func(e *Engine, out, in []float32) { e.Grad(Tanh, huge, 5, out, 8, in, 8) }},
-		{"Grad", "activation 4", func(e *Engine, out, in []float32) { e.Grad(Sigmoid+1, 3, 5, out, 6, in, 6) }},
+		{"Grad", "activation 5", func(e *Engine, out, in []float32) { e.Grad(Identity+1, 3, 5, out, 6, in, 6) }},
 
 		{"ColumnSums", "a 16 17", func(e *Engine, out, in []float32) { e.ColumnSums(out[:5], 3, in[:16], 6) }},
 		{"ColumnSums", "lda 4 5", func(e *Engine, out, in []float32) { e.ColumnSums(out[:5], 3, in, 4) }},

@@ -328,11 +328,13 @@ func (g *gen) panelMasks(n reg.GPVirtual, free []reg.VecPhysical) func(v int) ma
 func (g *gen) epilogue(accs int, free []reg.VecPhysical) {
 	act := g.arg("act")
 	relu, tanh, done := g.label("relu"), g.label("tanh"), g.label("done")
-	g.CMPQ(act, operand.Imm(1))
-	g.JLT(operand.LabelRef(done))
+	is := func(name string) { g.CMPQ(act, operand.Imm(uint64(g.set.constant(name)))) }
+	is("ReLU")
 	g.JEQ(operand.LabelRef(relu))
-	g.CMPQ(act, operand.Imm(2))
+	is("Tanh")
 	g.JEQ(operand.LabelRef(tanh))
+	is("Sigmoid")
+	g.JNE(operand.LabelRef(done))
 	g.callTile("sigmoidTile", accs, func(y, x reg.VecPhysical) { g.VMOVAPS(y, x) })
 	g.JMP(operand.LabelRef(done))
 	g.Label(tanh)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -28,6 +29,16 @@ func parseSet(path string) (*setType, error) {
 		return nil, err
 	}
 	return &setType{pkg, pkg.Scope().Lookup("Set").Type().Underlying().(*types.Struct)}, nil
+}
+
+// constant returns the value of a constant.
+func (s *setType) constant(name string) int {
+	c, ok := s.pkg.Scope().Lookup(name).(*types.Const)
+	if !ok {
+		panic(fmt.Sprintf("set.go has no constant %q", name))
+	}
+	v, _ := constant.Int64Val(c.Val())
+	return int(v)
 }
 
 // slot returns the signature of the named field of Set, or of a named function
