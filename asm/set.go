@@ -115,6 +115,7 @@ type Set struct {
 	Softmax func(x []float32, scale float32) (max, sum float32)
 
 	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
+	Mul   func(dst, a, b []float32)           // dst = a·b; dst may be a or b
 	Axpy  func(y, x []float32, alpha float32) // y += alpha·x
 	Scale func(x []float32, alpha float32)    // x *= alpha
 	// Dot is Σ x·y in Lanes partial sums from +0, joined as 16 lanes

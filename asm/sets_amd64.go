@@ -26,7 +26,7 @@ func Sets() []*Set {
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
 		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
 		avx2.Softmax = softmaxAVX2
-		avx2.Add, avx2.Axpy, avx2.Scale = addAVX2, axpyAVX2, scaleAVX2
+		avx2.Add, avx2.Mul, avx2.Axpy, avx2.Scale = addAVX2, mulAVX2, axpyAVX2, scaleAVX2
 		avx2.Dot, avx2.SumSq, avx2.ColSums = dotAVX2, sumSqAVX2, colSumsAVX2
 		avx2.SGD, avx2.Adagrad, avx2.Adam = sgdAVX2, adagradAVX2, adamAVX2
 		avx2.ReadControl, avx2.WriteControl = readControlAVX2, writeControlAVX2
@@ -57,7 +57,7 @@ func Sets() []*Set {
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
 		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
 		avx512.Softmax = softmaxAVX512
-		avx512.Add, avx512.Axpy, avx512.Scale = addAVX512, axpyAVX512, scaleAVX512
+		avx512.Add, avx512.Mul, avx512.Axpy, avx512.Scale = addAVX512, mulAVX512, axpyAVX512, scaleAVX512
 		avx512.Dot, avx512.SumSq, avx512.ColSums = dotAVX512, sumSqAVX512, colSumsAVX512
 		avx512.SGD, avx512.Adagrad, avx512.Adam = sgdAVX512, adagradAVX512, adamAVX512
 		avx512.ReadControl, avx512.WriteControl = readControlAVX512, writeControlAVX512

@@ -152,6 +152,7 @@ func mistakes(e *Engine) []mistake {
 		{"Exp", "src", func(e *Engine, dst []float32, in [][]float32) { e.Exp(dst, in[0]) }},
 		{"ReLU", "src", func(e *Engine, dst []float32, in [][]float32) { e.ReLU(dst, in[0]) }},
 		{"Add", "a b", func(e *Engine, dst []float32, in [][]float32) { e.Add(dst, in[0], in[1]) }},
+		{"Mul", "a b", func(e *Engine, dst []float32, in [][]float32) { e.Mul(dst, in[0], in[1]) }},
 		{"Axpy", "x", func(e *Engine, dst []float32, in [][]float32) { e.Axpy(dst, in[0], 2) }},
 		{"Copy", "src", func(e *Engine, dst []float32, in [][]float32) { e.Copy(dst, in[0]) }},
 		{"SGD", "g", func(e *Engine, dst []float32, in [][]float32) { e.SGD(dst, in[0], 1, 1) }},
