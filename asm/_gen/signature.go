@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/mmcloughlin/avo/gotypes"
 )
@@ -39,6 +40,25 @@ func (s *setType) constant(name string) int {
 	}
 	v, _ := constant.Int64Val(c.Val())
 	return int(v)
+}
+
+// A field is where a field of a struct lies.
+type field struct {
+	name   string
+	offset int
+}
+
+// offsets returns the fields of a struct.
+func (s *setType) offsets(name string) (list []field) {
+	typ, ok := s.pkg.Scope().Lookup(name).Type().Underlying().(*types.Struct)
+	if !ok {
+		panic(fmt.Sprintf("set.go has no struct %q", name))
+	}
+	fields := slices.Collect(typ.Fields())
+	for i, offset := range types.SizesFor("gc", "amd64").Offsetsof(fields) {
+		list = append(list, field{fields[i].Name(), int(offset)})
+	}
+	return list
 }
 
 // slot returns the signature of the named field of Set, or of a named function
