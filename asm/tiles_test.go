@@ -204,11 +204,15 @@ func callTile(t namedTile, s *Set, sh shape, x [][]float32) {
 
 // What takes the place of start values that a tile does without.
 var (
-	zeros, noBias [MaxPanels * 32]float32
+	zeros, noBias []float32
 	inOrder       [MaxRows]int32
 )
 
 func init() {
+	for _, s := range Sets() {
+		zeros = make([]float32, max(len(zeros), MaxPanels*s.NR))
+	}
+	noBias = slices.Clone(zeros)
 	for i := range noBias {
 		noBias[i] = float32(math.Copysign(0, -1))
 	}

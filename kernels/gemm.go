@@ -165,19 +165,21 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 // Stand-ins for what a product leaves out, as wide as the widest tile of any set
 // and as tall as the tallest: start values and a bias of zeros, and rows of S in
 // their order. The bias is -0, which added changes no value.
-var (
-	zeros    [asm.MaxPanels * 32]float32
-	zeroBias [asm.MaxPanels * 32]float32
-	inOrder  [asm.MaxRows]int32
-)
+var zeros, zeroBias, inOrder = standIns(asm.Sets())
 
-func init() {
-	for i := range zeroBias {
-		zeroBias[i] = float32(math.Copysign(0, -1))
+func standIns(sets []*asm.Set) (zeros, zeroBias *float32, inOrder *int32) {
+	columns, rows := 0, 0
+	for _, s := range sets {
+		columns, rows = max(columns, asm.MaxPanels*s.NR), max(rows, s.MR)
 	}
-	for i := range inOrder {
-		inOrder[i] = int32(i)
+	bias, order := Floats(columns), make([]int32, rows)
+	for i := range bias {
+		bias[i] = float32(math.Copysign(0, -1))
 	}
+	for i := range order {
+		order[i] = int32(i)
+	}
+	return &Floats(columns)[0], &bias[0], &order[0]
 }
 
 // A block is a product over the rows [lo,lo+k) of B. It holds the product by
@@ -375,7 +377,7 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 		a, rs = w.gathered(t-first), b.k+gatherPad
 	}
 	nr, tile := w.set.NR, &w.set.Sgemm[end-i]
-	ids, from := &inOrder[0], i
+	ids, from := inOrder, i
 	if b.IDs != nil {
 		ids, from = &b.IDs[i], 0
 	}
@@ -397,7 +399,7 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 				}
 			}
 		}
-		s, lds, bias := &zeros[0], 0, &zeroBias[0]
+		s, lds, bias := zeros, 0, zeroBias
 		if b.S != nil {
 			s, lds = &b.S[from*b.LDS+col], b.LDS
 		}
