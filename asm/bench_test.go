@@ -48,6 +48,7 @@ func BenchmarkVector(b *testing.B) {
 		{"ReLUGrad", gradBench, 12},
 		{"Softmax", vectorBench, 8},
 		{"Add", vectorBench, 12},
+		{"Mul", vectorBench, 12},
 		{"Axpy", vectorBench, 12},
 		{"Scale", vectorBench, 8},
 		{"Dot", vectorBench, 8},

@@ -9,7 +9,7 @@
 // instruction set: tanhAVX2, tanhGeneric.
 //
 // Files that end in _generic.go are portable Go and always compiled. Files that
-// end in _amd64.s and the declarations beside them are generated. The generator
+// end in _amd64.s, the declarations and the tables of tiles beside them are generated. The generator
 // is the module in asm/_gen; never edit its output by hand.
 //
 // # What every kernel keeps

@@ -27,7 +27,7 @@ func FuzzSgemm(f *testing.F) {
 				n: w[int(cols)%len(w)], k: int(k) % 300, gap: int(gap) % 20,
 				tile: tile.shape(),
 			}
-			sh.tile.transA, sh.tile.start, sh.tile.act = bit(0, 2) == 0, start(bit(1, 4)), Act(bit(3, 4))
+			sh.tile.transA, sh.tile.start, sh.tile.act = bit(0, 2) == 0, start(bit(1, 4)), Tanh+Act(bit(3, 4))
 			fill := []func(*rand.Rand) float32{normal, signed, positive, rough}[bit(5, 4)]
 
 			sl := slot{

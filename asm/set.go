@@ -1,13 +1,14 @@
 package asm
 
-// Act selects the function that a GEMM tile applies before it stores.
+// Act selects the function that a GEMM tile applies before it stores. Zero is the
+// identity too. The generator reads these numbers.
 type Act = int
 
 const (
-	Identity Act = iota
+	Tanh Act = 1 + iota
 	ReLU
-	Tanh
 	Sigmoid
+	Identity
 )
 
 // Lanes is the number of partial sums of every reduction over elements: four
@@ -113,6 +114,7 @@ type Set struct {
 	Softmax func(x []float32, scale float32) (max, sum float32)
 
 	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
+	Mul   func(dst, a, b []float32)           // dst = a·b; dst may be a or b
 	Axpy  func(y, x []float32, alpha float32) // y += alpha·x
 	Scale func(x []float32, alpha float32)    // x *= alpha
 	// Dot is Σ x·y in Lanes partial sums from +0. They are joined as 16 lanes

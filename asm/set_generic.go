@@ -27,6 +27,7 @@ var generic = Set{
 	Softmax:     softmaxGeneric,
 
 	Add:     addGeneric,
+	Mul:     mulGeneric,
 	Axpy:    axpyGeneric,
 	Scale:   scaleGeneric,
 	Dot:     dotGeneric,

@@ -13,24 +13,17 @@ func Sets() []*Set {
 		avx2 := generic
 		avx2.Name = "avx2"
 		// 12 accumulators of 8 floats, 2 registers of B, 2 or more broadcasts.
-		avx2.MR, avx2.NR, avx2.KC, avx2.TallFirst = 6, 16, 1280, true
-		avx2.Sgemm = [MaxRows + 1]Tiles{
-			1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}, sgemmPlainAVX2_1x16},
-			2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}, sgemmPlainAVX2_2x16},
-			3: {sgemmAVX2_3x8, [MaxPanels + 1]Tile{1: sgemmAVX2_3x16, 2: sgemmAVX2_3x32}, sgemmPlainAVX2_3x16},
-			4: {sgemmAVX2_4x8, [MaxPanels + 1]Tile{1: sgemmAVX2_4x16}, sgemmPlainAVX2_4x16},
-			5: {sgemmAVX2_5x8, [MaxPanels + 1]Tile{1: sgemmAVX2_5x16}, sgemmPlainAVX2_5x16},
-			6: {sgemmAVX2_6x8, [MaxPanels + 1]Tile{1: sgemmAVX2_6x16}, sgemmPlainAVX2_6x16},
-		}
+		avx2.MR, avx2.NR, avx2.KC, avx2.TallFirst = mrAVX2, nrAVX2, 1280, true
+		avx2.Sgemm = tilesAVX2
 		avx2.Pack, avx2.PackT, avx2.Strip = packAVX2, packTAVX2, stripAVX2
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
 		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
 		avx2.Softmax = softmaxAVX2
-		avx2.Add, avx2.Axpy, avx2.Scale = addAVX2, axpyAVX2, scaleAVX2
+		avx2.Add, avx2.Mul, avx2.Axpy, avx2.Scale = addAVX2, mulAVX2, axpyAVX2, scaleAVX2
 		avx2.Dot, avx2.SumSq, avx2.ColSums = dotAVX2, sumSqAVX2, colSumsAVX2
 		avx2.SGD, avx2.Adagrad, avx2.Adam = sgdAVX2, adagradAVX2, adamAVX2
 		avx2.ReadControl, avx2.WriteControl = readControlAVX2, writeControlAVX2
-		avx2.FMAPeak, avx2.FMAPeakFlops = fmaPeakAVX2, 2*12*2*8
+		avx2.FMAPeak, avx2.FMAPeakFlops = fmaPeakAVX2, fmaPeakFlopsAVX2
 		sets = append(sets, &avx2)
 	}
 
@@ -38,30 +31,17 @@ func Sets() []*Set {
 		avx512 := generic
 		avx512.Name = "avx512"
 		// 24 accumulators of 16 floats, 2 registers of B, 6 broadcasts.
-		avx512.MR, avx512.NR, avx512.KC = 12, 32, 1280
-		avx512.Sgemm = [MaxRows + 1]Tiles{
-			1:  {sgemmAVX512_1x16, [MaxPanels + 1]Tile{1: sgemmAVX512_1x32, 2: sgemmAVX512_1x64, 4: sgemmAVX512_1x128}, sgemmPlainAVX512_1x32},
-			2:  {sgemmAVX512_2x16, [MaxPanels + 1]Tile{1: sgemmAVX512_2x32, 2: sgemmAVX512_2x64, 4: sgemmAVX512_2x128}, sgemmPlainAVX512_2x32},
-			3:  {sgemmAVX512_3x16, [MaxPanels + 1]Tile{1: sgemmAVX512_3x32, 2: sgemmAVX512_3x64, 4: sgemmAVX512_3x128}, sgemmPlainAVX512_3x32},
-			4:  {sgemmAVX512_4x16, [MaxPanels + 1]Tile{1: sgemmAVX512_4x32, 2: sgemmAVX512_4x64, 3: sgemmAVX512_4x96}, sgemmPlainAVX512_4x32},
-			5:  {sgemmAVX512_5x16, [MaxPanels + 1]Tile{1: sgemmAVX512_5x32, 2: sgemmAVX512_5x64}, sgemmPlainAVX512_5x32},
-			6:  {sgemmAVX512_6x16, [MaxPanels + 1]Tile{1: sgemmAVX512_6x32, 2: sgemmAVX512_6x64}, sgemmPlainAVX512_6x32},
-			7:  {sgemmAVX512_7x16, [MaxPanels + 1]Tile{1: sgemmAVX512_7x32}, sgemmPlainAVX512_7x32},
-			8:  {sgemmAVX512_8x16, [MaxPanels + 1]Tile{1: sgemmAVX512_8x32}, sgemmPlainAVX512_8x32},
-			9:  {sgemmAVX512_9x16, [MaxPanels + 1]Tile{1: sgemmAVX512_9x32}, sgemmPlainAVX512_9x32},
-			10: {sgemmAVX512_10x16, [MaxPanels + 1]Tile{1: sgemmAVX512_10x32}, sgemmPlainAVX512_10x32},
-			11: {sgemmAVX512_11x16, [MaxPanels + 1]Tile{1: sgemmAVX512_11x32}, sgemmPlainAVX512_11x32},
-			12: {sgemmAVX512_12x16, [MaxPanels + 1]Tile{1: sgemmAVX512_12x32}, sgemmPlainAVX512_12x32},
-		}
+		avx512.MR, avx512.NR, avx512.KC = mrAVX512, nrAVX512, 1280
+		avx512.Sgemm = tilesAVX512
 		avx512.Pack, avx512.PackT, avx512.Strip = packAVX512, packTAVX512, stripAVX512
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
 		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
 		avx512.Softmax = softmaxAVX512
-		avx512.Add, avx512.Axpy, avx512.Scale = addAVX512, axpyAVX512, scaleAVX512
+		avx512.Add, avx512.Mul, avx512.Axpy, avx512.Scale = addAVX512, mulAVX512, axpyAVX512, scaleAVX512
 		avx512.Dot, avx512.SumSq, avx512.ColSums = dotAVX512, sumSqAVX512, colSumsAVX512
 		avx512.SGD, avx512.Adagrad, avx512.Adam = sgdAVX512, adagradAVX512, adamAVX512
 		avx512.ReadControl, avx512.WriteControl = readControlAVX512, writeControlAVX512
-		avx512.FMAPeak, avx512.FMAPeakFlops = fmaPeakAVX512, 2*12*2*16
+		avx512.FMAPeak, avx512.FMAPeakFlops = fmaPeakAVX512, fmaPeakFlopsAVX512
 		sets = append(sets, &avx512)
 	}
 	return sets

@@ -89,11 +89,12 @@ single6:
 
 finish5:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done9
-	JEQ     relu7
 	CMPQ    AX, $0x02
+	JEQ     relu7
+	CMPQ    AX, $0x01
 	JEQ     tanh8
+	CMPQ    AX, $0x03
+	JNE     done9
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -304,11 +305,12 @@ single16:
 
 finish15:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done19
-	JEQ     relu17
 	CMPQ    AX, $0x02
+	JEQ     relu17
+	CMPQ    AX, $0x01
 	JEQ     tanh18
+	CMPQ    AX, $0x03
+	JNE     done19
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -440,11 +442,12 @@ single26:
 
 finish25:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done29
-	JEQ     relu27
 	CMPQ    AX, $0x02
+	JEQ     relu27
+	CMPQ    AX, $0x01
 	JEQ     tanh28
+	CMPQ    AX, $0x03
+	JNE     done29
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -618,11 +621,12 @@ single35:
 
 finish34:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done38
-	JEQ     relu36
 	CMPQ    AX, $0x02
+	JEQ     relu36
+	CMPQ    AX, $0x01
 	JEQ     tanh37
+	CMPQ    AX, $0x03
+	JNE     done38
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -806,11 +810,12 @@ single44:
 
 finish43:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done47
-	JEQ     relu45
 	CMPQ    AX, $0x02
+	JEQ     relu45
+	CMPQ    AX, $0x01
 	JEQ     tanh46
+	CMPQ    AX, $0x03
+	JNE     done47
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -949,11 +954,12 @@ single53:
 
 finish52:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done56
-	JEQ     relu54
 	CMPQ    AX, $0x02
+	JEQ     relu54
+	CMPQ    AX, $0x01
 	JEQ     tanh55
+	CMPQ    AX, $0x03
+	JNE     done56
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1133,11 +1139,12 @@ single63:
 
 finish62:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done66
-	JEQ     relu64
 	CMPQ    AX, $0x02
+	JEQ     relu64
+	CMPQ    AX, $0x01
 	JEQ     tanh65
+	CMPQ    AX, $0x03
+	JNE     done66
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1347,11 +1354,12 @@ single73:
 
 finish72:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done76
-	JEQ     relu74
 	CMPQ    AX, $0x02
+	JEQ     relu74
+	CMPQ    AX, $0x01
 	JEQ     tanh75
+	CMPQ    AX, $0x03
+	JNE     done76
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1617,11 +1625,12 @@ single82:
 
 finish81:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done85
-	JEQ     relu83
 	CMPQ    AX, $0x02
+	JEQ     relu83
+	CMPQ    AX, $0x01
 	JEQ     tanh84
+	CMPQ    AX, $0x03
+	JNE     done85
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1864,11 +1873,12 @@ single91:
 
 finish90:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done94
-	JEQ     relu92
 	CMPQ    AX, $0x02
+	JEQ     relu92
+	CMPQ    AX, $0x01
 	JEQ     tanh93
+	CMPQ    AX, $0x03
+	JNE     done94
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2046,11 +2056,12 @@ single100:
 
 finish99:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done103
-	JEQ     relu101
 	CMPQ    AX, $0x02
+	JEQ     relu101
+	CMPQ    AX, $0x01
 	JEQ     tanh102
+	CMPQ    AX, $0x03
+	JNE     done103
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2286,11 +2297,12 @@ single110:
 
 finish109:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done113
-	JEQ     relu111
 	CMPQ    AX, $0x02
+	JEQ     relu111
+	CMPQ    AX, $0x01
 	JEQ     tanh112
+	CMPQ    AX, $0x03
+	JNE     done113
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2558,11 +2570,12 @@ single120:
 
 finish119:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done123
-	JEQ     relu121
 	CMPQ    AX, $0x02
+	JEQ     relu121
+	CMPQ    AX, $0x01
 	JEQ     tanh122
+	CMPQ    AX, $0x03
+	JNE     done123
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2831,11 +2844,12 @@ single129:
 
 finish128:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done132
-	JEQ     relu130
 	CMPQ    AX, $0x02
+	JEQ     relu130
+	CMPQ    AX, $0x01
 	JEQ     tanh131
+	CMPQ    AX, $0x03
+	JNE     done132
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3059,11 +3073,12 @@ single138:
 
 finish137:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done141
-	JEQ     relu139
 	CMPQ    AX, $0x02
+	JEQ     relu139
+	CMPQ    AX, $0x01
 	JEQ     tanh140
+	CMPQ    AX, $0x03
+	JNE     done141
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3349,11 +3364,12 @@ single148:
 
 finish147:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done151
-	JEQ     relu149
 	CMPQ    AX, $0x02
+	JEQ     relu149
+	CMPQ    AX, $0x01
 	JEQ     tanh150
+	CMPQ    AX, $0x03
+	JNE     done151
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3640,11 +3656,12 @@ single158:
 
 finish157:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done161
-	JEQ     relu159
 	CMPQ    AX, $0x02
+	JEQ     relu159
+	CMPQ    AX, $0x01
 	JEQ     tanh160
+	CMPQ    AX, $0x03
+	JNE     done161
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3907,11 +3924,12 @@ single167:
 
 finish166:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done170
-	JEQ     relu168
 	CMPQ    AX, $0x02
+	JEQ     relu168
+	CMPQ    AX, $0x01
 	JEQ     tanh169
+	CMPQ    AX, $0x03
+	JNE     done170
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4240,11 +4258,12 @@ single177:
 
 finish176:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done180
-	JEQ     relu178
 	CMPQ    AX, $0x02
+	JEQ     relu178
+	CMPQ    AX, $0x01
 	JEQ     tanh179
+	CMPQ    AX, $0x03
+	JNE     done180
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4576,11 +4595,12 @@ single187:
 
 finish186:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done190
-	JEQ     relu188
 	CMPQ    AX, $0x02
+	JEQ     relu188
+	CMPQ    AX, $0x01
 	JEQ     tanh189
+	CMPQ    AX, $0x03
+	JNE     done190
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4882,11 +4902,12 @@ single196:
 
 finish195:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done199
-	JEQ     relu197
 	CMPQ    AX, $0x02
+	JEQ     relu197
+	CMPQ    AX, $0x01
 	JEQ     tanh198
+	CMPQ    AX, $0x03
+	JNE     done199
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -5258,11 +5279,12 @@ single206:
 
 finish205:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done209
-	JEQ     relu207
 	CMPQ    AX, $0x02
+	JEQ     relu207
+	CMPQ    AX, $0x01
 	JEQ     tanh208
+	CMPQ    AX, $0x03
+	JNE     done209
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -5639,11 +5661,12 @@ single216:
 
 finish215:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done219
-	JEQ     relu217
 	CMPQ    AX, $0x02
+	JEQ     relu217
+	CMPQ    AX, $0x01
 	JEQ     tanh218
+	CMPQ    AX, $0x03
+	JNE     done219
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0

@@ -70,11 +70,12 @@ single6:
 
 finish5:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done9
-	JEQ     relu7
 	CMPQ    AX, $0x02
+	JEQ     relu7
+	CMPQ    AX, $0x01
 	JEQ     tanh8
+	CMPQ    AX, $0x03
+	JNE     done9
 	VMOVAPS Z0, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z0
@@ -187,11 +188,12 @@ single15:
 
 finish14:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done18
-	JEQ     relu16
 	CMPQ    AX, $0x02
+	JEQ     relu16
+	CMPQ    AX, $0x01
 	JEQ     tanh17
+	CMPQ    AX, $0x03
+	JNE     done18
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -305,11 +307,12 @@ single24:
 
 finish23:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done27
-	JEQ     relu25
 	CMPQ    AX, $0x02
+	JEQ     relu25
+	CMPQ    AX, $0x01
 	JEQ     tanh26
+	CMPQ    AX, $0x03
+	JNE     done27
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -475,11 +478,12 @@ single33:
 
 finish32:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done36
-	JEQ     relu34
 	CMPQ    AX, $0x02
+	JEQ     relu34
+	CMPQ    AX, $0x01
 	JEQ     tanh35
+	CMPQ    AX, $0x03
+	JNE     done36
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -652,11 +656,12 @@ single42:
 
 finish41:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done45
-	JEQ     relu43
 	CMPQ    AX, $0x02
+	JEQ     relu43
+	CMPQ    AX, $0x01
 	JEQ     tanh44
+	CMPQ    AX, $0x03
+	JNE     done45
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -767,11 +772,12 @@ single51:
 
 finish50:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done54
-	JEQ     relu52
 	CMPQ    AX, $0x02
+	JEQ     relu52
+	CMPQ    AX, $0x01
 	JEQ     tanh53
+	CMPQ    AX, $0x03
+	JNE     done54
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -903,11 +909,12 @@ single60:
 
 finish59:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done63
-	JEQ     relu61
 	CMPQ    AX, $0x02
+	JEQ     relu61
+	CMPQ    AX, $0x01
 	JEQ     tanh62
+	CMPQ    AX, $0x03
+	JNE     done63
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1092,11 +1099,12 @@ single69:
 
 finish68:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done72
-	JEQ     relu70
 	CMPQ    AX, $0x02
+	JEQ     relu70
+	CMPQ    AX, $0x01
 	JEQ     tanh71
+	CMPQ    AX, $0x03
+	JNE     done72
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1395,11 +1403,12 @@ single78:
 
 finish77:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done81
-	JEQ     relu79
 	CMPQ    AX, $0x02
+	JEQ     relu79
+	CMPQ    AX, $0x01
 	JEQ     tanh80
+	CMPQ    AX, $0x03
+	JNE     done81
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1651,11 +1660,12 @@ single87:
 
 finish86:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done90
-	JEQ     relu88
 	CMPQ    AX, $0x02
+	JEQ     relu88
+	CMPQ    AX, $0x01
 	JEQ     tanh89
+	CMPQ    AX, $0x03
+	JNE     done90
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1796,11 +1806,12 @@ single96:
 
 finish95:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done99
-	JEQ     relu97
 	CMPQ    AX, $0x02
+	JEQ     relu97
+	CMPQ    AX, $0x01
 	JEQ     tanh98
+	CMPQ    AX, $0x03
+	JNE     done99
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1963,11 +1974,12 @@ single105:
 
 finish104:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done108
-	JEQ     relu106
 	CMPQ    AX, $0x02
+	JEQ     relu106
+	CMPQ    AX, $0x01
 	JEQ     tanh107
+	CMPQ    AX, $0x03
+	JNE     done108
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2203,11 +2215,12 @@ single114:
 
 finish113:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done117
-	JEQ     relu115
 	CMPQ    AX, $0x02
+	JEQ     relu115
+	CMPQ    AX, $0x01
 	JEQ     tanh116
+	CMPQ    AX, $0x03
+	JNE     done117
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2599,11 +2612,12 @@ single123:
 
 finish122:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done126
-	JEQ     relu124
 	CMPQ    AX, $0x02
+	JEQ     relu124
+	CMPQ    AX, $0x01
 	JEQ     tanh125
+	CMPQ    AX, $0x03
+	JNE     done126
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2934,11 +2948,12 @@ single132:
 
 finish131:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done135
-	JEQ     relu133
 	CMPQ    AX, $0x02
+	JEQ     relu133
+	CMPQ    AX, $0x01
 	JEQ     tanh134
+	CMPQ    AX, $0x03
+	JNE     done135
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3116,11 +3131,12 @@ single141:
 
 finish140:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done144
-	JEQ     relu142
 	CMPQ    AX, $0x02
+	JEQ     relu142
+	CMPQ    AX, $0x01
 	JEQ     tanh143
+	CMPQ    AX, $0x03
+	JNE     done144
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3319,11 +3335,12 @@ single150:
 
 finish149:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done153
-	JEQ     relu151
 	CMPQ    AX, $0x02
+	JEQ     relu151
+	CMPQ    AX, $0x01
 	JEQ     tanh152
+	CMPQ    AX, $0x03
+	JNE     done153
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3617,11 +3634,12 @@ single159:
 
 finish158:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done162
-	JEQ     relu160
 	CMPQ    AX, $0x02
+	JEQ     relu160
+	CMPQ    AX, $0x01
 	JEQ     tanh161
+	CMPQ    AX, $0x03
+	JNE     done162
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4042,11 +4060,12 @@ single168:
 
 finish167:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done171
-	JEQ     relu169
 	CMPQ    AX, $0x02
+	JEQ     relu169
+	CMPQ    AX, $0x01
 	JEQ     tanh170
+	CMPQ    AX, $0x03
+	JNE     done171
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4407,11 +4426,12 @@ single177:
 
 finish176:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done180
-	JEQ     relu178
 	CMPQ    AX, $0x02
+	JEQ     relu178
+	CMPQ    AX, $0x01
 	JEQ     tanh179
+	CMPQ    AX, $0x03
+	JNE     done180
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4619,11 +4639,12 @@ single186:
 
 finish185:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done189
-	JEQ     relu187
 	CMPQ    AX, $0x02
+	JEQ     relu187
+	CMPQ    AX, $0x01
 	JEQ     tanh188
+	CMPQ    AX, $0x03
+	JNE     done189
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4853,11 +4874,12 @@ single195:
 
 finish194:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done198
-	JEQ     relu196
 	CMPQ    AX, $0x02
+	JEQ     relu196
+	CMPQ    AX, $0x01
 	JEQ     tanh197
+	CMPQ    AX, $0x03
+	JNE     done198
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5202,11 +5224,12 @@ single204:
 
 finish203:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done207
-	JEQ     relu205
 	CMPQ    AX, $0x02
+	JEQ     relu205
+	CMPQ    AX, $0x01
 	JEQ     tanh206
+	CMPQ    AX, $0x03
+	JNE     done207
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5562,11 +5585,12 @@ single213:
 
 finish212:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done216
-	JEQ     relu214
 	CMPQ    AX, $0x02
+	JEQ     relu214
+	CMPQ    AX, $0x01
 	JEQ     tanh215
+	CMPQ    AX, $0x03
+	JNE     done216
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5804,11 +5828,12 @@ single222:
 
 finish221:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done225
-	JEQ     relu223
 	CMPQ    AX, $0x02
+	JEQ     relu223
+	CMPQ    AX, $0x01
 	JEQ     tanh224
+	CMPQ    AX, $0x03
+	JNE     done225
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6093,11 +6118,12 @@ single231:
 
 finish230:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done234
-	JEQ     relu232
 	CMPQ    AX, $0x02
+	JEQ     relu232
+	CMPQ    AX, $0x01
 	JEQ     tanh233
+	CMPQ    AX, $0x03
+	JNE     done234
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6493,11 +6519,12 @@ single240:
 
 finish239:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done243
-	JEQ     relu241
 	CMPQ    AX, $0x02
+	JEQ     relu241
+	CMPQ    AX, $0x01
 	JEQ     tanh242
+	CMPQ    AX, $0x03
+	JNE     done243
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6916,11 +6943,12 @@ single249:
 
 finish248:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done252
-	JEQ     relu250
 	CMPQ    AX, $0x02
+	JEQ     relu250
+	CMPQ    AX, $0x01
 	JEQ     tanh251
+	CMPQ    AX, $0x03
+	JNE     done252
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7194,11 +7222,12 @@ single258:
 
 finish257:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done261
-	JEQ     relu259
 	CMPQ    AX, $0x02
+	JEQ     relu259
+	CMPQ    AX, $0x01
 	JEQ     tanh260
+	CMPQ    AX, $0x03
+	JNE     done261
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7522,11 +7551,12 @@ single267:
 
 finish266:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done270
-	JEQ     relu268
 	CMPQ    AX, $0x02
+	JEQ     relu268
+	CMPQ    AX, $0x01
 	JEQ     tanh269
+	CMPQ    AX, $0x03
+	JNE     done270
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7906,11 +7936,12 @@ single276:
 
 finish275:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done279
-	JEQ     relu277
 	CMPQ    AX, $0x02
+	JEQ     relu277
+	CMPQ    AX, $0x01
 	JEQ     tanh278
+	CMPQ    AX, $0x03
+	JNE     done279
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8214,11 +8245,12 @@ single285:
 
 finish284:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done288
-	JEQ     relu286
 	CMPQ    AX, $0x02
+	JEQ     relu286
+	CMPQ    AX, $0x01
 	JEQ     tanh287
+	CMPQ    AX, $0x03
+	JNE     done288
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8573,11 +8605,12 @@ single294:
 
 finish293:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done297
-	JEQ     relu295
 	CMPQ    AX, $0x02
+	JEQ     relu295
+	CMPQ    AX, $0x01
 	JEQ     tanh296
+	CMPQ    AX, $0x03
+	JNE     done297
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8996,11 +9029,12 @@ single303:
 
 finish302:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done306
-	JEQ     relu304
 	CMPQ    AX, $0x02
+	JEQ     relu304
+	CMPQ    AX, $0x01
 	JEQ     tanh305
+	CMPQ    AX, $0x03
+	JNE     done306
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9334,11 +9368,12 @@ single312:
 
 finish311:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done315
-	JEQ     relu313
 	CMPQ    AX, $0x02
+	JEQ     relu313
+	CMPQ    AX, $0x01
 	JEQ     tanh314
+	CMPQ    AX, $0x03
+	JNE     done315
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9726,11 +9761,12 @@ single321:
 
 finish320:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done324
-	JEQ     relu322
 	CMPQ    AX, $0x02
+	JEQ     relu322
+	CMPQ    AX, $0x01
 	JEQ     tanh323
+	CMPQ    AX, $0x03
+	JNE     done324
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -10188,11 +10224,12 @@ single330:
 
 finish329:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done333
-	JEQ     relu331
 	CMPQ    AX, $0x02
+	JEQ     relu331
+	CMPQ    AX, $0x01
 	JEQ     tanh332
+	CMPQ    AX, $0x03
+	JNE     done333
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -10562,11 +10599,12 @@ single339:
 
 finish338:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done342
-	JEQ     relu340
 	CMPQ    AX, $0x02
+	JEQ     relu340
+	CMPQ    AX, $0x01
 	JEQ     tanh341
+	CMPQ    AX, $0x03
+	JNE     done342
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -10991,11 +11029,12 @@ single348:
 
 finish347:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done351
-	JEQ     relu349
 	CMPQ    AX, $0x02
+	JEQ     relu349
+	CMPQ    AX, $0x01
 	JEQ     tanh350
+	CMPQ    AX, $0x03
+	JNE     done351
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -11498,11 +11537,12 @@ single357:
 
 finish356:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done360
-	JEQ     relu358
 	CMPQ    AX, $0x02
+	JEQ     relu358
+	CMPQ    AX, $0x01
 	JEQ     tanh359
+	CMPQ    AX, $0x03
+	JNE     done360
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -11902,11 +11942,12 @@ single366:
 
 finish365:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done369
-	JEQ     relu367
 	CMPQ    AX, $0x02
+	JEQ     relu367
+	CMPQ    AX, $0x01
 	JEQ     tanh368
+	CMPQ    AX, $0x03
+	JNE     done369
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -12364,11 +12405,12 @@ single375:
 
 finish374:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done378
-	JEQ     relu376
 	CMPQ    AX, $0x02
+	JEQ     relu376
+	CMPQ    AX, $0x01
 	JEQ     tanh377
+	CMPQ    AX, $0x03
+	JNE     done378
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -12910,11 +12952,12 @@ single384:
 
 finish383:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done387
-	JEQ     relu385
 	CMPQ    AX, $0x02
+	JEQ     relu385
+	CMPQ    AX, $0x01
 	JEQ     tanh386
+	CMPQ    AX, $0x03
+	JNE     done387
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -13344,11 +13387,12 @@ single393:
 
 finish392:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done396
-	JEQ     relu394
 	CMPQ    AX, $0x02
+	JEQ     relu394
+	CMPQ    AX, $0x01
 	JEQ     tanh395
+	CMPQ    AX, $0x03
+	JNE     done396
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -13837,11 +13881,12 @@ single402:
 
 finish401:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done405
-	JEQ     relu403
 	CMPQ    AX, $0x02
+	JEQ     relu403
+	CMPQ    AX, $0x01
 	JEQ     tanh404
+	CMPQ    AX, $0x03
+	JNE     done405
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -14422,11 +14467,12 @@ single411:
 
 finish410:
 	MOVQ    act+104(FP), AX
-	CMPQ    AX, $0x01
-	JLT     done414
-	JEQ     relu412
 	CMPQ    AX, $0x02
+	JEQ     relu412
+	CMPQ    AX, $0x01
 	JEQ     tanh413
+	CMPQ    AX, $0x03
+	JNE     done414
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)

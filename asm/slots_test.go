@@ -139,21 +139,8 @@ func slots(s *Set) []slot {
 		gradient("SigmoidGrad", s.SigmoidGrad, ref.SigmoidGrad, 4*eps, unit),
 		gradient("ReLUGrad", s.ReLUGrad, ref.ReLUGrad, 0, normal),
 		softmaxSlot(s),
-		{
-			name: "Add", field: "Add",
-			shapes: vectors(0, 1, 2),
-			operands: func(sh shape) []operand {
-				return []operand{vector(sh.n, out, nil), vector(sh.n, in, normal), vector(sh.n, in, normal)}
-			},
-			call: func(sh shape, x [][]float32, _ *[2]float32) { s.Add(x[0], x[1], x[2]) },
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				sum := make([]expect, sh.n)
-				for i := range sum {
-					sum[i] = exactly(x[1][i] + x[2][i])
-				}
-				return [][]expect{sum, nil, nil}, nil
-			},
-		},
+		twoVectors("Add", s.Add, func(a, b float32) float32 { return a + b }),
+		twoVectors("Mul", s.Mul, func(a, b float32) float32 { return a * b }),
 		{
 			name: "Axpy", field: "Axpy",
 			shapes: vectors(0),
@@ -354,6 +341,25 @@ func elementwise(field string, f func(dst, src []float32), truth function) slot 
 				y[i] = expect{value, truth.ulps * ref.ULP(value)}
 			}
 			return [][]expect{y, nil}, nil
+		},
+	}
+}
+
+// twoVectors describes an operation on two vectors that is rounded once.
+func twoVectors(field string, f func(dst, a, b []float32), op func(a, b float32) float32) slot {
+	return slot{
+		name: field, field: field,
+		shapes: vectors(0, 1, 2),
+		operands: func(sh shape) []operand {
+			return []operand{vector(sh.n, out, nil), vector(sh.n, in, normal), vector(sh.n, in, normal)}
+		},
+		call: func(sh shape, x [][]float32, _ *[2]float32) { f(x[0], x[1], x[2]) },
+		want: func(sh shape, x [][]float32) ([][]expect, []expect) {
+			y := make([]expect, sh.n)
+			for i := range y {
+				y[i] = exactly(op(x[1][i], x[2][i]))
+			}
+			return [][]expect{y, nil, nil}, nil
 		},
 	}
 }

@@ -124,6 +124,10 @@ func TestNaNPropagates(t *testing.T) {
 		check("Add, a", d[at])
 		s.Add(d, x(), poisoned())
 		check("Add, b", d[at])
+		s.Mul(d, poisoned(), make([]float32, len(d))) // NaN times 0 is NaN
+		check("Mul, a", d[at])
+		s.Mul(d, make([]float32, len(d)), poisoned())
+		check("Mul, b", d[at])
 		d = x()
 		s.Axpy(d, poisoned(), 0) // 0 times NaN is NaN
 		check("Axpy, x", d[at])
@@ -216,6 +220,26 @@ func TestTilesSkipNothing(t *testing.T) {
 						if bad := c[j] != c[j]; bad != (j%sh.ldc() == column) {
 							t.Fatalf("%s: %g at %d of B gives %g at %d of C", tile.name, v, i, c[j], j)
 						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestMulSpecials multiplies every special value by every other, at every place of a
+// vector with a tail.
+func TestMulSpecials(t *testing.T) {
+	const n = 67
+	eachSet(t, func(t *testing.T, s *Set) {
+		dst := make([]float32, n)
+		for _, v := range specials {
+			for _, w := range specials {
+				s.Mul(dst, fillWith(n, v), fillWith(n, w))
+				want := v * w
+				for i, got := range dst {
+					if !sameBits(got, want) && (got == got || want == want) {
+						t.Fatalf("%x·%x at %d is %x, want %x", v, w, i, got, want)
 					}
 				}
 			}

@@ -39,7 +39,7 @@ func (t tileShape) String() string {
 		[]string{"bias", "matrix", "inPlace", "table"}[t.start], actNames[t.act])
 }
 
-var actNames = []string{Identity: "identity", ReLU: "relu", Tanh: "tanh", Sigmoid: "sigmoid"}
+var actNames = []string{"default", Identity: "identity", ReLU: "relu", Tanh: "tanh", Sigmoid: "sigmoid"}
 
 // A namedTile is one register tile of a Set.
 type namedTile struct {
@@ -93,7 +93,7 @@ func tileShapes(t namedTile) (list []shape) {
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 64, 130} {
 			for range max(1, 36/len(widths(t))) {
 				sh := shape{n: n, k: k, gap: deal.IntN(4) * 3, tile: t.shape()}
-				sh.tile.transA, sh.tile.start, sh.tile.act = deal.IntN(2) == 0, start(deal.IntN(4)), Act(deal.IntN(4))
+				sh.tile.transA, sh.tile.start, sh.tile.act = deal.IntN(2) == 0, start(deal.IntN(4)), Act(deal.IntN(5))
 				list = append(list, sh)
 			}
 		}
@@ -204,11 +204,15 @@ func callTile(t namedTile, s *Set, sh shape, x [][]float32) {
 
 // What takes the place of start values that a tile does without.
 var (
-	zeros, noBias [MaxPanels * 32]float32
+	zeros, noBias []float32
 	inOrder       [MaxRows]int32
 )
 
 func init() {
+	for _, s := range Sets() {
+		zeros = make([]float32, max(len(zeros), MaxPanels*s.NR))
+	}
+	noBias = slices.Clone(zeros)
 	for i := range noBias {
 		noBias[i] = float32(math.Copysign(0, -1))
 	}
@@ -255,7 +259,7 @@ func unpackB(s *Set, sh shape, panels []float32) []float32 {
 	return b
 }
 
-var oracles = []func(float64) float64{Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
+var oracles = []func(float64) float64{0: ref.Identity, Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
 
 func wantTile(s *Set, sh shape, x [][]float32) ([][]expect, []expect) {
 	s0, lds := startOf(sh, x)

@@ -38,3 +38,8 @@ func sigmoidGradAVX2(m int, n int, d *float32, ldd int, y *float32, ldy int)
 //
 //go:noescape
 func reluGradAVX2(m int, n int, d *float32, ldd int, y *float32, ldy int)
+
+// mulAVX2 sets dst to a·b.
+//
+//go:noescape
+func mulAVX2(dst []float32, a []float32, b []float32)

@@ -38,3 +38,8 @@ func sigmoidGradAVX512(m int, n int, d *float32, ldd int, y *float32, ldy int)
 //
 //go:noescape
 func reluGradAVX512(m int, n int, d *float32, ldd int, y *float32, ldy int)
+
+// mulAVX512 sets dst to a·b.
+//
+//go:noescape
+func mulAVX512(dst []float32, a []float32, b []float32)

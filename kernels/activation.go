@@ -1,6 +1,54 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"batchrnn/asm"
+)
+
+// An Activation is a function of each element. Zero is the default of what it is given
+// to: [Identity] in a [Product], tanh in a network.
+type Activation int
+
+const (
+	Tanh     = Activation(asm.Tanh)
+	ReLU     = Activation(asm.ReLU)
+	Sigmoid  = Activation(asm.Sigmoid)
+	Identity = Activation(asm.Identity)
+)
+
+var activations = []string{"default", Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid", Identity: "identity"}
+
+func (a Activation) known() bool { return a >= 0 && int(a) < len(activations) }
+
+// String returns the name: "tanh", "relu", "sigmoid" or "identity". Zero is "default".
+func (a Activation) String() string {
+	if !a.known() {
+		return fmt.Sprintf("Activation(%d)", int(a))
+	}
+	return activations[a]
+}
+
+// MarshalText returns the name. It implements [encoding.TextMarshaler].
+func (a Activation) MarshalText() ([]byte, error) {
+	if !a.known() {
+		return nil, fmt.Errorf("kernels: activation %d is unknown: there are %s", int(a), strings.Join(activations[1:], ", "))
+	}
+	return []byte(activations[a]), nil
+}
+
+// UnmarshalText sets a to the activation of that name. It implements
+// [encoding.TextUnmarshaler].
+func (a *Activation) UnmarshalText(name []byte) error {
+	i := slices.Index(activations, string(name))
+	if i < 0 {
+		return fmt.Errorf("kernels: activation %.20q is unknown: there are %s", name, strings.Join(activations[1:], ", "))
+	}
+	*a = Activation(i)
+	return nil
+}
 
 // Tanh sets dst to tanh(src), within 2 ULP. dst may be src.
 func (o serial) Tanh(dst, src []float32) {
@@ -47,7 +95,7 @@ func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32
 	checkMatrix("Grad", "y", y, m, n, ldy)
 	f := o.set.TanhGrad
 	switch act {
-	case Identity:
+	case 0, Identity:
 		return
 	case ReLU:
 		f = o.set.ReLUGrad
@@ -55,7 +103,7 @@ func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32
 	case Sigmoid:
 		f = o.set.SigmoidGrad
 	default:
-		panic(fmt.Sprintf("kernels: Grad: unknown activation %d", act))
+		panic(fmt.Sprintf("kernels: Grad: unknown activation %d", int(act)))
 	}
 	if m == 0 || n == 0 {
 		return

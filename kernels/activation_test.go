@@ -1,9 +1,11 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"batchrnn/kernels/ref"
@@ -47,10 +49,40 @@ func TestFunctions(t *testing.T) {
 	})
 }
 
+// TestActivationText: each activation is written and read by its name.
+func TestActivationText(t *testing.T) {
+	for want, a := range map[string]Activation{"default": 0, "tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid, "identity": Identity} {
+		text, err := a.MarshalText()
+		if err != nil || string(text) != want || a.String() != want {
+			t.Errorf("activation %d: %q, %v; String gives %q; want %q", int(a), text, err, a.String(), want)
+		}
+		read := Activation(-1)
+		if err := read.UnmarshalText(text); err != nil || read != a {
+			t.Errorf("%q is read as %d, %v; want %d", text, int(read), err, int(a))
+		}
+	}
+	for _, a := range []Activation{-1, Identity + 1} {
+		if text, err := a.MarshalText(); err == nil {
+			t.Errorf("activation %d is written as %q", int(a), text)
+		}
+		if want := fmt.Sprintf("Activation(%d)", int(a)); a.String() != want {
+			t.Errorf("String gives %q, want %q", a.String(), want)
+		}
+	}
+	a := ReLU
+	for _, name := range []string{"", "Tanh", "softplus"} {
+		err := a.UnmarshalText([]byte(name))
+		if err == nil || a != ReLU || !strings.Contains(err.Error(), "tanh, relu, sigmoid, identity") {
+			t.Errorf("%q is read as %v, %v; want an error that lists the names", name, a, err)
+		}
+	}
+}
+
 // TestGrad takes matrices within a chunk, of several chunks of rows, and of
 // rows longer than a chunk.
 func TestGrad(t *testing.T) {
-	gradients := []func(float64) float64{Identity: func(float64) float64 { return 1 }, ReLU: ref.ReLUGrad, Tanh: ref.TanhGrad, Sigmoid: ref.SigmoidGrad}
+	identity := func(float64) float64 { return 1 }
+	gradients := []func(float64) float64{identity, Identity: identity, ReLU: ref.ReLUGrad, Tanh: ref.TanhGrad, Sigmoid: ref.SigmoidGrad}
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {
 		r := rand.New(rand.NewPCG(31, 32))
 		for _, size := range [][2]int{{0, 5}, {5, 0}, {1, 1}, {7, 33}, {701, 47}, {3, elementsPerCall + 5}} {
@@ -58,7 +90,8 @@ func TestGrad(t *testing.T) {
 				m, n := size[0], size[1]
 				ldd, ldy := n+3, n+5
 				d, y := randoms(r, m*ldd), randoms(r, m*ldy)
-				apply := []func(dst, src []float32){Identity: func(_, _ []float32) {}, ReLU: e.ReLU, Tanh: e.Tanh, Sigmoid: e.Sigmoid}
+				same := func(_, _ []float32) {}
+				apply := []func(dst, src []float32){same, Identity: same, ReLU: e.ReLU, Tanh: e.Tanh, Sigmoid: e.Sigmoid}
 				apply[act](y, y)
 				before := slices.Clone(d)
 				e.Grad(Activation(act), m, n, d, ldd, y, ldy)

@@ -45,6 +45,7 @@ func hotCalls(e *Engine) map[string]func() {
 			e.Grad(ReLU, 9, 100, z, 101, x, 100)
 		},
 		"Add":        func() { e.Add(z, x, y) },
+		"Mul":        func() { e.Mul(z, x, y) },
 		"Clear":      func() { e.Clear(z) },
 		"Copy":       func() { e.Copy(z, x) },
 		"Axpy":       func() { e.Axpy(z, x, 0.5) },

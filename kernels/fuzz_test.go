@@ -23,7 +23,7 @@ func FuzzGemm(f *testing.F) {
 		p := &problem{
 			m: 1 + int(m)%40, n: 1 + int(n), k: 1 + int(k)%1100, gap: int(gap) % 20,
 			transA: variant&1 != 0, transB: variant&2 != 0,
-			start: start(variant >> 2 & 7 % 5), act: Activation(variant >> 5 & 3),
+			start: start(variant >> 2 & 7 % 5), act: Tanh + Activation(variant>>5&3),
 		}
 		p.fill(rand.New(rand.NewPCG(seed, 0)))
 		want, tolerance := p.want()

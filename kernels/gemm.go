@@ -8,16 +8,6 @@ import (
 	"batchrnn/asm"
 )
 
-// An Activation is applied to each element of a product before it is stored.
-type Activation int
-
-const (
-	Identity = Activation(asm.Identity)
-	ReLU     = Activation(asm.ReLU)
-	Tanh     = Activation(asm.Tanh)
-	Sigmoid  = Activation(asm.Sigmoid)
-)
-
 // A Product describes
 //
 //	C = Act(S + Bias + op(A)·B)
@@ -37,7 +27,7 @@ type Product struct {
 	Bias   []float32 // N, added to every row of S; nil means zeros
 	C      []float32
 	LDC    int
-	Act    Activation
+	Act    Activation // zero is Identity
 }
 
 // gemmShareWork is the least number of multiply-adds for which a worker pays: about
@@ -168,27 +158,29 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 	if p.Bias != nil {
 		checkLen(op, "Bias", len(p.Bias), n)
 	}
-	if p.Act < Identity || p.Act > Sigmoid {
-		panic(fmt.Sprintf("kernels: %s: unknown activation %d", op, p.Act))
+	if !p.Act.known() {
+		panic(fmt.Sprintf("kernels: %s: unknown activation %d", op, int(p.Act)))
 	}
 }
 
 // Stand-ins for what a product leaves out: start values of zeros, a bias of zeros, and
 // rows of S in their order. They are as wide and as tall as the largest tile of any
 // set. The bias is -0: adding it changes no value.
-var (
-	zeros    [asm.MaxPanels * 32]float32
-	zeroBias [asm.MaxPanels * 32]float32
-	inOrder  [asm.MaxRows]int32
-)
+var zeros, zeroBias, inOrder = standIns(asm.Sets())
 
-func init() {
-	for i := range zeroBias {
-		zeroBias[i] = float32(math.Copysign(0, -1))
+func standIns(sets []*asm.Set) (zeros, zeroBias *float32, inOrder *int32) {
+	columns, rows := 0, 0
+	for _, s := range sets {
+		columns, rows = max(columns, asm.MaxPanels*s.NR), max(rows, s.MR)
 	}
-	for i := range inOrder {
-		inOrder[i] = int32(i)
+	bias, order := Floats(columns), make([]int32, rows)
+	for i := range bias {
+		bias[i] = float32(math.Copysign(0, -1))
 	}
+	for i := range order {
+		order[i] = int32(i)
+	}
+	return &Floats(columns)[0], &bias[0], &order[0]
 }
 
 // A block is a product over the rows [lo,lo+k) of B. It holds the product by value:
@@ -379,7 +371,7 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 		a, rs = w.gathered(t-first), b.k+gatherPad
 	}
 	nr, tile := w.set.NR, &w.set.Sgemm[end-i]
-	ids, from := &inOrder[0], i
+	ids, from := inOrder, i
 	if b.IDs != nil {
 		ids, from = &b.IDs[i], 0
 	}
@@ -401,7 +393,7 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 				}
 			}
 		}
-		s, lds, bias := &zeros[0], 0, &zeroBias[0]
+		s, lds, bias := zeros, 0, zeroBias
 		if b.S != nil {
 			s, lds = &b.S[from*b.LDS+col], b.LDS
 		}

@@ -45,7 +45,7 @@ func TestGemmVariants(t *testing.T) {
 		for _, gap := range []int{0, 5} {
 			p := &problem{m: 7, n: 35, k: 9, gap: gap}
 			p.transA, p.transB = variant&1 != 0, variant&2 != 0
-			p.act, p.start = Activation(variant>>2&3), start(variant>>4)
+			p.act, p.start = Tanh+Activation(variant>>2&3), start(variant>>4)
 			list = append(list, p.fill(r))
 		}
 	}
@@ -99,7 +99,7 @@ func TestGemmFarPanels(t *testing.T) {
 func deal(r *rand.Rand, m, n, k int) *problem {
 	p := &problem{
 		m: m, n: n, k: k, transA: r.IntN(2) == 0, transB: r.IntN(2) == 0,
-		start: start(r.IntN(5)), act: Activation(r.IntN(4)), gap: r.IntN(3) * 3,
+		start: start(r.IntN(5)), act: Activation(r.IntN(5)), gap: r.IntN(3) * 3,
 	}
 	return p.fill(r)
 }

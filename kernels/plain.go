@@ -183,7 +183,7 @@ func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	case b.gather:
 		a, rs = w.gathered(0), b.k+gatherPad
 	}
-	s, lds, ids, bias := &zeros[0], 0, &inOrder[0], &zeroBias[0]
+	s, lds, ids, bias := zeros, 0, inOrder, zeroBias
 	if b.IDs != nil {
 		ids = &b.IDs[0]
 	}

@@ -49,7 +49,7 @@ func Probes(e *Engine, k int) []Probe {
 			bs = 0 // nothing to fetch
 		}
 		probes = append(probes, Probe{Name: symbol(f), Rows: rows, Columns: cols, Flops: 2 * float64(rows*cols*k), Run: func() {
-			f(k, &a[0], lda, 1, &b[0], bs, &zeros[0], 0, &inOrder[0], &zeroBias[0], &c[0], ldc, cols, asm.Identity)
+			f(k, &a[0], lda, 1, &b[0], bs, zeros, 0, inOrder, zeroBias, &c[0], ldc, cols, asm.Identity)
 		}})
 	}
 	for rows := 1; rows <= s.MR; rows++ {

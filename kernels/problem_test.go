@@ -147,7 +147,7 @@ func (p *problem) plain() Matrix {
 	return Matrix{K: p.k, N: p.n, Data: p.b, LD: p.ldb(), Trans: p.transB}
 }
 
-var oracles = []func(float64) float64{Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
+var oracles = []func(float64) float64{0: ref.Identity, Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
 
 // want returns C and how far from it each element may be: one rounding a step
 // and two where the product is rounded on its own, which adds up to K+1; no

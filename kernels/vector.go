@@ -10,6 +10,16 @@ func (o serial) Add(dst, a, b []float32) {
 	}
 }
 
+// Mul sets dst to a·b, element by element. dst may be a or b.
+func (o serial) Mul(dst, a, b []float32) {
+	checkLen("Mul", "a", len(a), len(dst))
+	checkLen("Mul", "b", len(b), len(dst))
+	for lo := 0; lo < len(dst); lo += elementsPerCall {
+		hi := callEnd(lo, len(dst))
+		o.set.Mul(dst[lo:hi], a[lo:hi], b[lo:hi])
+	}
+}
+
 // Clear sets x to zeros. Unlike clear(x), it has points where the runtime can stop it.
 //
 //go:noinline

@@ -9,25 +9,37 @@ import (
 	"batchrnn/kernels/ref"
 )
 
-// TestVectors runs Add, Axpy, Scale, Clear and Copy on lengths about the bounds of a chunk.
+// TestVectors runs Add, Mul, Axpy, Scale, Clear and Copy on lengths about the bounds of a chunk.
 func TestVectors(t *testing.T) {
 	const alpha = -0.8125 // few bits: float64 reads it as float32 does
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {
 		r := rand.New(rand.NewPCG(33, 34))
 		for _, n := range lengths {
 			x, y := randoms(r, n), randoms(r, n)
-			want := make([]float32, n)
-			for i := range want {
-				want[i] = x[i] + y[i]
-			}
-			sum := filled(n, nan)
-			inX, inY := slices.Clone(x), slices.Clone(y)
-			e.Add(sum, x, y)
-			e.Add(inX, inX, y)
-			e.Add(inY, x, inY)
-			for name, got := range map[string][]float32{"dst": sum, "a": inX, "b": inY} {
-				if i := firstDifference(got, want); i >= 0 {
-					t.Errorf("Add of %d into %s: element %d is %g, want %g", n, name, i, got[i], want[i])
+			for _, f := range []struct {
+				name string
+				call func(dst, a, b []float32)
+				want func(a, b float32) float32
+			}{
+				{"Add", e.Add, func(a, b float32) float32 { return a + b }},
+				{"Mul", e.Mul, func(a, b float32) float32 { return a * b }},
+			} {
+				want := make([]float32, n)
+				for i := range want {
+					want[i] = f.want(x[i], y[i])
+				}
+				apart := append(filled(n, nan), canary)
+				inX, inY := slices.Clone(x), slices.Clone(y)
+				f.call(apart[:n], x, y)
+				f.call(inX, inX, y)
+				f.call(inY, x, inY)
+				for name, got := range map[string][]float32{"dst": apart[:n], "a": inX, "b": inY} {
+					if i := firstDifference(got, want); i >= 0 {
+						t.Errorf("%s of %d into %s: element %d is %g, want %g", f.name, n, name, i, got[i], want[i])
+					}
+				}
+				if !sameBits(apart[n], canary) {
+					t.Errorf("%s of %d wrote outside", f.name, n)
 				}
 			}
 

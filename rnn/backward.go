@@ -138,7 +138,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 	all, panels := ws.plan.share(w, ws.B, whT.Panels())
 	cols := whT.Columns(panels)
 	plain := ws.dhn == nil && ws.reached == nil && l.dh == nil
-	act := activations[m.Activation].kernel
+	act := m.Activation
 	group := ws.plan.group
 	for first := 0; first < directions; first += group {
 		for s := ws.T - 1; s >= 0; s-- {

@@ -8,32 +8,14 @@ import (
 )
 
 // An Activation is the nonlinearity g of the cell.
-type Activation int
+type Activation = kernels.Activation
 
 const (
-	Tanh Activation = iota // the default
-	ReLU
-	Sigmoid
-	Identity
+	Tanh     = kernels.Tanh // the default
+	ReLU     = kernels.ReLU
+	Sigmoid  = kernels.Sigmoid
+	Identity = kernels.Identity
 )
-
-var activations = [...]struct {
-	name   string
-	kernel kernels.Activation
-}{
-	Tanh:     {"tanh", kernels.Tanh},
-	ReLU:     {"relu", kernels.ReLU},
-	Sigmoid:  {"sigmoid", kernels.Sigmoid},
-	Identity: {"identity", kernels.Identity},
-}
-
-// String returns the activation's name in lower case.
-func (a Activation) String() string {
-	if a < 0 || int(a) >= len(activations) {
-		return fmt.Sprintf("Activation(%d)", int(a))
-	}
-	return activations[a].name
-}
 
 // A Config is the shape of a network.
 type Config struct {
@@ -43,7 +25,7 @@ type Config struct {
 	Hidden int  // H, of each layer and direction
 	Output int  // V: logits at every step; 0: the states are the output
 
-	Activation Activation
+	Activation Activation // zero is Tanh; [New] writes it into [Model.Config]
 	// Bidirectional gives each layer a second cell that reads the sequence from
 	// its end; the layer above and the output see both states side by side, 2H
 	// floats.
@@ -83,6 +65,9 @@ const maxLayers = 1024
 
 // Validate reports what is wrong with the configuration.
 func (c Config) Validate() error {
+	if _, err := c.Activation.MarshalText(); err != nil {
+		return fmt.Errorf("rnn: %w", err)
+	}
 	switch {
 	case c.Input < 1:
 		return fmt.Errorf("rnn: input size is %d, must be at least 1", c.Input)
@@ -92,8 +77,6 @@ func (c Config) Validate() error {
 		return fmt.Errorf("rnn: hidden size is %d, must be at least 1", c.Hidden)
 	case c.Output < 0:
 		return fmt.Errorf("rnn: output size is %d, must be 0 (none) or more", c.Output)
-	case c.Activation < 0 || int(c.Activation) >= len(activations):
-		return fmt.Errorf("rnn: activation %d is unknown: there are Tanh, ReLU, Sigmoid and Identity", int(c.Activation))
 	case c.LastStep && c.Output == 0:
 		return fmt.Errorf("rnn: an output after the last step alone needs an output layer: set Config.Output")
 	case c.Residual && c.Layers == 1:

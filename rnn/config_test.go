@@ -65,13 +65,13 @@ func TestBadConfigs(t *testing.T) {
 	}
 }
 
-func TestActivationString(t *testing.T) {
-	for a, want := range map[Activation]string{
-		Tanh: "tanh", ReLU: "relu", Sigmoid: "sigmoid", Identity: "identity", 9: "Activation(9)", -1: "Activation(-1)",
-	} {
-		if got := a.String(); got != want {
-			t.Errorf("Activation(%d) is %q, want %q", int(a), got, want)
-		}
+var activations = []Activation{Tanh, ReLU, Sigmoid, Identity}
+
+// TestDefaultActivation: a Config without an activation is the textbook's.
+func TestDefaultActivation(t *testing.T) {
+	m := newModel(t, newEngine(t, "", 1), Config{Input: 3, Layers: 1, Hidden: 4}, 1)
+	if m.Activation != Tanh {
+		t.Errorf("the model's activation is %v, want tanh", m.Activation)
 	}
 }
 

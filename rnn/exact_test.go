@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -53,7 +54,7 @@ func (j job) batch(i uint64) batch {
 }
 
 func (j job) String() string {
-	name := fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, j.Activation)
+	name := fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, cmp.Or(j.Activation, Tanh))
 	if j.Tied {
 		name += "/tied"
 	}

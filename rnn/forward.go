@@ -47,7 +47,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
 	cells, params := m.packed[k*directions:], m.Cells[k*directions:]
 	all, panels := ws.plan.share(w, ws.B, cells[0].wh.Panels())
-	act, inPlace, slot := activations[m.Activation].kernel, ws.startsInPlace(k), ws.B*width
+	act, inPlace, slot := m.Activation, ws.startsInPlace(k), ws.B*width
 	plain := l.g == nil && ws.lengths.of == nil
 	group := ws.plan.group
 	for first := 0; first < directions; first += group {

@@ -33,7 +33,7 @@ func FuzzForward(f *testing.F) {
 		steps, rows := 1+next(8), 1+next(40)
 		c := Config{Input: 1 + next(40), Layers: 1, Hidden: 1 + next(70), Output: next(40)}
 		kind := next(8)
-		c.Dense, c.Activation = kind&1 == 1, Activation(kind>>1)
+		c.Dense, c.Activation = kind&1 == 1, activations[kind>>1]
 		if cuts := next(4); c.Output > cuts+1 {
 			for i := range cuts {
 				c.Cutoffs = append(c.Cutoffs, 1+i*c.Output/(cuts+1))

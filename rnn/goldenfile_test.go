@@ -130,11 +130,9 @@ func (g golden) number(key string) float64 {
 
 func (g golden) activation() Activation {
 	g.t.Helper()
-	for a, entry := range activations {
-		if entry.name == g.meta["nonlinearity"] {
-			return Activation(a)
-		}
+	var a Activation
+	if err := a.UnmarshalText([]byte(g.meta["nonlinearity"])); err != nil {
+		g.t.Fatal(err)
 	}
-	g.t.Fatalf("unknown nonlinearity %q", g.meta["nonlinearity"])
-	return 0
+	return a
 }

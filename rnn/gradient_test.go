@@ -20,7 +20,7 @@ var gradientShapes = []struct{ steps, rows, in, hidden, out int }{
 // TestGradients holds forward and backward to a float64 network: states and
 // losses to its own, gradients to the central differences of its loss.
 func TestGradients(t *testing.T) {
-	for act := range Activation(len(activations)) {
+	for _, act := range activations {
 		for _, dense := range []bool{false, true} {
 			for _, output := range []bool{true, false} {
 				for _, s := range gradientShapes {
@@ -163,7 +163,7 @@ func TestBackwardStatesKeepsOutput(t *testing.T) {
 func TestNaN(t *testing.T) {
 	const steps, rows, bad = 4, 5, 2
 	nan := float32(math.NaN())
-	for act := range Activation(len(activations)) {
+	for _, act := range activations {
 		t.Run(act.String(), func(t *testing.T) {
 			eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
 				c := Config{Input: 6, Dense: true, Layers: 1, Hidden: 19, Output: 7, Activation: act}

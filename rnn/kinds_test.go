@@ -18,7 +18,7 @@ func TestKindsGradients(t *testing.T) {
 	for _, layers := range []int{1, 2, 3} {
 		for _, bidirectional := range []bool{false, true} {
 			for _, kind := range []string{"states", "synced", "last"} {
-				for act := range Activation(len(activations)) {
+				for _, act := range activations {
 					c := Config{Input: 5, Layers: layers, Bidirectional: bidirectional, Hidden: 6, Activation: act}
 					// What else there is takes turns, so that every pair occurs.
 					turn := layers + int(act) + len(kind)

@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -47,7 +48,7 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c.Cutoffs = slices.Clone(c.Cutoffs)
+	c.Cutoffs, c.Activation = slices.Clone(c.Cutoffs), cmp.Or(c.Activation, Tanh)
 	m := &Model{Config: c, Params: newParams(c), engine: e}
 	m.packed = make([]cellWeights, c.cells())
 	for i := range m.packed {

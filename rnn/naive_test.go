@@ -141,7 +141,7 @@ func (n *naive) step(cell int, start, h []float64, kink *float64) []float64 {
 
 func (n *naive) activate(z float64) float64 {
 	switch n.Activation {
-	case Tanh:
+	case 0, Tanh:
 		return math.Tanh(z)
 	case ReLU:
 		return max(z, 0)

@@ -68,7 +68,7 @@ func TestGradientsThreads(t *testing.T) {
 
 // TestSaturatedInput: infinity that tanh and sigmoid make a number of is named.
 func TestSaturatedInput(t *testing.T) {
-	for act := range Activation(len(activations)) {
+	for _, act := range activations {
 		c := Config{Input: 2, Dense: true, Layers: 1, Hidden: 3, Output: 2, Activation: act}
 		ws := newModel(t, newEngine(t, "", 1), c, 1).NewTraining(3, 2)
 		b := newBatch(c, 3, 2, 1)

@@ -3,7 +3,6 @@ package main
 import (
 	"math"
 
-	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -82,15 +81,6 @@ func expConsts() []float32 {
 	return append([]float32{-104, 89, 1.5*(1<<23) + 254, log2e, ln2, math.Float32frombits(ln2Lo)}, expCoef...)
 }
 
-// routine begins a function that takes and returns vector registers, for the
-// tiles of its own file.
-func (g *gen) routine(name, doc string) {
-	g.Function(name + g.name)
-	g.SignatureExpr("func()")
-	g.Attributes(attr.NOSPLIT)
-	g.Doc(name+g.name+" "+doc, "Only tiles call it: its arguments and results are vector registers.")
-}
-
 // tileCells are the cells that a tile routine works on, beyond any
 // accumulator: two on AVX-512, one on AVX2.
 func (g *gen) tileCells() []cell {
@@ -101,10 +91,10 @@ func (g *gen) tileCells() []cell {
 }
 
 func (g *gen) tileRoutines() {
-	g.routine("tanhAbsTile", "applies tanh|x|.")
+	g.routine("tanhAbsTile", "applies tanh|x|.", g.tileCells())
 	g.tanhAbs(g.tileCells())
 	g.RET()
-	g.routine("sigmoidTile", "applies sigmoid.")
+	g.routine("sigmoidTile", "applies sigmoid.", g.tileCells())
 	g.sigmoid(g.tileCells())
 	g.RET()
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -18,13 +17,25 @@ type isa struct {
 	file  string // in file names: activation_avx2_amd64.s
 	lanes int    // floats in a vector
 	vec   []reg.VecPhysical
-	mr    int // rows of the tallest GEMM tile
+	// panels lists, by the rows of a GEMM tile, how many panels at once the tiles of
+	// that height take: as many as leave registers for B and the broadcasts, where one
+	// panel alone has too few independent chains to hide the latency of a
+	// multiply-add, 4 cycles at one (AVX-512) or two (AVX2) a cycle.
+	panels [][]int
 }
 
 var (
-	avx2   = isa{"AVX2", "avx2", 8, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15}, 6}
-	avx512 = isa{"AVX512", "avx512", 16, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31}, 12}
+	avx2 = isa{"AVX2", "avx2", 8, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15},
+		[][]int{1: {1, 2, 4}, {1, 2, 3}, {1, 2}, {1}, {1}, {1}}}
+	avx512 = isa{"AVX512", "avx512", 16, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31},
+		[][]int{1: {1, 2, 4}, {1, 2, 4}, {1, 2, 4}, {1, 2, 3}, {1, 2}, {1, 2}, {1}, {1}, {1}, {1}, {1}, {1}}}
 )
+
+// mr is the number of rows of the tallest GEMM tile.
+func (i isa) mr() int { return len(i.panels) - 1 }
+
+// nr is the width of a panel.
+func (i isa) nr() int { return panelVectors * i.lanes }
 
 // bytes is the size of a vector.
 func (i isa) bytes() int { return 4 * i.lanes }
@@ -36,14 +47,17 @@ func (i isa) wide() bool { return i.lanes == 16 }
 type gen struct {
 	*build.Context
 	isa
-	set    *setType
-	consts map[uint32]operand.Mem
-	kept   map[uint32]reg.VecPhysical // constants that the loop at hand keeps in registers
-	labels int
+	set      *setType
+	sums     int // partial sums of a reduction
+	consts   map[uint32]operand.Mem
+	kept     map[uint32]reg.VecPhysical // constants that the loop at hand keeps in registers
+	labels   int
+	routines map[string][]cell // what each works on, by its name
+	calls    []call
 }
 
 func newGen(i isa, s *setType) *gen {
-	g := &gen{Context: build.NewContext(), isa: i, set: s, consts: map[uint32]operand.Mem{}}
+	g := &gen{Context: build.NewContext(), isa: i, set: s, sums: s.constant("Lanes"), consts: map[uint32]operand.Mem{}, routines: map[string][]cell{}}
 	g.ConstraintExpr("amd64,!purego,!noasm")
 	return g
 }
@@ -102,11 +116,6 @@ func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base
 // symbol addresses static data or code.
 func symbol(name string) operand.Mem {
 	return operand.Mem{Symbol: operand.Symbol{Name: name}, Base: reg.StaticBase}
-}
-
-// call calls a routine of this package that takes and returns vector registers.
-func (g *gen) call(name string) {
-	g.Instruction(&ir.Instruction{Opcode: "CALL", Operands: []operand.Op{symbol("·" + name)}})
 }
 
 // constant returns 64 bytes of read-only memory filled with one bit pattern, so

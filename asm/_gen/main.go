@@ -46,6 +46,9 @@ func generate(dir string) error {
 	}
 	cfg := printer.Config{Name: "asm/_gen", Pkg: "asm"}
 	for _, isa := range []isa{avx2, avx512} {
+		if err := isa.writeTable(dir, set); err != nil {
+			return err
+		}
 		for _, file := range files {
 			g := newGen(isa, set)
 			file.emit(g)
@@ -54,6 +57,9 @@ func generate(dir string) error {
 				return fmt.Errorf("%s for %s: %w", file.name, isa.name, err)
 			}
 			if err := pass.Compile.Execute(f); err != nil {
+				return fmt.Errorf("%s for %s: %w", file.name, isa.name, err)
+			}
+			if err := g.checkCalls(f); err != nil {
 				return fmt.Errorf("%s for %s: %w", file.name, isa.name, err)
 			}
 			base := filepath.Join(dir, file.name+"_"+isa.file+"_amd64")

@@ -16,9 +16,9 @@ type mask struct {
 // kMasks are the AVX-512 mask registers in the order of use; K0 can't be one.
 var kMasks = []reg.Register{reg.K1, reg.K2, reg.K3, reg.K4}
 
-// masks64 sets up the masks for n < 64 elements spread over 64/lanes vectors.
+// masks64 sets up the masks for n < g.sums elements spread over g.sums/lanes vectors.
 // It returns a function that readies the mask of vector q: on AVX2 masks are
-// read when needed, into v, from a table of 64 ones and 64 zeros.
+// read when needed, into v, from a table of as many ones and zeros.
 func (g *gen) masks64(n reg.GPVirtual) func(q int, v reg.VecPhysical) mask {
 	if g.wide() {
 		bits, t := g.GP64(), g.GP64()
@@ -60,13 +60,13 @@ func (g *gen) maskTable(n reg.GPVirtual) reg.GPVirtual {
 	if _, ok := g.consts[ones]; !ok {
 		m := g.StaticGlobal("masks" + g.name)
 		g.DataAttributes(attr.RODATA | attr.NOPTR)
-		for i := range 64 {
-			g.AppendDatum(operand.U64(-uint64(1 - i/32)))
+		for i := range g.sums {
+			g.AppendDatum(operand.U64(-uint64(1 - i/(g.sums/2))))
 		}
 		g.consts[ones] = m
 	}
 	p, off := g.GP64(), g.GP64()
-	g.LEAQ(g.consts[ones].Offset(64*4), p)
+	g.LEAQ(g.consts[ones].Offset(g.sums*4), p)
 	g.MOVQ(n, off)
 	g.SHLQ(operand.Imm(2), off)
 	g.SUBQ(off, p)

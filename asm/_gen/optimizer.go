@@ -45,12 +45,14 @@ func optimizer(g *gen) {
 	g.kernel("adam", "", "Adam", "takes one step of Adam.")
 	p, gr, m, vv := g.base("p"), g.base("g"), g.base("m"), g.base("v")
 	args := g.arg("a")
-	const scalars = 8
-	c := v[15-scalars : 15] // in the order of AdamArgs; v[15] is the loop's on AVX2
-	for i := range scalars {
-		g.VBROADCASTSS(at(args, 4*i), c[i])
+	scalars := g.set.offsets("AdamArgs")
+	c := map[string]reg.VecPhysical{}
+	for i, f := range scalars {
+		c[f.name] = v[15-len(scalars)+i] // v[15] is the loop's on AVX2
+		g.VBROADCASTSS(at(args, f.offset), c[f.name])
 	}
-	scale, beta1, rest1, beta2, rest2, step, root, eps := c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
+	scale, beta1, rest1, beta2, rest2 := c["Scale"], c["Beta1"], c["OneMinusBeta1"], c["Beta2"], c["OneMinusBeta2"]
+	step, root, eps := c["Step"], c["RootScale"], c["Eps"]
 	g.loop(2, g.length("p"), []reg.GPVirtual{p, gr, m, vv}, each(func(l lane) {
 		l.load(gr, v[0])
 		g.VMULPS(scale, v[0], v[0])

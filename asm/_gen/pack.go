@@ -80,7 +80,7 @@ func (g *gen) packPanel() {
 // rest element by element.
 func (g *gen) packT() {
 	g.kernel("packT", "", "PackT", "writes rows of src as the columns of one panel.")
-	nr := panelVectors * g.lanes
+	nr := g.nr()
 	k, n := g.arg("k"), g.arg("n")
 	dst, src, ld := g.arg("dst"), g.arg("src"), g.argBytes("ld")
 	column, end := g.label("column"), g.label("end")

@@ -8,6 +8,12 @@ import (
 // 4 cycles by two a cycle, with room to spare.
 const peakChains = 12
 
+// peakSteps is how often a round runs through the chains.
+const peakSteps = 2
+
+// peakFlops counts the operations of a round.
+func (i isa) peakFlops() int { return 2 * peakSteps * peakChains * i.lanes }
+
 // peak emits the loop that share-of-peak figures divide by.
 func peak(g *gen) {
 	g.kernel("fmaPeak", "", "FMAPeak", "runs n rounds of independent multiply-adds.")
@@ -20,7 +26,7 @@ func peak(g *gen) {
 	g.TESTQ(n, n)
 	g.JLE(operand.LabelRef(end))
 	g.Label(next)
-	for range 2 {
+	for range peakSteps {
 		for _, v := range g.vec[:peakChains] {
 			g.VFMADD231PS(x, x, v)
 		}

@@ -5,9 +5,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// redLanes is asm.Lanes: the partial sums of every reduction.
-const redLanes = 64
-
 // reduce emits the sums over elements.
 func reduce(g *gen) {
 	g.dot("dot", "Dot", "returns Σ x·y.", true)
@@ -42,17 +39,18 @@ func (g *gen) dot(op, slot, doc string, two bool) {
 	g.finish()
 }
 
-// sumRegs are the vectors that hold the redLanes partial sums.
-func (g *gen) sumRegs() []reg.VecPhysical { return g.vec[:redLanes/g.lanes] }
+// sumRegs are the vectors that hold the partial sums of a reduction.
+func (g *gen) sumRegs() []reg.VecPhysical { return g.vec[:g.sums/g.lanes] }
 
-// loop64 emits body for every redLanes elements, a group of vectors at a time,
+// loop64 emits body for every g.sums elements, a group of vectors at a time,
 // the first of which is number q; the last round is masked where elements are
 // missing: a masked load gives +0, which leaves a sum as it is. AVX2 masks come
 // through tm, so groups of several vectors are for AVX-512.
 func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, group int, body func(q int, ls []lane)) {
 	next, tail, end := g.label("loop"), g.label("tail"), g.label("end")
-	vectors := redLanes / g.lanes
-	g.SUBQ(operand.Imm(redLanes), n)
+	vectors := g.sums / g.lanes
+	sums := uint64(g.sums)
+	g.SUBQ(operand.Imm(sums), n)
 	g.JLT(operand.LabelRef(tail))
 	g.Label(next)
 	lanes := func(q int) []lane {
@@ -66,12 +64,12 @@ func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, 
 		body(q, lanes(q))
 	}
 	for _, p := range ptrs {
-		g.ADDQ(operand.I32(4*redLanes), p)
+		g.ADDQ(operand.I32(int32(4*g.sums)), p)
 	}
-	g.SUBQ(operand.Imm(redLanes), n)
+	g.SUBQ(operand.Imm(sums), n)
 	g.JGE(operand.LabelRef(next))
 	g.Label(tail)
-	g.ADDQ(operand.Imm(redLanes), n)
+	g.ADDQ(operand.Imm(sums), n)
 	g.JEQ(operand.LabelRef(end))
 	masks := g.masks64(n)
 	for q := 0; q < vectors; q += group {

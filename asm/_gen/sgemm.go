@@ -11,17 +11,6 @@ import (
 // broadcast of A feeds two multiply-adds per panel.
 const panelVectors = 2
 
-// panels lists how many panels at once the tiles of a height take: as many as
-// leave registers for B and the broadcasts, where one panel alone has too few
-// independent chains to hide the latency of a multiply-add, 4 cycles at one
-// (AVX-512) or two (AVX2) a cycle.
-func (g *gen) panels(rows int) []int {
-	if g.wide() {
-		return [][]int{1: {1, 2, 4}, {1, 2, 4}, {1, 2, 4}, {1, 2, 3}, {1, 2}, {1, 2}, {1}, {1}, {1}, {1}, {1}, {1}}[rows]
-	}
-	return [][]int{1: {1, 2, 4}, {1, 2, 3}, {1, 2}, {1}, {1}, {1}}[rows]
-}
-
 // sgemm emits the register tiles of GEMM. Registers, by number of vector:
 //
 //	AVX-512  0-23 accumulators, row by row    24, 25 B    26-31 broadcasts of A
@@ -29,9 +18,9 @@ func (g *gen) panels(rows int) []int {
 //
 // and in the epilogue everything past the accumulators is scratch.
 func sgemm(g *gen) {
-	for rows := 1; rows <= g.mr; rows++ {
+	for rows := 1; rows <= g.mr(); rows++ {
 		g.tile(rows, 1, false)
-		for _, p := range g.panels(rows) {
+		for _, p := range g.panels[rows] {
 			g.tile(rows, p*panelVectors, false)
 		}
 		g.tile(rows, panelVectors, true)
@@ -39,17 +28,24 @@ func sgemm(g *gen) {
 	g.tileRoutines()
 }
 
+// The names of tiles.
+const (
+	sgemmOp      = "sgemm"
+	sgemmPlainOp = "sgemmPlain"
+)
+
+func tileSize(rows, columns int) string { return fmt.Sprintf("_%dx%d", rows, columns) }
+
 // tile emits the tile of some rows by some vectors: half a panel, or panels; or one
 // of a plain B, which it packs.
 func (g *gen) tile(rows, vectors int, plain bool) {
-	nr := panelVectors * g.lanes
+	nr := g.nr()
 	panels := (vectors + panelVectors - 1) / panelVectors
-	size := fmt.Sprintf("_%dx%d", rows, vectors*g.lanes)
 	if plain {
-		g.kernel("sgemmPlain", size, "PlainTile",
+		g.kernel(sgemmPlainOp, tileSize(rows, vectors*g.lanes), "PlainTile",
 			fmt.Sprintf("is the GEMM tile of %d rows by %d columns of a plain B.", rows, vectors*g.lanes))
 	} else {
-		g.kernel("sgemm", size, "Tile",
+		g.kernel(sgemmOp, tileSize(rows, vectors*g.lanes), "Tile",
 			fmt.Sprintf("is the GEMM tile of %d rows by %d columns.", rows, vectors*g.lanes))
 	}
 	acc := func(row, v int) reg.VecPhysical { return g.vec[row*vectors+v] }
@@ -219,7 +215,7 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 
 // fetches says whether a tile brings what comes next into L2: those that take a
 // full panel on its own, and have the arithmetic to hide it behind.
-func (g *gen) fetches(rows, vectors int) bool { return vectors == panelVectors && rows >= g.mr/2 }
+func (g *gen) fetches(rows, vectors int) bool { return vectors == panelVectors && rows >= g.mr()/2 }
 
 // startValues emits the loads of a row of S and the bias for each row. A tile
 // that fetches ahead asks for the columns of the next panel too.
@@ -328,11 +324,13 @@ func (g *gen) panelMasks(n reg.GPVirtual, free []reg.VecPhysical) func(v int) ma
 func (g *gen) epilogue(accs int, free []reg.VecPhysical) {
 	act := g.arg("act")
 	relu, tanh, done := g.label("relu"), g.label("tanh"), g.label("done")
-	g.CMPQ(act, operand.Imm(1))
-	g.JLT(operand.LabelRef(done))
+	is := func(name string) { g.CMPQ(act, operand.Imm(uint64(g.set.constant(name)))) }
+	is("ReLU")
 	g.JEQ(operand.LabelRef(relu))
-	g.CMPQ(act, operand.Imm(2))
+	is("Tanh")
 	g.JEQ(operand.LabelRef(tanh))
+	is("Sigmoid")
+	g.JNE(operand.LabelRef(done))
 	g.callTile("sigmoidTile", accs, func(y, x reg.VecPhysical) { g.VMOVAPS(y, x) })
 	g.JMP(operand.LabelRef(done))
 	g.Label(tanh)
@@ -356,7 +354,7 @@ func (g *gen) callTile(name string, accs int, merge func(y, x reg.VecPhysical)) 
 		for j, c := range last {
 			g.VMOVAPS(g.vec[i+j], c.x)
 		}
-		g.call(name + g.name)
+		g.call(name+g.name, last, cs, g.vec[:accs])
 		for j, c := range last {
 			merge(c.x, g.vec[i+j])
 		}

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"github.com/mmcloughlin/avo/gotypes"
 )
@@ -28,6 +30,35 @@ func parseSet(path string) (*setType, error) {
 		return nil, err
 	}
 	return &setType{pkg, pkg.Scope().Lookup("Set").Type().Underlying().(*types.Struct)}, nil
+}
+
+// constant returns the value of a constant.
+func (s *setType) constant(name string) int {
+	c, ok := s.pkg.Scope().Lookup(name).(*types.Const)
+	if !ok {
+		panic(fmt.Sprintf("set.go has no constant %q", name))
+	}
+	v, _ := constant.Int64Val(c.Val())
+	return int(v)
+}
+
+// A field is where a field of a struct lies.
+type field struct {
+	name   string
+	offset int
+}
+
+// offsets returns the fields of a struct.
+func (s *setType) offsets(name string) (list []field) {
+	typ, ok := s.pkg.Scope().Lookup(name).Type().Underlying().(*types.Struct)
+	if !ok {
+		panic(fmt.Sprintf("set.go has no struct %q", name))
+	}
+	fields := slices.Collect(typ.Fields())
+	for i, offset := range types.SizesFor("gc", "amd64").Offsetsof(fields) {
+		list = append(list, field{fields[i].Name(), int(offset)})
+	}
+	return list
 }
 
 // slot returns the signature of the named field of Set, or of a named function

@@ -10,15 +10,7 @@ func vector(g *gen) {
 	x, y, t := g.vec[0], g.vec[1], g.vec[2]
 	alpha := g.vec[3]
 
-	g.kernel("add", "", "Add", "sets dst to a + b.")
-	dst, a, b := g.base("dst"), g.base("a"), g.base("b")
-	g.loop(4, g.length("dst"), []reg.GPVirtual{dst, a, b}, each(func(l lane) {
-		l.load(a, x)
-		l.load(b, y)
-		g.VADDPS(y, x, x)
-		l.store(x, dst)
-	}))
-	g.finish()
+	g.pairwise("add", "Add", "sets dst to a + b.", g.VADDPS)
 
 	g.kernel("axpy", "", "Axpy", "adds alpha·x to y.")
 	py, px := g.base("y"), g.base("x")
@@ -70,6 +62,22 @@ func vector(g *gen) {
 			g.VANDPS(t, d, d)
 		}
 	})
+
+	g.pairwise("mul", "Mul", "sets dst to a·b.", g.VMULPS)
+}
+
+// pairwise emits one instruction on the elements of two vectors.
+func (g *gen) pairwise(op, slot, doc string, apply func(...operand.Op)) {
+	x, y := g.vec[0], g.vec[1]
+	g.kernel(op, "", slot, doc)
+	dst, a, b := g.base("dst"), g.base("a"), g.base("b")
+	g.loop(4, g.length("dst"), []reg.GPVirtual{dst, a, b}, each(func(l lane) {
+		l.load(a, x)
+		l.load(b, y)
+		apply(y, x, x)
+		l.store(x, dst)
+	}))
+	g.finish()
 }
 
 // grad emits one of the derivative kernels over an m×n matrix.

@@ -19,20 +19,27 @@ import (
 //	input       uint32
 //	hidden      uint32
 //	output      uint32
-//	activation  uint32
+//	name        uint32           how long the activation's is
 //	tied        uint32           0 or 1
 //	clusters    uint32           of an adaptive softmax
 //	layers      uint32
 //	residual    uint32           0 or 1
+//	activation  [name]byte       "tanh"
 //	cutoffs     [clusters]uint32
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
+//
+// Version 3 had the place in numbered where name is, and no activation behind.
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
-	fileVersion   = 3
-	headBytes     = 8 + 9*4 // without the cutoffs
+	fileVersion   = 4
+	headBytes     = 8 + 9*4 // without the activation and the cutoffs
+	maxName       = 16
 	checksumBytes = 4
 )
+
+// numbered are the activations by their numbers in files of version 3.
+var numbered = []rnn.Activation{rnn.Tanh, rnn.ReLU, rnn.Sigmoid, rnn.Identity}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -46,11 +53,16 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 		return 0, errors.New("rnnlm: a compact model can't be written: write it before Compact")
 	}
 	c := f.Model.Config
+	activation := c.Activation.String()
 	buf := []byte(fileMagic)
-	head := []int{fileVersion, c.Input, c.Hidden, c.Output, int(c.Activation), word(c.Tied), len(c.Cutoffs), c.Layers, word(c.Residual)}
-	for _, v := range append(head, c.Cutoffs...) {
-		buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
+	words := func(list ...int) {
+		for _, v := range list {
+			buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
+		}
 	}
+	words(fileVersion, c.Input, c.Hidden, c.Output, len(activation), word(c.Tied), len(c.Cutoffs), c.Layers, word(c.Residual))
+	buf = append(buf, activation...)
+	words(c.Cutoffs...)
 	crc := crc32.New(castagnoli)
 	out := io.MultiWriter(crc, w)
 	k, err := out.Write(buf)
@@ -89,7 +101,7 @@ func Read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 }
 
 func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
-	buf := make([]byte, headBytes+4*rnn.MaxCutoffs)
+	buf := make([]byte, headBytes+maxName+4*rnn.MaxCutoffs)
 	c, head, err := readHead(r, buf)
 	if err != nil {
 		return nil, err
@@ -127,27 +139,37 @@ func readHead(r io.Reader, buf []byte) (c rnn.Config, head []byte, err error) {
 		return c, nil, errors.New("not a model file")
 	}
 	word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[8+4*i:]) }
-	if word(0) != fileVersion {
-		return c, nil, fmt.Errorf("version %d: this program reads version %d", word(0), fileVersion)
+	name, clusters := word(4), word(6)
+	switch version := word(0); {
+	case version == 3 && name < uint32(len(numbered)):
+		c.Activation, name = numbered[name], 0
+	case version == 3:
+		return c, nil, fmt.Errorf("activation %d is unknown: damaged", name)
+	case version != fileVersion:
+		return c, nil, fmt.Errorf("version %d: this program reads versions 3 and %d", version, fileVersion)
 	}
-	clusters := word(6)
-	if word(5) > 1 || word(8) > 1 || clusters > rnn.MaxCutoffs {
+	if word(5) > 1 || word(8) > 1 || name > maxName || clusters > rnn.MaxCutoffs {
 		return c, nil, errors.New("impossible header: damaged")
 	}
-	head = buf[:headBytes+4*clusters]
+	head = buf[:headBytes+name+4*clusters]
 	if _, err := io.ReadFull(r, head[headBytes:]); err != nil {
 		return c, nil, err
 	}
-	dims := [...]int{int(word(1)), int(word(2)), int(word(3)), int(word(4)), int(word(7))}
+	if word(0) != 3 {
+		if err := c.Activation.UnmarshalText(head[headBytes:][:name]); err != nil {
+			return c, nil, err
+		}
+	}
+	dims := [...]int{int(word(1)), int(word(2)), int(word(3)), int(word(7))}
 	for i := range int(clusters) {
-		c.Cutoffs = append(c.Cutoffs, int(word(9+i)))
+		c.Cutoffs = append(c.Cutoffs, int(binary.LittleEndian.Uint32(head[headBytes+int(name)+4*i:])))
 	}
 	for _, v := range append(c.Cutoffs, dims[:]...) {
 		if v < 0 || v > math.MaxInt32 {
 			return c, nil, errors.New("impossible header: damaged")
 		}
 	}
-	c.Input, c.Hidden, c.Output, c.Activation, c.Layers = dims[0], dims[1], dims[2], rnn.Activation(dims[3]), dims[4]
+	c.Input, c.Hidden, c.Output, c.Layers = dims[0], dims[1], dims[2], dims[3]
 	c.Tied, c.Residual = word(5) == 1, word(8) == 1
 	return c, head, c.Validate()
 }

@@ -3,6 +3,7 @@ package rnnlm
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/crc32"
 	"io"
 	"reflect"
 	"slices"
@@ -44,6 +45,33 @@ func TestFileRoundTrip(t *testing.T) {
 	}
 }
 
+// TestReadVersion3 reads what the version before wrote, with a number for the activation.
+func TestReadVersion3(t *testing.T) {
+	for number, want := range []rnn.Activation{rnn.Tanh, rnn.ReLU, rnn.Sigmoid, rnn.Identity} {
+		c := rnn.Config{Input: 9, Layers: 1, Hidden: 5, Output: 9, Cutoffs: []int{4, 7}, Activation: want}
+		m, err := rnn.New(newEngine(t), c, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := modelFile(t, m)
+		old := slices.Concat(file[:headBytes], file[headBytes+len(want.String()):len(file)-checksumBytes])
+		binary.LittleEndian.PutUint32(old[8:], 3)
+		binary.LittleEndian.PutUint32(old[8+4*4:], uint32(number))
+		old = binary.LittleEndian.AppendUint32(old, crc32.Checksum(old, castagnoli))
+		got, err := Read(m.Engine(), bytes.NewReader(old), int64(len(old)))
+		if err != nil {
+			t.Fatalf("activation %d: %v", number, err)
+		}
+		if !reflect.DeepEqual(got.Config, m.Config) || !slices.Equal(got.Slab, m.Slab) {
+			t.Errorf("activation %d: %+v came back, want %+v", number, got.Config, m.Config)
+		}
+		binary.LittleEndian.PutUint32(old[8+4*4:], 4)
+		if _, err := Read(m.Engine(), bytes.NewReader(old), int64(len(old))); err == nil || !strings.Contains(err.Error(), "activation 4") {
+			t.Errorf("activation 4 of version 3: error %v", err)
+		}
+	}
+}
+
 func TestCompactModelsAreNotWritten(t *testing.T) {
 	m := newModel(t, 6, 5)
 	m.Compact()
@@ -58,6 +86,11 @@ func TestReadRefusesBadFiles(t *testing.T) {
 	head := func(word int, v uint32) []byte {
 		b := slices.Clone(file)
 		binary.LittleEndian.PutUint32(b[8+4*word:], v)
+		return b
+	}
+	name := func(s string) []byte {
+		b := slices.Clone(file)
+		copy(b[headBytes:], s)
 		return b
 	}
 	flipped := slices.Clone(file)
@@ -83,7 +116,8 @@ func TestReadRefusesBadFiles(t *testing.T) {
 		"no hidden units":   {head(2, 0), "hidden"},
 		"huge":              {head(2, 1<<30), "parameters"},
 		"beyond int32":      {head(1, 1<<31), "impossible"},
-		"other activation":  {head(4, 77), "activation"},
+		"a long name":       {head(4, 77), "impossible"},
+		"other activation":  {name("tanx"), "activation"},
 	} {
 		_, err := Read(m.Engine(), bytes.NewReader(test.file), int64(len(test.file)))
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {

@@ -38,6 +38,7 @@ func operations(e *kernels.Engine, n int) []operation {
 		{KindActivation, "sigmoid gradient", 12, func() { e.Grad(kernels.Sigmoid, 1, n, g, n, sigmoidY, n) }},
 		{KindActivation, "relu gradient", 12, func() { e.Grad(kernels.ReLU, 1, n, g, n, reluY, n) }},
 		{KindVector, "add", 12, func() { e.Add(dst, x, y) }},
+		{KindVector, "multiply", 12, func() { e.Mul(dst, x, y) }},
 		{KindVector, "axpy", 12, func() { e.Axpy(dst, x, 1e-3) }},
 		{KindVector, "scale", 8, func() { e.Scale(y, -1) }},
 		{KindVector, "scatter-add", 12, func() { e.ScatterAdd(dst, n, n, ids, x, n) }},
