@@ -226,7 +226,7 @@ func TestStreamsForgetTheTextBefore(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if math.Abs(got-want) > 1e-4*(1+want) {
+				if !(math.Abs(got-want) <= 1e-4*(1+want)) {
 					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), text, got, want)
 				}
 			}
@@ -301,7 +301,7 @@ func TestSamplersAndStreamsAgree(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got, want := math.Log(total)-v, after-before; math.Abs(got-want) > 1e-5 {
+				if got, want := math.Log(total)-v, after-before; !(math.Abs(got-want) <= 1e-5) {
 					t.Errorf("%s softmax, after %v: token %d costs %v in sampling, %v in scoring", m.Config.Softmax, history, id, got, want)
 				}
 			}
@@ -322,7 +322,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 		counts[id]++
 	}
 	for id, want := range []int{0, 10_000, 20_000, 50_000} {
-		if math.Abs(float64(counts[id]-want)) > 700 {
+		if !(math.Abs(float64(counts[id]-want)) <= 700) {
 			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
 		}
 	}

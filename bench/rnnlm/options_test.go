@@ -134,7 +134,7 @@ func TestTrainLosesPatience(t *testing.T) {
 	c := tinyCorpus(t)
 	o := Options{Hidden: 8, Budget: 20 * time.Second, Patience: 1, Rate: 1e-30}
 	m, stats, err := Train(t.Context(), newEngine(t), c, o, func(Progress) {})
-	if err != nil || m == nil || !stats.Stopped || stats.Interrupted || stats.Valid == 0 || stats.Elapsed >= o.Budget {
+	if err != nil || m == nil || !stats.Stopped || stats.Interrupted || !(stats.Valid > 0) || stats.Elapsed >= o.Budget {
 		t.Errorf("model %v, stats %+v, error %v", m != nil, stats, err)
 	}
 }
