@@ -21,6 +21,29 @@ import (
 	"batchrnn/rnn"
 )
 
+// TestReadRefusesOtherNetworks: not every network is a language model.
+func TestReadRefusesOtherNetworks(t *testing.T) {
+	c, e := testCorpus(t, corpus.Char), engine(t)
+	v := c.Vocab.Len()
+	for want, config := range map[string]rnn.Config{
+		"vectors":               {Input: v, Dense: true, Layers: 1, Hidden: 8, Output: v},
+		"predict":               {Input: v, Layers: 1, Hidden: 8, Output: v, Bidirectional: true},
+		"predict each token":    {Input: v, Layers: 1, Hidden: 8, Output: v, LastStep: true},
+		"belong to different":   {Input: v + 1, Layers: 1, Hidden: 8, Output: v},
+		"to different models":   {Input: v, Layers: 1, Hidden: 8, Output: v + 1},
+		"sections belong to di": {Input: v, Layers: 1, Hidden: 8},
+	} {
+		n, err := rnn.New(e, config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := encode(t, NewRNN(n, c, Config{}))
+		if _, err := Read(bytes.NewReader(file), int64(len(file)), e); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one with %q", config, err, want)
+		}
+	}
+}
+
 func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
 	t.Helper()
 	text := corpus.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
