@@ -2,12 +2,14 @@ package spell
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"batchrnn/bench/corpus"
 )
@@ -247,6 +249,27 @@ func TestReadRefusesOtherAlphabets(t *testing.T) {
 		change(b)
 		if _, err := Read(bytes.NewReader(b), int64(len(b)), c.Vocab); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestReadBoundsTheAlphabet: an alphabet is refused by its length alone where it is
+// longer than the file or than one of all letters.
+func TestReadBoundsTheAlphabet(t *testing.T) {
+	_, c := speller(t, 4)
+	for _, test := range []struct {
+		length, size int64
+		refused      bool
+	}{
+		{16, 4 + 16, false},
+		{17, 4 + 16, true},
+		{letters * utf8.UTFMax, 1 << 40, false},
+		{letters*utf8.UTFMax + 1, 1 << 40, true},
+	} {
+		head := binary.LittleEndian.AppendUint32(nil, uint32(test.length))
+		_, err := Read(bytes.NewReader(head), test.size, c.Vocab)
+		if err == nil || strings.Contains(err.Error(), "an alphabet of") != test.refused {
+			t.Errorf("%+v: error %v", test, err)
 		}
 	}
 }

@@ -22,10 +22,10 @@ import (
 )
 
 var (
-	count   = flag.Int("n", 20, "mutants of each package that build; 0: all")
-	seed    = flag.Uint64("seed", 1, "of the sample")
-	limit   = flag.Duration("limit", 2*time.Minute, "time for the tests of one mutant; one that takes longer is killed")
-	pattern = flag.String("run", "", "tests to run, as in go test; empty: all, with -short")
+	count = flag.Int("n", 20, "mutants of each package that build; 0: all")
+	seed  = flag.Uint64("seed", 1, "of the sample")
+	limit = flag.Duration("limit", 2*time.Minute, "time for the tests of one mutant; one that takes longer is killed")
+	skip  = flag.String("skip", "", "tests to leave out, as in go test; others run with -short")
 )
 
 func main() {
@@ -180,7 +180,7 @@ func (m mutant) test(pkg string) (fate, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), *limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.short", "-test.failfast", "-test.run", *pattern)
+	cmd := exec.CommandContext(ctx, binary, "-test.short", "-test.failfast", "-test.skip", *skip)
 	cmd.Dir = filepath.Dir(m.path)
 	if cmd.Run() != nil {
 		return dead, nil
