@@ -58,27 +58,41 @@ func mutate(pkg string) error {
 		}
 		all = append(all, found...)
 	}
+	if len(all) == 0 {
+		return nil
+	}
+	unchanged, start := all[0], time.Now()
+	unchanged.to = unchanged.from
+	unchanged.by = ""
+	if got, err := unchanged.test(pkg, time.Hour); got != alive {
+		return fmt.Errorf("the tests of %s fail on what is to be changed (%v)", pkg, err)
+	}
+	limit := 5*time.Since(start) + 10*time.Second
+
 	r := rand.New(rand.NewPCG(*seed, 0))
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	tested, survived := 0, 0
+	var tested int
+	var fates [unbuilt + 1]int
 	for _, m := range all {
 		if *count > 0 && tested == *count {
 			break
 		}
-		got, err := m.test(pkg)
+		got, err := m.test(pkg, limit)
 		if err != nil {
 			return err
 		}
-		if got == unbuilt {
-			continue
+		if fates[got]++; got != unbuilt {
+			tested++
 		}
-		tested++
-		if got == alive {
-			survived++
+		switch got {
+		case alive:
 			fmt.Printf("survived: %v\n", m)
+		case late:
+			fmt.Printf("took longer than %v: %v\n", limit.Round(time.Second), m)
 		}
 	}
-	fmt.Printf("%s: %d of %d mutants survived, of %d that there are\n", pkg, survived, tested, len(all))
+	fmt.Printf("%s: of %d mutants %d failed a test, %d took too long, %d survived; there are %d\n",
+		pkg, tested, fates[dead], fates[late], fates[alive], len(all))
 	return nil
 }
 
@@ -154,12 +168,13 @@ type fate int
 
 const (
 	dead fate = iota
+	late
 	alive
 	unbuilt
 )
 
-// test runs the package's tests on a mutant.
-func (m mutant) test(pkg string) (fate, error) {
+// test runs the package's tests on a mutant, for some time.
+func (m mutant) test(pkg string, limit time.Duration) (fate, error) {
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return 0, err
@@ -178,12 +193,15 @@ func (m mutant) test(pkg string) (fate, error) {
 	if exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, pkg).Run() != nil {
 		return unbuilt, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), *limit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "-test.short", "-test.failfast", "-test.skip", *skip)
 	cmd.Dir = filepath.Dir(m.path)
-	if cmd.Run() != nil {
-		return dead, nil
+	switch err := cmd.Run(); {
+	case err == nil:
+		return alive, nil
+	case ctx.Err() != nil:
+		return late, nil
 	}
-	return alive, nil
+	return dead, nil
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestMutantsOf(t *testing.T) {
@@ -27,13 +28,13 @@ func TestMutantsOf(t *testing.T) {
 	}
 }
 
-// TestFates builds mutants of a package whose test notices one of two changes.
+// TestFates builds mutants of a package whose test notices one change of two and never ends after a third.
 func TestFates(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{
 		"go.mod":    "module a\n\ngo 1.26\n",
-		"a.go":      "package a\n\nfunc f(x int) bool { return x < 2 }\n",
-		"a_test.go": "package a\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {\n\tif !f(1) {\n\t\tt.Error()\n\t}\n}\n",
+		"a.go":      "package a\n\nfunc f(x int) bool { return x < 2 }\n\nfunc g() { for { break } }\n",
+		"a_test.go": "package a\n\nimport \"testing\"\n\nfunc TestF(t *testing.T) {\n\tg()\n\tif !f(1) {\n\t\tt.Error()\n\t}\n}\n",
 	}
 	for name, body := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o666); err != nil {
@@ -42,13 +43,13 @@ func TestFates(t *testing.T) {
 	}
 	t.Chdir(dir)
 	all, err := mutantsOf(filepath.Join(dir, "a.go"))
-	if err != nil || len(all) != 2 {
+	if err != nil || len(all) != 3 {
 		t.Fatalf("mutants %v, error %v", all, err)
 	}
 	all = append(all, all[0])
-	all[2].by = "<<="
-	for i, want := range []fate{alive, dead, unbuilt} {
-		if got, err := all[i].test("."); got != want || err != nil {
+	all[3].by = "<<="
+	for i, want := range []fate{alive, dead, late, unbuilt} {
+		if got, err := all[i].test(".", time.Second); got != want || err != nil {
 			t.Errorf("%v: fate %d, error %v, want %d", all[i], got, err, want)
 		}
 	}
