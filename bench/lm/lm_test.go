@@ -354,6 +354,91 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 	}
 }
 
+// TestDrawHeedsTheTemperature: two tokens' odds go with their ratio to the power of the
+// inverse temperature.
+func TestDrawHeedsTheTemperature(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, test := range []struct{ temperature, share float64 }{{0.5, 0.8}, {1, 2.0 / 3}, {2, math.Sqrt2 / (1 + math.Sqrt2)}} {
+		const draws = 20_000
+		drawn := 0
+		for range draws {
+			if id, _ := draw([]float64{0, math.Log(2)}, 0, test.temperature, rng); id == 1 {
+				drawn++
+			}
+		}
+		if share := float64(drawn) / draws; !(math.Abs(share-test.share) <= 0.02) {
+			t.Errorf("temperature %g: a share of %.3f, want %.3f", test.temperature, share, test.share)
+		}
+	}
+}
+
+// TestLosses: they are the terms of the score, and end with their context.
+func TestLosses(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+		for _, m := range testModels(t, level) {
+			for _, history := range [][]int32{nil, {2, 3}} {
+				tokens := []int32{1, 2, 3, 1, 1}
+				losses, err := m.Losses(t.Context(), history, tokens)
+				if err != nil || len(losses) != len(tokens) {
+					t.Fatalf("%s: %d losses, error %v", m.Config.Name(), len(losses), err)
+				}
+				var sum float64
+				for _, v := range losses {
+					sum += float64(v)
+				}
+				if want, err := m.Score(t.Context(), history, tokens); err != nil || !(math.Abs(sum-want) <= 1e-4*want) {
+					t.Errorf("%s: losses add up to %v, the score is %v, error %v", m.Config.Name(), sum, want, err)
+				}
+				if _, err := m.Losses(ended, history, tokens); err == nil {
+					t.Errorf("%s: losses after the end of the context", m.Config.Name())
+				}
+			}
+		}
+	}
+}
+
+func TestAppendText(t *testing.T) {
+	for level, want := range map[corpus.Level]string{corpus.Char: "ab", corpus.Word: "fox the"} {
+		m := testModels(t, level)[0]
+		var text []byte
+		for _, token := range strings.Fields(map[corpus.Level]string{corpus.Char: "a b", corpus.Word: "fox the"}[level]) {
+			text = m.AppendText(text, m.Vocab.ID(token))
+		}
+		if string(text) != want {
+			t.Errorf("%v: %q, want %q", level, text, want)
+		}
+	}
+}
+
+func TestDescriptions(t *testing.T) {
+	c, e := testCorpus(t, corpus.Char), engine(t)
+	v := c.Vocab.Len()
+	for want, of := range map[string]struct {
+		network rnn.Config
+		config  Config
+	}{
+		"RNN 8":   {rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v}, Config{}},
+		"RNN 2×8": {rnn.Config{Input: v, Layers: 2, Hidden: 8, Output: v}, Config{}},
+		"RNN 8 with an adaptive softmax, trained with a dropout of 0.25": {
+			rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v, Cutoffs: []int{4}}, Config{Dropout: 0.25}},
+		"RNN 8 with tied weights, its rate halved where it stood still": {
+			rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v, Tied: true}, Config{Halve: true}},
+	} {
+		n, err := rnn.New(e, of.network, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NewRNN(n, c, of.config).Config.Description(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := testModels(t, corpus.Char)[0].Config.Description(); got != "3-gram" {
+		t.Errorf("%q, want 3-gram", got)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, m := range append(testModels(f, corpus.Char), testModels(f, corpus.Word)[0]) {
 		file := encode(f, m)
