@@ -271,6 +271,31 @@ func TestScoreEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// endsAfter is a context that has ended once it was asked a few times.
+type endsAfter struct {
+	context.Context
+	left int
+}
+
+func (c *endsAfter) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLongScoresEndWithTheirContext: an n-gram model asks for the context now and then.
+func TestLongScoresEndWithTheirContext(t *testing.T) {
+	m := testModels(t, corpus.Char)[0]
+	tokens := make([]int32, 1<<16+1)
+	if _, err := m.Score(&endsAfter{t.Context(), 1}, nil, tokens); err == nil {
+		t.Error("Score: no error")
+	}
+	if _, err := m.Losses(&endsAfter{t.Context(), 1}, nil, tokens); err == nil {
+		t.Error("Losses: no error")
+	}
+}
+
 func TestSampler(t *testing.T) {
 	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
 		for _, m := range testModels(t, level) {
@@ -298,6 +323,25 @@ func TestSampler(t *testing.T) {
 			if n := testing.AllocsPerRun(10, func() { s.Next() }); n != 0 {
 				t.Errorf("%s: %v allocations a token", m.Config.Name(), n)
 			}
+		}
+	}
+}
+
+// TestNextFeeds: a token that was drawn is in the text.
+func TestNextFeeds(t *testing.T) {
+	for _, m := range testModels(t, corpus.Char) {
+		drawn, fed := m.NewSampler(1, 1), m.NewSampler(2, 1)
+		for range 5 {
+			id, err := drawn.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fed.Feed(id)
+		}
+		drawn.predict()
+		fed.predict()
+		if !slices.Equal(drawn.logits, fed.logits) {
+			t.Errorf("%s: what comes after five drawn tokens is %v, after the same five fed %v", m.Config.Name(), drawn.logits, fed.logits)
 		}
 	}
 }
