@@ -9,7 +9,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose results depend on the engine that is picked.
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/rnnlm ./bench/speed
 
-.PHONY: check format tidy vet staticcheck cross drift generate test isas purego module race fuzz bench peers-setup peers peers-check
+.PHONY: check format tidy vet staticcheck cross drift generate test isas purego module race fuzz bench mutants peers-setup peers peers-check
 
 check: format tidy vet staticcheck cross drift test isas purego module race peers-check fuzz
 
@@ -95,6 +95,13 @@ fuzz:
 # All benchmarks, in the format of benchstat.
 bench:
 	go test -run '^$$' -bench . ./...
+
+# A sample of small changes to these packages, and which of them their tests don't notice.
+# MUTANTSFLAGS="-n 100 -seed 2" takes another sample.
+MUTANTS ?= ./kernels ./rnn ./bench/ngram ./bench/spell ./bench/corpus ./bench/rnnlm ./bench/lm
+
+mutants:
+	go run ./internal/mutants $(MUTANTSFLAGS) $(MUTANTS)
 
 # The same work on other libraries: see bench/peers/README.md.
 peers-setup:

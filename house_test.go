@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure", "internal/neighbour"},
 	"cmd/rnnbench":    {"bench", "bench/disk", "bench/gradients", "bench/measure", "bench/report", "bench/speed", "internal/neighbour"},
 
+	"internal/mutants":   {},
 	"internal/neighbour": {},
 
 	"examples/dates":    {"rnn", "kernels"},

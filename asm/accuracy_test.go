@@ -63,7 +63,7 @@ func TestAccuracy(t *testing.T) {
 				lock.Lock()
 				defer lock.Unlock()
 				for j := range worst {
-					if mine[j].ulps > worst[j].ulps {
+					if !(mine[j].ulps <= worst[j].ulps) {
 						worst[j] = mine[j]
 					}
 				}
@@ -73,7 +73,7 @@ func TestAccuracy(t *testing.T) {
 		for j, s := range sets {
 			w := worst[j]
 			t.Logf("%s, %s: at most %.3f ULP, at %x", f.name, s.Name, w.ulps, w.x)
-			if w.ulps > f.ulps {
+			if !(w.ulps <= f.ulps) {
 				t.Errorf("%s, %s: %x gives %x, %.3f ULP off", f.name, s.Name, w.x, w.y, w.ulps)
 			}
 		}
@@ -92,7 +92,7 @@ func (w *worstCase) update(f *function, src, dst []float32, truth []float64) {
 		if y < f.lo || y > f.hi {
 			ulps = math.Inf(1)
 		}
-		if ulps > w.ulps {
+		if !(ulps <= w.ulps) {
 			*w = worstCase{ulps, src[i], y}
 		}
 	}

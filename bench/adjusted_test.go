@@ -38,14 +38,14 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 	for _, vocab := range []int{2, 20, 200, 100_000} {
 		m, trained := train(t, lm.Ngram, path, vocab, 1)
 		c := trained.Corpus
-		if want := trained.BitsPerToken + c.UnkRate*c.UnkBits; math.Abs(trained.AdjustedBits-want) > 1e-9 {
+		if want := trained.BitsPerToken + c.UnkRate*c.UnkBits; !(math.Abs(trained.AdjustedBits-want) <= 1e-9) {
 			t.Errorf("vocabulary of %d: %v bits adjusted, want %v", vocab, trained.AdjustedBits, want)
 		}
 		raw, adjusted = append(raw, trained.Perplexity), append(adjusted, trained.Adjusted)
 
 		// What a model of the file says is what the training said.
 		e, err := Evaluate(t.Context(), m, path, SplitTest, nil)
-		if err != nil || math.Abs(e.AdjustedBits-trained.AdjustedBits) > 1e-6 || e.UnkRate != c.UnkRate || e.AdjustedUnknown {
+		if err != nil || !(math.Abs(e.AdjustedBits-trained.AdjustedBits) <= 1e-6) || e.UnkRate != c.UnkRate || e.AdjustedUnknown {
 			t.Errorf("vocabulary of %d: evaluated %+v, error %v", vocab, e, err)
 		}
 		for _, split := range []string{SplitAll, SplitTrain, SplitValid} {
@@ -56,11 +56,11 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 	}
 	t.Logf("perplexities %.4g, adjusted %.4g", raw, adjusted)
 	last := len(raw) - 1
-	if raw[0] > 3 || raw[0] > raw[last]/10 {
+	if !(raw[0] <= 3) || !(raw[0] <= raw[last]/10) {
 		t.Errorf("the smallest vocabulary has a perplexity of %v, the largest %v: nothing to adjust", raw[0], raw[last])
 	}
 	for i := range last {
-		if adjusted[i] < adjusted[i+1] {
+		if !(adjusted[i] >= adjusted[i+1]) {
 			t.Errorf("adjusted perplexities %v: a smaller vocabulary is better", adjusted)
 		}
 	}

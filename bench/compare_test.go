@@ -46,7 +46,7 @@ func TestRunMeasuresEveryModel(t *testing.T) {
 	c := newComparison(t, func(o *Options) { o.Hidden = []int{8, 16} })
 	var begun, measured []string
 	r, err := c.Run(t.Context(), func(e Event) {
-		if e.Of != 5 || e.Fraction < 0 || e.Fraction > 1 {
+		if e.Of != 5 || !(e.Fraction >= 0 && e.Fraction <= 1) {
 			t.Errorf("event %+v", e)
 		}
 		if len(begun) < e.Nth {
@@ -87,7 +87,7 @@ func TestRunMeasuresEveryModel(t *testing.T) {
 			t.Errorf("%s: smoothing %q, fixed discounts %v", m.FullName(), m.Smoothing, m.FixedDiscounts)
 		}
 		switch {
-		case m.Store == "map" && m.Order > 1 && m.BitsPerToken >= before.BitsPerToken:
+		case m.Store == "map" && m.Order > 1 && !(m.BitsPerToken < before.BitsPerToken):
 			t.Errorf("%s does not predict a text of repeats better than the order below", m.Name())
 		case m.Store != "map" && m.Store != "quantised trie" && m.BitsPerToken != before.BitsPerToken:
 			t.Errorf("%s: %v bits, %v %s", m.FullName(), m.BitsPerToken, before.BitsPerToken, before.FullName())

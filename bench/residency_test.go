@@ -87,7 +87,7 @@ func TestResidentBytesOfEveryStore(t *testing.T) {
 		want := m.Shape().Bytes()
 		off := float64(got-want) / float64(want)
 		t.Logf("%v of %d n-grams: predicted %d, resident %d: %+.1f %%", c.store, m.TotalEntries(), want, got, 100*off)
-		if off < -0.05 || off > 0.05 {
+		if !(-0.05 <= off && off <= 0.05) {
 			t.Errorf("%v of %d n-grams: resident bytes are %+.1f %% off", c.store, m.TotalEntries(), 100*off)
 		}
 	}
@@ -124,7 +124,7 @@ func TestResidentBytesMeetThePredictedOnes(t *testing.T) {
 		if test.want < wellMeasured {
 			t.Errorf("%s: a model of %d bytes tests nothing", test.kind, test.want)
 		}
-		if off < -0.05 || off > 0.05 {
+		if !(-0.05 <= off && off <= 0.05) {
 			t.Errorf("%s: resident bytes are %+.1f %% off", test.kind, 100*off)
 		}
 	}

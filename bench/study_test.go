@@ -109,7 +109,7 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 		}
 		// On what its weight was chosen by, a mixture is at least as good as both.
 		for _, other := range first.OneStoreAt(r.Level) {
-			if r.ValidBits > other.ValidBits+1e-4 {
+			if !(r.ValidBits <= other.ValidBits+1e-4) {
 				t.Errorf("%s: %.4f bits on validation, %s alone %.4f", r.Label, r.ValidBits, other.Label, other.ValidBits)
 			}
 		}
@@ -250,11 +250,11 @@ func TestMixtureWeight(t *testing.T) {
 		a, b = append(a, x), append(b, y)
 	}
 	w := mixtureWeight(a, b)
-	if math.Abs(w-0.75) > 0.01 {
+	if !(math.Abs(w-0.75) <= 0.01) {
 		t.Errorf("weight %v, want about 0.75", w)
 	}
 	for _, other := range []float64{0.01, w - 0.05, w + 0.05, 0.99} {
-		if mixtureNats(other, a, b) < mixtureNats(w, a, b) {
+		if !(mixtureNats(other, a, b) >= mixtureNats(w, a, b)) {
 			t.Errorf("a weight of %v is better than %v", other, w)
 		}
 	}

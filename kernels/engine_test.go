@@ -220,3 +220,24 @@ func TestFMA(t *testing.T) {
 		}
 	})
 }
+
+// TestProcessors counts no more than GOMAXPROCS allows, nor than there are threads.
+func TestProcessors(t *testing.T) {
+	e, err := New("", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	if n := e.Processors(); n != 1 {
+		t.Errorf("%d processors of GOMAXPROCS 1", n)
+	}
+	runtime.GOMAXPROCS(100)
+	if n := e.Processors(); n != min(3, processors()) {
+		t.Errorf("%d processors for 3 threads, where the process may use %d", n, processors())
+	}
+	ForceTeams(e, func(most int) int { return most })
+	if n := e.Processors(); n != 3 {
+		t.Errorf("%d processors for 3 threads that a test asks for", n)
+	}
+}

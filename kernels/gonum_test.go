@@ -39,7 +39,7 @@ func TestGemmAgreesWithGonum(t *testing.T) {
 				e.Pack(w, transB, b, ldb)
 				e.Gemm(Product{M: m, A: a, LDA: lda, TransA: transA, B: w, C: c, LDC: n})
 				for i, v := range c {
-					if math.Abs(float64(v)-want.Data[i]) > 1e-4 {
+					if !(math.Abs(float64(v)-want.Data[i]) <= 1e-4) {
 						t.Fatalf("transA=%t transB=%t: element %d is %v, want %v", transA, transB, i, v, want.Data[i])
 					}
 				}

@@ -211,11 +211,11 @@ func TestSoftmaxLong(t *testing.T) {
 			want[target]--
 			losses := make([]float32, 1)
 			e.SoftmaxCrossEntropy(losses, n, row, n, []int32{target}, 1)
-			if math.Abs(float64(losses[0])-wantLoss) > 1e-5*wantLoss {
+			if !(math.Abs(float64(losses[0])-wantLoss) <= 1e-5*wantLoss) {
 				t.Errorf("n=%d: loss %v, want %v", n, losses[0], wantLoss)
 			}
 			for i, v := range row {
-				if math.Abs(float64(v)-want[i]) > 1e-5*math.Abs(want[i])+1e-9 {
+				if !(math.Abs(float64(v)-want[i]) <= 1e-5*math.Abs(want[i])+1e-9) {
 					t.Fatalf("n=%d: gradient %d is %v, want %v", n, i, v, want[i])
 				}
 			}

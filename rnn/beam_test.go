@@ -67,7 +67,7 @@ func sameHypotheses(t *testing.T, name string, got []Hypothesis, want []naiveHyp
 		t.Fatalf("%s: %d hypotheses, want %d", name, len(got), len(want))
 	}
 	for i, h := range got {
-		if math.Abs(h.Score-want[i].score(alpha)) > 1e-4 {
+		if !(math.Abs(h.Score-want[i].score(alpha)) <= 1e-4) {
 			t.Errorf("%s: score %d is %v, want %v", name, i, h.Score, want[i].score(alpha))
 		}
 		if !slices.ContainsFunc(want, func(w naiveHypothesis) bool {

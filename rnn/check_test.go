@@ -132,3 +132,33 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"NewSampler: more outputs than inputs", func() { m.NewSampler(1) }, []string{"outputs are its next inputs"}},
 	}
 }
+
+// TestChecksHeedLengths: an input or target out of range is refused at each step that its
+// sequence has, and read at no other.
+func TestChecksHeedLengths(t *testing.T) {
+	const steps, rows, outputs = 4, 3, 5
+	lengths := []int32{4, 2, 1}
+	m := newModel(t, newEngine(t, "", 1), Config{Input: 6, Layers: 1, Hidden: 7, Output: outputs}, 1)
+	ws := m.NewTraining(steps, rows)
+	ws.SetLengths(lengths)
+	ids, targets, vectors := make([]int32, steps*rows), make([]int32, steps*rows), make([]float32, steps*rows*outputs)
+	ws.Forward(ids)
+	for i := range ids {
+		ids[i], targets[i], vectors[i*outputs+2] = 6, outputs, 1.5
+		for name, pass := range map[string]func(){
+			"id":          func() { ws.Forward(ids) },
+			"target":      func() { ws.Loss(targets) },
+			"probability": func() { ws.LossBinary(vectors) },
+		} {
+			if i/rows < int(lengths[i%rows]) {
+				mustPanic(t, pass, "rnn: ")
+			} else {
+				pass()
+			}
+			if t.Failed() {
+				t.Fatalf("%s out of range in step %d of row %d, which has %d", name, i/rows, i%rows, lengths[i%rows])
+			}
+		}
+		ids[i], targets[i], vectors[i*outputs+2] = 0, 0, 0
+	}
+}

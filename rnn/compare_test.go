@@ -17,12 +17,15 @@ func near[A, B float](t *testing.T, name string, got []A, want []B, tol float64)
 	}
 	for i := range got {
 		g, w := float64(got[i]), float64(want[i])
-		if !(math.Abs(g-w) <= tol) { // a NaN is never near
+		if !within(g, w, tol) {
 			t.Errorf("%s[%d] is %.9g, want %.9g ± %.3g", name, i, g, w, tol)
 			return
 		}
 	}
 }
+
+// within says whether got is at most tol from want, which a NaN never is.
+func within(got, want, tol float64) bool { return math.Abs(got-want) <= tol }
 
 // nearScaled is near with a tolerance relative to the largest element: an
 // element that is small because large terms cancel carries their rounding.

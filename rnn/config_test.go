@@ -92,7 +92,7 @@ func TestSeed(t *testing.T) {
 	if firstDifference(slab("", 8), want) < 0 {
 		t.Error("seeds 7 and 8 give the same parameters")
 	}
-	if bound := 1 / math.Sqrt(5); maxAbs(want) > bound || maxAbs(want) < bound/2 {
+	if bound := 1 / math.Sqrt(5); !(maxAbs(want) <= bound && maxAbs(want) >= bound/2) {
 		t.Errorf("the largest parameter is %v, want it below %v and near", maxAbs(want), bound)
 	}
 }

@@ -69,13 +69,13 @@ func TestDropoutMask(t *testing.T) {
 			switch d := ws.top().up[i]; {
 			case d == 0:
 				count++
-			case math.Abs(float64(d)*(1-rate)-float64(h)) > 1e-4*math.Abs(float64(h)):
+			case !within(float64(d)*(1-rate), float64(h), 1e-4*math.Abs(float64(h))):
 				t.Fatalf("rate %v: state %g came out as %g", rate, h, d)
 			}
 		}
 		// Five standard deviations.
 		n := float64(len(ws.top().up))
-		if off := float64(count) - rate*n; math.Abs(off) > 5*math.Sqrt(n*rate*(1-rate)) {
+		if off := float64(count) - rate*n; !(math.Abs(off) <= 5*math.Sqrt(n*rate*(1-rate))) {
 			t.Errorf("rate %v: %d of %v states dropped", rate, count, n)
 		}
 		first := slices.Clone(ws.top().up)

@@ -98,10 +98,10 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 			goldenFirstGradients(t, g, ws, float32(min(1, clip/norms[0])))
 		}
 		norm := stepTwoBiases(m, opt, ws.Grads, float32(clip))
-		if math.Abs(loss-losses[i]) > 1e-5 {
+		if !within(loss, losses[i], 1e-5) {
 			t.Errorf("step %d: loss %.8f, want %.8f", i+1, loss, losses[i])
 		}
-		if math.Abs(norm-norms[i]) > 1e-4*norms[i] {
+		if !within(norm, norms[i], 1e-4*norms[i]) {
 			t.Errorf("step %d: gradient norm %.8f, want %.8f", i+1, norm, norms[i])
 		}
 	}

@@ -212,7 +212,7 @@ func TestStateGradients(t *testing.T) {
 				for _, x := range after.DH0 {
 					sum += float64(x) * float64(x)
 				}
-				if want := math.Sqrt(sum); math.Abs(norms[s]-want) > 1e-5*want {
+				if want := math.Sqrt(sum); !within(norms[s], want, 1e-5*want) {
 					t.Errorf("step %d: norm %v, want %v", s, norms[s], want)
 				}
 			}
@@ -234,7 +234,7 @@ func TestStateGradientsEnd(t *testing.T) {
 		for k := range ws.layers {
 			for row := range steps * rows {
 				dh := ws.layers[k].dh[row*18:][:18]
-				if ended := row/rows >= int(b.lengths[row%rows]); (maxAbs(dh) == 0) != ended {
+				if ended := row/rows >= int(b.lengths[row%rows]); ended && maxAbs(dh) != 0 || !ended && !(maxAbs(dh) > 0) {
 					t.Errorf("layer %d, step %d, row %d: dJ/dh is %v", k, row/rows, row%rows, dh)
 				}
 			}
@@ -257,9 +257,45 @@ func TestGradientNorms(t *testing.T) {
 	norms := make([]float64, steps)
 	ws.Gradients(norms, 0)
 	for s, norm := range norms {
-		if want := 5 * math.Pow(0.5, float64(steps-1-s)); math.Abs(norm-want) > 1e-6*want {
+		if want := 5 * math.Pow(0.5, float64(steps-1-s)); !within(norm, want, 1e-6*want) {
 			t.Errorf("step %d: norm %v, want %v", s, norm, want)
 		}
+	}
+}
+
+// TestInitOrthogonalIsUniform: over all orthogonal matrices, each element has a mean of
+// 0 and a mean square of 1/H, the trace a mean square of 1, and half of the determinants
+// are -1. Without the right signs the determinants are all alike.
+func TestInitOrthogonalIsUniform(t *testing.T) {
+	const n = 3
+	const draws = 2000
+	m := newModel(t, newEngine(t, "", 1), Config{Input: 1, Layers: 1, Hidden: n}, 1)
+	var sums, squares [n * n]float64
+	var trace, traces, determinants float64
+	for seed := range uint64(draws) {
+		m.InitOrthogonal(1, seed)
+		q := m.Cells[0].Wh
+		for i, v := range q {
+			sums[i] += float64(v)
+			squares[i] += float64(v * v)
+		}
+		tr := float64(q[0] + q[4] + q[8])
+		trace += tr
+		traces += tr * tr
+		determinants += float64(q[0]*(q[4]*q[8]-q[5]*q[7]) - q[1]*(q[3]*q[8]-q[5]*q[6]) + q[2]*(q[3]*q[7]-q[4]*q[6]))
+	}
+	// Five standard deviations; of the square of a trace, whose fourth moment is 3, √2.
+	off := 5 / math.Sqrt(draws)
+	for i := range sums {
+		if !within(sums[i]/draws, 0, off/math.Sqrt(n)) || !within(squares[i]/draws, 1.0/n, off*0.3) {
+			t.Errorf("element %d has the mean %.3f and the mean square %.3f, want 0 and %.3f", i, sums[i]/draws, squares[i]/draws, 1.0/n)
+		}
+	}
+	if !within(trace/draws, 0, off) || !within(traces/draws, 1, off*math.Sqrt2) {
+		t.Errorf("traces have the mean %.3f and the mean square %.3f, want 0 and 1", trace/draws, traces/draws)
+	}
+	if !within(determinants/draws, 0, off) {
+		t.Errorf("determinants have the mean %.3f, want 0", determinants/draws)
 	}
 }
 
@@ -280,7 +316,7 @@ func TestInit(t *testing.T) {
 				if i == j {
 					want = 4
 				}
-				if math.Abs(sum-want) > 1e-5 {
+				if !within(sum, want, 1e-5) {
 					t.Fatalf("rows %d and %d have the product %v, want %v", i, j, sum, want)
 				}
 			}

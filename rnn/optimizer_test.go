@@ -129,7 +129,7 @@ func checkOptimizer(t *testing.T, name string, m *Model, opt Optimizer, f formul
 		}
 		f.step(p, g)
 		before := append([]float32(nil), grads...)
-		if got := m.Step(opt, grads, clip); math.Abs(got-norm) > 1e-5*norm {
+		if got := m.Step(opt, grads, clip); !within(got, norm, 1e-5*norm) {
 			t.Fatalf("%s, clip %g, step %d: norm %.8g, before clipping it is %.8g", name, clip, step+1, got, norm)
 		}
 		sameBits(t, name+": the gradient that Step read", grads, before)
@@ -178,6 +178,28 @@ func TestStepNotFinite(t *testing.T) {
 		grads[5] = float32(math.NaN())
 		if norm := m.Step(NewSGD(1), grads, 1); !math.IsNaN(norm) {
 			t.Errorf("norm is %v, want NaN", norm)
+		}
+	})
+}
+
+// TestStepLargeGradient: a gradient whose squares overflow is finite, and clipped like
+// others.
+func TestStepLargeGradient(t *testing.T) {
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		m := newModel(t, e, Config{Input: 40, Layers: 1, Hidden: 101, Output: 29}, 1)
+		grads := make([]float32, len(m.Slab))
+		for i := range grads {
+			grads[i] = 1e25
+		}
+		m.engine.Clear(m.Slab)
+		root := math.Sqrt(float64(len(grads)))
+		if norm := m.Step(NewSGD(1), grads, 2); !within(norm, 1e25*root, 1e20*root) {
+			t.Errorf("norm is %v, want %v", norm, 1e25*root)
+		}
+		for i, v := range m.Slab {
+			if want := -2 / root; !within(float64(v), want, -1e-5*want) {
+				t.Fatalf("parameter %d has moved by %v, want %v", i, v, want)
+			}
 		}
 	})
 }

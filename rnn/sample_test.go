@@ -66,7 +66,7 @@ func TestSamplerDistribution(t *testing.T) {
 				}
 				chi2 += (float64(n) - expected) * (float64(n) - expected) / expected
 			}
-			if chi2 > 40 {
+			if !(chi2 <= 40) {
 				t.Errorf("%+v: χ² is %.1f", m.Config, chi2)
 			}
 		}
@@ -88,12 +88,12 @@ func TestSamplerTemperature(t *testing.T) {
 		last := 0.0
 		for _, temperature := range []float32{0.25, 0.5, 1, 2, 100} {
 			h := entropy(draw(m, 5000, temperature))
-			if h <= last {
+			if !(h > last) {
 				t.Errorf("temperature %g: entropy %.3f, at the colder one %.3f", temperature, h, last)
 			}
 			last = h
 		}
-		if even := math.Log(float64(m.Output)); last < even-0.01 {
+		if even := math.Log(float64(m.Output)); !(last >= even-0.01) {
 			t.Errorf("temperature 100: entropy %.3f, want nearly %.3f", last, even)
 		}
 	})

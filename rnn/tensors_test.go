@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +167,34 @@ func TestReadSafetensorsRefuses(t *testing.T) {
 	m.Compact()
 	mustPanic(t, func() { readInto(m, good) }, "ReadSafetensors", "compact")
 	mustPanic(t, func() { written(t, m) }, "WriteSafetensors", "compact")
+}
+
+// TestSafetensorsTellConfigs: parameters of a network with another Config are refused,
+// but where they mean the same: ids are one-hot vectors, a tied output is a matrix like
+// others, and the output layer is the same for one step as for all.
+func TestSafetensorsTellConfigs(t *testing.T) {
+	e := newEngine(t, "", 1)
+	base := Config{Input: 6, Layers: 2, Hidden: 5, Output: 6}
+	same := []string{"Dense", "LastStep", "Tied"}
+	other := map[string]any{
+		"Input": 7, "Dense": true, "Layers": 3, "Hidden": 4, "Output": 7, "Activation": Sigmoid, "Bidirectional": true, "LastStep": true,
+		"Residual": true, "TimeSkip": float32(0.1), "Tied": true, "Cutoffs": []int{2},
+	}
+	for i := range reflect.TypeFor[Config]().NumField() {
+		name := reflect.TypeFor[Config]().Field(i).Name
+		value, ok := other[name]
+		if !ok {
+			t.Errorf("%s is not in this test: give it a value, and have the file tell it", name)
+			continue
+		}
+		c := base
+		reflect.ValueOf(&c).Elem().Field(i).Set(reflect.ValueOf(value))
+		from, m := newModel(t, e, c, 1), newModel(t, e, base, 2)
+		err := readInto(m, written(t, from))
+		if slices.Contains(same, name) != (err == nil) {
+			t.Errorf("parameters of a network with %s = %v: error %v", name, value, err)
+		}
+	}
 }
 
 func FuzzReadSafetensors(f *testing.F) {

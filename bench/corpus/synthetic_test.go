@@ -62,7 +62,7 @@ func TestSyntheticRewardsContext(t *testing.T) {
 		for order := 1; order <= tc.orders; order++ {
 			got := guessed(c, order)
 			t.Logf("%v, order %d: %.3f guessed", tc.level, order, got)
-			if got <= last {
+			if !(got > last) {
 				t.Errorf("%v, order %d guesses %.3f, order %d guesses %.3f", tc.level, order, got, order-1, last)
 			}
 			last = got

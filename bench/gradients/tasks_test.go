@@ -21,7 +21,7 @@ func TestAddingDrawsTwoMarkedNumbers(t *testing.T) {
 			marks, early := 0, 0
 			for step := range length {
 				x := a.x[2*(step*rows+b):][:2]
-				if x[0] < 0 || x[0] >= 1 || x[1] != 0 && x[1] != 1 {
+				if !(0 <= x[0] && x[0] < 1) || x[1] != 0 && x[1] != 1 {
 					t.Fatalf("T %d: step %d, row %d reads %v", length, step, b, x)
 				}
 				if x[1] == 1 {
@@ -52,7 +52,7 @@ func TestBaselineOfAdding(t *testing.T) {
 		}
 	}
 	loss, chance := newAdding(2, 1).baseline()
-	if math.Abs(squares/n-loss) > 0.002 || math.Abs(right/n-chance) > 0.002 {
+	if !(math.Abs(squares/n-loss) <= 0.002) || !(math.Abs(right/n-chance) <= 0.002) {
 		t.Errorf("baseline %v, %v, drawn %v, %v", loss, chance, squares/n, right/n)
 	}
 }

@@ -153,6 +153,9 @@ func (m *Model) consistent() error {
 		if m.rnn.Dense {
 			return errors.New("the network reads vectors, not tokens: damaged")
 		}
+		if m.rnn.Bidirectional || m.rnn.LastStep {
+			return errors.New("the network doesn't predict each token from those before it: damaged")
+		}
 		inputs, outputs, size = m.rnn.Input, m.rnn.Output, m.rnn.Hidden
 	} else {
 		inputs, outputs, size = m.ngram.Vocab(), m.ngram.Vocab(), m.ngram.Order()

@@ -21,6 +21,29 @@ import (
 	"batchrnn/rnn"
 )
 
+// TestReadRefusesOtherNetworks: not every network is a language model.
+func TestReadRefusesOtherNetworks(t *testing.T) {
+	c, e := testCorpus(t, corpus.Char), engine(t)
+	v := c.Vocab.Len()
+	for want, config := range map[string]rnn.Config{
+		"vectors":               {Input: v, Dense: true, Layers: 1, Hidden: 8, Output: v},
+		"predict":               {Input: v, Layers: 1, Hidden: 8, Output: v, Bidirectional: true},
+		"predict each token":    {Input: v, Layers: 1, Hidden: 8, Output: v, LastStep: true},
+		"belong to different":   {Input: v + 1, Layers: 1, Hidden: 8, Output: v},
+		"to different models":   {Input: v, Layers: 1, Hidden: 8, Output: v + 1},
+		"sections belong to di": {Input: v, Layers: 1, Hidden: 8},
+	} {
+		n, err := rnn.New(e, config, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := encode(t, NewRNN(n, c, Config{}))
+		if _, err := Read(bytes.NewReader(file), int64(len(file)), e); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one with %q", config, err, want)
+		}
+	}
+}
+
 func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
 	t.Helper()
 	text := corpus.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
@@ -226,7 +249,7 @@ func TestStreamsForgetTheTextBefore(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if math.Abs(got-want) > 1e-4*(1+want) {
+				if !(math.Abs(got-want) <= 1e-4*(1+want)) {
 					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), text, got, want)
 				}
 			}
@@ -245,6 +268,31 @@ func TestScoreEndsWithItsContext(t *testing.T) {
 		if _, err := m.Score(ctx, nil, []int32{1, 2, 3}); err == nil {
 			t.Errorf("%s: no error", m.Config.Name())
 		}
+	}
+}
+
+// endsAfter is a context that has ended once it was asked a few times.
+type endsAfter struct {
+	context.Context
+	left int
+}
+
+func (c *endsAfter) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLongScoresEndWithTheirContext: an n-gram model asks for the context now and then.
+func TestLongScoresEndWithTheirContext(t *testing.T) {
+	m := testModels(t, corpus.Char)[0]
+	tokens := make([]int32, 1<<16+1)
+	if _, err := m.Score(&endsAfter{t.Context(), 1}, nil, tokens); err == nil {
+		t.Error("Score: no error")
+	}
+	if _, err := m.Losses(&endsAfter{t.Context(), 1}, nil, tokens); err == nil {
+		t.Error("Losses: no error")
 	}
 }
 
@@ -279,6 +327,25 @@ func TestSampler(t *testing.T) {
 	}
 }
 
+// TestNextFeeds: a token that was drawn is in the text.
+func TestNextFeeds(t *testing.T) {
+	for _, m := range testModels(t, corpus.Char) {
+		drawn, fed := m.NewSampler(1, 1), m.NewSampler(2, 1)
+		for range 5 {
+			id, err := drawn.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fed.Feed(id)
+		}
+		drawn.predict()
+		fed.predict()
+		if !slices.Equal(drawn.logits, fed.logits) {
+			t.Errorf("%s: what comes after five drawn tokens is %v, after the same five fed %v", m.Config.Name(), drawn.logits, fed.logits)
+		}
+	}
+}
+
 // What a sampler draws from is what a stream scores by, whatever the softmax.
 func TestSamplersAndStreamsAgree(t *testing.T) {
 	for _, m := range testModels(t, corpus.Word) {
@@ -301,7 +368,7 @@ func TestSamplersAndStreamsAgree(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got, want := math.Log(total)-v, after-before; math.Abs(got-want) > 1e-5 {
+				if got, want := math.Log(total)-v, after-before; !(math.Abs(got-want) <= 1e-5) {
 					t.Errorf("%s softmax, after %v: token %d costs %v in sampling, %v in scoring", m.Config.Softmax, history, id, got, want)
 				}
 			}
@@ -322,12 +389,97 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 		counts[id]++
 	}
 	for id, want := range []int{0, 10_000, 20_000, 50_000} {
-		if math.Abs(float64(counts[id]-want)) > 700 {
+		if !(math.Abs(float64(counts[id]-want)) <= 700) {
 			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
 		}
 	}
 	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, 1, rng); ok {
 		t.Error("drawn from NaN")
+	}
+}
+
+// TestDrawHeedsTheTemperature: two tokens' odds go with their ratio to the power of the
+// inverse temperature.
+func TestDrawHeedsTheTemperature(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, test := range []struct{ temperature, share float64 }{{0.5, 0.8}, {1, 2.0 / 3}, {2, math.Sqrt2 / (1 + math.Sqrt2)}} {
+		const draws = 20_000
+		drawn := 0
+		for range draws {
+			if id, _ := draw([]float64{0, math.Log(2)}, 0, test.temperature, rng); id == 1 {
+				drawn++
+			}
+		}
+		if share := float64(drawn) / draws; !(math.Abs(share-test.share) <= 0.02) {
+			t.Errorf("temperature %g: a share of %.3f, want %.3f", test.temperature, share, test.share)
+		}
+	}
+}
+
+// TestLosses: they are the terms of the score, and end with their context.
+func TestLosses(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+		for _, m := range testModels(t, level) {
+			for _, history := range [][]int32{nil, {2, 3}} {
+				tokens := []int32{1, 2, 3, 1, 1}
+				losses, err := m.Losses(t.Context(), history, tokens)
+				if err != nil || len(losses) != len(tokens) {
+					t.Fatalf("%s: %d losses, error %v", m.Config.Name(), len(losses), err)
+				}
+				var sum float64
+				for _, v := range losses {
+					sum += float64(v)
+				}
+				if want, err := m.Score(t.Context(), history, tokens); err != nil || !(math.Abs(sum-want) <= 1e-4*want) {
+					t.Errorf("%s: losses add up to %v, the score is %v, error %v", m.Config.Name(), sum, want, err)
+				}
+				if _, err := m.Losses(ended, history, tokens); err == nil {
+					t.Errorf("%s: losses after the end of the context", m.Config.Name())
+				}
+			}
+		}
+	}
+}
+
+func TestAppendText(t *testing.T) {
+	for level, want := range map[corpus.Level]string{corpus.Char: "ab", corpus.Word: "fox the"} {
+		m := testModels(t, level)[0]
+		var text []byte
+		for _, token := range strings.Fields(map[corpus.Level]string{corpus.Char: "a b", corpus.Word: "fox the"}[level]) {
+			text = m.AppendText(text, m.Vocab.ID(token))
+		}
+		if string(text) != want {
+			t.Errorf("%v: %q, want %q", level, text, want)
+		}
+	}
+}
+
+func TestDescriptions(t *testing.T) {
+	c, e := testCorpus(t, corpus.Char), engine(t)
+	v := c.Vocab.Len()
+	for want, of := range map[string]struct {
+		network rnn.Config
+		config  Config
+	}{
+		"RNN 8":   {rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v}, Config{}},
+		"RNN 2×8": {rnn.Config{Input: v, Layers: 2, Hidden: 8, Output: v}, Config{}},
+		"RNN 8 with an adaptive softmax, trained with a dropout of 0.25": {
+			rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v, Cutoffs: []int{4}}, Config{Dropout: 0.25}},
+		"RNN 8 with tied weights, its rate halved where it stood still": {
+			rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v, Tied: true}, Config{Halve: true}},
+	} {
+		n, err := rnn.New(e, of.network, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NewRNN(n, c, of.config).Config.Description(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := testModels(t, corpus.Char)[0].Config.Description(); got != "3-gram" {
+		t.Errorf("%q, want 3-gram", got)
 	}
 }
 

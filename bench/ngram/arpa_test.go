@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -75,7 +74,7 @@ func TestReadARPA(t *testing.T) {
 		{[]int32{b, unk}, b, -0.4},
 		{[]int32{unk, b}, b, -0.35},
 	} {
-		if got := (backoff{e}).log10(c.history, c.word); math.Abs(got-c.want) > 1e-6 {
+		if got := (backoff{e}).log10(c.history, c.word); !within(got, c.want, 1e-6) {
 			t.Errorf("log10 p(%d|%v) = %v, want %v", c.word, c.history, got, c.want)
 		}
 	}
@@ -103,7 +102,7 @@ func TestReadARPAVariants(t *testing.T) {
 		}
 	}
 	e, _ := mustReadARPA(t, strings.ReplaceAll(smallARPA, "b b\t-0.1", "b b\t0.1"))
-	if got := (backoff{e}).log10([]int32{3, 3}, 0); math.Abs(got-(0.1-0.2-1.5)) > 1e-6 {
+	if got := (backoff{e}).log10([]int32{3, 3}, 0); !within(got, 0.1-0.2-1.5, 1e-6) {
 		t.Errorf("a back-off above 0 is not kept: %v", got)
 	}
 	if _, words := mustReadARPA(t, "\\data\\\nngram 1=1\nngram 2=0\n\\1-grams:\n-99\ta\n\\2-grams:\n\\end\\\n"); len(words) != 1 {

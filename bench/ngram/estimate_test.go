@@ -107,7 +107,7 @@ func TestEstimateMatchesDefinition(t *testing.T) {
 						t.Fatalf("order %d: discounts %v, want %v", c.Order, discounts[i], want.discounts[i])
 					}
 					for k, d := range discounts[i].D {
-						if math.Abs(d-want.discounts[i].D[k]) > 1e-12 {
+						if !within(d, want.discounts[i].D[k], 1e-12) {
 							t.Fatalf("order %d: discounts %v, want %v", c.Order, discounts[i], want.discounts[i])
 						}
 					}

@@ -149,7 +149,7 @@ func TestQuantisedScoresAreNear(t *testing.T) {
 			off = max(off, math.Abs(s.log10(w)-want))
 		}
 		t.Logf("order %d: off by up to %.4f of %.4f", order, off, bound)
-		if off > bound+1e-9 || bound > 0.1*float64(order) {
+		if !(off <= bound+1e-9) || !(bound <= 0.1*float64(order)) {
 			t.Errorf("order %d: scores are off by up to %v, values by %v", order, off, bound)
 		}
 	}

@@ -43,7 +43,7 @@ func TestTrieBytesOfText(t *testing.T) {
 	text := syntheticText(rand.New(rand.NewPCG(53, 54)), 100_000)
 	est, _ := mustEstimate(t, text, Config{Vocab: letters, Order: 6})
 	trie, quantised := mustModel(t, est, Trie), mustModel(t, est, Quantised)
-	if got, want := quantised.Bytes(), NewShape(Quantised, letters, quantised.Entries()).Bytes(); float64(got) < 0.9*float64(want) {
+	if got, want := quantised.Bytes(), NewShape(Quantised, letters, quantised.Entries()).Bytes(); !(float64(got) >= 0.9*float64(want)) {
 		t.Errorf("quantised: %d bytes, foretold %d", got, want)
 	}
 	upper := NewShape(Trie, letters, trie.Entries()).Bytes()
@@ -187,7 +187,7 @@ func TestBins(t *testing.T) {
 		got := c.at(uint32(i))
 		counts[got]++
 		for _, other := range c.book {
-			if math.Abs(float64(other-v)) < math.Abs(float64(got-v)) {
+			if !(math.Abs(float64(other-v)) >= math.Abs(float64(got-v))) {
 				t.Fatalf("%v is %v, though there is %v", v, got, other)
 			}
 		}

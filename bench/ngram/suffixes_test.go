@@ -102,7 +102,7 @@ func TestReadARPAAddsSuffixes(t *testing.T) {
 				w = (w + int32(rng.IntN(2))) % vocab // not only what it has seen
 				text[i] = w
 				nats := want.log10(text[:i], w) * -math.Ln10
-				if got := s.Score(w); math.Abs(got-nats) > 1e-5*(1+nats) {
+				if got := s.Score(w); !within(got, nats, 1e-5*(1+nats)) {
 					t.Fatalf("seed %d, %v: token %d costs %v nats, want %v", seed, store, i, got, nats)
 				}
 			}
@@ -155,7 +155,7 @@ ngram 4=1
 			name := e.gram(n, i, words)
 			if v, ok := want[name]; ok {
 				o := &e.Orders[n-1]
-				if math.Abs(float64(o.Prob[i]-v[0])) > 1e-6 || o.Backoff[i] != v[1] {
+				if !(math.Abs(float64(o.Prob[i]-v[0])) <= 1e-6) || o.Backoff[i] != v[1] {
 					t.Errorf("%s: %v and %v, want %v", name, o.Prob[i], o.Backoff[i], v)
 				}
 				delete(want, name)

@@ -51,7 +51,7 @@ func TestTrainByTokens(t *testing.T) {
 		if i := firstDifference(slab, again); i >= 0 {
 			t.Errorf("%s: two trainings differ in parameter %d", name, i)
 		}
-		if stats.comparable() != statsAgain.comparable() || stats.Valid == 0 || stats.Interrupted {
+		if stats.comparable() != statsAgain.comparable() || !(stats.Valid > 0) || stats.Interrupted {
 			t.Errorf("%s: %+v, then %+v", name, stats, statsAgain)
 		}
 		step := int64(o.Streams * o.Steps)

@@ -1,7 +1,9 @@
 package rnnlm
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -16,25 +18,20 @@ import (
 //
 //	magic       [8]byte
 //	version     uint32
-//	input       uint32
-//	hidden      uint32
-//	output      uint32
-//	name        uint32           how long the activation's is
-//	tied        uint32           0 or 1
-//	clusters    uint32           of an adaptive softmax
-//	layers      uint32
-//	residual    uint32           0 or 1
-//	activation  [name]byte       "tanh"
-//	cutoffs     [clusters]uint32
+//	length      uint32           of the configuration
+//	config      [length]byte     all of the rnn.Config as JSON
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
 //
-// Version 3 had the place in numbered where name is, and no activation behind.
+// Version 3 is read too. It has, in the place of the configuration, the words input,
+// hidden, output, the place of the activation in numbered, tied, clusters, layers,
+// residual and the cutoffs.
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
 	fileVersion   = 4
-	headBytes     = 8 + 9*4 // without the activation and the cutoffs
-	maxName       = 16
+	headBytes     = 8 + 2*4 // without the configuration
+	headBytes3    = 8 + 9*4 // without the cutoffs
+	maxConfig     = 64 << 10
 	checksumBytes = 4
 )
 
@@ -52,17 +49,12 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	if f.Model.Slab == nil {
 		return 0, errors.New("rnnlm: a compact model can't be written: write it before Compact")
 	}
-	c := f.Model.Config
-	activation := c.Activation.String()
-	buf := []byte(fileMagic)
-	words := func(list ...int) {
-		for _, v := range list {
-			buf = binary.LittleEndian.AppendUint32(buf, uint32(v))
-		}
+	config, err := json.Marshal(f.Model.Config)
+	if err != nil {
+		return 0, err
 	}
-	words(fileVersion, c.Input, c.Hidden, c.Output, len(activation), word(c.Tied), len(c.Cutoffs), c.Layers, word(c.Residual))
-	buf = append(buf, activation...)
-	words(c.Cutoffs...)
+	buf := binary.LittleEndian.AppendUint32([]byte(fileMagic), fileVersion)
+	buf = append(binary.LittleEndian.AppendUint32(buf, uint32(len(config))), config...)
 	crc := crc32.New(castagnoli)
 	out := io.MultiWriter(crc, w)
 	k, err := out.Write(buf)
@@ -77,13 +69,6 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	k, err = w.Write(binary.LittleEndian.AppendUint32(nil, crc.Sum32()))
 	return n + int64(k), err
-}
-
-func word(set bool) int {
-	if set {
-		return 1
-	}
-	return 0
 }
 
 // Read reads a model that [File.WriteTo] wrote. size is how many bytes r holds
@@ -101,8 +86,7 @@ func Read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 }
 
 func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
-	buf := make([]byte, headBytes+maxName+4*rnn.MaxCutoffs)
-	c, head, err := readHead(r, buf)
+	c, head, err := readHead(r)
 	if err != nil {
 		return nil, err
 	}
@@ -118,58 +102,80 @@ func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	if err := floats(m.Slab).readFrom(io.TeeReader(r, crc)); err != nil {
 		return nil, err
 	}
-	if _, err := io.ReadFull(r, buf[:checksumBytes]); err != nil {
+	var sum [checksumBytes]byte
+	if _, err := io.ReadFull(r, sum[:]); err != nil {
 		return nil, err
 	}
-	if binary.LittleEndian.Uint32(buf) != crc.Sum32() {
+	if binary.LittleEndian.Uint32(sum[:]) != crc.Sum32() {
 		return nil, errors.New("wrong checksum: damaged")
 	}
 	m.Update()
 	return m, nil
 }
 
-// readHead reads the header into buf, which has room for any, and returns the
-// configuration in it and its bytes.
-func readHead(r io.Reader, buf []byte) (c rnn.Config, head []byte, err error) {
-	head = buf[:headBytes]
-	if _, err := io.ReadFull(r, head); err != nil {
+// readHead returns the configuration in the header and the header's bytes.
+func readHead(r io.Reader) (c rnn.Config, head []byte, err error) {
+	if head, err = more(r, nil, headBytes); err != nil {
 		return c, nil, err
 	}
 	if string(head[:8]) != fileMagic {
 		return c, nil, errors.New("not a model file")
 	}
-	word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[8+4*i:]) }
-	name, clusters := word(4), word(6)
-	switch version := word(0); {
-	case version == 3 && name < uint32(len(numbered)):
-		c.Activation, name = numbered[name], 0
-	case version == 3:
-		return c, nil, fmt.Errorf("activation %d is unknown: damaged", name)
-	case version != fileVersion:
+	switch version := binary.LittleEndian.Uint32(head[8:]); version {
+	case 3:
+		return readHead3(r, head)
+	case fileVersion:
+	default:
 		return c, nil, fmt.Errorf("version %d: this program reads versions 3 and %d", version, fileVersion)
 	}
-	if word(5) > 1 || word(8) > 1 || name > maxName || clusters > rnn.MaxCutoffs {
+	size := binary.LittleEndian.Uint32(head[12:])
+	if size > maxConfig {
 		return c, nil, errors.New("impossible header: damaged")
 	}
-	head = buf[:headBytes+name+4*clusters]
-	if _, err := io.ReadFull(r, head[headBytes:]); err != nil {
+	if head, err = more(r, head, int(size)); err != nil {
 		return c, nil, err
 	}
-	if word(0) != 3 {
-		if err := c.Activation.UnmarshalText(head[headBytes:][:name]); err != nil {
-			return c, nil, err
-		}
+	d := json.NewDecoder(bytes.NewReader(head[headBytes:]))
+	d.DisallowUnknownFields() // what this program doesn't know it can't compute
+	if err := d.Decode(&c); err != nil {
+		return c, nil, fmt.Errorf("configuration: %w: damaged, or of a newer program", err)
+	}
+	return c, head, c.Validate()
+}
+
+// readHead3 is readHead for version 3, of which head is the beginning.
+func readHead3(r io.Reader, head []byte) (c rnn.Config, _ []byte, err error) {
+	if head, err = more(r, head, headBytes3-headBytes); err != nil {
+		return c, nil, err
+	}
+	word := func(i int) uint32 { return binary.LittleEndian.Uint32(head[8+4*i:]) }
+	clusters := word(6)
+	if word(5) > 1 || word(8) > 1 || clusters > rnn.MaxCutoffs {
+		return c, nil, errors.New("impossible header: damaged")
+	}
+	if word(4) >= uint32(len(numbered)) {
+		return c, nil, fmt.Errorf("activation %d is unknown: damaged", word(4))
+	}
+	if head, err = more(r, head, 4*int(clusters)); err != nil {
+		return c, nil, err
 	}
 	dims := [...]int{int(word(1)), int(word(2)), int(word(3)), int(word(7))}
 	for i := range int(clusters) {
-		c.Cutoffs = append(c.Cutoffs, int(binary.LittleEndian.Uint32(head[headBytes+int(name)+4*i:])))
+		c.Cutoffs = append(c.Cutoffs, int(word(9+i)))
 	}
 	for _, v := range append(c.Cutoffs, dims[:]...) {
 		if v < 0 || v > math.MaxInt32 {
 			return c, nil, errors.New("impossible header: damaged")
 		}
 	}
-	c.Input, c.Hidden, c.Output, c.Layers = dims[0], dims[1], dims[2], dims[3]
+	c.Input, c.Hidden, c.Output, c.Layers, c.Activation = dims[0], dims[1], dims[2], dims[3], numbered[word(4)]
 	c.Tied, c.Residual = word(5) == 1, word(8) == 1
 	return c, head, c.Validate()
+}
+
+// more reads n bytes and appends them to head.
+func more(r io.Reader, head []byte, n int) ([]byte, error) {
+	head = append(head, make([]byte, n)...)
+	_, err := io.ReadFull(r, head[len(head)-n:])
+	return head, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -45,29 +46,72 @@ func TestFileRoundTrip(t *testing.T) {
 	}
 }
 
-// TestReadVersion3 reads what the version before wrote, with a number for the activation.
-func TestReadVersion3(t *testing.T) {
-	for number, want := range []rnn.Activation{rnn.Tanh, rnn.ReLU, rnn.Sigmoid, rnn.Identity} {
-		c := rnn.Config{Input: 9, Layers: 1, Hidden: 5, Output: 9, Cutoffs: []int{4, 7}, Activation: want}
+// TestFileKeepsTheConfig sets each field of a configuration to something other than
+// zero, and finds it in the file again.
+func TestFileKeepsTheConfig(t *testing.T) {
+	kept := map[string]bool{}
+	for _, c := range []rnn.Config{
+		{Input: 6, Dense: true, Layers: 2, Hidden: 5, Output: 7, Activation: rnn.Sigmoid, Bidirectional: true, LastStep: true, Residual: true, TimeSkip: 0.1, Cutoffs: []int{2, 4}},
+		{Input: 6, Layers: 1, Hidden: 5, Output: 6, Tied: true},
+	} {
 		m, err := rnn.New(newEngine(t), c, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		file := modelFile(t, m)
-		old := slices.Concat(file[:headBytes], file[headBytes+len(want.String()):len(file)-checksumBytes])
-		binary.LittleEndian.PutUint32(old[8:], 3)
-		binary.LittleEndian.PutUint32(old[8+4*4:], uint32(number))
-		old = binary.LittleEndian.AppendUint32(old, crc32.Checksum(old, castagnoli))
-		got, err := Read(m.Engine(), bytes.NewReader(old), int64(len(old)))
+		got, err := Read(m.Engine(), bytes.NewReader(file), int64(len(file)))
 		if err != nil {
-			t.Fatalf("activation %d: %v", number, err)
+			t.Fatal(err)
+		}
+		v, w := reflect.ValueOf(got.Config), reflect.ValueOf(m.Config)
+		for i := range w.NumField() {
+			name := w.Type().Field(i).Name
+			if !reflect.DeepEqual(v.Field(i).Interface(), w.Field(i).Interface()) {
+				t.Errorf("%s is %v, was %v", name, v.Field(i), w.Field(i))
+			}
+			kept[name] = kept[name] || !w.Field(i).IsZero()
+		}
+		if !slices.Equal(got.Slab, m.Slab) {
+			t.Errorf("%+v: other parameters came back", c)
+		}
+	}
+	for name, set := range kept {
+		if !set {
+			t.Errorf("no configuration here sets %s: add one that does", name)
+		}
+	}
+}
+
+// modelFile3 is a file of version 3.
+func modelFile3(m *rnn.Model) []byte {
+	c, b := m.Config, []byte(fileMagic)
+	word := map[bool]int{true: 1}
+	head := []int{3, c.Input, c.Hidden, c.Output, slices.Index(numbered, c.Activation), word[c.Tied], len(c.Cutoffs), c.Layers, word[c.Residual]}
+	for _, v := range append(head, c.Cutoffs...) {
+		b = binary.LittleEndian.AppendUint32(b, uint32(v))
+	}
+	for _, v := range m.Slab {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func TestReadVersion3(t *testing.T) {
+	for _, c := range []rnn.Config{
+		{Input: 6, Layers: 2, Hidden: 5, Output: 7, Activation: rnn.ReLU, Residual: true, Cutoffs: []int{2, 4}},
+		{Input: 6, Layers: 1, Hidden: 5, Output: 6, Tied: true},
+	} {
+		m, err := rnn.New(newEngine(t), c, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := modelFile3(m)
+		got, err := Read(m.Engine(), bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got.Config, m.Config) || !slices.Equal(got.Slab, m.Slab) {
-			t.Errorf("activation %d: %+v came back, want %+v", number, got.Config, m.Config)
-		}
-		binary.LittleEndian.PutUint32(old[8+4*4:], 4)
-		if _, err := Read(m.Engine(), bytes.NewReader(old), int64(len(old))); err == nil || !strings.Contains(err.Error(), "activation 4") {
-			t.Errorf("activation 4 of version 3: error %v", err)
+			t.Errorf("%+v: another model came back", c)
 		}
 	}
 }
@@ -82,17 +126,18 @@ func TestCompactModelsAreNotWritten(t *testing.T) {
 
 func TestReadRefusesBadFiles(t *testing.T) {
 	m := newModel(t, 6, 5)
-	file := modelFile(t, m)
+	file, old := modelFile(t, m), modelFile3(m)
 	head := func(word int, v uint32) []byte {
-		b := slices.Clone(file)
+		b := slices.Clone(old)
 		binary.LittleEndian.PutUint32(b[8+4*word:], v)
 		return b
 	}
-	name := func(s string) []byte {
-		b := slices.Clone(file)
-		copy(b[headBytes:], s)
-		return b
+	config := func(s string) []byte {
+		b := binary.LittleEndian.AppendUint32(slices.Clone(file[:12]), uint32(len(s)))
+		return append(append(b, s...), file[len(file)-4*len(m.Slab)-checksumBytes:]...)
 	}
+	long := slices.Clone(file)
+	binary.LittleEndian.PutUint32(long[12:], 1<<31)
 	flipped := slices.Clone(file)
 	flipped[len(file)/2] ^= 1
 	for name, test := range map[string]struct {
@@ -116,8 +161,17 @@ func TestReadRefusesBadFiles(t *testing.T) {
 		"no hidden units":   {head(2, 0), "hidden"},
 		"huge":              {head(2, 1<<30), "parameters"},
 		"beyond int32":      {head(1, 1<<31), "impossible"},
-		"a long name":       {head(4, 77), "impossible"},
-		"other activation":  {name("tanx"), "activation"},
+		"other activation":  {head(4, 77), "activation"},
+		"old, cut in head":  {old[:20], "truncated"},
+		"old, bit flipped":  {append(slices.Clone(old[:len(old)-1]), old[len(old)-1]^1), "checksum"},
+		"a long config":     {long, "impossible"},
+		"a cut config":      {file[:headBytes+5], "truncated"},
+		"no config":         {config(""), "truncated"},
+		"not JSON":          {config("{Input"), "configuration"},
+		"an unknown field":  {config(`{"Gates": 4}`), "Gates"},
+		"an empty config":   {config("{}"), "input"},
+		"another config":    {config(`{"Input": 6, "Layers": 1, "Hidden": 4, "Output": 6}`), "truncated or damaged"},
+		"huge sizes":        {config(`{"Input": 6, "Layers": 1, "Hidden": 4000000000000000000, "Output": 6}`), "parameters"},
 	} {
 		_, err := Read(m.Engine(), bytes.NewReader(test.file), int64(len(test.file)))
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
@@ -135,6 +189,7 @@ func FuzzRead(f *testing.F) {
 	file := modelFile(f, m)
 	f.Add(file)
 	f.Add(file[:30])
+	f.Add(modelFile3(m))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := Read(m.Engine(), bytes.NewReader(b), int64(len(b)))
 		if err == nil {

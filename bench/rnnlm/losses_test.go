@@ -1,7 +1,6 @@
 package rnnlm
 
 import (
-	"math"
 	"testing"
 )
 
@@ -28,7 +27,7 @@ func TestLossesAddUpToTheScore(t *testing.T) {
 		for _, l := range losses {
 			sum += float64(l)
 		}
-		if math.Abs(sum-want) > 1e-6*want {
+		if !within(sum, want, 1e-6*want) {
 			t.Errorf("%d tokens: losses add up to %v, the score is %v", n, sum, want)
 		}
 		if err := s.Losses(t.Context(), make([]float32, n+1)); err == nil {
@@ -62,7 +61,7 @@ func TestLossesAreInTheOrderOfTheText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := float64(losses[at]); math.Abs(got-want) > 0.5 {
+		if got := float64(losses[at]); !within(got, want, 0.5) {
 			t.Errorf("token %d costs %v, by itself %v", at, got, want)
 		}
 	}

@@ -2,6 +2,7 @@ package rnnlm
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,30 @@ func TestBadOptions(t *testing.T) {
 		m, _, err := Train(t.Context(), e, c, test.Options, func(Progress) {})
 		if m != nil || err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: model %v, error %v; want one with %q", name, m != nil, err, test.want)
+		}
+	}
+}
+
+// TestDefaults take the place of zeros and of nothing else.
+func TestDefaults(t *testing.T) {
+	got := Options{Hidden: 4}.withDefaults()
+	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: defaultSteps, Rate: defaultRate(4), Clip: defaultClip, Every: defaultEvery}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	set := Options{Hidden: 4, Layers: 2, Streams: 3, Steps: 5, Rate: 0.5, Clip: 0.75, Every: time.Second}
+	if got := set.withDefaults(); !reflect.DeepEqual(got, set) {
+		t.Errorf("%+v, were %+v", got, set)
+	}
+}
+
+func TestTokensPerSecond(t *testing.T) {
+	for _, test := range []struct {
+		Progress
+		want float64
+	}{{Progress{}, 0}, {Progress{Steps: 2 * time.Second, Tokens: 100}, 50}} {
+		if got := test.TokensPerSecond(); got != test.want {
+			t.Errorf("%+v: %v tokens a second, want %v", test.Progress, got, test.want)
 		}
 	}
 }
@@ -134,7 +159,7 @@ func TestTrainLosesPatience(t *testing.T) {
 	c := tinyCorpus(t)
 	o := Options{Hidden: 8, Budget: 20 * time.Second, Patience: 1, Rate: 1e-30}
 	m, stats, err := Train(t.Context(), newEngine(t), c, o, func(Progress) {})
-	if err != nil || m == nil || !stats.Stopped || stats.Interrupted || stats.Valid == 0 || stats.Elapsed >= o.Budget {
+	if err != nil || m == nil || !stats.Stopped || stats.Interrupted || !(stats.Valid > 0) || stats.Elapsed >= o.Budget {
 		t.Errorf("model %v, stats %+v, error %v", m != nil, stats, err)
 	}
 }

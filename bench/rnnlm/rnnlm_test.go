@@ -13,6 +13,9 @@ import (
 	"batchrnn/rnn"
 )
 
+// within says whether got is at most tol from want, which a NaN never is.
+func within(got, want, tol float64) bool { return math.Abs(got-want) <= tol }
+
 func newEngine(t testing.TB) *kernels.Engine {
 	t.Helper()
 	e, err := kernels.New("", 2)
@@ -66,7 +69,7 @@ func TestScorerCountsEveryTokenOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := s.Score(t.Context())
-			if err != nil || math.Abs(got-want) > 1e-4*want {
+			if err != nil || !within(got, want, 1e-4*want) {
 				t.Errorf("%d tokens after %d: %.4f nats (error %v), want %.4f", n, before, got, err, want)
 			}
 		}
@@ -98,7 +101,7 @@ func TestScorerReadsOnFromTheHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // a second time, nothing is left of the first
-		if got, err := s.Score(t.Context()); err != nil || math.Abs(got-want) > 1e-9*want {
+		if got, err := s.Score(t.Context()); err != nil || !within(got, want, 1e-9*want) {
 			t.Errorf("%.9f nats (error %v), want %.9f", got, err, want)
 		}
 	}
@@ -193,7 +196,7 @@ func TestTrainSpendsItsBudget(t *testing.T) {
 	const budget = 300 * time.Millisecond
 	told := 0
 	_, stats, err := Train(t.Context(), newEngine(t), tinyCorpus(t), Options{Hidden: 8, Budget: budget}, func(Progress) { told++ })
-	if err != nil || stats.Interrupted || stats.Tokens == 0 || stats.Valid == 0 || told == 0 || stats.Elapsed < budget*8/10 {
+	if err != nil || stats.Interrupted || stats.Tokens == 0 || !(stats.Valid > 0) || told == 0 || stats.Elapsed < budget*8/10 {
 		t.Errorf("stats %+v, told %d times, error %v", stats, told, err)
 	}
 }
@@ -234,6 +237,33 @@ func TestValidationIsCutToTheBudget(t *testing.T) {
 		}
 		if time.Duration(tr.validCost) > test.budget/validateShare {
 			t.Errorf("%.0f tokens/s, budget %v: a validation would take %v", test.tokensPerSecond, test.budget, tr.validCost)
+		}
+	}
+}
+
+// TestLastValidationFits: no validation begins that leaves no room for one at the end.
+func TestLastValidationFits(t *testing.T) {
+	const budget = 1000
+	for _, test := range []struct {
+		spent, validated, cost int64
+		valid                  float64 // of the last validation
+		due                    bool
+	}{
+		{40, 0, 10, 0, false}, // a validations-th of the budget is not over
+		{41, 0, 10, 0, true},
+		{980, 0, 10, 0, true},
+		{981, 0, 10, 0, false},
+		{800, 0, 100, 0, true},
+		{801, 0, 100, 0, false},
+		{601, 400, 10, 1, true},
+		{600, 400, 10, 1, false}, // validations would take more than their share
+		{980, 400, 10, 1, true},
+		{981, 400, 10, 1, false},
+	} {
+		tr := &trainer{options: Options{Tokens: budget}, valid: make([]int32, 5), cut: true, validated: test.validated, validCost: test.cost}
+		tr.progress.Tokens, tr.progress.Valid = test.spent, test.valid
+		if got := tr.dueToValidate(); got != test.due {
+			t.Errorf("%+v: due %t", test, got)
 		}
 	}
 }

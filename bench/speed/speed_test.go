@@ -36,11 +36,11 @@ func TestStopped(t *testing.T) {
 		row := r.Rows[i]
 		share := row.GFLOPS / row.PeakGFLOPS * 100
 		if row.Kind != KindDeepBench || row.Pass != pass || row.Runs < leastRuns || row.H != 8 || row.B != 2 || row.T != 50 ||
-			row.Seconds > row.MedianSeconds || math.Abs(share-row.PercentPeak) > 1e-6*share || !(share > 0) {
+			!(row.Seconds <= row.MedianSeconds) || !(math.Abs(share-row.PercentPeak) <= 1e-6*share) || !(share > 0) {
 			t.Errorf("row %d: %+v", i, row)
 		}
 		flops := []float64{2, 6}[i] * 2 * 8 * 8 * 50
-		if got := row.GFLOPS * 1e9 * row.Seconds; math.Abs(got-flops) > 1e-6*flops {
+		if got := row.GFLOPS * 1e9 * row.Seconds; !(math.Abs(got-flops) <= 1e-6*flops) {
 			t.Errorf("%s counts %g operations, want %g", pass, got, flops)
 		}
 	}
@@ -122,11 +122,11 @@ func TestTimingCountsCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, timing := range timings {
-		if timing.runs < leastRuns || timing.best > timing.median || timing.best <= 0 || calls[i] < timing.runs {
+		if timing.runs < leastRuns || !(timing.best <= timing.median) || !(timing.best > 0) || calls[i] < timing.runs {
 			t.Errorf("work %d: %+v after %d calls", i, timing, calls[i])
 		}
 	}
-	if timings[0].best > 1e-4 || timings[1].best < 2e-3 {
+	if !(timings[0].best <= 1e-4) || !(timings[1].best >= 2e-3) {
 		t.Errorf("an empty call takes %g s, one that sleeps for 2 ms %g s", timings[0].best, timings[1].best)
 	}
 }

@@ -2,15 +2,20 @@ package spell
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"batchrnn/bench/corpus"
 )
+
+// within says whether got is at most tol from want, which a NaN never is.
+func within(got, want, tol float64) bool { return math.Abs(got-want) <= tol }
 
 const tale = "the cat sat on the mud mat and the rat ate the oats that the cat had sought at the gate of the great estate "
 
@@ -70,20 +75,20 @@ func TestProbabilitiesAddUpToOne(t *testing.T) {
 		walk(word+string(other), times*others, depth+1)
 	}
 	walk("", 1, 0)
-	if math.Abs(sum-1) > 1e-5 {
+	if !within(sum, 1, 1e-5) {
 		t.Errorf("all words add up to %v", sum)
 	}
 	impossible := 0.0
 	for _, word := range []string{"", "a", "ab", "bab", "cc", "é"} {
 		impossible += math.Exp(-s.spell(word))
 	}
-	if got := math.Exp(-s.others()); math.Abs(got-(1-impossible)) > 1e-9 {
+	if got := math.Exp(-s.others()); !within(got, 1-impossible, 1e-9) {
 		t.Errorf("words outside the vocabulary have %v of all, want %v", got, 1-impossible)
 	}
-	if got, want := s.Nats("abba"), s.spell("abba")+math.Log(1-impossible); math.Abs(got-want) > 1e-9 {
+	if got, want := s.Nats("abba"), s.spell("abba")+math.Log(1-impossible); !within(got, want, 1e-9) {
 		t.Errorf("a word costs %v nats, want %v", got, want)
 	}
-	if got, want := s.Total([]string{"abba", "x", "abba"}), 2*s.Nats("abba")+s.Nats("x"); math.Abs(got-want) > 1e-9 {
+	if got, want := s.Total([]string{"abba", "x", "abba"}), 2*s.Nats("abba")+s.Nats("x"); !within(got, want, 1e-9) {
 		t.Errorf("three words cost %v nats, want %v", got, want)
 	}
 }
@@ -174,7 +179,7 @@ func TestPenFollowsTheDistribution(t *testing.T) {
 	for _, w := range []string{"a", "bb", "abb"} {
 		got := float64(counts[w]) / float64(counts["b"])
 		want := math.Exp(s.Nats("b") - s.Nats(w))
-		if math.Abs(got-want) > 0.1*want+0.01 {
+		if !within(got, want, 0.1*want+0.01) {
 			t.Errorf("%q is drawn %.3f times as often as b, want %.3f", w, got, want)
 		}
 	}
@@ -244,6 +249,27 @@ func TestReadRefusesOtherAlphabets(t *testing.T) {
 		change(b)
 		if _, err := Read(bytes.NewReader(b), int64(len(b)), c.Vocab); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// TestReadBoundsTheAlphabet: an alphabet is refused by its length alone where it is
+// longer than the file or than one of all letters.
+func TestReadBoundsTheAlphabet(t *testing.T) {
+	_, c := speller(t, 4)
+	for _, test := range []struct {
+		length, size int64
+		refused      bool
+	}{
+		{16, 4 + 16, false},
+		{17, 4 + 16, true},
+		{letters * utf8.UTFMax, 1 << 40, false},
+		{letters*utf8.UTFMax + 1, 1 << 40, true},
+	} {
+		head := binary.LittleEndian.AppendUint32(nil, uint32(test.length))
+		_, err := Read(bytes.NewReader(head), test.size, c.Vocab)
+		if err == nil || strings.Contains(err.Error(), "an alphabet of") != test.refused {
+			t.Errorf("%+v: error %v", test, err)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func TestKernels(t *testing.T) {
 	for _, row := range r.Rows {
 		seen[key{row.Kind, row.ISA}] = true
 		tile := row.Kind == speed.KindTile
-		if row.Seconds <= 0 || tile && (row.PercentPeak <= 0 || row.Columns == 0) || !tile && (row.GBPerSecond <= 0 || row.N == 0) {
+		if !(row.Seconds > 0) || tile && (!(row.PercentPeak > 0) || row.Columns == 0) || !tile && (!(row.GBPerSecond > 0) || row.N == 0) {
 			t.Errorf("row %+v", row)
 		}
 	}
@@ -107,7 +107,7 @@ func TestSpeed(t *testing.T) {
 	rows := map[string]int{}
 	for _, row := range r.Rows {
 		rows[row.Kind]++
-		if row.Kind == speed.KindTrain && row.TokensPerSecond <= 0 || row.Kind == speed.KindSingle && row.PercentRead <= 0 {
+		if row.Kind == speed.KindTrain && !(row.TokensPerSecond > 0) || row.Kind == speed.KindSingle && !(row.PercentRead > 0) {
 			t.Errorf("row %+v", row)
 		}
 	}

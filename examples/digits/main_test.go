@@ -14,7 +14,7 @@ func TestNamesDigits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if accuracy < 0.98 {
+	if !(accuracy >= 0.98) {
 		t.Errorf("%.2f %% of the pictures are named, want at least 98 %%", 100*accuracy)
 	}
 }

@@ -14,7 +14,7 @@ func TestNamesLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if accuracy < 0.85 {
+	if !(accuracy >= 0.85) {
 		t.Errorf("%.2f %% of the lines are named, want at least 85 %%", 100*accuracy)
 	}
 }

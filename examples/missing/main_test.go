@@ -14,7 +14,7 @@ func TestNamesMissingWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if accuracy < 0.99 {
+	if !(accuracy >= 0.99) {
 		t.Errorf("%.2f %% of the missing words are named, want at least 99 %%", 100*accuracy)
 	}
 }

@@ -14,7 +14,7 @@ func TestTagsCharacters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.all < 0.999 || got.beside < 0.99 {
+	if !(got.all >= 0.999) || !(got.beside >= 0.99) {
 		t.Errorf("%.2f %% of all characters are right, want 99.9 %%; %.2f %% of y, w and u, want 99 %%",
 			100*got.all, 100*got.beside)
 	}
