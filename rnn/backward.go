@@ -134,7 +134,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 	l := &ws.layers[k]
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
 	dh, dz, _ := ws.layerGrads(k)
-	whT := m.packed[0].whT
+	whT := m.packed[cellWh][0].trans
 	all, panels := ws.plan.share(w, ws.B, whT.Panels())
 	cols := whT.Columns(panels)
 	plain := ws.dhn == nil && ws.reached == nil && l.dh == nil
@@ -155,7 +155,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 					w.Gemm(kernels.Product{
 						M: rows.Len(),
 						A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
-						B: m.packed[c].whT,
+						B: m.packed[cellWh][c].trans,
 						S: from, LDS: width,
 						C: to, LDC: width,
 					}, panels)

@@ -160,13 +160,6 @@ func (ws *Workspace) checkLogits(dst []float32, t int) {
 	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
 }
 
-// checkWhole wants a model that still has all of its parameters.
-func (m *Model) checkWhole(op string) {
-	if m.compact() {
-		panic("rnn: " + op + ": the model has been made compact: it only scores")
-	}
-}
-
 func (m *Model) checkDropout(rate float64) {
 	if m.Output == 0 && m.Layers == 1 {
 		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")

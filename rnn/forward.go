@@ -45,8 +45,8 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
 	l := &ws.layers[k]
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
-	cells, params := m.packed[k*directions:], m.Cells[k*directions:]
-	all, panels := ws.plan.share(w, ws.B, cells[0].wh.Panels())
+	cells, params := m.packed[cellWh][k*directions:], m.Cells[k*directions:]
+	all, panels := ws.plan.share(w, ws.B, cells[0].plain.Panels())
 	act, inPlace, slot := activations[m.Activation].kernel, ws.startsInPlace(k), ws.B*width
 	plain := l.g == nil && ws.lengths.of == nil
 	group := ws.plan.group
@@ -65,7 +65,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 				p := kernels.Product{ // 2
 					M: rows.Len(),
 					A: h, LDA: width,
-					B: cells[d].wh,
+					B: cells[d].plain,
 					S: next, LDS: width,
 					C: next, LDC: width,
 					Act: act,
@@ -81,7 +81,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 				if plain {
 					continue
 				}
-				cols := cells[d].wh.Columns(panels)
+				cols := cells[d].plain.Columns(panels)
 				if l.g != nil {
 					ws.skip(w, l, t, d, rows, cols)
 				}
@@ -91,7 +91,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 			}
 			if ws.plan.meets(s+first/group*ws.T, directions/group*ws.T) {
 				w.Barrier()
-				all, panels = ws.plan.share(w, ws.B, cells[0].wh.Panels())
+				all, panels = ws.plan.share(w, ws.B, cells[0].plain.Panels())
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 		bias := m.Cells[c].Bh
 		h := ws.layers[k].h[(ws.B+rows.Lo)*m.width()+d*m.Hidden:]
 		if m.dense(k) { // all rows in one product
-			wx, width := m.packed[c].wx, m.reads(k)
+			wx, width := m.packed[cellWx][c].plain, m.reads(k)
 			w.Gemm(kernels.Product{
 				M: rows.Len(),
 				A: ws.read(k)[rows.Lo*width:], LDA: width,

@@ -97,7 +97,7 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
 		A: h, LDA: m.width(),
-		B:    m.wy,
+		B:    m.packed[headWy][0].plain,
 		Bias: m.By,
 		C:    logits, LDC: m.head(),
 	}
@@ -133,7 +133,7 @@ func (ws *Workspace) rowLosses(w *kernels.Worker, rows kernels.Span, at int) (dl
 	m := ws.m
 	v := m.head()
 	logits := ws.logits[at*v:][:rows.Len()*v]
-	w.Gemm(m.output(ws.seenRows(rows), logits, rows.Len()), m.wy.All())
+	w.Gemm(m.output(ws.seenRows(rows), logits, rows.Len()), m.packed[headWy][0].plain.All())
 	ws.targets.losses(w, ws, rows, logits)
 	return logits
 }

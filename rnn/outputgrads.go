@@ -38,9 +38,9 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 			w.Gemm(kernels.Product{ // dH = dlogits·Wyᵀ
 				M: own.Len(),
 				A: dlogits, LDA: v,
-				B: m.wyT,
+				B: m.packed[headWy][0].trans,
 				C: ws.dseen[rows.Lo*width:], LDC: width,
-			}, m.wyT.All())
+			}, m.packed[headWy][0].trans.All())
 			if m.Tied {
 				w.PackRows(&b.right, own, ws.seenRows(rows), width)
 			} else {

@@ -63,9 +63,6 @@ func (ws *Workspace) States() []float32 {
 	return ws.top().out
 }
 
-// place returns the layer and direction of cell i.
-func (c *Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
-
 // cellRow returns row b of cell i of a, [L·D,B,H].
 func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {
 	n := ws.m.Hidden

@@ -6,34 +6,32 @@ import "batchrnn/kernels"
 // many as fit the buffers, and leaves in logits the gradient of the mean
 // loss.
 func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x, z, logits []float32) {
-	t, m, tail := ws.tails, ws.m, &ws.m.tails[i]
+	t, m, tail := ws.tails, ws.m, ws.m.clusters[i]
 	n := tail.Len()
 	for j, row := range t.rows[rows.Lo:rows.Hi] {
 		w.Copy(x[j*m.width():][:m.width()], ws.seen[int(row)*m.width():][:m.width()])
 	}
-	w.Gemm(m.features(i, x, z, rows.Len()), tail.proj.All())
-	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), tail.wy.All())
+	w.Gemm(m.features(i, x, z, rows.Len()), m.packed[tailProj][i].plain.All())
+	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), m.packed[tailWy][i].plain.All())
 	ws.crossEntropies(w, t.losses[rows.Lo:rows.Hi], n, logits, t.targets[rows.Lo:rows.Hi], 0, t.rows[rows.Lo:rows.Hi])
 }
 
 // features is the projection of some rows of states x for cluster i.
 func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
-	tail := &m.tails[i]
 	return kernels.Product{
 		M: rows,
 		A: x, LDA: m.width(),
-		B: tail.proj,
-		C: z, LDC: tail.width,
+		B: m.packed[tailProj][i].plain,
+		C: z, LDC: m.clusters[i].features,
 	}
 }
 
 // tailOutput is the logits of cluster i of some rows of features.
 func (m *Model) tailOutput(i int, z, logits []float32, ld, rows int) kernels.Product {
-	tail := &m.tails[i]
 	return kernels.Product{
 		M: rows,
-		A: z, LDA: tail.width,
-		B:    tail.wy,
+		A: z, LDA: m.clusters[i].features,
+		B:    m.packed[tailWy][i].plain,
 		Bias: m.Tails[i].By,
 		C:    logits, LDC: ld,
 	}
@@ -45,7 +43,7 @@ func (ws *Workspace) tailsLoss(w *kernels.Worker) {
 	for i, n := range t.blockRows {
 		buf, all := w.Share(n), t.span(i)
 		own := w.Share(all.Len())
-		x, z, logits := t.x[buf.Lo*m.width():], t.z[buf.Lo*m.tails[i].width:], t.logits[buf.Lo*m.tails[i].Len():]
+		x, z, logits := t.x[buf.Lo*m.width():], t.z[buf.Lo*m.clusters[i].features:], t.logits[buf.Lo*m.clusters[i].Len():]
 		for lo := own.Lo; lo < own.Hi; lo += buf.Len() {
 			rows := kernels.Span{Lo: all.Lo + lo, Hi: all.Lo + min(lo+buf.Len(), own.Hi)}
 			ws.tailSoftmax(w, i, rows, x, z, logits)
@@ -72,8 +70,8 @@ func (ws *Workspace) tailsBackward(w *kernels.Worker) {
 
 // tailRows is the part of tailsBackward that is shared out by rows.
 func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
-	t, m, tail := ws.tails, ws.m, &ws.m.tails[b.cluster]
-	width, d, n := m.width(), tail.width, tail.Len()
+	t, m, tail := ws.tails, ws.m, ws.m.clusters[b.cluster]
+	width, d, n := m.width(), tail.features, tail.Len()
 	own := w.Share(b.rows.Len())
 	if own.Len() == 0 {
 		return
@@ -88,27 +86,27 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 	w.Gemm(kernels.Product{ // dz = dlogits·Wyᵀ
 		M: own.Len(),
 		A: dlogits, LDA: n,
-		B: tail.wyT,
+		B: m.packed[tailWy][b.cluster].trans,
 		C: dz, LDC: d,
-	}, tail.wyT.All())
+	}, m.packed[tailWy][b.cluster].trans.All())
 	w.PackRows(&b.dz, own, dz, d)
 	w.Gemm(kernels.Product{ // dH += dz·Projᵀ
 		M: own.Len(),
 		A: dz, LDA: d,
-		B: tail.projT,
+		B: m.packed[tailProj][b.cluster].trans,
 		C: dx, LDC: width,
-	}, tail.projT.All())
+	}, m.packed[tailProj][b.cluster].trans.All())
 	w.ScatterAdd(ws.dseen, width, width, t.rows[rows.Lo:rows.Hi], dx, width)
 }
 
 // tailGrads is the part of tailsBackward that is shared out by outputs, and for
 // dProj by units.
 func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
-	t, m, tail := ws.tails, ws.m, &ws.m.tails[b.cluster]
-	width, d, n := m.width(), tail.width, tail.Len()
+	t, m, tail := ws.tails, ws.m, ws.m.clusters[b.cluster]
+	width, d, n := m.width(), tail.features, tail.Len()
 	grads := &ws.Grads.Tails[b.cluster]
-	units, panels := w.Share(width), w.Share(tail.wy.Panels())
-	cols := tail.wy.Columns(panels)
+	units, panels := w.Share(width), w.Share(m.packed[tailWy][b.cluster].plain.Panels())
+	cols := m.packed[tailWy][b.cluster].plain.Columns(panels)
 	dby := grads.By[cols.Lo:cols.Hi]
 	if b.first {
 		w.Clear(dby)
@@ -162,17 +160,17 @@ func (ws *Workspace) logProbs(dst, h []float32) {
 	ws.multiply(head)
 	e.LogSoftmax(ws.B, classes, dst, v, t.scratch)
 	for b := range ws.B {
-		e.Copy(t.mass[b*len(m.tails):][:len(m.tails)], dst[b*v+shortlist:][:len(m.tails)])
+		e.Copy(t.mass[b*len(m.clusters):][:len(m.clusters)], dst[b*v+shortlist:][:len(m.clusters)])
 	}
-	for i := range m.tails {
-		tail := &m.tails[i]
+	for i := range m.clusters {
+		tail := m.clusters[i]
 		n := tail.Len()
 		logits := dst[tail.Lo:]
 		ws.multiply(m.features(i, h, t.z, ws.B))
 		ws.multiply(m.tailOutput(i, t.z, logits, v, ws.B))
 		e.LogSoftmax(ws.B, n, logits, v, t.scratch)
 		for b := range ws.B {
-			mass := t.mass[b*len(m.tails)+i]
+			mass := t.mass[b*len(m.clusters)+i]
 			row := logits[b*v:][:n]
 			for j := range row {
 				row[j] += mass

@@ -53,17 +53,17 @@ func (m *Model) newTailWork(rows, batch int) *tailWork {
 		rows:    make([]int32, rows),
 		targets: make([]int32, rows),
 		losses:  make([]float32, rows),
-		start:   make([]int, len(m.tails)+1),
+		start:   make([]int, len(m.clusters)+1),
 	}
 	widest := m.head()
-	for i := range m.tails {
-		fits := max(minTailRows, min(maxBlockRows, logitBytes/(4*m.tails[i].Len())))
+	for i := range m.clusters {
+		fits := max(minTailRows, min(maxBlockRows, logitBytes/(4*m.clusters[i].Len())))
 		n := max(min(rows, fits), m.engine.Threads()) // each worker has a row
 		t.blockRows = append(t.blockRows, n)
-		widest = max(widest, m.tails[i].Len())
+		widest = max(widest, m.clusters[i].Len())
 	}
 	t.scratch = make([]float32, widest)
-	t.mass = make([]float32, batch*len(m.tails))
+	t.mass = make([]float32, batch*len(m.clusters))
 	t.makeBuffers(m, 1, batch)
 	return t
 }
@@ -74,8 +74,8 @@ func (t *tailWork) makeBuffers(m *Model, count, rows int) {
 	var x, z, logits int
 	for i, n := range t.blockRows {
 		x = max(x, n*m.width())
-		z = max(z, max(n, rows)*m.tails[i].width)
-		logits = max(logits, n*m.tails[i].Len())
+		z = max(z, max(n, rows)*m.clusters[i].features)
+		logits = max(logits, n*m.clusters[i].Len())
 	}
 	t.x = kernels.Floats(count * x)
 	t.z = kernels.Floats(count * z)
@@ -91,9 +91,9 @@ func (t *tailWork) train(m *Model, rows, batch int) {
 	for i, n := range t.blockRows {
 		var p tailPacks
 		for j := range p.dz {
-			p.dz[j] = m.engine.NewPacked(n, m.tails[i].width)
+			p.dz[j] = m.engine.NewPacked(n, m.clusters[i].features)
 		}
-		p.dlogits = m.engine.NewPacked(n, m.tails[i].Len())
+		p.dlogits = m.engine.NewPacked(n, m.clusters[i].Len())
 		t.packs = append(t.packs, p)
 		most += rows/n + 1
 	}
@@ -118,7 +118,7 @@ func (ws *Workspace) classes(targets []int32) []int32 {
 	for row, target := range targets {
 		t.head[row] = target
 		if target >= shortlist {
-			i := m.cluster(target)
+			i := m.clusterOf(target)
 			t.head[row] = shortlist + int32(i)
 			t.start[i]++
 		}
@@ -140,8 +140,8 @@ func (ws *Workspace) classes(targets []int32) []int32 {
 	return t.head
 }
 
-// cluster returns the cluster of an output behind the first cutoff.
-func (m *Model) cluster(output int32) int {
+// clusterOf returns the cluster of an output behind the first cutoff.
+func (m *Model) clusterOf(output int32) int {
 	i := len(m.Cutoffs) - 1
 	for int(output) < m.Cutoffs[i] {
 		i--

@@ -76,7 +76,7 @@ func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 	rows, width, reads := w.Share(ws.T*ws.B), m.width(), m.reads(k)
 	to := dx[rows.Lo*reads:]
 	for d := range m.directions() {
-		wxT := m.packed[k*m.directions()+d].wxT
+		wxT := m.packed[cellWx][k*m.directions()+d].trans
 		p := kernels.Product{
 			M: rows.Len(),
 			A: dz[rows.Lo*width+d*m.Hidden:], LDA: width,
@@ -108,7 +108,7 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 		p := kernels.Product{
 			M: ws.B,
 			A: ws.slot(all, ws.time(d, 0))[d*hidden:], LDA: width,
-			B: m.packed[c].whT,
+			B: m.packed[cellWh][c].trans,
 			C: ws.DH0[c*ws.B*hidden:], LDC: hidden,
 		}
 		if d == 1 && ws.lengths.of != nil { // each sequence begins at its own end
@@ -125,6 +125,6 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 		if ws.reached != nil {
 			p.S, p.LDS = ws.reached[d*hidden:], width
 		}
-		w.Gemm(p, w.Share(m.packed[c].whT.Panels()))
+		w.Gemm(p, w.Share(m.packed[cellWh][c].trans.Panels()))
 	}
 }
