@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"fmt"
 	"math"
 
 	"batchrnn/kernels"
@@ -41,7 +42,7 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 			l.up = kernels.Floats(len(l.out))
 		}
 	}
-	ws.ran = false
+	ws.pass.ran = false
 }
 
 // SkipDropout makes Dropout go on as after n more calls of Forward, so that a
@@ -49,7 +50,7 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 func (ws *Workspace) SkipDropout(n uint64) {
 	if ws.drop != nil {
 		ws.drop.draws += n
-		ws.ran = false // Backward would draw other masks than Forward did
+		ws.pass.ran = false // Backward would draw other masks than Forward did
 	}
 }
 
@@ -81,4 +82,13 @@ func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
+}
+
+func (m *Model) checkDropout(rate float64) {
+	if m.Output == 0 && m.Layers == 1 {
+		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
+	}
+	if !(rate >= 0 && rate < 1) {
+		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
+	}
 }

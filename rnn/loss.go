@@ -23,6 +23,13 @@ type targets struct {
 	ids     []int32   // [N], classes of the head
 	labels  []int32   // [R], as they were given
 	vectors []float32 // [R,V]
+	scale   float64   // of each row's loss in the mean, beside its weight
+}
+
+// labelWeights are the weights of labels in the mean of the losses.
+type labelWeights struct {
+	weights    []float32 // [V], the largest 1; nil for 1 each
+	weightRoom []float32 // [V], where weights are; nil before there were any
 }
 
 // Loss returns the mean cross-entropy of targets, [T,B] or [B] with
@@ -59,11 +66,11 @@ func (ws *Workspace) score() float64 {
 	if ws.count() == 0 {
 		return ws.meanLoss()
 	}
-	ws.seen = ws.top().out
+	ws.pass.seen = ws.top().out
 	if ws.picks {
-		ws.seen = ws.gather
+		ws.pass.seen = ws.gather
 	}
-	ws.run(ws.plan.outputs, 0, ws.tasks.loss)
+	ws.run(ws.plan.outputs, 0, ws.tasks.loss) // 3 logits, 4 loss
 	return ws.meanLoss()
 }
 
@@ -86,6 +93,23 @@ func (ws *Workspace) WeightLabels(w []float32) {
 	ws.weights = ws.weightRoom
 }
 
+func (ws *Workspace) checkWeights(w []float32) {
+	if w == nil {
+		return
+	}
+	if len(w) != ws.m.Output {
+		panic(fmt.Sprintf("rnn: WeightLabels: w has length %d, want %d, one weight for each output", len(w), ws.m.Output))
+	}
+	for i, x := range w {
+		if !(x >= 0 && x <= math.MaxFloat32) {
+			panic(fmt.Sprintf("rnn: WeightLabels: the weight of label %d is %v, want 0 or more", i, x))
+		}
+	}
+	if slices.Max(w) == 0 {
+		panic("rnn: WeightLabels: all weights are 0, and nothing would count: give one above 0, or nil for no weights")
+	}
+}
+
 // takeLabels readies stage 4 for targets of a cross-entropy.
 func (ws *Workspace) takeLabels(labels []int32) {
 	ws.pick(labels)
@@ -96,7 +120,6 @@ func (ws *Workspace) takeLabels(labels []int32) {
 			ids[i] = labels[row]
 		}
 	}
-	ws.targets = targets{kind: crossEntropy, labels: labels, ids: ws.classes(ids)}
 	total := float64(len(ids))
 	if ws.weights != nil {
 		total = 0
@@ -104,18 +127,17 @@ func (ws *Workspace) takeLabels(labels []int32) {
 			total += float64(ws.weights[label])
 		}
 	}
-	ws.scale = 1 / total
+	ws.pass.targets = targets{kind: crossEntropy, labels: labels, ids: ws.classes(ids), scale: 1 / total}
 }
 
 // takeVectors readies stage 4 for targets that are vectors.
 func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
-	ws.targets = targets{kind: kind, vectors: vectors}
-	ws.scale = 1 / (float64(ws.count()) * ws.labelWeights())
+	ws.pass.targets = targets{kind: kind, vectors: vectors, scale: 1 / (float64(ws.count()) * ws.totalWeight())}
 }
 
-// labelWeights returns the sum of all labels' weights.
-func (ws *Workspace) labelWeights() float64 {
+// totalWeight returns the sum of all labels' weights.
+func (ws *Workspace) totalWeight() float64 {
 	if ws.weights == nil {
 		return float64(ws.m.Output)
 	}
@@ -128,13 +150,14 @@ func (ws *Workspace) labelWeights() float64 {
 
 // losses is stage 4 of some of the rows that count: it replaces their logits by the
 // gradient of the mean loss.
-func (t *targets) losses(w *kernels.Worker, ws *Workspace, rows kernels.Span, logits []float32) {
+func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float32) {
+	t := &ws.pass.targets
 	if t.kind == crossEntropy {
 		ws.crossEntropies(w, ws.Losses[rows.Lo:rows.Hi], ws.m.head(), logits, t.ids[rows.Lo:rows.Hi], rows.Lo, nil)
 		return
 	}
 	v := ws.m.Output
-	whole := ws.labelWeights()
+	whole := ws.totalWeight()
 	for i := range rows.Len() {
 		y, want := logits[i*v:][:v], t.vectors[ws.row(rows.Lo+i)*v:][:v]
 		var sum float64
@@ -145,7 +168,7 @@ func (t *targets) losses(w *kernels.Worker, ws *Workspace, rows kernels.Span, lo
 				weight = float64(ws.weights[j])
 			}
 			sum += float64(weight * loss)
-			y[j] = float32(weight * slope * ws.scale)
+			y[j] = float32(weight * slope * t.scale)
 		}
 		ws.Losses[rows.Lo+i] = float32(sum / whole)
 	}
@@ -169,8 +192,9 @@ func (k lossKind) term(y, t float64) (loss, slope float64) {
 // is scaled by the weight of its label, that of the row first+i that counts, or of
 // rows[i].
 func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
+	t := &ws.pass.targets
 	if ws.weights == nil {
-		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, float32(ws.scale))
+		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, float32(t.scale))
 		return
 	}
 	for i := range classes {
@@ -178,7 +202,7 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 		if rows != nil {
 			at = int(rows[i])
 		}
-		scale := float32(ws.scale * float64(ws.weights[ws.targets.labels[ws.row(at)]]))
+		scale := float32(t.scale * float64(ws.weights[t.labels[ws.row(at)]]))
 		w.SoftmaxCrossEntropy(losses[i:i+1], n, logits[i*n:], n, classes[i:i+1], scale)
 	}
 }
@@ -197,8 +221,8 @@ func (ws *Workspace) meanLoss() float64 {
 	var sum, total float64
 	for i, l := range ws.Losses[:n] {
 		weight := 1.0
-		if ws.weights != nil && ws.targets.kind == crossEntropy {
-			weight = float64(ws.weights[ws.targets.labels[ws.row(i)]])
+		if ws.weights != nil && ws.pass.targets.kind == crossEntropy {
+			weight = float64(ws.weights[ws.pass.targets.labels[ws.row(i)]])
 		}
 		sum += float64(weight * float64(l))
 		total += weight
@@ -238,10 +262,65 @@ func (ws *Workspace) CheckLosses() error {
 		return fmt.Errorf("rnn: the loss of step %d, row %d is %v: look for NaN or infinity in its input and target at this step or before, and in the parameters",
 			row/ws.B, row%ws.B, l)
 	}
-	for i, x := range ws.x { // tanh and sigmoid make a number of infinity
+	for i, x := range ws.pass.x { // tanh and sigmoid make a number of infinity
 		if row := i / ws.m.Input; !finite(float64(x)) && !ws.lengths.ended(row/ws.B, row%ws.B) {
 			return fmt.Errorf("rnn: the input of step %d, row %d is %v at place %d: the gradient is not a number", row/ws.B, row%ws.B, x, i%ws.m.Input)
 		}
 	}
 	return nil
+}
+
+// finite says whether x is a number.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+func (ws *Workspace) checkOutputs(op string) {
+	if ws.m.Output == 0 {
+		panic("rnn: the model has no output layer: set Config.Output, or use BackwardStates")
+	}
+	ws.checkRan(op)
+	if len(ws.Losses) != ws.rows {
+		panic(fmt.Sprintf("rnn: %s: Losses has length %d, want %d = %s", op, len(ws.Losses), ws.rows, ws.rowsFormula()))
+	}
+}
+
+// rowsFormula says how many outputs there are.
+func (ws *Workspace) rowsFormula() string {
+	if ws.m.LastStep {
+		return fmt.Sprintf("B for B %d and an output after the last step alone", ws.B)
+	}
+	return fmt.Sprintf("T·B for T %d, B %d", ws.T, ws.B)
+}
+
+func (ws *Workspace) checkTargets(op string, targets []int32) {
+	ws.checkOutputs(op)
+	if len(targets) != ws.rows {
+		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = %s", op, len(targets), ws.rows, ws.rowsFormula()))
+	}
+	for row, target := range targets {
+		if uint(target) >= uint(ws.m.Output) && target != Ignore && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+			outside(op, "target", target, row, ws.m.Output, "outputs")
+		}
+	}
+}
+
+// checkVectors wants targets that are vectors, and a softmax that isn't adaptive.
+func (ws *Workspace) checkVectors(op string, targets []float32) {
+	ws.checkOutputs(op)
+	if ws.tails != nil {
+		panic("rnn: " + op + ": the model's output is an adaptive softmax, whose targets are ids: use Loss and Backward, or leave Config.Cutoffs out")
+	}
+	if want := ws.rows * ws.m.Output; len(targets) != want {
+		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = V·%s, V %d", op, len(targets), want, ws.rowsFormula(), ws.m.Output))
+	}
+}
+
+// checkProbabilities wants targets in [0,1] at the steps that sequences have.
+func (ws *Workspace) checkProbabilities(op string, targets []float32) {
+	v := ws.m.Output
+	for i, t := range targets {
+		row := i / v
+		if !(t >= 0 && t <= 1) && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+			panic(fmt.Sprintf("rnn: %s: target %v at index %d is not a probability, from 0 to 1", op, t, i))
+		}
+	}
 }

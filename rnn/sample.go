@@ -67,3 +67,12 @@ func argmax(x []float32) int32 {
 	}
 	return int32(best)
 }
+
+func (m *Model) checkSampler() {
+	if m.Dense || m.Output == 0 || m.Output > m.Input {
+		panic("rnn: NewSampler needs a model of ids whose outputs are its next inputs")
+	}
+	if m.Bidirectional || m.LastStep {
+		panic("rnn: NewSampler needs a model of one direction with an output at every step")
+	}
+}

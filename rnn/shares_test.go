@@ -25,7 +25,7 @@ func TestFewRows(t *testing.T) {
 			for out := range rows {
 				b.targets[out] = Ignore
 				ws.takeLabels(b.targets)
-				ws.seen = ws.gather
+				ws.pass.seen = ws.gather
 				if ws.count() > 0 {
 					ws.run(threads, 0, ws.tasks.loss) // however few rows there are
 				}

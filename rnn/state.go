@@ -14,7 +14,9 @@ func (ws *Workspace) Reset() {
 // which still needs the initial states. It panics where the model is
 // bidirectional: the second direction comes from what is yet to be read.
 func (ws *Workspace) Carry() {
-	ws.checkCarry()
+	if ws.m.Bidirectional {
+		panic("rnn: Carry: a bidirectional model reads each sequence as a whole: feed it at once")
+	}
 	n := ws.B * ws.m.Hidden
 	for k := range ws.layers {
 		h := ws.layers[k].h
@@ -63,6 +65,17 @@ func (ws *Workspace) States() []float32 {
 	return ws.top().out
 }
 
+// first and last return the slots of a direction's initial and last states.
+func (ws *Workspace) first(d int) int {
+	before, _ := slots(d, ws.time(d, 0))
+	return before
+}
+
+func (ws *Workspace) last(d int) int {
+	_, after := slots(d, ws.time(d, ws.T-1))
+	return after
+}
+
 // cellRow returns row b of cell i of a, [L·D,B,H].
 func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {
 	n := ws.m.Hidden
@@ -75,4 +88,9 @@ func (ws *Workspace) eachRow(k, d, slot int, f func(b int, h []float32)) {
 	for b := range ws.B {
 		f(b, states[b*ws.m.width()+d*n:][:n])
 	}
+}
+
+// checkState wants a state of all cells.
+func (ws *Workspace) checkState(op, name string, h []float32) {
+	ws.checkLen(op, name, len(h), ws.m.cells()*ws.B*ws.m.Hidden, "L·D·B·H")
 }

@@ -248,7 +248,8 @@ func (m *Model) slabWorkers() int {
 	return max(1, min(m.engine.Threads(), len(m.Slab)/elementShare))
 }
 
-// pack copies this worker's panels of every weight that products read.
+// pack is one worker's part of the end of stage 5: its panels of every weight that
+// products read.
 func (m *Model) pack(w *kernels.Worker) {
 	for i := range m.table {
 		x := &m.table[i]

@@ -2,6 +2,22 @@ package rnn
 
 import "batchrnn/kernels"
 
+// Ignore, as a target, makes a row count nowhere. It is PyTorch's ignore_index.
+const Ignore = -100
+
+// counted are the rows of outputs that count, N of R: not those beyond a sequence's
+// end, nor those whose targets are left out.
+type counted struct {
+	rows int // R: T·B, or B with LastStep
+	// The rows that count, where they are not all or are not steps in order, and
+	// room for them together; nil before they were needed.
+	picks     bool
+	picked    []int32   // [N], of the R rows
+	pickedIDs []int32   // [R], their targets
+	gather    []float32 // [R,W]
+	dgather   []float32 // [R,W], in training
+}
+
 // makePicks makes room for the rows that count.
 func (ws *Workspace) makePicks() {
 	if ws.picked != nil {
