@@ -16,6 +16,7 @@ var allowed = map[string][]string{
 	"kernels":         {"asm"},
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
+	"rnn/seq2seq":     {"rnn", "kernels"},
 	"bench/corpus":    {"bench/measure"},
 	"bench/measure":   {"kernels"},
 	"bench/disk":      {},
@@ -31,7 +32,7 @@ var allowed = map[string][]string{
 
 	"internal/neighbour": {},
 
-	"examples/dates":    {"rnn", "kernels"},
+	"examples/dates":    {"rnn", "kernels", "rnn/seq2seq"},
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},

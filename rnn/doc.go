@@ -30,7 +30,7 @@
 //	one-to-many        an input at the first step, then None, a vector of zeros, or its own output
 //	many-to-one        Config.LastStep: one output for each sequence
 //	many-to-many       an output at each step
-//	encoder-decoder    two models, [EncoderDecoder]: [TeacherForcing] trains them, a [Search] decodes
+//	encoder-decoder    two models: package rnn/seq2seq
 //
 // Sequences of a batch may have different lengths ([Workspace.SetLengths]), layers
 // may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).

@@ -14,9 +14,7 @@ func (ws *Workspace) Reset() {
 // which still needs the initial states. It panics where the model is
 // bidirectional: the second direction comes from what is yet to be read.
 func (ws *Workspace) Carry() {
-	if ws.m.Bidirectional {
-		panic("rnn: Carry: a bidirectional model reads each sequence as a whole: feed it at once")
-	}
+	ws.checkCarry("Carry")
 	n := ws.B * ws.m.Hidden
 	for k := range ws.layers {
 		h := ws.layers[k].h
@@ -24,14 +22,29 @@ func (ws *Workspace) Carry() {
 	}
 }
 
-// carryRows is Carry of other rows: row b goes on from what row from[b] ended in.
-func (ws *Workspace) carryRows(from []int32) {
+// CarryRows is Carry of other rows: row b goes on from the state that row from[b]
+// ended in. A beam search goes on so from its best hypotheses. It panics where Carry
+// would, and where from, [B], has another length or a row that there is not.
+func (ws *Workspace) CarryRows(from []int32) {
+	ws.checkCarry("CarryRows")
+	ws.checkLen("CarryRows", "from", len(from), ws.B, "B")
+	for i, row := range from {
+		if uint(row) >= uint(ws.B) {
+			outside("CarryRows", "row", row, i, ws.B, "rows")
+		}
+	}
 	n := ws.m.width()
 	for k := range ws.layers {
 		first, last := ws.slot(ws.layers[k].h, 0), ws.slot(ws.layers[k].h, ws.T)
 		for b, row := range from {
 			ws.m.engine.Copy(first[b*n:][:n], last[int(row)*n:][:n])
 		}
+	}
+}
+
+func (ws *Workspace) checkCarry(op string) {
+	if ws.m.Bidirectional {
+		panic("rnn: " + op + ": a bidirectional model reads each sequence as a whole: feed it at once")
 	}
 }
 

@@ -1,10 +1,13 @@
-package rnn
+package seq2seq
 
 import (
 	"fmt"
 	"math"
 	"slices"
 	"sort"
+
+	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // A Search finds what an encoder-decoder makes of sources: the likeliest id at each
@@ -26,9 +29,12 @@ type Search struct {
 	// which favours short ones. It is for writing between calls.
 	LengthPenalty float64
 
-	encoder, decoder *Workspace
+	encoder, decoder *rnn.Workspace
+	engine           *kernels.Engine // of the decoder
 	joint            joint
 	end              int32
+	outputs          int  // V
+	adaptive         bool // the decoder gives log-probabilities
 	steps, beam      int
 
 	read    []int32   // [B,K], what each row writes and reads next
@@ -76,7 +82,10 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 		LengthPenalty: 1,
 		encoder:       p.Encoder.NewWorkspace(source, batch),
 		decoder:       p.Decoder.NewWorkspace(1, rows),
+		engine:        p.Decoder.Engine(),
 		end:           p.End,
+		outputs:       v,
+		adaptive:      len(p.Decoder.Cutoffs) > 0,
 		steps:         target,
 		beam:          beam,
 
@@ -91,7 +100,7 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 		best:    make([]candidate, 0, beam),
 		text:    make([]int32, target*rows),
 	}
-	s.joint = newJoint(s.encoder, s.decoder)
+	s.joint = p.join(s.encoder, s.decoder, beam)
 	for range batch {
 		s.found = append(s.found, make([]found, 0, beam))
 		s.result = append(s.result, make([]Hypothesis, 0, beam))
@@ -99,42 +108,43 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 	return s
 }
 
+// maxIDs bounds the ids of a search.
+const maxIDs = 1 << 36
+
 func checkBeam(target, batch, beam int) {
 	switch {
 	case target < 1 || batch < 1 || beam < 1:
-		panic(fmt.Sprintf("rnn: NewSearch: targets of %d steps, a batch of %d and a beam of %d: all must be at least 1", target, batch, beam))
-	case int64(beam) > maxStates/int64(batch) || int64(target) > maxStates/int64(batch)/int64(beam):
-		panic(fmt.Sprintf("rnn: NewSearch: targets of %d steps, a batch of %d and a beam of %d are more than the %d ids that are supported",
-			target, batch, beam, int64(maxStates)))
+		panic(fmt.Sprintf("seq2seq: NewSearch: targets of %d steps, a batch of %d and a beam of %d: all must be at least 1", target, batch, beam))
+	case int64(beam) > maxIDs/int64(batch) || int64(target) > maxIDs/int64(batch)/int64(beam):
+		panic(fmt.Sprintf("seq2seq: NewSearch: targets of %d steps, a batch of %d and a beam of %d are more than the %d ids that are supported",
+			target, batch, beam, int64(maxIDs)))
 	}
 }
 
-// SetLengths says how many steps each source has, as [Workspace.SetLengths] does.
+// SetLengths says how many steps each source has, as [rnn.Workspace.SetLengths] does.
 func (s *Search) SetLengths(source []int32) { s.encoder.SetLengths(source) }
 
 // Decode searches for the targets of sources, ids [S,B]. The first of each source's
 // results, in falling order of their scores, is the answer; there are up to K. They
-// are views until the next call. It panics where [Workspace.Forward] would.
+// are views until the next call. It panics where [rnn.Workspace.Forward] would.
 //
 // A source for which the model's outputs are NaN has one result, whose score is NaN.
 func (s *Search) Decode(source []int32) [][]Hypothesis {
-	s.encoder.checkIDs(source)
 	s.encoder.Forward(source)
 	return s.search()
 }
 
 // DecodeDense is Decode for an encoder with a dense input, [S,B,E].
 func (s *Search) DecodeDense(source []float32) [][]Hypothesis {
-	s.encoder.checkDense(source)
 	s.encoder.ForwardDense(source)
 	return s.search()
 }
 
 func (s *Search) search() [][]Hypothesis {
-	if !finite(s.LengthPenalty) {
-		panic(fmt.Sprintf("rnn: Search: LengthPenalty is %v, want a number", s.LengthPenalty))
+	if math.IsNaN(s.LengthPenalty) || math.IsInf(s.LengthPenalty, 0) {
+		panic(fmt.Sprintf("seq2seq: Search: LengthPenalty is %v, want a number", s.LengthPenalty))
 	}
-	s.joint.start(s.beam)
+	s.joint.start()
 	for row := range s.read {
 		s.read[row], s.logp[row] = s.end, 0
 	}
@@ -152,7 +162,7 @@ func (s *Search) search() [][]Hypothesis {
 		if working == 0 {
 			break
 		}
-		s.decoder.carryRows(s.parents)
+		s.decoder.CarryRows(s.parents)
 	}
 	for b := range s.live {
 		s.finish(b)
@@ -162,10 +172,9 @@ func (s *Search) search() [][]Hypothesis {
 
 // logProbs leaves the log-probabilities of the decoder's outputs in logits.
 func (s *Search) logProbs() {
-	ws, v := s.decoder, s.decoder.m.Output
-	ws.Logits(s.logits, 0)
-	if ws.tails == nil { // else they are already
-		ws.m.engine.LogSoftmax(ws.B, v, s.logits, v, s.scratch)
+	s.decoder.Logits(s.logits, 0)
+	if !s.adaptive { // else they are already
+		s.engine.LogSoftmax(s.decoder.B, s.outputs, s.logits, s.outputs, s.scratch)
 	}
 }
 
@@ -207,7 +216,7 @@ func (s *Search) step(t, b int) {
 // choose sets best to the likeliest candidates of source b for the places in its
 // beam that are free, the best first. It returns false where an output is NaN.
 func (s *Search) choose(b int) bool {
-	v, free := s.decoder.m.Output, s.beam-len(s.found[b])
+	v, free := s.outputs, s.beam-len(s.found[b])
 	best := s.best[:0]
 	for row := b * s.beam; row < b*s.beam+s.live[b]; row++ {
 		for id, x := range s.logits[row*v:][:v] {
