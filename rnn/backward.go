@@ -50,7 +50,7 @@ func (ws *Workspace) learn() float64 {
 		p.seen, p.dseen = ws.gather, ws.dgather
 	}
 	ws.cutBlocks()
-	ws.run(ws.plan.outputs, 0, ws.tasks.outputs) // 3 logits, 4 loss, backward 3
+	ws.run(ws.plan.outputs, 0, (*Workspace).outputsShare) // 3 logits, 4 loss, backward 3
 	ws.throughLayers()
 	return ws.meanLoss()
 }
@@ -62,7 +62,13 @@ func (ws *Workspace) learn() float64 {
 // gradient of an output layer is left alone.
 func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	ws.checkTraining("BackwardStates")
-	ws.checkStates(dh, dhn)
+	ws.checkRan("BackwardStates")
+	if dh != nil {
+		ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.width(), "T·B·D·H")
+	}
+	if dhn != nil {
+		ws.checkState("BackwardStates", "dhn", dhn)
+	}
 	ws.kept = true
 	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dhn = false, dh, dhn
 	ws.throughLayers()
@@ -72,8 +78,8 @@ func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 // throughLayers is backward 2 and 1 of every layer, the last first.
 func (ws *Workspace) throughLayers() {
 	for k := len(ws.layers) - 1; k >= 0; k-- {
-		ws.run(ws.plan.steps, k, ws.tasks.stepsBack) // 2 for t
-		ws.run(ws.plan.grads[k], k, ws.tasks.grads)  // dWh, and 1
+		ws.run(ws.plan.steps, k, (*Workspace).stepsBackShare) // 2 for t
+		ws.run(ws.plan.grads[k], k, (*Workspace).gradsShare)  // dWh, and 1
 	}
 }
 
@@ -86,14 +92,4 @@ func (ws *Workspace) gradsShare(w *kernels.Worker) {
 	}
 	ws.initialGrads(w, k)
 	ws.inputGrads(w, k)
-}
-
-func (ws *Workspace) checkStates(dh, dhn []float32) {
-	ws.checkRan("BackwardStates")
-	if dh != nil {
-		ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.width(), "T·B·D·H")
-	}
-	if dhn != nil {
-		ws.checkState("BackwardStates", "dhn", dhn)
-	}
 }

@@ -29,7 +29,12 @@ type dropout struct {
 // NaN that is dropped is 0.
 func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
-	ws.m.checkDropout(rate)
+	if ws.m.Output == 0 && ws.m.Layers == 1 {
+		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
+	}
+	if !(rate >= 0 && rate < 1) {
+		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
+	}
 	keep := max(uint64((1-rate)*(1<<16)+0.5), 1)
 	ws.drop = nil
 	if keep < 1<<16 {
@@ -82,13 +87,4 @@ func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
-}
-
-func (m *Model) checkDropout(rate float64) {
-	if m.Output == 0 && m.Layers == 1 {
-		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
-	}
-	if !(rate >= 0 && rate < 1) {
-		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
-	}
 }

@@ -12,7 +12,10 @@ func (ws *Workspace) Forward(ids []int32) {
 // ForwardDense is Forward for a model with a dense input x, [T,B,E], which the
 // workspace keeps: Backward reads it again.
 func (ws *Workspace) ForwardDense(x []float32) {
-	ws.checkDense(x)
+	if !ws.m.Dense {
+		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
+	}
+	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
 	ws.takeDense(x)
 	ws.forward()
 }
@@ -25,11 +28,11 @@ func (ws *Workspace) forward() {
 	}
 	for k := range ws.layers {
 		if ws.startsInPlace(k) {
-			ws.run(ws.plan.starts[k], k, ws.tasks.starts) // 1 input
+			ws.run(ws.plan.starts[k], k, (*Workspace).startsShare) // 1 input
 		}
-		ws.run(ws.plan.steps, k, ws.tasks.steps) // 2 for t
+		ws.run(ws.plan.steps, k, (*Workspace).stepsShare) // 2 for t
 		if ws.changes(k) {
-			ws.run(ws.plan.up, k, ws.tasks.passUp)
+			ws.run(ws.plan.up, k, (*Workspace).passUpShare)
 		}
 	}
 }
@@ -44,11 +47,4 @@ func (ws *Workspace) checkIDs(ids []int32) {
 			outside("Forward", "id", id, row, ws.m.Input, "inputs")
 		}
 	}
-}
-
-func (ws *Workspace) checkDense(x []float32) {
-	if !ws.m.Dense {
-		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
-	}
-	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
 }

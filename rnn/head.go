@@ -72,7 +72,17 @@ func (ws *Workspace) trainOutputs() {
 // adaptive softmax, to their log-probabilities. With Config.LastStep there are
 // those of T-1 alone, each sequence's own last.
 func (ws *Workspace) Logits(dst []float32, t int) {
-	ws.checkLogits(dst, t)
+	if ws.m.Output == 0 {
+		panic("rnn: Logits: the model has no output layer")
+	}
+	ws.checkRan("Logits")
+	if t < 0 || t >= ws.T {
+		panic(fmt.Sprintf("rnn: Logits: step %d is outside the %d steps of the workspace", t, ws.T))
+	}
+	if ws.m.LastStep && t != ws.T-1 {
+		panic(fmt.Sprintf("rnn: Logits: step %d has no output: the model has them after the last step, %d, alone", t, ws.T-1))
+	}
+	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
 	h := ws.slot(ws.top().out, t)
 	if ws.m.LastStep {
 		h = ws.gather
@@ -96,20 +106,6 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 		Bias: m.By,
 		C:    logits, LDC: m.head(),
 	}
-}
-
-func (ws *Workspace) checkLogits(dst []float32, t int) {
-	if ws.m.Output == 0 {
-		panic("rnn: Logits: the model has no output layer")
-	}
-	ws.checkRan("Logits")
-	if t < 0 || t >= ws.T {
-		panic(fmt.Sprintf("rnn: Logits: step %d is outside the %d steps of the workspace", t, ws.T))
-	}
-	if ws.m.LastStep && t != ws.T-1 {
-		panic(fmt.Sprintf("rnn: Logits: step %d has no output: the model has them after the last step, %d, alone", t, ws.T-1))
-	}
-	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
 }
 
 // lossShare is one worker's part of stages 3 and 4 without gradient: it walks its

@@ -53,17 +53,17 @@ func (m *Model) newTailWork(rows, batch int) *tailWork {
 		rows:    make([]int32, rows),
 		targets: make([]int32, rows),
 		losses:  make([]float32, rows),
-		start:   make([]int, len(m.clusters)+1),
+		start:   make([]int, len(m.Cutoffs)+1),
 	}
 	widest := m.head()
-	for i := range m.clusters {
-		fits := max(minTailRows, min(maxBlockRows, logitBytes/(4*m.clusters[i].Len())))
+	for i := range m.Cutoffs {
+		fits := max(minTailRows, min(maxBlockRows, logitBytes/(4*m.cluster(i).Len())))
 		n := max(min(rows, fits), m.engine.Threads()) // each worker has a row
 		t.blockRows = append(t.blockRows, n)
-		widest = max(widest, m.clusters[i].Len())
+		widest = max(widest, m.cluster(i).Len())
 	}
 	t.scratch = make([]float32, widest)
-	t.mass = make([]float32, batch*len(m.clusters))
+	t.mass = make([]float32, batch*len(m.Cutoffs))
 	t.makeBuffers(m, 1, batch)
 	return t
 }
@@ -74,8 +74,8 @@ func (t *tailWork) makeBuffers(m *Model, count, rows int) {
 	var x, z, logits int
 	for i, n := range t.blockRows {
 		x = max(x, n*m.width())
-		z = max(z, max(n, rows)*m.clusters[i].features)
-		logits = max(logits, n*m.clusters[i].Len())
+		z = max(z, max(n, rows)*m.cluster(i).features)
+		logits = max(logits, n*m.cluster(i).Len())
 	}
 	t.x = kernels.Floats(count * x)
 	t.z = kernels.Floats(count * z)
@@ -91,9 +91,9 @@ func (t *tailWork) train(m *Model, rows, batch int) {
 	for i, n := range t.blockRows {
 		var p tailPacks
 		for j := range p.dz {
-			p.dz[j] = m.engine.NewPacked(n, m.clusters[i].features)
+			p.dz[j] = m.engine.NewPacked(n, m.cluster(i).features)
 		}
-		p.dlogits = m.engine.NewPacked(n, m.clusters[i].Len())
+		p.dlogits = m.engine.NewPacked(n, m.cluster(i).Len())
 		t.packs = append(t.packs, p)
 		most += rows/n + 1
 	}
@@ -180,7 +180,7 @@ func (t *tailWork) cutTails() {
 // many as fit the buffers, and leaves in logits the gradient of the mean
 // loss.
 func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x, z, logits []float32) {
-	t, m, tail := ws.tails, ws.m, ws.m.clusters[i]
+	t, m, tail := ws.tails, ws.m, ws.m.cluster(i)
 	n := tail.Len()
 	for j, row := range t.rows[rows.Lo:rows.Hi] {
 		w.Copy(x[j*m.width():][:m.width()], ws.pass.seen[int(row)*m.width():][:m.width()])
@@ -196,7 +196,7 @@ func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
 		M: rows,
 		A: x, LDA: m.width(),
 		B: m.packed[tailProj][i].plain,
-		C: z, LDC: m.clusters[i].features,
+		C: z, LDC: m.cluster(i).features,
 	}
 }
 
@@ -204,7 +204,7 @@ func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
 func (m *Model) tailOutput(i int, z, logits []float32, ld, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
-		A: z, LDA: m.clusters[i].features,
+		A: z, LDA: m.cluster(i).features,
 		B:    m.packed[tailWy][i].plain,
 		Bias: m.Tails[i].By,
 		C:    logits, LDC: ld,
@@ -217,7 +217,7 @@ func (ws *Workspace) tailsLoss(w *kernels.Worker) {
 	for i, n := range t.blockRows {
 		buf, all := w.Share(n), t.span(i)
 		own := w.Share(all.Len())
-		x, z, logits := t.x[buf.Lo*m.width():], t.z[buf.Lo*m.clusters[i].features:], t.logits[buf.Lo*m.clusters[i].Len():]
+		x, z, logits := t.x[buf.Lo*m.width():], t.z[buf.Lo*m.cluster(i).features:], t.logits[buf.Lo*m.cluster(i).Len():]
 		for lo := own.Lo; lo < own.Hi; lo += buf.Len() {
 			rows := kernels.Span{Lo: all.Lo + lo, Hi: all.Lo + min(lo+buf.Len(), own.Hi)}
 			ws.tailSoftmax(w, i, rows, x, z, logits)
@@ -244,7 +244,7 @@ func (ws *Workspace) tailsBackward(w *kernels.Worker) {
 
 // tailRows is the part of tailsBackward that is shared out by rows.
 func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
-	t, m, tail := ws.tails, ws.m, ws.m.clusters[b.cluster]
+	t, m, tail := ws.tails, ws.m, ws.m.cluster(b.cluster)
 	width, d, n := m.width(), tail.features, tail.Len()
 	own := w.Share(b.rows.Len())
 	if own.Len() == 0 {
@@ -276,7 +276,7 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 // tailGrads is the part of tailsBackward that is shared out by outputs, and for
 // dProj by units.
 func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
-	t, m, tail := ws.tails, ws.m, ws.m.clusters[b.cluster]
+	t, m, tail := ws.tails, ws.m, ws.m.cluster(b.cluster)
 	width, d, n := m.width(), tail.features, tail.Len()
 	grads := &ws.Grads.Tails[b.cluster]
 	units, panels := w.Share(width), w.Share(m.packed[tailWy][b.cluster].plain.Panels())
@@ -334,17 +334,17 @@ func (ws *Workspace) logProbs(dst, h []float32) {
 	ws.multiply(head)
 	e.LogSoftmax(ws.B, classes, dst, v, t.scratch)
 	for b := range ws.B {
-		e.Copy(t.mass[b*len(m.clusters):][:len(m.clusters)], dst[b*v+shortlist:][:len(m.clusters)])
+		e.Copy(t.mass[b*len(m.Cutoffs):][:len(m.Cutoffs)], dst[b*v+shortlist:][:len(m.Cutoffs)])
 	}
-	for i := range m.clusters {
-		tail := m.clusters[i]
+	for i := range m.Cutoffs {
+		tail := m.cluster(i)
 		n := tail.Len()
 		logits := dst[tail.Lo:]
 		ws.multiply(m.features(i, h, t.z, ws.B))
 		ws.multiply(m.tailOutput(i, t.z, logits, v, ws.B))
 		e.LogSoftmax(ws.B, n, logits, v, t.scratch)
 		for b := range ws.B {
-			mass := t.mass[b*len(m.clusters)+i]
+			mass := t.mass[b*len(m.Cutoffs)+i]
 			row := logits[b*v:][:n]
 			for j := range row {
 				row[j] += mass

@@ -3,7 +3,6 @@ package rnn
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"batchrnn/kernels"
 )
@@ -24,12 +23,6 @@ type targets struct {
 	labels  []int32   // [R], as they were given
 	vectors []float32 // [R,V]
 	scale   float64   // of each row's loss in the mean, beside its weight
-}
-
-// labelWeights are the weights of labels in the mean of the losses.
-type labelWeights struct {
-	weights    []float32 // [V], the largest 1; nil for 1 each
-	weightRoom []float32 // [V], where weights are; nil before there were any
 }
 
 // Loss returns the mean cross-entropy of targets, [T,B] or [B] with
@@ -70,44 +63,8 @@ func (ws *Workspace) score() float64 {
 	if ws.picks {
 		ws.pass.seen = ws.gather
 	}
-	ws.run(ws.plan.outputs, 0, ws.tasks.loss) // 3 logits, 4 loss
+	ws.run(ws.plan.outputs, 0, (*Workspace).lossShare) // 3 logits, 4 loss
 	return ws.meanLoss()
-}
-
-// WeightLabels gives each output's label a weight w, [V], in the mean of the
-// losses, which is then Σ w·loss / Σ w: with cross-entropy over rows by their
-// targets, else over the outputs of each row. Losses stay without the weights of
-// targets. nil ends it. It panics where w has another length, a weight is
-// negative or not finite, or all are 0.
-func (ws *Workspace) WeightLabels(w []float32) {
-	ws.checkWeights(w)
-	ws.weights = nil
-	if w == nil {
-		return
-	}
-	largest := float64(slices.Max(w))
-	ws.weightRoom = ws.weightRoom[:0]
-	for _, x := range w { // only their proportions count, and these neither overflow nor vanish
-		ws.weightRoom = append(ws.weightRoom, float32(float64(x)/largest))
-	}
-	ws.weights = ws.weightRoom
-}
-
-func (ws *Workspace) checkWeights(w []float32) {
-	if w == nil {
-		return
-	}
-	if len(w) != ws.m.Output {
-		panic(fmt.Sprintf("rnn: WeightLabels: w has length %d, want %d, one weight for each output", len(w), ws.m.Output))
-	}
-	for i, x := range w {
-		if !(x >= 0 && x <= math.MaxFloat32) {
-			panic(fmt.Sprintf("rnn: WeightLabels: the weight of label %d is %v, want 0 or more", i, x))
-		}
-	}
-	if slices.Max(w) == 0 {
-		panic("rnn: WeightLabels: all weights are 0, and nothing would count: give one above 0, or nil for no weights")
-	}
 }
 
 // takeLabels readies stage 4 for targets of a cross-entropy.
@@ -134,18 +91,6 @@ func (ws *Workspace) takeLabels(labels []int32) {
 func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
 	ws.pass.targets = targets{kind: kind, vectors: vectors, scale: 1 / (float64(ws.count()) * ws.totalWeight())}
-}
-
-// totalWeight returns the sum of all labels' weights.
-func (ws *Workspace) totalWeight() float64 {
-	if ws.weights == nil {
-		return float64(ws.m.Output)
-	}
-	var sum float64
-	for _, x := range ws.weights {
-		sum += float64(x)
-	}
-	return sum
 }
 
 // losses is stage 4 of some of the rows that count: it replaces their logits by the

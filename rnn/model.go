@@ -19,9 +19,8 @@ type Model struct {
 	Params
 	engine *kernels.Engine
 
-	table    []weight // all weights
+	table    []weight // Config.weights
 	packed   [roles][]packedWeight
-	clusters []cluster
 	training sync.Once // makes the transposes
 
 	packing func(*kernels.Worker)
@@ -39,9 +38,6 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	}
 	c.Cutoffs = slices.Clone(c.Cutoffs)
 	m := &Model{Config: c, Params: newParams(c), engine: e}
-	for i := range c.Cutoffs {
-		m.clusters = append(m.clusters, c.cluster(i))
-	}
 	m.newPacked()
 	m.packing, m.step.task = m.pack, m.stepShare
 	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
@@ -52,3 +48,101 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 
 // Engine returns the engine that the model computes with.
 func (m *Model) Engine() *kernels.Engine { return m.engine }
+
+// newPacked makes room for the packed weights.
+func (m *Model) newPacked() {
+	m.table = m.Config.weights()
+	for _, w := range m.table {
+		var p packedWeight
+		if w.packed {
+			p.plain = m.engine.NewPacked(w.rows, w.cols)
+		}
+		m.packed[w.role] = append(m.packed[w.role], p)
+	}
+}
+
+// train makes the transposes that backpropagation needs. It leaves alone what
+// workspaces that score may be reading.
+func (m *Model) train() {
+	for _, w := range m.table {
+		if w.packed {
+			m.packed[w.role][w.i].trans = m.engine.NewPacked(w.cols, w.rows)
+		}
+	}
+	m.engine.Run(m.slabWorkers(), m.packTransposes)
+}
+
+// Update makes a change of the parameters by hand known to the model.
+func (m *Model) Update() {
+	m.checkWhole("Update")
+	m.engine.Run(m.slabWorkers(), m.packing)
+}
+
+// slabWorkers is how many workers a pass over all parameters is worth.
+func (m *Model) slabWorkers() int {
+	return max(1, min(m.engine.Threads(), len(m.Slab)/elementShare))
+}
+
+// pack is one worker's part of the end of stage 5: its panels of every weight that
+// products read.
+func (m *Model) pack(w *kernels.Worker) {
+	for i := range m.table {
+		x := &m.table[i]
+		m.packShare(w, x, m.packed[x.role][x.i].plain, false)
+	}
+	m.packTransposes(w)
+}
+
+func (m *Model) packTransposes(w *kernels.Worker) {
+	for i := range m.table {
+		x := &m.table[i]
+		m.packShare(w, x, m.packed[x.role][x.i].trans, true)
+	}
+}
+
+// packShare copies this worker's panels of a weight, in a phase of their own.
+func (m *Model) packShare(w *kernels.Worker, x *weight, p *kernels.Packed, trans bool) {
+	if p == nil {
+		return
+	}
+	ld := x.cols
+	if x.tied {
+		trans, ld = !trans, x.rows
+	}
+	w.PackPanels(p, trans, m.values(x), ld, w.Share(p.Panels()))
+	w.Barrier()
+}
+
+// Compact gives up what only training needs, so that a model that scores holds
+// each weight once: those of products in their packed form, which takes about
+// half of the memory away. What is left of the Params are the rows of ids and
+// the biases; Slab and the rest are nil. From then on the model can't be trained,
+// changed or saved. Workspaces that score go on as they are; none may be at work
+// meanwhile.
+//
+// A tied model keeps its one matrix in both forms.
+func (m *Model) Compact() {
+	if m.compact() {
+		return
+	}
+	few := emptyParams(m.Config)
+	for i := range m.table {
+		w := &m.table[i]
+		if w.packed {
+			m.packed[w.role][w.i].trans = nil
+		} else {
+			*few.view(w) = slices.Clone(m.values(w))
+		}
+	}
+	m.Params = few
+}
+
+// compact says whether Compact has been called.
+func (m *Model) compact() bool { return m.Slab == nil }
+
+// checkWhole wants a model that still has all of its parameters.
+func (m *Model) checkWhole(op string) {
+	if m.compact() {
+		panic("rnn: " + op + ": the model has been made compact: it only scores")
+	}
+}

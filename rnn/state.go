@@ -2,11 +2,7 @@ package rnn
 
 // Reset sets the initial states to zero.
 func (ws *Workspace) Reset() {
-	for k := range ws.layers {
-		for d := range ws.m.directions() {
-			ws.eachRow(k, d, ws.first(d), func(_ int, h []float32) { ws.m.engine.Clear(h) })
-		}
-	}
+	ws.eachState(false, func(_, _ int, to []float32) { ws.m.engine.Clear(to) })
 }
 
 // Carry makes the last states the initial ones of the next pass, so that a stream
@@ -52,10 +48,7 @@ func (ws *Workspace) checkCarry(op string) {
 // forward direction first.
 func (ws *Workspace) SetState(h []float32) {
 	ws.checkState("SetState", "h", h)
-	for i := range ws.m.Cells {
-		k, d := ws.m.place(i)
-		ws.eachRow(k, d, ws.first(d), func(b int, to []float32) { ws.m.engine.Copy(to, ws.cellRow(h, i, b)) })
-	}
+	ws.eachState(false, func(i, b int, to []float32) { ws.m.engine.Copy(to, ws.cellRow(h, i, b)) })
 }
 
 // State sets dst, [L·D,B,H], to the states after the last Forward, of each sequence
@@ -64,10 +57,7 @@ func (ws *Workspace) SetState(h []float32) {
 func (ws *Workspace) State(dst []float32) {
 	ws.checkRan("State")
 	ws.checkState("State", "dst", dst)
-	for i := range ws.m.Cells {
-		k, d := ws.m.place(i)
-		ws.eachRow(k, d, ws.last(d), func(b int, h []float32) { ws.m.engine.Copy(ws.cellRow(dst, i, b), h) })
-	}
+	ws.eachState(true, func(i, b int, from []float32) { ws.m.engine.Copy(ws.cellRow(dst, i, b), from) })
 }
 
 // States returns what the last layer gave at each step of the last Forward,
@@ -78,28 +68,25 @@ func (ws *Workspace) States() []float32 {
 	return ws.top().out
 }
 
-// first and last return the slots of a direction's initial and last states.
-func (ws *Workspace) first(d int) int {
-	before, _ := slots(d, ws.time(d, 0))
-	return before
-}
-
-func (ws *Workspace) last(d int) int {
-	_, after := slots(d, ws.time(d, ws.T-1))
-	return after
-}
-
 // cellRow returns row b of cell i of a, [L·D,B,H].
 func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {
 	n := ws.m.Hidden
 	return a[(i*ws.B+b)*n:][:n]
 }
 
-// eachRow calls f with direction d's part of each row of a slot of layer k.
-func (ws *Workspace) eachRow(k, d, slot int, f func(b int, h []float32)) {
-	states, n := ws.slot(ws.layers[k].h, slot), ws.m.Hidden
-	for b := range ws.B {
-		f(b, states[b*ws.m.width()+d*n:][:n])
+// eachState calls f with each row of each cell's initial states, or last ones.
+func (ws *Workspace) eachState(last bool, f func(i, b int, h []float32)) {
+	n := ws.m.Hidden
+	for i := range ws.m.Cells {
+		k, d := ws.m.place(i)
+		slot, _ := slots(d, ws.time(d, 0))
+		if last {
+			_, slot = slots(d, ws.time(d, ws.T-1))
+		}
+		states := ws.slot(ws.layers[k].h, slot)
+		for b := range ws.B {
+			f(i, b, states[b*ws.m.width()+d*n:][:n])
+		}
 	}
 }
 

@@ -35,8 +35,7 @@ type Workspace struct {
 	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil before it was needed
 	drop    *dropout  // nil without
 
-	counted // the rows of outputs that count
-	labelWeights
+	counted // rows of outputs
 	headRoom
 
 	grads   [2][]float32 // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
@@ -44,10 +43,10 @@ type Workspace struct {
 	reached []float32    // [B,W], dJ/dh as it comes back along TimeSkip; nil without
 	firstDZ []float32    // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
 
-	// What the regions run, and the layer or the product that they are about.
-	tasks   tasks
-	at      int
-	product kernels.Product
+	region  func(*kernels.Worker) // runShare, bound once: a method value is an allocation
+	task    func(*Workspace, *kernels.Worker)
+	at      int             // the layer that the task is about
+	product kernels.Product // or the product
 }
 
 // A pass is what the last Forward was given, and the losses and backward passes
@@ -67,12 +66,6 @@ type pass struct {
 	dhn         []float32 // [L·D,B,H], that of the last states, the caller's; nil for none
 }
 
-// tasks are a workspace's parts of passes, made once: a method value is an
-// allocation.
-type tasks struct {
-	starts, steps, passUp, loss, outputs, stepsBack, grads, multiply func(*kernels.Worker)
-}
-
 // NewWorkspace returns a workspace for scoring: [Workspace.Forward],
 // [Workspace.Loss] and [Workspace.Logits].
 func (m *Model) NewWorkspace(steps, batch int) *Workspace {
@@ -87,10 +80,7 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	ws.threads = m.engine.Threads()
 	ws.plan = m.newPlan(steps, batch, ws.threads)
 	ws.newOutputs()
-	ws.tasks = tasks{
-		ws.startsShare, ws.stepsShare, ws.passUpShare, ws.lossShare,
-		ws.outputsShare, ws.stepsBackShare, ws.gradsShare, ws.multiplyShare,
-	}
+	ws.region = ws.runShare
 	return ws
 }
 
@@ -122,11 +112,13 @@ func (ws *Workspace) LimitThreads(n int) {
 	ws.plan.blockRows = blockRows
 }
 
-// run is a region of at most n workers about layer k.
-func (ws *Workspace) run(n, k int, task func(*kernels.Worker)) {
-	ws.at = k
-	ws.m.engine.Run(n, task)
+// run is a region of at most n workers about layer k: each does its share of task.
+func (ws *Workspace) run(n, k int, task func(*Workspace, *kernels.Worker)) {
+	ws.at, ws.task = k, task
+	ws.m.engine.Run(n, ws.region)
 }
+
+func (ws *Workspace) runShare(w *kernels.Worker) { ws.task(ws, w) }
 
 // productShare is the number of multiply-adds of a product that is worth a worker.
 const productShare = 1 << 18
@@ -134,7 +126,7 @@ const productShare = 1 << 18
 // multiply computes a product on as many workers as it is worth.
 func (ws *Workspace) multiply(p kernels.Product) {
 	ws.product = p
-	ws.run(min(ws.threads, p.B.Panels(), p.M*p.B.K*p.B.N/productShare), 0, ws.tasks.multiply)
+	ws.run(min(ws.threads, p.B.Panels(), p.M*p.B.K*p.B.N/productShare), 0, (*Workspace).multiplyShare)
 	ws.product = kernels.Product{}
 }
 
