@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 	"kernels":         {"asm"},
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
-	"rnn/seq2seq":     {"rnn", "kernels"},
+	"rnn/seq2seq":     {"rnn"},
 	"bench/corpus":    {"bench/measure"},
 	"bench/measure":   {"kernels"},
 	"bench/disk":      {},

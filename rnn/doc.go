@@ -69,6 +69,11 @@
 //	                      column sums into db_h
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
 //
+// forward.go and backward.go call the stages in this order. Each stage stands in one
+// file with its mirror image: 1 input.go, 2 cell_vanilla.go, 3 head.go and
+// head_adaptive.go, 4 loss.go, 5 optimizer.go and model.go. weights.go has the one
+// table of all weights.
+//
 // Each stage of a layer is one parallel region, with as many workers as its work is
 // worth and none without work. Where the batch is large and Wh fits a core's cache,
 // workers share the batch's rows; else each owns some columns of Wh, and they meet at

@@ -37,6 +37,49 @@ func (ws *Workspace) forward() {
 	}
 }
 
+// Loss returns the mean cross-entropy of targets, [T,B] or [B] with
+// Config.LastStep, in nats, over the rows that count: those whose target is not
+// Ignore, of steps that their sequence has. Losses holds its terms; where none
+// counts, the mean is 0. It panics where there is no output layer, targets has
+// another length, or a target is not below V.
+func (ws *Workspace) Loss(targets []int32) float64 {
+	ws.checkTargets("Loss", targets)
+	ws.takeLabels(targets)
+	return ws.score()
+}
+
+// LossBinary returns the mean over all outputs of rows that count of the
+// cross-entropy, in nats, of targets, [T,B,V] or [B,V], each the probability that
+// its output is on: -t·log σ(y) - (1-t)·log σ(-y). It panics where Loss would, and
+// where a target is outside [0,1].
+func (ws *Workspace) LossBinary(targets []float32) float64 {
+	ws.checkVectors("LossBinary", targets)
+	ws.checkProbabilities("LossBinary", targets)
+	ws.takeVectors(binaryEntropy, targets)
+	return ws.score()
+}
+
+// LossSquared returns the mean over all outputs of rows that count of (y-t)², for
+// targets t, [T,B,V] or [B,V]. It panics where Loss would.
+func (ws *Workspace) LossSquared(targets []float32) float64 {
+	ws.checkVectors("LossSquared", targets)
+	ws.takeVectors(squaredError, targets)
+	return ws.score()
+}
+
+// score runs stages 3 and 4 on the targets that have been taken.
+func (ws *Workspace) score() float64 {
+	if ws.count() == 0 {
+		return ws.meanLoss()
+	}
+	ws.pass.seen = ws.top().out
+	if ws.picks {
+		ws.pass.seen = ws.gather
+	}
+	ws.run(ws.plan.outputs, 0, (*Workspace).lossShare) // 3 logits, 4 loss
+	return ws.meanLoss()
+}
+
 func (ws *Workspace) checkIDs(ids []int32) {
 	if ws.m.Dense {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")

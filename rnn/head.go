@@ -14,7 +14,6 @@ type headRoom struct {
 	logits []float32 // [blockRows,classes of the head], twice that for training
 	blocks []outputBlock
 	packs  [2]*kernels.Packed
-	tails  *tailWork // nil without an adaptive softmax
 }
 
 // An outputBlock is the rows whose logits exist at one time.
@@ -90,11 +89,12 @@ func (ws *Workspace) Logits(dst []float32, t int) {
 			ws.gatherLast(ws.top().out, b, b)
 		}
 	}
+	p := ws.m.output(h, dst, ws.B)
+	p.LDC = ws.m.Output
+	ws.multiply(p)
 	if ws.tails != nil {
 		ws.logProbs(dst, h)
-		return
 	}
-	ws.multiply(ws.m.output(h, dst, ws.B))
 }
 
 // output is stage 3 for some rows of states h.

@@ -323,16 +323,12 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 }
 
 // logProbs sets dst, [B,V], to the log-probabilities of all outputs given the
-// states h, [B,H].
+// states h, [B,H]. Each row of dst begins with the logits of the head, whose clusters
+// lie where the first outputs of the clusters will be.
 func (ws *Workspace) logProbs(dst, h []float32) {
 	m, e, t := ws.m, ws.m.engine, ws.tails
 	v, shortlist := m.Output, m.Cutoffs[0]
-	head := m.output(h, dst, ws.B)
-	head.LDC = v
-	classes := m.head()
-	// The head's clusters lie where the first outputs of the clusters will be.
-	ws.multiply(head)
-	e.LogSoftmax(ws.B, classes, dst, v, t.scratch)
+	e.LogSoftmax(ws.B, m.head(), dst, v, t.scratch)
 	for b := range ws.B {
 		e.Copy(t.mass[b*len(m.Cutoffs):][:len(m.Cutoffs)], dst[b*v+shortlist:][:len(m.Cutoffs)])
 	}

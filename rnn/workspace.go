@@ -37,6 +37,7 @@ type Workspace struct {
 
 	counted // rows of outputs
 	headRoom
+	tails *tailWork // nil without an adaptive softmax
 
 	grads   [2][]float32 // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
 	kept    bool         // a pass has filled the layers' dh

@@ -5,9 +5,6 @@ import (
 	"math"
 	"slices"
 	"sort"
-
-	"batchrnn/kernels"
-	"batchrnn/rnn"
 )
 
 // A Search finds what an encoder-decoder makes of sources: the likeliest id at each
@@ -29,13 +26,8 @@ type Search struct {
 	// which favours short ones. It is for writing between calls.
 	LengthPenalty float64
 
-	encoder, decoder *rnn.Workspace
-	engine           *kernels.Engine // of the decoder
-	joint            joint
-	end              int32
-	outputs          int  // V
-	adaptive         bool // the decoder gives log-probabilities
-	steps, beam      int
+	joint
+	steps, beam int
 
 	read    []int32   // [B,K], what each row writes and reads next
 	parents []int32   // [B,K], the row that each goes on from
@@ -80,12 +72,7 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 	rows, v := batch*beam, p.Decoder.Output
 	s := &Search{
 		LengthPenalty: 1,
-		encoder:       p.Encoder.NewWorkspace(source, batch),
-		decoder:       p.Decoder.NewWorkspace(1, rows),
-		engine:        p.Decoder.Engine(),
-		end:           p.End,
-		outputs:       v,
-		adaptive:      len(p.Decoder.Cutoffs) > 0,
+		joint:         p.join(p.Encoder.NewWorkspace(source, batch), p.Decoder.NewWorkspace(1, rows), beam),
 		steps:         target,
 		beam:          beam,
 
@@ -100,7 +87,6 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 		best:    make([]candidate, 0, beam),
 		text:    make([]int32, target*rows),
 	}
-	s.joint = p.join(s.encoder, s.decoder, beam)
 	for range batch {
 		s.found = append(s.found, make([]found, 0, beam))
 		s.result = append(s.result, make([]Hypothesis, 0, beam))
@@ -144,9 +130,9 @@ func (s *Search) search() [][]Hypothesis {
 	if math.IsNaN(s.LengthPenalty) || math.IsInf(s.LengthPenalty, 0) {
 		panic(fmt.Sprintf("seq2seq: Search: LengthPenalty is %v, want a number", s.LengthPenalty))
 	}
-	s.joint.start()
+	s.start()
 	for row := range s.read {
-		s.read[row], s.logp[row] = s.end, 0
+		s.read[row], s.logp[row] = s.pair.End, 0
 	}
 	for b := range s.live {
 		s.live[b], s.found[b] = 1, s.found[b][:0]
@@ -173,8 +159,8 @@ func (s *Search) search() [][]Hypothesis {
 // logProbs leaves the log-probabilities of the decoder's outputs in logits.
 func (s *Search) logProbs() {
 	s.decoder.Logits(s.logits, 0)
-	if !s.adaptive { // else they are already
-		s.engine.LogSoftmax(s.decoder.B, s.outputs, s.logits, s.outputs, s.scratch)
+	if m := s.pair.Decoder; len(m.Cutoffs) == 0 { // else they are already
+		m.Engine().LogSoftmax(s.decoder.B, m.Output, s.logits, m.Output, s.scratch)
 	}
 }
 
@@ -184,7 +170,7 @@ func (s *Search) step(t, b int) {
 	ids, from := s.ids[t*rows:][:rows], s.from[t*rows:][:rows]
 	// Rows that nothing is at work in run along.
 	for row := first; row < first+s.beam; row++ {
-		s.parents[row], s.read[row] = int32(row), s.end
+		s.parents[row], s.read[row] = int32(row), s.pair.End
 	}
 	if s.live[b] == 0 {
 		return
@@ -196,7 +182,7 @@ func (s *Search) step(t, b int) {
 	}
 	n := 0
 	for _, c := range s.best {
-		if c.id == s.end {
+		if c.id == s.pair.End {
 			s.found[b] = append(s.found[b], found{t, c.row, c.logp, true})
 			continue
 		}
@@ -216,7 +202,7 @@ func (s *Search) step(t, b int) {
 // choose sets best to the likeliest candidates of source b for the places in its
 // beam that are free, the best first. It returns false where an output is NaN.
 func (s *Search) choose(b int) bool {
-	v, free := s.outputs, s.beam-len(s.found[b])
+	v, free := s.pair.Decoder.Output, s.beam-len(s.found[b])
 	best := s.best[:0]
 	for row := b * s.beam; row < b*s.beam+s.live[b]; row++ {
 		for id, x := range s.logits[row*v:][:v] {

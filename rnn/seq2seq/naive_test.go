@@ -128,7 +128,7 @@ func widen(x []float32) []float64 {
 	return w
 }
 
-func (n *naive) directions() int { return directions(n.Config) }
+func (n *naive) directions() int { return len(n.cells) / n.Layers }
 func (n *naive) width() int      { return n.directions() * n.Hidden }
 
 // states returns what the last layer gives at each step, [T,W], and the last states,

@@ -5,7 +5,6 @@ package seq2seq
 import (
 	"fmt"
 
-	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
@@ -27,13 +26,17 @@ type EncoderDecoder struct {
 	End int32
 }
 
-// New joins two models. It returns an error where the encoder's
-// states are not what the decoder starts from: as many layers, and in each as many
+// New joins two models. It returns an error where the encoder's states are not
+// what the decoder starts from: as many layers, and in each as many
 // floats; where the decoder can't read what it writes, or End is not of it; and
 // where the encoder has an output layer, which nothing would train.
 func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
 	e, d := encoder.Config, decoder.Config
-	width := directions(e) * e.Hidden
+	directions := 1
+	if e.Bidirectional {
+		directions = 2
+	}
+	width := directions * e.Hidden
 	switch {
 	case encoder == decoder:
 		return nil, fmt.Errorf("seq2seq: the encoder is the decoder: make two models")
@@ -47,7 +50,7 @@ func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
 		return nil, fmt.Errorf("seq2seq: an encoder of %d layers and a decoder of %d: each layer starts from that of the other, give both as many", e.Layers, d.Layers)
 	case width != d.Hidden:
 		return nil, fmt.Errorf("seq2seq: the encoder's layers end in %d floats, %d for each of %d directions, and the decoder's have %d hidden units: set its Config.Hidden to %d",
-			width, e.Hidden, directions(e), d.Hidden, width)
+			width, e.Hidden, directions, d.Hidden, width)
 	case end < 0 || int(end) >= d.Output:
 		return nil, fmt.Errorf("seq2seq: the end of a target is id %d, which is outside the decoder's %d outputs", end, d.Output)
 	}
@@ -65,63 +68,44 @@ func inputs(c rnn.Config) string {
 // A joint hands states from an encoder's workspace to a decoder's, and their
 // gradients back.
 type joint struct {
-	encoder, decoder          *rnn.Workspace
-	engine                    *kernels.Engine
-	layers, directions, width int // width is of a direction of the encoder
-	every                     int // sequence b starts the decoder's row b·every
-
-	ends   []float32 // [L·D,B,H], the encoder's last states, or their gradient
-	starts []float32 // [L,B·every,D·H], the decoder's initial states
+	pair             EncoderDecoder
+	encoder, decoder *rnn.Workspace
+	every            int       // sequence b starts the decoder's row b·every
+	ends             []float32 // [L·D,B,H], the encoder's last states, or their gradient
+	starts           []float32 // [L,B·every,D·H], the decoder's initial states
 }
 
 func (p *EncoderDecoder) join(encoder, decoder *rnn.Workspace, every int) joint {
-	e := p.Encoder
-	return joint{
-		encoder, decoder, e.Engine(),
-		e.Layers, directions(e.Config), e.Hidden, every,
-		make([]float32, len(e.Cells)*encoder.B*e.Hidden),
-		make([]float32, e.Layers*decoder.B*p.Decoder.Hidden),
-	}
+	ends := make([]float32, len(p.Encoder.Cells)*encoder.B*p.Encoder.Hidden)
+	starts := make([]float32, len(p.Decoder.Cells)*decoder.B*p.Decoder.Hidden)
+	return joint{*p, encoder, decoder, every, ends, starts}
 }
 
 // start makes the encoder's last states the decoder's initial ones. Rows between
 // those of two sequences start from zero.
 func (j *joint) start() {
 	j.encoder.State(j.ends)
-	for i := range j.layers * j.directions {
-		for b := range j.encoder.B {
-			j.engine.Copy(j.startOf(j.starts, i, b), j.endOf(i, b))
-		}
-	}
+	j.each(j.starts, func(end, start []float32) { j.pair.Decoder.Engine().Copy(start, end) })
 	j.decoder.SetState(j.starts)
 }
 
 // back returns the gradient of the encoder's last states, [L·D,B,H], given that of
 // the decoder's initial ones.
 func (j *joint) back() []float32 {
-	for i := range j.layers * j.directions {
-		for b := range j.encoder.B {
-			j.engine.Copy(j.endOf(i, b), j.startOf(j.decoder.DH0, i, b))
-		}
-	}
+	j.each(j.decoder.DH0, func(end, start []float32) { j.pair.Encoder.Engine().Copy(end, start) })
 	return j.ends
 }
 
-// endOf returns the last state of sequence b in the encoder's cell i, and startOf
-// where it is in the decoder's states: directions of a layer are side by side.
-func (j *joint) endOf(i, b int) []float32 {
-	return j.ends[(i*j.encoder.B+b)*j.width:][:j.width]
-}
-
-func (j *joint) startOf(states []float32, i, b int) []float32 {
-	row := i/j.directions*j.decoder.B + b*j.every
-	return states[(row*j.directions+i%j.directions)*j.width:][:j.width]
-}
-
-// directions returns how many directions each layer has.
-func directions(c rnn.Config) int {
-	if c.Bidirectional {
-		return 2
+// each calls f with the last state of each of the encoder's cells and sequences, and
+// with its place in starts, where the directions of a layer are side by side.
+func (j *joint) each(starts []float32, f func(end, start []float32)) {
+	n := j.pair.Encoder.Hidden
+	directions := j.pair.Decoder.Hidden / n
+	for i := range j.pair.Encoder.Cells {
+		k, d := i/directions, i%directions
+		for b := range j.encoder.B {
+			row := k*j.decoder.B + b*j.every
+			f(j.ends[(i*j.encoder.B+b)*n:][:n], starts[(row*directions+d)*n:][:n])
+		}
 	}
-	return 1
 }

@@ -24,8 +24,6 @@ type TeacherForcing struct {
 	Encoder, Decoder *rnn.Workspace
 
 	joint   joint
-	end     int32
-	outputs int32
 	read    []int32 // [T,B], what the decoder reads
 	lengths []int32 // [B], of targets; nil where all are T
 	room    []int32 // [B], where lengths are
@@ -47,11 +45,9 @@ func (p *EncoderDecoder) NewScoring(source, target, batch int) *TeacherForcing {
 func (p *EncoderDecoder) teach(encoder, decoder *rnn.Workspace) *TeacherForcing {
 	return &TeacherForcing{
 		Encoder: encoder, Decoder: decoder,
-		joint:   p.join(encoder, decoder, 1),
-		end:     p.End,
-		outputs: int32(p.Decoder.Output),
-		read:    make([]int32, decoder.T*decoder.B),
-		room:    make([]int32, decoder.B),
+		joint: p.join(encoder, decoder, 1),
+		read:  make([]int32, decoder.T*decoder.B),
+		room:  make([]int32, decoder.B),
 	}
 }
 
@@ -91,7 +87,7 @@ func (t *TeacherForcing) ForwardDense(source []float32, target []int32) {
 func (t *TeacherForcing) follow(target []int32) {
 	b := t.Decoder.B
 	for i := range b {
-		t.read[i] = t.end
+		t.read[i] = t.joint.pair.End
 	}
 	copy(t.read[b:], target)
 	t.joint.start()
@@ -128,14 +124,14 @@ func (t *TeacherForcing) checkLengths(target []int32) {
 
 // checkTarget panics before the encoder runs.
 func (t *TeacherForcing) checkTarget(op string, target []int32) {
-	steps, batch := t.Decoder.T, t.Decoder.B
+	steps, batch, outputs := t.Decoder.T, t.Decoder.B, t.joint.pair.Decoder.Output
 	if len(target) != steps*batch {
 		panic(fmt.Sprintf("seq2seq: %s: target has length %d, want %d = T·B for T %d, B %d", op, len(target), steps*batch, steps, batch))
 	}
 	for row, id := range target {
 		ended := t.lengths != nil && row/batch >= int(t.lengths[row%batch])
-		if (id < 0 || id >= t.outputs) && id != rnn.Ignore && !ended {
-			panic(fmt.Sprintf("seq2seq: %s: target %d at index %d is outside the %d outputs", op, id, row, t.outputs))
+		if (id < 0 || int(id) >= outputs) && id != rnn.Ignore && !ended {
+			panic(fmt.Sprintf("seq2seq: %s: target %d at index %d is outside the %d outputs", op, id, row, outputs))
 		}
 	}
 }
