@@ -89,7 +89,12 @@ func (t *TeacherForcing) follow(target []int32) {
 	for i := range b {
 		t.read[i] = t.joint.pair.End
 	}
-	copy(t.read[b:], target)
+	for i, id := range target[:len(target)-b] {
+		if id == rnn.Ignore {
+			id = rnn.None
+		}
+		t.read[b+i] = id
+	}
 	t.joint.start()
 	t.Decoder.Forward(t.read)
 }
