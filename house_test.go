@@ -16,6 +16,7 @@ var allowed = map[string][]string{
 	"kernels":         {"asm"},
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
+	"rnn/seq2seq":     {"rnn"},
 	"bench/corpus":    {"bench/measure"},
 	"bench/measure":   {"kernels"},
 	"bench/disk":      {},
@@ -32,7 +33,7 @@ var allowed = map[string][]string{
 	"internal/mutants":   {},
 	"internal/neighbour": {},
 
-	"examples/dates":    {"rnn", "kernels"},
+	"examples/dates":    {"rnn", "kernels", "rnn/seq2seq"},
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},

@@ -49,6 +49,8 @@ func noAllocations(t *testing.T, j job, ws *Workspace) {
 	}
 	if !j.Bidirectional {
 		calls["Carry"] = ws.Carry
+		from := make([]int32, j.rows)
+		calls["CarryRows"] = func() { ws.CarryRows(from) }
 	}
 	dh := randomFloats(newRand(1), j.steps*j.rows*j.width())
 	calls["BackwardStates"] = func() { ws.BackwardStates(dh, nil) }

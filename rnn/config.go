@@ -63,6 +63,15 @@ const maxParams int64 = 1 << 32
 // maxLayers is more than any network of this kind has been trained with.
 const maxLayers = 1024
 
+const (
+	// tailShrink is how many times fewer features each cluster has than the one
+	// before it.
+	tailShrink = 4
+	// MaxCutoffs is the most clusters that an adaptive softmax has. Four are
+	// more than pay.
+	MaxCutoffs = 8
+)
+
 // Validate reports what is wrong with the configuration.
 func (c Config) Validate() error {
 	if _, err := c.Activation.MarshalText(); err != nil {
@@ -100,6 +109,31 @@ func (c Config) Validate() error {
 	return nil
 }
 
+// validateOutput reports what is wrong with a tied or an adaptive output layer.
+func (c Config) validateOutput() error {
+	switch {
+	case c.Tied && c.Dense:
+		return fmt.Errorf("rnn: a dense input can't be tied to the output: give ids, or leave Tied out")
+	case c.Tied && c.Bidirectional:
+		return fmt.Errorf("rnn: a bidirectional network's output reads %d states, and can't be tied to inputs %d wide: leave Tied or Bidirectional out", c.width(), c.Hidden)
+	case c.Tied && c.Input != c.Output:
+		return fmt.Errorf("rnn: %d inputs can't be tied to %d outputs: give as many of both", c.Input, c.Output)
+	case c.Tied && len(c.Cutoffs) > 0:
+		return fmt.Errorf("rnn: the output can't be both tied and adaptive, whose rare outputs have fewer features than the inputs: choose one")
+	case len(c.Cutoffs) > MaxCutoffs:
+		return fmt.Errorf("rnn: %d cutoffs, at most %d are supported", len(c.Cutoffs), MaxCutoffs)
+	}
+	least := 1
+	for i, cut := range c.Cutoffs {
+		if cut < least || cut >= c.Output {
+			return fmt.Errorf("rnn: cutoff %d is %d, must be from %d to %d: cutoffs rise and leave outputs on both sides",
+				i, cut, least, c.Output-1)
+		}
+		least = cut + 1
+	}
+	return nil
+}
+
 // directions returns D, 1 or 2.
 func (c *Config) directions() int {
 	if c.Bidirectional {
@@ -125,69 +159,32 @@ func (c *Config) reads(k int) int {
 	return c.width()
 }
 
-// Params returns the number of parameters: E·H + H·H + H of a cell, whose E is W
-// = D·H above the first of the layers of D directions, and with an output layer
-// W·V + V, or V where it is tied. An adaptive softmax of K cutoffs has W·n + n of
-// its head's n = Cutoffs[0]+K classes, and W·F + F·N + N of each cluster with F
+// place returns the layer and direction of cell i.
+func (c *Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
+
+// A cluster is some outputs of an adaptive softmax and the number F of their
 // features.
-func (c Config) Params() int {
-	n := 0
-	for k := range c.Layers {
-		n += c.directions() * (c.reads(k) + c.Hidden + 1) * c.Hidden
-	}
-	if !c.Tied {
-		n += c.width() * c.head()
-	}
-	n += c.head()
-	for i := range c.Cutoffs {
-		s := c.tail(i)
-		n += c.width()*s.width + (s.width+1)*s.Len()
-	}
-	return n
+type cluster struct {
+	kernels.Span
+	features int
 }
 
-// Bytes returns what a model holds that only scores, after [Model.Compact]: the
-// weights of its products in the packed form that engine e computes with, and of
-// the others, which are the rows of ids and the biases, the parameters.
-func (c Config) Bytes(e *kernels.Engine) int64 {
-	var n int64
-	for k := range c.Layers {
-		cell := e.PackedBytes(c.Hidden, c.Hidden) + 4*int64(c.Hidden)
-		if c.dense(k) {
-			cell += e.PackedBytes(c.reads(k), c.Hidden)
-		} else {
-			cell += 4 * int64(c.Input) * int64(c.Hidden)
-		}
-		n += int64(c.directions()) * cell
+func (c *Config) cluster(i int) cluster {
+	s := cluster{kernels.Span{Lo: c.Cutoffs[i], Hi: c.Output}, c.width()}
+	if i+1 < len(c.Cutoffs) {
+		s.Hi = c.Cutoffs[i+1]
 	}
-	if c.Output > 0 {
-		n += e.PackedBytes(c.width(), c.head()) + 4*int64(c.head())
+	for range i + 1 {
+		s.features = max(s.features/tailShrink, 1)
 	}
-	for i := range c.Cutoffs {
-		s := c.tail(i)
-		n += e.PackedBytes(c.width(), s.width) + e.PackedBytes(s.width, s.Len()) + 4*int64(s.Len())
-	}
-	return n
+	return s
 }
 
-// TrainingBytes returns what a model holds that is trained: all parameters, and
-// the weights of its products packed as they are and transposed.
-func (c Config) TrainingBytes(e *kernels.Engine) int64 {
-	n := 4 * int64(c.Params())
-	for k := range c.Layers {
-		cell := 2 * e.PackedBytes(c.Hidden, c.Hidden)
-		if c.dense(k) {
-			cell += e.PackedBytes(c.reads(k), c.Hidden) + e.PackedBytes(c.Hidden, c.reads(k))
-		}
-		n += int64(c.directions()) * cell
+// head returns the number of classes of the softmax over all rows: V, or the
+// frequent outputs and one class for each cluster.
+func (c *Config) head() int {
+	if len(c.Cutoffs) == 0 {
+		return c.Output
 	}
-	if c.Output > 0 {
-		n += e.PackedBytes(c.width(), c.head()) + e.PackedBytes(c.head(), c.width())
-	}
-	for i := range c.Cutoffs {
-		s := c.tail(i)
-		n += e.PackedBytes(c.width(), s.width) + e.PackedBytes(s.width, c.width()) +
-			e.PackedBytes(s.width, s.Len()) + e.PackedBytes(s.Len(), s.width)
-	}
-	return n
+	return c.Cutoffs[0] + len(c.Cutoffs)
 }

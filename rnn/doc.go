@@ -31,7 +31,7 @@
 //	                   id None, a dense vector of zeros
 //	many-to-one        Config.LastStep: one output for each sequence
 //	many-to-many       an output at each step
-//	encoder-decoder    two models, [EncoderDecoder]: [TeacherForcing] trains them, a [Search] decodes
+//	encoder-decoder    two models: package rnn/seq2seq
 //
 // Sequences of a batch may have different lengths ([Workspace.SetLengths]). Layers
 // may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
@@ -77,6 +77,11 @@
 //	backward 1            scatter-add dZ into dWx (dense: one GEMM, and dX = dZ·Wxᵀ for the layer below),
 //	                      column sums into db_h
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
+//
+// forward.go and backward.go call the stages in this order. Each stage stands in one
+// file with its mirror image: 1 input.go, 2 cell_vanilla.go, 3 head.go and
+// head_adaptive.go, 4 loss.go, 5 optimizer.go and model.go. weights.go has the one
+// table of all weights.
 //
 // Each stage of a layer is one parallel region. It has as many workers as its work is
 // worth, and none without work. Where the batch is large and Wh fits a core's cache,

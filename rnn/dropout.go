@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"fmt"
 	"math"
 
 	"batchrnn/kernels"
@@ -28,7 +29,12 @@ type dropout struct {
 // NaN that is dropped is 0.
 func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
-	ws.m.checkDropout(rate)
+	if ws.m.Output == 0 && ws.m.Layers == 1 {
+		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
+	}
+	if !(rate >= 0 && rate < 1) {
+		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))
+	}
 	keep := max(uint64((1-rate)*(1<<16)+0.5), 1)
 	ws.drop = nil
 	if keep < 1<<16 {
@@ -41,7 +47,7 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 			l.up = kernels.Floats(len(l.out))
 		}
 	}
-	ws.ran = false
+	ws.pass.ran = false
 }
 
 // SkipDropout makes Dropout go on as after n more calls of Forward, so that a
@@ -49,7 +55,7 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 func (ws *Workspace) SkipDropout(n uint64) {
 	if ws.drop != nil {
 		ws.drop.draws += n
-		ws.ran = false // Backward would draw other masks than Forward did
+		ws.pass.ran = false // Backward would draw other masks than Forward did
 	}
 }
 

@@ -17,19 +17,15 @@ func (m *Model) InitUniform(seed uint64) {
 
 func (m *Model) draw(r *rand.Rand) {
 	m.engine.Clear(m.Slab)
-	bound := 1 / math.Sqrt(float64(m.Hidden))
-	for _, p := range m.Cells {
-		uniform(r, p.Wx, bound)
-		uniform(r, p.Wh, bound)
-	}
-	uniform(r, m.Wy, 1/math.Sqrt(float64(m.width())))
-	m.drawTails(r)
-}
-
-// uniform draws w from ±bound.
-func uniform(r *rand.Rand, w []float32, bound float64) {
-	for i := range w {
-		w[i] = float32((2*r.Float64() - 1) * bound)
+	for i := range m.table {
+		w := &m.table[i]
+		if w.bias() || w.tied {
+			continue
+		}
+		bound, values := 1/math.Sqrt(float64(w.fan)), m.values(w)
+		for j := range values {
+			values[j] = float32((2*r.Float64() - 1) * bound)
+		}
 	}
 }
 

@@ -1,18 +1,22 @@
 package rnn
 
-import (
-	"math"
+import "batchrnn/kernels"
 
-	"batchrnn/kernels"
-)
+// Stage 1 is what a layer reads: the products of stage 2 start from it. Backward 1
+// is its mirror image, from dZ to the gradients of Wx, b_h and the input.
+
+// None, as an id, is no input at a step: the cells of the first layer see their
+// state and bias alone. It is not -1, which is how a missing id often comes about.
+const None = -100
 
 // takeIDs copies ids, but for those of steps that a sequence doesn't have.
 func (ws *Workspace) takeIDs(ids []int32) {
-	ws.absent = false
+	p := &ws.pass
+	p.absent = false
 	if ws.lengths.of == nil {
-		copy(ws.ids, ids)
+		copy(p.ids, ids)
 		for _, id := range ids {
-			ws.absent = ws.absent || id < 0
+			p.absent = p.absent || id < 0
 		}
 		return
 	}
@@ -20,15 +24,15 @@ func (ws *Workspace) takeIDs(ids []int32) {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {
 			id = 0
 		}
-		ws.absent = ws.absent || id == None
-		ws.ids[row] = id
+		p.absent = p.absent || id == None
+		p.ids[row] = id
 	}
 }
 
 // takeDense keeps x; where sequences end early, a copy with zeros in the place of
 // what may stand beyond, for 0·NaN would reach the gradient.
 func (ws *Workspace) takeDense(x []float32) {
-	ws.x = x
+	ws.pass.x = x
 	if ws.lengths.of == nil {
 		return
 	}
@@ -43,12 +47,20 @@ func (ws *Workspace) takeDense(x []float32) {
 			ws.m.engine.Copy(ws.masked[row*e:][:e], x[row*e:][:e])
 		}
 	}
-	ws.x = ws.masked
+	ws.pass.x = ws.masked
+}
+
+// read returns what dense layer k reads, [T,B,·].
+func (ws *Workspace) read(k int) []float32 {
+	if k == 0 {
+		return ws.pass.x
+	}
+	return ws.layers[k-1].up
 }
 
 // startsInPlace says whether stage 1 of layer k is a pass of its own, which leaves
-// the start values where the states will be.
-func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.absent }
+// the start values where the states will be. Else stage 2 reads rows of Wx itself.
+func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.pass.absent }
 
 // startsShare is one worker's part of stage 1 as a pass of its own.
 func (ws *Workspace) startsShare(w *kernels.Worker) {
@@ -75,8 +87,8 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 		bias := m.Cells[c].Bh
 		h := ws.layers[k].h[(ws.B+rows.Lo)*m.width()+d*m.Hidden:]
 		if m.dense(k) { // all rows in one product
-			wx, width := m.packed[c].wx, m.reads(k)
-			w.Gemm(kernels.Product{
+			wx, width := m.packed[cellWx][c].plain, m.reads(k)
+			w.Gemm(kernels.Product{ // 1: H_{1..T} = X·Wx + b_h
 				M: rows.Len(),
 				A: ws.read(k)[rows.Lo*width:], LDA: width,
 				B:    wx,
@@ -85,7 +97,7 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 			}, wx.All())
 			continue
 		}
-		for i, id := range ws.ids[rows.Lo:rows.Hi] {
+		for i, id := range ws.pass.ids[rows.Lo:rows.Hi] { // 1: rows of Wx plus b_h
 			start := h[i*m.width():][:m.Hidden]
 			if id == None {
 				w.Copy(start, bias)
@@ -96,17 +108,40 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 	}
 }
 
-// read returns what dense layer k reads, [T,B,·].
-func (ws *Workspace) read(k int) []float32 {
-	if k == 0 {
-		return ws.x
+// inputWeightGrads is one worker's part of backward 1 for the weights of direction d
+// of layer k, dWx and db_h: columns shared out.
+func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
+	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
+	_, all, _ := ws.layerGrads(k)
+	cols := w.Columns(hidden)
+	dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
+	dbh := grads.Bh[cols.Lo:cols.Hi]
+	w.Clear(dbh)
+	w.ColumnSums(dbh, ws.T*ws.B, dz[cols.Lo:], width) // 1: db_h
+	if m.dense(k) {
+		ws.timesDZ(w, grads.Wx, ws.read(k), m.reads(k), m.reads(k), dz) // 1: dWx = Xᵀ·dZ
+	} else {
+		ws.idGrads(w, grads.Wx[cols.Lo:], cols.Len(), dz[cols.Lo:])
 	}
-	return ws.layers[k-1].up
 }
 
-// scatterIDs adds the rows of dz to those of dwx that their ids name.
-func scatterIDs(w *kernels.Worker, dwx []float32, ldw, cols int, ids []int32, dz []float32, ld int) {
-	for from := 0; from < len(ids); {
+// idGrads adds columns of dz, [T·B,cols], to those of dwx that its rows' ids name.
+func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []float32) {
+	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
+	if cols == 0 {
+		return
+	}
+	if !m.Tied || !ws.pass.fromOutputs { // else dWy is there already
+		for id := range m.Input {
+			w.Clear(dwx[id*hidden:][:cols])
+		}
+	}
+	ids := ws.pass.ids
+	if !ws.pass.absent {
+		w.ScatterAdd(dwx, hidden, cols, ids, dz, width) // 1: scatter-add dZ into dWx
+		return
+	}
+	for from := 0; from < len(ids); { // each run of rows with an id
 		if ids[from] == None {
 			from++
 			continue
@@ -115,10 +150,61 @@ func scatterIDs(w *kernels.Worker, dwx []float32, ldw, cols int, ids []int32, dz
 		for to < len(ids) && ids[to] != None {
 			to++
 		}
-		w.ScatterAdd(dwx, ldw, cols, ids[from:to], dz[from*ld:], ld)
+		w.ScatterAdd(dwx, hidden, cols, ids[from:to], dz[from*width:], width)
 		from = to
 	}
 }
 
-// finite says whether x is a number.
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+// inputGrads is one worker's part of backward 1 for what layer k reads, where its
+// gradient is wanted: rows shared out.
+func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
+	m := ws.m
+	dh, dz, dx := ws.layerGrads(k)
+	if k == 0 {
+		dx = ws.DX
+	}
+	if dx == nil {
+		return
+	}
+	rows, width, reads := w.Share(ws.T*ws.B), m.width(), m.reads(k)
+	to := dx[rows.Lo*reads:]
+	for d := range m.directions() {
+		wxT := m.packed[cellWx][k*m.directions()+d].trans
+		p := kernels.Product{ // 1: dX = dZ·Wxᵀ
+			M: rows.Len(),
+			A: dz[rows.Lo*width+d*m.Hidden:], LDA: width,
+			B: wxT,
+			C: to, LDC: reads,
+		}
+		switch {
+		case d > 0:
+			p.S, p.LDS = to, reads
+		case m.Residual && k > 0 && dh != nil:
+			p.S, p.LDS = dh[rows.Lo*width:], width
+		}
+		w.Gemm(p, wxT.All())
+	}
+	if k > 0 && ws.drop != nil {
+		ws.mask(w, k-1, dx, dx)
+	}
+}
+
+// changes says whether what layer k gives is more than its states.
+func (ws *Workspace) changes(k int) bool {
+	return ws.m.Residual && k > 0 || ws.drop != nil && k < len(ws.layers)-1
+}
+
+// passUpShare is one worker's part of what leads from a layer to the one above: it
+// adds what the layer has read, and drops some. inputGrads leads back.
+func (ws *Workspace) passUpShare(w *kernels.Worker) {
+	k, width := ws.at, ws.m.width()
+	l := &ws.layers[k]
+	rows := w.Share(ws.T * ws.B)
+	from, to := rows.Lo*width, rows.Hi*width
+	if ws.m.Residual && k > 0 {
+		w.Add(l.out[from:to], l.h[ws.B*width:][from:to], ws.layers[k-1].up[from:to])
+	}
+	if ws.drop != nil && k < len(ws.layers)-1 {
+		ws.mask(w, k, l.up, l.out)
+	}
+}

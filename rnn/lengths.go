@@ -1,6 +1,10 @@
 package rnn
 
-import "batchrnn/kernels"
+import (
+	"fmt"
+
+	"batchrnn/kernels"
+)
 
 // lengths are those of the sequences of a batch.
 type lengths struct {
@@ -17,7 +21,7 @@ type lengths struct {
 // above T.
 func (ws *Workspace) SetLengths(steps []int32) {
 	ws.checkLengths(steps)
-	ws.ran = false
+	ws.pass.ran = false
 	if steps == nil {
 		ws.lengths.of = nil
 		return
@@ -60,4 +64,18 @@ func (ws *Workspace) lastStep(d, b int) int {
 		return ws.T - 1
 	}
 	return int(ws.lengths.of[b]) - 1
+}
+
+func (ws *Workspace) checkLengths(steps []int32) {
+	if steps == nil {
+		return
+	}
+	if len(steps) != ws.B {
+		panic(fmt.Sprintf("rnn: SetLengths: %d lengths for a batch of %d sequences", len(steps), ws.B))
+	}
+	for b, n := range steps {
+		if n < 1 || int(n) > ws.T {
+			panic(fmt.Sprintf("rnn: SetLengths: sequence %d has %d steps, must be from 1 to the %d of the workspace", b, n, ws.T))
+		}
+	}
 }

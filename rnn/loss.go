@@ -3,7 +3,6 @@ package rnn
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"batchrnn/kernels"
 )
@@ -23,67 +22,7 @@ type targets struct {
 	ids     []int32   // [N], classes of the head
 	labels  []int32   // [R], as they were given
 	vectors []float32 // [R,V]
-}
-
-// Loss returns the mean cross-entropy of targets, [T,B] or [B] with
-// Config.LastStep, in nats, over the rows that count: those whose target is not
-// Ignore, of steps that their sequence has. Losses holds its terms; where none
-// counts, the mean is 0. It panics where there is no output layer, targets has
-// another length, or a target is not below V.
-func (ws *Workspace) Loss(targets []int32) float64 {
-	ws.checkTargets("Loss", targets)
-	ws.takeLabels(targets)
-	return ws.score()
-}
-
-// LossBinary returns the mean over all outputs of rows that count of the
-// cross-entropy, in nats, of targets, [T,B,V] or [B,V], each the probability that
-// its output is on: -t·log σ(y) - (1-t)·log σ(-y). It panics where Loss would, and
-// where a target is outside [0,1].
-func (ws *Workspace) LossBinary(targets []float32) float64 {
-	ws.checkVectors("LossBinary", targets)
-	ws.checkProbabilities("LossBinary", targets)
-	ws.takeVectors(binaryEntropy, targets)
-	return ws.score()
-}
-
-// LossSquared returns the mean over all outputs of rows that count of (y-t)², for
-// targets t, [T,B,V] or [B,V]. It panics where Loss would.
-func (ws *Workspace) LossSquared(targets []float32) float64 {
-	ws.checkVectors("LossSquared", targets)
-	ws.takeVectors(squaredError, targets)
-	return ws.score()
-}
-
-func (ws *Workspace) score() float64 {
-	if ws.count() == 0 {
-		return ws.meanLoss()
-	}
-	ws.seen = ws.top().out
-	if ws.picks {
-		ws.seen = ws.gather
-	}
-	ws.run(ws.plan.outputs, 0, ws.tasks.loss)
-	return ws.meanLoss()
-}
-
-// WeightLabels gives each output's label a weight w, [V], in the mean of the
-// losses, which is then Σ w·loss / Σ w: with cross-entropy over rows by their
-// targets, else over the outputs of each row. Losses stay without the weights of
-// targets. nil ends it. It panics where w has another length, a weight is
-// negative or not finite, or all are 0.
-func (ws *Workspace) WeightLabels(w []float32) {
-	ws.checkWeights(w)
-	ws.weights = nil
-	if w == nil {
-		return
-	}
-	largest := float64(slices.Max(w))
-	ws.weightRoom = ws.weightRoom[:0]
-	for _, x := range w { // only their proportions count, and these neither overflow nor vanish
-		ws.weightRoom = append(ws.weightRoom, float32(float64(x)/largest))
-	}
-	ws.weights = ws.weightRoom
+	scale   float64   // of each row's loss in the mean, beside its weight
 }
 
 // takeLabels readies stage 4 for targets of a cross-entropy.
@@ -96,7 +35,6 @@ func (ws *Workspace) takeLabels(labels []int32) {
 			ids[i] = labels[row]
 		}
 	}
-	ws.targets = targets{kind: crossEntropy, labels: labels, ids: ws.classes(ids)}
 	total := float64(len(ids))
 	if ws.weights != nil {
 		total = 0
@@ -104,37 +42,25 @@ func (ws *Workspace) takeLabels(labels []int32) {
 			total += float64(ws.weights[label])
 		}
 	}
-	ws.scale = 1 / total
+	ws.pass.targets = targets{kind: crossEntropy, labels: labels, ids: ws.classes(ids), scale: 1 / total}
 }
 
 // takeVectors readies stage 4 for targets that are vectors.
 func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
-	ws.targets = targets{kind: kind, vectors: vectors}
-	ws.scale = 1 / (float64(ws.count()) * ws.labelWeights())
-}
-
-// labelWeights returns the sum of all labels' weights.
-func (ws *Workspace) labelWeights() float64 {
-	if ws.weights == nil {
-		return float64(ws.m.Output)
-	}
-	var sum float64
-	for _, x := range ws.weights {
-		sum += float64(x)
-	}
-	return sum
+	ws.pass.targets = targets{kind: kind, vectors: vectors, scale: 1 / (float64(ws.count()) * ws.totalWeight())}
 }
 
 // losses is stage 4 of some of the rows that count: it replaces their logits by the
 // gradient of the mean loss.
-func (t *targets) losses(w *kernels.Worker, ws *Workspace, rows kernels.Span, logits []float32) {
+func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float32) {
+	t := &ws.pass.targets
 	if t.kind == crossEntropy {
 		ws.crossEntropies(w, ws.Losses[rows.Lo:rows.Hi], ws.m.head(), logits, t.ids[rows.Lo:rows.Hi], rows.Lo, nil)
 		return
 	}
 	v := ws.m.Output
-	whole := ws.labelWeights()
+	whole := ws.totalWeight()
 	for i := range rows.Len() {
 		y, want := logits[i*v:][:v], t.vectors[ws.row(rows.Lo+i)*v:][:v]
 		var sum float64
@@ -145,7 +71,7 @@ func (t *targets) losses(w *kernels.Worker, ws *Workspace, rows kernels.Span, lo
 				weight = float64(ws.weights[j])
 			}
 			sum += float64(weight * loss)
-			y[j] = float32(weight * slope * ws.scale)
+			y[j] = float32(weight * slope * t.scale)
 		}
 		ws.Losses[rows.Lo+i] = float32(sum / whole)
 	}
@@ -169,8 +95,9 @@ func (k lossKind) term(y, t float64) (loss, slope float64) {
 // is scaled by the weight of its label, that of the row first+i that counts, or of
 // rows[i].
 func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
+	t := &ws.pass.targets
 	if ws.weights == nil {
-		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, float32(ws.scale))
+		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, float32(t.scale))
 		return
 	}
 	for i := range classes {
@@ -178,7 +105,7 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 		if rows != nil {
 			at = int(rows[i])
 		}
-		scale := float32(ws.scale * float64(ws.weights[ws.targets.labels[ws.row(at)]]))
+		scale := float32(t.scale * float64(ws.weights[t.labels[ws.row(at)]]))
 		w.SoftmaxCrossEntropy(losses[i:i+1], n, logits[i*n:], n, classes[i:i+1], scale)
 	}
 }
@@ -197,8 +124,8 @@ func (ws *Workspace) meanLoss() float64 {
 	var sum, total float64
 	for i, l := range ws.Losses[:n] {
 		weight := 1.0
-		if ws.weights != nil && ws.targets.kind == crossEntropy {
-			weight = float64(ws.weights[ws.targets.labels[ws.row(i)]])
+		if ws.weights != nil && ws.pass.targets.kind == crossEntropy {
+			weight = float64(ws.weights[ws.pass.targets.labels[ws.row(i)]])
 		}
 		sum += float64(weight * float64(l))
 		total += weight
@@ -238,10 +165,65 @@ func (ws *Workspace) CheckLosses() error {
 		return fmt.Errorf("rnn: the loss of step %d, row %d is %v: look for NaN or infinity in its input and target at this step or before, and in the parameters",
 			row/ws.B, row%ws.B, l)
 	}
-	for i, x := range ws.x { // tanh and sigmoid make a number of infinity
+	for i, x := range ws.pass.x { // tanh and sigmoid make a number of infinity
 		if row := i / ws.m.Input; !finite(float64(x)) && !ws.lengths.ended(row/ws.B, row%ws.B) {
 			return fmt.Errorf("rnn: the input of step %d, row %d is %v at place %d: the gradient is not a number", row/ws.B, row%ws.B, x, i%ws.m.Input)
 		}
 	}
 	return nil
+}
+
+// finite says whether x is a number.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+func (ws *Workspace) checkOutputs(op string) {
+	if ws.m.Output == 0 {
+		panic("rnn: the model has no output layer: set Config.Output, or use BackwardStates")
+	}
+	ws.checkRan(op)
+	if len(ws.Losses) != ws.rows {
+		panic(fmt.Sprintf("rnn: %s: Losses has length %d, want %d = %s", op, len(ws.Losses), ws.rows, ws.rowsFormula()))
+	}
+}
+
+// rowsFormula says how many outputs there are.
+func (ws *Workspace) rowsFormula() string {
+	if ws.m.LastStep {
+		return fmt.Sprintf("B for B %d and an output after the last step alone", ws.B)
+	}
+	return fmt.Sprintf("T·B for T %d, B %d", ws.T, ws.B)
+}
+
+func (ws *Workspace) checkTargets(op string, targets []int32) {
+	ws.checkOutputs(op)
+	if len(targets) != ws.rows {
+		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = %s", op, len(targets), ws.rows, ws.rowsFormula()))
+	}
+	for row, target := range targets {
+		if uint(target) >= uint(ws.m.Output) && target != Ignore && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+			outside(op, "target", target, row, ws.m.Output, "outputs")
+		}
+	}
+}
+
+// checkVectors wants targets that are vectors, and a softmax that isn't adaptive.
+func (ws *Workspace) checkVectors(op string, targets []float32) {
+	ws.checkOutputs(op)
+	if ws.tails != nil {
+		panic("rnn: " + op + ": the model's output is an adaptive softmax, whose targets are ids: use Loss and Backward, or leave Config.Cutoffs out")
+	}
+	if want := ws.rows * ws.m.Output; len(targets) != want {
+		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = V·%s, V %d", op, len(targets), want, ws.rowsFormula(), ws.m.Output))
+	}
+}
+
+// checkProbabilities wants targets in [0,1] at the steps that sequences have.
+func (ws *Workspace) checkProbabilities(op string, targets []float32) {
+	v := ws.m.Output
+	for i, t := range targets {
+		row := i / v
+		if !(t >= 0 && t <= 1) && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+			panic(fmt.Sprintf("rnn: %s: target %v at index %d is not a probability, from 0 to 1", op, t, i))
+		}
+	}
 }

@@ -21,22 +21,12 @@ type Model struct {
 	SkipNonFinite bool // Step changes nothing where the gradient's norm is NaN or infinite
 	engine        *kernels.Engine
 
-	// Weights as products read them. The transposes exist once a training
-	// workspace has been made; wy and wyT with an output layer.
-	packed   []cellWeights // [L·D]
-	wy, wyT  *kernels.Packed
-	tails    []tailWeights
+	table    []weight // Config.weights
+	packed   [roles][]packedWeight
 	training sync.Once // makes the transposes
 
 	packing func(*kernels.Worker)
 	step    stepState
-}
-
-// cellWeights are a cell's weights as products read them: wx and wxT where the
-// input is dense.
-type cellWeights struct {
-	wx, wh   *kernels.Packed
-	wxT, whT *kernels.Packed
 }
 
 // New returns a model whose weights are drawn as [Model.InitUniform] does. The same
@@ -50,18 +40,7 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	}
 	c.Cutoffs, c.Activation = slices.Clone(c.Cutoffs), cmp.Or(c.Activation, Tanh)
 	m := &Model{Config: c, Params: newParams(c), engine: e}
-	m.packed = make([]cellWeights, c.cells())
-	for i := range m.packed {
-		w := &m.packed[i]
-		w.wh = e.NewPacked(c.Hidden, c.Hidden)
-		if k := i / c.directions(); c.dense(k) {
-			w.wx = e.NewPacked(c.reads(k), c.Hidden)
-		}
-	}
-	if c.Output > 0 {
-		m.wy = e.NewPacked(c.width(), c.head())
-	}
-	m.newTails()
+	m.newPacked()
 	m.packing, m.step.task = m.pack, m.stepShare
 	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
 	m.draw(rand.New(rand.NewPCG(seed, 0)))
@@ -71,6 +50,29 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 
 // Engine returns the engine that the model computes with.
 func (m *Model) Engine() *kernels.Engine { return m.engine }
+
+// newPacked makes room for the packed weights.
+func (m *Model) newPacked() {
+	m.table = m.Config.weights()
+	for _, w := range m.table {
+		var p packedWeight
+		if w.packed {
+			p.plain = m.engine.NewPacked(w.rows, w.cols)
+		}
+		m.packed[w.role] = append(m.packed[w.role], p)
+	}
+}
+
+// train makes the transposes that backpropagation needs. It leaves alone what
+// workspaces that score may be reading.
+func (m *Model) train() {
+	for _, w := range m.table {
+		if w.packed {
+			m.packed[w.role][w.i].trans = m.engine.NewPacked(w.cols, w.rows)
+		}
+	}
+	m.engine.Run(m.slabWorkers(), m.packTransposes)
+}
 
 // Update makes a change of the parameters by hand known to the model.
 func (m *Model) Update() {
@@ -83,56 +85,66 @@ func (m *Model) slabWorkers() int {
 	return max(1, min(m.engine.Threads(), len(m.Slab)/elementShare))
 }
 
-// pack copies this worker's panels of every weight matrix.
+// pack is one worker's part of the end of stage 5: its panels of every weight that
+// products read.
 func (m *Model) pack(w *kernels.Worker) {
-	for i, p := range m.Cells {
-		packShare(w, m.packed[i].wx, false, p.Wx, m.Hidden)
-		packShare(w, m.packed[i].wh, false, p.Wh, m.Hidden)
+	for i := range m.table {
+		x := &m.table[i]
+		m.packShare(w, x, m.packed[x.role][x.i].plain, false)
 	}
-	if m.Tied {
-		packShare(w, m.wy, true, m.Cells[0].Wx, m.Hidden)
-	} else {
-		packShare(w, m.wy, false, m.Wy, m.head())
-	}
-	m.packTails(w)
 	m.packTransposes(w)
 }
 
 func (m *Model) packTransposes(w *kernels.Worker) {
-	for i, p := range m.Cells {
-		packShare(w, m.packed[i].wxT, true, p.Wx, m.Hidden)
-		packShare(w, m.packed[i].whT, true, p.Wh, m.Hidden)
-	}
-	if m.Tied {
-		packShare(w, m.wyT, false, m.Cells[0].Wx, m.Hidden)
-	} else {
-		packShare(w, m.wyT, true, m.Wy, m.head())
-	}
-	m.packTailTransposes(w)
-}
-
-// packShare copies this worker's panels of a matrix, in a phase of their own.
-func packShare(w *kernels.Worker, p *kernels.Packed, trans bool, weights []float32, ld int) {
-	if p != nil {
-		w.PackPanels(p, trans, weights, ld, w.Share(p.Panels()))
-		w.Barrier()
+	for i := range m.table {
+		x := &m.table[i]
+		m.packShare(w, x, m.packed[x.role][x.i].trans, true)
 	}
 }
 
-// train makes the transposes that backpropagation needs. It leaves alone what
-// workspaces that score may be reading.
-func (m *Model) train() {
-	e := m.engine
-	for i := range m.packed {
-		w := &m.packed[i]
-		w.whT = e.NewPacked(m.Hidden, m.Hidden)
-		if k := i / m.directions(); m.dense(k) {
-			w.wxT = e.NewPacked(m.Hidden, m.reads(k))
+// packShare copies this worker's panels of a weight, in a phase of their own.
+func (m *Model) packShare(w *kernels.Worker, x *weight, p *kernels.Packed, trans bool) {
+	if p == nil {
+		return
+	}
+	ld := x.cols
+	if x.tied {
+		trans, ld = !trans, x.rows
+	}
+	w.PackPanels(p, trans, m.values(x), ld, w.Share(p.Panels()))
+	w.Barrier()
+}
+
+// Compact gives up what only training needs, so that a model that scores holds
+// each weight once: those of products in their packed form, which takes about
+// half of the memory away. What is left of the Params are the rows of ids and
+// the biases; Slab and the rest are nil. From then on the model can't be trained,
+// changed or saved. Workspaces that score go on as they are; none may be at work
+// meanwhile.
+//
+// A tied model keeps its one matrix in both forms.
+func (m *Model) Compact() {
+	if m.compact() {
+		return
+	}
+	few := emptyParams(m.Config)
+	for i := range m.table {
+		w := &m.table[i]
+		if w.packed {
+			m.packed[w.role][w.i].trans = nil
+		} else {
+			*few.view(w) = slices.Clone(m.values(w))
 		}
 	}
-	if m.Output > 0 {
-		m.wyT = e.NewPacked(m.head(), m.width())
+	m.Params = few
+}
+
+// compact says whether Compact has been called.
+func (m *Model) compact() bool { return m.Slab == nil }
+
+// checkWhole wants a model that still has all of its parameters.
+func (m *Model) checkWhole(op string) {
+	if m.compact() {
+		panic("rnn: " + op + ": the model has been made compact: it only scores")
 	}
-	m.trainTails()
-	e.Run(m.slabWorkers(), m.packTransposes)
 }

@@ -33,7 +33,7 @@ func newNaive(m *Model) *naive {
 	}
 	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
 	for i, t := range m.Tails {
-		f := m.tails[i].width
+		f := m.cluster(i).features
 		n.tails = append(n.tails, naiveTail{m.Cutoffs[i], f, len(t.By), cut(len(t.Proj)), cut(len(t.Wy)), cut(len(t.By))})
 	}
 	return n

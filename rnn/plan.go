@@ -64,7 +64,7 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	// place of 37. In plain time a meeting costs HandoverWork; half as much again leaves a gain.
 	meeting := m.engine.HandoverWork() * 3 / 2
 	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
-	panels := m.packed[0].wh.Panels()
+	panels := m.packed[cellWh][0].plain.Panels()
 
 	byRows, byColumns := 1, max(1, min(n, panels, stepWork/meeting))
 	if weights <= cacheBytes {

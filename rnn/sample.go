@@ -17,7 +17,12 @@ type Sampler struct {
 // NewSampler returns a sampler that starts from the zero state; the same seed
 // draws the same sequence.
 func (m *Model) NewSampler(seed uint64) *Sampler {
-	m.checkSampler()
+	if m.Dense || m.Output == 0 || m.Output > m.Input {
+		panic("rnn: NewSampler needs a model of ids whose outputs are its next inputs")
+	}
+	if m.Bidirectional || m.LastStep {
+		panic("rnn: NewSampler needs a model of one direction with an output at every step")
+	}
 	return &Sampler{ws: m.NewWorkspace(1, 1), probs: make([]float32, m.Output), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 

@@ -25,9 +25,9 @@ func TestFewRows(t *testing.T) {
 			for out := range rows {
 				b.targets[out] = Ignore
 				ws.takeLabels(b.targets)
-				ws.seen = ws.gather
+				ws.pass.seen = ws.gather
 				if ws.count() > 0 {
-					ws.run(threads, 0, ws.tasks.loss) // however few rows there are
+					ws.run(threads, 0, (*Workspace).lossShare) // however few rows there are
 				}
 				of := ws.meanLoss()
 				if mean := ws.Backward(b.targets); mean != of {

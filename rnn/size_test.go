@@ -60,12 +60,11 @@ func partsLen(m *Model) int {
 
 // packedBytes returns the bytes of all packed weights.
 func packedBytes(m *Model) int64 {
-	all := []*kernels.Packed{m.wy, m.wyT}
-	for _, c := range m.packed {
-		all = append(all, c.wx, c.wh, c.wxT, c.whT)
-	}
-	for _, t := range m.tails {
-		all = append(all, t.proj, t.wy, t.projT, t.wyT)
+	var all []*kernels.Packed
+	for _, weights := range m.packed {
+		for _, p := range weights {
+			all = append(all, p.plain, p.trans)
+		}
 	}
 	var n int64
 	for _, p := range all {

@@ -2,11 +2,7 @@ package rnn
 
 // Reset sets the initial states to zero.
 func (ws *Workspace) Reset() {
-	for k := range ws.layers {
-		for d := range ws.m.directions() {
-			ws.eachRow(k, d, ws.first(d), func(_ int, h []float32) { ws.m.engine.Clear(h) })
-		}
-	}
+	ws.eachState(false, func(_, _ int, to []float32) { ws.m.engine.Clear(to) })
 }
 
 // Carry makes the last states the initial ones of the next pass, so that a stream
@@ -14,7 +10,7 @@ func (ws *Workspace) Reset() {
 // which still needs the initial states. It panics where the model is
 // bidirectional: the second direction comes from what is yet to be read.
 func (ws *Workspace) Carry() {
-	ws.checkCarry()
+	ws.checkCarry("Carry")
 	n := ws.B * ws.m.Hidden
 	for k := range ws.layers {
 		h := ws.layers[k].h
@@ -22,8 +18,17 @@ func (ws *Workspace) Carry() {
 	}
 }
 
-// carryRows is Carry of other rows: row b goes on from what row from[b] ended in.
-func (ws *Workspace) carryRows(from []int32) {
+// CarryRows is Carry of other rows: row b goes on from the state that row from[b]
+// ended in. A beam search goes on so from its best hypotheses. It panics where Carry
+// would, and where from, [B], has another length or a row that there is not.
+func (ws *Workspace) CarryRows(from []int32) {
+	ws.checkCarry("CarryRows")
+	ws.checkLen("CarryRows", "from", len(from), ws.B, "B")
+	for i, row := range from {
+		if uint(row) >= uint(ws.B) {
+			outside("CarryRows", "row", row, i, ws.B, "rows")
+		}
+	}
 	n := ws.m.width()
 	for k := range ws.layers {
 		first, last := ws.slot(ws.layers[k].h, 0), ws.slot(ws.layers[k].h, ws.T)
@@ -33,14 +38,17 @@ func (ws *Workspace) carryRows(from []int32) {
 	}
 }
 
+func (ws *Workspace) checkCarry(op string) {
+	if ws.m.Bidirectional {
+		panic("rnn: " + op + ": a bidirectional model reads each sequence as a whole: feed it at once")
+	}
+}
+
 // SetState sets the initial states to h, [L·D,B,H]: layer by layer, in each the
 // forward direction first.
 func (ws *Workspace) SetState(h []float32) {
 	ws.checkState("SetState", "h", h)
-	for i := range ws.m.Cells {
-		k, d := ws.m.place(i)
-		ws.eachRow(k, d, ws.first(d), func(b int, to []float32) { ws.m.engine.Copy(to, ws.cellRow(h, i, b)) })
-	}
+	ws.eachState(false, func(i, b int, to []float32) { ws.m.engine.Copy(to, ws.cellRow(h, i, b)) })
 }
 
 // State sets dst, [L·D,B,H], to the states after the last Forward, of each sequence
@@ -49,10 +57,7 @@ func (ws *Workspace) SetState(h []float32) {
 func (ws *Workspace) State(dst []float32) {
 	ws.checkRan("State")
 	ws.checkState("State", "dst", dst)
-	for i := range ws.m.Cells {
-		k, d := ws.m.place(i)
-		ws.eachRow(k, d, ws.last(d), func(b int, h []float32) { ws.m.engine.Copy(ws.cellRow(dst, i, b), h) })
-	}
+	ws.eachState(true, func(i, b int, from []float32) { ws.m.engine.Copy(ws.cellRow(dst, i, b), from) })
 }
 
 // States returns what the last layer gave at each step of the last Forward,
@@ -63,19 +68,29 @@ func (ws *Workspace) States() []float32 {
 	return ws.top().out
 }
 
-// place returns the layer and direction of cell i.
-func (c *Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
-
 // cellRow returns row b of cell i of a, [L·D,B,H].
 func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {
 	n := ws.m.Hidden
 	return a[(i*ws.B+b)*n:][:n]
 }
 
-// eachRow calls f with direction d's part of each row of a slot of layer k.
-func (ws *Workspace) eachRow(k, d, slot int, f func(b int, h []float32)) {
-	states, n := ws.slot(ws.layers[k].h, slot), ws.m.Hidden
-	for b := range ws.B {
-		f(b, states[b*ws.m.width()+d*n:][:n])
+// eachState calls f with each row of each cell's initial states, or last ones.
+func (ws *Workspace) eachState(last bool, f func(i, b int, h []float32)) {
+	n := ws.m.Hidden
+	for i := range ws.m.Cells {
+		k, d := ws.m.place(i)
+		slot, _ := slots(d, ws.time(d, 0))
+		if last {
+			_, slot = slots(d, ws.time(d, ws.T-1))
+		}
+		states := ws.slot(ws.layers[k].h, slot)
+		for b := range ws.B {
+			f(i, b, states[b*ws.m.width()+d*n:][:n])
+		}
 	}
+}
+
+// checkState wants a state of all cells.
+func (ws *Workspace) checkState(op, name string, h []float32) {
+	ws.checkLen(op, name, len(h), ws.m.cells()*ws.B*ws.m.Hidden, "L·D·B·H")
 }

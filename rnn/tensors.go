@@ -48,7 +48,7 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	var out []safetensors.Floats
 	for _, t := range m.Params.tensors(m.Config) {
 		f := safetensors.Floats{Name: t.name, Shape: t.shape, Values: t.params}
-		switch t.role {
+		switch t.layout {
 		case matrix:
 			f.Values = make([]float32, len(t.params))
 			transpose(f.Values, t.params, t.shape[1], t.shape[0])
@@ -108,7 +108,7 @@ func (m *Model) readTensors(f *safetensors.File) error {
 		if err := f.Floats(values, stored); err != nil {
 			return err
 		}
-		switch t.role {
+		switch t.layout {
 		case vector:
 			m.engine.Copy(t.params, values)
 		case matrix:
@@ -185,60 +185,35 @@ type tensor struct {
 	name   string
 	shape  []int
 	params []float32
-	role   role
+	layout layout
 }
 
-// A role says what a tensor's values are to the parameters.
-type role int
+// A layout is what a tensor's values are to the parameters.
+type layout int
 
 const (
-	vector       role = iota
-	matrix            // the transpose of the parameters
-	secondBias        // to be added to the vector before it
-	sharedWeight      // the parameters as they are, which a matrix before it has too
+	vector       layout = iota
+	matrix              // the transpose of the parameters
+	secondBias          // to be added to the vector before it
+	sharedWeight        // the parameters as they are, which a matrix before it has too
 )
 
 // tensors lists the parameters in the order of a file.
-func (p Params) tensors(c Config) []tensor {
+func (p *Params) tensors(c Config) []tensor {
 	var all []tensor
-	weight := func(name string, params []float32, outputs, inputs int) {
-		all = append(all, tensor{name, []int{outputs, inputs}, params, matrix})
-	}
-	bias := func(name string, params []float32, role role) {
-		all = append(all, tensor{name, []int{len(params)}, params, role})
-	}
-	prefix := ""
-	if c.Output > 0 {
-		prefix = "rnn."
-	}
-	for i, cell := range p.Cells {
-		k := i / c.directions()
-		of := fmt.Sprintf("_l%d", k)
-		if i%c.directions() == 1 {
-			of += "_reverse"
+	for _, w := range c.weights() {
+		t := tensor{w.name, []int{w.cols, w.rows}, p.values(&w), matrix}
+		switch {
+		case w.bias():
+			t.shape, t.layout = []int{w.cols}, vector
+		case w.tied:
+			t.layout = sharedWeight
 		}
-		weight(prefix+"weight_ih"+of, cell.Wx, c.Hidden, c.reads(k))
-		weight(prefix+"weight_hh"+of, cell.Wh, c.Hidden, c.Hidden)
-		bias(prefix+"bias_ih"+of, cell.Bh, vector)
-		bias(prefix+"bias_hh"+of, cell.Bh, secondBias)
-	}
-	switch {
-	case c.Output == 0:
-	case c.Tied:
-		all = append(all, tensor{"out.weight", []int{c.Output, c.Hidden}, p.Cells[0].Wx, sharedWeight})
-		bias("out.bias", p.By, vector)
-	case len(c.Cutoffs) > 0:
-		weight("out.head.weight", p.Wy, c.head(), c.width())
-		bias("out.head.bias", p.By, vector)
-	default:
-		weight("out.weight", p.Wy, c.Output, c.width())
-		bias("out.bias", p.By, vector)
-	}
-	for i, t := range p.Tails {
-		s, name := c.tail(i), fmt.Sprintf("out.tail.%d.", i)
-		weight(name+"0.weight", t.Proj, s.width, c.width())
-		weight(name+"1.weight", t.Wy, s.Len(), s.width)
-		bias(name+"1.bias", t.By, vector)
+		all = append(all, t)
+		if w.role == cellBh {
+			t.name, t.layout = strings.Replace(t.name, "bias_ih", "bias_hh", 1), secondBias
+			all = append(all, t)
+		}
 	}
 	return all
 }

@@ -30,81 +30,74 @@ type Workspace struct {
 	plan    plan
 	layers  []layer
 
-	// The arguments of the last passes.
-	ran     bool      // the layers hold the states of a Forward
-	ids     []int32   // [T,B], a copy; nil with a dense input
-	absent  bool      // some of ids are None
-	x       []float32 // [T,B,E], the caller's, or masked
-	masked  []float32 // [T,B,E], x with zeros where a sequence has ended; nil before it was needed
+	pass    pass
 	lengths lengths
+	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil before it was needed
+	drop    *dropout  // nil without
 
-	outputs // stages 3 and 4
+	counted // rows of outputs
+	headRoom
+	tails *tailWork // nil without an adaptive softmax
 
-	fromOutputs bool         // the backward pass begins with the output layer
-	grads       [2][]float32 // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
-	dout        []float32    // [T,B,W], the gradient of what the last layer gives: grads[0], or the caller's
-	dhn         []float32    // [L·D,B,H], that of the last states, the caller's; nil for none
-	kept        bool         // a pass has filled the layers' dh
-	reached     []float32    // [B,W], dJ/dh as it comes back along TimeSkip; nil without
-	firstDZ     []float32    // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
+	grads   [2][]float32 // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
+	kept    bool         // a pass has filled the layers' dh
+	reached []float32    // [B,W], dJ/dh as it comes back along TimeSkip; nil without
+	firstDZ []float32    // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
 
-	drop *dropout // nil without
-
-	// What the regions run, and the layer or the product that they are about.
-	tasks   tasks
-	at      int
-	product kernels.Product
+	region  func(*kernels.Worker) // runShare, bound once: a method value is an allocation
+	task    func(*Workspace, *kernels.Worker)
+	at      int             // the layer that the task is about
+	product kernels.Product // or the product
 }
 
-// tasks are a workspace's parts of passes, made once: a method value is an
-// allocation.
-type tasks struct {
-	starts, steps, passUp, loss, outputs, stepsBack, grads, multiply func(*kernels.Worker)
-}
+// A pass is what the last Forward was given, and the losses and backward passes
+// after it.
+type pass struct {
+	ran    bool      // the layers hold the states of a Forward
+	ids    []int32   // [T,B], a copy; nil with a dense input
+	absent bool      // some of ids are None
+	x      []float32 // [T,B,E], the caller's, or masked
 
-// A layer is what a pass leaves in one layer. Both directions of a layer that has
-// two stand side by side in rows of W = 2H.
-type layer struct {
-	// h holds the states, [T+1,B,W]: slot 0 the initial one, slot t+1 that after
-	// step t. A second direction has its initial state in a slot T+1 more.
-	h   []float32
-	g   []float32 // [T,B,W], the activations; nil without TimeSkip, where they are the states
-	out []float32 // [T,B,W], what the layer gives: the states after each step, or with what it read
-	up  []float32 // [T,B,W], out as the layer above reads it: itself, or after dropout
-	dh  []float32 // [T,B,W], dJ/dh of each step; nil unless KeepStateGradients was called
+	targets targets
+	seen    []float32 // [N,W], what the head sees of the rows that count
+	dseen   []float32 // [N,W], its gradient
+
+	fromOutputs bool      // the backward pass begins with the head
+	dout        []float32 // [T,B,W], the gradient of what the last layer gives: grads[0], or the caller's
+	dhn         []float32 // [L·D,B,H], that of the last states, the caller's; nil for none
 }
 
 // NewWorkspace returns a workspace for scoring: [Workspace.Forward],
 // [Workspace.Loss] and [Workspace.Logits].
 func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	m.checkSize(steps, batch)
-	rows, width := steps*batch, m.width()
 	ws := &Workspace{T: steps, B: batch, m: m}
 	if !m.Dense {
-		ws.ids = make([]int32, rows)
+		ws.pass.ids = make([]int32, steps*batch)
 	}
 	for k := range m.Layers {
-		slots := steps + m.directions()
-		l := layer{h: kernels.Floats(slots * batch * width)}
-		l.out = l.h[batch*width:][:rows*width]
-		if m.TimeSkip != 0 {
-			l.g = kernels.Floats(rows * width)
-		}
-		if m.Residual && k > 0 {
-			l.out = kernels.Floats(rows * width)
-		}
-		l.up = l.out
-		ws.layers = append(ws.layers, l)
+		ws.layers = append(ws.layers, m.newLayer(k, steps, batch))
 	}
 	ws.threads = m.engine.Threads()
 	ws.plan = m.newPlan(steps, batch, ws.threads)
 	ws.newOutputs()
-	ws.tasks = tasks{
-		ws.startsShare, ws.stepsShare, ws.passUpShare, ws.lossShare,
-		ws.outputsShare, ws.stepsBackShare, ws.gradsShare, ws.multiplyShare,
-	}
+	ws.region = ws.runShare
 	return ws
 }
+
+func (m *Model) checkSize(steps, batch int) {
+	if steps < 1 || batch < 1 {
+		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows: both must be at least 1", steps, batch))
+	}
+	widest := int64(max(m.width(), m.Output, m.Input))
+	if int64(steps) >= maxStates/int64(batch)/widest {
+		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows %d wide is more than the %d floats that are supported",
+			steps, batch, widest, int64(maxStates)))
+	}
+}
+
+// maxStates bounds each buffer of a workspace, in floats.
+const maxStates = 1 << 36
 
 // LimitThreads holds the passes of this workspace to at most n workers, 1 for the
 // calling goroutine alone. So one model serves requests, each on one thread, and
@@ -120,11 +113,13 @@ func (ws *Workspace) LimitThreads(n int) {
 	ws.plan.blockRows = blockRows
 }
 
-// run is a region of at most n workers about layer k.
-func (ws *Workspace) run(n, k int, task func(*kernels.Worker)) {
-	ws.at = k
-	ws.m.engine.Run(n, task)
+// run is a region of at most n workers about layer k: each does its share of task.
+func (ws *Workspace) run(n, k int, task func(*Workspace, *kernels.Worker)) {
+	ws.at, ws.task = k, task
+	ws.m.engine.Run(n, ws.region)
 }
+
+func (ws *Workspace) runShare(w *kernels.Worker) { ws.task(ws, w) }
 
 // productShare is the number of multiply-adds of a product that is worth a worker.
 const productShare = 1 << 18
@@ -132,7 +127,7 @@ const productShare = 1 << 18
 // multiply computes a product on as many workers as it is worth.
 func (ws *Workspace) multiply(p kernels.Product) {
 	ws.product = p
-	ws.run(min(ws.threads, p.B.Panels(), p.M*p.B.K*p.B.N/productShare), 0, ws.tasks.multiply)
+	ws.run(min(ws.threads, p.B.Panels(), p.M*p.B.K*p.B.N/productShare), 0, (*Workspace).multiplyShare)
 	ws.product = kernels.Product{}
 }
 
@@ -169,27 +164,29 @@ func (ws *Workspace) KeepInputGradients() {
 	}
 }
 
-// top is the last layer.
-func (ws *Workspace) top() *layer { return &ws.layers[len(ws.layers)-1] }
+// Shape mistakes and ids out of range panic in the caller's goroutine and before
+// anything is written.
 
-// slot returns a slot of h, [B,W].
-func (ws *Workspace) slot(h []float32, i int) []float32 {
-	n := ws.B * ws.m.width()
-	return h[i*n:][:n:n]
+func (ws *Workspace) checkTraining(op string) {
+	ws.m.checkWhole(op)
+	if ws.grads[0] == nil {
+		panic("rnn: " + op + " needs a workspace made by NewTraining")
+	}
 }
 
-// before and after are the slots on both sides of step t, as direction d goes.
-func before(d, t int) int { return t + 2*d }
-func after(_, t int) int  { return t + 1 }
-
-// first and last are the slots of a direction's initial and last states.
-func (ws *Workspace) first(d int) int { return d * (ws.T + 1) }
-func (ws *Workspace) last(d int) int  { return ws.T - d*(ws.T-1) }
-
-// time returns the s-th step that direction d takes.
-func (ws *Workspace) time(d, s int) int {
-	if d == 1 {
-		return ws.T - 1 - s
+func (ws *Workspace) checkRan(op string) {
+	if !ws.pass.ran {
+		panic("rnn: " + op + " needs the states of a Forward or ForwardDense before it")
 	}
-	return s
+}
+
+func (ws *Workspace) checkLen(op, name string, have, want int, formula string) {
+	if have != want {
+		panic(fmt.Sprintf("rnn: %s: %s has length %d, want %d = %s for T %d, B %d", op, name, have, want, formula, ws.T, ws.B))
+	}
+}
+
+// outside panics because of an id at an index.
+func outside(op, name string, id int32, i, n int, what string) {
+	panic(fmt.Sprintf("rnn: %s: %s %d at index %d is outside the %d %s", op, name, id, i, n, what))
 }

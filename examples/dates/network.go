@@ -7,6 +7,7 @@ import (
 
 	"batchrnn/kernels"
 	"batchrnn/rnn"
+	"batchrnn/rnn/seq2seq"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // over thirty steps. So 99.95 % of unseen dates come out right. With tanh it is 93 %
 // from orthogonal matrices, 19 % from identities, 3 % from uniform ones, and 75 % from
 // these with connections that skip through time (α = 0.3); ReLU from uniform ones 12 %.
-func newNetwork(e *kernels.Engine, seed uint64) (*rnn.EncoderDecoder, error) {
+func newNetwork(e *kernels.Engine, seed uint64) (*seq2seq.EncoderDecoder, error) {
 	encoder, err := rnn.New(e, rnn.Config{
 		Input: len(sourceCharacters), Layers: 1, Hidden: hidden,
 		Activation: rnn.ReLU, Bidirectional: true,
@@ -39,12 +40,12 @@ func newNetwork(e *kernels.Engine, seed uint64) (*rnn.EncoderDecoder, error) {
 	}
 	encoder.InitIdentity(1)
 	decoder.InitIdentity(1)
-	return rnn.NewEncoderDecoder(encoder, decoder, end)
+	return seq2seq.New(encoder, decoder, end)
 }
 
 // train shows the network dates, each written anew whenever it comes up, and calls
 // report now and then with the updates made and the mean loss since.
-func train(p *rnn.EncoderDecoder, dates []time.Time, seed uint64, report func(updates int, loss float64)) {
+func train(p *seq2seq.EncoderDecoder, dates []time.Time, seed uint64, report func(updates int, loss float64)) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	tf := p.NewTraining(sourceSteps, targetSteps, batchSize)
 	encoder, decoder := rnn.NewAdam(p.Encoder, rate), rnn.NewAdam(p.Decoder, rate)
@@ -74,7 +75,7 @@ func train(p *rnn.EncoderDecoder, dates []time.Time, seed uint64, report func(up
 
 // exact returns the share of pairs whose source the network answers with the
 // target, by a greedy search.
-func exact(p *rnn.EncoderDecoder, pairs []pair) float64 {
+func exact(p *seq2seq.EncoderDecoder, pairs []pair) float64 {
 	right := 0
 	for chunk := range slices.Chunk(pairs, 100) {
 		b := newBatch(len(chunk))
@@ -93,7 +94,7 @@ func exact(p *rnn.EncoderDecoder, pairs []pair) float64 {
 }
 
 // answer returns what the network makes of a text by a beam of four.
-func answer(p *rnn.EncoderDecoder, text string) (string, error) {
+func answer(p *seq2seq.EncoderDecoder, text string) (string, error) {
 	ids, err := sourceIDs(text)
 	if err != nil {
 		return "", err

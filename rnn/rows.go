@@ -1,6 +1,72 @@
 package rnn
 
-import "batchrnn/kernels"
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"batchrnn/kernels"
+)
+
+// Ignore, as a target, makes a row count nowhere. It is PyTorch's ignore_index.
+const Ignore = -100
+
+// counted are the rows of outputs that count, N of R, and what they weigh. Rows beyond
+// a sequence's end don't count, nor rows whose targets are left out.
+type counted struct {
+	rows int // R: T·B, or B with LastStep
+	// The rows that count, where they are not all or are not steps in order, and
+	// room for them together; nil before they were needed.
+	picks     bool
+	picked    []int32   // [N], of the R rows
+	pickedIDs []int32   // [R], their targets
+	gather    []float32 // [R,W]
+	dgather   []float32 // [R,W], in training
+
+	weights    []float32 // [V], of labels, the largest 1; nil for 1 each
+	weightRoom []float32 // [V], where weights are; nil before there were any
+}
+
+// WeightLabels gives each output's label a weight w, [V], in the mean of the
+// losses, which is then Σ w·loss / Σ w: with cross-entropy over rows by their
+// targets, else over the outputs of each row. Losses stay without the weights of
+// targets. nil ends it. It panics where w has another length, a weight is
+// negative or not finite, or all are 0.
+func (ws *Workspace) WeightLabels(w []float32) {
+	if w == nil {
+		ws.weights = nil
+		return
+	}
+	if len(w) != ws.m.Output {
+		panic(fmt.Sprintf("rnn: WeightLabels: w has length %d, want %d, one weight for each output", len(w), ws.m.Output))
+	}
+	for i, x := range w {
+		if !(x >= 0 && x <= math.MaxFloat32) {
+			panic(fmt.Sprintf("rnn: WeightLabels: the weight of label %d is %v, want 0 or more", i, x))
+		}
+	}
+	largest := float64(slices.Max(w))
+	if largest == 0 {
+		panic("rnn: WeightLabels: all weights are 0, and nothing would count: give one above 0, or nil for no weights")
+	}
+	ws.weightRoom = ws.weightRoom[:0]
+	for _, x := range w { // only their proportions count, and these neither overflow nor vanish
+		ws.weightRoom = append(ws.weightRoom, float32(float64(x)/largest))
+	}
+	ws.weights = ws.weightRoom
+}
+
+// totalWeight returns the sum of all labels' weights.
+func (ws *Workspace) totalWeight() float64 {
+	if ws.weights == nil {
+		return float64(ws.m.Output)
+	}
+	var sum float64
+	for _, x := range ws.weights {
+		sum += float64(x)
+	}
+	return sum
+}
 
 // makePicks makes room for the rows that count.
 func (ws *Workspace) makePicks() {

@@ -1,9 +1,15 @@
-package rnn
+package seq2seq
+
+import (
+	"fmt"
+
+	"batchrnn/rnn"
+)
 
 // A TeacherForcing trains and scores an encoder-decoder on targets that are known:
 // whatever the decoder would have written, it reads at each step what the target
 // has before it (Williams & Zipser 1989). Making one is the only allocation, as of
-// a Workspace. One goroutine may use it at a time.
+// an [rnn.Workspace]. One goroutine may use it at a time.
 //
 //	tf := p.NewTraining(S, T, B)
 //	tf.SetLengths(sourceLengths, targetLengths)
@@ -15,11 +21,12 @@ type TeacherForcing struct {
 	// Encoder and Decoder are the workspaces, of S and of T steps: their Losses and
 	// Grads are for reading, and Dropout, WeightLabels and KeepStateGradients work as
 	// ever.
-	Encoder, Decoder *Workspace
+	Encoder, Decoder *rnn.Workspace
 
-	joint joint
-	end   int32
-	read  []int32 // [T,B], what the decoder reads
+	joint   joint
+	read    []int32 // [T,B], what the decoder reads
+	lengths []int32 // [B], of targets; nil where all are T
+	room    []int32 // [B], where lengths are
 }
 
 // NewTraining returns room for training on B pairs of sources of at most so many
@@ -35,30 +42,33 @@ func (p *EncoderDecoder) NewScoring(source, target, batch int) *TeacherForcing {
 	return p.teach(p.Encoder.NewWorkspace(source, batch), p.Decoder.NewWorkspace(target, batch))
 }
 
-func (p *EncoderDecoder) teach(encoder, decoder *Workspace) *TeacherForcing {
+func (p *EncoderDecoder) teach(encoder, decoder *rnn.Workspace) *TeacherForcing {
 	return &TeacherForcing{
 		Encoder: encoder, Decoder: decoder,
-		joint: newJoint(encoder, decoder),
-		end:   p.End,
+		joint: p.join(encoder, decoder, 1),
 		read:  make([]int32, decoder.T*decoder.B),
+		room:  make([]int32, decoder.B),
 	}
 }
 
 // SetLengths says how many steps each source has, and how many each target with
-// its End, as [Workspace.SetLengths] does; nil for all.
+// its End, as [rnn.Workspace.SetLengths] does; nil for all.
 func (t *TeacherForcing) SetLengths(source, target []int32) {
-	t.Encoder.checkLengths(source)
-	t.Decoder.checkLengths(target)
+	t.checkLengths(target)
 	t.Encoder.SetLengths(source)
 	t.Decoder.SetLengths(target)
+	t.lengths = nil
+	if target != nil {
+		t.lengths = t.room
+		copy(t.lengths, target)
+	}
 }
 
 // Forward reads the sources, ids [S,B], from zero states, and runs the decoder
 // along the targets, [T,B], whose last id should be End. A target of Ignore is read
-// as no input. It panics where [Workspace.Forward] would, and where targets has
+// as no input. It panics where [rnn.Workspace.Forward] would, and where targets has
 // another length or an id that the decoder has no output for.
 func (t *TeacherForcing) Forward(source, target []int32) {
-	t.Encoder.checkIDs(source)
 	t.checkTarget("Forward", target)
 	t.Encoder.Reset()
 	t.Encoder.Forward(source)
@@ -67,7 +77,6 @@ func (t *TeacherForcing) Forward(source, target []int32) {
 
 // ForwardDense is Forward for an encoder with a dense input, [S,B,E].
 func (t *TeacherForcing) ForwardDense(source []float32, target []int32) {
-	t.Encoder.checkDense(source)
 	t.checkTarget("ForwardDense", target)
 	t.Encoder.Reset()
 	t.Encoder.ForwardDense(source)
@@ -78,34 +87,56 @@ func (t *TeacherForcing) ForwardDense(source []float32, target []int32) {
 func (t *TeacherForcing) follow(target []int32) {
 	b := t.Decoder.B
 	for i := range b {
-		t.read[i] = t.end
+		t.read[i] = t.joint.pair.End
 	}
-	copy(t.read[b:], target)
-	t.joint.start(1)
+	for i, id := range target[:len(target)-b] {
+		if id == rnn.Ignore {
+			id = rnn.None
+		}
+		t.read[b+i] = id
+	}
+	t.joint.start()
 	t.Decoder.Forward(t.read)
 }
 
-// Loss returns the mean cross-entropy of the targets as [Workspace.Loss] does, in
+// Loss returns the mean cross-entropy of the targets as [rnn.Workspace.Loss] does, in
 // nats per id, their Ends among them.
 func (t *TeacherForcing) Loss(target []int32) float64 { return t.Decoder.Loss(target) }
 
 // Backward computes the gradient of Loss with respect to all parameters of both
 // models, through the decoder and the state into the encoder, and returns the loss.
-// It panics where [Workspace.Backward] would.
+// It panics where [rnn.Workspace.Backward] would.
 func (t *TeacherForcing) Backward(target []int32) float64 {
-	t.Encoder.checkTraining("Backward")
-	t.Encoder.checkRan("Backward")
 	loss := t.Decoder.Backward(target)
 	t.Encoder.BackwardStates(nil, t.joint.back())
 	return loss
 }
 
+// checkLengths panics before the encoder takes its lengths.
+func (t *TeacherForcing) checkLengths(target []int32) {
+	if target == nil {
+		return
+	}
+	if len(target) != t.Decoder.B {
+		panic(fmt.Sprintf("seq2seq: SetLengths: %d lengths for a batch of %d target sequences", len(target), t.Decoder.B))
+	}
+	for b, n := range target {
+		if n < 1 || int(n) > t.Decoder.T {
+			panic(fmt.Sprintf("seq2seq: SetLengths: target sequence %d has %d steps, must be from 1 to the %d of the workspace", b, n, t.Decoder.T))
+		}
+	}
+}
+
+// checkTarget panics before the encoder runs.
 func (t *TeacherForcing) checkTarget(op string, target []int32) {
-	ws := t.Decoder
-	ws.checkLen(op, "target", len(target), ws.T*ws.B, "T·B")
+	steps, batch, outputs := t.Decoder.T, t.Decoder.B, t.joint.pair.Decoder.Output
+	if len(target) != steps*batch {
+		panic(fmt.Sprintf("seq2seq: %s: target has length %d, want %d = T·B for T %d, B %d", op, len(target), steps*batch, steps, batch))
+	}
 	for row, id := range target {
-		if uint(id) >= uint(ws.m.Output) && id != Ignore && !ws.lengths.ended(row/ws.B, row%ws.B) {
-			outside(op, "target", id, row, ws.m.Output, "outputs")
+		ended := t.lengths != nil && row/batch >= int(t.lengths[row%batch])
+		if (id < 0 || int(id) >= outputs) && id != rnn.Ignore && !ended {
+			panic(fmt.Sprintf("seq2seq: %s: target %d at index %d is outside the %d outputs", op, id, row, outputs))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package rnn
+package seq2seq
 
 import (
 	"cmp"
@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // sharpen makes a model's outputs far from even, so that nothing hangs on the last
 // bits.
-func sharpen(m *Model) {
+func sharpen(m *rnn.Model) {
 	for i := range m.Wy {
 		m.Wy[i] *= 4
 	}
@@ -145,8 +146,8 @@ func TestSearchBeam(t *testing.T) {
 // batch around it, for any number of threads and from every SIMD set.
 func TestSearchSameBits(t *testing.T) {
 	j := pairJob{
-		"", Config{Input: 9, Layers: 2, Hidden: 35, Bidirectional: true}, Config{Input: 8, Layers: 2, Hidden: 70, Output: 8},
-		29, 7, 33, make([]int32, 33), nil,
+		"", rnn.Config{Input: 9, Layers: 2, Hidden: 71, Bidirectional: true}, rnn.Config{Input: 8, Layers: 2, Hidden: 142, Output: 8},
+		29, 7, 33, make([]int32, 33), nil, // enough for two workers in each step of the decoder
 	}
 	r := newRand(5)
 	for b := range j.sourceLens {
@@ -157,9 +158,17 @@ func TestSearchSameBits(t *testing.T) {
 	for _, isa := range isas() {
 		var want [][]Hypothesis
 		for threads := 1; threads <= 2; threads++ {
-			p := j.pair(t, newEngine(t, isa, threads))
+			e := newEngine(t, isa, threads)
+			p := j.pair(t, e)
 			s := p.NewSearch(j.source, j.target, j.batch, 3)
-			s.decoder.plan.all(threads) // however small a step is
+			several := 1 // the largest team that a phase asks for
+			s.SetLengths(j.sourceLens)
+			s.encoder.Forward(source)
+			kernels.ForceTeams(e, func(most int) int { several = max(several, most); return most })
+			s.search()
+			if several != threads {
+				t.Errorf("regions of at most %d workers in the decoder, want %d", several, threads)
+			}
 			got := searched(s, source, j.sourceLens)
 			if want == nil {
 				want = got

@@ -1,4 +1,4 @@
-package rnn
+package seq2seq
 
 import (
 	"fmt"
@@ -26,10 +26,8 @@ type Search struct {
 	// which favours short ones. It is for writing between calls.
 	LengthPenalty float64
 
-	encoder, decoder *Workspace
-	joint            joint
-	end              int32
-	steps, beam      int
+	joint
+	steps, beam int
 
 	read    []int32   // [B,K], what each row writes and reads next
 	parents []int32   // [B,K], the row that each goes on from
@@ -74,9 +72,7 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 	rows, v := batch*beam, p.Decoder.Output
 	s := &Search{
 		LengthPenalty: 1,
-		encoder:       p.Encoder.NewWorkspace(source, batch),
-		decoder:       p.Decoder.NewWorkspace(1, rows),
-		end:           p.End,
+		joint:         p.join(p.Encoder.NewWorkspace(source, batch), p.Decoder.NewWorkspace(1, rows), beam),
 		steps:         target,
 		beam:          beam,
 
@@ -91,7 +87,6 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 		best:    make([]candidate, 0, beam),
 		text:    make([]int32, target*rows),
 	}
-	s.joint = newJoint(s.encoder, s.decoder)
 	for range batch {
 		s.found = append(s.found, make([]found, 0, beam))
 		s.result = append(s.result, make([]Hypothesis, 0, beam))
@@ -99,44 +94,45 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 	return s
 }
 
+// maxIDs bounds the ids of a search.
+const maxIDs = 1 << 36
+
 func checkBeam(target, batch, beam int) {
 	switch {
 	case target < 1 || batch < 1 || beam < 1:
-		panic(fmt.Sprintf("rnn: NewSearch: targets of %d steps, a batch of %d and a beam of %d: all must be at least 1", target, batch, beam))
-	case int64(beam) > maxStates/int64(batch) || int64(target) > maxStates/int64(batch)/int64(beam):
-		panic(fmt.Sprintf("rnn: NewSearch: targets of %d steps, a batch of %d and a beam of %d are more than the %d ids that are supported",
-			target, batch, beam, int64(maxStates)))
+		panic(fmt.Sprintf("seq2seq: NewSearch: targets of %d steps, a batch of %d and a beam of %d: all must be at least 1", target, batch, beam))
+	case int64(beam) > maxIDs/int64(batch) || int64(target) > maxIDs/int64(batch)/int64(beam):
+		panic(fmt.Sprintf("seq2seq: NewSearch: targets of %d steps, a batch of %d and a beam of %d are more than the %d ids that are supported",
+			target, batch, beam, int64(maxIDs)))
 	}
 }
 
-// SetLengths says how many steps each source has, as [Workspace.SetLengths] does.
+// SetLengths says how many steps each source has, as [rnn.Workspace.SetLengths] does.
 func (s *Search) SetLengths(source []int32) { s.encoder.SetLengths(source) }
 
 // Decode searches for the targets of sources, ids [S,B]. The first of each source's
 // results, in falling order of their scores, is the answer; there are up to K. They
-// are views until the next call. It panics where [Workspace.Forward] would.
+// are views until the next call. It panics where [rnn.Workspace.Forward] would.
 //
 // A source for which the model's outputs are NaN has one result, whose score is NaN.
 func (s *Search) Decode(source []int32) [][]Hypothesis {
-	s.encoder.checkIDs(source)
 	s.encoder.Forward(source)
 	return s.search()
 }
 
 // DecodeDense is Decode for an encoder with a dense input, [S,B,E].
 func (s *Search) DecodeDense(source []float32) [][]Hypothesis {
-	s.encoder.checkDense(source)
 	s.encoder.ForwardDense(source)
 	return s.search()
 }
 
 func (s *Search) search() [][]Hypothesis {
-	if !finite(s.LengthPenalty) {
-		panic(fmt.Sprintf("rnn: Search: LengthPenalty is %v, want a number", s.LengthPenalty))
+	if math.IsNaN(s.LengthPenalty) || math.IsInf(s.LengthPenalty, 0) {
+		panic(fmt.Sprintf("seq2seq: Search: LengthPenalty is %v, want a number", s.LengthPenalty))
 	}
-	s.joint.start(s.beam)
+	s.start()
 	for row := range s.read {
-		s.read[row], s.logp[row] = s.end, 0
+		s.read[row], s.logp[row] = s.pair.End, 0
 	}
 	for b := range s.live {
 		s.live[b], s.found[b] = 1, s.found[b][:0]
@@ -152,7 +148,7 @@ func (s *Search) search() [][]Hypothesis {
 		if working == 0 {
 			break
 		}
-		s.decoder.carryRows(s.parents)
+		s.decoder.CarryRows(s.parents)
 	}
 	for b := range s.live {
 		s.finish(b)
@@ -162,10 +158,9 @@ func (s *Search) search() [][]Hypothesis {
 
 // logProbs leaves the log-probabilities of the decoder's outputs in logits.
 func (s *Search) logProbs() {
-	ws, v := s.decoder, s.decoder.m.Output
-	ws.Logits(s.logits, 0)
-	if ws.tails == nil { // else they are already
-		ws.m.engine.LogSoftmax(ws.B, v, s.logits, v, s.scratch)
+	s.decoder.Logits(s.logits, 0)
+	if m := s.pair.Decoder; len(m.Cutoffs) == 0 { // else they are already
+		m.Engine().LogSoftmax(s.decoder.B, m.Output, s.logits, m.Output, s.scratch)
 	}
 }
 
@@ -175,7 +170,7 @@ func (s *Search) step(t, b int) {
 	ids, from := s.ids[t*rows:][:rows], s.from[t*rows:][:rows]
 	// Rows that nothing is at work in run along.
 	for row := first; row < first+s.beam; row++ {
-		s.parents[row], s.read[row] = int32(row), s.end
+		s.parents[row], s.read[row] = int32(row), s.pair.End
 	}
 	if s.live[b] == 0 {
 		return
@@ -187,7 +182,7 @@ func (s *Search) step(t, b int) {
 	}
 	n := 0
 	for _, c := range s.best {
-		if c.id == s.end {
+		if c.id == s.pair.End {
 			s.found[b] = append(s.found[b], found{t, c.row, c.logp, true})
 			continue
 		}
@@ -207,7 +202,7 @@ func (s *Search) step(t, b int) {
 // choose sets best to the likeliest candidates of source b for the places in its
 // beam that are free, the best first. It returns false where an output is NaN.
 func (s *Search) choose(b int) bool {
-	v, free := s.decoder.m.Output, s.beam-len(s.found[b])
+	v, free := s.pair.Decoder.Output, s.beam-len(s.found[b])
 	best := s.best[:0]
 	for row := b * s.beam; row < b*s.beam+s.live[b]; row++ {
 		for id, x := range s.logits[row*v:][:v] {

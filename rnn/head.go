@@ -1,0 +1,242 @@
+package rnn
+
+import (
+	"fmt"
+
+	"batchrnn/kernels"
+)
+
+// The head is the output layer: stage 3, and with it stage 4 while a block of rows
+// is in the cache. Backward 3 follows on the same block.
+
+// headRoom is what a workspace needs for the head.
+type headRoom struct {
+	logits []float32 // [blockRows,classes of the head], twice that for training
+	blocks []outputBlock
+	packs  [2]*kernels.Packed
+}
+
+// An outputBlock is the rows whose logits exist at one time.
+type outputBlock struct {
+	rows kernels.Span
+	// The right-hand side of dWy, their gradient; of its transpose where it is
+	// tied, the states.
+	right kernels.Packed
+}
+
+// newOutputs makes what scoring needs.
+func (ws *Workspace) newOutputs() {
+	m := ws.m
+	if m.Output == 0 {
+		return
+	}
+	ws.rows = ws.T * ws.B
+	if m.LastStep {
+		ws.rows = ws.B
+	}
+	ws.Losses = make([]float32, ws.rows)
+	ws.logits = make([]float32, ws.plan.blockRows*m.head())
+	if len(m.Cutoffs) > 0 {
+		ws.tails = m.newTailWork(ws.rows, ws.B)
+	}
+	if m.LastStep {
+		ws.makePicks()
+	}
+}
+
+// trainOutputs makes what training needs beside.
+func (ws *Workspace) trainOutputs() {
+	m := ws.m
+	ws.plan.blockRows = m.trainingBlockRows(ws.rows)
+	ws.logits = make([]float32, len(ws.packs)*ws.plan.blockRows*m.head())
+	right := m.head() // columns of what dWy, or its transpose, is a product with
+	if m.Tied {
+		right = m.Hidden
+	}
+	for i := range ws.packs {
+		if i*ws.plan.blockRows < ws.rows {
+			ws.packs[i] = m.engine.NewPacked(ws.plan.blockRows, right)
+		}
+	}
+	ws.blocks = make([]outputBlock, 0, (ws.rows-1)/ws.plan.blockRows+1)
+	if ws.tails != nil {
+		ws.tails.train(m, ws.rows, ws.B)
+	}
+	if ws.gather != nil {
+		ws.dgather = kernels.Floats(len(ws.gather))
+	}
+}
+
+// Logits sets dst, [B,V], to the outputs of step t of the last Forward: with an
+// adaptive softmax, to their log-probabilities. With Config.LastStep there are
+// those of T-1 alone, each sequence's own last.
+func (ws *Workspace) Logits(dst []float32, t int) {
+	if ws.m.Output == 0 {
+		panic("rnn: Logits: the model has no output layer")
+	}
+	ws.checkRan("Logits")
+	if t < 0 || t >= ws.T {
+		panic(fmt.Sprintf("rnn: Logits: step %d is outside the %d steps of the workspace", t, ws.T))
+	}
+	if ws.m.LastStep && t != ws.T-1 {
+		panic(fmt.Sprintf("rnn: Logits: step %d has no output: the model has them after the last step, %d, alone", t, ws.T-1))
+	}
+	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
+	h := ws.slot(ws.top().out, t)
+	if ws.m.LastStep {
+		h = ws.gather
+		for b := range ws.B {
+			ws.gatherLast(ws.top().out, b, b)
+		}
+	}
+	p := ws.m.output(h, dst, ws.B)
+	p.LDC = ws.m.Output
+	ws.multiply(p)
+	if ws.tails != nil {
+		ws.logProbs(dst, h)
+	}
+}
+
+// output is stage 3 for some rows of states h.
+func (m *Model) output(h, logits []float32, rows int) kernels.Product {
+	return kernels.Product{
+		M: rows,
+		A: h, LDA: m.width(),
+		B:    m.packed[headWy][0].plain,
+		Bias: m.By,
+		C:    logits, LDC: m.head(),
+	}
+}
+
+// lossShare is one worker's part of stages 3 and 4 without gradient: it walks its
+// own rows with its own part of the block buffer, in phases of whole blocks.
+func (ws *Workspace) lossShare(w *kernels.Worker) {
+	if ws.picks {
+		ws.gatherRows(w, ws.top().out)
+		w.Barrier()
+	}
+	block := ws.plan.blockRows
+	phase := block * ws.plan.phaseLength(block*ws.m.width()*ws.m.head(), ws.plan.outputs)
+	for from := 0; from < ws.count(); from += phase {
+		if from > 0 {
+			w.Barrier()
+		}
+		buf, all := w.Share(block), w.Share(min(phase, ws.count()-from))
+		for lo := all.Lo; lo < all.Hi; lo += buf.Len() {
+			ws.rowLosses(w, kernels.Span{Lo: from + lo, Hi: from + min(lo+buf.Len(), all.Hi)}, buf.Lo)
+		}
+	}
+	if ws.tails != nil {
+		w.Barrier()
+		ws.tailsLoss(w)
+	}
+}
+
+// rowLosses runs stages 3 and 4 on some rows with their logits at row at of the
+// block buffer, and returns there the gradient of the mean loss.
+func (ws *Workspace) rowLosses(w *kernels.Worker, rows kernels.Span, at int) (dlogits []float32) {
+	m := ws.m
+	v := m.head()
+	logits := ws.logits[at*v:][:rows.Len()*v]
+	w.Gemm(m.output(ws.seenRows(rows), logits, rows.Len()), m.packed[headWy][0].plain.All()) // 3
+	ws.losses(w, rows, logits)                                                               // 4
+	return logits
+}
+
+// seenRows returns what the output layer sees of some of the rows that count.
+func (ws *Workspace) seenRows(rows kernels.Span) []float32 {
+	n := ws.m.width()
+	return ws.pass.seen[rows.Lo*n : rows.Hi*n]
+}
+
+// cutBlocks cuts the rows that count into blocks, before the region.
+func (ws *Workspace) cutBlocks() {
+	ws.blocks = ws.blocks[:0]
+	for lo := 0; lo < ws.count(); lo += ws.plan.blockRows {
+		span := kernels.Span{Lo: lo, Hi: min(lo+ws.plan.blockRows, ws.count())}
+		ws.blocks = append(ws.blocks, outputBlock{span, ws.packs[len(ws.blocks)%2].First(span.Len())})
+	}
+	if ws.tails != nil {
+		ws.tails.cutTails()
+	}
+}
+
+// outputsShare is one worker's part of backward 4 and 3. It leaves in dout the
+// gradient of what the last layer gives.
+func (ws *Workspace) outputsShare(w *kernels.Worker) {
+	top := len(ws.layers) - 1
+	if ws.drop != nil {
+		ws.mask(w, top, ws.layers[top].up, ws.layers[top].out)
+		w.Barrier()
+	}
+	if ws.picks {
+		ws.gatherRows(w, ws.layers[top].up)
+		w.Barrier()
+	}
+	ws.outputBackward(w)
+	if ws.tails != nil {
+		ws.tailsBackward(w)
+	}
+	// Both have ended in a barrier after dH.
+	if ws.picks {
+		ws.scatterRows(w, ws.pass.dout)
+	}
+	if ws.drop != nil {
+		ws.mask(w, top, ws.pass.dout, ws.pass.dout)
+		w.Barrier()
+	}
+}
+
+// outputBackward is one worker's part of stages 3 and 4 and of backward 3. A
+// block's rows are shared out as far as dlogits and dH; then all meet, and the
+// rows of dWy are shared out. Blocks alternate between two buffers, so that
+// nobody writes what another still reads and one meeting a block is enough.
+func (ws *Workspace) outputBackward(w *kernels.Worker) {
+	m := ws.m
+	width, v := m.width(), m.head()
+	first := w.Share(v)
+	w.Clear(ws.Grads.By[first.Lo:first.Hi])
+	for i := range ws.blocks {
+		b := &ws.blocks[i]
+		at := i % 2 * ws.plan.blockRows
+		own := w.Share(b.rows.Len())
+		if own.Len() > 0 {
+			rows := kernels.Span{Lo: b.rows.Lo + own.Lo, Hi: b.rows.Lo + own.Hi}
+			dlogits := ws.rowLosses(w, rows, at+own.Lo) // 3, 4
+			w.Gemm(kernels.Product{                     // 3: dH = dlogits·Wyᵀ
+				M: own.Len(),
+				A: dlogits, LDA: v,
+				B: m.packed[headWy][0].trans,
+				C: ws.pass.dseen[rows.Lo*width:], LDC: width,
+			}, m.packed[headWy][0].trans.All())
+			if m.Tied {
+				w.PackRows(&b.right, own, ws.seenRows(rows), width)
+			} else {
+				w.PackRows(&b.right, own, dlogits, v)
+			}
+		}
+		w.Barrier()
+		units, classes := w.Share(width), w.Share(v)
+		var dwy kernels.Product
+		if m.Tied { // 3: dWx += dlogitsᵀ·H, to which backward 1 adds
+			dwy = kernels.Product{
+				M: classes.Len(),
+				A: ws.logits[at*v+classes.Lo:], LDA: v, TransA: true,
+				B: &b.right,
+				C: ws.Grads.Cells[0].Wx[classes.Lo*width:], LDC: width,
+			}
+		} else { // 3: dWy += Hᵀ·dlogits
+			dwy = kernels.Product{
+				M: units.Len(),
+				A: ws.seenRows(b.rows)[units.Lo:], LDA: width, TransA: true,
+				B: &b.right,
+				C: ws.Grads.Wy[units.Lo*v:], LDC: v,
+			}
+		}
+		if i > 0 {
+			dwy.S, dwy.LDS = dwy.C, dwy.LDC
+		}
+		w.Gemm(dwy, b.right.All())
+		w.ColumnSums(ws.Grads.By[classes.Lo:classes.Hi], b.rows.Len(), ws.logits[at*v+classes.Lo:], v)
+	}
+}

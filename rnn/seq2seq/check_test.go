@@ -1,0 +1,117 @@
+package seq2seq
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"batchrnn/rnn"
+)
+
+// TestEncoderDecoderErrors: models that don't fit are an error that says what would.
+func TestEncoderDecoderErrors(t *testing.T) {
+	e := newEngine(t, "", 1)
+	encoder := rnn.Config{Input: 5, Layers: 2, Hidden: 6}
+	decoder := rnn.Config{Input: 4, Layers: 2, Hidden: 6, Output: 4}
+	for _, c := range []struct {
+		name  string
+		edit  func(encoder, decoder *rnn.Config)
+		end   int32
+		parts []string
+	}{
+		{"fits", func(_, _ *rnn.Config) {}, 3, nil},
+		{"encoder with outputs", func(e, _ *rnn.Config) { e.Output = 3 }, 0, []string{"encoder has 3 outputs", "Config.Output"}},
+		{"decoder without outputs", func(_, d *rnn.Config) { d.Output = 0 }, 0, []string{"0 outputs", "4 ids"}},
+		{"decoder of vectors", func(_, d *rnn.Config) { d.Dense = true }, 0, []string{"vectors of 4 floats"}},
+		{"decoder that writes more than it reads", func(_, d *rnn.Config) { d.Output = 5 }, 0, []string{"5 outputs", "4 ids"}},
+		{"decoder of two directions", func(_, d *rnn.Config) { d.Bidirectional = true }, 0, []string{"one direction", "Config.Bidirectional"}},
+		{"decoder with one output", func(_, d *rnn.Config) { d.LastStep = true }, 0, []string{"every step", "Config.LastStep"}},
+		{"other layers", func(_, d *rnn.Config) { d.Layers = 1 }, 0, []string{"encoder of 2 layers", "decoder of 1"}},
+		{"other widths", func(_, d *rnn.Config) { d.Hidden = 7 }, 0, []string{"6 floats", "1 directions", "7 hidden", "to 6"}},
+		{"encoder of two directions", func(e, _ *rnn.Config) { e.Bidirectional = true }, 0, []string{"12 floats", "2 directions", "6 hidden", "to 12"}},
+		{"end outside", func(_, _ *rnn.Config) {}, 4, []string{"id 4", "4 outputs"}},
+		{"end negative", func(_, _ *rnn.Config) {}, -1, []string{"id -1"}},
+	} {
+		from, to := encoder, decoder
+		c.edit(&from, &to)
+		_, err := New(newModel(t, e, from, 1), newModel(t, e, to, 1), c.end)
+		if (err == nil) != (c.parts == nil) {
+			t.Errorf("%s: error %v", c.name, err)
+		}
+		for _, part := range c.parts {
+			if err != nil && !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: error says %q, want %q in it", c.name, err, part)
+			}
+		}
+	}
+	one := newModel(t, e, decoder, 1)
+	if _, err := New(one, one, 0); err == nil {
+		t.Error("one model is both, and no error")
+	}
+}
+
+// TestEncoderDecoderMistakes: each mistake panics with the argument, the wanted and
+// the given, and before anything is written.
+func TestEncoderDecoderMistakes(t *testing.T) {
+	j := pairJobs[0]
+	p := j.pair(t, newEngine(t, "", 1))
+	tf, s := p.NewTraining(j.source, j.target, j.batch), p.NewSearch(j.source, j.target, j.batch, 2)
+	fresh, scoring := p.NewTraining(1, 1, 1), p.NewScoring(1, 1, 1)
+	source, target := j.data(1)
+	with := func(ids []int32, id int32) []int32 {
+		ids = slices.Clone(ids)
+		ids[1] = id
+		return ids
+	}
+	tf.Forward(source, target)
+	tf.Backward(target)
+	scoring.Forward(source[:1], target[:1])
+	want := recorded(p, tf)
+	for _, k := range []mistake{
+		{"too few source ids", func() { tf.Forward(source[1:], target) }, []string{"rnn: ", "ids", "11", "12", "T·B"}},
+		{"too few target ids", func() { tf.Forward(source, target[1:]) }, []string{"seq2seq: ", "target", "8", "9", "T·B"}},
+		{"source id too large", func() { tf.Forward(with(source, 5), target) }, []string{"rnn: ", "id 5", "index 1", "5 inputs"}},
+		{"target id too large", func() { tf.Forward(source, with(target, 4)) }, []string{"seq2seq: ", "target 4", "index 1", "4 outputs"}},
+		{"vectors for ids", func() { tf.ForwardDense(nil, target) }, []string{"rnn: ", "ForwardDense", "Config.Dense"}},
+		{"source lengths", func() { tf.SetLengths([]int32{1, 2}, nil) }, []string{"rnn: ", "SetLengths", "2 lengths", "3 sequences"}},
+		{"target lengths", func() { tf.SetLengths(nil, []int32{1, 4, 1}) }, []string{"seq2seq: ", "SetLengths", "sequence 1", "4 steps", "3 of"}},
+		{"Backward first", func() { fresh.Backward(target[:1]) }, []string{"rnn: ", "Backward", "Forward"}},
+		{"Backward without room", func() { scoring.Backward(target[:1]) }, []string{"rnn: ", "Backward", "NewTraining"}},
+		{"Decode: too few ids", func() { s.Decode(source[1:]) }, []string{"rnn: ", "ids", "11", "12"}},
+		{"Decode: id too large", func() { s.Decode(with(source, 5)) }, []string{"rnn: ", "id 5", "5 inputs"}},
+		{"DecodeDense: vectors for ids", func() { s.DecodeDense(nil) }, []string{"rnn: ", "Config.Dense"}},
+		{"no beam", func() { p.NewSearch(1, 1, 1, 0) }, []string{"seq2seq: ", "NewSearch", "beam of 0", "at least 1"}},
+		{"no steps", func() { p.NewSearch(1, 0, 1, 1) }, []string{"seq2seq: ", "NewSearch", "0 steps"}},
+		{"a beam past every memory", func() { p.NewSearch(1, 1, 2, math.MaxInt) }, []string{"seq2seq: ", "NewSearch", "more than"}},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			mustPanic(t, k.call, k.parts...)
+			for i, v := range recorded(p, tf) {
+				sameBits(t, "after the panic", v, want[i])
+			}
+		})
+	}
+}
+
+// A mistake is a call that must panic, and what its message must name.
+type mistake struct {
+	name  string
+	call  func()
+	parts []string
+}
+
+// recorded returns copies of everything that a mistake must leave alone.
+func recorded(p *EncoderDecoder, t *TeacherForcing) [][]float32 {
+	ends, starts := make([]float32, len(t.joint.ends)), make([]float32, len(t.joint.starts))
+	t.Encoder.State(ends)
+	t.Decoder.State(starts)
+	all := [][]float32{ends, starts}
+	for _, v := range [][]float32{
+		t.Encoder.States(), t.Encoder.Grads.Slab, p.Encoder.Slab,
+		t.Decoder.States(), t.Decoder.Grads.Slab, p.Decoder.Slab, t.Decoder.Losses,
+	} {
+		all = append(all, slices.Clone(v))
+	}
+	return all
+}

@@ -1,0 +1,111 @@
+// Package seq2seq is the encoder-decoder on two networks of batchrnn/rnn: training
+// by teacher forcing, and decoding by a greedy or a beam search.
+package seq2seq
+
+import (
+	"fmt"
+
+	"batchrnn/rnn"
+)
+
+// An EncoderDecoder turns a source sequence into a target sequence of another
+// length (Sutskever, Vinyals & Le 2014; Cho et al. 2014): the encoder reads the
+// source, its last states are the initial ones of the decoder, which writes the
+// target id by id and reads at each step what it has written last.
+//
+//	state = encoder(x_1 … x_S)
+//	p(y)  = Π_t softmax(decoder(state, End, y_1 … y_{t-1}))[y_t]
+//
+// Where the encoder has two directions, each layer of the decoder starts from
+// both of the layer's last states side by side.
+//
+// Each model is stepped, saved and made compact on its own.
+type EncoderDecoder struct {
+	Encoder, Decoder *rnn.Model
+	// End is the id that a target ends with, and that the decoder reads first.
+	End int32
+}
+
+// New joins two models. It returns an error where the encoder's states are not
+// what the decoder starts from: as many layers, and in each as many
+// floats; where the decoder can't read what it writes, or End is not of it; and
+// where the encoder has an output layer, which nothing would train.
+func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
+	e, d := encoder.Config, decoder.Config
+	directions := 1
+	if e.Bidirectional {
+		directions = 2
+	}
+	width := directions * e.Hidden
+	switch {
+	case encoder == decoder:
+		return nil, fmt.Errorf("seq2seq: the encoder is the decoder: make two models")
+	case e.Output != 0:
+		return nil, fmt.Errorf("seq2seq: the encoder has %d outputs, but only its states are read: set its Config.Output to 0", e.Output)
+	case d.Dense || d.Output == 0 || d.Output > d.Input:
+		return nil, fmt.Errorf("seq2seq: a decoder needs outputs that are its next inputs, ids: it has %d outputs, and %s", d.Output, inputs(d))
+	case d.Bidirectional || d.LastStep:
+		return nil, fmt.Errorf("seq2seq: a decoder has one direction and an output at every step: leave its Config.Bidirectional and Config.LastStep out")
+	case e.Layers != d.Layers:
+		return nil, fmt.Errorf("seq2seq: an encoder of %d layers and a decoder of %d: each layer starts from that of the other, give both as many", e.Layers, d.Layers)
+	case width != d.Hidden:
+		return nil, fmt.Errorf("seq2seq: the encoder's layers end in %d floats, %d for each of %d directions, and the decoder's have %d hidden units: set its Config.Hidden to %d",
+			width, e.Hidden, directions, d.Hidden, width)
+	case end < 0 || int(end) >= d.Output:
+		return nil, fmt.Errorf("seq2seq: the end of a target is id %d, which is outside the decoder's %d outputs", end, d.Output)
+	}
+	return &EncoderDecoder{Encoder: encoder, Decoder: decoder, End: end}, nil
+}
+
+// inputs says what the network reads.
+func inputs(c rnn.Config) string {
+	if c.Dense {
+		return fmt.Sprintf("vectors of %d floats as its input", c.Input)
+	}
+	return fmt.Sprintf("%d ids as its input", c.Input)
+}
+
+// A joint hands states from an encoder's workspace to a decoder's, and their
+// gradients back.
+type joint struct {
+	pair             EncoderDecoder
+	encoder, decoder *rnn.Workspace
+	every            int       // sequence b starts the decoder's row b·every
+	ends             []float32 // [L·D,B,H], the encoder's last states, or their gradient
+	starts           []float32 // [L,B·every,D·H], the decoder's initial states
+}
+
+func (p *EncoderDecoder) join(encoder, decoder *rnn.Workspace, every int) joint {
+	ends := make([]float32, len(p.Encoder.Cells)*encoder.B*p.Encoder.Hidden)
+	starts := make([]float32, len(p.Decoder.Cells)*decoder.B*p.Decoder.Hidden)
+	return joint{*p, encoder, decoder, every, ends, starts}
+}
+
+// start makes the encoder's last states the decoder's initial ones. Rows between
+// those of two sequences start from zero.
+func (j *joint) start() {
+	j.encoder.State(j.ends)
+	j.each(j.starts, func(end, start []float32) { j.pair.Decoder.Engine().Copy(start, end) })
+	j.decoder.SetState(j.starts)
+}
+
+// back returns the gradient of the encoder's last states, [L·D,B,H], given that of
+// the decoder's initial ones.
+func (j *joint) back() []float32 {
+	j.each(j.decoder.DH0, func(end, start []float32) { j.pair.Encoder.Engine().Copy(end, start) })
+	return j.ends
+}
+
+// each calls f with the last state of each of the encoder's cells and sequences, and
+// with its place in starts, where the directions of a layer are side by side.
+func (j *joint) each(starts []float32, f func(end, start []float32)) {
+	n := j.pair.Encoder.Hidden
+	directions := j.pair.Decoder.Hidden / n
+	for i := range j.pair.Encoder.Cells {
+		k, d := i/directions, i%directions
+		for b := range j.encoder.B {
+			row := k*j.decoder.B + b*j.every
+			f(j.ends[(i*j.encoder.B+b)*n:][:n], starts[(row*directions+d)*n:][:n])
+		}
+	}
+}
