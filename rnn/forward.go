@@ -4,7 +4,15 @@ package rnn
 // states. It panics where the model's input is dense, ids has another length, or
 // an id is out of range.
 func (ws *Workspace) Forward(ids []int32) {
-	ws.checkIDs(ids)
+	if ws.m.Dense {
+		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
+	}
+	ws.checkLen("Forward", "ids", len(ids), ws.T*ws.B, "T·B")
+	for row, id := range ids {
+		if uint(id) >= uint(ws.m.Input) && id != None && !ws.lengths.ended(row/ws.B, row%ws.B) {
+			outside("Forward", "id", id, row, ws.m.Input, "inputs")
+		}
+	}
 	ws.takeIDs(ids)
 	ws.forward()
 }
@@ -78,16 +86,4 @@ func (ws *Workspace) score() float64 {
 	}
 	ws.run(ws.plan.outputs, 0, (*Workspace).lossShare) // 3 logits, 4 loss
 	return ws.meanLoss()
-}
-
-func (ws *Workspace) checkIDs(ids []int32) {
-	if ws.m.Dense {
-		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
-	}
-	ws.checkLen("Forward", "ids", len(ids), ws.T*ws.B, "T·B")
-	for row, id := range ids {
-		if uint(id) >= uint(ws.m.Input) && id != None && !ws.lengths.ended(row/ws.B, row%ws.B) {
-			outside("Forward", "id", id, row, ws.m.Input, "inputs")
-		}
-	}
 }

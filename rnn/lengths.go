@@ -20,12 +20,19 @@ type lengths struct {
 // length cost least. It panics where there are not B lengths, or one is below 1 or
 // above T.
 func (ws *Workspace) SetLengths(steps []int32) {
-	ws.checkLengths(steps)
-	ws.pass.ran = false
 	if steps == nil {
-		ws.lengths.of = nil
+		ws.pass.ran, ws.lengths.of = false, nil
 		return
 	}
+	if len(steps) != ws.B {
+		panic(fmt.Sprintf("rnn: SetLengths: %d lengths for a batch of %d sequences", len(steps), ws.B))
+	}
+	for b, n := range steps {
+		if n < 1 || int(n) > ws.T {
+			panic(fmt.Sprintf("rnn: SetLengths: sequence %d has %d steps, must be from 1 to the %d of the workspace", b, n, ws.T))
+		}
+	}
+	ws.pass.ran = false
 	if ws.lengths.active == nil {
 		ws.lengths.active = make([]int, ws.T)
 		if ws.m.Bidirectional {
@@ -64,18 +71,4 @@ func (ws *Workspace) lastStep(d, b int) int {
 		return ws.T - 1
 	}
 	return int(ws.lengths.of[b]) - 1
-}
-
-func (ws *Workspace) checkLengths(steps []int32) {
-	if steps == nil {
-		return
-	}
-	if len(steps) != ws.B {
-		panic(fmt.Sprintf("rnn: SetLengths: %d lengths for a batch of %d sequences", len(steps), ws.B))
-	}
-	for b, n := range steps {
-		if n < 1 || int(n) > ws.T {
-			panic(fmt.Sprintf("rnn: SetLengths: sequence %d has %d steps, must be from 1 to the %d of the workspace", b, n, ws.T))
-		}
-	}
 }
