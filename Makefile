@@ -7,7 +7,7 @@ FUZZTIME ?= 6s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose results depend on the engine that is picked.
-ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/rnnlm ./bench/speed
+ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
 .PHONY: check format tidy vet staticcheck cross drift generate test isas purego race fuzz bench peers-setup peers peers-check
 

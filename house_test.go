@@ -16,16 +16,16 @@ var allowed = map[string][]string{
 	"kernels":         {"asm"},
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
-	"bench/corpus":    {"bench/measure"},
+	"bench/lm/text":   {"bench/measure"},
 	"bench/measure":   {"kernels"},
 	"bench/disk":      {},
-	"bench/ngram":     {},
-	"bench/spell":     {"bench/corpus", "bench/ngram"},
-	"bench/rnnlm":     {"rnn", "kernels", "bench/corpus", "bench/disk", "bench/measure"},
-	"bench/lm":        {"rnn", "kernels", "bench/corpus", "bench/disk", "bench/measure", "bench/ngram", "bench/rnnlm", "bench/spell"},
-	"bench":           {"rnn", "kernels", "bench/corpus", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm", "bench/spell"},
+	"bench/lm/ngram":  {},
+	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},
+	"bench/lm/rnnlm":  {"rnn", "kernels", "bench/lm/text", "bench/disk", "bench/measure"},
+	"bench/lm":        {"rnn", "kernels", "bench/lm/text", "bench/disk", "bench/measure", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell"},
+	"bench":           {"rnn", "kernels", "bench/lm/text", "bench/lm", "bench/measure", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell"},
 	"bench/gradients": {"rnn", "kernels", "bench", "bench/measure"},
-	"bench/report":    {"kernels", "bench", "bench/disk", "bench/gradients", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
+	"bench/report":    {"kernels", "bench", "bench/disk", "bench/gradients", "bench/lm", "bench/measure", "bench/lm/ngram", "bench/lm/rnnlm"},
 	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure", "internal/neighbour"},
 	"cmd/rnnbench":    {"bench", "bench/disk", "bench/gradients", "bench/measure", "bench/report", "bench/speed", "internal/neighbour"},
 
@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},
-	"examples/tags":     {"rnn", "kernels", "bench/corpus"},
+	"examples/tags":     {"rnn", "kernels", "bench/lm/text"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

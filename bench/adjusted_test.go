@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 )
 
 // train trains a model of words with so many entries in the vocabulary.
 func train(t *testing.T, kind, path string, vocab, minCount int) (*lm.Model, Trained) {
 	t.Helper()
-	o := TrainOptions{Corpus: path, Kind: kind, Level: corpus.Word, Vocab: &vocab, MinCount: &minCount, Threads: 1, Seed: 1}
+	o := TrainOptions{Corpus: path, Kind: kind, Level: text.Word, Vocab: &vocab, MinCount: &minCount, Threads: 1, Seed: 1}
 	training, err := NewTraining(o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func train(t *testing.T, kind, path string, vocab, minCount int) (*lm.Model, Tra
 // <unk> spelled, that helps no longer.
 func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "text.txt")
-	if err := os.WriteFile(path, corpus.Synthetic(1, 200_000).Data, 0o600); err != nil {
+	if err := os.WriteFile(path, text.Synthetic(1, 200_000).Data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var raw, adjusted []float64

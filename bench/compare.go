@@ -8,18 +8,18 @@ import (
 	"os"
 	"time"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
-	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 )
 
 // A Comparison is all that [Comparison.Run] needs, read and checked.
 type Comparison struct {
 	options Options
-	corpus  *corpus.Corpus
+	corpus  *text.Corpus
 	skipped int // files of the corpus that are not text
 	engine  *kernels.Engine
 	speller *spell.Speller
@@ -44,9 +44,9 @@ func open(o Options, stdin io.Reader) (*Comparison, error) {
 		return nil, err
 	}
 	c := &Comparison{options: o, engine: engine}
-	text, err := readText(o.Corpus, o.Seed, stdin)
+	source, err := readText(o.Corpus, o.Seed, stdin)
 	if err == nil {
-		err = c.build(text)
+		err = c.build(source)
 	}
 	if err != nil {
 		c.Close()
@@ -68,22 +68,22 @@ func newEngine(threads int) (*kernels.Engine, error) {
 func (c *Comparison) Close() { c.engine.Close() }
 
 // readText reads the text that path names as [Options.Corpus] does.
-func readText(path string, seed uint64, stdin io.Reader) (*corpus.Text, error) {
+func readText(path string, seed uint64, stdin io.Reader) (*text.Text, error) {
 	if path == "" {
-		return corpus.Default(seed), nil
+		return text.Default(seed), nil
 	}
-	text, err := corpus.Read(path, stdin)
+	source, err := text.Read(path, stdin)
 	if err != nil {
 		return nil, fmt.Errorf("--corpus: %w", err)
 	}
-	return text, nil
+	return source, nil
 }
 
 // build cuts the text into tokens, and checks that the RNNs fit in memory.
-func (c *Comparison) build(text *corpus.Text) (err error) {
-	c.skipped = text.Skipped
-	c.corpus, err = corpus.Build(text, corpus.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab(), MinCount: c.options.minCount()})
-	if tooRare := new(corpus.TooRare); errors.As(err, &tooRare) {
+func (c *Comparison) build(source *text.Text) (err error) {
+	c.skipped = source.Skipped
+	c.corpus, err = text.Build(source, text.Options{Level: c.options.Level, MaxVocab: c.options.maxVocab(), MinCount: c.options.minCount()})
+	if tooRare := new(text.TooRare); errors.As(err, &tooRare) {
 		return misuse("--min-count", "the training part of %q has no token %d times: give 1, or a longer text", tooRare.Name, tooRare.MinCount)
 	}
 	if err == nil {

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 	"batchrnn/kernels"
 )
 
@@ -173,7 +173,7 @@ func TestInterruptedRNNKeepsItsRowUnscored(t *testing.T) {
 }
 
 func TestNewRefusesWhatCannotWork(t *testing.T) {
-	text := writeText(t)
+	path := writeText(t)
 	for name, test := range map[string]struct {
 		change func(*Options)
 		isa    string
@@ -181,12 +181,12 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		misuse bool
 	}{
 		"bad option":     {func(o *Options) { o.MaxOrder = 0 }, "", "--max-order", true},
-		"no such corpus": {func(o *Options) { o.Corpus = text + ".missing" }, "", "--corpus", false},
+		"no such corpus": {func(o *Options) { o.Corpus = path + ".missing" }, "", "--corpus", false},
 		"unknown set":    {nil, "mmx", kernels.EnvISA, true},
-		"too wide":       {func(o *Options) { o.Hidden = []int{1 << 16}; o.Level = corpus.Word }, "", "--hidden", true},
+		"too wide":       {func(o *Options) { o.Hidden = []int{1 << 16}; o.Level = text.Word }, "", "--hidden", true},
 	} {
 		o := goodOptions()
-		o.Corpus = text
+		o.Corpus = path
 		if test.change != nil {
 			test.change(&o)
 		}

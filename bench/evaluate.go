@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 )
 
 // A LoadedModel is a model from a file, with the engine that it runs on.
@@ -83,18 +83,18 @@ func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Rea
 	if !slices.Contains(splits, split) {
 		return Evaluation{}, misuse("--split", "%q is no part of a text: give auto, all, train, valid or test", split)
 	}
-	text, err := readText(path, m.Config.Seed, stdin)
+	source, err := readText(path, m.Config.Seed, stdin)
 	if err != nil {
 		return Evaluation{}, err
 	}
-	trainedOn := text.SHA256 == m.Config.SHA256
+	trainedOn := source.SHA256 == m.Config.SHA256
 	if split == SplitAuto {
 		if split = SplitAll; trainedOn {
 			split = SplitTest
 		}
 	}
-	ids := m.Vocab.Encode(nil, m.Level(), text.Data)
-	train, valid, test := corpus.Split(ids)
+	ids := m.Vocab.Encode(nil, m.Level(), source.Data)
+	train, valid, test := text.Split(ids)
 	var history []int32
 	switch split {
 	case SplitTrain:
@@ -105,7 +105,7 @@ func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Rea
 		history, ids = ids[:len(train)+len(valid)], test
 	}
 	if len(ids) == 0 {
-		return Evaluation{}, fmt.Errorf("--corpus: %q has no token in split %s: give a longer text, or --split all", text.Name, split)
+		return Evaluation{}, fmt.Errorf("--corpus: %q has no token in split %s: give a longer text, or --split all", source.Name, split)
 	}
 	start := time.Now()
 	nats, err := m.Score(ctx, history, ids)
@@ -114,7 +114,7 @@ func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Rea
 	}
 	e := Evaluation{
 		Model: m.Config, Bytes: m.Bytes(),
-		Corpus: text.Name, SHA256: text.SHA256, Split: split, BadBytes: text.BadBytes,
+		Corpus: source.Name, SHA256: source.SHA256, Split: split, BadBytes: source.BadBytes,
 		Tokens: len(ids), UnkRate: float64(countUnk(ids)) / float64(len(ids)),
 		BitsPerToken: bits(nats, len(ids)),
 		Seconds:      time.Since(start).Seconds(),
@@ -123,7 +123,7 @@ func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Rea
 	e.Perplexity = perplexity(e.BitsPerToken)
 	e.AdjustedUnknown = m.Speller == nil
 	if m.Speller != nil {
-		unknown := m.Vocab.Unknown(m.Level(), text.Data)[countUnk(history):][:countUnk(ids)]
+		unknown := m.Vocab.Unknown(m.Level(), source.Data)[countUnk(history):][:countUnk(ids)]
 		e.AdjustedBits = bits(nats+m.Speller.Total(unknown), len(ids))
 		e.Adjusted = perplexity(e.AdjustedBits)
 	}
@@ -135,7 +135,7 @@ func Evaluate(ctx context.Context, m *lm.Model, path, split string, stdin io.Rea
 
 func countUnk(ids []int32) (n int) {
 	for _, id := range ids {
-		if id == corpus.Unk {
+		if id == text.Unk {
 			n++
 		}
 	}

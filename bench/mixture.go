@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
 )
 
 // mixture measures the linear interpolation of the RNN and the n-gram model that

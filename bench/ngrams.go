@@ -7,9 +7,9 @@ import (
 	"runtime"
 	"time"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 )
 
 // ngramEstimates are the numbers of an n-gram model, for any store to hold.
@@ -23,7 +23,7 @@ type ngramEstimates struct {
 
 // estimateNgram estimates the n-gram model of the given order. It can't be
 // interrupted. The text is one stream: an RNN isn't told of sentences either.
-func estimateNgram(c *corpus.Corpus, smoothing ngram.Smoothing, order int) (*ngramEstimates, error) {
+func estimateNgram(c *text.Corpus, smoothing ngram.Smoothing, order int) (*ngramEstimates, error) {
 	e := &ngramEstimates{smoothing: smoothing, order: order}
 	var discounts []ngram.Discounts
 	var err error
@@ -43,7 +43,7 @@ func estimateNgram(c *corpus.Corpus, smoothing ngram.Smoothing, order int) (*ngr
 
 // measureNgram stores and scores the n-gram model and fills a row. It can't be
 // interrupted.
-func measureNgram(c *corpus.Corpus, e *ngramEstimates, store ngram.Store) (Model, *ngram.Model, error) {
+func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, *ngram.Model, error) {
 	var model *ngram.Model
 	var err error
 	runtime.GC()

@@ -3,13 +3,13 @@ package bench
 import (
 	"testing"
 
-	"batchrnn/bench/corpus"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
 )
 
 // What is asked for beforehand covers what comes, and is of the same size.
 func TestNgramBytes(t *testing.T) {
-	c, err := corpus.Build(corpus.Default(1), corpus.Options{})
+	c, err := text.Build(text.Default(1), text.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/lm/rnnlm"
 )
 
 // wellMeasured is the size from which on a model's resident bytes can be held

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"batchrnn/bench/corpus"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/text"
 )
 
 // Options say what to compare. Errors speak of them by the names of rnnbench's
@@ -17,7 +17,7 @@ import (
 type Options struct {
 	// Corpus is a file, a folder, Stdin, or "" for the default text.
 	Corpus string
-	Level  corpus.Level
+	Level  text.Level
 	// Vocab is the most entries that the vocabulary may have, <unk> included.
 	// Where it is nil, all characters stay, or the DefaultWords most frequent
 	// words.
@@ -116,7 +116,7 @@ func (o Options) maxVocab() int {
 	switch {
 	case o.Vocab != nil:
 		return *o.Vocab
-	case o.Level == corpus.Word:
+	case o.Level == text.Word:
 		return DefaultWords
 	}
 	return 0
@@ -127,15 +127,15 @@ func (o Options) minCount() int {
 	switch {
 	case o.MinCount != nil:
 		return *o.MinCount
-	case o.Level == corpus.Word:
+	case o.Level == text.Word:
 		return DefaultMinCount
 	}
 	return 1
 }
 
-// ParseLevel is [corpus.ParseLevel], with an [OptionError].
-func ParseLevel(s string) (corpus.Level, error) {
-	level, err := corpus.ParseLevel(s)
+// ParseLevel is [text.ParseLevel], with an [OptionError].
+func ParseLevel(s string) (text.Level, error) {
+	level, err := text.ParseLevel(s)
 	if err != nil {
 		return 0, &OptionError{Name: "--level", Err: err}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
 )
 
 func goodOptions() Options {

@@ -16,9 +16,9 @@ import (
 	"strconv"
 	"strings"
 
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )

@@ -3,7 +3,7 @@ package bench
 import (
 	"fmt"
 
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
 )
 
 // The two kinds of [Model].

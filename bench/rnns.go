@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/rnnlm"
 	"batchrnn/rnn"
 )
 
@@ -33,7 +33,7 @@ const wordDropout = 0.5
 func (c *Comparison) rnnOptions(hidden int) rnnlm.Options {
 	o := c.options.network
 	o.Hidden, o.Budget, o.Seed = hidden, c.options.Budget, c.options.Seed
-	if c.options.Level == corpus.Word {
+	if c.options.Level == text.Word {
 		o.Dropout, o.Halve = wordDropout, true
 	}
 	if c.options.dropout != nil {
@@ -107,7 +107,7 @@ func newRNNRow(model *rnn.Model, o rnnlm.Options, stats rnnlm.Stats) Model {
 func scoreOnce(score func()) measure.Timing { return measure.Repeat(1, 0, score) }
 
 // scoreRNN fills in what scoring the test split tells; timing runs it.
-func scoreRNN(ctx context.Context, row *Model, model *rnn.Model, c *corpus.Corpus, timing func(func()) measure.Timing) error {
+func scoreRNN(ctx context.Context, row *Model, model *rnn.Model, c *text.Corpus, timing func(func()) measure.Timing) error {
 	scorer, err := rnnlm.NewScorer(model, c.Valid, c.Test)
 	if err != nil {
 		return err

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/text"
 )
 
 // RNNs of words have dropout and a rate that is halved, unless somebody says
@@ -17,9 +17,9 @@ func TestWordsAreTrainedOtherwise(t *testing.T) {
 		halve   bool
 	}{
 		{func(o *Options) {}, 0, false},
-		{func(o *Options) { o.Level = corpus.Word }, wordDropout, true},
-		{func(o *Options) { o.Level, o.halve = corpus.Word, &no }, wordDropout, false},
-		{func(o *Options) { o.Level, o.dropout = corpus.Word, &none }, 0, true},
+		{func(o *Options) { o.Level = text.Word }, wordDropout, true},
+		{func(o *Options) { o.Level, o.halve = text.Word, &no }, wordDropout, false},
+		{func(o *Options) { o.Level, o.dropout = text.Word, &none }, 0, true},
 	} {
 		c := newComparison(t, func(o *Options) { o.MaxOrder, o.Hidden = 1, []int{4}; test.change(o) })
 		o := c.rnnOptions(4)
@@ -36,18 +36,18 @@ func TestWordsAreTrainedOtherwise(t *testing.T) {
 
 // A text whose words are all different has no vocabulary of words seen twice.
 func TestTextOfRareWords(t *testing.T) {
-	var text strings.Builder
+	var source strings.Builder
 	for i := range 100 {
-		text.WriteString(strings.Repeat("x", i+1) + " ")
+		source.WriteString(strings.Repeat("x", i+1) + " ")
 	}
 	o := goodOptions()
-	o.Level, o.Corpus = corpus.Word, Stdin
-	if _, err := New(o, strings.NewReader(text.String())); err == nil || !strings.Contains(err.Error(), "--min-count") {
+	o.Level, o.Corpus = text.Word, Stdin
+	if _, err := New(o, strings.NewReader(source.String())); err == nil || !strings.Contains(err.Error(), "--min-count") {
 		t.Errorf("error %v", err)
 	}
 	one := 1
 	o.MinCount = &one
-	c, err := New(o, strings.NewReader(text.String()))
+	c, err := New(o, strings.NewReader(source.String()))
 	if err != nil {
 		t.Fatal(err)
 	}

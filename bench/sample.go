@@ -1,8 +1,8 @@
 package bench
 
 import (
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 )
 
 // SampleOptions say what text to draw.
@@ -64,21 +64,21 @@ func Draw(m *lm.Model, o SampleOptions, on func(piece []byte) error) (Sample, er
 	if err := on([]byte(o.Prompt)); err != nil {
 		return out, err
 	}
-	text := []byte(o.Prompt)
+	written := []byte(o.Prompt)
 	for ; out.Tokens < o.Length; out.Tokens++ {
 		id, err := s.Next()
 		if err != nil {
 			return out, err
 		}
-		at := len(text)
-		text = s.AppendText(text, id)
-		if o.Spell && id == corpus.Unk {
+		at := len(written)
+		written = s.AppendText(written, id)
+		if o.Spell && id == text.Unk {
 			out.Spelled++
 		}
-		if err := on(text[at:]); err != nil {
+		if err := on(written[at:]); err != nil {
 			return out, err
 		}
 	}
-	out.Text = string(text[len(o.Prompt):])
+	out.Text = string(written[len(o.Prompt):])
 	return out, nil
 }

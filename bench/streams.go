@@ -5,9 +5,9 @@ import (
 	"math"
 	"time"
 
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
 	"batchrnn/rnn"
 )
 

@@ -9,17 +9,17 @@ import (
 	"strings"
 	"time"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/kernels"
 )
 
 // StudyOptions say what a [Study] measures; as [Options], but for what is said.
 type StudyOptions struct {
 	Corpus   string
-	Levels   []corpus.Level
+	Levels   []text.Level
 	Vocab    *int // of words; characters all stay
 	MinCount *int // of words
 	MaxOrder int
@@ -30,9 +30,9 @@ type StudyOptions struct {
 }
 
 // level returns o as the options of one level's comparison.
-func (o StudyOptions) level(l corpus.Level) Options {
+func (o StudyOptions) level(l text.Level) Options {
 	one := Options{Corpus: o.Corpus, Level: l, MaxOrder: o.MaxOrder, Hidden: o.Hidden, Budget: o.Budget, Threads: o.Threads, Seed: o.Seed}
-	if l == corpus.Word {
+	if l == text.Word {
 		one.Vocab, one.MinCount = o.Vocab, o.MinCount
 	}
 	return one
@@ -44,9 +44,9 @@ func (o StudyOptions) Validate() error {
 	switch {
 	case len(o.Levels) == 0:
 		return misuse("--level", "no level is given: give char, word or char,word")
-	case o.Vocab != nil && len(o.Levels) == 1 && o.Levels[0] == corpus.Char:
+	case o.Vocab != nil && len(o.Levels) == 1 && o.Levels[0] == text.Char:
 		return misuse("--vocab", "all characters stay: leave it out, or add word to --level")
-	case o.MinCount != nil && len(o.Levels) == 1 && o.Levels[0] == corpus.Char:
+	case o.MinCount != nil && len(o.Levels) == 1 && o.Levels[0] == text.Char:
 		return misuse("--min-count", "all characters stay: leave it out, or add word to --level")
 	case o.Budget < 0:
 		return misuse("--budget", "%v leaves no time to train: give a duration such as 20s or 3m", o.Budget)
@@ -69,7 +69,7 @@ func (o StudyOptions) Validate() error {
 }
 
 // ParseLevels reads levels with commas between them, with an [OptionError].
-func ParseLevels(s string) (levels []corpus.Level, err error) {
+func ParseLevels(s string) (levels []text.Level, err error) {
 	for field := range strings.SplitSeq(s, ",") {
 		l, err := ParseLevel(strings.TrimSpace(field))
 		if err != nil {
@@ -113,7 +113,7 @@ type Store interface {
 // and the mixture of the two kinds.
 type Study struct {
 	options StudyOptions
-	text    *corpus.Text
+	text    *text.Text
 	engine  *kernels.Engine
 	command string
 	store   Store
@@ -212,7 +212,7 @@ func (s *Study) rnnConfig(heading Result, o rnnlm.Options) string {
 }
 
 // comparison returns the comparison of one level.
-func (s *Study) comparison(l corpus.Level) (*Comparison, error) {
+func (s *Study) comparison(l text.Level) (*Comparison, error) {
 	c := &Comparison{options: s.options.level(l), engine: s.engine}
 	return c, c.build(s.text)
 }
@@ -237,7 +237,7 @@ func (s *Study) Run(ctx context.Context, on func(Event)) (StudyResult, error) {
 }
 
 // level measures the rows of one level.
-func (s *Study) level(ctx context.Context, l corpus.Level) error {
+func (s *Study) level(ctx context.Context, l text.Level) error {
 	c, err := s.comparison(l)
 	if err != nil {
 		return err

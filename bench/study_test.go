@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
 	"batchrnn/kernels"
 )
 
@@ -47,7 +47,7 @@ func (s *memoryStore) LoadModel(name string, e *kernels.Engine) (*lm.Model, erro
 }
 
 func studyOptions(corpusPath string) StudyOptions {
-	return StudyOptions{Corpus: corpusPath, Levels: []corpus.Level{corpus.Char, corpus.Word}, MaxOrder: 2, Hidden: []int{6, 8},
+	return StudyOptions{Corpus: corpusPath, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Hidden: []int{6, 8},
 		Budget: 150 * time.Millisecond, Threads: 1, Seed: 1}
 }
 
@@ -154,12 +154,12 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 
 // A large vocabulary has an adaptive softmax, and is told how fast a full one is.
 func TestStudyOfManyWords(t *testing.T) {
-	var text strings.Builder
+	var source strings.Builder
 	for i := range 9000 {
-		fmt.Fprintf(&text, "w%d ", i*7%3001)
+		fmt.Fprintf(&source, "w%d ", i*7%3001)
 	}
 	path := filepath.Join(t.TempDir(), "words.txt")
-	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(source.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := studyOptions(path)
@@ -206,7 +206,7 @@ func TestStudyValidate(t *testing.T) {
 		set  func(*StudyOptions)
 	}{
 		"no level":            {"--level", func(o *StudyOptions) { o.Levels = nil }},
-		"level twice":         {"--level", func(o *StudyOptions) { o.Levels = []corpus.Level{corpus.Char, corpus.Char} }},
+		"level twice":         {"--level", func(o *StudyOptions) { o.Levels = []text.Level{text.Char, text.Char} }},
 		"vocab of characters": {"--vocab", func(o *StudyOptions) { o.Levels, o.Vocab = o.Levels[:1], &vocab }},
 		"count of characters": {"--min-count", func(o *StudyOptions) { o.Levels, o.MinCount = o.Levels[:1], &vocab }},
 		"order":               {"--max-order", func(o *StudyOptions) { o.MaxOrder = 10 }},

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
 	"batchrnn/rnn"
 )
 

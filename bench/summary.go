@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 )
 
 // Summarize says in one sentence what the models of r show, whichever side it

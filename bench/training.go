@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
 )
 
 // A Training is all that [Training.Run] needs, read and checked.

@@ -3,9 +3,9 @@ package bench
 import (
 	"time"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/lm"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
 )
 
 // TrainOptions say what model to train on what. Errors speak of them by the names
@@ -14,7 +14,7 @@ import (
 type TrainOptions struct {
 	Corpus   string // as in [Options]
 	Kind     string // lm.RNN or lm.Ngram
-	Level    corpus.Level
+	Level    text.Level
 	Vocab    *int           // as in [Options]
 	MinCount *int           // as in [Options]
 	Order    *int           // of an n-gram model: DefaultOrder

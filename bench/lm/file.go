@@ -9,12 +9,12 @@ import (
 	"io/fs"
 	"os"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/disk"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
-	"batchrnn/bench/spell"
 	"batchrnn/kernels"
 )
 
@@ -112,7 +112,7 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if raw, err = s.Bytes("vocabulary", s.Left()); err != nil {
 		return nil, err
 	}
-	if m.Vocab, err = corpus.ParseVocab(raw, m.Config.Vocab); err != nil {
+	if m.Vocab, err = text.ParseVocab(raw, m.Config.Vocab); err != nil {
 		return nil, fmt.Errorf("vocabulary: %w", err)
 	}
 	err = s.Section("model", s.Left(), func(r io.Reader, size int64) (err error) {
@@ -129,7 +129,7 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.level == corpus.Char {
+	if m.level == text.Char {
 		m.Speller = spell.OfCharacters(m.Vocab)
 	} else if m.Config.Spelling {
 		err := s.Section("spelling", s.Left(), func(r io.Reader, size int64) (err error) {
@@ -163,17 +163,17 @@ func (m *Model) consistent() error {
 	return nil
 }
 
-func parseConfig(raw []byte) (c Config, level corpus.Level, err error) {
+func parseConfig(raw []byte) (c Config, level text.Level, err error) {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return c, 0, fmt.Errorf("configuration: %w", err)
 	}
 	if c.Kind != Ngram && c.Kind != RNN || (c.Kind == Ngram) != (c.Hidden == 0) || (c.Kind == RNN) != (c.Order == 0) {
 		return c, 0, fmt.Errorf("configuration: kind %q of order %d and width %d is not known here", c.Kind, c.Order, c.Hidden)
 	}
-	if level, err = corpus.ParseLevel(c.Level); err != nil {
+	if level, err = text.ParseLevel(c.Level); err != nil {
 		return c, 0, fmt.Errorf("configuration: %w", err)
 	}
-	if c.Spelling && level == corpus.Char {
+	if c.Spelling && level == text.Char {
 		return c, 0, errors.New("configuration: a spelling of characters: damaged")
 	}
 	return c, level, nil

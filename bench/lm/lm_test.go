@@ -13,18 +13,18 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench/corpus"
 	"batchrnn/bench/disk"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/spell"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
-func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
+func testCorpus(t testing.TB, level text.Level) *text.Corpus {
 	t.Helper()
-	text := corpus.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
-	c, err := corpus.Build(text, corpus.Options{Level: level})
+	source := text.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
+	c, err := text.Build(source, text.Options{Level: level})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
 
 // testModels returns an n-gram model and networks of every output layer, none of
 // them any good.
-func testModels(t testing.TB, level corpus.Level) []*Model {
+func testModels(t testing.TB, level text.Level) []*Model {
 	t.Helper()
 	c := testCorpus(t, level)
 	estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: 3})
@@ -93,7 +93,7 @@ func encode(t testing.TB, m *Model) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			file := encode(t, m)
 			got, err := Read(bytes.NewReader(file), int64(len(file)), engine(t))
@@ -111,7 +111,7 @@ func TestRoundTrip(t *testing.T) {
 			if b, err := got.NewStream().Score(ids); err != nil || a != b || !(a > 0) {
 				t.Errorf("%s: %v nats before, %v after, error %v", m.Config.Name(), a, b, err)
 			}
-			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == corpus.Word) {
+			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == text.Word) {
 				t.Errorf("%s: an unknown word cost %v nats, and costs %v", m.Config.Name(), a, b)
 			}
 			if !bytes.Equal(encode(t, got), file) {
@@ -122,7 +122,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestReadRefusesTruncationAndDamage(t *testing.T) {
-	for _, m := range append(testModels(t, corpus.Char), testModels(t, corpus.Word)[0]) {
+	for _, m := range append(testModels(t, text.Char), testModels(t, text.Word)[0]) {
 		file := encode(t, m)
 		refuse := func(what string, b []byte) {
 			t.Helper()
@@ -152,7 +152,7 @@ func seal(file []byte, at int) (next int) {
 }
 
 func TestReadRefusesCraftedFiles(t *testing.T) {
-	models := testModels(t, corpus.Char)
+	models := testModels(t, text.Char)
 	file := encode(t, models[0])
 	vocab := seal(slices.Clone(file), disk.HeadBytes) // where the second section starts
 	craft := func(change func(b []byte)) []byte {
@@ -169,7 +169,7 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 			seal(b, disk.HeadBytes)
 		})
 	}
-	other := encode(t, testModels(t, corpus.Word)[0])
+	other := encode(t, testModels(t, text.Word)[0])
 	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), disk.HeadBytes):]...)
 	for name, test := range map[string]struct {
 		file []byte
@@ -211,11 +211,11 @@ func TestOpenNamesTheFile(t *testing.T) {
 // A stream reads each text from the start, and as one long text would read its
 // beginning.
 func TestStreamsForgetTheTextBefore(t *testing.T) {
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			s := m.NewStream()
-			for _, text := range []string{"The quick", "", strings.Repeat("brown fox ", 30), "The quick"} {
-				ids := m.Vocab.Encode(nil, level, []byte(text))
+			for _, line := range []string{"The quick", "", strings.Repeat("brown fox ", 30), "The quick"} {
+				ids := m.Vocab.Encode(nil, level, []byte(line))
 				got, err := s.Score(ids)
 				if err != nil {
 					t.Fatal(err)
@@ -227,7 +227,7 @@ func TestStreamsForgetTheTextBefore(t *testing.T) {
 					}
 				}
 				if math.Abs(got-want) > 1e-4*(1+want) {
-					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), text, got, want)
+					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), line, got, want)
 				}
 			}
 			ids := m.Vocab.Encode(nil, level, []byte(strings.Repeat("brown fox ", 30)))
@@ -241,7 +241,7 @@ func TestStreamsForgetTheTextBefore(t *testing.T) {
 func TestScoreEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, m := range testModels(t, corpus.Char) {
+	for _, m := range testModels(t, text.Char) {
 		if _, err := m.Score(ctx, nil, []int32{1, 2, 3}); err == nil {
 			t.Errorf("%s: no error", m.Config.Name())
 		}
@@ -249,13 +249,13 @@ func TestScoreEndsWithItsContext(t *testing.T) {
 }
 
 func TestSampler(t *testing.T) {
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			sample := func(seed uint64, temperature float64) (ids []int32) {
 				s := m.NewSampler(seed, temperature)
 				for range 100 {
 					id, err := s.Next()
-					if err != nil || id == corpus.Unk || int(id) >= m.Vocab.Len() {
+					if err != nil || id == text.Unk || int(id) >= m.Vocab.Len() {
 						t.Fatalf("id %d, error %v", id, err)
 					}
 					ids = append(ids, id)
@@ -281,7 +281,7 @@ func TestSampler(t *testing.T) {
 
 // What a sampler draws from is what a stream scores by, whatever the softmax.
 func TestSamplersAndStreamsAgree(t *testing.T) {
-	for _, m := range testModels(t, corpus.Word) {
+	for _, m := range testModels(t, text.Word) {
 		if m.rnn == nil {
 			continue // whose sampler asks the same scorer
 		}
@@ -332,7 +332,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, m := range append(testModels(f, corpus.Char), testModels(f, corpus.Word)[0]) {
+	for _, m := range append(testModels(f, text.Char), testModels(f, text.Word)[0]) {
 		file := encode(f, m)
 		f.Add(file)
 		f.Add(file[:len(file)/2])

@@ -13,8 +13,8 @@ import (
 	"gonum.org/v1/plot/vg"
 
 	"batchrnn/bench"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/rnnlm"
 )
 
 //go:embed report.html.tmpl

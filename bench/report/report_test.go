@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 
 	"batchrnn/bench"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
 )
 
 // sample is a comparison like that of an everyday run.

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"batchrnn/bench"
+	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 )
 
 // A storeGrid holds the n-gram models by name and store.

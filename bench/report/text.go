@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 
 	"batchrnn/bench"
+	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
 )
 
 // none stands in a table for a figure that does not apply or is not known.
