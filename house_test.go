@@ -9,26 +9,28 @@ import (
 )
 
 // allowed says which packages of the module each part may import. Imports run
-// one way: cmd/rnnbench, bench, rnn, kernels, asm.
+// one way: cmd/rnnbench, bench, bench/lm, rnn, kernels, asm.
 var allowed = map[string][]string{
 	"asm":             {},
 	"kernels/ref":     {},
 	"kernels":         {"asm"},
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
-	"bench/lm/text":   {"bench/measure"},
-	"bench/measure":   {"kernels"},
-	"bench/disk":      {},
+	"bench/lm/text":   {"internal/figures", "internal/memory"},
 	"bench/lm/ngram":  {},
 	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},
-	"bench/lm/rnnlm":  {"rnn", "kernels", "bench/lm/text", "bench/disk", "bench/measure"},
-	"bench/lm":        {"rnn", "kernels", "bench/lm/text", "bench/disk", "bench/measure", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell"},
-	"bench":           {"rnn", "kernels", "bench/lm/text", "bench/lm", "bench/measure", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell"},
-	"bench/gradients": {"rnn", "kernels", "bench", "bench/measure"},
-	"bench/report":    {"kernels", "bench", "bench/disk", "bench/gradients", "bench/lm", "bench/measure", "bench/lm/ngram", "bench/lm/rnnlm"},
-	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure", "internal/neighbour"},
-	"cmd/rnnbench":    {"bench", "bench/disk", "bench/gradients", "bench/measure", "bench/report", "bench/speed", "internal/neighbour"},
+	"bench/lm/rnnlm":  {"rnn", "kernels", "bench/lm/text", "internal/durable", "internal/figures", "internal/memory"},
+	"bench/lm":        {"rnn", "kernels", "bench/lm/text", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell", "internal/durable", "internal/figures", "internal/memory"},
+	"bench/measure":   {"kernels"},
+	"bench":           {"rnn", "kernels", "bench/lm", "bench/lm/text", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell", "bench/measure", "internal/figures", "internal/memory"},
+	"bench/gradients": {"rnn", "kernels", "bench", "bench/measure", "internal/figures", "internal/memory"},
+	"bench/report":    {"kernels", "bench", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/rnnlm", "internal/durable", "internal/figures"},
+	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure", "internal/figures", "internal/memory", "internal/neighbour"},
+	"cmd/rnnbench":    {"bench", "bench/gradients", "bench/report", "bench/speed", "internal/durable", "internal/figures", "internal/neighbour"},
 
+	"internal/durable":   {},
+	"internal/figures":   {},
+	"internal/memory":    {},
 	"internal/neighbour": {},
 
 	"examples/dates":    {"rnn", "kernels"},
@@ -57,7 +59,25 @@ func TestImportsRunOneWay(t *testing.T) {
 		for _, imp := range strings.Fields(imports) {
 			imp, ours := strings.CutPrefix(imp, "batchrnn/")
 			if ours && !slices.Contains(may, imp) {
-				t.Errorf("%s imports %s, which may not be: imports run cmd/rnnbench, bench, rnn, kernels, asm", pkg, imp)
+				t.Errorf("%s imports %s, which may not be: imports run cmd/rnnbench, bench, bench/lm, rnn, kernels, asm", pkg, imp)
+			}
+		}
+	}
+}
+
+// Who reads text or counts n-grams needs no kernels.
+func TestTextNeedsNoKernels(t *testing.T) {
+	for _, pkg := range []string{"bench/lm/text", "bench/lm/ngram", "bench/lm/spell"} {
+		out, err := exec.Command("go", "list", "-deps", "./"+pkg).CombinedOutput()
+		if err != nil {
+			t.Fatalf("go list: %v\n%s", err, out)
+		}
+		for dep := range strings.Lines(string(out)) {
+			dep = strings.TrimSpace(dep)
+			for _, floor := range []string{"rnn", "kernels", "asm"} {
+				if under, ours := strings.CutPrefix(dep, "batchrnn/"+floor); ours && (under == "" || under[0] == '/') {
+					t.Errorf("%s needs %s", pkg, dep)
+				}
 			}
 		}
 	}

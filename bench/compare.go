@@ -13,6 +13,8 @@ import (
 	"batchrnn/bench/lm/spell"
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 	"batchrnn/kernels"
 )
 
@@ -95,9 +97,9 @@ func (c *Comparison) build(source *text.Text) (err error) {
 	c.unkNats = c.speller.Total(c.corpus.TestUnk)
 	for _, hidden := range c.options.Hidden {
 		need := rnnlm.TrainBytes(c.engine, c.corpus.Vocab.Len(), c.rnnOptions(hidden))
-		if available := measure.FreeMemory(); need > available {
+		if available := memory.Free(); need > available {
 			return misuse("--hidden", "an RNN of width %d over %d tokens takes %s to train, and %s are free: give a smaller width or --vocab",
-				hidden, c.corpus.Vocab.Len(), measure.FormatBytes(need), measure.FormatBytes(available))
+				hidden, c.corpus.Vocab.Len(), figures.Bytes(need), figures.Bytes(available))
 		}
 	}
 	return nil
@@ -169,9 +171,9 @@ func (c *Comparison) of() int { return c.options.MaxOrder + len(c.options.Hidden
 func (c *Comparison) ngrams(ctx context.Context, r *Result, notes *[]string, on func(Event)) error {
 	var entries []int // n-grams of each order
 	for order := 1; order <= c.options.MaxOrder; order++ {
-		if need, available := ngramBytes(len(c.corpus.Train), c.corpus.Vocab.Len(), entries), measure.FreeMemory(); need > available {
+		if need, available := ngramBytes(len(c.corpus.Train), c.corpus.Vocab.Len(), entries), memory.Free(); need > available {
 			*notes = append(*notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
-				order, measure.FormatBytes(need), measure.FormatBytes(available)))
+				order, figures.Bytes(need), figures.Bytes(available)))
 			return nil
 		}
 		event := Event{Model: Model{Kind: KindNgram, Order: order}.Name(), Nth: order, Of: c.of()}

@@ -12,7 +12,7 @@ import (
 
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/text"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/memory"
 	"batchrnn/kernels"
 )
 
@@ -191,7 +191,7 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 			test.change(&o)
 		}
 		t.Setenv(kernels.EnvISA, test.isa)
-		if name == "too wide" && measure.FreeMemory() > 100<<30 {
+		if name == "too wide" && memory.Free() > 100<<30 {
 			continue // where 2^16 is not too wide
 		}
 		_, err := New(o, nil)

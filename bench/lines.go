@@ -8,7 +8,7 @@ import (
 	"io"
 
 	"batchrnn/bench/lm"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 // maxLine is the longest line that is scored, in bytes: what is longer is no
@@ -55,7 +55,7 @@ func ScoreLines(m *lm.Model, r io.Reader, on func(s Score, last bool) error) (to
 		case err == io.EOF:
 			return total, nil
 		case errors.Is(err, errLongLine):
-			return total, fmt.Errorf("standard input: line %d is longer than %s: break it up", total.Lines+1, measure.FormatBytes(maxLine))
+			return total, fmt.Errorf("standard input: line %d is longer than %s: break it up", total.Lines+1, figures.Bytes(maxLine))
 		case err != nil:
 			return total, fmt.Errorf("standard input: line %d: %w", total.Lines+1, err)
 		}

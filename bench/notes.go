@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/internal/figures"
 )
 
 // wellMeasured is the size from which on a model's resident bytes can be held
@@ -28,7 +29,7 @@ func (c *Comparison) notes(r Result) []string {
 	if c.skipped > 0 {
 		files := "1 binary file of the corpus folder was"
 		if c.skipped > 1 {
-			files = FormatCount(int64(c.skipped)) + " binary files of the corpus folder were"
+			files = figures.Count(int64(c.skipped)) + " binary files of the corpus folder were"
 		}
 		add("%s left out.", files)
 	}
@@ -90,25 +91,17 @@ func (c *Comparison) notes(r Result) []string {
 		cuts := rnnlm.AdaptiveCutoffs(r.Corpus.Vocab)
 		numbers := make([]string, len(cuts))
 		for i, cut := range cuts {
-			numbers[i] = FormatCount(int64(cut))
+			numbers[i] = figures.Count(int64(cut))
 		}
 		add("The RNNs have an adaptive softmax: in the order of frequency, %ss from number %s on are predicted in clusters, from fewer features of the state.",
 			r.Corpus.TokenName(), strings.Join(numbers, " and "))
 	}
 	if streams > 0 && (streams > 1 || r.Machine.Threads > 1) {
 		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %s at once on %s.",
-			count(streams, "stream"), count(r.Machine.Threads, "thread"))
+			figures.Plural(streams, "stream"), figures.Plural(r.Machine.Threads, "thread"))
 	}
 	if spread > 0 {
 		add("Tokens per second in scoring are medians; the slowest and the fastest run lay at most %.0f %% of the median apart.", math.Ceil(100*spread))
 	}
 	return notes
-}
-
-// count writes a number of things.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return FormatCount(int64(n)) + " " + noun + "s"
 }

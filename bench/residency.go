@@ -18,7 +18,7 @@ import (
 
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/rnnlm"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/memory"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -57,7 +57,7 @@ func hold(kind string, r io.Reader) (int64, error) {
 	// Memory goes back to the system at FreeOSMemory and at no other time.
 	debug.SetGCPercent(-1)
 	runtime.GOMAXPROCS(1) // a thread that happens to start is no part of a model
-	if err := measure.DisableHugePages(); err != nil {
+	if err := memory.DisableHugePages(); err != nil {
 		return 0, err
 	}
 	read, rehearsals, err := readerOf(kind)
@@ -158,7 +158,7 @@ func settledResident() (int64, error) {
 	for range 6 {
 		debug.FreeOSMemory()
 	}
-	return measure.Resident()
+	return memory.Resident()
 }
 
 // largeModel is the size from which on the runtime's noise, of some 200 KiB in

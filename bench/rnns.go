@@ -7,6 +7,7 @@ import (
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 	"batchrnn/rnn"
 )
 
@@ -55,7 +56,7 @@ func (c *Comparison) measureRNN(ctx context.Context, hidden int, event Event, on
 	options := c.rnnOptions(hidden)
 	model, stats, err := rnnlm.Train(ctx, c.engine, c.corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(c.options.Budget), 1)
-		event.Detail = FormatRate(p.TokensPerSecond()) + " tokens/s"
+		event.Detail = figures.Rate(p.TokensPerSecond()) + " tokens/s"
 		if p.Valid > 0 {
 			event.Detail += fmt.Sprintf(", validation %.3f bits", bits(p.Valid, 1))
 		}

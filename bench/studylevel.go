@@ -9,7 +9,8 @@ import (
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/rnnlm"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 	"batchrnn/rnn"
 )
 
@@ -111,9 +112,9 @@ func (l *levelStudy) keep(ctx context.Context, row Row, model io.WriterTo) error
 func (l *levelStudy) ngrams(ctx context.Context) error {
 	for order := 1; order <= l.options.MaxOrder; order++ {
 		tokens, vocab := len(l.c.corpus.Train), l.c.corpus.Vocab.Len()
-		if need, available := ngramBytes(tokens, vocab, entriesOf(tries(l.rows))), measure.FreeMemory(); need > available && !l.knows(order) {
+		if need, available := ngramBytes(tokens, vocab, entriesOf(tries(l.rows))), memory.Free(); need > available && !l.knows(order) {
 			l.notes = append(l.notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
-				order, measure.FormatBytes(need), measure.FormatBytes(available)))
+				order, figures.Bytes(need), figures.Bytes(available)))
 			l.nth += l.options.MaxOrder - order + 1
 			return nil
 		}
@@ -262,7 +263,7 @@ func (l *levelStudy) fullSoftmax(ctx context.Context, row *Row, o rnnlm.Options)
 		return nil
 	}
 	o.Cutoffs, o.Budget = nil, min(o.Budget, fullSoftmaxTime)
-	if rnnlm.TrainBytes(l.engine, l.c.corpus.Vocab.Len(), o) > measure.FreeMemory() {
+	if rnnlm.TrainBytes(l.engine, l.c.corpus.Vocab.Len(), o) > memory.Free() {
 		return nil
 	}
 	_, stats, err := rnnlm.Train(ctx, l.engine, l.c.corpus, o, func(rnnlm.Progress) {})

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"batchrnn/bench/lm/ngram"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 // Summarize says in one sentence what the models of r show, whichever side it
@@ -41,7 +41,7 @@ func Summarize(r Result) string {
 	}
 	for _, m := range unscored {
 		clauses = append(clauses, fmt.Sprintf("the RNN of width %d takes %s, and how well it predicts was not measured",
-			m.Hidden, measure.FormatBytes(m.BytesPredicted)))
+			m.Hidden, figures.Bytes(m.BytesPredicted)))
 	}
 	if len(clauses) == 0 {
 		return "No model was measured."
@@ -55,13 +55,13 @@ func growthClause(ngrams []Model) string {
 	first, last := ngrams[0], ngrams[len(ngrams)-1]
 	if len(ngrams) == 1 {
 		return fmt.Sprintf("the n-gram model of %s takes %s in a %s",
-			order(first.Order), measure.FormatBytes(first.BytesPredicted), storeNoun(first.Store))
+			order(first.Order), figures.Bytes(first.BytesPredicted), storeNoun(first.Store))
 	}
 	from, to := first.BytesPredicted, last.BytesPredicted
 	clause := fmt.Sprintf("from order %d to %d the n-gram model in a %s goes from %s to %s",
-		first.Order, last.Order, storeNoun(first.Store), measure.FormatBytes(from), measure.FormatBytes(to))
+		first.Order, last.Order, storeNoun(first.Store), figures.Bytes(from), figures.Bytes(to))
 	if from > 0 && to > from {
-		clause += fmt.Sprintf(" (%s times)", FormatRatio(float64(to)/float64(from)))
+		clause += fmt.Sprintf(" (%s times)", figures.Ratio(float64(to)/float64(from)))
 	}
 	return clause
 }
@@ -71,7 +71,7 @@ func rnnClause(r Result, ngrams, rnns []Model) string {
 	rnn := lowestBits(rnns)
 	var b strings.Builder
 	fmt.Fprintf(&b, "the RNN of width %d takes %s whatever the length of its context, and at %s",
-		rnn.Hidden, measure.FormatBytes(rnn.BytesPredicted), bitsPer(r.Corpus, rnn))
+		rnn.Hidden, figures.Bytes(rnn.BytesPredicted), bitsPer(r.Corpus, rnn))
 	if rnn.Interrupted {
 		b.WriteString(", its training cut short,")
 	}
@@ -91,16 +91,16 @@ func rnnClause(r Result, ngrams, rnns []Model) string {
 	switch {
 	case milliBits(rnn) < milliBits(best):
 		fmt.Fprintf(&b, " it predicts better than every order measured; the best of them, %s at %.3f, takes %s%s",
-			order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
+			order(best.Order), best.BitsPerToken, figures.Bytes(best.BytesPredicted), relation)
 	case len(reached) == len(ngrams):
 		fmt.Fprintf(&b, " it predicts as well as the best order, %s, which takes %s%s",
-			order(best.Order), measure.FormatBytes(best.BytesPredicted), relation)
+			order(best.Order), figures.Bytes(best.BytesPredicted), relation)
 	case len(reached) == 0:
 		fmt.Fprintf(&b, " it predicts worse than every order measured; the best of them, %s at %.3f, takes %s%s",
-			order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
+			order(best.Order), best.BitsPerToken, figures.Bytes(best.BytesPredicted), relation)
 	default:
 		fmt.Fprintf(&b, " it matches or beats %s but not the best, %s, which predicts at %.3f and takes %s%s",
-			orders(reached), order(best.Order), best.BitsPerToken, measure.FormatBytes(best.BytesPredicted), relation)
+			orders(reached), order(best.Order), best.BitsPerToken, figures.Bytes(best.BytesPredicted), relation)
 	}
 	b.WriteString(speedClause(rnn, best, r.Models))
 	return b.String()
@@ -131,7 +131,7 @@ func speedClause(rnn, ngramModel Model, models []Model) string {
 	if times < 1.05 {
 		return "; the RNN and that n-gram model" + in + " score at about the same speed"
 	}
-	return fmt.Sprintf("; %s scores text %s times as fast as %s", faster, FormatRatio(times), slower)
+	return fmt.Sprintf("; %s scores text %s times as fast as %s", faster, figures.Ratio(times), slower)
 }
 
 // lowestBits returns the model that predicts best, the first of equals.
@@ -161,12 +161,12 @@ func ratioOf(size, rnn int64) string {
 		return ""
 	}
 	if size >= rnn {
-		return fmt.Sprintf(", %s times the RNN's size", FormatRatio(float64(size)/float64(rnn)))
+		return fmt.Sprintf(", %s times the RNN's size", figures.Ratio(float64(size)/float64(rnn)))
 	}
 	if times := float64(rnn) / float64(size); times >= 100 {
-		return fmt.Sprintf(", 1/%s of the RNN's size", FormatRatio(times))
+		return fmt.Sprintf(", 1/%s of the RNN's size", figures.Ratio(times))
 	}
-	return fmt.Sprintf(", %s %% of the RNN's size", FormatRatio(100*float64(size)/float64(rnn)))
+	return fmt.Sprintf(", %s %% of the RNN's size", figures.Ratio(100*float64(size)/float64(rnn)))
 }
 
 // orders lists ascending orders, runs of three or more as a range: "orders 1 to

@@ -11,7 +11,8 @@ import (
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/rnnlm"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 )
 
 // A Training is all that [Training.Run] needs, read and checked.
@@ -144,7 +145,7 @@ func trainingDetail(p rnnlm.Progress) string {
 	if p.Valid > 0 {
 		detail += fmt.Sprintf(", valid %.3f", bits(p.Valid, 1))
 	}
-	return detail + ", " + FormatRate(p.TokensPerSecond()) + " tokens/s"
+	return detail + ", " + figures.Rate(p.TokensPerSecond()) + " tokens/s"
 }
 
 // fileStore is the store of n-gram models that go to a file: the smallest that
@@ -160,9 +161,9 @@ func (t *Training) ngram(ctx context.Context, on func(Event), out *Trained) (*lm
 		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
 	}
 	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(fileStore, c.Vocab.Len(), entries).Bytes()
-	if available := measure.FreeMemory(); need > available {
+	if available := memory.Free(); need > available {
 		return nil, misuse("--order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
-			order, FormatCount(int64(len(c.Train))), measure.FormatBytes(need), measure.FormatBytes(available))
+			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
 	}
 	var m *ngram.Model
 	start := time.Now()

@@ -11,6 +11,8 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 	"batchrnn/kernels"
 )
 
@@ -60,8 +62,8 @@ func (o Options) Validate() error {
 	// States, their gradients, and where they are kept, in each of two workspaces.
 	models := min(o.Threads, 2*len(variants)*len(o.Lengths))
 	need := int64(models) * 2 * 4 * 4 * int64(slices.Max(o.Lengths)+2*o.Remember) * batch * hidden
-	if free, known := measure.AvailableMemory(); known && need > free {
-		return misuse("--lengths and --threads", "this takes %s, and %s are free: give smaller numbers", measure.FormatBytes(need), measure.FormatBytes(free))
+	if free, known := memory.Available(); known && need > free {
+		return misuse("--lengths and --threads", "this takes %s, and %s are free: give smaller numbers", figures.Bytes(need), figures.Bytes(free))
 	}
 	return nil
 }

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/spell"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -146,15 +146,15 @@ func TestReadRefusesTruncationAndDamage(t *testing.T) {
 
 // seal corrects the checksum of the section that starts at the given place.
 func seal(file []byte, at int) (next int) {
-	end := at + disk.LengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
+	end := at + durable.LengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
 	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], crc32.MakeTable(crc32.Castagnoli)))
-	return end + disk.ChecksumBytes
+	return end + durable.ChecksumBytes
 }
 
 func TestReadRefusesCraftedFiles(t *testing.T) {
 	models := testModels(t, text.Char)
 	file := encode(t, models[0])
-	vocab := seal(slices.Clone(file), disk.HeadBytes) // where the second section starts
+	vocab := seal(slices.Clone(file), durable.HeadBytes) // where the second section starts
 	craft := func(change func(b []byte)) []byte {
 		b := slices.Clone(file)
 		change(b)
@@ -165,21 +165,25 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 			t.Fatal("another length")
 		}
 		return craft(func(b []byte) {
-			copy(b[disk.HeadBytes:], bytes.Replace(b[disk.HeadBytes:vocab], []byte(from), []byte(to), 1))
-			seal(b, disk.HeadBytes)
+			copy(b[durable.HeadBytes:], bytes.Replace(b[durable.HeadBytes:vocab], []byte(from), []byte(to), 1))
+			seal(b, durable.HeadBytes)
 		})
 	}
 	other := encode(t, testModels(t, text.Word)[0])
-	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), disk.HeadBytes):]...)
+	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), durable.HeadBytes):]...)
 	for name, test := range map[string]struct {
 		file []byte
 		want string
 	}{
-		"another version":      {craft(func(b []byte) { b[8] = 9 }), "version 9"},
-		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[disk.HeadBytes:], 1<<62) }), "truncated or damaged"},
-		"a huge vocabulary":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
-		"a token beyond":       {craft(func(b []byte) { b[vocab+disk.LengthBytes] = 0xff; b[vocab+disk.LengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
-		"no <unk>":             {craft(func(b []byte) { b[vocab+disk.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"another version":   {craft(func(b []byte) { b[8] = 9 }), "version 9"},
+		"a huge section":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[durable.HeadBytes:], 1<<62) }), "truncated or damaged"},
+		"a huge vocabulary": {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
+		"a token beyond": {craft(func(b []byte) {
+			b[vocab+durable.LengthBytes] = 0xff
+			b[vocab+durable.LengthBytes+1] = 0x7f
+			seal(b, vocab)
+		}), "reaches beyond"},
+		"no <unk>":             {craft(func(b []byte) { b[vocab+durable.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
 		"spelled characters":   {swap(`,"corpus":"a fable"`, `,"spelling":true   `), "spelling"},
 		"unknown kind":         {swap(`"ngram"`, `"ngrom"`), "ngrom"},
 		"unknown level":        {swap(`"char"`, `"bark"`), "bark"},
@@ -342,8 +346,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Checksums would keep nearly every input from the parsers.
 		sealed := slices.Clone(data)
-		for at := disk.HeadBytes; at+disk.LengthBytes <= len(sealed); {
-			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+disk.LengthBytes+int(n)+disk.ChecksumBytes > len(sealed) {
+		for at := durable.HeadBytes; at+durable.LengthBytes <= len(sealed); {
+			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+durable.LengthBytes+int(n)+durable.ChecksumBytes > len(sealed) {
 				break
 			}
 			at = seal(sealed, at)

@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 // A figure is one plot of a study.
@@ -23,8 +23,8 @@ type figure struct {
 	draft   func() *plot.Plot
 }
 
-// figures returns the plots of one level that there are rows for.
-func figures(r bench.StudyResult, level string) []figure {
+// drawings returns the plots of one level that there are rows for.
+func drawings(r bench.StudyResult, level string) []figure {
 	at, rows := r.At(level), r.RowsAt(level)
 	if len(at.Models) == 0 {
 		return nil
@@ -177,7 +177,7 @@ func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
 			seconds float64
 			dashes  []vg.Length
 			name    string
-		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("RNN of width %d: %s, %s with %d streams", r.Hidden, seconds(r.LatencySeconds), seconds(r.BatchSeconds), r.BatchStreams)}} {
+		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("RNN of width %d: %s, %s with %d streams", r.Hidden, figures.Seconds(r.LatencySeconds), figures.Seconds(r.BatchSeconds), r.BatchStreams)}} {
 			if of.seconds <= 0 {
 				continue
 			}
@@ -273,5 +273,5 @@ func nameOf(r bench.Row) string {
 
 // sizeOf is a row's bytes for people.
 func sizeOf(r bench.Row) string {
-	return orNone(r.BytesPredicted > 0, measure.FormatBytes(r.BytesPredicted))
+	return figures.Known(r.BytesPredicted > 0, figures.Bytes(r.BytesPredicted))
 }

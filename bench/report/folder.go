@@ -12,8 +12,8 @@ import (
 	"strconv"
 
 	"batchrnn/bench"
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm"
+	"batchrnn/internal/durable"
 	"batchrnn/kernels"
 )
 
@@ -37,10 +37,10 @@ func OpenFolder(path string) (Folder, error) {
 	}
 	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
 	if err == nil {
-		err = disk.CheckWritable(filepath.Join(path, resultsJSON))
+		err = durable.CheckWritable(filepath.Join(path, resultsJSON))
 	}
 	if err != nil {
-		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, disk.WithoutPath(err))
+		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, durable.WithoutPath(err))
 	}
 	return Folder{path}, nil
 }
@@ -64,7 +64,7 @@ func (f Folder) Rows() ([]bench.Row, error) {
 		err = fmt.Errorf("format %d: this program reads format %d", r.Format, bench.StudyFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, disk.WithoutPath(err))
+		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, durable.WithoutPath(err))
 	}
 	return r.Rows, nil
 }
@@ -89,7 +89,7 @@ func (f Folder) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
 
 func (f Folder) write(name string, write func(io.Writer) error) error {
 	path := filepath.Join(f.path, name)
-	if err := disk.WriteFile(path, write); err != nil {
+	if err := durable.WriteFile(path, write); err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", path, err)
 	}
 	return nil
@@ -103,7 +103,7 @@ func (f Folder) Write(r bench.StudyResult) error {
 		f.write(resultsCSV, func(w io.Writer) error { return studyCSV(w, r) }),
 	}
 	for _, c := range r.Corpora {
-		for _, fig := range figures(r, c.Level) {
+		for _, fig := range drawings(r, c.Level) {
 			for _, format := range []string{"png", "svg"} {
 				errs = append(errs, f.write(fig.name+"."+format, func(w io.Writer) error {
 					return writePlot(w, fig.draft(), plotWidth, plotHeight, format)

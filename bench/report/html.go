@@ -14,14 +14,14 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/lm/rnnlm"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 //go:embed report.html.tmpl
 var pageSource string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
+	"printable": printable, "count": func(n int) string { return figures.Count(int64(n)) },
 	"unknowns": unknowns,
 }).Parse(pageSource))
 
@@ -55,7 +55,7 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 		at := r.At(c.Level)
 		s := section{Result: at, Token: c.TokenName()}
 		s.Corpus = c
-		for _, fig := range figures(r, c.Level) {
+		for _, fig := range drawings(r, c.Level) {
 			var svg bytes.Buffer
 			p := fig.draft()
 			p.Title.Text = "" // stands above it
@@ -77,7 +77,7 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 		Sections []section
 		Mixtures []string
 		Budget   string
-	}{r, sections, mixtures(r), seconds(r.BudgetSeconds)})
+	}{r, sections, mixtures(r), figures.Seconds(r.BudgetSeconds)})
 	if err != nil {
 		return err
 	}
@@ -87,14 +87,14 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 
 // studyTable returns the table of a level, its head first.
 func studyTable(rows []bench.Row, token string) [][]string {
-	table := [][]string{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
+	table := figures.Table{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
 		"bits/" + token, "perplexity", "adjusted", "one by one", "batched", "streams"}}
 	for _, r := range rows {
 		table = append(table, []string{
-			nameOf(r), storeOf(r), bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
-			seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
-			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Adjusted)),
-			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), orNone(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
+			nameOf(r), storeOf(r), figures.Count(r.Entries + r.Parameters), sizeOf(r), figures.Known(!r.ResidentUnknown, figures.Bytes(r.BytesResident)),
+			figures.Seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
+			figures.Known(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), figures.Known(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)), figures.Known(!r.Unscored, fmt.Sprintf("%.4g", r.Adjusted)),
+			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), figures.Known(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
 		})
 	}
 	return table
@@ -115,7 +115,7 @@ func softmaxes(r bench.Result) string {
 	for _, m := range r.Models {
 		if m.FullTrainTokensPerSecond > 0 {
 			clauses = append(clauses, fmt.Sprintf("width %d: %s, %s", m.Hidden,
-				bench.FormatRate(m.TrainTokensPerSecond), bench.FormatRate(m.FullTrainTokensPerSecond)))
+				figures.Rate(m.TrainTokensPerSecond), figures.Rate(m.FullTrainTokensPerSecond)))
 		}
 	}
 	if len(clauses) == 0 {
@@ -161,12 +161,12 @@ func mixtures(r bench.StudyResult) (sentences []string) {
 // secondsOrNone writes a time of scoring, in nanoseconds where it is short.
 func secondsOrNone(s float64) string {
 	if s <= 0 {
-		return none
+		return figures.None
 	}
 	if s < 1e-6 {
 		return fmt.Sprintf("%.0f ns", 1e9*s)
 	}
-	return seconds(s)
+	return figures.Seconds(s)
 }
 
 // What stands around a plot's drawing in its file.

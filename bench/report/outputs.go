@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"batchrnn/bench"
-	"batchrnn/bench/disk"
+	"batchrnn/internal/durable"
 )
 
 // Stdout as [Outputs.JSON] is standard output.
@@ -72,13 +72,13 @@ func (o Outputs) Check(corpus string) error {
 	return nil
 }
 
-// CheckFile returns an error if [disk.WriteFile] could not write the file that a flag
+// CheckFile returns an error if [durable.WriteFile] could not write the file that a flag
 // names, or would overwrite the corpus, as [Outputs.Check] does.
 func CheckFile(flag, path, corpus string) error {
 	if overwrites(path, corpus) {
 		return &bench.OptionError{Name: flag, Err: fmt.Errorf("%q belongs to the corpus, which it would overwrite: name another file", path)}
 	}
-	if err := disk.CheckWritable(path); err != nil {
+	if err := durable.CheckWritable(path); err != nil {
 		return fmt.Errorf("%s: %q can't be written: %w: name a file that you may write to, in a folder that you may write to", flag, path, err)
 	}
 	return nil
@@ -97,7 +97,7 @@ func SameFile(a, b string) bool {
 
 // absolute returns the one name of a file that its links and spellings share.
 func absolute(path string) string {
-	path = disk.Resolve(path)
+	path = durable.Resolve(path)
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
@@ -131,7 +131,7 @@ func overwrites(path, corpus string) bool {
 func (o Outputs) Write(r bench.Result, stdout io.Writer) error {
 	var errs []error
 	for _, f := range o.files() {
-		err := disk.WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
+		err := durable.WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
 		if err != nil && !errors.Is(err, ErrNothingToPlot) {
 			errs = append(errs, fmt.Errorf("%s: %q was not written: %w", f.flag, f.path, err))
 		}

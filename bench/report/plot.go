@@ -21,7 +21,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 
 	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 // ErrNothingToPlot is returned by [Plot] if no model was measured.
@@ -262,9 +262,9 @@ func addRNNs(p *plot.Plot, r bench.Result, unit string) {
 		}
 		nth++
 		p.Add(line)
-		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, measure.FormatBytes(m.BytesPredicted), m.BitsPerToken, unit)
+		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, figures.Bytes(m.BytesPredicted), m.BitsPerToken, unit)
 		if m.Unscored {
-			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, measure.FormatBytes(m.BytesPredicted))
+			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, figures.Bytes(m.BytesPredicted))
 		}
 		p.Legend.Add(name, line)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/lm/ngram"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 // A storeGrid holds the n-gram models by name and store.
@@ -38,7 +38,7 @@ func gridOf(models []bench.Model) storeGrid {
 func (g storeGrid) bytes(name string) (cells []string) {
 	for _, store := range g.stores {
 		m := g.at[[2]string{name, store}]
-		cells = append(cells, orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)))
+		cells = append(cells, figures.Known(m.BytesPredicted > 0, figures.Bytes(m.BytesPredicted)))
 	}
 	return cells
 }
@@ -48,8 +48,8 @@ func (g storeGrid) bytes(name string) (cells []string) {
 func (g storeGrid) bits(name string) []string {
 	lossless, rounded := g.at[[2]string{name, g.stores[0]}], g.at[[2]string{name, ngram.Quantised.String()}]
 	return []string{
-		orNone(lossless.Order > 0, threeDecimals(lossless.BitsPerToken)),
-		orNone(rounded.Order > 0, threeDecimals(rounded.BitsPerToken)),
+		figures.Known(lossless.Order > 0, threeDecimals(lossless.BitsPerToken)),
+		figures.Known(rounded.Order > 0, threeDecimals(rounded.BitsPerToken)),
 	}
 }
 
@@ -101,7 +101,7 @@ func storesTable(models []bench.Model, token string) [][]string {
 	for _, name := range g.names {
 		row := append([]string{name}, g.bytes(name)...)
 		for _, store := range g.stores {
-			cell := none
+			cell := figures.None
 			if rate := g.at[[2]string{name, store}].ScoreTokensPerSecond; rate > 0 {
 				cell = secondsOrNone(1 / rate)
 			}

@@ -94,7 +94,7 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 				t.Errorf("%s: holds %q", name, bad)
 			}
 		}
-		if want := len(figures(r, "char")) + len(figures(r, "word")); svgs != want {
+		if want := len(drawings(r, "char")) + len(drawings(r, "word")); svgs != want {
 			t.Errorf("%s: %d plots, want %d", name, svgs, want)
 		}
 	}
@@ -225,7 +225,7 @@ func TestBadFolders(t *testing.T) {
 func TestSpeedPlotShowsStreams(t *testing.T) {
 	r := sampleStudy()
 	dashes := func() int {
-		for _, fig := range figures(r, "word") {
+		for _, fig := range drawings(r, "word") {
 			if fig.name == "speed-word" {
 				var svg bytes.Buffer
 				if err := writePlot(&svg, fig.draft(), plotWidth, plotHeight, "svg"); err != nil {

@@ -7,15 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"batchrnn/bench"
 	"batchrnn/bench/lm/ngram"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
-
-// none stands in a table for a figure that does not apply or is not known.
-const none = "-"
 
 // Heading writes what was measured with on what: the machine and the corpus.
 func Heading(w io.Writer, r bench.Result) error {
@@ -28,7 +24,7 @@ func Heading(w io.Writer, r bench.Result) error {
 
 func writeMachine(b *bufio.Writer, m bench.Machine) {
 	fmt.Fprintf(b, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
-	fmt.Fprintf(b, "kernels  %s, %s\n", m.ISA, plural(int64(m.Threads), "thread"))
+	fmt.Fprintf(b, "kernels  %s, %s\n", m.ISA, figures.Plural(int64(m.Threads), "thread"))
 }
 
 // writeSource writes where the text comes from.
@@ -43,11 +39,11 @@ func writeSource(b *bufio.Writer, c bench.Corpus) {
 // writeTokens writes what the text is cut into.
 func writeTokens(b *bufio.Writer, c bench.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
-		plural(int64(c.Tokens), c.TokenName()), bench.FormatCount(int64(c.Train)),
-		bench.FormatCount(int64(c.Valid)), bench.FormatCount(int64(c.Test)))
+		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
+		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test)))
 	const indent = "         "
-	vocabulary := fmt.Sprintf("vocabulary of %s; %s", bench.FormatCount(int64(c.Vocab)), unknowns(c))
-	fmt.Fprintf(b, "%s%s\n", indent, wrap(vocabulary, indent, tableWidth-len(indent)))
+	vocabulary := fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c))
+	fmt.Fprintf(b, "%s%s\n", indent, figures.Wrap(vocabulary, indent, tableWidth-len(indent)))
 	if c.BadBytes > 0 {
 		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
 	}
@@ -103,13 +99,13 @@ func Text(w io.Writer, r bench.Result) error {
 			size = m.Parameters
 		}
 		row := []string{
-			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)),
-			orNone(!m.ResidentUnknown, measure.FormatBytes(m.BytesResident)),
-			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
-			orNone(!m.Unscored, threeDecimals(m.BitsPerToken)),
+			name, figures.Count(size), figures.Known(m.BytesPredicted > 0, figures.Bytes(m.BytesPredicted)),
+			figures.Known(!m.ResidentUnknown, figures.Bytes(m.BytesResident)),
+			figures.Seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
+			figures.Known(!m.Unscored, threeDecimals(m.BitsPerToken)),
 		}
 		if adjusted {
-			row = append(row, orNone(!m.Unscored, threeDecimals(m.AdjustedBits)))
+			row = append(row, figures.Known(!m.Unscored, threeDecimals(m.AdjustedBits)))
 		}
 		rows = append(rows, row)
 	}
@@ -122,13 +118,13 @@ func Text(w io.Writer, r bench.Result) error {
 	}
 	writeStores(b, r.Models, bits)
 	if r.Summary != "" {
-		fmt.Fprintf(b, "\n%s\n", wrap(r.Summary, "", tableWidth))
+		fmt.Fprintf(b, "\n%s\n", figures.Wrap(r.Summary, "", tableWidth))
 	}
 	if len(r.Notes) > 0 {
 		fmt.Fprintln(b)
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(b, "- %s\n", wrap(n, "  ", tableWidth-2))
+		fmt.Fprintf(b, "- %s\n", figures.Wrap(n, "  ", tableWidth-2))
 	}
 	return b.Flush()
 }
@@ -154,93 +150,25 @@ const tableWidth = 100
 
 // writeTable aligns the first column to the left and the others to the right. A
 // table that would be too wide has its columns closer together.
-func writeTable(w io.Writer, rows [][]string) {
-	width := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	gap, total := "   ", 0
-	for _, w := range width {
-		total += len(gap) + w
-	}
-	if total-len(gap) > tableWidth {
+func writeTable(w io.Writer, t figures.Table) {
+	gap := "   "
+	if t.Width(gap) > tableWidth {
 		gap = "  "
 	}
-	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if i == 0 {
-				line.WriteString(cell + pad)
-			} else {
-				line.WriteString(gap + pad + cell)
-			}
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
-	}
-}
-
-// wrap breaks text at spaces into lines of at most width columns; all but the
-// first begin with indent.
-func wrap(text, indent string, width int) string {
-	var b strings.Builder
-	column := 0
-	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case column+1+n > width:
-			b.WriteString("\n" + indent)
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += n
-	}
-	return b.String()
-}
-
-// orNone returns the figure, or what stands for it where it is not known.
-func orNone(known bool, figure string) string {
-	if !known {
-		return none
-	}
-	return figure
-}
-
-// seconds writes a time with about three digits: "4.2 µs", "60.3 ms", "40.0 s".
-func seconds(s float64) string {
-	switch {
-	case s < 0.00009995:
-		return fmt.Sprintf("%.1f µs", 1e6*s)
-	case s < 0.99995:
-		return fmt.Sprintf("%.1f ms", 1000*s)
-	}
-	return fmt.Sprintf("%.1f s", s)
+	t.Write(w, "", gap, 0)
 }
 
 // rateOrNone writes tokens a second.
 func rateOrNone(perSecond float64) string {
 	if perSecond <= 0 {
-		return none
+		return figures.None
 	}
-	return bench.FormatRate(perSecond)
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return bench.FormatCount(n) + " " + noun + "s"
+	return figures.Rate(perSecond)
 }
 
 func isAre(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " is"
 	}
-	return plural(n, noun) + " are"
+	return figures.Plural(n, noun) + " are"
 }

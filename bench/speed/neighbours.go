@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"batchrnn/internal/figures"
 	"batchrnn/internal/neighbour"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
@@ -111,9 +112,9 @@ func (n *Neighbours) workers() int { return n.all[0].Threads() }
 func (n *Neighbours) Heading() Result {
 	flags := []string{"--neighbours"}
 	if n.Threads != nil {
-		flags = append(flags, "--threads "+commas(n.Threads))
+		flags = append(flags, "--threads "+figures.List(n.Threads, ","))
 	}
-	flags = append(flags, "--hidden "+commas(n.Hidden), "--batch "+commas(n.Batch), fmt.Sprint("--time ", n.Time))
+	flags = append(flags, "--hidden "+figures.List(n.Hidden, ","), "--batch "+figures.List(n.Batch, ","), fmt.Sprint("--time ", n.Time))
 	return Result{
 		Machine: thisMachine(n.all[0].ISA(), n.workers()),
 		Command: commandLine("rnnbench speed", flags...),

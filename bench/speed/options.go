@@ -10,6 +10,8 @@ import (
 
 	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 	"batchrnn/kernels"
 )
 
@@ -50,9 +52,9 @@ func checkSizes(name string, sizes []int, limit int, example string) error {
 
 // checkMemory wants need bytes to be free, as far as that is known.
 func checkMemory(name string, need int64) error {
-	free, known := measure.AvailableMemory()
+	free, known := memory.Available()
 	if known && need > free {
-		return misuse(name, "this takes %s, and %s are free: give smaller numbers", measure.FormatBytes(need), measure.FormatBytes(free))
+		return misuse(name, "this takes %s, and %s are free: give smaller numbers", figures.Bytes(need), figures.Bytes(free))
 	}
 	return nil
 }
@@ -86,17 +88,4 @@ func commandLine(command string, flags ...string) string {
 		command = kernels.EnvISA + "=" + isa + " " + command
 	}
 	return strings.Join(append([]string{command}, flags...), " ")
-}
-
-// Threads writes a number of threads.
-func Threads(n int) string {
-	if n == 1 {
-		return "1 thread"
-	}
-	return fmt.Sprintf("%d threads", n)
-}
-
-// commas writes numbers as flags take them.
-func commas(numbers []int) string {
-	return strings.ReplaceAll(strings.Trim(fmt.Sprint(numbers), "[]"), " ", ",")
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"batchrnn/internal/figures"
 	"batchrnn/kernels"
 )
 
@@ -75,7 +76,7 @@ func (s *Speed) Close() {
 
 // Heading returns the result before anything is measured.
 func (s *Speed) Heading() Result {
-	flags := []string{"--threads " + commas(s.Threads), "--hidden " + commas(s.Hidden), "--batch " + commas(s.Batch), fmt.Sprint("--time ", s.Time)}
+	flags := []string{"--threads " + figures.List(s.Threads, ","), "--hidden " + figures.List(s.Hidden, ","), "--batch " + figures.List(s.Batch, ","), fmt.Sprint("--time ", s.Time)}
 	if s.Batches {
 		flags = append(flags, "--batches")
 	}
@@ -125,7 +126,7 @@ func (s *Speed) tasks() []task {
 	for _, h := range s.Hidden {
 		for _, b := range s.Batch {
 			for _, n := range s.Threads {
-				add(fmt.Sprintf("H %d, B %d, %s", h, b, Threads(n)), func(ctx context.Context) ([]Row, error) {
+				add(fmt.Sprintf("H %d, B %d, %s", h, b, figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
 					return s.deepBench(ctx, s.engines[n], h, b)
 				})
 			}
@@ -133,13 +134,13 @@ func (s *Speed) tasks() []task {
 	}
 	for _, n := range s.Threads {
 		for _, size := range [][2]int{{256, 32}, {128, 8}} {
-			add(fmt.Sprintf("forward, H %d, %s", size[0], Threads(n)), func(ctx context.Context) ([]Row, error) {
+			add(fmt.Sprintf("forward, H %d, %s", size[0], figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
 				return s.forward(ctx, s.engines[n], size[0], size[1])
 			})
 		}
 	}
 	for _, n := range s.Threads {
-		add("training, "+Threads(n), func(ctx context.Context) ([]Row, error) {
+		add("training, "+figures.Plural(n, "thread"), func(ctx context.Context) ([]Row, error) {
 			return s.train(ctx, s.engines[n])
 		})
 	}

@@ -7,9 +7,9 @@ import (
 	"os"
 
 	"batchrnn/bench"
-	"batchrnn/bench/disk"
-	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
 )
 
 type exportCommand struct {
@@ -54,7 +54,7 @@ func (c *importCommand) Run(env *environment) error {
 		return misuse("--out", "%q is the file of --weights too: name another", c.Out)
 	}
 	if err := readWeights(model, c.Weights); err != nil {
-		return fmt.Errorf("--weights: %q: %w", c.Weights, disk.WithoutPath(err))
+		return fmt.Errorf("--weights: %q: %w", c.Weights, durable.WithoutPath(err))
 	}
 	return writeConverted(env.stdout, c.Out, model.WriteTo)
 }
@@ -92,14 +92,14 @@ func openToConvert(model, out string) (*bench.LoadedModel, error) {
 
 func writeConverted(stdout io.Writer, path string, write func(io.Writer) (int64, error)) error {
 	var size int64
-	err := disk.WriteFile(path, func(w io.Writer) (err error) {
+	err := durable.WriteFile(path, func(w io.Writer) (err error) {
 		size, err = write(w)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", path, err)
 	}
-	if _, err := fmt.Fprintf(stdout, "saved    %s, %s\n", path, measure.FormatBytes(size)); err != nil {
+	if _, err := fmt.Fprintf(stdout, "saved    %s, %s\n", path, figures.Bytes(size)); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
 )
 
 // tellEvery is the time between two lines about one model where there is no bar.
@@ -74,7 +74,7 @@ func (p *progress) on(e bench.Event) {
 			bits = "-"
 		}
 		fmt.Fprintf(p.w, "%-12s %10s   %5s bits   after %.2f s of training\n", name,
-			measure.FormatBytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
+			figures.Bytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
 		p.told = time.Now()
 	case p.terminal:
 		if p.bar == nil || p.nth != e.Nth {

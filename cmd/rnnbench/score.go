@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"batchrnn/bench"
+	"batchrnn/internal/figures"
 )
 
 type scoreCommand struct {
@@ -34,7 +35,7 @@ func (c *scoreCommand) Run(env *environment) error {
 		if c.JSON {
 			outErr = objects.Encode(s)
 		} else {
-			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, significant(s.Perplexity))
+			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, figures.Significant(s.Perplexity))
 		}
 		if outErr == nil && last {
 			outErr = out.Flush()
@@ -54,7 +55,7 @@ func (c *scoreCommand) Run(env *environment) error {
 		return json.NewEncoder(env.stderr).Encode(total)
 	}
 	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.3f bits per token, perplexity %s\n",
-		bench.FormatCount(int64(total.Lines)), bench.FormatCount(int64(total.Tokens)), bench.FormatCount(int64(total.Unk)),
-		total.BitsPerToken, significant(total.Perplexity))
+		figures.Count(int64(total.Lines)), figures.Count(int64(total.Tokens)), figures.Count(int64(total.Unk)),
+		total.BitsPerToken, figures.Significant(total.Perplexity))
 	return nil
 }

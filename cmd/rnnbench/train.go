@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"batchrnn/bench"
-	"batchrnn/bench/disk"
-	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
 )
 
 type trainCommand struct {
@@ -111,7 +111,7 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	var size int64
-	err = disk.WriteFile(c.Out, func(w io.Writer) error {
+	err = durable.WriteFile(c.Out, func(w io.Writer) error {
 		size, err = model.WriteTo(w)
 		return err
 	})
@@ -119,8 +119,8 @@ func (c *trainCommand) Run(env *environment) error {
 		return fmt.Errorf("--out: %q was not written: %w", c.Out, err)
 	}
 	if checkpoint != "" && !trained.Interrupted {
-		if err := os.Remove(disk.Resolve(checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, disk.WithoutPath(err))
+		if err := os.Remove(durable.Resolve(checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, durable.WithoutPath(err))
 		}
 	}
 	if c.JSON {
@@ -143,23 +143,23 @@ func (c *trainCommand) Run(env *environment) error {
 func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	if !t.Unscored {
-		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
+		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), figures.Significant(t.Perplexity))
 		if t.Corpus.UnkRate > 0 {
-			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, significant(t.Adjusted))
+			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, figures.Significant(t.Adjusted))
 		}
 	}
 	out := &firstError{w: w}
-	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), measure.FormatBytes(t.Bytes))
+	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), figures.Bytes(t.Bytes))
 	resumed := ""
 	if t.ResumedTokens > 0 {
-		resumed = fmt.Sprintf(" (resumed after %s)", bench.FormatCount(t.ResumedTokens))
+		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
 	}
-	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, bench.FormatCount(t.Model.TrainTokens), resumed, bench.FormatRate(t.TrainTokensPerSecond))
+	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}
 	fmt.Fprintf(out, "test     %s\n", test)
-	fmt.Fprintf(out, "saved    %s, %s\n", path, measure.FormatBytes(size))
+	fmt.Fprintf(out, "saved    %s, %s\n", path, figures.Bytes(size))
 	if out.err != nil {
 		return fmt.Errorf("standard output: %w", out.err)
 	}
@@ -176,19 +176,4 @@ func given(flag string, value *string) (string, error) {
 		return "", &bench.OptionError{Name: flag, Err: errors.New("the name is empty: give one, or leave the flag out")}
 	}
 	return *value, nil
-}
-
-// significant writes a perplexity, with four digits or all before the point.
-func significant(v float64) string {
-	switch {
-	case v >= 1e15:
-		return fmt.Sprintf("%.3g", v)
-	case v >= 999.95:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 99.995:
-		return fmt.Sprintf("%.1f", v)
-	case v >= 9.9995:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.3f", v)
 }

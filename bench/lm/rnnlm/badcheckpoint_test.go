@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 )
 
 // checkpoint returns one of the middle of a small training, and what reads others.
@@ -49,13 +49,13 @@ func checkpoint(t testing.TB) (file []byte, read func(b []byte) error) {
 
 // sections returns where each section of a file starts, and the end of the last.
 func sections(file []byte) []int {
-	at := []int{disk.HeadBytes}
-	for end := at[0]; end+disk.LengthBytes <= len(file); {
+	at := []int{durable.HeadBytes}
+	for end := at[0]; end+durable.LengthBytes <= len(file); {
 		length := binary.LittleEndian.Uint64(file[end:])
 		if length > uint64(len(file)-end) {
 			break
 		}
-		end += disk.LengthBytes + int(length) + disk.ChecksumBytes
+		end += durable.LengthBytes + int(length) + durable.ChecksumBytes
 		at = append(at, end)
 	}
 	return at
@@ -65,7 +65,7 @@ func sections(file []byte) []int {
 func seal(file []byte) []byte {
 	at := sections(file)
 	for i := range len(at) - 1 {
-		if end := at[i+1] - disk.ChecksumBytes; end+disk.ChecksumBytes <= len(file) {
+		if end := at[i+1] - durable.ChecksumBytes; end+durable.ChecksumBytes <= len(file) {
 			binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at[i]:end], crc32.MakeTable(crc32.Castagnoli)))
 		}
 	}
@@ -97,12 +97,12 @@ func TestBadCheckpoints(t *testing.T) {
 	}
 	for i := range at[:7] {
 		b := slices.Clone(file)
-		b[at[i]+disk.LengthBytes] = 9
+		b[at[i]+durable.LengthBytes] = 9
 		refuse("section of another version", "version 9", seal(b))
 		b = slices.Clone(file)
 		binary.LittleEndian.PutUint64(b[at[i]:], 1<<62)
 		refuse("a huge section", "truncated or damaged", b)
-		b = slices.Concat(file[:at[i]], make([]byte, disk.LengthBytes+disk.ChecksumBytes), file[at[i+1]:])
+		b = slices.Concat(file[:at[i]], make([]byte, durable.LengthBytes+durable.ChecksumBytes), file[at[i+1]:])
 		refuse("an empty section", "", seal(b))
 	}
 	swap := func(from, to string) []byte {
@@ -133,7 +133,7 @@ func TestBadCheckpoints(t *testing.T) {
 	} {
 		const progress = 2
 		var p progressRecord
-		if err := json.Unmarshal(file[at[progress]+disk.LengthBytes+4:at[progress+1]-disk.ChecksumBytes], &p); err != nil {
+		if err := json.Unmarshal(file[at[progress]+durable.LengthBytes+4:at[progress+1]-durable.ChecksumBytes], &p); err != nil {
 			t.Fatal(err)
 		}
 		test.change(&p)
@@ -142,14 +142,14 @@ func TestBadCheckpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		var section bytes.Buffer
-		out, err := disk.NewWriter(&section, checkpointMagic, checkpointVersion)
+		out, err := durable.NewWriter(&section, checkpointMagic, checkpointVersion)
 		if err == nil {
 			err = out.Section(payload{bytes: raw})
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		refuse(string(raw), test.want, slices.Concat(file[:at[progress]], section.Bytes()[disk.HeadBytes:], file[at[progress+1]:]))
+		refuse(string(raw), test.want, slices.Concat(file[:at[progress]], section.Bytes()[durable.HeadBytes:], file[at[progress+1]:]))
 	}
 	refuse("text", "not a checkpoint", []byte(strings.Repeat("Call me Ishmael. ", 100)))
 }

@@ -8,11 +8,11 @@ import (
 	"io"
 	"time"
 
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 )
 
-// A checkpoint has these sections, as package disk writes them, each of which
+// A checkpoint has these sections, as package durable writes them, each of which
 // begins with its version, a uint32:
 //
 //	training    JSON: which training this is, an identity
@@ -120,7 +120,7 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 	if p.Tokens > p.Resumed { // else carried is what was resumed with
 		t.ws.State(t.carried)
 	}
-	out, err := disk.NewWriter(w, checkpointMagic, checkpointVersion)
+	out, err := durable.NewWriter(w, checkpointMagic, checkpointVersion)
 	for _, s := range []payload{
 		{bytes: training},
 		{bytes: t.vocab.Append(nil)},

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 	"batchrnn/kernels"
 )
 
@@ -85,7 +85,7 @@ func broken(t testing.TB, e *kernels.Engine, c *text.Corpus, o Options, steps in
 		if steps--; steps <= 0 {
 			cancel()
 		}
-		return disk.WriteFile(path, write)
+		return durable.WriteFile(path, write)
 	}
 	if err := tr.resume(); err != nil {
 		t.Fatal(err)

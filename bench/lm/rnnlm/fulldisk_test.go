@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/disk"
+	"batchrnn/internal/durable"
 )
 
 // full is a disk with room for some bytes.
@@ -50,7 +50,7 @@ func TestFullDiskLeavesTheLastCheckpoint(t *testing.T) {
 	}
 	var rooms []int
 	for _, at := range append(sections(good), 0) {
-		for _, near := range []int{at - 1, at, at + 1, at + disk.LengthBytes, at + disk.LengthBytes + 4, at + 99} {
+		for _, near := range []int{at - 1, at, at + 1, at + durable.LengthBytes, at + durable.LengthBytes + 4, at + 99} {
 			if near >= 0 && near < len(good)-20 { // the next one is about as long
 				rooms = append(rooms, near)
 			}
@@ -64,7 +64,7 @@ func TestFullDiskLeavesTheLastCheckpoint(t *testing.T) {
 		}
 		short := i%2 == 1
 		tr.writeFile = func(path string, write func(io.Writer) error) error {
-			return disk.WriteFile(path, func(w io.Writer) error { return write(&full{w, room, short}) })
+			return durable.WriteFile(path, func(w io.Writer) error { return write(&full{w, room, short}) })
 		}
 		if err := tr.resume(); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench/disk"
+	"batchrnn/internal/durable"
 )
 
 // trainInto, set in the environment, is the folder that TestTrainToBeKilled trains
@@ -36,7 +36,7 @@ func TestTrainToBeKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr.writeFile = func(path string, write func(io.Writer) error) error {
-		err := disk.WriteFile(path, write)
+		err := durable.WriteFile(path, write)
 		os.Stdout.Write([]byte{'.'})
 		return err
 	}
@@ -46,7 +46,7 @@ func TestTrainToBeKilled(t *testing.T) {
 	if err := tr.run(t.Context(), func(Progress) {}); err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.WriteFile(filepath.Join(dir, "model"), func(w io.Writer) error {
+	if err := durable.WriteFile(filepath.Join(dir, "model"), func(w io.Writer) error {
 		_, err := File{tr.model}.WriteTo(w)
 		return err
 	}); err != nil {

@@ -12,7 +12,7 @@ import (
 	"os"
 	"reflect"
 
-	"batchrnn/bench/disk"
+	"batchrnn/internal/durable"
 )
 
 // resume goes on from the checkpoint, if it is there. After an error the trainer
@@ -21,13 +21,13 @@ func (t *trainer) resume() error {
 	path := t.options.Checkpoint
 	err := t.openCheckpoint(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = disk.CheckWritable(path)
+		err = durable.CheckWritable(path)
 	}
 	if err == nil {
-		err = disk.RemoveLeftovers(path)
+		err = durable.RemoveLeftovers(path)
 	}
 	if err != nil {
-		return fmt.Errorf("checkpoint %q: %w", path, disk.WithoutPath(err))
+		return fmt.Errorf("checkpoint %q: %w", path, durable.WithoutPath(err))
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (t *trainer) readCheckpoint(r io.Reader, size int64) error {
 }
 
 func (t *trainer) readSections(r io.Reader, size int64) error {
-	s, err := disk.NewReader(r, size, "a checkpoint", checkpointMagic, checkpointVersion)
+	s, err := durable.NewReader(r, size, "a checkpoint", checkpointMagic, checkpointVersion)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (t *trainer) setProgress(raw []byte) error {
 }
 
 // record reads a section of bytes, at most limit beside its version.
-func record(s *disk.Reader, name string, limit int64) ([]byte, error) {
+func record(s *durable.Reader, name string, limit int64) ([]byte, error) {
 	raw, err := s.Bytes(name, 4+limit)
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func record(s *disk.Reader, name string, limit int64) ([]byte, error) {
 }
 
 // arrays reads a section of floats.
-func arrays(s *disk.Reader, name string, to []floats) error {
+func arrays(s *durable.Reader, name string, to []floats) error {
 	want := payload{floats: to}.Size()
 	return s.Section(name, want, func(r io.Reader, size int64) error {
 		if size != want {
@@ -187,7 +187,7 @@ func arrays(s *disk.Reader, name string, to []floats) error {
 // version checks what a section begins with.
 func version(name string, b []byte) error {
 	if len(b) < 4 {
-		return fmt.Errorf("%s of %d bytes: %w", name, len(b), disk.ErrTruncated)
+		return fmt.Errorf("%s of %d bytes: %w", name, len(b), durable.ErrTruncated)
 	}
 	if v := binary.LittleEndian.Uint32(b); v != sectionVersion {
 		return fmt.Errorf("%s of version %d: this program reads version %d", name, v, sectionVersion)

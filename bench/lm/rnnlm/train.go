@@ -7,8 +7,8 @@ import (
 	"math"
 	"time"
 
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -128,7 +128,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 		streams:   newStreams(c.Train, o.Streams, o.Steps, o.Seed),
 		optimizer: rnn.NewAdam(model, float32(o.Rate)),
 		best:      make([]float32, len(model.Slab)),
-		writeFile: disk.WriteFile,
+		writeFile: durable.WriteFile,
 	}
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
 	t.ws.Dropout(o.Dropout, o.Seed)

@@ -15,7 +15,8 @@ import (
 	"slices"
 	"strings"
 
-	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 )
 
 // memoryLimit returns the size in bytes of the largest text that is read. At
@@ -24,7 +25,7 @@ import (
 // room for the worst text (1+3+4). A stream, whose size isn't known, is read into
 // a buffer that doubles: up to 3 bytes a byte while it is copied, and at most 2
 // after that, which fits as well unless all of it is bad (2+3+4).
-func memoryLimit() int64 { return min(measure.FreeMemory(), math.MaxInt) / 8 }
+func memoryLimit() int64 { return min(memory.Free(), math.MaxInt) / 8 }
 
 // Read reads a text. path is a file; a folder, whose files named .txt, .text
 // or .md are joined in the order of their paths, hidden and binary ones left
@@ -205,8 +206,8 @@ const unknownSize = -1
 func tooLarge(name string, size, limit int64) error {
 	holds := ""
 	if size != unknownSize {
-		holds = " (" + measure.FormatBytes(size) + ")"
+		holds = " (" + figures.Bytes(size) + ")"
 	}
 	return fmt.Errorf("corpus %q%s is larger than the %s that memory allows here: give a smaller text, or a part of this one",
-		name, holds, measure.FormatBytes(limit))
+		name, holds, figures.Bytes(limit))
 }

@@ -1,4 +1,4 @@
-package measure
+package memory
 
 import (
 	"bytes"
@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// AvailableMemory returns the bytes that a program could still take without
+// Available returns the bytes that a program could still take without
 // swapping, and whether that is known: what the kernel estimates (MemAvailable),
 // or less where a control group, such as that of a container, limits it.
-func AvailableMemory() (bytes int64, ok bool) {
+func Available() (bytes int64, ok bool) {
 	meminfo, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return 0, false

@@ -1,4 +1,4 @@
-package measure
+package memory
 
 import (
 	"errors"
@@ -55,11 +55,11 @@ func TestDisableHugePagesTwice(t *testing.T) {
 }
 
 func TestAvailableMemory(t *testing.T) {
-	n, ok := AvailableMemory()
+	n, ok := Available()
 	if ok != (runtime.GOOS == "linux") {
 		t.Errorf("ok = %v on %s", ok, runtime.GOOS)
 	}
 	if ok && n <= 0 {
-		t.Errorf("AvailableMemory() = %d", n)
+		t.Errorf("Available() = %d", n)
 	}
 }

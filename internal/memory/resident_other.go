@@ -1,6 +1,6 @@
 //go:build !(linux || darwin || dragonfly || freebsd || netbsd || openbsd || windows)
 
-package measure
+package memory
 
 import (
 	"errors"
