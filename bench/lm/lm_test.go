@@ -72,7 +72,7 @@ func testModels(t testing.TB, level text.Level) []*Model {
 	return models
 }
 
-func engine(t testing.TB) *kernels.Engine {
+func newEngine(t testing.TB) *kernels.Engine {
 	t.Helper()
 	e, err := kernels.New("", 1)
 	if err != nil {
@@ -96,7 +96,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			file := encode(t, m)
-			got, err := Read(bytes.NewReader(file), int64(len(file)), engine(t))
+			got, err := Read(bytes.NewReader(file), int64(len(file)), newEngine(t))
 			if err != nil {
 				t.Fatalf("%s: %v", m.Config.Name(), err)
 			}
@@ -126,7 +126,7 @@ func TestReadRefusesTruncationAndDamage(t *testing.T) {
 		file := encode(t, m)
 		refuse := func(what string, b []byte) {
 			t.Helper()
-			_, err := Read(bytes.NewReader(b), int64(len(b)), engine(t))
+			_, err := Read(bytes.NewReader(b), int64(len(b)), newEngine(t))
 			if err == nil || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s, %s: error %v", m.Config.Name(), what, err)
 			}
@@ -192,7 +192,7 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 		"n-gram called RNN":    {swap(`"order":3`, `"hidde":3`), "kind"},
 		"another's vocabulary": {mixed, "vocabulary"},
 	} {
-		_, err := Read(bytes.NewReader(test.file), int64(len(test.file)), engine(t))
+		_, err := Read(bytes.NewReader(test.file), int64(len(test.file)), newEngine(t))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
 		}
@@ -206,7 +206,7 @@ func TestOpenNamesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir, empty, filepath.Join(dir, "none")} {
-		if _, err := Open(path, engine(t)); err == nil || !strings.Contains(err.Error(), path) || strings.Count(err.Error(), path) != 1 {
+		if _, err := Open(path, newEngine(t)); err == nil || !strings.Contains(err.Error(), path) || strings.Count(err.Error(), path) != 1 {
 			t.Errorf("%s: error %v", path, err)
 		}
 	}
@@ -342,7 +342,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(file[:len(file)/2])
 	}
 	f.Add([]byte(fileMagic))
-	e := engine(f)
+	e := newEngine(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Checksums would keep nearly every input from the parsers.
 		sealed := slices.Clone(data)

@@ -12,7 +12,7 @@ func TestReadWithoutASpelling(t *testing.T) {
 	m := testModels(t, text.Word)[0]
 	m.Speller, m.Config.Spelling = nil, false
 	file := encode(t, m)
-	got, err := Read(bytes.NewReader(file), int64(len(file)), engine(t))
+	got, err := Read(bytes.NewReader(file), int64(len(file)), newEngine(t))
 	if err != nil || got.Speller != nil {
 		t.Errorf("a speller %v, error %v", got, err)
 	}

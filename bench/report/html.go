@@ -12,8 +12,8 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
-	"batchrnn/bench"
 	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
@@ -33,7 +33,7 @@ const (
 
 // A section is one level in the page.
 type section struct {
-	bench.Result
+	study.LevelResult
 	Token   string // "character" or "word"
 	Figures []inlineFigure
 	Rows    [][]string // of the table, the head first
@@ -49,11 +49,11 @@ type inlineFigure struct {
 
 // HTML writes the report as one page that needs nothing else. Every figure in it
 // is one of r.
-func HTML(w io.Writer, r bench.StudyResult) error {
+func HTML(w io.Writer, r study.Result) error {
 	var sections []section
 	for _, c := range r.Corpora {
 		at := r.At(c.Level)
-		s := section{Result: at, Token: c.TokenName()}
+		s := section{LevelResult: at, Token: c.TokenName()}
 		s.Corpus = c
 		for _, fig := range drawings(r, c.Level) {
 			var svg bytes.Buffer
@@ -73,7 +73,7 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 	}
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
-		bench.StudyResult
+		study.Result
 		Sections []section
 		Mixtures []string
 		Budget   string
@@ -86,7 +86,7 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 }
 
 // studyTable returns the table of a level, its head first.
-func studyTable(rows []bench.Row, token string) [][]string {
+func studyTable(rows []study.Row, token string) [][]string {
 	table := figures.Table{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
 		"bits/" + token, "perplexity", "adjusted", "one by one", "batched", "streams"}}
 	for _, r := range rows {
@@ -101,7 +101,7 @@ func studyTable(rows []bench.Row, token string) [][]string {
 }
 
 // storeOf is how a model lies in memory, and its softmax where that isn't full.
-func storeOf(r bench.Row) string {
+func storeOf(r study.Row) string {
 	if r.Softmax == rnnlm.AdaptiveSoftmax {
 		return r.Store + ", " + r.Softmax
 	}
@@ -110,7 +110,7 @@ func storeOf(r bench.Row) string {
 
 // softmaxes says in a sentence what an adaptive softmax brings in training, if it
 // was held against a full one.
-func softmaxes(r bench.Result) string {
+func softmaxes(r study.LevelResult) string {
 	var clauses []string
 	for _, m := range r.Models {
 		if m.FullTrainTokensPerSecond > 0 {
@@ -126,15 +126,15 @@ func softmaxes(r bench.Result) string {
 }
 
 // mixtures says in a sentence for each level what mixing brings.
-func mixtures(r bench.StudyResult) (sentences []string) {
+func mixtures(r study.Result) (sentences []string) {
 	for _, m := range r.Rows {
-		if m.Kind != bench.KindMixture || len(m.Parts) != 2 {
+		if m.Kind != study.KindMixture || len(m.Parts) != 2 {
 			continue
 		}
 		best, at := 0.0, r.OneStoreAt(m.Level) // of the two, on the test split
 		var apart []string
 		for _, part := range m.Parts {
-			i := slices.IndexFunc(at, func(r bench.Row) bool { return r.Label == part && !r.Unscored })
+			i := slices.IndexFunc(at, func(r study.Row) bool { return r.Label == part && !r.Unscored })
 			if i < 0 {
 				continue
 			}

@@ -6,21 +6,21 @@ import (
 	"slices"
 	"strings"
 
-	"batchrnn/bench"
 	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
 // A storeGrid holds the n-gram models by name and store.
 type storeGrid struct {
 	names, stores []string
-	at            map[[2]string]bench.Model
+	at            map[[2]string]study.Model
 }
 
-func gridOf(models []bench.Model) storeGrid {
-	g := storeGrid{at: map[[2]string]bench.Model{}}
+func gridOf(models []study.Model) storeGrid {
+	g := storeGrid{at: map[[2]string]study.Model{}}
 	for _, m := range models {
-		if m.Kind != bench.KindNgram {
+		if m.Kind != study.KindNgram {
 			continue
 		}
 		if !slices.Contains(g.names, m.Name()) {
@@ -58,7 +58,7 @@ func short(store string) string { return strings.TrimSuffix(store, " trie") }
 
 // writeStores writes a table of the n-gram models in each of their stores, if
 // there is more than one.
-func writeStores(w io.Writer, models []bench.Model, bits string) {
+func writeStores(w io.Writer, models []study.Model, bits string) {
 	g := gridOf(models)
 	if len(g.stores) < 2 {
 		return
@@ -85,7 +85,7 @@ func writeStores(w io.Writer, models []bench.Model, bits string) {
 
 // storesTable is the table of the page, with the time a token takes in each
 // store, its head first; nil where there is but one store.
-func storesTable(models []bench.Model, token string) [][]string {
+func storesTable(models []study.Model, token string) [][]string {
 	g := gridOf(models)
 	if len(g.stores) < 2 {
 		return nil

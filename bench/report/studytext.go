@@ -5,26 +5,21 @@ import (
 	"fmt"
 	"io"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
 // StudyHeading writes what is measured with on what.
-func StudyHeading(w io.Writer, r bench.StudyResult) error {
-	b := bufio.NewWriter(w)
-	writeMachine(b, r.Machine)
-	for i, c := range r.Corpora {
-		if i == 0 {
-			writeSource(b, c)
-		}
-		writeTokens(b, c)
+func StudyHeading(w io.Writer, r study.Result) error {
+	err := Heading(w, r.Machine, r.Corpora...)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "training %s for each RNN\n", figures.Seconds(r.BudgetSeconds))
 	}
-	fmt.Fprintf(b, "training %s for each RNN\n", figures.Seconds(r.BudgetSeconds))
-	return b.Flush()
+	return err
 }
 
 // StudyText writes tables and sentences for each level.
-func StudyText(w io.Writer, r bench.StudyResult) error {
+func StudyText(w io.Writer, r study.Result) error {
 	b := bufio.NewWriter(w)
 	for i, c := range r.Corpora {
 		rows := r.OneStoreAt(c.Level)

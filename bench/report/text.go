@@ -8,27 +8,35 @@ import (
 	"strings"
 	"unicode"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
-// Heading writes what was measured with on what: the machine and the corpus.
-func Heading(w io.Writer, r bench.Result) error {
+// Heading writes what was measured with on what: the machine and the corpus, at each
+// of its levels.
+func Heading(w io.Writer, m measure.Machine, corpora ...lm.Corpus) error {
 	b := bufio.NewWriter(w)
-	writeMachine(b, r.Machine)
-	writeSource(b, r.Corpus)
-	writeTokens(b, r.Corpus)
+	Machine(b, m)
+	for i, c := range corpora {
+		if i == 0 {
+			writeSource(b, c)
+		}
+		writeTokens(b, c)
+	}
 	return b.Flush()
 }
 
-func writeMachine(b *bufio.Writer, m bench.Machine) {
-	fmt.Fprintf(b, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
-	fmt.Fprintf(b, "kernels  %s, %s\n", m.ISA, figures.Plural(int64(m.Threads), "thread"))
+// Machine writes what was measured with.
+func Machine(w io.Writer, m measure.Machine) {
+	fmt.Fprintf(w, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
+	fmt.Fprintf(w, "kernels  %s, %s\n", m.ISA, figures.Plural(m.Threads, "thread"))
 }
 
 // writeSource writes where the text comes from.
-func writeSource(b *bufio.Writer, c bench.Corpus) {
+func writeSource(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
 	if c.Synthetic {
 		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
@@ -37,7 +45,7 @@ func writeSource(b *bufio.Writer, c bench.Corpus) {
 }
 
 // writeTokens writes what the text is cut into.
-func writeTokens(b *bufio.Writer, c bench.Corpus) {
+func writeTokens(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
 		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
 		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test)))
@@ -50,7 +58,7 @@ func writeTokens(b *bufio.Writer, c bench.Corpus) {
 }
 
 // unknowns says how much of the text is <unk>.
-func unknowns(c bench.Corpus) string {
+func unknowns(c lm.Corpus) string {
 	text := fmt.Sprintf("%.2f %% of the test split is <unk>", 100*c.UnkRate)
 	if c.TrainUnk > 0 {
 		text = fmt.Sprintf("%.2f %% of the training and %s", 100*c.TrainUnk, text)
@@ -71,14 +79,14 @@ func printable(name string) string {
 
 // Text writes the table of all models, that of the stores, what they show in a
 // sentence, and the notes.
-func Text(w io.Writer, r bench.Result) error {
+func Text(w io.Writer, r study.LevelResult) error {
 	b := bufio.NewWriter(w)
 	bits := "bits/char"
 	if r.Corpus.Level == "word" {
 		bits = "bits/word"
 	}
 	models := r.OneStore()
-	if len(models) > 0 && models[0].Kind == bench.KindNgram {
+	if len(models) > 0 && models[0].Kind == study.KindNgram {
 		fmt.Fprintf(b, "n-gram models: interpolated %s; store: %s\n\n", smoothingTerm(models[0].Smoothing), models[0].Store)
 	}
 	rows := [][]string{
@@ -95,7 +103,7 @@ func Text(w io.Writer, r bench.Result) error {
 			name += " *"
 		}
 		size := m.Entries
-		if m.Kind == bench.KindRNN {
+		if m.Kind == study.KindRNN {
 			size = m.Parameters
 		}
 		row := []string{

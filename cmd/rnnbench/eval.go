@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
 	"batchrnn/bench/report"
 	"batchrnn/internal/figures"
 )
@@ -27,15 +27,15 @@ func (c *evalCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	model, err := bench.OpenModel(c.Model, c.Threads)
+	model, close, err := openModel(c.Model, c.Threads)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	ctx, stop := interruptible()
 	defer stop()
-	e, err := bench.Evaluate(ctx, model.Model, corpus, c.Split, env.stdin)
-	if bench.IsInterrupt(err) {
+	e, err := lm.Evaluate(ctx, model, corpus, c.Split, env.stdin)
+	if lm.IsInterrupt(err) {
 		return errStopped
 	}
 	if err != nil {
@@ -44,7 +44,7 @@ func (c *evalCommand) Run(env *environment) error {
 	if c.JSON {
 		return writeJSON(report.Stdout, env.stdout, e)
 	}
-	token := bench.Corpus{Level: e.Model.Level}.TokenName()
+	token := lm.Corpus{Level: e.Model.Level}.TokenName()
 	out := &firstError{w: env.stdout}
 	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Description(), figures.Bytes(e.Bytes))
 	fmt.Fprintf(out, "text        %q, split %s: %s %ss\n", e.Corpus, e.Split, figures.Count(int64(e.Tokens)), token)

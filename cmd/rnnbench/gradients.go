@@ -40,7 +40,11 @@ func (c *gradientsCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	study, err := gradients.New(gradients.Options{Lengths: c.Lengths, Updates: c.Updates, Remember: c.Remember, Threads: c.Threads, Seed: c.Seed})
+	study, err := gradients.New(gradients.Options{
+		Lengths: c.Lengths, Updates: c.Updates, Remember: c.Remember, Threads: c.Threads, Seed: c.Seed,
+		Command: asTyped("gradients", set("lengths", figures.List(c.Lengths, ",")), set("updates", strconv.Itoa(c.Updates)),
+			set("remember", strconv.Itoa(c.Remember)), set("threads", strconv.Itoa(c.Threads)), set("seed", strconv.FormatUint(c.Seed, 10))),
+	})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"batchrnn/bench/speed"
 	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type kernelsCommand struct {
@@ -28,10 +29,15 @@ The default takes about half a minute. Ctrl-C prints what has been measured unti
 // Run is called by kong.
 func (c *kernelsCommand) Run(env *environment) error {
 	if len(c.Largest) != 4 {
-		return misuse("--largest", "%d numbers are given: give four, T,B,H,V, such as 50,128,2560,100000", len(c.Largest))
+		return option.Misuse("--largest", "%d numbers are given: give four, T,B,H,V, such as 50,128,2560,100000", len(c.Largest))
+	}
+	flags := []string{set("time", c.Time.String())}
+	if c.ISA != "" {
+		flags = append(flags, set("isa", c.ISA))
 	}
 	k, err := speed.NewKernels(speed.KernelOptions{
-		ISA: c.ISA, Time: c.Time,
+		Command: asTyped("kernels", append(flags, set("largest", figures.List(c.Largest, ",")))...),
+		ISA:     c.ISA, Time: c.Time,
 		Largest: speed.Largest{T: c.Largest[0], B: c.Largest[1], H: c.Largest[2], V: c.Largest[3]},
 	})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"batchrnn/bench"
+	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
@@ -20,7 +20,7 @@ import (
 // it found, also where Ctrl-C ended it early.
 type measurement struct {
 	json    string // as the flag has it
-	machine bench.Machine
+	machine measure.Machine
 	command string
 	run     func(ctx context.Context, on func(nth, of int, name string)) (result any, interrupted bool)
 	print   func(w io.Writer)
@@ -39,8 +39,7 @@ func (m measurement) do(env *environment) error {
 		text, name = env.stderr, "standard error"
 	}
 	out := &firstError{w: text}
-	fmt.Fprintf(out, "machine  %s, %s/%s, %s\n", m.machine.CPU, m.machine.OS, m.machine.Arch, m.machine.Go)
-	fmt.Fprintf(out, "kernels  %s, %s\n", m.machine.ISA, figures.Plural(m.machine.Threads, "thread"))
+	report.Machine(out, m.machine)
 	fmt.Fprintf(out, "command  %s\n\n", m.command)
 	if out.err != nil {
 		return fmt.Errorf("%s: %w", name, out.err)

@@ -11,7 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
@@ -55,8 +55,8 @@ func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	)
 }
 
-// on takes an event of [bench.Comparison.Run].
-func (p *progress) on(e bench.Event) {
+// on takes an event of [study.Study.Run].
+func (p *progress) on(e study.Event) {
 	name := e.Model
 	if e.Of > 1 {
 		name = fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)

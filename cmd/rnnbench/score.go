@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
 	"batchrnn/internal/figures"
 )
 
@@ -23,15 +23,15 @@ Each line is scored by itself, and its end isn't counted; a character model star
 
 // Run is called by kong.
 func (c *scoreCommand) Run(env *environment) error {
-	model, err := bench.OpenModel(c.Model, 1) // a single row has nothing to share out
+	model, close, err := openModel(c.Model, 1) // a single row has nothing to share out
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	out := bufio.NewWriter(env.stdout)
 	objects := json.NewEncoder(out)
 	var outErr error
-	total, err := bench.ScoreLines(model.Model, env.stdin, func(s bench.Score, last bool) error {
+	total, err := lm.ScoreLines(model, env.stdin, func(s lm.Score, last bool) error {
 		if c.JSON {
 			outErr = objects.Encode(s)
 		} else {

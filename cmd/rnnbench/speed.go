@@ -13,9 +13,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"batchrnn/bench"
 	"batchrnn/bench/speed"
 	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type speedCommand struct {
@@ -60,10 +60,6 @@ func oneAndAll() []int {
 	return slices.Compact([]int{1, runtime.GOMAXPROCS(0)})
 }
 
-func misuse(name, format string, args ...any) error {
-	return &bench.OptionError{Name: name, Err: fmt.Errorf(format, args...)}
-}
-
 // Run is called by kong.
 func (c *speedCommand) Run(env *environment) error {
 	if c.Neighbours {
@@ -71,12 +67,18 @@ func (c *speedCommand) Run(env *environment) error {
 	}
 	assert := *cmp.Or(c.Assert, new(float64))
 	if !(assert >= 0) {
-		return misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
+		return option.Misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
 	}
-	s, err := speed.NewSpeed(speed.Options{
+	options := speed.Options{
 		Threads: orDefault(c.Threads, oneAndAll()), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
 		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
-	})
+	}
+	flags := append([]string{set("threads", figures.List(options.Threads, ","))}, sizeFlags(options.Hidden, options.Batch, options.Time)...)
+	if c.Batches {
+		flags = append(flags, "--batches")
+	}
+	options.Command = asTyped("speed", flags...)
+	s, err := speed.NewSpeed(options)
 	if err != nil {
 		return err
 	}
@@ -97,20 +99,31 @@ func (c *speedCommand) Run(env *environment) error {
 func (c *speedCommand) runNeighbours(env *environment) error {
 	switch {
 	case c.Assert != nil:
-		return misuse("--assert", "--neighbours measures no DeepBench row: leave one of them out")
+		return option.Misuse("--assert", "--neighbours measures no DeepBench row: leave one of them out")
 	case c.Batches:
-		return misuse("--batches", "--neighbours measures no products: leave one of them out")
+		return option.Misuse("--batches", "--neighbours measures no products: leave one of them out")
 	}
-	n, err := speed.NewNeighbours(speed.NeighbourOptions{
+	options := speed.NeighbourOptions{
 		Threads: c.Threads, Hidden: orDefault(c.Hidden, neighbourHidden), Batch: orDefault(c.Batch, neighbourBatch),
 		Time: *cmp.Or(c.Time, new(neighbourTime)),
-	})
+	}
+	flags := []string{"--neighbours"}
+	if c.Threads != nil {
+		flags = append(flags, set("threads", figures.List(c.Threads, ",")))
+	}
+	options.Command = asTyped("speed", append(flags, sizeFlags(options.Hidden, options.Batch, options.Time)...)...)
+	n, err := speed.NewNeighbours(options)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
 	var result speed.Result
 	return c.measure(env, n, &result, printNeighbours)
+}
+
+// sizeFlags are the flags that both kinds of measurement have.
+func sizeFlags(hidden, batch []int, time time.Duration) []string {
+	return []string{set("hidden", figures.List(hidden, ",")), set("batch", figures.List(batch, ",")), set("time", time.String())}
 }
 
 // orDefault returns what a flag says, or the default of one that was not given.
