@@ -7,7 +7,7 @@ FUZZTIME ?= 6s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose results depend on the engine that is picked.
-ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/rnnlm ./bench/speed
+ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
 .PHONY: check format tidy vet staticcheck cross drift generate test isas purego module race fuzz bench mutants peers-setup peers peers-check
 
@@ -98,7 +98,7 @@ bench:
 
 # A sample of small changes to these packages, and which of them their tests don't notice.
 # MUTANTSFLAGS="-n 100 -seed 2" takes another sample.
-MUTANTS ?= ./kernels ./rnn ./bench/ngram ./bench/spell ./bench/corpus ./bench/rnnlm ./bench/lm
+MUTANTS ?= ./kernels ./rnn ./bench/lm/...
 
 mutants:
 	go run ./internal/mutants $(MUTANTSFLAGS) $(MUTANTS)

@@ -9,7 +9,7 @@ import (
 )
 
 // allowed says which packages of the module each part may import. Imports run
-// one way: cmd/rnnbench, bench, rnn, kernels, asm.
+// one way: cmd/rnnbench, bench, bench/lm, rnn, kernels, asm.
 var allowed = map[string][]string{
 	"asm":             {},
 	"kernels/ref":     {},
@@ -17,27 +17,36 @@ var allowed = map[string][]string{
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
 	"rnn/seq2seq":     {"rnn"},
-	"bench/corpus":    {"bench/measure"},
+	"bench/lm/text":   {"internal/figures", "internal/memory"},
+	"bench/lm/ngram":  {},
+	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},
+	"bench/lm/rnnlm":  {"rnn", "kernels", "bench/lm/text", "internal/durable", "internal/figures", "internal/memory"},
+	"bench/lm": {"rnn", "kernels", "bench/lm/text", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell",
+		"internal/durable", "internal/engine", "internal/figures", "internal/memory", "internal/option"},
 	"bench/measure":   {"kernels"},
-	"bench/disk":      {},
-	"bench/ngram":     {},
-	"bench/spell":     {"bench/corpus", "bench/ngram"},
-	"bench/rnnlm":     {"rnn", "kernels", "bench/corpus", "bench/disk", "bench/measure"},
-	"bench/lm":        {"rnn", "kernels", "bench/corpus", "bench/disk", "bench/measure", "bench/ngram", "bench/rnnlm", "bench/spell"},
-	"bench":           {"rnn", "kernels", "bench/corpus", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm", "bench/spell"},
-	"bench/gradients": {"rnn", "kernels", "bench", "bench/measure"},
-	"bench/report":    {"kernels", "bench", "bench/disk", "bench/gradients", "bench/lm", "bench/measure", "bench/ngram", "bench/rnnlm"},
-	"bench/speed":     {"rnn", "kernels", "bench", "bench/measure", "internal/neighbour"},
-	"cmd/rnnbench":    {"bench", "bench/disk", "bench/gradients", "bench/measure", "bench/report", "bench/speed", "internal/neighbour"},
+	"bench/residency": {"rnn", "kernels", "bench/lm", "bench/lm/ngram", "bench/lm/rnnlm", "internal/memory"},
+	"bench/study": {"rnn", "kernels", "bench/lm", "bench/lm/text", "bench/lm/ngram", "bench/lm/rnnlm", "bench/measure", "bench/residency",
+		"internal/engine", "internal/figures", "internal/memory", "internal/option"},
+	"bench/gradients": {"rnn", "kernels", "bench/measure", "internal/engine", "internal/figures", "internal/memory", "internal/option"},
+	"bench/speed":     {"rnn", "kernels", "bench/measure", "internal/engine", "internal/figures", "internal/memory", "internal/neighbour", "internal/option"},
+	"bench/report": {"kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/rnnlm", "bench/measure", "bench/study",
+		"internal/durable", "internal/figures", "internal/option"},
+	"cmd/rnnbench": {"kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/text", "bench/measure", "bench/report", "bench/residency", "bench/speed", "bench/study",
+		"internal/durable", "internal/engine", "internal/figures", "internal/neighbour", "internal/option"},
 
+	"internal/durable":   {},
+	"internal/engine":    {"kernels", "internal/option"},
+	"internal/figures":   {},
+	"internal/memory":    {},
 	"internal/mutants":   {},
 	"internal/neighbour": {},
+	"internal/option":    {},
 
 	"examples/dates":    {"rnn", "kernels", "rnn/seq2seq"},
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},
-	"examples/tags":     {"rnn", "kernels", "bench/corpus"},
+	"examples/tags":     {"rnn", "kernels", "bench/lm/text"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -59,7 +68,25 @@ func TestImportsRunOneWay(t *testing.T) {
 		for _, imp := range strings.Fields(imports) {
 			imp, ours := strings.CutPrefix(imp, "batchrnn/")
 			if ours && !slices.Contains(may, imp) {
-				t.Errorf("%s imports %s, which may not be: imports run cmd/rnnbench, bench, rnn, kernels, asm", pkg, imp)
+				t.Errorf("%s imports %s, which may not be: imports run cmd/rnnbench, bench, bench/lm, rnn, kernels, asm", pkg, imp)
+			}
+		}
+	}
+}
+
+// Who reads text or counts n-grams needs no kernels.
+func TestTextNeedsNoKernels(t *testing.T) {
+	for _, pkg := range []string{"bench/lm/text", "bench/lm/ngram", "bench/lm/spell"} {
+		out, err := exec.Command("go", "list", "-deps", "./"+pkg).CombinedOutput()
+		if err != nil {
+			t.Fatalf("go list: %v\n%s", err, out)
+		}
+		for dep := range strings.Lines(string(out)) {
+			dep = strings.TrimSpace(dep)
+			for _, floor := range []string{"rnn", "kernels", "asm"} {
+				if under, ours := strings.CutPrefix(dep, "batchrnn/"+floor); ours && (under == "" || under[0] == '/') {
+					t.Errorf("%s needs %s", pkg, dep)
+				}
 			}
 		}
 	}

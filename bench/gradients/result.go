@@ -1,19 +1,19 @@
 package gradients
 
-import "batchrnn/bench"
+import "batchrnn/bench/measure"
 
 // A Result is one run of [Study]. Its JSON form is stable: fields may be added, not
 // renamed.
 type Result struct {
-	Machine  bench.Machine `json:"machine"` // each thread trains a model of its own
-	Command  string        `json:"command"`
-	Seed     uint64        `json:"seed"`
-	Lengths  []int         `json:"lengths"`
-	Updates  int           `json:"updates"`  // at most, of each model
-	Remember int           `json:"remember"` // symbols of the copy task
-	Hidden   int           `json:"hidden"`
-	Batch    int           `json:"batch"`
-	Models   []Model       `json:"models"` // by task, length and network
+	Machine  measure.Machine `json:"machine"` // each thread trains a model of its own
+	Command  string          `json:"command"`
+	Seed     uint64          `json:"seed"`
+	Lengths  []int           `json:"lengths"`
+	Updates  int             `json:"updates"`  // at most, of each model
+	Remember int             `json:"remember"` // symbols of the copy task
+	Hidden   int             `json:"hidden"`
+	Batch    int             `json:"batch"`
+	Models   []Model         `json:"models"` // by task, length and network
 	// Summary says in sentences what Models shows.
 	Summary     []string `json:"summary"`
 	Interrupted bool     `json:"interrupted"` // before all models were trained

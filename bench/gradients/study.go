@@ -4,24 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 
-	"batchrnn/bench"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/engine"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
 )
 
-// Options say what a [Study] trains. Errors speak of them by the names of
-// rnnbench's flags.
+// Options say what a [Study] trains.
 type Options struct {
 	Lengths  []int // of the sequences, T
 	Updates  int   // of each model, at most
 	Remember int   // symbols of the copy task
 	Threads  int   // each trains a model of its own
 	Seed     uint64
+	// Command repeats the run. It is printed in the result.
+	Command string
 }
 
 // Limits of what options may ask for: more is a slip of the finger.
@@ -29,39 +31,35 @@ const (
 	maxLength   = 10_000
 	maxUpdates  = 1_000_000
 	maxRemember = 10
-	maxThreads  = 1024
 )
 
-func misuse(name, format string, args ...any) error {
-	return &bench.OptionError{Name: name, Err: fmt.Errorf(format, args...)}
-}
-
-// Validate returns a [bench.OptionError] for the first option that can't be used.
+// Validate returns a [option.Error] for the first option that can't be used.
 func (o Options) Validate() error {
 	if len(o.Lengths) == 0 {
-		return misuse("--lengths", "no length is given: give one or more, such as 50,150,500")
+		return option.Misuse("Lengths", "no length is given: give one or more, such as 50,150,500")
 	}
 	for i, n := range o.Lengths {
 		if n < 2 || n > maxLength {
-			return misuse("--lengths", "sequences of %d steps can't be trained on: give 2 to %d", n, maxLength)
+			return option.Misuse("Lengths", "sequences of %d steps can't be trained on: give 2 to %d", n, maxLength)
 		}
 		if slices.Contains(o.Lengths[:i], n) {
-			return misuse("--lengths", "%d is given twice: give each length once", n)
+			return option.Misuse("Lengths", "%d is given twice: give each length once", n)
 		}
 	}
 	switch {
 	case o.Updates < 1 || o.Updates > maxUpdates:
-		return misuse("--updates", "%d is no number of updates: give 1 to %d", o.Updates, maxUpdates)
+		return option.Misuse("Updates", "%d is no number of updates: give 1 to %d", o.Updates, maxUpdates)
 	case o.Remember < 1 || o.Remember > maxRemember:
-		return misuse("--remember", "%d symbols can't be remembered: give 1 to %d", o.Remember, maxRemember)
-	case o.Threads < 1 || o.Threads > maxThreads:
-		return misuse("--threads", "%d threads can't work: give 1 to %d, best the number of cores", o.Threads, maxThreads)
+		return option.Misuse("Remember", "%d symbols can't be remembered: give 1 to %d", o.Remember, maxRemember)
+	}
+	if err := engine.CheckThreads(o.Threads); err != nil {
+		return err
 	}
 	// States, their gradients, and where they are kept, in each of two workspaces.
 	models := min(o.Threads, 2*len(variants)*len(o.Lengths))
 	need := int64(models) * 2 * 4 * 4 * int64(slices.Max(o.Lengths)+2*o.Remember) * batch * hidden
-	if free, known := measure.AvailableMemory(); known && need > free {
-		return misuse("--lengths and --threads", "this takes %s, and %s are free: give smaller numbers", measure.FormatBytes(need), measure.FormatBytes(free))
+	if free, known := memory.Available(); known && need > free {
+		return option.Misuse("Lengths and Threads", "this takes %s, and %s are free: give smaller numbers", figures.Bytes(need), figures.Bytes(free))
 	}
 	return nil
 }
@@ -79,11 +77,10 @@ func New(o Options) (*Study, error) {
 	}
 	s := &Study{Options: o}
 	for range o.Threads {
-		e, err := kernels.New("", 1)
+		e, err := engine.New("", 1)
 		if err != nil {
 			s.Close()
-			return nil, misuse(kernels.EnvISA, "%w: set one of these, or nothing for the fastest",
-				errors.New(strings.TrimPrefix(err.Error(), kernels.EnvISA+": ")))
+			return nil, err
 		}
 		s.engines = append(s.engines, e)
 	}
@@ -99,15 +96,9 @@ func (s *Study) Close() {
 
 // Heading returns the result before anything is trained.
 func (s *Study) Heading() Result {
-	m := measure.ThisMachine()
-	lengths := strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Lengths), "[]"), " ", ",")
-	command := fmt.Sprintf("rnnbench gradients --lengths %s --updates %d --remember %d --threads %d --seed %d", lengths, s.Updates, s.Remember, s.Threads, s.Seed)
-	if isa := os.Getenv(kernels.EnvISA); isa != "" {
-		command = kernels.EnvISA + "=" + isa + " " + command
-	}
 	return Result{
-		Machine: bench.Machine{CPU: m.CPU, ISA: s.engines[0].ISA(), Threads: s.Threads, Go: m.Go, OS: m.OS, Arch: m.Arch},
-		Command: command, Seed: s.Seed, Lengths: s.Lengths, Updates: s.Updates, Remember: s.Remember,
+		Machine: measure.ThisMachine(s.engines[0].ISA(), s.Threads),
+		Command: s.Command, Seed: s.Seed, Lengths: s.Lengths, Updates: s.Updates, Remember: s.Remember,
 		Hidden: hidden, Batch: batch, Models: []Model{}, Summary: []string{},
 	}
 }

@@ -2,14 +2,13 @@ package gradients
 
 import (
 	"context"
-	"errors"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
-	"batchrnn/bench"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -155,18 +154,17 @@ func TestBadOptions(t *testing.T) {
 		name   string
 		change func(*Options)
 	}{
-		{"--lengths", func(o *Options) { o.Lengths = nil }},
-		{"--lengths", func(o *Options) { o.Lengths = []int{50, 1} }},
-		{"--lengths", func(o *Options) { o.Lengths = []int{5, 5} }},
-		{"--lengths", func(o *Options) { o.Lengths = []int{maxLength + 1} }},
-		{"--updates", func(o *Options) { o.Updates = 0 }},
-		{"--remember", func(o *Options) { o.Remember = 11 }},
-		{"--threads", func(o *Options) { o.Threads = 0 }},
+		{"Lengths", func(o *Options) { o.Lengths = nil }},
+		{"Lengths", func(o *Options) { o.Lengths = []int{50, 1} }},
+		{"Lengths", func(o *Options) { o.Lengths = []int{5, 5} }},
+		{"Lengths", func(o *Options) { o.Lengths = []int{maxLength + 1} }},
+		{"Updates", func(o *Options) { o.Updates = 0 }},
+		{"Remember", func(o *Options) { o.Remember = 11 }},
+		{"Threads", func(o *Options) { o.Threads = 0 }},
 	} {
 		o := small
 		test.change(&o)
-		var misuse *bench.OptionError
-		if _, err := New(o); !errors.As(err, &misuse) || misuse.Name != test.name {
+		if _, err := New(o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), test.name+": ") {
 			t.Errorf("%+v: error %v, want one about %s", o, err, test.name)
 		}
 	}

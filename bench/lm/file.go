@@ -9,16 +9,17 @@ import (
 	"io/fs"
 	"os"
 
-	"batchrnn/bench/corpus"
-	"batchrnn/bench/disk"
-	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
-	"batchrnn/bench/spell"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 	"batchrnn/kernels"
 )
 
-// A language model's file has three or four sections, as package disk writes them:
+// A language model's file has three or four sections, as package durable writes them:
 // the configuration as JSON; the vocabulary; the model as package ngram or rnnlm
 // writes it; and, where the configuration says so, the spelling of words that are
 // <unk>, as package spell writes it.
@@ -40,7 +41,7 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	if m.Config.Spelling {
 		payloads = append(payloads, m.Speller)
 	}
-	out, err := disk.NewWriter(w, fileMagic, fileVersion)
+	out, err := durable.NewWriter(w, fileMagic, fileVersion)
 	for _, payload := range payloads {
 		if err == nil {
 			err = out.Section(payload)
@@ -81,9 +82,9 @@ func open(path string, e *kernels.Engine) (*Model, error) {
 		return nil, errors.New("is a folder")
 	case !info.Mode().IsRegular():
 		return nil, errors.New("is not a regular file")
-	case info.Size() > measure.FreeMemory():
+	case info.Size() > memory.Free():
 		return nil, fmt.Errorf("holds %s, and %s of memory are free",
-			measure.FormatBytes(info.Size()), measure.FormatBytes(measure.FreeMemory()))
+			figures.Bytes(info.Size()), figures.Bytes(memory.Free()))
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -97,7 +98,7 @@ func open(path string, e *kernels.Engine) (*Model, error) {
 // no length in the file is believed that reaches beyond. A model that is
 // truncated, damaged or something else gives an error of one line.
 func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
-	s, err := disk.NewReader(r, size, "a model file", fileMagic, fileVersion)
+	s, err := durable.NewReader(r, size, "a model file", fileMagic, fileVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if raw, err = s.Bytes("vocabulary", s.Left()); err != nil {
 		return nil, err
 	}
-	if m.Vocab, err = corpus.ParseVocab(raw, m.Config.Vocab); err != nil {
+	if m.Vocab, err = text.ParseVocab(raw, m.Config.Vocab); err != nil {
 		return nil, fmt.Errorf("vocabulary: %w", err)
 	}
 	err = s.Section("model", s.Left(), func(r io.Reader, size int64) (err error) {
@@ -129,7 +130,7 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.level == corpus.Char {
+	if m.level == text.Char {
 		m.Speller = spell.OfCharacters(m.Vocab)
 	} else if m.Config.Spelling {
 		err := s.Section("spelling", s.Left(), func(r io.Reader, size int64) (err error) {
@@ -166,17 +167,17 @@ func (m *Model) consistent() error {
 	return nil
 }
 
-func parseConfig(raw []byte) (c Config, level corpus.Level, err error) {
+func parseConfig(raw []byte) (c Config, level text.Level, err error) {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return c, 0, fmt.Errorf("configuration: %w", err)
 	}
 	if c.Kind != Ngram && c.Kind != RNN || (c.Kind == Ngram) != (c.Hidden == 0) || (c.Kind == RNN) != (c.Order == 0) {
 		return c, 0, fmt.Errorf("configuration: kind %q of order %d and width %d is not known here", c.Kind, c.Order, c.Hidden)
 	}
-	if level, err = corpus.ParseLevel(c.Level); err != nil {
+	if level, err = text.ParseLevel(c.Level); err != nil {
 		return c, 0, fmt.Errorf("configuration: %w", err)
 	}
-	if c.Spelling && level == corpus.Char {
+	if c.Spelling && level == text.Char {
 		return c, 0, errors.New("configuration: a spelling of characters: damaged")
 	}
 	return c, level, nil

@@ -13,17 +13,17 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench/corpus"
-	"batchrnn/bench/disk"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/spell"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
 // TestReadRefusesOtherNetworks: not every network is a language model.
 func TestReadRefusesOtherNetworks(t *testing.T) {
-	c, e := testCorpus(t, corpus.Char), engine(t)
+	c, e := testCorpus(t, text.Char), newEngine(t)
 	v := c.Vocab.Len()
 	for want, config := range map[string]rnn.Config{
 		"vectors":               {Input: v, Dense: true, Layers: 1, Hidden: 8, Output: v},
@@ -44,10 +44,10 @@ func TestReadRefusesOtherNetworks(t *testing.T) {
 	}
 }
 
-func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
+func testCorpus(t testing.TB, level text.Level) *text.Corpus {
 	t.Helper()
-	text := corpus.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
-	c, err := corpus.Build(text, corpus.Options{Level: level})
+	source := text.New("a fable", []byte(strings.Repeat("The quick brown fox\njumps over the lazy dög. ", 50)))
+	c, err := text.Build(source, text.Options{Level: level})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func testCorpus(t testing.TB, level corpus.Level) *corpus.Corpus {
 
 // testModels returns an n-gram model and networks of every output layer, none of
 // them any good.
-func testModels(t testing.TB, level corpus.Level) []*Model {
+func testModels(t testing.TB, level text.Level) []*Model {
 	t.Helper()
 	c := testCorpus(t, level)
 	estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: 3})
@@ -95,7 +95,7 @@ func testModels(t testing.TB, level corpus.Level) []*Model {
 	return models
 }
 
-func engine(t testing.TB) *kernels.Engine {
+func newEngine(t testing.TB) *kernels.Engine {
 	t.Helper()
 	e, err := kernels.New("", 1)
 	if err != nil {
@@ -116,10 +116,10 @@ func encode(t testing.TB, m *Model) []byte {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			file := encode(t, m)
-			got, err := Read(bytes.NewReader(file), int64(len(file)), engine(t))
+			got, err := Read(bytes.NewReader(file), int64(len(file)), newEngine(t))
 			if err != nil {
 				t.Fatalf("%s: %v", m.Config.Name(), err)
 			}
@@ -134,7 +134,7 @@ func TestRoundTrip(t *testing.T) {
 			if b, err := got.NewStream().Score(ids); err != nil || a != b || !(a > 0) {
 				t.Errorf("%s: %v nats before, %v after, error %v", m.Config.Name(), a, b, err)
 			}
-			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == corpus.Word) {
+			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == text.Word) {
 				t.Errorf("%s: an unknown word cost %v nats, and costs %v", m.Config.Name(), a, b)
 			}
 			if !bytes.Equal(encode(t, got), file) {
@@ -145,11 +145,11 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestReadRefusesTruncationAndDamage(t *testing.T) {
-	for _, m := range append(testModels(t, corpus.Char), testModels(t, corpus.Word)[0]) {
+	for _, m := range append(testModels(t, text.Char), testModels(t, text.Word)[0]) {
 		file := encode(t, m)
 		refuse := func(what string, b []byte) {
 			t.Helper()
-			_, err := Read(bytes.NewReader(b), int64(len(b)), engine(t))
+			_, err := Read(bytes.NewReader(b), int64(len(b)), newEngine(t))
 			if err == nil || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s, %s: error %v", m.Config.Name(), what, err)
 			}
@@ -169,15 +169,15 @@ func TestReadRefusesTruncationAndDamage(t *testing.T) {
 
 // seal corrects the checksum of the section that starts at the given place.
 func seal(file []byte, at int) (next int) {
-	end := at + disk.LengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
+	end := at + durable.LengthBytes + int(binary.LittleEndian.Uint64(file[at:]))
 	binary.LittleEndian.PutUint32(file[end:], crc32.Checksum(file[at:end], crc32.MakeTable(crc32.Castagnoli)))
-	return end + disk.ChecksumBytes
+	return end + durable.ChecksumBytes
 }
 
 func TestReadRefusesCraftedFiles(t *testing.T) {
-	models := testModels(t, corpus.Char)
+	models := testModels(t, text.Char)
 	file := encode(t, models[0])
-	vocab := seal(slices.Clone(file), disk.HeadBytes) // where the second section starts
+	vocab := seal(slices.Clone(file), durable.HeadBytes) // where the second section starts
 	craft := func(change func(b []byte)) []byte {
 		b := slices.Clone(file)
 		change(b)
@@ -188,21 +188,25 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 			t.Fatal("another length")
 		}
 		return craft(func(b []byte) {
-			copy(b[disk.HeadBytes:], bytes.Replace(b[disk.HeadBytes:vocab], []byte(from), []byte(to), 1))
-			seal(b, disk.HeadBytes)
+			copy(b[durable.HeadBytes:], bytes.Replace(b[durable.HeadBytes:vocab], []byte(from), []byte(to), 1))
+			seal(b, durable.HeadBytes)
 		})
 	}
-	other := encode(t, testModels(t, corpus.Word)[0])
-	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), disk.HeadBytes):]...)
+	other := encode(t, testModels(t, text.Word)[0])
+	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), durable.HeadBytes):]...)
 	for name, test := range map[string]struct {
 		file []byte
 		want string
 	}{
-		"another version":      {craft(func(b []byte) { b[8] = 9 }), "version 9"},
-		"a huge section":       {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[disk.HeadBytes:], 1<<62) }), "truncated or damaged"},
-		"a huge vocabulary":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
-		"a token beyond":       {craft(func(b []byte) { b[vocab+disk.LengthBytes] = 0xff; b[vocab+disk.LengthBytes+1] = 0x7f; seal(b, vocab) }), "reaches beyond"},
-		"no <unk>":             {craft(func(b []byte) { b[vocab+disk.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
+		"another version":   {craft(func(b []byte) { b[8] = 9 }), "version 9"},
+		"a huge section":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[durable.HeadBytes:], 1<<62) }), "truncated or damaged"},
+		"a huge vocabulary": {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
+		"a token beyond": {craft(func(b []byte) {
+			b[vocab+durable.LengthBytes] = 0xff
+			b[vocab+durable.LengthBytes+1] = 0x7f
+			seal(b, vocab)
+		}), "reaches beyond"},
+		"no <unk>":             {craft(func(b []byte) { b[vocab+durable.LengthBytes+1] = 'x'; seal(b, vocab) }), "begins with <unk>"},
 		"spelled characters":   {swap(`,"corpus":"a fable"`, `,"spelling":true   `), "spelling"},
 		"unknown kind":         {swap(`"ngram"`, `"ngrom"`), "ngrom"},
 		"unknown level":        {swap(`"char"`, `"bark"`), "bark"},
@@ -211,7 +215,7 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 		"n-gram called RNN":    {swap(`"order":3`, `"hidde":3`), "kind"},
 		"another's vocabulary": {mixed, "vocabulary"},
 	} {
-		_, err := Read(bytes.NewReader(test.file), int64(len(test.file)), engine(t))
+		_, err := Read(bytes.NewReader(test.file), int64(len(test.file)), newEngine(t))
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
 		}
@@ -225,7 +229,7 @@ func TestOpenNamesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir, empty, filepath.Join(dir, "none")} {
-		if _, err := Open(path, engine(t)); err == nil || !strings.Contains(err.Error(), path) || strings.Count(err.Error(), path) != 1 {
+		if _, err := Open(path, newEngine(t)); err == nil || !strings.Contains(err.Error(), path) || strings.Count(err.Error(), path) != 1 {
 			t.Errorf("%s: error %v", path, err)
 		}
 	}
@@ -234,11 +238,11 @@ func TestOpenNamesTheFile(t *testing.T) {
 // A stream reads each text from the start, and as one long text would read its
 // beginning.
 func TestStreamsForgetTheTextBefore(t *testing.T) {
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			s := m.NewStream()
-			for _, text := range []string{"The quick", "", strings.Repeat("brown fox ", 30), "The quick"} {
-				ids := m.Vocab.Encode(nil, level, []byte(text))
+			for _, line := range []string{"The quick", "", strings.Repeat("brown fox ", 30), "The quick"} {
+				ids := m.Vocab.Encode(nil, level, []byte(line))
 				got, err := s.Score(ids)
 				if err != nil {
 					t.Fatal(err)
@@ -250,7 +254,7 @@ func TestStreamsForgetTheTextBefore(t *testing.T) {
 					}
 				}
 				if !(math.Abs(got-want) <= 1e-4*(1+want)) {
-					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), text, got, want)
+					t.Errorf("%s, %q: %v nats in a stream, %v as a text", m.Config.Name(), line, got, want)
 				}
 			}
 			ids := m.Vocab.Encode(nil, level, []byte(strings.Repeat("brown fox ", 30)))
@@ -264,7 +268,7 @@ func TestStreamsForgetTheTextBefore(t *testing.T) {
 func TestScoreEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, m := range testModels(t, corpus.Char) {
+	for _, m := range testModels(t, text.Char) {
 		if _, err := m.Score(ctx, nil, []int32{1, 2, 3}); err == nil {
 			t.Errorf("%s: no error", m.Config.Name())
 		}
@@ -286,7 +290,7 @@ func (c *endsAfter) Err() error {
 
 // TestLongScoresEndWithTheirContext: an n-gram model asks for the context now and then.
 func TestLongScoresEndWithTheirContext(t *testing.T) {
-	m := testModels(t, corpus.Char)[0]
+	m := testModels(t, text.Char)[0]
 	tokens := make([]int32, 1<<16+1)
 	if _, err := m.Score(&endsAfter{t.Context(), 1}, nil, tokens); err == nil {
 		t.Error("Score: no error")
@@ -297,13 +301,13 @@ func TestLongScoresEndWithTheirContext(t *testing.T) {
 }
 
 func TestSampler(t *testing.T) {
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			sample := func(seed uint64, temperature float64) (ids []int32) {
 				s := m.NewSampler(seed, temperature)
 				for range 100 {
 					id, err := s.Next()
-					if err != nil || id == corpus.Unk || int(id) >= m.Vocab.Len() {
+					if err != nil || id == text.Unk || int(id) >= m.Vocab.Len() {
 						t.Fatalf("id %d, error %v", id, err)
 					}
 					ids = append(ids, id)
@@ -329,7 +333,7 @@ func TestSampler(t *testing.T) {
 
 // TestNextFeeds: a token that was drawn is in the text.
 func TestNextFeeds(t *testing.T) {
-	for _, m := range testModels(t, corpus.Char) {
+	for _, m := range testModels(t, text.Char) {
 		drawn, fed := m.NewSampler(1, 1), m.NewSampler(2, 1)
 		for range 5 {
 			id, err := drawn.Next()
@@ -348,7 +352,7 @@ func TestNextFeeds(t *testing.T) {
 
 // What a sampler draws from is what a stream scores by, whatever the softmax.
 func TestSamplersAndStreamsAgree(t *testing.T) {
-	for _, m := range testModels(t, corpus.Word) {
+	for _, m := range testModels(t, text.Word) {
 		if m.rnn == nil {
 			continue // whose sampler asks the same scorer
 		}
@@ -420,7 +424,7 @@ func TestDrawHeedsTheTemperature(t *testing.T) {
 func TestLosses(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, level := range []corpus.Level{corpus.Char, corpus.Word} {
+	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {
 			for _, history := range [][]int32{nil, {2, 3}} {
 				tokens := []int32{1, 2, 3, 1, 1}
@@ -444,20 +448,20 @@ func TestLosses(t *testing.T) {
 }
 
 func TestAppendText(t *testing.T) {
-	for level, want := range map[corpus.Level]string{corpus.Char: "ab", corpus.Word: "fox the"} {
+	for level, want := range map[text.Level]string{text.Char: "ab", text.Word: "fox the"} {
 		m := testModels(t, level)[0]
-		var text []byte
-		for _, token := range strings.Fields(map[corpus.Level]string{corpus.Char: "a b", corpus.Word: "fox the"}[level]) {
-			text = m.AppendText(text, m.Vocab.ID(token))
+		var written []byte
+		for _, token := range strings.Fields(map[text.Level]string{text.Char: "a b", text.Word: "fox the"}[level]) {
+			written = m.AppendText(written, m.Vocab.ID(token))
 		}
-		if string(text) != want {
-			t.Errorf("%v: %q, want %q", level, text, want)
+		if string(written) != want {
+			t.Errorf("%v: %q, want %q", level, written, want)
 		}
 	}
 }
 
 func TestDescriptions(t *testing.T) {
-	c, e := testCorpus(t, corpus.Char), engine(t)
+	c, e := testCorpus(t, text.Char), newEngine(t)
 	v := c.Vocab.Len()
 	for want, of := range map[string]struct {
 		network rnn.Config
@@ -478,24 +482,24 @@ func TestDescriptions(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := testModels(t, corpus.Char)[0].Config.Description(); got != "3-gram" {
+	if got := testModels(t, text.Char)[0].Config.Description(); got != "3-gram" {
 		t.Errorf("%q, want 3-gram", got)
 	}
 }
 
 func FuzzRead(f *testing.F) {
-	for _, m := range append(testModels(f, corpus.Char), testModels(f, corpus.Word)[0]) {
+	for _, m := range append(testModels(f, text.Char), testModels(f, text.Word)[0]) {
 		file := encode(f, m)
 		f.Add(file)
 		f.Add(file[:len(file)/2])
 	}
 	f.Add([]byte(fileMagic))
-	e := engine(f)
+	e := newEngine(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Checksums would keep nearly every input from the parsers.
 		sealed := slices.Clone(data)
-		for at := disk.HeadBytes; at+disk.LengthBytes <= len(sealed); {
-			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+disk.LengthBytes+int(n)+disk.ChecksumBytes > len(sealed) {
+		for at := durable.HeadBytes; at+durable.LengthBytes <= len(sealed); {
+			if n := binary.LittleEndian.Uint64(sealed[at:]); n > uint64(len(sealed)) || at+durable.LengthBytes+int(n)+durable.ChecksumBytes > len(sealed) {
 				break
 			}
 			at = seal(sealed, at)

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 
-	"batchrnn/bench/corpus"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/rnnlm"
-	"batchrnn/bench/spell"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
 	"batchrnn/rnn"
 )
 
@@ -83,8 +83,8 @@ func (c Config) Description() string {
 // ReadSafetensors: any number of streams and samplers may use it at once.
 type Model struct {
 	Config Config
-	Vocab  *corpus.Vocab
-	level  corpus.Level
+	Vocab  *text.Vocab
+	level  text.Level
 	ngram  *ngram.Model // one of the two is nil
 	rnn    *rnn.Model
 
@@ -95,13 +95,13 @@ type Model struct {
 
 // NewNgram returns m as a language model of the tokens of c, with what config
 // says of its training.
-func NewNgram(m *ngram.Model, c *corpus.Corpus, config Config) *Model {
+func NewNgram(m *ngram.Model, c *text.Corpus, config Config) *Model {
 	config.Kind, config.Order = Ngram, m.Order()
 	return newModel(&Model{Config: config, ngram: m}, c)
 }
 
 // NewRNN is [NewNgram] for a network.
-func NewRNN(m *rnn.Model, c *corpus.Corpus, config Config) *Model {
+func NewRNN(m *rnn.Model, c *text.Corpus, config Config) *Model {
 	config.Kind, config.Hidden = RNN, m.Hidden
 	config.setNetwork(m.Config)
 	return newModel(&Model{Config: config, rnn: m}, c)
@@ -115,7 +115,7 @@ func (c *Config) setNetwork(network rnn.Config) {
 	}
 }
 
-func newModel(m *Model, c *corpus.Corpus) *Model {
+func newModel(m *Model, c *text.Corpus) *Model {
 	m.Vocab, m.level = c.Vocab, c.Level
 	m.Config.Level, m.Config.Vocab = c.Level.String(), c.Vocab.Len()
 	m.Config.Corpus, m.Config.SHA256 = c.Name, c.SHA256
@@ -129,7 +129,7 @@ func (m *Model) WithSpeller(s *spell.Speller) *Model {
 }
 
 // Level says what a token of the model is.
-func (m *Model) Level() corpus.Level { return m.level }
+func (m *Model) Level() text.Level { return m.level }
 
 // Bytes is what the model weighs in memory, by its size function; the vocabulary
 // is left out, as it is the same for every model.
@@ -142,10 +142,10 @@ func (m *Model) Bytes() int64 {
 
 // start is what a text is preceded by, where that has to be something.
 func (m *Model) start() int32 {
-	if m.level == corpus.Char {
+	if m.level == text.Char {
 		return m.Vocab.ID("\n") // Unk where no text had a line end
 	}
-	return corpus.Unk
+	return text.Unk
 }
 
 // errNotFinite is what a network gives whose training went astray.
@@ -202,7 +202,7 @@ func (s *Stream) Score(tokens []int32) (nats float64, err error) {
 		return nats, nil
 	}
 	s.ngram.Reset()
-	if s.model.level == corpus.Char {
+	if s.model.level == text.Char {
 		s.ngram.Score(s.model.start())
 	}
 	for _, w := range tokens {
@@ -211,13 +211,13 @@ func (s *Stream) Score(tokens []int32) (nats float64, err error) {
 	return nats, nil
 }
 
-// AppendText appends a token to a text that is written out: words have a space
+// AppendText appends a token to dst, a text that is written out: words have a space
 // between them.
-func (m *Model) AppendText(text []byte, id int32) []byte {
-	if m.level == corpus.Word && len(text) > 0 {
-		text = append(text, ' ')
+func (m *Model) AppendText(dst []byte, id int32) []byte {
+	if m.level == text.Word && len(dst) > 0 {
+		dst = append(dst, ' ')
 	}
-	return append(text, m.Vocab.Token(id)...)
+	return append(dst, m.Vocab.Token(id)...)
 }
 
 // Losses returns what each of tokens costs in nats: the terms of Score's sum.
@@ -246,7 +246,7 @@ func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32,
 // ngramAfter returns a scorer of the text after history.
 func (m *Model) ngramAfter(history []int32) *ngram.Scorer {
 	s := m.ngram.NewScorer()
-	if len(history) == 0 && m.level == corpus.Char {
+	if len(history) == 0 && m.level == text.Char {
 		history = []int32{m.start()}
 	}
 	s.ResetTo(history...)

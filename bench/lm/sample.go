@@ -4,9 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"batchrnn/bench/corpus"
-	"batchrnn/bench/ngram"
-	"batchrnn/bench/spell"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/spell"
+	"batchrnn/bench/lm/text"
 	"batchrnn/rnn"
 )
 
@@ -47,7 +47,7 @@ func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
 		return s
 	}
 	s.ngram = m.ngram.NewScorer()
-	if m.level == corpus.Char {
+	if m.level == text.Char {
 		s.Feed(m.start())
 	}
 	return s
@@ -75,9 +75,9 @@ func (s *Sampler) Feed(id int32) {
 // parameters give no number.
 func (s *Sampler) Next() (int32, error) {
 	s.predict()
-	first := corpus.Unk + 1
+	first := text.Unk + 1
 	if s.pen != nil || len(s.logits) == 1 { // there is nothing else
-		first = corpus.Unk
+		first = text.Unk
 	}
 	id, ok := draw(s.logits, int(first), s.temperature, s.rng)
 	if !ok {
@@ -103,14 +103,14 @@ func (s *Sampler) predict() {
 }
 
 // AppendText is [Model.AppendText] of a token that was drawn.
-func (s *Sampler) AppendText(text []byte, id int32) []byte {
-	if s.pen == nil || id != corpus.Unk {
-		return s.model.AppendText(text, id)
+func (s *Sampler) AppendText(dst []byte, id int32) []byte {
+	if s.pen == nil || id != text.Unk {
+		return s.model.AppendText(dst, id)
 	}
-	if len(text) > 0 {
-		text = append(text, ' ')
+	if len(dst) > 0 {
+		dst = append(dst, ' ')
 	}
-	return s.pen.Append(text)
+	return s.pen.Append(dst)
 }
 
 // draw picks a token from softmax(logits/temperature), of those from first on. It

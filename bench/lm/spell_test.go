@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"testing"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/text"
 )
 
 // A file may come from before words were spelled.
 func TestReadWithoutASpelling(t *testing.T) {
-	m := testModels(t, corpus.Word)[0]
+	m := testModels(t, text.Word)[0]
 	m.Speller, m.Config.Spelling = nil, false
 	file := encode(t, m)
-	got, err := Read(bytes.NewReader(file), int64(len(file)), engine(t))
+	got, err := Read(bytes.NewReader(file), int64(len(file)), newEngine(t))
 	if err != nil || got.Speller != nil {
 		t.Errorf("a speller %v, error %v", got, err)
 	}
@@ -21,8 +21,8 @@ func TestReadWithoutASpelling(t *testing.T) {
 // <unk> is drawn only where it can be spelled, and never as a word that the model
 // knows; a sampler that doesn't spell draws as if there were no speller.
 func TestSamplersSpell(t *testing.T) {
-	for _, m := range testModels(t, corpus.Word) {
-		write := func(seed uint64) (text string, spelled int) {
+	for _, m := range testModels(t, text.Word) {
+		write := func(seed uint64) (written string, spelled int) {
 			s := m.NewSampler(seed, 1)
 			s.Spell()
 			var b []byte
@@ -34,10 +34,10 @@ func TestSamplersSpell(t *testing.T) {
 				at := len(b)
 				b = s.AppendText(b, id)
 				word := bytes.TrimPrefix(b[at:], []byte(" "))
-				if len(word) == 0 || m.Vocab.Has(word) != (id != corpus.Unk) {
+				if len(word) == 0 || m.Vocab.Has(word) != (id != text.Unk) {
 					t.Fatalf("%s: token %d is written %q", m.Config.Name(), id, word)
 				}
-				if id == corpus.Unk {
+				if id == text.Unk {
 					spelled++
 				}
 			}

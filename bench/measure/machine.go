@@ -7,23 +7,25 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// Machine is what a reader must know beside a measured figure.
+// Machine is where and with what figures were taken.
 type Machine struct {
-	CPU   string // the processor's own name, such as "AMD EPYC 9R14"
-	Cores int    // logical processors that this process may use
-	OS    string // runtime.GOOS
-	Arch  string // runtime.GOARCH
-	Go    string // the toolchain that built the program, such as "go1.26.0"
+	CPU     string `json:"cpu"`     // the processor's own name, such as "AMD EPYC 9R14"
+	ISA     string `json:"isa"`     // the kernels' Set: "generic", "avx2" or "avx512"
+	Threads int    `json:"threads"` // of the networks; an n-gram model uses one
+	Go      string `json:"go"`      // the toolchain that built the program, such as "go1.26.0"
+	OS      string `json:"os"`      // runtime.GOOS
+	Arch    string `json:"arch"`    // runtime.GOARCH
 }
 
-// ThisMachine describes the machine that runs the program.
-func ThisMachine() Machine {
+// ThisMachine describes the machine that runs the program, with what it measures.
+func ThisMachine(isa string, threads int) Machine {
 	return Machine{
-		CPU:   cpuName(cpuid.CPU.BrandName),
-		Cores: runtime.NumCPU(),
-		OS:    runtime.GOOS,
-		Arch:  runtime.GOARCH,
-		Go:    runtime.Version(),
+		CPU:     cpuName(cpuid.CPU.BrandName),
+		ISA:     isa,
+		Threads: threads,
+		Go:      runtime.Version(),
+		OS:      runtime.GOOS,
+		Arch:    runtime.GOARCH,
 	}
 }
 

@@ -7,11 +7,11 @@ import (
 )
 
 func TestThisMachine(t *testing.T) {
-	m := ThisMachine()
+	m := ThisMachine("avx2", 3)
 	if m.CPU == "" || m.CPU != strings.TrimSpace(m.CPU) {
 		t.Errorf("CPU = %q", m.CPU)
 	}
-	if m.Cores < 1 || m.OS != runtime.GOOS || m.Arch != runtime.GOARCH || m.Go != runtime.Version() {
+	if m.ISA != "avx2" || m.Threads != 3 || m.OS != runtime.GOOS || m.Arch != runtime.GOARCH || m.Go != runtime.Version() {
 		t.Errorf("ThisMachine() = %+v", m)
 	}
 }

@@ -172,10 +172,10 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 
 // describe returns what heads the output.
 func describe(r *Runner, threads []int, impls []*Impl) []Fact {
-	m := measure.ThisMachine()
+	m := measure.ThisMachine(r.Engine.ISA(), r.Engine.Threads())
 	facts := []Fact{
 		{"goos", m.OS}, {"goarch", m.Arch}, {"cpu", m.CPU},
-		{"cores", strconv.Itoa(m.Cores)}, {"go", m.Go}, {"gomaxprocs", strconv.Itoa(runtime.GOMAXPROCS(0))},
+		{"cores", strconv.Itoa(runtime.NumCPU())}, {"go", m.Go}, {"gomaxprocs", strconv.Itoa(runtime.GOMAXPROCS(0))},
 		{"rounds", fmt.Sprintf("%d of at least %v, a pause of %v before each", r.Rounds, r.Time, r.Settle)},
 	}
 	if held != "" {

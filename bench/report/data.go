@@ -6,14 +6,14 @@ import (
 	"io"
 	"strconv"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
 )
 
 // JSON writes r as indented JSON with a final newline.
-func JSON(w io.Writer, r bench.Result) error {
+func JSON(w io.Writer, r study.LevelResult) error {
 	// A consumer gets [], not null, for what is empty.
 	if r.Models == nil {
-		r.Models = []bench.Model{}
+		r.Models = []study.Model{}
 	}
 	if r.Notes == nil {
 		r.Notes = []string{}
@@ -26,7 +26,7 @@ func JSON(w io.Writer, r bench.Result) error {
 
 // CSV writes one row per model, under a header row, with the names of the JSON
 // fields.
-func CSV(w io.Writer, r bench.Result) error {
+func CSV(w io.Writer, r study.LevelResult) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
 		"kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",

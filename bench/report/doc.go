@@ -1,8 +1,8 @@
-// Package report writes a [bench.Result] for people and for programs: a text table,
-// JSON, CSV, and a plot of bytes against n-gram order as PNG or SVG. It also plots a
-// [gradients.Result], in the same style.
+// Package report writes results for people and for programs. A [study.LevelResult]
+// becomes a text table, JSON, CSV, and a plot of bytes against n-gram order as PNG or
+// SVG; a [study.Result] becomes a page. The plot of a [gradients.Result] has its style.
 //
-// Every writer takes an [io.Writer]. [disk.WriteFile] provides one that becomes a file
-// only when all of it is written. [CheckFile] tells before a long run whether that will
-// work.
+// Every writer takes an [io.Writer]. [durable.WriteFile] provides one that becomes a
+// file only when all of it is written. [CheckFile] tells before a long run whether that
+// will work.
 package report

@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 // A figure is one plot of a study.
@@ -23,8 +23,8 @@ type figure struct {
 	draft   func() *plot.Plot
 }
 
-// figures returns the plots of one level that there are rows for.
-func figures(r bench.StudyResult, level string) []figure {
+// drawings returns the plots of one level that there are rows for.
+func drawings(r study.Result, level string) []figure {
 	at, rows := r.At(level), r.RowsAt(level)
 	if len(at.Models) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func figures(r bench.StudyResult, level string) []figure {
 			draft:   func() *plot.Plot { return qualityPlot(rows, token) },
 		})
 	}
-	if slices.ContainsFunc(rows, func(r bench.Row) bool { return r.LatencySeconds > 0 }) {
+	if slices.ContainsFunc(rows, func(r study.Row) bool { return r.LatencySeconds > 0 }) {
 		all = append(all, figure{
 			name:    "speed-" + level,
 			title:   "Time against order",
@@ -60,7 +60,7 @@ func figures(r bench.StudyResult, level string) []figure {
 }
 
 // qualityPoints returns the rows that have both bytes and bits.
-func qualityPoints(rows []bench.Row) (points []bench.Row) {
+func qualityPoints(rows []study.Row) (points []study.Row) {
 	for _, r := range rows {
 		if !r.Unscored && r.BytesPredicted > 0 {
 			points = append(points, r)
@@ -71,7 +71,7 @@ func qualityPoints(rows []bench.Row) (points []bench.Row) {
 
 // qualityPlot draws bits against bytes: a line through the orders of each store,
 // one through the widths, and the mixture.
-func qualityPlot(rows []bench.Row, token string) *plot.Plot {
+func qualityPlot(rows []study.Row, token string) *plot.Plot {
 	rows = qualityPoints(rows)
 	p := newPlot("Quality of a language model against its memory", "size of the model (logarithmic)", "bits per "+token+", lower is better")
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, byteTicks{}
@@ -87,7 +87,7 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 	p.Y.Tick.Marker = roundTicks{}
 
 	stores := storesOf(rows)
-	add := func(name string, c color.RGBA, shape draw.GlyphDrawer, dashes []vg.Length, label func(bench.Row) string, of func(bench.Row) bool) {
+	add := func(name string, c color.RGBA, shape draw.GlyphDrawer, dashes []vg.Length, label func(study.Row) string, of func(study.Row) bool) {
 		var points plotter.XYs
 		var labels []string
 		for _, r := range rows {
@@ -111,26 +111,26 @@ func qualityPlot(rows []bench.Row, token string) *plot.Plot {
 		p.Add(dots)
 		p.Legend.Add(name, line, dots)
 	}
-	order := func(r bench.Row) string { return fmt.Sprint(r.Order) }
+	order := func(r study.Row) string { return fmt.Sprint(r.Order) }
 	for i, store := range stores {
 		label := order
 		if i > 0 && i < len(stores)-1 { // between lines whose points are as high
 			label = nil
 		}
 		style := storeStyles[i%len(storeStyles)]
-		add("n-gram models, by order: "+store, ink, style.shape, style.dashes, label, func(r bench.Row) bool { return r.Kind == bench.KindNgram && r.Store == store })
+		add("n-gram models, by order: "+store, ink, style.shape, style.dashes, label, func(r study.Row) bool { return r.Kind == study.KindNgram && r.Store == store })
 	}
-	add("RNNs, by width", rnnColors[0], draw.BoxGlyph{}, nil, func(r bench.Row) string { return fmt.Sprint(r.Hidden) },
-		func(r bench.Row) bool { return r.Kind == bench.KindRNN })
-	add("the best of both, mixed", rnnColors[1], draw.PyramidGlyph{}, nil, func(r bench.Row) string { return fmt.Sprintf("%.3f", r.BitsPerToken) },
-		func(r bench.Row) bool { return r.Kind == bench.KindMixture })
+	add("RNNs, by width", rnnColors[0], draw.BoxGlyph{}, nil, func(r study.Row) string { return fmt.Sprint(r.Hidden) },
+		func(r study.Row) bool { return r.Kind == study.KindRNN })
+	add("the best of both, mixed", rnnColors[1], draw.PyramidGlyph{}, nil, func(r study.Row) string { return fmt.Sprintf("%.3f", r.BitsPerToken) },
+		func(r study.Row) bool { return r.Kind == study.KindMixture })
 	return p
 }
 
 // storesOf returns the stores of the n-gram models, in the order of the rows.
-func storesOf(rows []bench.Row) (stores []string) {
+func storesOf(rows []study.Row) (stores []string) {
 	for _, r := range rows {
-		if r.Kind == bench.KindNgram && !slices.Contains(stores, r.Store) {
+		if r.Kind == study.KindNgram && !slices.Contains(stores, r.Store) {
 			stores = append(stores, r.Store)
 		}
 	}
@@ -139,12 +139,12 @@ func storesOf(rows []bench.Row) (stores []string) {
 
 // speedPlot draws the time a token takes against the order: n-gram models as a
 // line for each store, each RNN as flat ones.
-func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
+func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 	token := at.Corpus.TokenName()
 	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
 	lo, hi, orders := math.Inf(1), 0.0, 1
 	for _, r := range rows {
-		if r.Kind == bench.KindMixture {
+		if r.Kind == study.KindMixture {
 			continue
 		}
 		orders = max(orders, r.Order)
@@ -168,7 +168,7 @@ func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
 	}
 	nth := 0
 	for _, r := range rows {
-		if r.Kind != bench.KindRNN {
+		if r.Kind != study.KindRNN {
 			continue
 		}
 		c := rnnColors[nth%len(rnnColors)]
@@ -177,7 +177,7 @@ func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
 			seconds float64
 			dashes  []vg.Length
 			name    string
-		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("RNN of width %d: %s, %s with %d streams", r.Hidden, seconds(r.LatencySeconds), seconds(r.BatchSeconds), r.BatchStreams)}} {
+		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("RNN of width %d: %s, %s with %d streams", r.Hidden, figures.Seconds(r.LatencySeconds), figures.Seconds(r.BatchSeconds), r.BatchStreams)}} {
 			if of.seconds <= 0 {
 				continue
 			}
@@ -190,7 +190,7 @@ func speedPlot(at bench.Result, rows []bench.Row) *plot.Plot {
 	for i, store := range storesOf(rows) {
 		var points, batched plotter.XYs
 		for _, r := range rows {
-			if r.Kind != bench.KindNgram || r.Store != store {
+			if r.Kind != study.KindNgram || r.Store != store {
 				continue
 			}
 			if r.LatencySeconds > 0 {
@@ -264,7 +264,7 @@ func (timeTicks) Ticks(min, max float64) []plot.Tick {
 }
 
 // nameOf is what to call a row in a table.
-func nameOf(r bench.Row) string {
+func nameOf(r study.Row) string {
 	if r.Interrupted {
 		return r.Label + " *"
 	}
@@ -272,6 +272,6 @@ func nameOf(r bench.Row) string {
 }
 
 // sizeOf is a row's bytes for people.
-func sizeOf(r bench.Row) string {
-	return orNone(r.BytesPredicted > 0, measure.FormatBytes(r.BytesPredicted))
+func sizeOf(r study.Row) string {
+	return figures.Known(r.BytesPredicted > 0, figures.Bytes(r.BytesPredicted))
 }

@@ -11,13 +11,14 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"batchrnn/bench"
-	"batchrnn/bench/disk"
 	"batchrnn/bench/lm"
+	"batchrnn/bench/study"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
 )
 
-// A Folder is where a report goes, and the [bench.Store] of the study that makes
+// A Folder is where a report goes, and the [study.Store] of the study that makes
 // it. Each file in it is written as a whole or not at all.
 type Folder struct{ path string }
 
@@ -30,17 +31,16 @@ const (
 )
 
 // OpenFolder returns the folder of that path, and makes it where there is none.
-// Errors speak of it by the name of rnnbench's flag.
 func OpenFolder(path string) (Folder, error) {
 	if path == "" {
-		return Folder{}, &bench.OptionError{Name: "--out", Err: errors.New("the name is empty: give a folder")}
+		return Folder{}, option.Misuse("Out", "the name is empty: give a folder")
 	}
 	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
 	if err == nil {
-		err = disk.CheckWritable(filepath.Join(path, resultsJSON))
+		err = durable.CheckWritable(filepath.Join(path, resultsJSON))
 	}
 	if err != nil {
-		return Folder{}, fmt.Errorf("--out: %q can't take a report: %w: name a folder that you may write to", path, disk.WithoutPath(err))
+		return Folder{}, option.Failure("Out", "%q can't take a report: %w: name a folder that you may write to", path, durable.WithoutPath(err))
 	}
 	return Folder{path}, nil
 }
@@ -50,31 +50,31 @@ func (f Folder) Page() string { return filepath.Join(f.path, page) }
 
 // Rows returns the rows of the report that the folder holds, none if there is
 // none. A damaged file is an error.
-func (f Folder) Rows() ([]bench.Row, error) {
+func (f Folder) Rows() ([]study.Row, error) {
 	path := filepath.Join(f.path, resultsJSON)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var r bench.StudyResult
+	var r study.Result
 	if err == nil {
 		err = json.Unmarshal(raw, &r)
 	}
-	if err == nil && r.Format != bench.StudyFormat {
-		err = fmt.Errorf("format %d: this program reads format %d", r.Format, bench.StudyFormat)
+	if err == nil && r.Format != study.Format {
+		err = fmt.Errorf("format %d: this program reads format %d", r.Format, study.Format)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--resume: %q: %w: leave --resume out to measure everything anew", path, disk.WithoutPath(err))
+		return nil, option.Failure("Resume", "%q: %w: leave it out to measure everything anew", path, durable.WithoutPath(err))
 	}
 	return r.Rows, nil
 }
 
-// Keep implements [bench.Store].
-func (f Folder) Keep(r bench.StudyResult) error {
+// Keep implements [study.Store].
+func (f Folder) Keep(r study.Result) error {
 	return f.write(resultsJSON, func(w io.Writer) error { return studyJSON(w, r) })
 }
 
-// SaveModel implements [bench.Store].
+// SaveModel implements [study.Store].
 func (f Folder) SaveModel(name string, m io.WriterTo) error {
 	return f.write(filepath.Join(modelFolder, name), func(w io.Writer) error {
 		_, err := m.WriteTo(w)
@@ -82,28 +82,28 @@ func (f Folder) SaveModel(name string, m io.WriterTo) error {
 	})
 }
 
-// LoadModel implements [bench.Store].
+// LoadModel implements [study.Store].
 func (f Folder) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
 	return lm.Open(filepath.Join(f.path, modelFolder, name), e)
 }
 
 func (f Folder) write(name string, write func(io.Writer) error) error {
 	path := filepath.Join(f.path, name)
-	if err := disk.WriteFile(path, write); err != nil {
-		return fmt.Errorf("--out: %q was not written: %w", path, err)
+	if err := durable.WriteFile(path, write); err != nil {
+		return option.Failure("Out", "%q was not written: %w", path, err)
 	}
 	return nil
 }
 
 // Write writes all of the report: the results, the plots and the page. A failure
 // of one does not keep the others from being written.
-func (f Folder) Write(r bench.StudyResult) error {
+func (f Folder) Write(r study.Result) error {
 	errs := []error{
 		f.Keep(r),
 		f.write(resultsCSV, func(w io.Writer) error { return studyCSV(w, r) }),
 	}
 	for _, c := range r.Corpora {
-		for _, fig := range figures(r, c.Level) {
+		for _, fig := range drawings(r, c.Level) {
 			for _, format := range []string{"png", "svg"} {
 				errs = append(errs, f.write(fig.name+"."+format, func(w io.Writer) error {
 					return writePlot(w, fig.draft(), plotWidth, plotHeight, format)
@@ -115,7 +115,7 @@ func (f Folder) Write(r bench.StudyResult) error {
 	return errors.Join(errs...)
 }
 
-func studyJSON(w io.Writer, r bench.StudyResult) error {
+func studyJSON(w io.Writer, r study.Result) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false) // <unk>, not \u003cunk\u003e
 	e.SetIndent("", "  ")
@@ -124,7 +124,7 @@ func studyJSON(w io.Writer, r bench.StudyResult) error {
 
 // studyCSV writes one line per row, under a header, with the names of the JSON
 // fields.
-func studyCSV(w io.Writer, r bench.StudyResult) error {
+func studyCSV(w io.Writer, r study.Result) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
 		"level", "name", "kind", "order", "hidden", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",

@@ -12,16 +12,16 @@ import (
 
 	"gonum.org/v1/plot/vg"
 
-	"batchrnn/bench"
-	"batchrnn/bench/measure"
-	"batchrnn/bench/rnnlm"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 //go:embed report.html.tmpl
 var pageSource string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"printable": printable, "count": func(n int) string { return bench.FormatCount(int64(n)) },
+	"printable": printable, "count": func(n int) string { return figures.Count(int64(n)) },
 	"unknowns": unknowns,
 }).Parse(pageSource))
 
@@ -33,7 +33,7 @@ const (
 
 // A section is one level in the page.
 type section struct {
-	bench.Result
+	study.LevelResult
 	Token   string // "character" or "word"
 	Figures []inlineFigure
 	Rows    [][]string // of the table, the head first
@@ -49,13 +49,13 @@ type inlineFigure struct {
 
 // HTML writes the report as one page that needs nothing else. Every figure in it
 // is one of r.
-func HTML(w io.Writer, r bench.StudyResult) error {
+func HTML(w io.Writer, r study.Result) error {
 	var sections []section
 	for _, c := range r.Corpora {
 		at := r.At(c.Level)
-		s := section{Result: at, Token: c.TokenName()}
+		s := section{LevelResult: at, Token: c.TokenName()}
 		s.Corpus = c
-		for _, fig := range figures(r, c.Level) {
+		for _, fig := range drawings(r, c.Level) {
 			var svg bytes.Buffer
 			p := fig.draft()
 			p.Title.Text = "" // stands above it
@@ -73,11 +73,11 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 	}
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {
-		bench.StudyResult
+		study.Result
 		Sections []section
 		Mixtures []string
 		Budget   string
-	}{r, sections, mixtures(r), seconds(r.BudgetSeconds)})
+	}{r, sections, mixtures(r), figures.Seconds(r.BudgetSeconds)})
 	if err != nil {
 		return err
 	}
@@ -86,22 +86,22 @@ func HTML(w io.Writer, r bench.StudyResult) error {
 }
 
 // studyTable returns the table of a level, its head first.
-func studyTable(rows []bench.Row, token string) [][]string {
-	table := [][]string{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
+func studyTable(rows []study.Row, token string) [][]string {
+	table := figures.Table{{"model", "store", "n-grams or parameters", "bytes", "resident", "training", "tokens/s in training",
 		"bits/" + token, "perplexity", "adjusted", "one by one", "batched", "streams"}}
 	for _, r := range rows {
 		table = append(table, []string{
-			nameOf(r), storeOf(r), bench.FormatCount(r.Entries + r.Parameters), sizeOf(r), orNone(!r.ResidentUnknown, measure.FormatBytes(r.BytesResident)),
-			seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
-			orNone(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)), orNone(!r.Unscored, fmt.Sprintf("%.4g", r.Adjusted)),
-			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), orNone(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
+			nameOf(r), storeOf(r), figures.Count(r.Entries + r.Parameters), sizeOf(r), figures.Known(!r.ResidentUnknown, figures.Bytes(r.BytesResident)),
+			figures.Seconds(r.TrainSeconds), rateOrNone(r.TrainTokensPerSecond),
+			figures.Known(!r.Unscored, fmt.Sprintf("%.3f", r.BitsPerToken)), figures.Known(!r.Unscored, fmt.Sprintf("%.4g", r.Perplexity)), figures.Known(!r.Unscored, fmt.Sprintf("%.4g", r.Adjusted)),
+			secondsOrNone(r.LatencySeconds), secondsOrNone(r.BatchSeconds), figures.Known(r.BatchStreams > 0, fmt.Sprint(r.BatchStreams)),
 		})
 	}
 	return table
 }
 
 // storeOf is how a model lies in memory, and its softmax where that isn't full.
-func storeOf(r bench.Row) string {
+func storeOf(r study.Row) string {
 	if r.Softmax == rnnlm.AdaptiveSoftmax {
 		return r.Store + ", " + r.Softmax
 	}
@@ -110,12 +110,12 @@ func storeOf(r bench.Row) string {
 
 // softmaxes says in a sentence what an adaptive softmax brings in training, if it
 // was held against a full one.
-func softmaxes(r bench.Result) string {
+func softmaxes(r study.LevelResult) string {
 	var clauses []string
 	for _, m := range r.Models {
 		if m.FullTrainTokensPerSecond > 0 {
 			clauses = append(clauses, fmt.Sprintf("width %d: %s, %s", m.Hidden,
-				bench.FormatRate(m.TrainTokensPerSecond), bench.FormatRate(m.FullTrainTokensPerSecond)))
+				figures.Rate(m.TrainTokensPerSecond), figures.Rate(m.FullTrainTokensPerSecond)))
 		}
 	}
 	if len(clauses) == 0 {
@@ -126,15 +126,15 @@ func softmaxes(r bench.Result) string {
 }
 
 // mixtures says in a sentence for each level what mixing brings.
-func mixtures(r bench.StudyResult) (sentences []string) {
+func mixtures(r study.Result) (sentences []string) {
 	for _, m := range r.Rows {
-		if m.Kind != bench.KindMixture || len(m.Parts) != 2 {
+		if m.Kind != study.KindMixture || len(m.Parts) != 2 {
 			continue
 		}
 		best, at := 0.0, r.OneStoreAt(m.Level) // of the two, on the test split
 		var apart []string
 		for _, part := range m.Parts {
-			i := slices.IndexFunc(at, func(r bench.Row) bool { return r.Label == part && !r.Unscored })
+			i := slices.IndexFunc(at, func(r study.Row) bool { return r.Label == part && !r.Unscored })
 			if i < 0 {
 				continue
 			}
@@ -161,12 +161,12 @@ func mixtures(r bench.StudyResult) (sentences []string) {
 // secondsOrNone writes a time of scoring, in nanoseconds where it is short.
 func secondsOrNone(s float64) string {
 	if s <= 0 {
-		return none
+		return figures.None
 	}
 	if s < 1e-6 {
 		return fmt.Sprintf("%.0f ns", 1e9*s)
 	}
-	return seconds(s)
+	return figures.Seconds(s)
 }
 
 // What stands around a plot's drawing in its file.

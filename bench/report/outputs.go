@@ -2,20 +2,20 @@ package report
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
-	"batchrnn/bench"
-	"batchrnn/bench/disk"
+	"batchrnn/bench/lm"
+	"batchrnn/bench/study"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/option"
 )
 
 // Stdout as [Outputs.JSON] is standard output.
 const Stdout = "-"
 
-// Outputs are the files that a result goes to; an empty name is none. Errors
-// speak of them by the names of rnnbench's flags.
+// Outputs are the files that a result goes to; an empty name is none.
 type Outputs struct {
 	JSON string // a file, or Stdout
 	CSV  string
@@ -24,8 +24,8 @@ type Outputs struct {
 
 // An output is one file to write.
 type output struct {
-	flag, path string
-	write      func(io.Writer, bench.Result) error
+	option, path string
+	write        func(io.Writer, study.LevelResult) error
 }
 
 // files lists the outputs that are files. [Outputs.Check] has approved of them.
@@ -33,11 +33,11 @@ func (o Outputs) files() []output {
 	format, _ := PlotFormat(o.Plot)
 	var files []output
 	for _, f := range []output{
-		{"--json", o.JSON, JSON},
-		{"--csv", o.CSV, CSV},
-		{"--plot", o.Plot, func(w io.Writer, r bench.Result) error { return Plot(w, r, format) }},
+		{"JSON", o.JSON, JSON},
+		{"CSV", o.CSV, CSV},
+		{"Plot", o.Plot, func(w io.Writer, r study.LevelResult) error { return Plot(w, r, format) }},
 	} {
-		if f.path != "" && !(f.flag == "--json" && f.path == Stdout) {
+		if f.path != "" && !(f.option == "JSON" && f.path == Stdout) {
 			files = append(files, f)
 		}
 	}
@@ -45,41 +45,41 @@ func (o Outputs) files() []output {
 }
 
 // Check returns an error if [Outputs.Write] could not succeed, or would
-// overwrite the corpus: a [bench.OptionError] for names that make no sense,
+// overwrite the corpus: a [option.Error] for names that make no sense,
 // another error for files that can't be written. corpus is as in
-// [bench.Options]. It is for the time before a long run, and leaves nothing
+// [lm.TextOptions]. It is for the time before a long run, and leaves nothing
 // behind.
 func (o Outputs) Check(corpus string) error {
 	if o.CSV == Stdout {
-		return &bench.OptionError{Name: "--csv", Err: errors.New("only --json can go to standard output: give a file name")}
+		return option.Misuse("CSV", "only JSON can go to standard output: give a file name")
 	}
 	if o.Plot != "" {
 		if _, err := PlotFormat(o.Plot); err != nil {
-			return &bench.OptionError{Name: "--plot", Err: fmt.Errorf("%q: %w", o.Plot, err)}
+			return option.Misuse("Plot", "%q: %w", o.Plot, err)
 		}
 	}
 	files := o.files()
 	for i, f := range files {
 		for _, other := range files[:i] {
 			if SameFile(f.path, other.path) {
-				return &bench.OptionError{Name: f.flag, Err: fmt.Errorf("%q is the file of %s too: give each its own", f.path, other.flag)}
+				return option.Misuse(f.option, "%q is the file of %s too: give each its own", f.path, other.option)
 			}
 		}
-		if err := CheckFile(f.flag, f.path, corpus); err != nil {
+		if err := CheckFile(f.option, f.path, corpus); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// CheckFile returns an error if [disk.WriteFile] could not write the file that a flag
-// names, or would overwrite the corpus, as [Outputs.Check] does.
-func CheckFile(flag, path, corpus string) error {
+// CheckFile returns an error if [durable.WriteFile] could not write the file that an
+// option names, or would overwrite the corpus, as [Outputs.Check] does.
+func CheckFile(name, path, corpus string) error {
 	if overwrites(path, corpus) {
-		return &bench.OptionError{Name: flag, Err: fmt.Errorf("%q belongs to the corpus, which it would overwrite: name another file", path)}
+		return option.Misuse(name, "%q belongs to the corpus, which it would overwrite: name another file", path)
 	}
-	if err := disk.CheckWritable(path); err != nil {
-		return fmt.Errorf("%s: %q can't be written: %w: name a file that you may write to, in a folder that you may write to", flag, path, err)
+	if err := durable.CheckWritable(path); err != nil {
+		return option.Failure(name, "%q can't be written: %w: name a file that you may write to, in a folder that you may write to", path, err)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func SameFile(a, b string) bool {
 
 // absolute returns the one name of a file that its links and spellings share.
 func absolute(path string) string {
-	path = disk.Resolve(path)
+	path = durable.Resolve(path)
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
 	}
@@ -112,7 +112,7 @@ func overwrites(path, corpus string) bool {
 		return false
 	}
 	read, err := os.Stat(corpus)
-	if corpus == bench.Stdin {
+	if corpus == lm.Stdin {
 		read, err = os.Stdin.Stat()
 	}
 	switch {
@@ -128,17 +128,17 @@ func overwrites(path, corpus string) bool {
 // Write writes r to every output. A failure of one does not keep the others
 // from being written. Standard output comes last: when its reader has gone, the
 // write ends the program. Of a result without models no plot is made.
-func (o Outputs) Write(r bench.Result, stdout io.Writer) error {
+func (o Outputs) Write(r study.LevelResult, stdout io.Writer) error {
 	var errs []error
 	for _, f := range o.files() {
-		err := disk.WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
+		err := durable.WriteFile(f.path, func(w io.Writer) error { return f.write(w, r) })
 		if err != nil && !errors.Is(err, ErrNothingToPlot) {
-			errs = append(errs, fmt.Errorf("%s: %q was not written: %w", f.flag, f.path, err))
+			errs = append(errs, option.Failure(f.option, "%q was not written: %w", f.path, err))
 		}
 	}
 	if o.JSON == Stdout {
 		if err := JSON(stdout, r); err != nil {
-			errs = append(errs, fmt.Errorf("--json: standard output: %w", err))
+			errs = append(errs, option.Failure("JSON", "standard output: %w", err))
 		}
 	}
 	return errors.Join(errs...)

@@ -1,13 +1,13 @@
 package report
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
-	"batchrnn/bench"
+	"batchrnn/internal/option"
 )
 
 func TestOutputsCheck(t *testing.T) {
@@ -30,23 +30,22 @@ func TestOutputsCheck(t *testing.T) {
 	for name, test := range map[string]struct {
 		outputs Outputs
 		corpus  string
-		flag    string // that the error must name; "" for none
+		option  string // that the error must name; "" for none
 	}{
 		"nothing in common":     {Outputs{JSON: at("a.json"), CSV: at("old.csv")}, at("corpus.txt"), ""},
 		"no corpus":             {Outputs{CSV: at("old.csv")}, "", ""},
-		"the corpus":            {Outputs{CSV: at("corpus.txt")}, at("corpus.txt"), "--csv"},
-		"the corpus, linked":    {Outputs{JSON: at("other name")}, "corpus.txt", "--json"},
-		"a file of the folder":  {Outputs{JSON: at("texts/a.txt")}, "texts", "--json"},
+		"the corpus":            {Outputs{CSV: at("corpus.txt")}, at("corpus.txt"), "CSV"},
+		"the corpus, linked":    {Outputs{JSON: at("other name")}, "corpus.txt", "JSON"},
+		"a file of the folder":  {Outputs{JSON: at("texts/a.txt")}, "texts", "JSON"},
 		"new in the folder":     {Outputs{JSON: at("texts/r.json")}, "texts", ""},
 		"beside the folder":     {Outputs{CSV: at("old.csv")}, at("texts"), ""},
-		"two spellings":         {Outputs{JSON: at("x"), CSV: "./texts/../x"}, "", "--csv"},
-		"two links to one file": {Outputs{JSON: at("corpus.txt"), CSV: at("other name")}, "", "--csv"},
-		"link to a new file":    {Outputs{JSON: at("new"), CSV: at("to new")}, "", "--csv"},
+		"two spellings":         {Outputs{JSON: at("x"), CSV: "./texts/../x"}, "", "CSV"},
+		"two links to one file": {Outputs{JSON: at("corpus.txt"), CSV: at("other name")}, "", "CSV"},
+		"link to a new file":    {Outputs{JSON: at("new"), CSV: at("to new")}, "", "CSV"},
 	} {
 		err := test.outputs.Check(test.corpus)
-		var misuse *bench.OptionError
-		if test.flag == "" && err != nil || test.flag != "" && (!errors.As(err, &misuse) || misuse.Name != test.flag) {
-			t.Errorf("%s: error %v, want one about %q", name, err, test.flag)
+		if test.option == "" && err != nil || test.option != "" && (!option.IsMisuse(err) || !strings.HasPrefix(err.Error(), test.option+": ")) {
+			t.Errorf("%s: error %v, want one about %q", name, err, test.option)
 		}
 	}
 }

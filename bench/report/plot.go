@@ -20,8 +20,8 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 // ErrNothingToPlot is returned by [Plot] if no model was measured.
@@ -65,7 +65,7 @@ func PlotFormat(path string) (string, error) {
 // Plot draws the bytes of every model of r, on a logarithmic axis, against the
 // n-gram order: the n-gram models as a line for each store, each RNN as a flat
 // one. format is "png" or "svg".
-func Plot(w io.Writer, r bench.Result, format string) error {
+func Plot(w io.Writer, r study.LevelResult, format string) error {
 	if len(r.Models) == 0 {
 		return ErrNothingToPlot
 	}
@@ -128,7 +128,7 @@ func newPlot(title, x, y string) *plot.Plot {
 }
 
 // draft lays out the plot.
-func draft(r bench.Result) *plot.Plot {
+func draft(r study.LevelResult) *plot.Plot {
 	unit := "bits per " + r.Corpus.TokenName()
 	p := newPlot("Memory of a language model against n-gram order",
 		fmt.Sprintf("n-gram order, in %ss (an RNN has none); beside the lines, %s", r.Corpus.TokenName(), unit),
@@ -149,7 +149,7 @@ func draft(r bench.Result) *plot.Plot {
 
 // legendRoom is what to stretch a logarithmic axis by at its top: the first four
 // lines of the legend stand above it, each further one needs a share of it.
-func legendRoom(lo, hi float64, models []bench.Model) float64 {
+func legendRoom(lo, hi float64, models []study.Model) float64 {
 	lines := map[string]bool{}
 	for _, m := range models {
 		lines[fmt.Sprint(m.Hidden, m.Store)] = true
@@ -159,7 +159,7 @@ func legendRoom(lo, hi float64, models []bench.Model) float64 {
 
 // extent returns the smallest and the largest size of the models in bytes, at
 // least 1, and the highest n-gram order, at least 1.
-func extent(models []bench.Model) (lo, hi float64, orders int) {
+func extent(models []study.Model) (lo, hi float64, orders int) {
 	lo, hi, orders = math.Inf(1), 1, 1
 	for _, m := range models {
 		size := max(float64(m.BytesPredicted), 1)
@@ -184,10 +184,10 @@ var storeStyles = []struct {
 // addNgrams draws a line through the n-gram models of each store, a point for
 // each order. Bits stand on both sides of the lines: of the first store, which
 // are those of all but the quantised one, above, and of the last one below.
-func addNgrams(p *plot.Plot, r bench.Result) {
+func addNgrams(p *plot.Plot, r study.LevelResult) {
 	var stores []string
 	for _, m := range r.Models {
-		if m.Kind == bench.KindNgram && !slices.Contains(stores, m.Store) {
+		if m.Kind == study.KindNgram && !slices.Contains(stores, m.Store) {
 			stores = append(stores, m.Store)
 		}
 	}
@@ -196,7 +196,7 @@ func addNgrams(p *plot.Plot, r bench.Result) {
 		var labels []string
 		name := "n-gram models"
 		for _, m := range r.Models {
-			if m.Kind == bench.KindNgram && m.Store == store {
+			if m.Kind == study.KindNgram && m.Store == store {
 				points = append(points, plotter.XY{X: float64(m.Order), Y: max(float64(m.BytesPredicted), 1)})
 				labels = append(labels, fmt.Sprintf("%.2f", m.BitsPerToken))
 				name = fmt.Sprintf("n-gram models, %s: %s", smoothingTerm(m.Smoothing), store)
@@ -246,12 +246,12 @@ func (l boxedLabels) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // addRNNs draws a flat line for each RNN, in the order of their widths.
-func addRNNs(p *plot.Plot, r bench.Result, unit string) {
+func addRNNs(p *plot.Plot, r study.LevelResult, unit string) {
 	nth := 0
 	byWidth := slices.Clone(r.Models)
-	slices.SortStableFunc(byWidth, func(a, b bench.Model) int { return cmp.Compare(a.Hidden, b.Hidden) })
+	slices.SortStableFunc(byWidth, func(a, b study.Model) int { return cmp.Compare(a.Hidden, b.Hidden) })
 	for _, m := range byWidth {
-		if m.Kind != bench.KindRNN {
+		if m.Kind != study.KindRNN {
 			continue
 		}
 		y := max(float64(m.BytesPredicted), 1)
@@ -262,9 +262,9 @@ func addRNNs(p *plot.Plot, r bench.Result, unit string) {
 		}
 		nth++
 		p.Add(line)
-		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, measure.FormatBytes(m.BytesPredicted), m.BitsPerToken, unit)
+		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, figures.Bytes(m.BytesPredicted), m.BitsPerToken, unit)
 		if m.Unscored {
-			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, measure.FormatBytes(m.BytesPredicted))
+			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, figures.Bytes(m.BytesPredicted))
 		}
 		p.Legend.Add(name, line)
 	}

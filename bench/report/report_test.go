@@ -14,15 +14,17 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"batchrnn/bench"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/measure"
+	"batchrnn/bench/study"
 )
 
 // sample is a comparison like that of an everyday run.
-func sample() bench.Result {
-	r := bench.Result{
-		Machine: bench.Machine{CPU: "Some CPU", ISA: "avx2", Threads: 2, Go: "go1.26.0", OS: "linux", Arch: "amd64"},
-		Corpus: bench.Corpus{Name: "opticks.txt", SHA256: strings.Repeat("ab", 32), Level: "char",
+func sample() study.LevelResult {
+	r := study.LevelResult{
+		Machine: measure.Machine{CPU: "Some CPU", ISA: "avx2", Threads: 2, Go: "go1.26.0", OS: "linux", Arch: "amd64"},
+		Corpus: lm.Corpus{Name: "opticks.txt", SHA256: strings.Repeat("ab", 32), Level: "char",
 			Tokens: 567198, Train: 510478, Valid: 28360, Test: 28360, Vocab: 95, MinCount: 1, UnkRate: 0.0001, UnkBits: 20.1},
 		Summary: "From order 1 to 7 the n-gram model goes from 380 B to 27.4 MiB.",
 		Notes:   []string{"Scoring: one stream on one thread for the n-gram models."},
@@ -35,14 +37,14 @@ func sample() bench.Result {
 			if store == ngram.Quantised {
 				bits += 0.004
 			}
-			r.Models = append(r.Models, bench.Model{Kind: bench.KindNgram, Order: order, Smoothing: "kneser-ney", Store: store.String(), Entries: size / 20,
+			r.Models = append(r.Models, study.Model{Kind: study.KindNgram, Order: order, Smoothing: "kneser-ney", Store: store.String(), Entries: size / 20,
 				BytesPredicted: bytes, BytesResident: bytes + 4096, TrainSeconds: 0.1, TrainTokens: 510478, TrainTokensPerSecond: 5104780,
 				ScoreTokensPerSecond: 7.25e6, ScoreRuns: 3, ScoreStreams: 1, BitsPerToken: bits, AdjustedBits: bits + 0.002})
 		}
 		size *= 6
 	}
 	for _, hidden := range []int{128, 256} {
-		r.Models = append(r.Models, bench.Model{Kind: bench.KindRNN, Hidden: hidden, Store: "dense", Parameters: int64(hidden * hidden),
+		r.Models = append(r.Models, study.Model{Kind: study.KindRNN, Hidden: hidden, Store: "dense", Parameters: int64(hidden * hidden),
 			BytesPredicted: int64(hidden*hidden) * 9, BytesResident: int64(hidden*hidden) * 9, TrainSeconds: 40, TrainTokens: 1e7,
 			TrainTokensPerSecond: 250000, ScoreTokensPerSecond: 812345, ScoreRuns: 5, ScoreStreams: 32, BitsPerToken: 2.3, AdjustedBits: 2.302})
 	}
@@ -54,7 +56,7 @@ func TestAdjustedBitsAreShownWhereTheyDiffer(t *testing.T) {
 	r := sample()
 	r.Corpus.UnkRate = 0
 	var b bytes.Buffer
-	if err := errors.Join(Heading(&b, r), Text(&b, r)); err != nil {
+	if err := errors.Join(Heading(&b, r.Machine, r.Corpus), Text(&b, r)); err != nil {
 		t.Fatal(err)
 	}
 	if out := b.String(); strings.Contains(out, "adjusted") || strings.Contains(out, "spelled") {
@@ -64,7 +66,7 @@ func TestAdjustedBitsAreShownWhereTheyDiffer(t *testing.T) {
 
 func TestTextIsAligned(t *testing.T) {
 	var b bytes.Buffer
-	if err := errors.Join(Heading(&b, sample()), Text(&b, sample())); err != nil {
+	if err := errors.Join(Heading(&b, sample().Machine, sample().Corpus), Text(&b, sample())); err != nil {
 		t.Fatal(err)
 	}
 	out := b.String()
@@ -95,7 +97,7 @@ func TestTextIsAligned(t *testing.T) {
 
 func TestUnknownFiguresAreNotZero(t *testing.T) {
 	var b bytes.Buffer
-	if err := Text(&b, bench.Result{Models: []bench.Model{{Kind: bench.KindRNN, Hidden: 8, Interrupted: true, Unscored: true, ResidentUnknown: true}}}); err != nil {
+	if err := Text(&b, study.LevelResult{Models: []study.Model{{Kind: study.KindRNN, Hidden: 8, Interrupted: true, Unscored: true, ResidentUnknown: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	if out := b.String(); strings.Contains(out, "0.000") || strings.Contains(out, "0 B") || !strings.Contains(out, "* training was stopped") {
@@ -105,17 +107,17 @@ func TestUnknownFiguresAreNotZero(t *testing.T) {
 
 func TestZeroIsAFigure(t *testing.T) {
 	var b bytes.Buffer
-	row := bench.Model{Kind: bench.KindNgram, Order: 1, Entries: 1, BytesPredicted: 4, BitsPerToken: math.Copysign(0, -1),
+	row := study.Model{Kind: study.KindNgram, Order: 1, Entries: 1, BytesPredicted: 4, BitsPerToken: math.Copysign(0, -1),
 		TrainSeconds: 2e-6, TrainTokensPerSecond: 1, ScoreTokensPerSecond: 1}
-	if err := Text(&b, bench.Result{Models: []bench.Model{row}}); err != nil {
+	if err := Text(&b, study.LevelResult{Models: []study.Model{row}}); err != nil {
 		t.Fatal(err)
 	}
 	if out := b.String(); !strings.Contains(out, "   0.000") || !strings.Contains(out, "   0 B") || !strings.Contains(out, "2.0 µs") {
 		t.Error(out)
 	}
 	b.Reset()
-	rnn := bench.Model{Kind: bench.KindRNN, Hidden: 8, BytesPredicted: 400}
-	if err := Plot(&b, bench.Result{Models: []bench.Model{row, rnn}}, "svg"); err != nil || !strings.Contains(b.String(), "0.00 bits") {
+	rnn := study.Model{Kind: study.KindRNN, Hidden: 8, BytesPredicted: 400}
+	if err := Plot(&b, study.LevelResult{Models: []study.Model{row, rnn}}, "svg"); err != nil || !strings.Contains(b.String(), "0.00 bits") {
 		t.Errorf("the plot leaves zero bits out (error %v)", err)
 	}
 }
@@ -153,7 +155,7 @@ func TestJSONHasEveryPromisedField(t *testing.T) {
 	}
 
 	b.Reset()
-	if err := JSON(&b, bench.Result{}); err != nil {
+	if err := JSON(&b, study.LevelResult{}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), `"models": []`) {
@@ -171,8 +173,8 @@ func TestCSVHasTheFieldsOfJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	for i := range reflect.TypeFor[bench.Model]().NumField() {
-		want = append(want, reflect.TypeFor[bench.Model]().Field(i).Tag.Get("json"))
+	for i := range reflect.TypeFor[study.Model]().NumField() {
+		want = append(want, reflect.TypeFor[study.Model]().Field(i).Tag.Get("json"))
 	}
 	if !reflect.DeepEqual(rows[0], want) {
 		t.Errorf("header %q, want %q", rows[0], want)
@@ -217,20 +219,20 @@ func TestPlotFormats(t *testing.T) {
 
 func TestPlotOfOddResults(t *testing.T) {
 	full := sample().Models
-	for name, models := range map[string][]bench.Model{
+	for name, models := range map[string][]study.Model{
 		"one n-gram":     full[:1],
 		"one RNN":        full[29:],
 		"one store left": full[4:6],
 		"all of a size":  {full[0], full[0], full[0]},
-		"nothing known":  {{Kind: bench.KindNgram, Order: 1}},
-		"terabytes":      {full[0], {Kind: bench.KindNgram, Order: 9, BytesPredicted: 1 << 45}},
+		"nothing known":  {{Kind: study.KindNgram, Order: 1}},
+		"terabytes":      {full[0], {Kind: study.KindNgram, Order: 9, BytesPredicted: 1 << 45}},
 		"more than hues": append(full[:30:30], full[29], full[29], full[29], full[29], full[29]),
 	} {
-		if err := Plot(io.Discard, bench.Result{Models: models}, "svg"); err != nil {
+		if err := Plot(io.Discard, study.LevelResult{Models: models}, "svg"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := Plot(io.Discard, bench.Result{}, "png"); !errors.Is(err, ErrNothingToPlot) {
+	if err := Plot(io.Discard, study.LevelResult{}, "png"); !errors.Is(err, ErrNothingToPlot) {
 		t.Errorf("no models: error %v", err)
 	}
 }

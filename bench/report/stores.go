@@ -6,21 +6,21 @@ import (
 	"slices"
 	"strings"
 
-	"batchrnn/bench"
-	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 // A storeGrid holds the n-gram models by name and store.
 type storeGrid struct {
 	names, stores []string
-	at            map[[2]string]bench.Model
+	at            map[[2]string]study.Model
 }
 
-func gridOf(models []bench.Model) storeGrid {
-	g := storeGrid{at: map[[2]string]bench.Model{}}
+func gridOf(models []study.Model) storeGrid {
+	g := storeGrid{at: map[[2]string]study.Model{}}
 	for _, m := range models {
-		if m.Kind != bench.KindNgram {
+		if m.Kind != study.KindNgram {
 			continue
 		}
 		if !slices.Contains(g.names, m.Name()) {
@@ -38,7 +38,7 @@ func gridOf(models []bench.Model) storeGrid {
 func (g storeGrid) bytes(name string) (cells []string) {
 	for _, store := range g.stores {
 		m := g.at[[2]string{name, store}]
-		cells = append(cells, orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)))
+		cells = append(cells, figures.Known(m.BytesPredicted > 0, figures.Bytes(m.BytesPredicted)))
 	}
 	return cells
 }
@@ -48,8 +48,8 @@ func (g storeGrid) bytes(name string) (cells []string) {
 func (g storeGrid) bits(name string) []string {
 	lossless, rounded := g.at[[2]string{name, g.stores[0]}], g.at[[2]string{name, ngram.Quantised.String()}]
 	return []string{
-		orNone(lossless.Order > 0, threeDecimals(lossless.BitsPerToken)),
-		orNone(rounded.Order > 0, threeDecimals(rounded.BitsPerToken)),
+		figures.Known(lossless.Order > 0, threeDecimals(lossless.BitsPerToken)),
+		figures.Known(rounded.Order > 0, threeDecimals(rounded.BitsPerToken)),
 	}
 }
 
@@ -58,7 +58,7 @@ func short(store string) string { return strings.TrimSuffix(store, " trie") }
 
 // writeStores writes a table of the n-gram models in each of their stores, if
 // there is more than one.
-func writeStores(w io.Writer, models []bench.Model, bits string) {
+func writeStores(w io.Writer, models []study.Model, bits string) {
 	g := gridOf(models)
 	if len(g.stores) < 2 {
 		return
@@ -85,7 +85,7 @@ func writeStores(w io.Writer, models []bench.Model, bits string) {
 
 // storesTable is the table of the page, with the time a token takes in each
 // store, its head first; nil where there is but one store.
-func storesTable(models []bench.Model, token string) [][]string {
+func storesTable(models []study.Model, token string) [][]string {
 	g := gridOf(models)
 	if len(g.stores) < 2 {
 		return nil
@@ -101,7 +101,7 @@ func storesTable(models []bench.Model, token string) [][]string {
 	for _, name := range g.names {
 		row := append([]string{name}, g.bytes(name)...)
 		for _, store := range g.stores {
-			cell := none
+			cell := figures.None
 			if rate := g.at[[2]string{name, store}].ScoreTokensPerSecond; rate > 0 {
 				cell = secondsOrNone(1 / rate)
 			}

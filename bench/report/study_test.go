@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,14 +14,15 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
+	"batchrnn/internal/option"
 )
 
 // sampleStudy is a study at both levels, made from sample.
-func sampleStudy() bench.StudyResult {
+func sampleStudy() study.Result {
 	one := sample()
-	r := bench.StudyResult{
-		Format: bench.StudyFormat, Command: "rnnbench report --corpus 'a <b>.txt' --out out", Machine: one.Machine, Seed: 1, BudgetSeconds: 40,
+	r := study.Result{
+		Format: study.Format, Command: "rnnbench report --corpus 'a <b>.txt' --out out", Machine: one.Machine, Seed: 1, BudgetSeconds: 40,
 		Notes: []string{"A note with <unk> & co."}, Limits: []string{"A limit."},
 	}
 	for _, level := range []string{"char", "word"} {
@@ -30,17 +30,17 @@ func sampleStudy() bench.StudyResult {
 		c.Level, c.Name = level, "a <b>.txt"
 		r.Corpora = append(r.Corpora, c)
 		for i, m := range one.Models {
-			r.Rows = append(r.Rows, bench.Row{Level: level, Label: m.Name(), Model: m, ValidBits: m.BitsPerToken, Perplexity: 5.25, Adjusted: 7.125,
+			r.Rows = append(r.Rows, study.Row{Level: level, Label: m.Name(), Model: m, ValidBits: m.BitsPerToken, Perplexity: 5.25, Adjusted: 7.125,
 				LatencySeconds: 1e-7 * float64(i+1), BatchSeconds: 0.7e-7 * float64(i+1), BatchStreams: 32, BatchThreads: 1, Config: fmt.Sprint(level, i)})
 		}
-		r.Rows = append(r.Rows, bench.Row{Level: level, Label: "RNN 256 + 7-gram", Perplexity: 3.1, Weight: 0.625, Parts: []string{"RNN 256", "7-gram"},
-			Model: bench.Model{Kind: bench.KindMixture, BytesPredicted: 2e7, BitsPerToken: 1.625}, LatencySeconds: 2e-6})
+		r.Rows = append(r.Rows, study.Row{Level: level, Label: "RNN 256 + 7-gram", Perplexity: 3.1, Weight: 0.625, Parts: []string{"RNN 256", "7-gram"},
+			Model: study.Model{Kind: study.KindMixture, BytesPredicted: 2e7, BitsPerToken: 1.625}, LatencySeconds: 2e-6})
 	}
 	return r
 }
 
 // oddStudies are results that a run may end with.
-func oddStudies() map[string]bench.StudyResult {
+func oddStudies() map[string]study.Result {
 	nothing := sampleStudy()
 	nothing.Rows, nothing.Interrupted = nil, true
 	unscored := sampleStudy()
@@ -49,10 +49,10 @@ func oddStudies() map[string]bench.StudyResult {
 	unscored.Rows[0].BitsPerToken, unscored.Rows[0].LatencySeconds, unscored.Rows[0].BatchSeconds = 0, 0, 0
 	one := sampleStudy()
 	one.Rows = one.Rows[:1]
-	return map[string]bench.StudyResult{"whole": sampleStudy(), "nothing": nothing, "an unscored row": unscored, "one row": one}
+	return map[string]study.Result{"whole": sampleStudy(), "nothing": nothing, "an unscored row": unscored, "one row": one}
 }
 
-func pageOf(t *testing.T, r bench.StudyResult) string {
+func pageOf(t *testing.T, r study.Result) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := HTML(&b, r); err != nil {
@@ -94,7 +94,7 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 				t.Errorf("%s: holds %q", name, bad)
 			}
 		}
-		if want := len(figures(r, "char")) + len(figures(r, "word")); svgs != want {
+		if want := len(drawings(r, "char")) + len(drawings(r, "word")); svgs != want {
 			t.Errorf("%s: %d plots, want %d", name, svgs, want)
 		}
 	}
@@ -199,12 +199,11 @@ func TestBadFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"", file, filepath.Join(file, "below")} {
-		if _, err := OpenFolder(path); err == nil || !strings.HasPrefix(err.Error(), "--out: ") {
+		if _, err := OpenFolder(path); err == nil || !strings.HasPrefix(err.Error(), "Out: ") {
 			t.Errorf("%q: error %v", path, err)
 		}
 	}
-	var misuse *bench.OptionError
-	if _, err := OpenFolder(""); !errors.As(err, &misuse) {
+	if _, err := OpenFolder(""); !option.IsMisuse(err) {
 		t.Errorf("no name: error %v", err)
 	}
 	f, err := OpenFolder(dir)
@@ -215,7 +214,7 @@ func TestBadFolders(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "results.json"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Rows(); err == nil || !strings.HasPrefix(err.Error(), "--resume: ") || strings.Contains(err.Error(), "\n") {
+		if _, err := f.Rows(); err == nil || !strings.HasPrefix(err.Error(), "Resume: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: error %v", content, err)
 		}
 	}
@@ -225,7 +224,7 @@ func TestBadFolders(t *testing.T) {
 func TestSpeedPlotShowsStreams(t *testing.T) {
 	r := sampleStudy()
 	dashes := func() int {
-		for _, fig := range figures(r, "word") {
+		for _, fig := range drawings(r, "word") {
 			if fig.name == "speed-word" {
 				var svg bytes.Buffer
 				if err := writePlot(&svg, fig.draft(), plotWidth, plotHeight, "svg"); err != nil {

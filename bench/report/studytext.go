@@ -5,25 +5,21 @@ import (
 	"fmt"
 	"io"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 // StudyHeading writes what is measured with on what.
-func StudyHeading(w io.Writer, r bench.StudyResult) error {
-	b := bufio.NewWriter(w)
-	writeMachine(b, r.Machine)
-	for i, c := range r.Corpora {
-		if i == 0 {
-			writeSource(b, c)
-		}
-		writeTokens(b, c)
+func StudyHeading(w io.Writer, r study.Result) error {
+	err := Heading(w, r.Machine, r.Corpora...)
+	if err == nil {
+		_, err = fmt.Fprintf(w, "training %s for each RNN\n", figures.Seconds(r.BudgetSeconds))
 	}
-	fmt.Fprintf(b, "training %s for each RNN\n", seconds(r.BudgetSeconds))
-	return b.Flush()
+	return err
 }
 
 // StudyText writes tables and sentences for each level.
-func StudyText(w io.Writer, r bench.StudyResult) error {
+func StudyText(w io.Writer, r study.Result) error {
 	b := bufio.NewWriter(w)
 	for i, c := range r.Corpora {
 		rows := r.OneStoreAt(c.Level)
@@ -33,23 +29,23 @@ func StudyText(w io.Writer, r bench.StudyResult) error {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		table := [][]string{{"model", "bytes", "training", "bits/" + c.Level, "perplexity", "adjusted", "one by one", "batched"}}
+		table := figures.Table{{"model", "bytes", "training", "bits/" + c.Level, "perplexity", "adjusted", "one by one", "batched"}}
 		for _, row := range rows {
 			table = append(table, []string{
-				nameOf(row), sizeOf(row), seconds(row.TrainSeconds), orNone(!row.Unscored, fmt.Sprintf("%.3f", row.BitsPerToken)),
-				orNone(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), orNone(!row.Unscored, fmt.Sprintf("%.4g", row.Adjusted)), secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds),
+				nameOf(row), sizeOf(row), figures.Seconds(row.TrainSeconds), figures.Known(!row.Unscored, fmt.Sprintf("%.3f", row.BitsPerToken)),
+				figures.Known(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), figures.Known(!row.Unscored, fmt.Sprintf("%.4g", row.Adjusted)), secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds),
 			})
 		}
 		writeTable(b, table)
 		at := r.At(c.Level)
 		writeStores(b, at.Models, "bits/"+c.Level)
-		fmt.Fprintf(b, "\n%s\n", wrap(at.Summary, "", tableWidth))
+		fmt.Fprintf(b, "\n%s\n", figures.Wrap(at.Summary, "", tableWidth))
 		if sentence := softmaxes(at); sentence != "" {
-			fmt.Fprintf(b, "\n%s\n", wrap(sentence, "", tableWidth))
+			fmt.Fprintf(b, "\n%s\n", figures.Wrap(sentence, "", tableWidth))
 		}
 	}
 	for _, sentence := range mixtures(r) {
-		fmt.Fprintf(b, "\n%s\n", wrap(sentence, "", tableWidth))
+		fmt.Fprintf(b, "\n%s\n", figures.Wrap(sentence, "", tableWidth))
 	}
 	return b.Flush()
 }

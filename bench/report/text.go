@@ -7,32 +7,36 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/measure"
-	"batchrnn/bench/ngram"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
-// none stands in a table for a figure that does not apply or is not known.
-const none = "-"
-
-// Heading writes what was measured with on what: the machine and the corpus.
-func Heading(w io.Writer, r bench.Result) error {
+// Heading writes what was measured with on what: the machine and the corpus, at each
+// of its levels.
+func Heading(w io.Writer, m measure.Machine, corpora ...lm.Corpus) error {
 	b := bufio.NewWriter(w)
-	writeMachine(b, r.Machine)
-	writeSource(b, r.Corpus)
-	writeTokens(b, r.Corpus)
+	Machine(b, m)
+	for i, c := range corpora {
+		if i == 0 {
+			writeSource(b, c)
+		}
+		writeTokens(b, c)
+	}
 	return b.Flush()
 }
 
-func writeMachine(b *bufio.Writer, m bench.Machine) {
-	fmt.Fprintf(b, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
-	fmt.Fprintf(b, "kernels  %s, %s\n", m.ISA, plural(int64(m.Threads), "thread"))
+// Machine writes what was measured with.
+func Machine(w io.Writer, m measure.Machine) {
+	fmt.Fprintf(w, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
+	fmt.Fprintf(w, "kernels  %s, %s\n", m.ISA, figures.Plural(m.Threads, "thread"))
 }
 
 // writeSource writes where the text comes from.
-func writeSource(b *bufio.Writer, c bench.Corpus) {
+func writeSource(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
 	if c.Synthetic {
 		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
@@ -41,20 +45,20 @@ func writeSource(b *bufio.Writer, c bench.Corpus) {
 }
 
 // writeTokens writes what the text is cut into.
-func writeTokens(b *bufio.Writer, c bench.Corpus) {
+func writeTokens(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
-		plural(int64(c.Tokens), c.TokenName()), bench.FormatCount(int64(c.Train)),
-		bench.FormatCount(int64(c.Valid)), bench.FormatCount(int64(c.Test)))
+		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
+		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test)))
 	const indent = "         "
-	vocabulary := fmt.Sprintf("vocabulary of %s; %s", bench.FormatCount(int64(c.Vocab)), unknowns(c))
-	fmt.Fprintf(b, "%s%s\n", indent, wrap(vocabulary, indent, tableWidth-len(indent)))
+	vocabulary := fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c))
+	fmt.Fprintf(b, "%s%s\n", indent, figures.Wrap(vocabulary, indent, tableWidth-len(indent)))
 	if c.BadBytes > 0 {
 		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
 	}
 }
 
 // unknowns says how much of the text is <unk>.
-func unknowns(c bench.Corpus) string {
+func unknowns(c lm.Corpus) string {
 	text := fmt.Sprintf("%.2f %% of the test split is <unk>", 100*c.UnkRate)
 	if c.TrainUnk > 0 {
 		text = fmt.Sprintf("%.2f %% of the training and %s", 100*c.TrainUnk, text)
@@ -75,14 +79,14 @@ func printable(name string) string {
 
 // Text writes the table of all models, that of the stores, what they show in a
 // sentence, and the notes.
-func Text(w io.Writer, r bench.Result) error {
+func Text(w io.Writer, r study.LevelResult) error {
 	b := bufio.NewWriter(w)
 	bits := "bits/char"
 	if r.Corpus.Level == "word" {
 		bits = "bits/word"
 	}
 	models := r.OneStore()
-	if len(models) > 0 && models[0].Kind == bench.KindNgram {
+	if len(models) > 0 && models[0].Kind == study.KindNgram {
 		fmt.Fprintf(b, "n-gram models: interpolated %s; store: %s\n\n", smoothingTerm(models[0].Smoothing), models[0].Store)
 	}
 	rows := [][]string{
@@ -99,17 +103,17 @@ func Text(w io.Writer, r bench.Result) error {
 			name += " *"
 		}
 		size := m.Entries
-		if m.Kind == bench.KindRNN {
+		if m.Kind == study.KindRNN {
 			size = m.Parameters
 		}
 		row := []string{
-			name, bench.FormatCount(size), orNone(m.BytesPredicted > 0, measure.FormatBytes(m.BytesPredicted)),
-			orNone(!m.ResidentUnknown, measure.FormatBytes(m.BytesResident)),
-			seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
-			orNone(!m.Unscored, threeDecimals(m.BitsPerToken)),
+			name, figures.Count(size), figures.Known(m.BytesPredicted > 0, figures.Bytes(m.BytesPredicted)),
+			figures.Known(!m.ResidentUnknown, figures.Bytes(m.BytesResident)),
+			figures.Seconds(m.TrainSeconds), rateOrNone(m.TrainTokensPerSecond), rateOrNone(m.ScoreTokensPerSecond),
+			figures.Known(!m.Unscored, threeDecimals(m.BitsPerToken)),
 		}
 		if adjusted {
-			row = append(row, orNone(!m.Unscored, threeDecimals(m.AdjustedBits)))
+			row = append(row, figures.Known(!m.Unscored, threeDecimals(m.AdjustedBits)))
 		}
 		rows = append(rows, row)
 	}
@@ -122,13 +126,13 @@ func Text(w io.Writer, r bench.Result) error {
 	}
 	writeStores(b, r.Models, bits)
 	if r.Summary != "" {
-		fmt.Fprintf(b, "\n%s\n", wrap(r.Summary, "", tableWidth))
+		fmt.Fprintf(b, "\n%s\n", figures.Wrap(r.Summary, "", tableWidth))
 	}
 	if len(r.Notes) > 0 {
 		fmt.Fprintln(b)
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(b, "- %s\n", wrap(n, "  ", tableWidth-2))
+		fmt.Fprintf(b, "- %s\n", figures.Wrap(n, "  ", tableWidth-2))
 	}
 	return b.Flush()
 }
@@ -154,93 +158,25 @@ const tableWidth = 100
 
 // writeTable aligns the first column to the left and the others to the right. A
 // table that would be too wide has its columns closer together.
-func writeTable(w io.Writer, rows [][]string) {
-	width := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	gap, total := "   ", 0
-	for _, w := range width {
-		total += len(gap) + w
-	}
-	if total-len(gap) > tableWidth {
+func writeTable(w io.Writer, t figures.Table) {
+	gap := "   "
+	if t.Width(gap) > tableWidth {
 		gap = "  "
 	}
-	for _, row := range rows {
-		var line strings.Builder
-		for i, cell := range row {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if i == 0 {
-				line.WriteString(cell + pad)
-			} else {
-				line.WriteString(gap + pad + cell)
-			}
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
-	}
-}
-
-// wrap breaks text at spaces into lines of at most width columns; all but the
-// first begin with indent.
-func wrap(text, indent string, width int) string {
-	var b strings.Builder
-	column := 0
-	for i, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case i == 0:
-		case column+1+n > width:
-			b.WriteString("\n" + indent)
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += n
-	}
-	return b.String()
-}
-
-// orNone returns the figure, or what stands for it where it is not known.
-func orNone(known bool, figure string) string {
-	if !known {
-		return none
-	}
-	return figure
-}
-
-// seconds writes a time with about three digits: "4.2 µs", "60.3 ms", "40.0 s".
-func seconds(s float64) string {
-	switch {
-	case s < 0.00009995:
-		return fmt.Sprintf("%.1f µs", 1e6*s)
-	case s < 0.99995:
-		return fmt.Sprintf("%.1f ms", 1000*s)
-	}
-	return fmt.Sprintf("%.1f s", s)
+	t.Write(w, "", gap, 0)
 }
 
 // rateOrNone writes tokens a second.
 func rateOrNone(perSecond float64) string {
 	if perSecond <= 0 {
-		return none
+		return figures.None
 	}
-	return bench.FormatRate(perSecond)
-}
-
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return bench.FormatCount(n) + " " + noun + "s"
+	return figures.Rate(perSecond)
 }
 
 func isAre(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " is"
 	}
-	return plural(n, noun) + " are"
+	return figures.Plural(n, noun) + " are"
 }

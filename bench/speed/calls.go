@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -35,19 +36,16 @@ type LongCall struct {
 // and rows of V.
 type Largest struct{ T, B, H, V int }
 
-// String writes the sizes as the flag takes them.
-func (l Largest) String() string { return fmt.Sprintf("%d,%d,%d,%d", l.T, l.B, l.H, l.V) }
-
 func (l Largest) validate() error {
 	for _, n := range []int{l.T, l.B, l.H, l.V} {
 		if n < 1 || n > maxSize {
-			return misuse("--largest", "%d is no size that can be measured: give T,B,H,V, each 1 to %d", n, maxSize)
+			return option.Misuse("Largest", "%d is no size that can be measured: give T,B,H,V, each 1 to %d", n, maxSize)
 		}
 	}
 	t, b, h, v := float64(l.T), float64(l.B), float64(l.H), float64(l.V)
 	network := 4 * (7*h*h + 4*(t+1)*b*h)
 	output := 4 * (9*outputHidden*v + 4*b*v)
-	return checkMemory("--largest", int64(min(max(network, output), 1<<62)))
+	return checkMemory("Largest", int64(min(max(network, output), 1<<62)))
 }
 
 // outputHidden is the width of the network below the output layer of V.

@@ -1,25 +1,26 @@
 package speed
 
 import (
+	"batchrnn/bench/measure"
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
-	"batchrnn/bench"
+	"batchrnn/internal/engine"
 	"batchrnn/kernels"
 )
 
-// KernelOptions say what [Kernels] measures. Errors speak of them by the names
-// of rnnbench's flags.
+// KernelOptions say what [Kernels] measures.
 type KernelOptions struct {
 	ISA     string        // one instruction set; empty: all that the machine has
 	Time    time.Duration // of each kernel, and as much for the peak beside a tile
 	Largest Largest
+	// Command repeats the run. It is printed in the result.
+	Command string
 }
 
-// Validate returns a [bench.OptionError] for the first option that can't be
+// Validate returns a [option.Error] for the first option that can't be
 // used.
 func (o KernelOptions) Validate() error {
 	return cmp.Or(checkTime(o.Time), o.Largest.validate())
@@ -28,9 +29,9 @@ func (o KernelOptions) Validate() error {
 // A KernelResult is one run of [Kernels]. Its JSON form is stable: fields may be
 // added, not renamed. A figure that does not apply to a row is left out.
 type KernelResult struct {
-	Machine bench.Machine `json:"machine"` // its instruction set is the one that is chosen here
-	Command string        `json:"command"`
-	Rows    []KernelRow   `json:"rows"`
+	Machine measure.Machine `json:"machine"` // its instruction set is the one that is chosen here
+	Command string          `json:"command"`
+	Rows    []KernelRow     `json:"rows"`
 	// Calls are the kernels by their longest call, the longest first.
 	Calls       []LongCall `json:"calls"`
 	Interrupted bool       `json:"interrupted"` // before all was measured
@@ -94,7 +95,7 @@ func NewKernels(o KernelOptions) (*Kernels, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	chosen, err := engine("", 1)
+	chosen, err := engine.New("", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +106,7 @@ func NewKernels(o KernelOptions) (*Kernels, error) {
 		isas = []string{o.ISA}
 	}
 	for _, isa := range isas {
-		e, err := engine(isa, 1)
+		e, err := engine.New(isa, 1)
 		if err != nil {
 			k.Close()
 			return nil, err
@@ -124,13 +125,9 @@ func (k *Kernels) Close() {
 
 // Heading returns the result before anything is measured.
 func (k *Kernels) Heading() KernelResult {
-	flags := []string{fmt.Sprint("--time ", k.Time)}
-	if k.ISA != "" {
-		flags = append(flags, "--isa "+k.ISA)
-	}
 	return KernelResult{
-		Machine: thisMachine(k.chosen, 1),
-		Command: commandLine("rnnbench kernels", append(flags, "--largest "+k.Largest.String())...),
+		Machine: measure.ThisMachine(k.chosen, 1),
+		Command: k.Command,
 		Rows:    []KernelRow{},
 		Calls:   []LongCall{},
 	}

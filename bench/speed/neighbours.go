@@ -7,7 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"batchrnn/bench/measure"
+	"batchrnn/internal/engine"
 	"batchrnn/internal/neighbour"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -22,27 +25,28 @@ const (
 	JudgedRuns = 100
 )
 
-// NeighbourOptions say what [Neighbours] measures. Errors speak of them by the
-// names of rnnbench's flags.
+// NeighbourOptions say what [Neighbours] measures.
 type NeighbourOptions struct {
 	// Threads are numbers of workers, of which the largest is measured beside one;
 	// nil stands for the engine's own default.
 	Threads       []int
 	Hidden, Batch []int
 	Time          time.Duration // of each engine in each condition
+	// Command repeats the run. It is printed in the result.
+	Command string
 }
 
-// Validate returns a [bench.OptionError] for the first option that can't be
+// Validate returns a [option.Error] for the first option that can't be
 // used.
 func (o NeighbourOptions) Validate() error {
 	var threads error
 	if o.Threads != nil {
-		threads = checkSizes("--threads", o.Threads, maxThreads, "1,2")
+		threads = checkSizes("Threads", o.Threads, kernels.MaxThreads, "1,2")
 	}
 	if err := cmp.Or(
 		threads,
-		checkSizes("--hidden", o.Hidden, maxSize, "128,512"),
-		checkSizes("--batch", o.Batch, maxSize, "1,8"),
+		checkSizes("Hidden", o.Hidden, maxSize, "128,512"),
+		checkSizes("Batch", o.Batch, maxSize, "1,8"),
 		checkTime(o.Time),
 	); err != nil {
 		return err
@@ -54,7 +58,7 @@ func (o NeighbourOptions) Validate() error {
 	h, b := float64(slices.Max(o.Hidden)), float64(slices.Max(o.Batch))
 	// Of both sides: weights and their packed form, states.
 	need := 4 * 2 * (2.5*float64(engines)*h*h + float64(callers)*(deepSteps+1)*b*h)
-	return checkMemory("--hidden and --batch", int64(min(need, 1<<62)))
+	return checkMemory("Hidden and Batch", int64(min(need, 1<<62)))
 }
 
 // Neighbours measures how an engine of all workers fares beside others: passes
@@ -77,13 +81,13 @@ func NewNeighbours(o NeighbourOptions) (*Neighbours, error) {
 	n := &Neighbours{NeighbourOptions: o}
 	for _, c := range neighbour.Conditions() {
 		for len(n.all) < c.Engines {
-			one, err := engine("", 1)
+			one, err := engine.New("", 1)
 			if err != nil {
 				n.Close()
 				return nil, err
 			}
 			n.one = append(n.one, one)
-			all, err := engine("", most)
+			all, err := engine.New("", most)
 			if err != nil {
 				n.Close()
 				return nil, err
@@ -93,7 +97,7 @@ func NewNeighbours(o NeighbourOptions) (*Neighbours, error) {
 	}
 	if n.workers() == 1 {
 		n.Close()
-		return nil, misuse("--threads", "one worker has nothing to be compared with: give a number above 1")
+		return nil, option.Misuse("Threads", "one worker has nothing to be compared with: give a number above 1")
 	}
 	return n, nil
 }
@@ -109,14 +113,9 @@ func (n *Neighbours) workers() int { return n.all[0].Threads() }
 
 // Heading returns the result before anything is measured.
 func (n *Neighbours) Heading() Result {
-	flags := []string{"--neighbours"}
-	if n.Threads != nil {
-		flags = append(flags, "--threads "+commas(n.Threads))
-	}
-	flags = append(flags, "--hidden "+commas(n.Hidden), "--batch "+commas(n.Batch), fmt.Sprint("--time ", n.Time))
 	return Result{
-		Machine: thisMachine(n.all[0].ISA(), n.workers()),
-		Command: commandLine("rnnbench speed", flags...),
+		Machine: measure.ThisMachine(n.all[0].ISA(), n.workers()),
+		Command: n.Command,
 		Rows:    []Row{},
 	}
 }

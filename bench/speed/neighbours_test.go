@@ -5,11 +5,13 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
-	"batchrnn/bench"
 	"batchrnn/internal/neighbour"
+	"batchrnn/internal/option"
+	"batchrnn/kernels"
 )
 
 var tiny = NeighbourOptions{Threads: []int{1, 2}, Hidden: []int{8}, Batch: []int{2}, Time: time.Microsecond}
@@ -93,24 +95,22 @@ func TestNeighboursStop(t *testing.T) {
 
 func TestBadNeighbourOptions(t *testing.T) {
 	for name, change := range map[string]func(o *NeighbourOptions){
-		"--threads":            func(o *NeighbourOptions) { o.Threads = []int{1} },
-		"--hidden":             func(o *NeighbourOptions) { o.Hidden = nil },
-		"--batch":              func(o *NeighbourOptions) { o.Batch = []int{0} },
-		"--time":               func(o *NeighbourOptions) { o.Time = 0 },
-		"--hidden and --batch": func(o *NeighbourOptions) { o.Hidden, o.Batch = []int{maxSize}, []int{maxSize} },
+		"Threads":          func(o *NeighbourOptions) { o.Threads = []int{1} },
+		"Hidden":           func(o *NeighbourOptions) { o.Hidden = nil },
+		"Batch":            func(o *NeighbourOptions) { o.Batch = []int{0} },
+		"Time":             func(o *NeighbourOptions) { o.Time = 0 },
+		"Hidden and Batch": func(o *NeighbourOptions) { o.Hidden, o.Batch = []int{maxSize}, []int{maxSize} },
 	} {
 		o := tiny
 		change(&o)
-		var misuse *bench.OptionError
-		if _, err := NewNeighbours(o); !errors.As(err, &misuse) || misuse.Name != name {
+		if _, err := NewNeighbours(o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("bad %s: error %v", name, err)
 		}
 	}
 	o := tiny
-	for _, threads := range [][]int{{}, {0}, {2, 2}, {maxThreads + 1}} {
+	for _, threads := range [][]int{{}, {0}, {2, 2}, {kernels.MaxThreads + 1}} {
 		o.Threads = threads
-		var misuse *bench.OptionError
-		if _, err := NewNeighbours(o); !errors.As(err, &misuse) || misuse.Name != "--threads" {
+		if _, err := NewNeighbours(o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Threads"+": ") {
 			t.Errorf("threads %v: error %v", threads, err)
 		}
 	}

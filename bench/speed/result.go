@@ -3,17 +3,17 @@ package speed
 import (
 	"slices"
 
-	"batchrnn/bench"
+	"batchrnn/bench/measure"
 )
 
 // A Result is one run of [Speed] or [Neighbours]. Its JSON form is stable: fields may be added,
 // not renamed. A figure that does not apply to a row is left out.
 type Result struct {
-	Machine     bench.Machine `json:"machine"` // its threads are the most that were used
-	Command     string        `json:"command"`
-	Rows        []Row         `json:"rows"`
-	LeftOut     []LeftOut     `json:"left_out,omitempty"`
-	Interrupted bool          `json:"interrupted"` // before all rows were measured
+	Machine     measure.Machine `json:"machine"` // its threads are the most that were used
+	Command     string          `json:"command"`
+	Rows        []Row           `json:"rows"`
+	LeftOut     []LeftOut       `json:"left_out,omitempty"`
+	Interrupted bool            `json:"interrupted"` // before all rows were measured
 }
 
 // A LeftOut is a condition of [Neighbours] that this system does not have.

@@ -8,26 +8,30 @@ import (
 	"slices"
 	"time"
 
+	"batchrnn/bench/measure"
+	"batchrnn/internal/engine"
+	"batchrnn/internal/figures"
 	"batchrnn/kernels"
 )
 
-// Options say what [Speed] measures. Errors speak of them by the names of
-// rnnbench's flags.
+// Options say what [Speed] measures.
 type Options struct {
 	Threads []int // of the passes; each is measured
 	// Hidden and Batch are the widths and batches of the DeepBench rows.
 	Hidden, Batch []int
 	Time          time.Duration // of each row, and as much for the peak beside it
 	Batches       bool          // measure every B from 1 to 130 too
+	// Command repeats the run. It is printed in the result.
+	Command string
 }
 
-// Validate returns a [bench.OptionError] for the first option that can't be
+// Validate returns a [option.Error] for the first option that can't be
 // used.
 func (o Options) Validate() error {
 	if err := cmp.Or(
-		checkSizes("--threads", o.Threads, maxThreads, "1,2"),
-		checkSizes("--hidden", o.Hidden, maxSize, "1760,2048"),
-		checkSizes("--batch", o.Batch, maxSize, "16,64"),
+		checkSizes("Threads", o.Threads, kernels.MaxThreads, "1,2"),
+		checkSizes("Hidden", o.Hidden, maxSize, "1760,2048"),
+		checkSizes("Batch", o.Batch, maxSize, "16,64"),
 		checkTime(o.Time),
 	); err != nil {
 		return err
@@ -36,7 +40,7 @@ func (o Options) Validate() error {
 	// Weights, gradients and two packed forms; states, their gradients twice and
 	// once packed.
 	need := 4 * (4*h*h + 4*(deepSteps+1)*b*h)
-	return checkMemory("--hidden and --batch", int64(min(need, 1<<62)))
+	return checkMemory("Hidden and Batch", int64(min(need, 1<<62)))
 }
 
 // Speed measures passes through networks.
@@ -56,7 +60,7 @@ func NewSpeed(o Options) (*Speed, error) {
 		if s.engines[n] != nil {
 			continue
 		}
-		e, err := engine("", n)
+		e, err := engine.New("", n)
 		if err != nil {
 			s.Close()
 			return nil, err
@@ -75,13 +79,9 @@ func (s *Speed) Close() {
 
 // Heading returns the result before anything is measured.
 func (s *Speed) Heading() Result {
-	flags := []string{"--threads " + commas(s.Threads), "--hidden " + commas(s.Hidden), "--batch " + commas(s.Batch), fmt.Sprint("--time ", s.Time)}
-	if s.Batches {
-		flags = append(flags, "--batches")
-	}
 	return Result{
-		Machine: thisMachine(s.isa, slices.Max(s.Threads)),
-		Command: commandLine("rnnbench speed", flags...),
+		Machine: measure.ThisMachine(s.isa, slices.Max(s.Threads)),
+		Command: s.Command,
 		Rows:    []Row{},
 	}
 }
@@ -125,7 +125,7 @@ func (s *Speed) tasks() []task {
 	for _, h := range s.Hidden {
 		for _, b := range s.Batch {
 			for _, n := range s.Threads {
-				add(fmt.Sprintf("H %d, B %d, %s", h, b, Threads(n)), func(ctx context.Context) ([]Row, error) {
+				add(fmt.Sprintf("H %d, B %d, %s", h, b, figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
 					return s.deepBench(ctx, s.engines[n], h, b)
 				})
 			}
@@ -133,13 +133,13 @@ func (s *Speed) tasks() []task {
 	}
 	for _, n := range s.Threads {
 		for _, size := range [][2]int{{256, 32}, {128, 8}} {
-			add(fmt.Sprintf("forward, H %d, %s", size[0], Threads(n)), func(ctx context.Context) ([]Row, error) {
+			add(fmt.Sprintf("forward, H %d, %s", size[0], figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
 				return s.forward(ctx, s.engines[n], size[0], size[1])
 			})
 		}
 	}
 	for _, n := range s.Threads {
-		add("training, "+Threads(n), func(ctx context.Context) ([]Row, error) {
+		add("training, "+figures.Plural(n, "thread"), func(ctx context.Context) ([]Row, error) {
 			return s.train(ctx, s.engines[n])
 		})
 	}

@@ -2,12 +2,12 @@ package speed
 
 import (
 	"context"
-	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
-	"batchrnn/bench"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
 )
 
@@ -57,13 +57,12 @@ func TestStopped(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	for name, o := range map[string]Options{
-		"--threads": {Threads: []int{0}, Hidden: []int{8}, Batch: []int{2}, Time: 1},
-		"--hidden":  {Threads: []int{1}, Hidden: []int{8, 8}, Batch: []int{2}, Time: 1},
-		"--batch":   {Threads: []int{1}, Hidden: []int{8}, Batch: nil, Time: 1},
-		"--time":    {Threads: []int{1}, Hidden: []int{8}, Batch: []int{2}},
+		"Threads": {Threads: []int{0}, Hidden: []int{8}, Batch: []int{2}, Time: 1},
+		"Hidden":  {Threads: []int{1}, Hidden: []int{8, 8}, Batch: []int{2}, Time: 1},
+		"Batch":   {Threads: []int{1}, Hidden: []int{8}, Batch: nil, Time: 1},
+		"Time":    {Threads: []int{1}, Hidden: []int{8}, Batch: []int{2}},
 	} {
-		var misuse *bench.OptionError
-		if _, err := NewSpeed(o); !errors.As(err, &misuse) || misuse.Name != name {
+		if _, err := NewSpeed(o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("bad %s: error %v", name, err)
 		}
 	}

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 
-	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/bench/lm"
 	"batchrnn/bench/report"
+	"batchrnn/internal/figures"
 )
 
 type evalCommand struct {
@@ -27,15 +27,15 @@ func (c *evalCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	model, err := bench.OpenModel(c.Model, c.Threads)
+	model, close, err := openModel(c.Model, c.Threads)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	ctx, stop := interruptible()
 	defer stop()
-	e, err := bench.Evaluate(ctx, model.Model, corpus, c.Split, env.stdin)
-	if bench.IsInterrupt(err) {
+	e, err := lm.Evaluate(ctx, model, corpus, c.Split, env.stdin)
+	if lm.IsInterrupt(err) {
 		return errStopped
 	}
 	if err != nil {
@@ -44,21 +44,21 @@ func (c *evalCommand) Run(env *environment) error {
 	if c.JSON {
 		return writeJSON(report.Stdout, env.stdout, e)
 	}
-	token := bench.Corpus{Level: e.Model.Level}.TokenName()
+	token := lm.Corpus{Level: e.Model.Level}.TokenName()
 	out := &firstError{w: env.stdout}
-	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Description(), measure.FormatBytes(e.Bytes))
-	fmt.Fprintf(out, "text        %q, split %s: %s %ss\n", e.Corpus, e.Split, bench.FormatCount(int64(e.Tokens)), token)
+	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Description(), figures.Bytes(e.Bytes))
+	fmt.Fprintf(out, "text        %q, split %s: %s %ss\n", e.Corpus, e.Split, figures.Count(int64(e.Tokens)), token)
 	fmt.Fprintf(out, "loss        %.3f bits per %s\n", e.BitsPerToken, token)
-	fmt.Fprintf(out, "perplexity  %s\n", significant(e.Perplexity))
+	fmt.Fprintf(out, "perplexity  %s\n", figures.Significant(e.Perplexity))
 	fmt.Fprintf(out, "<unk>       %.2f %% of the %ss\n", 100*e.UnkRate, token)
 	if e.AdjustedUnknown {
 		fmt.Fprintf(out, "adjusted    not known: the file does not say how unknown words are spelled\n")
 	} else {
-		fmt.Fprintf(out, "adjusted    %.3f bits per %s, perplexity %s, with every <unk> spelled\n", e.AdjustedBits, token, significant(e.Adjusted))
+		fmt.Fprintf(out, "adjusted    %.3f bits per %s, perplexity %s, with every <unk> spelled\n", e.AdjustedBits, token, figures.Significant(e.Adjusted))
 	}
-	fmt.Fprintf(out, "speed       %s tokens/s\n", bench.FormatRate(e.TokensPerSecond))
+	fmt.Fprintf(out, "speed       %s tokens/s\n", figures.Rate(e.TokensPerSecond))
 	if e.BadBytes > 0 {
-		fmt.Fprintf(out, "note        bytes of the text that are not UTF-8, each taken as U+FFFD: %s\n", bench.FormatCount(int64(e.BadBytes)))
+		fmt.Fprintf(out, "note        bytes of the text that are not UTF-8, each taken as U+FFFD: %s\n", figures.Count(int64(e.BadBytes)))
 	}
 	if e.Seen {
 		fmt.Fprintf(out, "note        the model was trained on some of this: the figures flatter it\n")

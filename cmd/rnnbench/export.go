@@ -6,10 +6,11 @@ import (
 	"io"
 	"os"
 
-	"batchrnn/bench"
-	"batchrnn/bench/disk"
-	"batchrnn/bench/measure"
+	"batchrnn/bench/lm"
 	"batchrnn/bench/report"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type exportCommand struct {
@@ -24,11 +25,11 @@ func (*exportCommand) Help() string {
 
 // Run is called by kong.
 func (c *exportCommand) Run(env *environment) error {
-	model, err := openToConvert(c.Model, c.Out)
+	model, close, err := openToConvert(c.Model, c.Out)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	return writeConverted(env.stdout, c.Out, model.WriteSafetensors)
 }
 
@@ -45,21 +46,21 @@ func (*importCommand) Help() string {
 
 // Run is called by kong.
 func (c *importCommand) Run(env *environment) error {
-	model, err := openToConvert(c.Model, c.Out)
+	model, close, err := openToConvert(c.Model, c.Out)
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	if report.SameFile(c.Weights, c.Out) {
-		return misuse("--out", "%q is the file of --weights too: name another", c.Out)
+		return option.Misuse("--out", "%q is the file of --weights too: name another", c.Out)
 	}
 	if err := readWeights(model, c.Weights); err != nil {
-		return fmt.Errorf("--weights: %q: %w", c.Weights, disk.WithoutPath(err))
+		return fmt.Errorf("--weights: %q: %w", c.Weights, durable.WithoutPath(err))
 	}
 	return writeConverted(env.stdout, c.Out, model.WriteTo)
 }
 
-func readWeights(model *bench.LoadedModel, path string) error {
+func readWeights(model *lm.Model, path string) error {
 	// Before it is opened: opening a pipe waits for somebody who writes to it.
 	info, err := os.Stat(path)
 	if err != nil {
@@ -77,29 +78,29 @@ func readWeights(model *bench.LoadedModel, path string) error {
 }
 
 // openToConvert opens a model that out is made of, which is another file.
-func openToConvert(model, out string) (*bench.LoadedModel, error) {
+func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
 	switch {
 	case out == "":
-		return nil, misuse("--out", "the name is empty: give one")
+		return nil, nil, option.Misuse("--out", "the name is empty: give one")
 	case report.SameFile(model, out):
-		return nil, misuse("--out", "%q is the model's own file: name another", out)
+		return nil, nil, option.Misuse("--out", "%q is the model's own file: name another", out)
 	}
 	if err := report.CheckFile("--out", out, ""); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return bench.OpenModel(model, 1)
+	return openModel(model, 1)
 }
 
 func writeConverted(stdout io.Writer, path string, write func(io.Writer) (int64, error)) error {
 	var size int64
-	err := disk.WriteFile(path, func(w io.Writer) (err error) {
+	err := durable.WriteFile(path, func(w io.Writer) (err error) {
 		size, err = write(w)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", path, err)
 	}
-	if _, err := fmt.Fprintf(stdout, "saved    %s, %s\n", path, measure.FormatBytes(size)); err != nil {
+	if _, err := fmt.Fprintf(stdout, "saved    %s, %s\n", path, figures.Bytes(size)); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	return nil

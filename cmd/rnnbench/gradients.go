@@ -7,10 +7,10 @@ import (
 	"io"
 	"strconv"
 
-	"batchrnn/bench"
-	"batchrnn/bench/disk"
 	"batchrnn/bench/gradients"
 	"batchrnn/bench/report"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
 )
 
 type gradientsCommand struct {
@@ -40,7 +40,11 @@ func (c *gradientsCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	study, err := gradients.New(gradients.Options{Lengths: c.Lengths, Updates: c.Updates, Remember: c.Remember, Threads: c.Threads, Seed: c.Seed})
+	study, err := gradients.New(gradients.Options{
+		Lengths: c.Lengths, Updates: c.Updates, Remember: c.Remember, Threads: c.Threads, Seed: c.Seed,
+		Command: asTyped("gradients", set("lengths", figures.List(c.Lengths, ",")), set("updates", strconv.Itoa(c.Updates)),
+			set("remember", strconv.Itoa(c.Remember)), set("threads", strconv.Itoa(c.Threads)), set("seed", strconv.FormatUint(c.Seed, 10))),
+	})
 	if err != nil {
 		return err
 	}
@@ -69,7 +73,7 @@ func (c *gradientsCommand) Run(env *environment) error {
 func writeGradientPlot(path string, r gradients.Result) error {
 	format, err := report.PlotFormat(path)
 	if err == nil && len(r.Models) > 0 {
-		err = disk.WriteFile(path, func(w io.Writer) error { return report.GradientPlot(w, r, format) })
+		err = durable.WriteFile(path, func(w io.Writer) error { return report.GradientPlot(w, r, format) })
 	}
 	if err != nil {
 		return fmt.Errorf("--plot: %q was not written: %w", path, err)
@@ -99,17 +103,17 @@ func printAccuracy(w io.Writer, r gradients.Result, task string) {
 	if task == gradients.Adding {
 		loss, title = "error²", "Adding problem, right within 0.04"
 	}
-	t := table{{"network", "clip", "T", "right, %", loss, "updates", "clipped", "largest norm", "rate", ""}}
+	t := figures.Table{{"network", "clip", "T", "right, %", loss, "updates", "clipped", "largest norm", "rate", ""}}
 	for _, length := range r.Lengths {
 		models := r.Of(task, length)
 		if len(models) == 0 {
 			continue
 		}
-		t.add("the best without looking", "", strconv.Itoa(length), percent(models[0].Chance), fmt.Sprintf("%.4f", models[0].Baseline), "", "", "", "", "")
+		t.Add("the best without looking", "", strconv.Itoa(length), percent(models[0].Chance), fmt.Sprintf("%.4f", models[0].Baseline), "", "", "", "", "")
 		for _, m := range models {
 			clip, right, loss, clipped, note := "-", percent(m.Accuracy), figure(m.Loss), "-", ""
 			if m.Clip > 0 {
-				clip, clipped = fmt.Sprint(m.Clip), bench.FormatCount(int64(m.Clipped))
+				clip, clipped = fmt.Sprint(m.Clip), figures.Count(int64(m.Clipped))
 			}
 			switch {
 			case m.Diverged:
@@ -117,11 +121,11 @@ func printAccuracy(w io.Writer, r gradients.Result, task string) {
 			case m.Solved:
 				note = "solved"
 			}
-			t.add(m.Network, clip, strconv.Itoa(length), right, loss, bench.FormatCount(int64(m.Updates)), clipped,
+			t.Add(m.Network, clip, strconv.Itoa(length), right, loss, figures.Count(int64(m.Updates)), clipped,
 				fmt.Sprintf("%.2g", m.LargestNorm), fmt.Sprintf("%.2g", m.LearningRate), note)
 		}
 	}
-	t.write(w, title, 0, 9)
+	writeTable(w, title, t, 0, 9)
 }
 
 // printNorms prints the norms of gradients at some distances.
@@ -133,7 +137,7 @@ func printNorms(w io.Writer, models []gradients.Model) {
 			head, marks = append(head, strconv.Itoa(d)), append(marks, d)
 		}
 	}
-	t := table{head}
+	t := figures.Table{head}
 	add := func(network, when, clip string, norms []gradients.Norm) {
 		row := []string{network, when, clip}
 		for _, d := range marks {
@@ -143,7 +147,7 @@ func printNorms(w io.Writer, models []gradients.Model) {
 			}
 			row = append(row, cell)
 		}
-		t.add(row...)
+		t.Add(row...)
 	}
 	for i, m := range models {
 		if i == 0 || models[i-1].Network != m.Network {
@@ -155,7 +159,7 @@ func printNorms(w io.Writer, models []gradients.Model) {
 		}
 		add(m.Network, "trained", clip, m.Trained)
 	}
-	t.write(w, fmt.Sprintf("Norm of dJ/dh so many steps before the loss, beside distance 0, %s, T = %d", gradients.TaskName(models[0].Task), models[0].Length), 0, 1)
+	writeTable(w, fmt.Sprintf("Norm of dJ/dh so many steps before the loss, beside distance 0, %s, T = %d", gradients.TaskName(models[0].Task), models[0].Length), t, 0, 1)
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f", 100*share) }

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
 )
 
 // A training is a running rnnbench with an hour of training before it.
@@ -86,7 +86,7 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r bench.Result
+	var r study.LevelResult
 	if err := json.Unmarshal(b, &r); err != nil || !r.Interrupted || len(r.Models) != 9 || !r.Models[8].Interrupted {
 		t.Errorf("JSON (error %v): %s", err, b)
 	}

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"batchrnn/bench/speed"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type kernelsCommand struct {
@@ -28,10 +29,15 @@ The default takes about half a minute. Ctrl-C prints what has been measured unti
 // Run is called by kong.
 func (c *kernelsCommand) Run(env *environment) error {
 	if len(c.Largest) != 4 {
-		return misuse("--largest", "%d numbers are given: give four, T,B,H,V, such as 50,128,2560,100000", len(c.Largest))
+		return option.Misuse("--largest", "%d numbers are given: give four, T,B,H,V, such as 50,128,2560,100000", len(c.Largest))
+	}
+	flags := []string{set("time", c.Time.String())}
+	if c.ISA != "" {
+		flags = append(flags, set("isa", c.ISA))
 	}
 	k, err := speed.NewKernels(speed.KernelOptions{
-		ISA: c.ISA, Time: c.Time,
+		Command: asTyped("kernels", append(flags, set("largest", figures.List(c.Largest, ",")))...),
+		ISA:     c.ISA, Time: c.Time,
 		Largest: speed.Largest{T: c.Largest[0], B: c.Largest[1], H: c.Largest[2], V: c.Largest[3]},
 	})
 	if err != nil {
@@ -71,7 +77,7 @@ func printKernels(w io.Writer, r speed.KernelResult) {
 }
 
 func printTiles(w io.Writer, rows []speed.KernelRow) {
-	t := table{{"", "rows × columns", "GFLOP/s", "% of peak", "peak", ""}}
+	t := figures.Table{{"", "rows × columns", "GFLOP/s", "% of peak", "peak", ""}}
 	depth := 0
 	for _, r := range rows {
 		if r.Kind != speed.KindTile {
@@ -80,31 +86,31 @@ func printTiles(w io.Writer, rows []speed.KernelRow) {
 		depth = r.K
 		arrow, picked := "", ""
 		if len(r.PickedFor) > 0 {
-			arrow, picked = "→", "B = "+list(r.PickedFor)
+			arrow, picked = "→", "B = "+figures.List(r.PickedFor, ", ")
 		}
-		t.add(arrow, fmt.Sprintf("%d × %d", r.Rows, r.Columns), decimals(r.GFLOPS, 1), decimals(r.PercentPeak, 1), decimals(r.PeakGFLOPS, 1), picked)
+		t.Add(arrow, fmt.Sprintf("%d × %d", r.Rows, r.Columns), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PeakGFLOPS, 1), picked)
 	}
-	t.write(w, fmt.Sprintf("Tiles of the matrix product, K = %d, → with the batches B whose product with %d×%d weights runs them", depth, depth, depth), 5)
+	writeTable(w, fmt.Sprintf("Tiles of the matrix product, K = %d, → with the batches B whose product with %d×%d weights runs them", depth, depth, depth), t, 5)
 }
 
 // printVectors prints a line for each kernel, with its rates on short and long
 // vectors.
 func printVectors(w io.Writer, rows []speed.KernelRow) {
-	t := table{{"kind", "kernel", "elements", "G el./s", "GB/s", "elements", "G el./s", "GB/s"}}
+	t := figures.Table{{"kind", "kernel", "elements", "G el./s", "GB/s", "elements", "G el./s", "GB/s"}}
 	line := map[string]int{} // by name
 	for _, r := range rows {
 		if r.Kind == speed.KindTile {
 			continue
 		}
-		cells := []string{strconv.Itoa(r.N), decimals(r.GElementsPerSecond, 2), decimals(r.GBPerSecond, 1)}
+		cells := []string{strconv.Itoa(r.N), figures.Decimals(r.GElementsPerSecond, 2), figures.Decimals(r.GBPerSecond, 1)}
 		if i, ok := line[r.Name]; ok {
 			t[i] = append(t[i][:5], cells...)
 			continue
 		}
 		line[r.Name] = len(t)
-		t.add(append(append([]string{r.Kind, r.Name}, cells...), "", "", "")...)
+		t.Add(append(append([]string{r.Kind, r.Name}, cells...), "", "", "")...)
 	}
-	t.write(w, "Other kernels, bytes read and written", 0, 1)
+	writeTable(w, "Other kernels, bytes read and written", t, 0, 1)
 }
 
 // shownCalls is how many kernels are shown with their longest call at least:
@@ -115,7 +121,7 @@ func printCalls(w io.Writer, r speed.KernelResult) {
 	if len(r.Calls) == 0 {
 		return
 	}
-	t := table{{"kernel", "size", "µs", "median of", "in", ""}}
+	t := figures.Table{{"kernel", "size", "µs", "median of", "in", ""}}
 	for i, c := range r.Calls {
 		over := c.MedianSeconds > speed.CallBound
 		if i >= shownCalls && !over {
@@ -125,14 +131,9 @@ func printCalls(w io.Writer, r speed.KernelResult) {
 		if over {
 			note = "beyond the bound"
 		}
-		t.add(c.Kernel, c.Size, decimals(1e6*c.MedianSeconds, 1), strconv.Itoa(c.Calls), c.Where, note)
+		t.Add(c.Kernel, c.Size, figures.Decimals(1e6*c.MedianSeconds, 1), strconv.Itoa(c.Calls), c.Where, note)
 	}
 	longest := r.Calls[0]
-	t.write(w, fmt.Sprintf("Longest single call into assembly: %.1f µs, %s; the bound is %.0f µs",
-		1e6*longest.MedianSeconds, longest.Kernel, 1e6*speed.CallBound), 0, 4, 5)
-}
-
-// list writes numbers for people: "1, 2, 4".
-func list(numbers []int) string {
-	return strings.ReplaceAll(strings.Trim(fmt.Sprint(numbers), "[]"), " ", ", ")
+	writeTable(w, fmt.Sprintf("Longest single call into assembly: %.1f µs, %s; the bound is %.0f µs",
+		1e6*longest.MedianSeconds, longest.Kernel, 1e6*speed.CallBound), t, 0, 4, 5)
 }

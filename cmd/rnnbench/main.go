@@ -30,8 +30,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"batchrnn/bench"
+	"batchrnn/bench/residency"
 	"batchrnn/internal/neighbour"
+	"batchrnn/internal/option"
 )
 
 // Exit statuses.
@@ -43,7 +44,7 @@ const (
 )
 
 func main() {
-	bench.ServeChild()
+	residency.ServeChild()
 	neighbour.ServeChild()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
@@ -111,14 +112,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 
 	err = parsed.Run(&environment{stdin, stdout, stderr})
-	var misuse *bench.OptionError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errStopped):
-		return fail(exitInterrupted, err.Error())
-	case errors.As(err, &misuse):
-		return fail(exitMisuse, err.Error())
+		return fail(exitInterrupted, message(err))
+	case option.IsMisuse(err):
+		return fail(exitMisuse, message(err))
 	}
-	return fail(exitFailure, err.Error())
+	return fail(exitFailure, message(err))
 }

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench"
+	"batchrnn/bench/residency"
+	"batchrnn/bench/study"
 	"batchrnn/internal/neighbour"
 	"batchrnn/kernels"
 )
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
 	}
-	bench.ServeChild()
+	residency.ServeChild()
 	neighbour.ServeChild()
 	// The race detector would keep each child waiting for a second at its end.
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
@@ -189,7 +190,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var r bench.Result
+	var r study.LevelResult
 	d := json.NewDecoder(f)
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
@@ -228,7 +229,7 @@ func TestRAMWithJSONOnStandardOutput(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s", status, stderr)
 	}
-	var r bench.Result
+	var r study.LevelResult
 	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 		t.Fatalf("%v in\n%s", err, stdout)
 	}

@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode/utf8"
 
-	"batchrnn/bench"
-	"batchrnn/bench/disk"
+	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
-	"batchrnn/bench/speed"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
 )
 
 // This file holds what the commands kernels and speed share.
@@ -22,7 +20,7 @@ import (
 // it found, also where Ctrl-C ended it early.
 type measurement struct {
 	json    string // as the flag has it
-	machine bench.Machine
+	machine measure.Machine
 	command string
 	run     func(ctx context.Context, on func(nth, of int, name string)) (result any, interrupted bool)
 	print   func(w io.Writer)
@@ -32,7 +30,7 @@ type measurement struct {
 func (m measurement) do(env *environment) error {
 	// What is wrong is said now, not after minutes of work.
 	if m.json != "" && m.json != report.Stdout {
-		if err := disk.CheckWritable(m.json); err != nil {
+		if err := durable.CheckWritable(m.json); err != nil {
 			return fmt.Errorf("--json: %q can't be written: %w: name a file in a folder that you may write to", m.json, err)
 		}
 	}
@@ -41,8 +39,7 @@ func (m measurement) do(env *environment) error {
 		text, name = env.stderr, "standard error"
 	}
 	out := &firstError{w: text}
-	fmt.Fprintf(out, "machine  %s, %s/%s, %s\n", m.machine.CPU, m.machine.OS, m.machine.Arch, m.machine.Go)
-	fmt.Fprintf(out, "kernels  %s, %s\n", m.machine.ISA, speed.Threads(m.machine.Threads))
+	report.Machine(out, m.machine)
 	fmt.Fprintf(out, "command  %s\n\n", m.command)
 	if out.err != nil {
 		return fmt.Errorf("%s: %w", name, out.err)
@@ -102,7 +99,7 @@ func writeJSON(path string, stdout io.Writer, v any) error {
 		}
 		return nil
 	}
-	if err := disk.WriteFile(path, write); err != nil {
+	if err := durable.WriteFile(path, write); err != nil {
 		return fmt.Errorf("--json: %q was not written: %w", path, err)
 	}
 	return nil
@@ -121,48 +118,13 @@ func (f *firstError) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// A table is rows of cells, the first of them the heads of its columns.
-type table [][]string
-
-// add appends a row.
-func (t *table) add(cells ...string) { *t = append(*t, cells) }
-
-// write prints the title and the table, numbers to the right and, in the
-// columns named left, words to the left. It prints nothing if there are no rows
-// below the head.
-func (t table) write(w io.Writer, title string, left ...int) {
+// writeTable prints the title and the table, with the columns named left aligned to
+// the left. It prints nothing if there are no rows below the head.
+func writeTable(w io.Writer, title string, t figures.Table, left ...int) {
 	if len(t) < 2 {
 		return
 	}
-	width := make([]int, len(t[0]))
-	isLeft := make([]bool, len(t[0]))
-	for _, i := range left {
-		isLeft[i] = true
-	}
-	for _, row := range t {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
 	fmt.Fprintln(w, title)
-	for _, row := range t {
-		var line strings.Builder
-		for i, cell := range row {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if isLeft[i] {
-				cell, pad = cell+pad, ""
-			}
-			line.WriteString("  " + pad + cell)
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
-	}
+	t.Write(w, "  ", "  ", left...)
 	fmt.Fprintln(w)
-}
-
-// decimals writes a figure, or none.
-func decimals(v float64, n int) string {
-	if v <= 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.*f", n, v)
 }

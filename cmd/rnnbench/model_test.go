@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
 )
 
 // trainModels trains a small model of each kind and level, and returns their
@@ -47,7 +47,7 @@ func TestModelsFromEndToEnd(t *testing.T) {
 			t.Errorf("eval: exit status %d\n%s%s", status, stdout, stderr)
 		}
 		status, stdout, stderr = runArgs("the quick brown \xff\xfe fox", "eval", file, "--corpus", "-", "--json")
-		var e bench.Evaluation
+		var e lm.Evaluation
 		decodeStrictly(t, stdout, &e)
 		if status != 0 || e.Split != "all" || e.BadBytes != 2 || !(e.BitsPerToken > 0) || !(e.Perplexity > 1) || !(e.UnkRate > 0) || !(e.Adjusted > e.Perplexity) {
 			t.Errorf("eval of standard input: exit status %d, %+v\n%s", status, e, stderr)
@@ -76,7 +76,7 @@ func TestModelsFromEndToEnd(t *testing.T) {
 		if spelled := status == 0 && len(strings.Fields(stdout)) == 20; spelled != words || !spelled && (status != 2 || !strings.Contains(stderr, "--spell")) {
 			t.Errorf("sample --spell: exit status %d\n%s%s", status, stdout, stderr)
 		}
-		var s bench.Sample
+		var s lm.Sample
 		decodeStrictly(t, sample("--json"), &s)
 		if s.Tokens != 20 || s.Prompt+s.Text+"\n" != first {
 			t.Errorf("sample as JSON: %+v, want the text %q", s, first)
@@ -96,11 +96,11 @@ func TestScore(t *testing.T) {
 			t.Errorf("standard error: %s", stderr)
 		}
 		status, stdout, stderr = runArgs(lines, "score", file, "--json")
-		var total, sum bench.Score
+		var total, sum lm.Score
 		decodeStrictly(t, stderr, &total)
 		d := json.NewDecoder(strings.NewReader(stdout))
 		for range 4 {
-			var s bench.Score
+			var s lm.Score
 			if err := d.Decode(&s); err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +192,7 @@ func TestBadInputOfModels(t *testing.T) {
 		{"eval without text", 1, "--corpus", []string{"eval", model, "--corpus", "-"}},
 		{"eval of an unknown split", 2, "--split", []string{"eval", model, "--corpus", text, "--split", "some"}},
 		{"eval on no threads", 2, "--threads", []string{"eval", model, "--corpus", text, "--threads", "0"}},
-		{"eval of a split without a token", 1, "--split all", []string{"eval", model, "--corpus", file("x.txt", []byte("short")), "--split", "test"}},
+		{"eval of a split without a token", 1, "split all", []string{"eval", model, "--corpus", file("x.txt", []byte("short")), "--split", "test"}},
 		{"length 0", 2, "--length", []string{"sample", model, "--length", "0"}},
 		{"temperature", 2, "--temperature", []string{"sample", model, "--temperature", "-1"}},
 		{"temperature NaN", 2, "--temperature", []string{"sample", model, "--temperature", "NaN"}},

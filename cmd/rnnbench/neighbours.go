@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"batchrnn/bench/speed"
+	"batchrnn/internal/figures"
 )
 
 // printNeighbours prints a table for each size, and how many rows miss a mark.
@@ -35,17 +36,17 @@ func printNeighbours(w io.Writer, r speed.Result) {
 
 // printBeside prints a table of one size.
 func printBeside(w io.Writer, rows []speed.Row) {
-	t := table{{"beside", "workers", "runs", "mean ms", "median", "p99", "GFLOP/s", "tokens/s", "throughput/one", "p99/one", ""}}
+	t := figures.Table{{"beside", "workers", "runs", "mean ms", "median", "p99", "GFLOP/s", "tokens/s", "throughput/one", "p99/one", ""}}
 	for _, r := range rows {
 		throughput, p99, note := "", "", ""
 		if r.Compared() {
 			throughput, p99, note = fmt.Sprintf("%.2f", r.ThroughputRatio), fmt.Sprintf("%.2f", r.P99Ratio), missed(r)
 		}
-		t.add(r.Beside, strconv.Itoa(r.Threads), strconv.Itoa(r.Runs),
-			decimals(1e3*r.MeanSeconds, 3), decimals(1e3*r.MedianSeconds, 3), decimals(1e3*r.P99Seconds, 3),
-			decimals(r.MeanGFLOPS, 1), fmt.Sprintf("%.0f", r.TokensPerSecond), throughput, p99, note)
+		t.Add(r.Beside, strconv.Itoa(r.Threads), strconv.Itoa(r.Runs),
+			figures.Decimals(1e3*r.MeanSeconds, 3), figures.Decimals(1e3*r.MedianSeconds, 3), figures.Decimals(1e3*r.P99Seconds, 3),
+			figures.Decimals(r.MeanGFLOPS, 1), fmt.Sprintf("%.0f", r.TokensPerSecond), throughput, p99, note)
 	}
-	t.write(w, fmt.Sprintf("H %d, B %d", rows[0].H, rows[0].B), 0, 10)
+	writeTable(w, fmt.Sprintf("H %d, B %d", rows[0].H, rows[0].B), t, 0, 10)
 }
 
 // missed names the marks that a compared row misses.

@@ -11,8 +11,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"batchrnn/bench"
-	"batchrnn/bench/measure"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 // tellEvery is the time between two lines about one model where there is no bar.
@@ -55,8 +55,8 @@ func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	)
 }
 
-// on takes an event of [bench.Comparison.Run].
-func (p *progress) on(e bench.Event) {
+// on takes an event of [study.Study.Run].
+func (p *progress) on(e study.Event) {
 	name := e.Model
 	if e.Of > 1 {
 		name = fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
@@ -74,7 +74,7 @@ func (p *progress) on(e bench.Event) {
 			bits = "-"
 		}
 		fmt.Fprintf(p.w, "%-12s %10s   %5s bits   after %.2f s of training\n", name,
-			measure.FormatBytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
+			figures.Bytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
 		p.told = time.Now()
 	case p.terminal:
 		if p.bar == nil || p.nth != e.Nth {

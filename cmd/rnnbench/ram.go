@@ -9,8 +9,9 @@ import (
 	"os/signal"
 	"time"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
+	"batchrnn/bench/study"
 )
 
 // errStopped is returned by commands that Ctrl-C has stopped early.
@@ -58,40 +59,39 @@ its budget. Ctrl-C prints what has been measured until then.`
 
 // Run is called by kong.
 func (c *ramCommand) Run(env *environment) error {
-	level, err := bench.ParseLevel(c.Level)
+	level, err := parseLevel(c.Level)
 	if err != nil {
 		return err
 	}
-	smoothing, err := bench.ParseSmoothing(c.Smoothing)
+	smoothing, err := parseSmoothing(c.Smoothing)
 	if err != nil {
 		return err
 	}
-	hidden, err := bench.ParseWidths(c.Hidden)
+	hidden, err := parseWidths(c.Hidden)
 	if err != nil {
 		return err
 	}
-	var corpus string
+	corpus, err := given("--corpus", c.Corpus)
+	if err != nil {
+		return err
+	}
 	var outputs report.Outputs
 	for _, flag := range []struct {
-		name        string
-		given, used *string
+		name  string
+		value *string
+		used  *string
 	}{
-		{"--corpus", c.Corpus, &corpus},
 		{"--json", c.JSON, &outputs.JSON},
 		{"--csv", c.CSV, &outputs.CSV},
 		{"--plot", c.Plot, &outputs.Plot},
 	} {
-		if flag.given == nil {
-			continue
+		if *flag.used, err = given(flag.name, flag.value); err != nil {
+			return err
 		}
-		if *flag.given == "" { // most often a shell variable that isn't set
-			return &bench.OptionError{Name: flag.name, Err: errors.New("the name is empty: give one, or leave the flag out")}
-		}
-		*flag.used = *flag.given
 	}
-	options := bench.Options{
-		Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount,
-		MaxOrder: c.MaxOrder, Smoothing: smoothing, Hidden: hidden, Budget: c.Budget,
+	options := study.Options{
+		Corpus: corpus, Levels: []text.Level{level}, Vocab: c.Vocab, MinCount: c.MinCount,
+		MaxOrder: c.MaxOrder, Smoothing: smoothing, Hidden: hidden, Budget: &c.Budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}
 	// What is wrong is said now, not after minutes of work.
@@ -103,23 +103,24 @@ func (c *ramCommand) Run(env *environment) error {
 	}
 	// A pipe, a device or a large folder may take a while.
 	reading := time.AfterFunc(time.Second, func() { fmt.Fprintln(env.stderr, "reading the corpus ...") })
-	comparison, err := bench.New(options, env.stdin)
+	comparison, err := study.New(options, nil, nil, env.stdin)
 	reading.Stop()
 	if err != nil {
 		return err
 	}
 	defer comparison.Close()
 
-	text, name := env.stdout, "standard output"
+	out, name := env.stdout, "standard output"
 	if outputs.JSON == report.Stdout {
-		text, name = env.stderr, "standard error"
+		out, name = env.stderr, "standard error"
 	}
 	// In a single write: a reader that has seen enough after the first line, such
 	// as head, must not end the program by the second.
 	var heading bytes.Buffer
-	report.Heading(&heading, comparison.Heading())
+	start := comparison.Result()
+	report.Heading(&heading, start.Machine, start.Corpora...)
 	heading.WriteByte('\n')
-	if _, err := heading.WriteTo(text); err != nil {
+	if _, err := heading.WriteTo(out); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 
@@ -127,13 +128,14 @@ func (c *ramCommand) Run(env *environment) error {
 	defer stop()
 
 	progress := newProgress(env.stderr)
-	result, err := comparison.Run(ctx, progress.on)
+	all, err := comparison.Run(ctx, progress.on)
+	result := all.At(c.Level)
 	progress.close()
 	stop() // writing to a pipe that nobody reads ends by Ctrl-C only
 	// The files come first: where nobody reads standard output any longer, the
 	// table ends the program.
 	err = errors.Join(err, outputs.Write(result, env.stdout))
-	if textErr := report.Text(text, result); textErr != nil {
+	if textErr := report.Text(out, result); textErr != nil {
 		err = errors.Join(err, fmt.Errorf("%s: %w", name, textErr))
 	}
 	if err == nil && result.Interrupted {

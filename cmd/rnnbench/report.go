@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
-	"batchrnn/bench"
 	"batchrnn/bench/report"
+	"batchrnn/bench/study"
+	"batchrnn/internal/figures"
 )
 
 type reportCommand struct {
@@ -33,15 +36,11 @@ The default takes less than five minutes on two cores; with a text of 3 MB the t
 
 // Run is called by kong.
 func (c *reportCommand) Run(env *environment) error {
-	levels, err := bench.ParseLevels(c.Level)
+	levels, err := parseLevels(c.Level)
 	if err != nil {
 		return err
 	}
-	hidden, err := bench.ParseWidths(c.Hidden)
-	if err != nil {
-		return err
-	}
-	budget, err := bench.ParseBudget(c.Budget)
+	hidden, err := parseWidths(c.Hidden)
 	if err != nil {
 		return err
 	}
@@ -49,10 +48,11 @@ func (c *reportCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	options := bench.StudyOptions{
-		Corpus: corpus, Levels: levels, Vocab: c.Vocab, MinCount: c.MinCount, MaxOrder: c.MaxOrder, Hidden: hidden, Budget: budget,
-		Threads: c.Threads, Seed: c.Seed,
+	options := study.Options{
+		Corpus: corpus, Levels: levels, Vocab: c.Vocab, MinCount: c.MinCount, MaxOrder: c.MaxOrder, Hidden: hidden, Budget: c.Budget,
+		Threads: c.Threads, Seed: c.Seed, Full: true,
 	}
+	options.Command = reportCommandLine(options, c.Out)
 	// What is wrong is said now, not after minutes of work.
 	if err := options.Validate(); err != nil {
 		return err
@@ -61,19 +61,19 @@ func (c *reportCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	var known []bench.Row
+	var known []study.Row
 	if c.Resume {
 		if known, err = folder.Rows(); err != nil {
 			return err
 		}
 	}
-	study, err := bench.NewStudy(options, folder, known, bench.StudyCommand(options, c.Out), env.stdin)
+	comparison, err := study.New(options, folder, known, env.stdin)
 	if err != nil {
 		return err
 	}
-	defer study.Close()
+	defer comparison.Close()
 	var heading bytes.Buffer
-	report.StudyHeading(&heading, study.Result())
+	report.StudyHeading(&heading, comparison.Result())
 	heading.WriteByte('\n')
 	if _, err := heading.WriteTo(env.stdout); err != nil {
 		return fmt.Errorf("standard output: %w", err)
@@ -82,7 +82,7 @@ func (c *reportCommand) Run(env *environment) error {
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(env.stderr)
-	result, err := study.Run(ctx, progress.on)
+	result, err := comparison.Run(ctx, progress.on)
 	progress.close()
 	// The files come first, as in ram.
 	err = errors.Join(err, folder.Write(result))
@@ -97,4 +97,33 @@ func (c *reportCommand) Run(env *environment) error {
 		}
 	}
 	return err
+}
+
+// reportCommandLine is the command line that measures the same again.
+func reportCommandLine(o study.Options, out string) string {
+	var flags []string
+	add := func(flag, value string) { flags = append(flags, set(flag, value)) }
+	if o.Corpus != "" {
+		add("corpus", o.Corpus)
+	}
+	levels := make([]string, len(o.Levels))
+	for i, l := range o.Levels {
+		levels[i] = l.String()
+	}
+	add("level", strings.Join(levels, ","))
+	if o.Vocab != nil {
+		add("vocab", strconv.Itoa(*o.Vocab))
+	}
+	if o.MinCount != nil {
+		add("min-count", strconv.Itoa(*o.MinCount))
+	}
+	add("max-order", strconv.Itoa(o.MaxOrder))
+	add("hidden", figures.List(o.Hidden, ","))
+	if o.Budget != nil {
+		add("budget", o.Budget.String())
+	}
+	add("threads", strconv.Itoa(o.Threads))
+	add("seed", strconv.FormatUint(o.Seed, 10))
+	add("out", out)
+	return asTyped("report", flags...)
 }

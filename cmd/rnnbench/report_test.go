@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"batchrnn/bench"
+	"batchrnn/bench/study"
 )
 
 // readResults reads what a report has left.
-func readResults(t *testing.T, dir string) (r bench.StudyResult) {
+func readResults(t *testing.T, dir string) (r study.Result) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "results.json"))
 	if err != nil {

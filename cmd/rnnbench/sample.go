@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
 	"batchrnn/bench/report"
 )
 
@@ -26,18 +26,18 @@ func (*sampleCommand) Help() string {
 
 // Run is called by kong.
 func (c *sampleCommand) Run(env *environment) error {
-	options := bench.SampleOptions{Length: c.Length, Temperature: c.Temperature, Seed: c.Seed, Prompt: c.Prompt, Spell: c.Spell}
+	options := lm.SampleOptions{Length: c.Length, Temperature: c.Temperature, Seed: c.Seed, Prompt: c.Prompt, Spell: c.Spell}
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	model, err := bench.OpenModel(c.Model, 1) // a single row has nothing to share out
+	model, close, err := openModel(c.Model, 1) // a single row has nothing to share out
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	out := bufio.NewWriter(env.stdout)
 	var outErr error
-	sample, err := bench.Draw(model.Model, options, func(piece []byte) error {
+	sample, err := lm.Draw(model, options, func(piece []byte) error {
 		if !c.JSON {
 			_, outErr = out.Write(piece)
 		}

@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"batchrnn/bench"
+	"batchrnn/bench/lm"
+	"batchrnn/internal/figures"
 )
 
 type scoreCommand struct {
@@ -22,19 +23,19 @@ Each line is scored by itself, and its end isn't counted; a character model star
 
 // Run is called by kong.
 func (c *scoreCommand) Run(env *environment) error {
-	model, err := bench.OpenModel(c.Model, 1) // a single row has nothing to share out
+	model, close, err := openModel(c.Model, 1) // a single row has nothing to share out
 	if err != nil {
 		return err
 	}
-	defer model.Close()
+	defer close()
 	out := bufio.NewWriter(env.stdout)
 	objects := json.NewEncoder(out)
 	var outErr error
-	total, err := bench.ScoreLines(model.Model, env.stdin, func(s bench.Score, last bool) error {
+	total, err := lm.ScoreLines(model, env.stdin, func(s lm.Score, last bool) error {
 		if c.JSON {
 			outErr = objects.Encode(s)
 		} else {
-			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, significant(s.Perplexity))
+			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, figures.Significant(s.Perplexity))
 		}
 		if outErr == nil && last {
 			outErr = out.Flush()
@@ -54,7 +55,7 @@ func (c *scoreCommand) Run(env *environment) error {
 		return json.NewEncoder(env.stderr).Encode(total)
 	}
 	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.3f bits per token, perplexity %s\n",
-		bench.FormatCount(int64(total.Lines)), bench.FormatCount(int64(total.Tokens)), bench.FormatCount(int64(total.Unk)),
-		total.BitsPerToken, significant(total.Perplexity))
+		figures.Count(int64(total.Lines)), figures.Count(int64(total.Tokens)), figures.Count(int64(total.Unk)),
+		total.BitsPerToken, figures.Significant(total.Perplexity))
 	return nil
 }

@@ -9,13 +9,13 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
-	"batchrnn/bench"
 	"batchrnn/bench/speed"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type speedCommand struct {
@@ -39,10 +39,9 @@ const speedTime, neighbourTime = 300 * time.Millisecond, 700 * time.Millisecond
 
 // speedVars are the defaults as the help shows them.
 func speedVars() kong.Vars {
-	commas := func(n []int) string { return strings.ReplaceAll(list(n), " ", "") }
 	return kong.Vars{
-		"speedHidden": commas(speedHidden), "neighbourHidden": commas(neighbourHidden),
-		"speedBatch": commas(speedBatch), "neighbourBatch": commas(neighbourBatch),
+		"speedHidden": figures.List(speedHidden, ","), "neighbourHidden": figures.List(neighbourHidden, ","),
+		"speedBatch": figures.List(speedBatch, ","), "neighbourBatch": figures.List(neighbourBatch, ","),
 		"speedTime": speedTime.String(), "neighbourTime": neighbourTime.String(),
 	}
 }
@@ -61,10 +60,6 @@ func oneAndAll() []int {
 	return slices.Compact([]int{1, runtime.GOMAXPROCS(0)})
 }
 
-func misuse(name, format string, args ...any) error {
-	return &bench.OptionError{Name: name, Err: fmt.Errorf(format, args...)}
-}
-
 // Run is called by kong.
 func (c *speedCommand) Run(env *environment) error {
 	if c.Neighbours {
@@ -72,12 +67,18 @@ func (c *speedCommand) Run(env *environment) error {
 	}
 	assert := *cmp.Or(c.Assert, new(float64))
 	if !(assert >= 0) {
-		return misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
+		return option.Misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
 	}
-	s, err := speed.NewSpeed(speed.Options{
+	options := speed.Options{
 		Threads: orDefault(c.Threads, oneAndAll()), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
 		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
-	})
+	}
+	flags := append([]string{set("threads", figures.List(options.Threads, ","))}, sizeFlags(options.Hidden, options.Batch, options.Time)...)
+	if c.Batches {
+		flags = append(flags, "--batches")
+	}
+	options.Command = asTyped("speed", flags...)
+	s, err := speed.NewSpeed(options)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (c *speedCommand) Run(env *environment) error {
 	err = c.measure(env, s, &result, printSpeed)
 	below := result.Below(assert)
 	for _, r := range below {
-		fmt.Fprintf(env.stderr, "H %d, B %d, %s, %s: %.1f %% of peak\n", r.H, r.B, speed.Threads(r.Threads), r.Pass, r.PercentPeak)
+		fmt.Fprintf(env.stderr, "H %d, B %d, %s, %s: %.1f %% of peak\n", r.H, r.B, figures.Plural(r.Threads, "thread"), r.Pass, r.PercentPeak)
 	}
 	if len(below) > 0 {
 		err = errors.Join(err, fmt.Errorf("--assert: %d of the DeepBench rows are below %v %% of the multiply-add peak", len(below), assert))
@@ -98,20 +99,31 @@ func (c *speedCommand) Run(env *environment) error {
 func (c *speedCommand) runNeighbours(env *environment) error {
 	switch {
 	case c.Assert != nil:
-		return misuse("--assert", "--neighbours measures no DeepBench row: leave one of them out")
+		return option.Misuse("--assert", "--neighbours measures no DeepBench row: leave one of them out")
 	case c.Batches:
-		return misuse("--batches", "--neighbours measures no products: leave one of them out")
+		return option.Misuse("--batches", "--neighbours measures no products: leave one of them out")
 	}
-	n, err := speed.NewNeighbours(speed.NeighbourOptions{
+	options := speed.NeighbourOptions{
 		Threads: c.Threads, Hidden: orDefault(c.Hidden, neighbourHidden), Batch: orDefault(c.Batch, neighbourBatch),
 		Time: *cmp.Or(c.Time, new(neighbourTime)),
-	})
+	}
+	flags := []string{"--neighbours"}
+	if c.Threads != nil {
+		flags = append(flags, set("threads", figures.List(c.Threads, ",")))
+	}
+	options.Command = asTyped("speed", append(flags, sizeFlags(options.Hidden, options.Batch, options.Time)...)...)
+	n, err := speed.NewNeighbours(options)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
 	var result speed.Result
 	return c.measure(env, n, &result, printNeighbours)
+}
+
+// sizeFlags are the flags that both kinds of measurement have.
+func sizeFlags(hidden, batch []int, time time.Duration) []string {
+	return []string{set("hidden", figures.List(hidden, ",")), set("batch", figures.List(batch, ",")), set("time", time.String())}
 }
 
 // orDefault returns what a flag says, or the default of one that was not given.
@@ -153,52 +165,52 @@ func printSpeed(w io.Writer, r speed.Result) {
 }
 
 func printDeepBench(w io.Writer, rows []speed.Row) {
-	t := table{{"H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% of peak", "median"}}
+	t := figures.Table{{"H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% of peak", "median"}}
 	for _, r := range rows {
-		t.add(strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), r.Pass,
-			decimals(r.GFLOPS, 1), decimals(r.MedianGFLOPS, 1), decimals(r.PeakGFLOPS, 1),
-			decimals(r.PercentPeak, 1), decimals(r.PercentMedian, 1))
+		t.Add(strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), r.Pass,
+			figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
+			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1))
 	}
-	t.write(w, "DeepBench's vanilla RNN: ReLU, T = 50, without the input product, packing of the weights included", 3)
+	writeTable(w, "DeepBench's vanilla RNN: ReLU, T = 50, without the input product, packing of the weights included", t, 3)
 }
 
 func printMarks(w io.Writer, rows []speed.Row) {
-	t := table{{"work", "threads", "GFLOP/s", "median", "peak", "% of peak", "median", "tokens/s"}}
+	t := figures.Table{{"work", "threads", "GFLOP/s", "median", "peak", "% of peak", "median", "tokens/s"}}
 	for _, r := range rows {
 		name, tokens := fmt.Sprintf("forward, H %d, B %d, T %d", r.H, r.B, r.T), "-"
 		if r.Kind == speed.KindTrain {
 			name = fmt.Sprintf("training step, V %d, H %d, B %d, T %d, Adam, clipping", r.V, r.H, r.B, r.T)
-			tokens = bench.FormatRate(r.TokensPerSecond)
+			tokens = figures.Rate(r.TokensPerSecond)
 		}
-		t.add(name, strconv.Itoa(r.Threads), decimals(r.GFLOPS, 1), decimals(r.MedianGFLOPS, 1), decimals(r.PeakGFLOPS, 1),
-			decimals(r.PercentPeak, 1), decimals(r.PercentMedian, 1), tokens)
+		t.Add(name, strconv.Itoa(r.Threads), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
+			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1), tokens)
 	}
-	t.write(w, "Smaller networks, tanh, weights packed before the forward passes", 0)
+	writeTable(w, "Smaller networks, tanh, weights packed before the forward passes", t, 0)
 }
 
 func printGemms(w io.Writer, rows []speed.Row) {
-	t := table{{"set", "H", "B", "GFLOP/s", "median", "peak", "% of peak", "median"}}
+	t := figures.Table{{"set", "H", "B", "GFLOP/s", "median", "peak", "% of peak", "median"}}
 	for _, r := range rows {
-		t.add(r.ISA, strconv.Itoa(r.H), strconv.Itoa(r.B), decimals(r.GFLOPS, 1), decimals(r.MedianGFLOPS, 1), decimals(r.PeakGFLOPS, 1),
-			decimals(r.PercentPeak, 1), decimals(r.PercentMedian, 1))
+		t.Add(r.ISA, strconv.Itoa(r.H), strconv.Itoa(r.B), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
+			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1))
 	}
-	t.write(w, "Products of B rows with packed H×H weights, bias and tanh, 1 thread", 0)
+	writeTable(w, "Products of B rows with packed H×H weights, bias and tanh, 1 thread", t, 0)
 }
 
 func printSteps(w io.Writer, rows []speed.Row) {
-	t := table{{"H", "steps a call", "µs a step"}}
+	t := figures.Table{{"H", "steps a call", "µs a step"}}
 	for _, r := range rows {
-		t.add(strconv.Itoa(r.H), strconv.Itoa(r.T), decimals(1e6*r.SecondsPerStep, 3))
+		t.Add(strconv.Itoa(r.H), strconv.Itoa(r.T), figures.Decimals(1e6*r.SecondsPerStep, 3))
 	}
-	t.write(w, "One row step by step, B = 1, tanh, 1 thread")
+	writeTable(w, "One row step by step, B = 1, tanh, 1 thread", t)
 }
 
 func printSingles(w io.Writer, rows []speed.Row) {
-	t := table{{"H", "GFLOP/s", "GB/s", "read GB/s", "% of read"}}
+	t := figures.Table{{"H", "GFLOP/s", "GB/s", "read GB/s", "% of read"}}
 	for _, r := range rows {
-		t.add(strconv.Itoa(r.H), decimals(r.GFLOPS, 1), decimals(r.GBPerSecond, 1), decimals(r.ReadGBPerSecond, 1), decimals(r.PercentRead, 1))
+		t.Add(strconv.Itoa(r.H), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.GBPerSecond, 1), figures.Decimals(r.ReadGBPerSecond, 1), figures.Decimals(r.PercentRead, 1))
 	}
-	t.write(w, "Products of one row, B = 1, beside a plain read of the same packed weights (their sum of squares), 1 thread")
+	writeTable(w, "Products of one row, B = 1, beside a plain read of the same packed weights (their sum of squares), 1 thread", t)
 }
 
 // batchesPerLine is how many batches stand side by side.
@@ -209,18 +221,18 @@ func printBatches(w io.Writer, rows []speed.Row) {
 	for i := range batchesPerLine {
 		head = append(head, fmt.Sprintf("+%d", i))
 	}
-	t := table{head}
+	t := figures.Table{head}
 	all := rows
 	for len(rows) > 0 {
 		line := []string{strconv.Itoa(rows[0].B)}
 		n := min(batchesPerLine, len(rows))
 		for _, r := range rows[:n] {
-			line = append(line, decimals(r.GFLOPS, 1))
+			line = append(line, figures.Decimals(r.GFLOPS, 1))
 		}
-		t.add(line...)
+		t.Add(line...)
 		rows = rows[n:]
 	}
-	t.write(w, "GFLOP/s of products of B rows with packed 512×512 weights, 1 thread")
+	writeTable(w, "GFLOP/s of products of B rows with packed 512×512 weights, 1 thread", t)
 	for _, r := range all {
 		if r.Hole() {
 			fmt.Fprintf(w, "warning: B = %d has %.1f GFLOP/s, %.0f %% of the %.1f that its neighbours lead to\n",

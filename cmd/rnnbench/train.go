@@ -8,10 +8,13 @@ import (
 	"os"
 	"time"
 
-	"batchrnn/bench"
-	"batchrnn/bench/disk"
+	"batchrnn/bench/lm"
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
+	"batchrnn/bench/study"
+	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type trainCommand struct {
@@ -49,7 +52,7 @@ With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a 
 
 // Run is called by kong.
 func (c *trainCommand) Run(env *environment) error {
-	level, err := bench.ParseLevel(c.Level)
+	level, err := parseLevel(c.Level)
 	if err != nil {
 		return err
 	}
@@ -58,11 +61,11 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	if c.Out == "" {
-		return misuse("--out", "the name is empty: give one")
+		return option.Misuse("--out", "the name is empty: give one")
 	}
-	options := bench.TrainOptions{
-		Corpus: corpus, Kind: c.Kind, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Order: c.Order, Hidden: c.Hidden, Layers: c.Layers,
-		Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads, Seed: c.Seed,
+	options := lm.TrainOptions{
+		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
+		Kind:        c.Kind, Order: c.Order, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
 	}
@@ -79,13 +82,13 @@ func (c *trainCommand) Run(env *environment) error {
 	}
 	if checkpoint != "" {
 		if report.SameFile(checkpoint, c.Out) {
-			return misuse("--checkpoint", "%q is the file of --out too: give each its own", checkpoint)
+			return option.Misuse("--checkpoint", "%q is the file of --out too: give each its own", checkpoint)
 		}
 		if err := report.CheckFile("--checkpoint", checkpoint, corpus); err != nil {
 			return err
 		}
 	}
-	training, err := bench.NewTraining(options, env.stdin)
+	training, err := lm.NewTraining(options, env.stdin)
 	if err != nil {
 		return err
 	}
@@ -94,24 +97,25 @@ func (c *trainCommand) Run(env *environment) error {
 	if c.JSON {
 		text = env.stderr
 	}
-	if err := report.Heading(text, training.Heading()); err != nil {
+	result := trainResult{Machine: measure.ThisMachine(training.Engine().ISA(), training.Engine().Threads()), Corpus: training.Corpus()}
+	if err := report.Heading(text, result.Machine, result.Corpus); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 
 	ctx, stop := interruptible()
 	defer stop()
 	progress := newProgress(env.stderr)
-	model, trained, err := training.Run(ctx, progress.on)
+	model, trained, err := training.Run(ctx, func(p lm.Progress) { progress.on(study.Event{Progress: p, Nth: 1, Of: 1}) })
 	progress.close()
 	stop()
-	if bench.IsInterrupt(err) {
+	if lm.IsInterrupt(err) {
 		return fmt.Errorf("%w: nothing was learned yet, and nothing is saved", errStopped)
 	}
 	if err != nil {
 		return err
 	}
 	var size int64
-	err = disk.WriteFile(c.Out, func(w io.Writer) error {
+	err = durable.WriteFile(c.Out, func(w io.Writer) error {
 		size, err = model.WriteTo(w)
 		return err
 	})
@@ -119,14 +123,15 @@ func (c *trainCommand) Run(env *environment) error {
 		return fmt.Errorf("--out: %q was not written: %w", c.Out, err)
 	}
 	if checkpoint != "" && !trained.Interrupted {
-		if err := os.Remove(disk.Resolve(checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, disk.WithoutPath(err))
+		if err := os.Remove(durable.Resolve(checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, durable.WithoutPath(err))
 		}
 	}
+	result.Trained = trained
 	if c.JSON {
-		err = writeJSON(report.Stdout, env.stdout, trained)
+		err = writeJSON(report.Stdout, env.stdout, result)
 	} else {
-		err = printTrained(text, trained, c.Out, size)
+		err = printTrained(text, result, c.Out, size)
 	}
 	if err == nil && trained.Unscored && !trained.Interrupted {
 		err = fmt.Errorf("%w: the model is complete and saved, its test score is not known", errStopped)
@@ -140,55 +145,35 @@ func (c *trainCommand) Run(env *environment) error {
 	return err
 }
 
-func printTrained(w io.Writer, t bench.Trained, path string, size int64) error {
+// A trainResult is what the command prints as JSON.
+type trainResult struct {
+	Machine measure.Machine `json:"machine"`
+	Corpus  lm.Corpus       `json:"corpus"`
+	lm.Trained
+}
+
+func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	if !t.Unscored {
-		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), significant(t.Perplexity))
+		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), figures.Significant(t.Perplexity))
 		if t.Corpus.UnkRate > 0 {
-			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, significant(t.Adjusted))
+			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, figures.Significant(t.Adjusted))
 		}
 	}
 	out := &firstError{w: w}
-	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), measure.FormatBytes(t.Bytes))
+	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), figures.Bytes(t.Bytes))
 	resumed := ""
 	if t.ResumedTokens > 0 {
-		resumed = fmt.Sprintf(" (resumed after %s)", bench.FormatCount(t.ResumedTokens))
+		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
 	}
-	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, bench.FormatCount(t.Model.TrainTokens), resumed, bench.FormatRate(t.TrainTokensPerSecond))
+	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}
 	fmt.Fprintf(out, "test     %s\n", test)
-	fmt.Fprintf(out, "saved    %s, %s\n", path, measure.FormatBytes(size))
+	fmt.Fprintf(out, "saved    %s, %s\n", path, figures.Bytes(size))
 	if out.err != nil {
 		return fmt.Errorf("standard output: %w", out.err)
 	}
 	return nil
-}
-
-// given returns what a flag was set to, "" if it was not. Set to nothing, it is
-// most often a shell variable that isn't set.
-func given(flag string, value *string) (string, error) {
-	if value == nil {
-		return "", nil
-	}
-	if *value == "" {
-		return "", &bench.OptionError{Name: flag, Err: errors.New("the name is empty: give one, or leave the flag out")}
-	}
-	return *value, nil
-}
-
-// significant writes a perplexity, with four digits or all before the point.
-func significant(v float64) string {
-	switch {
-	case v >= 1e15:
-		return fmt.Sprintf("%.3g", v)
-	case v >= 999.95:
-		return fmt.Sprintf("%.0f", v)
-	case v >= 99.995:
-		return fmt.Sprintf("%.1f", v)
-	case v >= 9.9995:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.3f", v)
 }

@@ -18,7 +18,7 @@ import (
 	"slices"
 	"strings"
 
-	"batchrnn/bench/corpus"
+	"batchrnn/bench/lm/text"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -51,10 +51,10 @@ func run(out io.Writer) (score, error) {
 	}
 	defer engine.Close()
 
-	text := corpus.Default(1)
-	lines := strings.FieldsFunc(string(text.Data), func(r rune) bool { return r == '\n' || r == '\r' })
+	source := text.Default(1)
+	lines := strings.FieldsFunc(string(source.Data), func(r rune) bool { return r == '\n' || r == '\r' })
 	train, test := lines[:len(lines)*9/10], lines[len(lines)*9/10:]
-	fmt.Fprintf(out, "%s: %d lines to learn from, %d to be tagged\n", text.Name, len(train), len(test))
+	fmt.Fprintf(out, "%s: %d lines to learn from, %d to be tagged\n", source.Name, len(train), len(test))
 	var scores [2]score
 	for i, both := range []bool{false, true} {
 		m, err := rnn.New(engine, rnn.Config{

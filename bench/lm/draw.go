@@ -1,0 +1,84 @@
+package lm
+
+import (
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/option"
+)
+
+// SampleOptions say what text to draw.
+type SampleOptions struct {
+	Length      int // tokens
+	Temperature float64
+	Seed        uint64
+	Prompt      string
+	Spell       bool // draw <unk> too, and write a word for it
+}
+
+const (
+	maxSample      = 10_000_000
+	maxTemperature = 100
+)
+
+// Validate returns an [option.Error] for the first option that makes no sense.
+func (o SampleOptions) Validate() error {
+	switch {
+	case o.Length < 1 || o.Length > maxSample:
+		return option.Misuse("Length", "%d tokens can't be drawn: give 1 to %d", o.Length, maxSample)
+	case !(o.Temperature >= 0 && o.Temperature <= maxTemperature): // NaN too
+		return option.Misuse("Temperature", "%v is no temperature: give 0 for the likeliest token, 1 for the model's own distribution, at most %d", o.Temperature, maxTemperature)
+	}
+	return nil
+}
+
+// A Sample is a text that was drawn.
+type Sample struct {
+	Model       Config  `json:"model"`
+	Seed        uint64  `json:"seed"`
+	Temperature float64 `json:"temperature"`
+	Prompt      string  `json:"prompt"`
+	UnknownTo   int     `json:"prompt_unk"` // tokens of the prompt that the model has no id for
+	Tokens      int     `json:"tokens"`
+	Spelled     int     `json:"spelled"` // of these, <unk> for which a word was drawn
+	Text        string  `json:"text"`    // without the prompt
+}
+
+// Draw draws a text and gives on each piece of it, the prompt first, as soon as
+// it is there. An error of on ends it.
+func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error) {
+	out := Sample{Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, Prompt: o.Prompt}
+	if err := o.Validate(); err != nil {
+		return out, err
+	}
+	s := m.NewSampler(o.Seed, o.Temperature)
+	if o.Spell {
+		if m.Speller == nil || !m.Speller.HasWords() {
+			return out, option.Misuse("Spell", "the model has no spelling of words, as training on words gives it: leave it out")
+		}
+		s.Spell()
+	}
+	prompt := m.Vocab.Encode(nil, m.Level(), []byte(o.Prompt))
+	out.UnknownTo = countUnk(prompt)
+	for _, id := range prompt {
+		s.Feed(id)
+	}
+	if err := on([]byte(o.Prompt)); err != nil {
+		return out, err
+	}
+	written := []byte(o.Prompt)
+	for ; out.Tokens < o.Length; out.Tokens++ {
+		id, err := s.Next()
+		if err != nil {
+			return out, err
+		}
+		at := len(written)
+		written = s.AppendText(written, id)
+		if o.Spell && id == text.Unk {
+			out.Spelled++
+		}
+		if err := on(written[at:]); err != nil {
+			return out, err
+		}
+	}
+	out.Text = string(written[len(o.Prompt):])
+	return out, nil
+}

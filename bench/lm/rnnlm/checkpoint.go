@@ -1,0 +1,184 @@
+package rnnlm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
+)
+
+// A checkpoint has these sections, as package durable writes them, each of which
+// begins with its version, a uint32:
+//
+//	training    JSON: which training this is, an identity
+//	vocabulary  see text.Vocab.Append
+//	progress    JSON: how far it is, a progressRecord
+//	model       the parameters, float32 in the order of rnn.Model.Slab
+//	optimiser   Adam's first moments, then the second
+//	state       of the streams, [L,B,H], into the next step
+//	best        the parameters of the lowest validation loss; none before one
+const (
+	checkpointMagic   = "\x89RNNCP\r\n" // a text-mode copy damages it
+	checkpointVersion = 1
+	sectionVersion    = 1 // of all sections, so far
+	maxRecord         = 64 << 10
+)
+
+// identity says which training a checkpoint is of: all that has a say in its bits.
+// What differs first is what somebody is told.
+type identity struct {
+	Text  string `json:"SHA-256 of the text"`
+	Level string `json:"level"`
+
+	Hidden   int           `json:"hidden"`
+	Budget   time.Duration `json:"a budget of time"`
+	Layers   int           `json:"layers"`
+	Tokens   int64         `json:"a budget of tokens"`
+	Seed     uint64        `json:"seed"`
+	Streams  int           `json:"streams"`
+	Steps    int           `json:"steps"`
+	Rate     float64       `json:"rate"`
+	Clip     float64       `json:"clip"`
+	Cutoffs  []int         `json:"cutoffs"`
+	Tied     bool          `json:"tied"`
+	Dropout  float64       `json:"dropout"`
+	Halve    bool          `json:"halve"`
+	Patience int           `json:"patience"`
+
+	Vocab int `json:"tokens in the vocabulary"`
+	Train int `json:"tokens to train on"`
+	Valid int `json:"tokens to validate on"`
+}
+
+func identityOf(o Options, c *text.Corpus) identity {
+	return identity{
+		Hidden: o.Hidden, Layers: o.Layers, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
+		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
+		Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
+		Text: c.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),
+	}
+}
+
+// progressRecord is what of a trainer is not an array.
+type progressRecord struct {
+	Elapsed time.Duration `json:"elapsed"`
+	Steps   time.Duration `json:"steps"`
+	Tokens  int64         `json:"tokens"` // steps of the optimiser, and masks of dropout, go with it
+	Loss    float64       `json:"loss"`
+	Valid   float64       `json:"valid"`
+
+	Validated   int64         `json:"validated"`
+	ValidCost   int64         `json:"valid_cost"`
+	ValidTook   time.Duration `json:"valid_took"`
+	ValidTokens int           `json:"valid_tokens"`
+	Cut         bool          `json:"cut"`
+	Worse       int           `json:"worse"`
+	Halvings    int           `json:"halvings"`
+
+	Offset int    `json:"offset"` // of the streams
+	At     int    `json:"at"`
+	Random []byte `json:"random"` // PCG, as it marshals itself
+}
+
+// save writes the checkpoint, if one is asked for and there is anything to save.
+func (t *trainer) save() error {
+	if t.options.Checkpoint == "" || t.progress.Tokens == 0 {
+		return nil
+	}
+	t.progress.Elapsed = time.Since(t.started)
+	if err := t.writeFile(t.options.Checkpoint, t.writeCheckpoint); err != nil {
+		return fmt.Errorf("checkpoint %q was not written: %w: the one before it, if any, is whole, and the same training goes on from there once this is mended",
+			t.options.Checkpoint, err)
+	}
+	return nil
+}
+
+func (t *trainer) writeCheckpoint(w io.Writer) error {
+	training, err := json.Marshal(t.identity)
+	if err != nil {
+		return err
+	}
+	random, err := t.streams.random.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	p := t.progress
+	progress, err := json.Marshal(progressRecord{
+		Elapsed: p.Elapsed, Steps: p.Steps, Tokens: p.Tokens, Loss: p.Loss, Valid: p.Valid,
+		Validated: t.validated, ValidCost: t.validCost, ValidTook: t.validTook, ValidTokens: len(t.valid),
+		Cut: t.cut, Worse: t.worse, Halvings: t.halvings,
+		Offset: t.streams.offset, At: t.streams.at, Random: random,
+	})
+	if err != nil {
+		return err
+	}
+	if p.Tokens > p.Resumed { // else carried is what was resumed with
+		t.ws.State(t.carried)
+	}
+	out, err := durable.NewWriter(w, checkpointMagic, checkpointVersion)
+	for _, s := range []payload{
+		{bytes: training},
+		{bytes: t.vocab.Append(nil)},
+		{bytes: progress},
+		{floats: t.parameters()},
+		{floats: t.moments()},
+		{floats: t.state()},
+		{floats: t.bestSoFar()},
+	} {
+		if err == nil {
+			err = out.Section(s)
+		}
+	}
+	return err
+}
+
+// The arrays of a checkpoint, section by section.
+
+func (t *trainer) parameters() []floats { return []floats{t.model.Slab} }
+
+func (t *trainer) moments() []floats { return []floats{t.optimizer.M, t.optimizer.V} }
+
+func (t *trainer) state() []floats { return []floats{t.carried} }
+
+func (t *trainer) bestSoFar() []floats {
+	if t.progress.Valid == 0 {
+		return nil
+	}
+	return []floats{t.best}
+}
+
+// A payload is a section: its version, and one or the other.
+type payload struct {
+	bytes  []byte
+	floats []floats
+}
+
+// Size returns how many bytes WriteTo writes.
+func (p payload) Size() int64 {
+	n := 4 + int64(len(p.bytes))
+	for _, f := range p.floats {
+		n += f.Size()
+	}
+	return n
+}
+
+// WriteTo implements [io.WriterTo].
+func (p payload) WriteTo(w io.Writer) (n int64, err error) {
+	parts := []io.WriterTo{bytes.NewReader(binary.LittleEndian.AppendUint32(nil, sectionVersion)), bytes.NewReader(p.bytes)}
+	for _, f := range p.floats {
+		parts = append(parts, f)
+	}
+	for _, part := range parts {
+		k, err := part.WriteTo(w)
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,196 @@
+package rnnlm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"reflect"
+
+	"batchrnn/internal/durable"
+)
+
+// resume goes on from the checkpoint, if it is there. After an error the trainer
+// is of no more use; the file is as it was.
+func (t *trainer) resume() error {
+	path := t.options.Checkpoint
+	err := t.openCheckpoint(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = durable.CheckWritable(path)
+	}
+	if err == nil {
+		err = durable.RemoveLeftovers(path)
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint %q: %w", path, durable.WithoutPath(err))
+	}
+	return nil
+}
+
+func (t *trainer) openCheckpoint(path string) error {
+	// Before it is opened: opening a pipe waits for somebody who writes to it.
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return errors.New("not a regular file: name another")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return t.readCheckpoint(f, info.Size())
+}
+
+// readCheckpoint reads what writeCheckpoint wrote, of size bytes. It allocates
+// nothing by what it reads: this training says how long each section has to be.
+func (t *trainer) readCheckpoint(r io.Reader, size int64) error {
+	err := t.readSections(r, size)
+	if err == nil || errors.Is(err, errOther) {
+		return err
+	}
+	return fmt.Errorf("%w: name another file, or remove this one to train from the start", err)
+}
+
+func (t *trainer) readSections(r io.Reader, size int64) error {
+	s, err := durable.NewReader(r, size, "a checkpoint", checkpointMagic, checkpointVersion)
+	if err != nil {
+		return err
+	}
+	raw, err := record(s, "training", maxRecord)
+	if err != nil {
+		return err
+	}
+	if err := t.recognise(raw); err != nil {
+		return err
+	}
+	vocab := t.vocab.Append(nil)
+	if raw, err = record(s, "vocabulary", int64(len(vocab))); err != nil {
+		return err
+	}
+	if !bytes.Equal(raw, vocab) {
+		return fmt.Errorf("%w another vocabulary than this one: train as before, or name another file", errOther)
+	}
+	if raw, err = record(s, "progress", maxRecord); err != nil {
+		return err
+	}
+	if err := t.setProgress(raw); err != nil {
+		return fmt.Errorf("progress: %w: damaged", err)
+	}
+	for _, section := range []struct {
+		name   string
+		floats []floats
+	}{
+		{"model", t.parameters()}, {"optimiser", t.moments()}, {"state", t.state()}, {"best", t.bestSoFar()},
+	} {
+		if err := arrays(s, section.name, section.floats); err != nil {
+			return err
+		}
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	t.ws.SetState(t.carried)
+	t.model.Update()
+	return nil
+}
+
+var errOther = errors.New("of a training with")
+
+// recognise returns an error if the checkpoint is of another training.
+func (t *trainer) recognise(raw []byte) error {
+	var was identity
+	if err := json.Unmarshal(raw, &was); err != nil {
+		return fmt.Errorf("training: %w: damaged", err)
+	}
+	have, want := reflect.ValueOf(was), reflect.ValueOf(t.identity)
+	for i := range have.NumField() {
+		if a, b := have.Field(i).Interface(), want.Field(i).Interface(); !reflect.DeepEqual(a, b) {
+			return fmt.Errorf("%w %s %v, where this one has %v: train as before, name another file, or remove this one",
+				errOther, have.Type().Field(i).Tag.Get("json"), a, b)
+		}
+	}
+	return nil
+}
+
+// setProgress takes a progressRecord over, if it can be one of this training.
+func (t *trainer) setProgress(raw []byte) error {
+	var p progressRecord
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return err
+	}
+	s := t.streams
+	perStep := int64(len(s.ids))
+	switch {
+	case p.Tokens < perStep || p.Tokens%perStep != 0 || p.Tokens > maxTokens:
+		return fmt.Errorf("%d tokens in steps of %d", p.Tokens, perStep)
+	case p.Elapsed < 0 || p.Elapsed > math.MaxInt64/2 || p.Steps < 0 || p.ValidTook < 0 || p.Validated < 0 || p.ValidCost < 0 || p.ValidCost > math.MaxInt64/(2*validateShare):
+		return errors.New("a time that can't be")
+	case p.Valid < 0 || p.Worse < 0 || p.Halvings < 0:
+		return errors.New("less than nothing")
+	case p.ValidTokens < 0 || p.ValidTokens > len(t.valid) || p.ValidTokens == 0 && p.Valid != 0:
+		return fmt.Errorf("a validation of %d tokens, where there are %d", p.ValidTokens, len(t.valid))
+	case p.Offset < 0 || p.Offset > len(s.tokens)-1-s.count*s.length || p.At < s.steps || p.At > s.length:
+		return fmt.Errorf("streams at %d+%d of %d tokens", p.Offset, p.At, s.length)
+	}
+	if err := s.random.UnmarshalBinary(p.Random); err != nil {
+		return err
+	}
+	s.offset, s.at = p.Offset, p.At
+	t.progress = Progress{Elapsed: p.Elapsed, Steps: p.Steps, Tokens: p.Tokens, Loss: p.Loss, Valid: p.Valid, Resumed: p.Tokens}
+	t.validated, t.validCost, t.validTook = p.Validated, p.ValidCost, p.ValidTook
+	t.valid, t.cut, t.worse, t.halvings = t.valid[:p.ValidTokens], p.Cut, p.Worse, p.Halvings
+	t.optimizer.T = int(p.Tokens / perStep)
+	t.ws.SkipDropout(uint64(t.optimizer.T))
+	return nil
+}
+
+// record reads a section of bytes, at most limit beside its version.
+func record(s *durable.Reader, name string, limit int64) ([]byte, error) {
+	raw, err := s.Bytes(name, 4+limit)
+	if err != nil {
+		return nil, err
+	}
+	return raw[min(4, len(raw)):], version(name, raw)
+}
+
+// arrays reads a section of floats.
+func arrays(s *durable.Reader, name string, to []floats) error {
+	want := payload{floats: to}.Size()
+	return s.Section(name, want, func(r io.Reader, size int64) error {
+		if size != want {
+			return fmt.Errorf("%s of %d bytes instead of %d: damaged", name, size, want)
+		}
+		var b [4]byte
+		if _, err := io.ReadFull(r, b[:]); err != nil {
+			return err
+		}
+		if err := version(name, b[:]); err != nil {
+			return err
+		}
+		for _, f := range to {
+			if err := f.readFrom(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// version checks what a section begins with.
+func version(name string, b []byte) error {
+	if len(b) < 4 {
+		return fmt.Errorf("%s of %d bytes: %w", name, len(b), durable.ErrTruncated)
+	}
+	if v := binary.LittleEndian.Uint32(b); v != sectionVersion {
+		return fmt.Errorf("%s of version %d: this program reads version %d", name, v, sectionVersion)
+	}
+	return nil
+}

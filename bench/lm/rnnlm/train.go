@@ -1,0 +1,230 @@
+package rnnlm
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// Progress is how far a training is.
+type Progress struct {
+	Elapsed time.Duration
+	Steps   time.Duration // the part of Elapsed that was spent in training steps
+	Tokens  int64         // trained on so far, repeats counted
+	Loss    float64       // of the last steps in training, a running mean, nats per token
+	Valid   float64       // lowest validation loss so far, nats per token; 0 before the first
+	Resumed int64         // the part of Tokens that was trained on before a checkpoint
+}
+
+// TokensPerSecond is the speed of the training steps, 0 before the first.
+func (p Progress) TokensPerSecond() float64 {
+	if p.Steps <= 0 {
+		return 0
+	}
+	return float64(p.Tokens) / p.Steps.Seconds()
+}
+
+// Stats are what a training has come to.
+type Stats struct {
+	Progress
+	Interrupted bool // its context ended before its budget
+	Stopped     bool // it lost patience before its budget
+}
+
+// TrainBytes estimates the memory in bytes that training an RNN as o says takes:
+// the model as it is trained, and four times its parameters for the gradients,
+// Adam's two moments and the best parameters so far.
+func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
+	c := o.config(vocab)
+	return c.TrainingBytes(e) + 4*4*int64(c.Params())
+}
+
+// Train trains an RNN on c's training split until the budget is spent, patience
+// is lost or ctx ends, and returns it with the parameters that predicted c's validation split
+// best. on is told about progress, at most a few times a second. Where the budget
+// is too short for a validation there is none, and the last parameters are kept.
+//
+// With [Options].Checkpoint it goes on from that file if it is there, and if ctx
+// ends it leaves the training there as it was. The file stays when all is done.
+//
+// If ctx ends before the first step is done, its error is returned.
+func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on func(Progress)) (*rnn.Model, Stats, error) {
+	o = o.withDefaults()
+	t, err := newTrainer(e, c, o)
+	if err == nil && o.Checkpoint != "" {
+		err = t.resume()
+	}
+	if err != nil {
+		return nil, Stats{}, err
+	}
+	err = t.run(ctx, on)
+	return t.model, Stats{
+		Progress:    t.progress,
+		Interrupted: t.interrupted || ctx.Err() != nil && t.spent() < t.budget(),
+		Stopped:     t.outOfPatience(),
+	}, err
+}
+
+// trainer is a training at work.
+type trainer struct {
+	options   Options
+	identity  identity
+	vocab     *text.Vocab
+	model     *rnn.Model
+	ws        *rnn.Workspace
+	streams   *streams
+	history   []int32 // the training split, which the validation split follows
+	valid     []int32 // what validations score; empty if there is no time for any
+	validator *Scorer // of valid; nil before the first validation
+	optimizer *rnn.Adam
+	carried   []float32 // the state of the streams, in and out of a checkpoint
+
+	started  time.Time // less what was spent before a checkpoint
+	progress Progress
+	best     []float32 // the parameters of the lowest validation loss
+
+	// The schedule; see spent for what it is counted in.
+	validated int64         // when the last validation ended
+	validCost int64         // what a validation takes; before the first, an estimate
+	validTook time.Duration // the last validation
+	cut       bool          // valid is cut to what the budget has room for
+	worse     int           // validations since the best
+	halvings  int           // of the rate, where Options.Halve is set
+
+	interrupted bool // in the last validation
+
+	writeFile func(path string, write func(io.Writer) error) error // tests have it fail
+}
+
+func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	model, err := rnn.New(e, o.config(c.Vocab.Len()), o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	if !o.Tied { // wide inputs would be logits as wide
+		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
+		for i := range model.Cells[0].Wx {
+			model.Cells[0].Wx[i] *= widen
+		}
+		model.Update()
+	}
+	t := &trainer{
+		options:   o,
+		identity:  identityOf(o, c),
+		vocab:     c.Vocab,
+		model:     model,
+		history:   c.Train,
+		valid:     c.Valid[:min(len(c.Valid), maxValid)],
+		streams:   newStreams(c.Train, o.Streams, o.Steps, o.Seed),
+		optimizer: rnn.NewAdam(model, float32(o.Rate)),
+		best:      make([]float32, len(model.Slab)),
+		writeFile: durable.WriteFile,
+	}
+	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
+	t.ws.Dropout(o.Dropout, o.Seed)
+	t.carried = make([]float32, model.Layers*t.ws.B*model.Hidden)
+	return t, nil
+}
+
+// tellEvery is how often progress is told.
+const tellEvery = 200 * time.Millisecond
+
+func (t *trainer) run(ctx context.Context, on func(Progress)) error {
+	t.started = time.Now().Add(-t.progress.Elapsed)
+	told, saved := t.progress.Elapsed, t.progress.Elapsed
+	// Between two turns all there is to know is in a checkpoint.
+	for {
+		if ctx.Err() != nil {
+			if err := t.save(); err != nil {
+				return err
+			}
+			break
+		}
+		if t.dueToValidate() {
+			t.validate(ctx)
+			if ctx.Err() != nil {
+				continue
+			}
+			if t.outOfPatience() {
+				break
+			}
+		}
+		if err := t.step(); err != nil {
+			// What was good before the parameters went astray is still good.
+			if t.progress.Valid == 0 {
+				return err
+			}
+			break
+		}
+		now := time.Since(t.started)
+		t.progress.Elapsed = now
+		if t.spent() >= t.end() {
+			break
+		}
+		if now-told >= tellEvery {
+			told = now
+			on(t.progress)
+		}
+		if now-saved >= t.options.Every {
+			if err := t.save(); err != nil {
+				return err
+			}
+			saved = time.Since(t.started)
+		}
+	}
+	if t.progress.Tokens == 0 {
+		return ctx.Err()
+	}
+	// Without an earlier validation there is nothing to choose.
+	switch {
+	case t.progress.Valid == 0:
+	case ctx.Err() != nil:
+		t.chooseSoon(ctx)
+	case t.outOfPatience():
+		t.keepBest()
+	default:
+		t.validate(ctx)
+		if ctx.Err() != nil { // no verdict
+			t.interrupted = true
+			t.chooseSoon(ctx)
+		} else {
+			t.keepBest()
+		}
+	}
+	t.progress.Elapsed = time.Since(t.started)
+	on(t.progress)
+	return nil
+}
+
+// step trains on one piece of every stream.
+func (t *trainer) step() error {
+	start := time.Now()
+	defer func() { t.progress.Steps += time.Since(start) }()
+	if first := t.streams.next(); first {
+		t.ws.Reset()
+	}
+	t.ws.Forward(t.streams.ids)
+	loss := t.ws.Backward(t.streams.targets)
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return errors.New("training has diverged: the loss is not finite")
+	}
+	t.optimizer.LR = t.rate()
+	t.model.Step(t.optimizer, t.ws.Grads.Slab, float32(t.options.Clip))
+	t.ws.Carry()
+	t.progress.Tokens += int64(len(t.streams.ids))
+	if t.progress.Loss == 0 {
+		t.progress.Loss = loss
+	}
+	t.progress.Loss += (loss - t.progress.Loss) / 50
+	return nil
+}

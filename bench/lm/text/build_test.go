@@ -1,0 +1,265 @@
+package text
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// build makes a corpus of s or fails the test.
+func build(t *testing.T, s string, opt Options) *Corpus {
+	t.Helper()
+	c, err := Build(New("test", []byte(s)), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// tokensOf returns the vocabulary, by id.
+func tokensOf(v *Vocab) []string {
+	var tokens []string
+	for id := range v.Len() {
+		tokens = append(tokens, v.Token(int32(id)))
+	}
+	return tokens
+}
+
+func TestSplits(t *testing.T) {
+	for _, tc := range []struct{ tokens, train, valid, test int }{
+		{20, 18, 1, 1},
+		{21, 19, 1, 1},
+		{39, 37, 1, 1},
+		{40, 36, 2, 2},
+		{1000, 900, 50, 50},
+		{1019, 919, 50, 50},
+	} {
+		for _, level := range []Level{Char, Word} {
+			s := strings.Repeat("é", tc.tokens)
+			if level == Word {
+				s = strings.Repeat("é \n", tc.tokens)
+			}
+			c := build(t, s, Options{Level: level})
+			if len(c.Train) != tc.train || len(c.Valid) != tc.valid || len(c.Test) != tc.test || c.Tokens() != tc.tokens {
+				t.Errorf("%v, %d tokens: split %d/%d/%d, want %d/%d/%d", level, tc.tokens,
+					len(c.Train), len(c.Valid), len(c.Test), tc.train, tc.valid, tc.test)
+			}
+		}
+	}
+}
+
+func TestSplitsKeepTheOrder(t *testing.T) {
+	s := strings.Repeat("abcdefghij", 10)
+	c := build(t, s, Options{})
+	var got strings.Builder
+	for _, part := range [][]int32{c.Train, c.Valid, c.Test} {
+		for _, id := range part {
+			got.WriteString(c.Vocab.Token(id))
+		}
+	}
+	if got.String() != s {
+		t.Errorf("parts joined = %q, want the text", got.String())
+	}
+	// The parts share an array: growing one must not write into the next.
+	first := c.Valid[0]
+	_ = append(c.Train, first+1)
+	if c.Valid[0] != first {
+		t.Error("append to Train changed Valid")
+	}
+}
+
+func TestVocab(t *testing.T) {
+	// 20 words, so 18 for training; x and y are in the held-out parts only.
+	const words = "b a c a\u00a0d b\r\na e\tc b a f a g d h b i x y"
+	for _, tc := range []struct {
+		name  string
+		text  string
+		opt   Options
+		vocab string
+		train string
+		unk   float64
+	}{
+		{
+			// a 5, b 4, then c and d with 2, and the rest with 1, by first
+			// appearance.
+			name: "no limit", text: words, opt: Options{Level: Word},
+			vocab: "<unk> a b c d e f g h i",
+			train: "b a c a d b a e c b a f a g d h b i", unk: 1,
+		},
+		{
+			name: "tie cut by first appearance", text: words, opt: Options{Level: Word, MaxVocab: 4},
+			vocab: "<unk> a b c",
+			train: "b a c a <unk> b a <unk> c b a <unk> a <unk> <unk> <unk> b <unk>", unk: 1,
+		},
+		{
+			name: "two entries", text: words, opt: Options{Level: Word, MaxVocab: 2},
+			vocab: "<unk> a",
+			train: "<unk> a <unk> a <unk> <unk> a <unk> <unk> <unk> a <unk> a <unk> <unk> <unk> <unk> <unk>", unk: 1,
+		},
+		{
+			name: "limit above what there is", text: words, opt: Options{Level: Word, MaxVocab: 1000},
+			vocab: "<unk> a b c d e f g h i",
+			train: "b a c a d b a e c b a f a g d h b i", unk: 1,
+		},
+		{
+			name: "the text says <unk> itself", text: strings.Repeat("<unk> z ", 10), opt: Options{Level: Word},
+			vocab: "<unk> z",
+			train: strings.Repeat("<unk> z ", 9), unk: 0,
+		},
+		{
+			name: "code points", text: "éa語é" + strings.Repeat("é", 14) + "aß", opt: Options{Level: Char},
+			vocab: "<unk> é a 語",
+			train: "é a 語 é" + strings.Repeat(" é", 14), unk: 1,
+		},
+		{
+			name: "code points with a limit", text: "ba" + strings.Repeat("c", 16) + "aa", opt: Options{Level: Char, MaxVocab: 3},
+			vocab: "<unk> c b",
+			train: "b <unk>" + strings.Repeat(" c", 16), unk: 1,
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := build(t, tc.text, tc.opt)
+			if got := strings.Join(tokensOf(c.Vocab), " "); got != tc.vocab {
+				t.Errorf("vocabulary %q, want %q", got, tc.vocab)
+			}
+			var train []string
+			for _, id := range c.Train {
+				train = append(train, c.Vocab.Token(id))
+			}
+			if want := strings.Fields(tc.train); !slices.Equal(train, want) {
+				t.Errorf("train %q, want %q", train, want)
+			}
+			if c.UnkRate != tc.unk {
+				t.Errorf("UnkRate %v, want %v", c.UnkRate, tc.unk)
+			}
+			if got := c.Vocab.ID("no such token"); got != Unk {
+				t.Errorf("ID of an unknown token = %d", got)
+			}
+		})
+	}
+}
+
+func TestUnkRates(t *testing.T) {
+	// 40 words: 36 for training, of which 9 are rare; 2 of validation; in the
+	// test one that is known and one that isn't.
+	s := strings.Repeat("a a a r ", 9) + "a a a new"
+	c := build(t, s, Options{Level: Word, MaxVocab: 2})
+	if c.TrainUnkRate != 0.25 || c.UnkRate != 0.5 {
+		t.Errorf("rates %v and %v, want 0.25 and 0.5", c.TrainUnkRate, c.UnkRate)
+	}
+}
+
+func TestBuildErrors(t *testing.T) {
+	long := strings.Repeat("word ", 20)
+	for _, tc := range []struct {
+		name, text string
+		opt        Options
+		want       string
+	}{
+		{"empty", "", Options{}, "0 at level char, at least 20"},
+		{"one character", "x", Options{}, "1 at level char, at least 20"},
+		{"one word", "word", Options{Level: Word}, "1 at level word, at least 20"},
+		{"only white space", strings.Repeat(" \n", 50), Options{Level: Word}, "0 at level word"},
+		{"one too few", strings.Repeat("語", 19), Options{}, "19 at level char"},
+		{"negative vocabulary", long, Options{MaxVocab: -1}, "vocabulary of -1"},
+		{"room for <unk> only", long, Options{MaxVocab: 1}, "vocabulary of 1"},
+		{"no such level", long, Options{Level: 7}, "Level(7)"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Build(New("test", []byte(tc.text)), tc.opt)
+			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %q, want one line with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestBuildCarriesWhatTheTextSays(t *testing.T) {
+	text := Synthetic(3, 1000)
+	text.BadBytes = 5
+	c, err := Build(text, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Name != text.Name || c.SHA256 != text.SHA256 || c.Bytes != 1000 || c.BadBytes != 5 || !c.Synthetic || c.Level != Char {
+		t.Errorf("corpus %+v", c)
+	}
+}
+
+func TestLevel(t *testing.T) {
+	for s, want := range map[string]Level{"char": Char, "word": Word} {
+		if got, err := ParseLevel(s); err != nil || got != want || got.String() != s {
+			t.Errorf("ParseLevel(%q) = %v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", "Char", "words", "1"} {
+		if _, err := ParseLevel(s); err == nil || !strings.Contains(err.Error(), "char or word") {
+			t.Errorf("ParseLevel(%q): error %v", s, err)
+		}
+	}
+}
+
+// FuzzBuild reads any bytes and holds the promises of Read and Build to them.
+func FuzzBuild(f *testing.F) {
+	f.Add([]byte("the quick brown fox jumps over the lazy dog"), true, 0)
+	f.Add([]byte(strings.Repeat("to be or not to be ", 10)), false, 4)
+	f.Add([]byte("\xff\xfe\x00t\x00e\xed\xa0\x80xt \xf0\x9f\x98\x80 \xe2\x82 \xef\xbf\xbd"), true, 2)
+	f.Add([]byte("\xc3\x28\u0085\u2028<unk> <unk>"), false, -1)
+	f.Fuzz(func(t *testing.T, raw []byte, char bool, maxVocab int) {
+		text, err := Read("-", bytes.NewReader(raw))
+		if (err != nil) != (len(raw) == 0) {
+			t.Fatalf("Read of %d bytes: error %v", len(raw), err)
+		}
+		if err != nil {
+			return
+		}
+		if !utf8.Valid(text.Data) {
+			t.Fatal("not valid UTF-8 after the repair")
+		}
+		// Converting to runes replaces each bad byte too: the standard
+		// library's word against ours.
+		if want := string([]rune(string(raw))); string(text.Data) != want {
+			t.Fatalf("repaired to %q, want %q", text.Data, want)
+		}
+		if grown := len(text.Data) - len(raw); grown != 2*text.BadBytes {
+			t.Fatalf("%d bad bytes, but the text grew by %d", text.BadBytes, grown)
+		}
+
+		opt := Options{Level: Word, MaxVocab: maxVocab}
+		want := strings.Fields(string(text.Data))
+		if char {
+			opt.Level = Char
+			want = strings.Split(string(text.Data), "")
+		}
+		c, err := Build(text, opt)
+		if ok := maxVocab >= 0 && maxVocab != 1 && len(want) >= heldOut; ok != (err == nil) {
+			t.Fatalf("%d tokens, vocabulary %d: error %v", len(want), maxVocab, err)
+		}
+		if err != nil {
+			return
+		}
+		if len(c.Train) == 0 || len(c.Valid) == 0 || len(c.Test) == 0 || c.Tokens() != len(want) {
+			t.Fatalf("split %d/%d/%d of %d tokens", len(c.Train), len(c.Valid), len(c.Test), len(want))
+		}
+		if maxVocab > 0 && c.Vocab.Len() > maxVocab {
+			t.Fatalf("vocabulary of %d, limit %d", c.Vocab.Len(), maxVocab)
+		}
+		for i, id := range slices.Concat(c.Train, c.Valid, c.Test) {
+			if got := c.Vocab.ID(want[i]); got != id {
+				t.Fatalf("token %d is %q: id %d, but the vocabulary says %d", i, want[i], id, got)
+			}
+			if id != Unk && c.Vocab.Token(id) != want[i] {
+				t.Fatalf("token %d is %q, not %q", i, c.Vocab.Token(id), want[i])
+			}
+		}
+		known := make(map[string]bool)
+		for _, token := range tokensOf(c.Vocab) {
+			if known[token] {
+				t.Fatalf("%q is in the vocabulary twice", token)
+			}
+			known[token] = true
+		}
+	})
+}

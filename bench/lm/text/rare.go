@@ -1,0 +1,24 @@
+package text
+
+// pick returns those of the tokens with these numbers that want asks for.
+func (c *census) pick(numbers []int32, want func(n int32) bool) (tokens []string) {
+	for _, n := range numbers {
+		if want(n) {
+			tokens = append(tokens, c.tokens[n])
+		}
+	}
+	return tokens
+}
+
+// rare returns [Corpus.Rare] of the training part; counts is by number.
+func (c *census) rare(train []int32, counts []int, unknown func(n int32) bool) []string {
+	tokens := c.pick(train, func(n int32) bool { return unknown(n) || counts[n] == 1 })
+	if len(tokens) > 0 {
+		return tokens
+	}
+	least := counts[train[0]]
+	for _, n := range train {
+		least = min(least, counts[n])
+	}
+	return c.pick(train, func(n int32) bool { return counts[n] == least })
+}

@@ -1,0 +1,171 @@
+package text
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// writeFiles makes a folder of files, given by their slash-separated paths.
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, data := range files {
+		name = filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func TestReadFile(t *testing.T) {
+	name := filepath.Join(writeFiles(t, map[string]string{"odd name.dat": "a\xffb"}), "odd name.dat")
+	text, err := Read(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.Name != name || string(text.Data) != "a\uFFFDb" || text.BadBytes != 1 || text.Synthetic {
+		t.Errorf("read %+v", text)
+	}
+}
+
+func TestReadStandardInput(t *testing.T) {
+	text, err := Read("-", iotest.OneByteReader(strings.NewReader("語a")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.Name != "standard input" || string(text.Data) != "語a" || text.BadBytes != 0 {
+		t.Errorf("read %+v", text)
+	}
+}
+
+func TestReadFolder(t *testing.T) {
+	root := writeFiles(t, map[string]string{
+		"b.txt":           "second\xff",
+		"a/z.md":          "first\n",
+		"b/1.TXT":         "third\n",
+		"b/2.text":        "fourth",
+		"b/empty.txt":     "",
+		"c.go":            "not text",
+		"c.txt.gz":        "not text",
+		"binary.txt":      "GIF\x00",
+		".hidden.txt":     "not seen",
+		".git/config.txt": "not seen",
+		"z.txt":           "\xa9last",
+	})
+	text, err := Read(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Sorted as a walk goes: the folder b before the file b.txt.
+	const want = "first\nthird\nfourth\nsecond\uFFFD\n\uFFFDlast"
+	if string(text.Data) != want {
+		t.Errorf("read %q, want %q", text.Data, want)
+	}
+	if text.Name != root || text.BadBytes != 2 || text.Skipped != 1 {
+		t.Errorf("name %q, %d bad bytes, %d skipped", text.Name, text.BadBytes, text.Skipped)
+	}
+	if sum := New("", []byte("first\nthird\nfourthsecond\xff\xa9last")).SHA256; text.SHA256 != sum {
+		t.Errorf("SHA-256 %s, want that of the files alone, %s", text.SHA256, sum)
+	}
+}
+
+func TestReadFolderFollowsLinks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("links need a privilege on Windows")
+	}
+	root := writeFiles(t, map[string]string{"real/a.txt": "text"})
+	if err := os.Symlink(filepath.Join(root, "real"), filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(root, filepath.Join(root, "real", "loop")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("a.txt", filepath.Join(root, "real", "b.txt")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := Read(filepath.Join(root, "link"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "text\ntext"; string(text.Data) != want {
+		t.Errorf("read %q, want %q", text.Data, want)
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	root := writeFiles(t, map[string]string{
+		"empty.txt":         "",
+		"big.txt":           "123456789",
+		"no-text/a.png":     "x",
+		"all-empty/a.txt":   "",
+		"all-binary/a.txt":  "\x00",
+		"big-together/1.md": "12345",
+		"big-together/2.md": "6789",
+	})
+	for _, tc := range []struct {
+		name  string
+		path  string
+		stdin io.Reader
+		want  string
+	}{
+		{"missing", filepath.Join(root, "none.txt"), nil, "none.txt"},
+		{"no path", "", nil, `corpus ""`},
+		{"line end in the name", filepath.Join(root, "a\nb"), nil, `a\nb`},
+		{"empty file", filepath.Join(root, "empty.txt"), nil, "is empty: give"},
+		{"empty input", "-", strings.NewReader(""), `"standard input" is empty: give`},
+		{"broken input", "-", iotest.ErrReader(errors.New("broken pipe")), "broken pipe"},
+		{"folder without text", filepath.Join(root, "no-text"), nil, "holds no text: put files named"},
+		{"folder of empty files", filepath.Join(root, "all-empty"), nil, "holds no text"},
+		{"folder of binary files", filepath.Join(root, "all-binary"), nil, "holds no text"},
+		{"large file", filepath.Join(root, "big.txt"), nil, "(9 B) is larger than the 8 B"},
+		{"large folder", filepath.Join(root, "big-together"), nil, "(9 B) is larger than the 8 B"},
+		{"large input", "-", strings.NewReader("123456789"), `"standard input" is larger than the 8 B`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text, err := read(tc.path, tc.stdin, 8)
+			if err == nil {
+				t.Fatalf("read %+v", text)
+			}
+			if !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %q, want one line with %q", err, tc.want)
+			}
+		})
+	}
+
+	_, err := Read(filepath.Join(root, "none.txt"), nil)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v: not fs.ErrNotExist", err)
+	}
+	for _, stdin := range []string{"12345678", "1"} {
+		if _, err := read("-", strings.NewReader(stdin), 8); err != nil {
+			t.Errorf("%d bytes of 8 allowed: %v", len(stdin), err)
+		}
+	}
+}
+
+func TestReadRefusesHugeFileUnread(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "huge.txt")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	// Sparse: it has a length but takes no room.
+	if err := f.Truncate(8 << 40); err != nil {
+		t.Skip("no sparse files here: ", err)
+	}
+	if _, err := Read(name, nil); err == nil || !strings.Contains(err.Error(), "(8.0 TiB) is larger") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,84 @@
+package text
+
+import "slices"
+
+const (
+	// Unk is the id of every token that is not in the vocabulary.
+	Unk int32 = 0
+	// UnkToken is what Unk is written as. A word of the text that is written
+	// so, as in corpora that were cut down before, is Unk itself.
+	UnkToken = "<unk>"
+)
+
+// Vocab maps tokens to ids and back. Ids are dense: Unk first, then the tokens
+// from the most frequent in training to the rarest, equals in the order of
+// their first appearance.
+type Vocab struct {
+	tokens []string // by id
+	ids    map[string]int32
+}
+
+// Len returns the number of tokens, Unk included. Every id is below it.
+func (v *Vocab) Len() int { return len(v.tokens) }
+
+// Token returns the token of an id in [0, Len()); it panics on any other.
+func (v *Vocab) Token(id int32) string { return v.tokens[id] }
+
+// ID returns the id of token, Unk if the vocabulary doesn't have it.
+func (v *Vocab) ID(token string) int32 { return v.ids[token] } // a missing key is 0, which is Unk
+
+// Has says whether token is in the vocabulary, as UnkToken is.
+func (v *Vocab) Has(token []byte) bool {
+	_, ok := v.ids[string(token)]
+	return ok
+}
+
+// census numbers distinct tokens in the order of their first appearance, which
+// starts at 0.
+type census struct {
+	tokens  []string
+	numbers map[string]int32
+}
+
+// number returns the number of token, a new one if it was not seen before.
+func (c *census) number(token []byte) int32 {
+	n, ok := c.numbers[string(token)]
+	if !ok {
+		n = int32(len(c.tokens))
+		s := string(token)
+		c.tokens = append(c.tokens, s)
+		c.numbers[s] = n
+	}
+	return n
+}
+
+// newVocab keeps the tokens of c that counts, by number, holds most of, as opt
+// says, and none that counts has 0 of. It also returns the id of each of c's
+// numbers.
+func newVocab(c *census, counts []int, opt Options) (v *Vocab, ids []int32) {
+	var order []int32
+	for n, count := range counts {
+		if count >= max(opt.MinCount, 1) && c.tokens[n] != UnkToken {
+			order = append(order, int32(n))
+		}
+	}
+	// Stable, so that equals stay in the order of first appearance.
+	slices.SortStableFunc(order, func(a, b int32) int { return counts[b] - counts[a] })
+	if opt.MaxVocab > 0 && len(order) > opt.MaxVocab-1 {
+		order = order[:opt.MaxVocab-1]
+	}
+	v = &Vocab{
+		tokens: make([]string, 1, len(order)+1),
+		ids:    make(map[string]int32, len(order)+1),
+	}
+	v.tokens[Unk] = UnkToken
+	v.ids[UnkToken] = Unk
+	ids = make([]int32, len(c.tokens)) // Unk, until something better is known
+	for _, n := range order {
+		id := int32(len(v.tokens))
+		ids[n] = id
+		v.tokens = append(v.tokens, c.tokens[n])
+		v.ids[c.tokens[n]] = id
+	}
+	return v, ids
+}

@@ -1,0 +1,239 @@
+package lm
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/engine"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
+	"batchrnn/internal/option"
+	"batchrnn/kernels"
+)
+
+// A Training is all that [Training.Run] needs, read and checked.
+type Training struct {
+	options TrainOptions
+	data    *Data
+	engine  *kernels.Engine
+	network rnnlm.Options // of an RNN
+}
+
+// NewTraining reads the corpus and makes the engine. Mistakes in the options and in
+// BATCHRNN_ISA, a corpus that can't be used, and an RNN that doesn't fit in memory
+// give an [option.Error]. The caller closes the Training.
+func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	e, err := engine.New("", o.Threads)
+	if err != nil {
+		return nil, err
+	}
+	t := &Training{options: o, engine: e}
+	if err := t.read(stdin); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *Training) read(stdin io.Reader) error {
+	source, err := ReadText(t.options.Corpus, t.options.Seed, stdin)
+	if err != nil {
+		return err
+	}
+	if t.data, err = NewData(source, t.options.TextOptions); err != nil {
+		return err
+	}
+	if t.options.Kind == Ngram {
+		return nil
+	}
+	t.network = t.options.network(t.data.Corpus)
+	return t.data.CheckMemory(t.engine, t.network)
+}
+
+// Close stops the engine, which the trained model runs on.
+func (t *Training) Close() { t.engine.Close() }
+
+// Engine returns the engine of the training.
+func (t *Training) Engine() *kernels.Engine { return t.engine }
+
+// Corpus describes what is trained on.
+func (t *Training) Corpus() Corpus { return t.data.Describe() }
+
+// A Progress tells how far a training is.
+type Progress struct {
+	Model    string        // the model at work, such as "5-gram"
+	Fraction float64       // of this model, 0 to 1
+	Detail   string        // what to know beside it, may be empty
+	Left     time.Duration // until the end, about; 0 if that isn't known
+}
+
+// Trained is what a training has come to.
+type Trained struct {
+	Model Config `json:"model"`
+	Bytes int64  `json:"bytes"` // in memory, without the vocabulary
+
+	// All of the training, and of an RNN the tokens before it was resumed.
+	TrainSeconds         float64 `json:"train_seconds"`
+	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
+	ResumedTokens        int64   `json:"resumed_tokens"`
+
+	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
+	BitsPerToken float64 `json:"bits_per_token"`
+	Perplexity   float64 `json:"perplexity"`
+	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     float64 `json:"adjusted_perplexity"`
+	Unscored     bool    `json:"unscored"`
+
+	Interrupted bool `json:"interrupted"`
+}
+
+// Run trains the model, tells on about it, and scores the test split. When ctx
+// ends, an RNN stays as it was at its best; an n-gram model, and an RNN that has
+// not made its first step, are nothing yet, and ctx's error is returned.
+func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained, error) {
+	var out Trained
+	train := t.rnn
+	if t.options.Kind == Ngram {
+		train = t.ngram
+	}
+	m, err := train(ctx, on, &out)
+	if err != nil {
+		return nil, out, err
+	}
+	m.WithSpeller(t.data.Speller)
+	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
+	scoring, cancel := Grace(ctx)
+	defer cancel()
+	nats, err := m.Score(scoring, t.data.Valid, t.data.Test)
+	switch {
+	case err == nil:
+		out.BitsPerToken = Bits(nats, len(t.data.Test))
+		out.AdjustedBits = t.data.Adjusted(out.BitsPerToken)
+		out.Perplexity, out.Adjusted = Perplexity(out.BitsPerToken), Perplexity(out.AdjustedBits)
+	case scoring.Err() != nil:
+		out.Unscored = true
+	default:
+		return nil, out, err
+	}
+	return m, out, nil
+}
+
+func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
+	network := t.network
+	progress := Progress{Model: Config{Kind: RNN, Hidden: network.Hidden}.Name(), Left: network.Budget}
+	on(progress)
+	m, stats, err := rnnlm.Train(ctx, t.engine, t.data.Corpus, network, func(p rnnlm.Progress) {
+		if network.Tokens > 0 {
+			progress.Fraction = min(float64(p.Tokens)/float64(network.Tokens), 1)
+		} else {
+			progress.Fraction = min(float64(p.Elapsed)/float64(network.Budget), 1)
+			progress.Left = max(network.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
+		}
+		progress.Detail = Detail(p)
+		on(progress)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
+	config := TrainedConfig(network, stats)
+	if network.Tokens > 0 { // such a training gives the same file every time: no clock is in it
+		config.BudgetSeconds, config.TrainSeconds, config.BudgetTokens = 0, 0, network.Tokens
+	}
+	return NewRNN(m, t.data.Corpus, config), nil
+}
+
+// TrainedConfig is what an RNN's file says of its training.
+func TrainedConfig(o rnnlm.Options, stats rnnlm.Stats) Config {
+	return Config{
+		Dropout: o.Dropout, Halve: o.Halve,
+		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
+		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: Bits(stats.Valid, 1),
+	}
+}
+
+// Detail is the line about an RNN's training at work, in bits.
+func Detail(p rnnlm.Progress) string {
+	detail := fmt.Sprintf("loss %.2f", Bits(p.Loss, 1))
+	if p.Valid > 0 {
+		detail += fmt.Sprintf(", valid %.3f", Bits(p.Valid, 1))
+	}
+	return detail + ", " + figures.Rate(p.TokensPerSecond()) + " tokens/s"
+}
+
+// wordDropout is the dropout of RNNs of words, whose rate is halved, too: a text has
+// some five times fewer words than characters, and each is read many times over.
+// Perplexities of the test split without either, with the rate halved, with a dropout
+// of 0.3 and of 0.5, both with halving:
+//
+//	default text, width 64, 29 s      188.5           139.8   126.3
+//	              width 128, 29 s     164.2   159.8   135.6   132.0
+//	              width 256, 29 s     150.7           140.2   133.2
+//	War and Peace, width 256, 60 s    171.9           166.6   172.0
+//
+// Without halving, 0.3 and 0.5 reached 156.0 and 141.4 at width 128. War and Peace is
+// read six times over in these 60 s, the default text 40 times; a report gives it 160.
+const wordDropout = 0.5
+
+// NetworkOptions says how an RNN of the given width is trained on c, but for its
+// budget and its seed. Where the vocabulary is large its softmax is adaptive: a full
+// one would learn from a fraction of the text in the same time.
+func NetworkOptions(c *text.Corpus, hidden int) rnnlm.Options {
+	o := rnnlm.Options{Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c.Vocab.Len())}
+	if c.Level == text.Word {
+		o.Dropout, o.Halve = wordDropout, true
+	}
+	return o
+}
+
+// fileStore is the store of n-gram models that go to a file: the smallest that
+// loses nothing.
+const fileStore = ngram.Trie
+
+func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
+	order, c := t.options.order(), t.data.Corpus
+	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
+	// The most that it may take: n-grams are no more than tokens.
+	entries := make([]int, order)
+	for n := range entries {
+		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
+	}
+	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(fileStore, c.Vocab.Len(), entries).Bytes()
+	if available := memory.Free(); need > available {
+		return nil, option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
+			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
+	}
+	var m *ngram.Model
+	start := time.Now()
+	err := Await(ctx, func() error {
+		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order})
+		if err == nil {
+			m, err = ngram.NewModel(e, fileStore)
+		}
+		if err != nil {
+			return fmt.Errorf("%d-gram model: %w", order, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(start).Seconds()
+	out.TrainSeconds, out.TrainTokensPerSecond = took, float64(len(c.Train))/took
+	model := NewNgram(m, c, Config{Seed: t.options.Seed, TrainSeconds: took, TrainTokens: int64(len(c.Train))})
+	nats, err := model.Score(ctx, c.Train, c.Valid)
+	if err != nil {
+		return nil, err
+	}
+	model.Config.ValidBits = Bits(nats, len(c.Valid))
+	return model, nil
+}

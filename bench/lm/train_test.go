@@ -1,0 +1,67 @@
+package lm
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/option"
+)
+
+// writeText writes a text of some 7,000 characters and returns its path.
+func writeText(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "text.txt")
+	source := strings.Repeat("The quick brown fox jumps over the lazy dog, and the dog sleeps on. ", 100)
+	if err := os.WriteFile(path, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// RNNs of words have dropout and a rate that is halved, unless somebody says
+// otherwise.
+func TestWordsAreTrainedOtherwise(t *testing.T) {
+	no, none := false, 0.0
+	for _, test := range []struct {
+		change  func(*TrainOptions)
+		dropout float64
+		halve   bool
+	}{
+		{func(o *TrainOptions) {}, 0, false},
+		{func(o *TrainOptions) { o.Level = text.Word }, wordDropout, true},
+		{func(o *TrainOptions) { o.Level, o.Halve = text.Word, &no }, wordDropout, false},
+		{func(o *TrainOptions) { o.Level, o.Dropout = text.Word, &none }, 0, true},
+	} {
+		o := TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Threads: 1}
+		test.change(&o)
+		training, err := NewTraining(o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		training.Close()
+		if n := training.network; n.Dropout != test.dropout || n.Halve != test.halve {
+			t.Errorf("%v: dropout %v, halving %v", o.Level, n.Dropout, n.Halve)
+		}
+	}
+}
+
+// A text whose words are all different has no vocabulary of words seen twice.
+func TestTextOfRareWords(t *testing.T) {
+	var words strings.Builder
+	for i := range 100 {
+		words.WriteString(strings.Repeat("x", i+1) + " ")
+	}
+	source := text.New("rare words", []byte(words.String()))
+	o := TextOptions{Level: text.Word}
+	if _, err := NewData(source, o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "MinCount: ") {
+		t.Errorf("error %v", err)
+	}
+	one := 1
+	o.MinCount = &one
+	if _, err := NewData(source, o); err != nil {
+		t.Fatal(err)
+	}
+}

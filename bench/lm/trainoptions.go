@@ -1,0 +1,158 @@
+package lm
+
+import (
+	"math"
+	"time"
+
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/engine"
+	"batchrnn/internal/option"
+)
+
+// TrainOptions say what model to train on what. What is nil takes its default, and
+// may not be set for a model of the other kind.
+type TrainOptions struct {
+	TextOptions
+	Kind    string         // RNN or Ngram
+	Order   *int           // of an n-gram model: DefaultOrder
+	Hidden  *int           // width of an RNN: DefaultHidden
+	Budget  *time.Duration // training time of an RNN: DefaultBudget
+	Epochs  *float64       // in its place, how often an RNN reads its training text
+	Threads int
+
+	// Of an RNN, see rnnlm.Options.
+	Layers      *int // 1
+	Tied        bool
+	FullSoftmax bool // even where an adaptive one is the default
+	Dropout     *float64
+	Halve       *bool
+	Patience    *int
+	Checkpoint  *string
+	Every       *time.Duration // between checkpoints
+}
+
+// maxLayers is more than a vanilla network of this kind learns with.
+const maxLayers = 64
+
+// maxEpochs is more than any training makes.
+const maxEpochs = 1e6
+
+// Defaults of [TrainOptions].
+const (
+	DefaultOrder  = 5
+	DefaultHidden = 256
+	DefaultBudget = time.Minute
+)
+
+// Validate returns an [option.Error] for the first option that makes no sense,
+// as far as that can be told without the corpus.
+func (o TrainOptions) Validate() error {
+	ngrams := o.Kind == Ngram
+	switch {
+	case !ngrams && o.Kind != RNN:
+		return option.Misuse("Kind", "%q is no kind of model: give %s or %s", o.Kind, RNN, Ngram)
+	case ngrams && o.Hidden != nil:
+		return option.Misuse("Hidden", "an n-gram model has no width: leave it out, or train an RNN")
+	case ngrams && o.Budget != nil:
+		return option.Misuse("Budget", "an n-gram model is trained in one pass, which takes as long as it takes: leave it out, or train an RNN")
+	case ngrams && o.Layers != nil:
+		return option.Misuse("Layers", "an n-gram model has no layers: leave it out, or train an RNN")
+	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
+		return option.Misuse("Layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
+	case ngrams && o.Tied:
+		return option.Misuse("Tied", "an n-gram model has no weights: leave it out, or train an RNN")
+	case ngrams && o.FullSoftmax:
+		return option.Misuse("FullSoftmax", "an n-gram model has no softmax: leave it out, or train an RNN")
+	case ngrams && o.Dropout != nil:
+		return option.Misuse("Dropout", "an n-gram model has no states: leave it out, or train an RNN")
+	case ngrams && o.Halve != nil:
+		return option.Misuse("Halve", "an n-gram model has no learning rate: leave it out, or train an RNN")
+	case ngrams && o.Patience != nil:
+		return option.Misuse("Patience", "an n-gram model is trained in one pass: leave it out, or train an RNN")
+	case ngrams && o.Epochs != nil:
+		return option.Misuse("Epochs", "an n-gram model is trained in one pass: leave it out, or train an RNN")
+	case ngrams && o.Checkpoint != nil:
+		return option.Misuse("Checkpoint", "an n-gram model is trained in one pass, which nothing goes on from: leave it out, or train an RNN")
+	case o.Epochs != nil && o.Budget != nil:
+		return option.Misuse("Epochs", "there is a budget of time too: give one of them")
+	case o.Epochs != nil && !(*o.Epochs > 0 && *o.Epochs <= maxEpochs):
+		return option.Misuse("Epochs", "%v times through the text can't be trained: give more than 0 and at most %.0f, such as 20 or 0.5", *o.Epochs, maxEpochs)
+	case o.Every != nil && o.Checkpoint == nil:
+		return option.Misuse("Every", "there is no checkpoint to write: give a checkpoint, or leave it out")
+	case o.Every != nil && *o.Every <= 0:
+		return option.Misuse("Every", "%v is no time between checkpoints: give one such as 30s or 5m", *o.Every)
+	case o.Dropout != nil && !(*o.Dropout >= 0 && *o.Dropout < 1):
+		return option.Misuse("Dropout", "%v is no share of the states: give 0 or more and less than 1, such as 0.3", *o.Dropout)
+	case o.Patience != nil && *o.Patience < 1:
+		return option.Misuse("Patience", "%d validations are no time to wait: give 1 or more, or leave it out to train for all of the budget", *o.Patience)
+	case !ngrams && o.Order != nil:
+		return option.Misuse("Order", "an RNN has no order: leave it out, or train n-grams")
+	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
+		return option.Misuse("Order", "%d is no order that can be trained: give 1 to %d", *o.Order, ngram.MaxOrder)
+	}
+	if err := o.TextOptions.Validate(); err != nil {
+		return err
+	}
+	if err := CheckWidth(o.width()); err != nil {
+		return err
+	}
+	if err := CheckBudget(o.budget()); err != nil {
+		return err
+	}
+	return engine.CheckThreads(o.Threads)
+}
+
+// Limits of what options may ask for: more is a slip of the finger.
+const (
+	maxHidden = 1 << 16
+	maxBudget = 30 * 24 * time.Hour
+)
+
+// CheckWidth returns an [option.Error] for a width that no RNN should have.
+func CheckWidth(hidden int) error {
+	if hidden < 1 || hidden > maxHidden {
+		return option.Misuse("Hidden", "%d is no width that can be trained: give 1 to %d", hidden, maxHidden)
+	}
+	return nil
+}
+
+// CheckBudget returns an [option.Error] for a time that no RNN should train for.
+func CheckBudget(budget time.Duration) error {
+	switch {
+	case budget <= 0:
+		return option.Misuse("Budget", "%v leaves no time to train: give a duration such as 20s or 3m", budget)
+	case budget > maxBudget:
+		return option.Misuse("Budget", "%v is more than %v: give a duration such as 20s or 3m", budget, maxBudget)
+	}
+	return nil
+}
+
+// value returns what p points to, or what stands for nil.
+func value[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+func (o TrainOptions) order() int            { return value(o.Order, DefaultOrder) }
+func (o TrainOptions) width() int            { return value(o.Hidden, DefaultHidden) }
+func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBudget) }
+
+// network says how an RNN is trained on c.
+func (o TrainOptions) network(c *text.Corpus) rnnlm.Options {
+	n := NetworkOptions(c, o.width())
+	n.Budget, n.Seed, n.Tied = o.budget(), o.Seed, o.Tied
+	n.Layers, n.Patience, n.Every = value(o.Layers, 0), value(o.Patience, 0), value(o.Every, 0)
+	n.Dropout, n.Halve = value(o.Dropout, n.Dropout), value(o.Halve, n.Halve)
+	n.Checkpoint = value(o.Checkpoint, "")
+	if o.Tied || o.FullSoftmax {
+		n.Cutoffs = nil
+	}
+	if o.Epochs != nil {
+		n.Budget, n.Tokens = 0, int64(math.Ceil(*o.Epochs*float64(len(c.Train))))
+	}
+	return n
+}

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package measure
-
-// DisableHugePages does nothing here: only Linux gives huge pages unasked.
-func DisableHugePages() error { return nil }

@@ -1,0 +1,245 @@
+// Package residency measures what a model weighs: by how much a fresh process that
+// holds nothing else grows. That process is this same executable started again: a
+// program that calls [Measure] calls [ServeChild] first thing.
+package residency
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/internal/memory"
+	"batchrnn/kernels"
+	"batchrnn/rnn"
+)
+
+// errNotServed is what Measure returns in a child process, where going on
+// would start children without end.
+var errNotServed = errors.New("this program calls residency.Measure but not residency.ServeChild first")
+
+// childEnv is set, to the kind of model to hold, in a process that was started
+// to measure what one model weighs.
+const childEnv = "BATCHRNN_HOLD_MODEL"
+
+// ServeChild does the work of a child process and ends it, if this process is
+// one that [Measure] started to measure a model's resident memory;
+// otherwise it does nothing. Programs that call Measure call it first thing in main,
+// and their tests in TestMain.
+func ServeChild() {
+	kind := os.Getenv(childEnv)
+	if kind == "" {
+		return
+	}
+	// Ctrl-C reaches every process of the terminal; the parent decides what ends.
+	signal.Ignore(os.Interrupt)
+	grown, err := hold(kind, os.Stdin)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(grown)
+	os.Exit(0)
+}
+
+// hold reads a model of the given kind from r, preceded by its length, and
+// returns by how many bytes it has made this process grow.
+func hold(kind string, r io.Reader) (int64, error) {
+	// Memory goes back to the system at FreeOSMemory and at no other time.
+	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(1) // a thread that happens to start is no part of a model
+	if err := memory.DisableHugePages(); err != nil {
+		return 0, err
+	}
+	read, rehearsals, err := readerOf(kind)
+	if err != nil {
+		return 0, err
+	}
+	// A first time with small models: what the runtime sets aside when it first does
+	// anything is no part of a model.
+	for _, rehearsal := range rehearsals {
+		var small bytes.Buffer
+		size, err := rehearsal.WriteTo(&small)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := growth(read, &small, size); err != nil {
+			return 0, err
+		}
+	}
+	var size int64
+	if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
+		return 0, fmt.Errorf("length of the model: %w", err)
+	}
+	return growth(read, r, size)
+}
+
+// A reader reads a model from the size bytes that r holds for it, into memory
+// made at its final size.
+type reader func(r io.Reader, size int64) (model any, err error)
+
+// readerOf returns the reader of models of the given kind, and such models of
+// some 10 to 100 KiB, one for each way that they are stored.
+func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
+	switch kind {
+	case lm.Ngram:
+		est := allBigrams(61)
+		for _, store := range ngram.Stores {
+			model, err := ngram.NewModel(est, store)
+			if err != nil {
+				return nil, nil, err
+			}
+			small = append(small, model)
+		}
+		return func(r io.Reader, size int64) (any, error) { return ngram.Read(r, size) }, small, nil
+	case lm.RNN:
+		engine, err := kernels.New("", 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		model, err := rnn.New(engine, rnn.Config{Input: 61, Layers: 1, Hidden: 100, Output: 61}, 0)
+		small = append(small, rnnlm.File{Model: model})
+		return func(r io.Reader, size int64) (any, error) {
+			model, err := rnnlm.Read(engine, r, size)
+			if err == nil {
+				model.Compact()
+			}
+			return model, err
+		}, small, err
+	}
+	return nil, nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
+}
+
+// allBigrams lists every pair of words, with one value or another.
+func allBigrams(vocab int) *ngram.Estimates {
+	est := &ngram.Estimates{Vocab: vocab, Orders: make([]ngram.Order, 2)}
+	words, pairs := &est.Orders[0], &est.Orders[1]
+	for i := range vocab {
+		words.Word = append(words.Word, int32(i))
+		words.Prob = append(words.Prob, -2)
+		words.Backoff = append(words.Backoff, -1)
+		for j := range vocab {
+			pairs.Prefix = append(pairs.Prefix, uint32(i))
+			pairs.Word = append(pairs.Word, int32(j))
+			pairs.Prob = append(pairs.Prob, -1-float32(i*j)/float32(vocab*vocab))
+		}
+	}
+	return est
+}
+
+// growth returns by how many bytes this process grows when it reads a model.
+func growth(read reader, r io.Reader, size int64) (int64, error) {
+	before, err := settledResident()
+	if err != nil {
+		return 0, err
+	}
+	model, err := read(r, size)
+	if err != nil {
+		return 0, err
+	}
+	after, err := settledResident()
+	runtime.KeepAlive(model)
+	return after - before, err
+}
+
+// settledResident returns the resident bytes without garbage. Collecting it
+// makes the runtime itself grow, by some 60 KiB at each of the first four times
+// and by next to nothing after that.
+func settledResident() (int64, error) {
+	for range 6 {
+		debug.FreeOSMemory()
+	}
+	return memory.Resident()
+}
+
+// largeModel is the size from which on the runtime's noise, of some 200 KiB in
+// one process out of twenty, doesn't matter.
+const largeModel = 16 << 20
+
+// Runs is how often a model is measured where nobody waits. Each run takes some
+// 50 ms.
+const Runs = 5
+
+// Measure starts this executable again, hands it the model, and returns
+// by how many bytes holding it made that process grow: the least of so many
+// runs, or of a single one if the model is large. Noise is pages that the runtime
+// touches beside the model; it only ever adds, and so the least is nearest to the
+// truth. kind is lm.Ngram or lm.RNN. env is added to the environment.
+func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env ...string) (int64, error) {
+	size, err := model.WriteTo(io.Discard) // the child must know the length before it reads
+	if err != nil {
+		return 0, err
+	}
+	if size >= largeModel {
+		runs = 1
+	}
+	least := int64(math.MaxInt64)
+	for range runs {
+		n, err := measureOnce(ctx, kind, model, size, env)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, n)
+	}
+	return max(least, 0), nil // less than nothing is the noise of a tiny model
+}
+
+func measureOnce(ctx context.Context, kind string, model io.WriterTo, size int64, env []string) (int64, error) {
+	if os.Getenv(childEnv) != "" {
+		return 0, errNotServed
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(append(os.Environ(), env...), childEnv+"="+kind)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	err = binary.Write(stdin, binary.LittleEndian, size)
+	if err == nil {
+		_, err = model.WriteTo(stdin)
+	}
+	err = errors.Join(err, stdin.Close())
+	if waitErr := cmd.Wait(); waitErr != nil {
+		// What the child says is the cause; that the pipe broke, the effect.
+		err = errors.New(firstLine(stderr.String(), waitErr.Error()))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the process that was to hold the model: %w", err)
+	}
+	grown, err := strconv.ParseInt(strings.TrimSpace(stdout.String()), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the process that was to hold the model printed %q", firstLine(stdout.String(), ""))
+	}
+	return grown, nil
+}
+
+// firstLine returns the first line of s, or instead if there is none.
+func firstLine(s, instead string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	if line == "" {
+		return instead
+	}
+	return line
+}

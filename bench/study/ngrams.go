@@ -1,0 +1,133 @@
+package study
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
+	"batchrnn/bench/measure"
+)
+
+// ngramEstimates are the numbers of an n-gram model, for any store to hold.
+type ngramEstimates struct {
+	*ngram.Estimates
+	smoothing ngram.Smoothing
+	order     int
+	seconds   float64 // that estimating them took
+	fixed     bool    // an order's counts gave no discounts, so it has fixed ones
+}
+
+// estimateNgram estimates the n-gram model of the given order. It can't be
+// interrupted. The text is one stream: an RNN isn't told of sentences either.
+func estimateNgram(c *text.Corpus, smoothing ngram.Smoothing, order int) (*ngramEstimates, error) {
+	e := &ngramEstimates{smoothing: smoothing, order: order}
+	var discounts []ngram.Discounts
+	var err error
+	runtime.GC() // what came before is not to be swept while the clock runs
+	took := measure.Repeat(1, 100*time.Millisecond, func() {
+		e.Estimates, discounts, err = ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Smoothing: smoothing})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%d-gram model: %w", order, err)
+	}
+	e.seconds = took.Median.Seconds()
+	for _, d := range discounts {
+		e.fixed = e.fixed || !d.Estimated
+	}
+	return e, nil
+}
+
+// measureNgram stores and scores the n-gram model and fills a row. It can't be
+// interrupted.
+func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, *ngram.Model, error) {
+	var model *ngram.Model
+	var err error
+	runtime.GC()
+	stored := measure.Repeat(1, 50*time.Millisecond, func() {
+		model, err = ngram.NewModel(e.Estimates, store)
+	})
+	if err != nil {
+		return Model{}, nil, fmt.Errorf("%d-gram model: %w", e.order, err)
+	}
+
+	// The test split goes on where the validation split ends.
+	start := model.NewScorer()
+	start.ResetTo(c.Valid...)
+	var nats float64
+	score := timeScoring(func() {
+		s := *start
+		nats = 0
+		for _, w := range c.Test {
+			nats += s.Score(w)
+		}
+	})
+	row := Model{
+		Kind:           KindNgram,
+		Order:          e.order,
+		Smoothing:      e.smoothing.String(),
+		Store:          store.String(),
+		Entries:        int64(model.TotalEntries()),
+		BytesPredicted: model.Shape().Bytes(),
+		TrainSeconds:   e.seconds + stored.Median.Seconds(),
+		TrainTokens:    int64(len(c.Train)),
+		ScoreStreams:   1,
+		BitsPerToken:   lm.Bits(nats, len(c.Test)),
+		FixedDiscounts: e.fixed,
+	}
+	row.TrainTokensPerSecond = float64(row.TrainTokens) / row.TrainSeconds
+	row.setScoring(score, len(c.Test))
+	return row, model, nil
+}
+
+// ngramBytes estimates the memory that it takes to estimate the n-gram model of
+// an order and to hold it in its largest store beside the estimates. ngrams are
+// how many n-grams the orders below have, as far as they are known: their number
+// grows ever more slowly, so the last step's growth bounds the next one's.
+func ngramBytes(tokens, vocab int, ngrams []int) int64 {
+	next := vocab
+	if n := len(ngrams); n > 0 {
+		growth := float64(vocab)
+		if n > 1 {
+			growth = float64(ngrams[n-1]) / float64(max(ngrams[n-2], 1))
+		}
+		next = int(math.Min(float64(ngrams[n-1])*growth, float64(tokens)))
+	}
+	ngrams = append(ngrams[:len(ngrams):len(ngrams)], next)
+	return ngram.EstimateBytes(tokens, vocab, ngrams) + ngram.NewShape(ngram.Map, vocab, ngrams).Bytes()
+}
+
+// timeScoring times work that scores the whole test split: the median of five
+// runs, each of them as many repeats as take 20 ms. Slow work is run less often.
+func timeScoring(score func()) measure.Timing {
+	runtime.GC()
+	start := time.Now()
+	score() // warm caches and branch predictors
+	once := time.Since(start)
+	if once > 2*time.Second {
+		return measure.Repeat(1, 0, score)
+	}
+	runs, repeats := 5, int(20*time.Millisecond/max(once, time.Microsecond))+1
+	if once > 200*time.Millisecond {
+		runs = 3
+	}
+	t := measure.Repeat(runs, 0, func() {
+		for range repeats {
+			score()
+		}
+	})
+	each := time.Duration(repeats)
+	return measure.Timing{Median: t.Median / each, Min: t.Min / each, Max: t.Max / each, N: t.N}
+}
+
+func (m *Model) setScoring(t measure.Timing, tokens int) {
+	if t.Median <= 0 { // a test split of a few tokens, a coarse clock
+		return
+	}
+	m.ScoreTokensPerSecond = float64(tokens) / t.Median.Seconds()
+	m.ScoreRuns = t.N
+	m.ScoreSpread = float64(t.Max-t.Min) / float64(t.Median)
+}

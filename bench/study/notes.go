@@ -1,0 +1,108 @@
+package study
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/internal/figures"
+)
+
+// wellMeasured is the size from which on a model's resident bytes can be held
+// against the predicted ones. What comes on top is much the same for every model:
+// some 20 to 50 KiB that the runtime's books take, for an RNN as for n-grams, and the
+// ends of pages. Of tries of the default text, order 4 to 6, of 218, 555 and 1,118 KiB,
+// the slices lie on pages of 224, 560 and 1,128 KiB, and the process grows by 244 and
+// 580 KiB and 1.1 MiB, or 32 more.
+const wellMeasured = 1 << 20
+
+// notes says what a reader must know to judge the figures of r. So many files of the
+// corpus were skipped.
+func notes(r LevelResult, skipped int) []string {
+	var notes []string
+	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+
+	if r.Corpus.Synthetic {
+		add("The text is generated: the figures say nothing about English.")
+	}
+	if skipped > 0 {
+		files := "1 binary file of the corpus folder was"
+		if skipped > 1 {
+			files = figures.Count(int64(skipped)) + " binary files of the corpus folder were"
+		}
+		add("%s left out.", files)
+	}
+
+	var spread float64
+	streams := 0 // of the RNNs
+	adaptive, small, rnns, ngrams := false, false, false, false
+	var dropout float64
+	halve := false
+	var fixed []int // orders of the models that have fixed discounts
+	for _, m := range r.Models {
+		spread = max(spread, m.ScoreSpread)
+		if m.Kind == KindRNN {
+			rnns, streams = true, max(streams, m.ScoreStreams)
+			dropout, halve = max(dropout, m.Dropout), halve || m.Halve
+			adaptive = adaptive || m.Softmax == rnnlm.AdaptiveSoftmax
+		} else {
+			ngrams = true
+			if m.FixedDiscounts && !slices.Contains(fixed, m.Order) {
+				fixed = append(fixed, m.Order)
+			}
+		}
+		if m.ResidentUnknown {
+			continue
+		}
+		off := float64(m.BytesResident-m.BytesPredicted) / float64(m.BytesPredicted)
+		switch {
+		case m.BytesPredicted < wellMeasured:
+			small = small || math.Abs(off) > 0.05
+		case math.Abs(off) > 0.05:
+			add("%s: the resident bytes are %+.0f %% off the predicted ones.", m.FullName(), 100*off)
+		}
+	}
+	if ngrams {
+		add("The n-gram models read the text as one stream, without marks of sentences, and list every n-gram of the training split.")
+	}
+	if r.Corpus.UnkRate > 0 {
+		add("A token that the vocabulary doesn't have counts as <unk>, whichever it is, and that flatters small vocabularies. "+
+			"Adjusted figures charge each for its spelling too, %.1f bits here, by a model of characters that is the same for every row: they compare with those of any other vocabulary.", r.Corpus.UnkBits)
+	}
+	if len(fixed) > 0 {
+		add("Where the counts of n-grams of one length give no discounts, these have fixed ones: so in the models of %s.", orders(fixed))
+	}
+	if small {
+		add("Resident is by how much a process of its own grows when it holds the model. " +
+			"Below 1 MiB what the runtime itself takes to hold anything, some 20 to 50 KiB, and the ends of pages, some 10 KiB, weigh in: " +
+			"there the predicted bytes are the better figure.")
+	}
+	if rnns {
+		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
+	}
+	if dropout > 0 {
+		add("In training, the output layer of the RNNs doesn't see %.3g of their states (dropout).", dropout)
+	}
+	if halve {
+		add("The learning rate of the RNNs is halved after each validation that finds nothing better.")
+	}
+	if adaptive {
+		cuts := rnnlm.AdaptiveCutoffs(r.Corpus.Vocab)
+		numbers := make([]string, len(cuts))
+		for i, cut := range cuts {
+			numbers[i] = figures.Count(int64(cut))
+		}
+		add("The RNNs have an adaptive softmax: in the order of frequency, %ss from number %s on are predicted in clusters, from fewer features of the state.",
+			r.Corpus.TokenName(), strings.Join(numbers, " and "))
+	}
+	if streams > 0 && (streams > 1 || r.Machine.Threads > 1) {
+		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %s at once on %s.",
+			figures.Plural(streams, "stream"), figures.Plural(r.Machine.Threads, "thread"))
+	}
+	if spread > 0 {
+		add("Tokens per second in scoring are medians; the slowest and the fastest run lay at most %.0f %% of the median apart.", math.Ceil(100*spread))
+	}
+	return notes
+}

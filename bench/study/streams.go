@@ -1,0 +1,149 @@
+package study
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/measure"
+	"batchrnn/rnn"
+)
+
+// batchStreams is how many streams a model reads at once where latency doesn't
+// count, if the text is long enough.
+const batchStreams = 32
+
+// latencyTokens is how many tokens are read one by one at most: a pass over all
+// of a test split would take seconds and say the same.
+const latencyTokens = 20_000
+
+// ngramStreams fills in what an n-gram model's row has beyond that of a
+// comparison: its bits on the validation split, and its time a token on one
+// stream and on several, both on one thread.
+func (l *level) ngramStreams(row *Row, model *ngram.Model) {
+	c := l.data
+	row.ValidBits = lm.Bits(sum(ngramLosses(model, c.Train, c.Valid)), len(c.Valid))
+	if row.ScoreTokensPerSecond > 0 {
+		row.LatencySeconds = 1 / row.ScoreTokensPerSecond
+	}
+	streams := min(batchStreams, len(c.Test))
+	length := len(c.Test) / streams
+	scorers := make([]*ngram.Scorer, streams)
+	for i := range scorers {
+		scorers[i] = model.NewScorer()
+	}
+	var nats float64
+	t := timeScoring(func() {
+		for at := range length {
+			for i, s := range scorers {
+				nats += s.Score(c.Test[i*length+at])
+			}
+		}
+	})
+	row.BatchSeconds = t.Median.Seconds() / float64(streams*length)
+	row.BatchStreams, row.BatchThreads = streams, 1
+}
+
+// rnnStreams is ngramStreams for an RNN, whose batches run on all
+// threads of the engine.
+func (l *level) rnnStreams(ctx context.Context, row *Row, model *rnn.Model) error {
+	c := l.data
+	losses, err := rnnLosses(ctx, model, c.Train, c.Valid)
+	if err != nil {
+		return err
+	}
+	row.ValidBits = lm.Bits(sum(losses), len(c.Valid))
+	if row.ScoreTokensPerSecond > 0 {
+		row.BatchSeconds = 1 / row.ScoreTokensPerSecond
+	}
+	row.BatchStreams, row.BatchThreads = row.ScoreStreams, l.engine.Threads()
+
+	text := c.Test[:min(len(c.Test), latencyTokens)]
+	if len(text) < 2 {
+		return nil
+	}
+	ws := model.NewWorkspace(1, 1)
+	pass := func(text []int32) {
+		ws.Reset()
+		for i := range text[1:] {
+			ws.Forward(text[i : i+1])
+			ws.Loss(text[i+1 : i+2])
+			ws.Carry()
+		}
+	}
+	// As many tokens as take a tenth of a second.
+	start := time.Now()
+	few := text[:min(len(text), 101)]
+	pass(few)
+	each := max(time.Since(start).Seconds()/float64(len(few)-1), 1e-9)
+	text = text[:min(len(text), max(int(0.1/each), 2))]
+	t := measure.Repeat(5, 0, func() { pass(text) })
+	row.LatencySeconds = t.Median.Seconds() / float64(len(text)-1)
+	return ctx.Err()
+}
+
+// ngramLosses returns what each token costs in nats after those before it, which
+// end in history.
+func ngramLosses(model *ngram.Model, history, tokens []int32) []float32 {
+	s := model.NewScorer()
+	s.ResetTo(history...)
+	losses := make([]float32, len(tokens))
+	for i, w := range tokens {
+		losses[i] = float32(s.Score(w))
+	}
+	return losses
+}
+
+// rnnLosses is ngramLosses for an RNN.
+func rnnLosses(ctx context.Context, model *rnn.Model, history, tokens []int32) ([]float32, error) {
+	s, err := rnnlm.NewScorer(model, history, tokens)
+	if err != nil {
+		return nil, err
+	}
+	losses := make([]float32, len(tokens))
+	return losses, s.Losses(ctx, losses)
+}
+
+func sum(losses []float32) (total float64) {
+	for _, l := range losses {
+		total += float64(l)
+	}
+	return total
+}
+
+// mixtureWeight returns the weight w for which w·exp(-a) + (1-w)·exp(-b) predicts
+// best. The likelihood is concave in w, so the best is where its slope is 0, or at
+// the end that it rises to, which expectation maximisation only creeps up on.
+func mixtureWeight(a, b []float32) float64 {
+	slope := func(w float64) (s float64) {
+		for i := range a {
+			ratio := math.Exp(float64(b[i]) - float64(a[i])) // of the probabilities
+			if math.IsInf(ratio, 1) {
+				s += 1 / w
+				continue
+			}
+			s += (ratio - 1) / (w*ratio + 1 - w)
+		}
+		return s
+	}
+	lo, hi := 0.0, 1.0
+	for hi-lo > 1e-9 {
+		if mid := (lo + hi) / 2; slope(mid) > 0 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return (lo + hi) / 2
+}
+
+// mixtureNats is what all tokens cost under the mixture.
+func mixtureNats(w float64, a, b []float32) (nats float64) {
+	for i := range a {
+		nats -= math.Log(w*math.Exp(-float64(a[i])) + (1-w)*math.Exp(-float64(b[i])))
+	}
+	return nats
+}

@@ -1,0 +1,265 @@
+package study
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/option"
+	"batchrnn/kernels"
+)
+
+// memoryStore is a Store that is no folder.
+type memoryStore struct {
+	models map[string][]byte
+	kept   []Result
+}
+
+func (s *memoryStore) Keep(r Result) error {
+	s.kept = append(s.kept, r)
+	return nil
+}
+
+func (s *memoryStore) SaveModel(name string, m io.WriterTo) error {
+	var b bytes.Buffer
+	_, err := m.WriteTo(&b)
+	s.models[name] = b.Bytes()
+	return err
+}
+
+func (s *memoryStore) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
+	b, ok := s.models[name]
+	if !ok {
+		return nil, errors.New("no such model")
+	}
+	return lm.Read(bytes.NewReader(b), int64(len(b)), e)
+}
+
+func studyOptions(corpusPath string) Options {
+	return Options{Corpus: corpusPath, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Hidden: []int{6, 8},
+		Budget: lasting(150 * time.Millisecond), Threads: 1, Seed: 1, Full: true}
+}
+
+// runStudy runs a study to its end, or until on cancels it, and returns the names
+// of the rows that were measured.
+func runStudy(t *testing.T, o Options, store Store, known []Row, on func(Event, context.CancelFunc)) (r Result, measured []string) {
+	t.Helper()
+	s, err := New(o, store, known, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err = s.Run(ctx, func(e Event) {
+		if e.Nth < 1 || e.Nth > e.Of || e.Left <= 0 {
+			t.Errorf("event %+v", e)
+		}
+		if e.Measured != nil {
+			measured = append(measured, e.Model)
+		}
+		if on != nil {
+			on(e, cancel)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, measured
+}
+
+var allRows = []string{
+	"char 1-gram", "char 2-gram", "char RNN 6", "char RNN 8", "char mixture",
+	"word 1-gram", "word 2-gram", "word RNN 6", "word RNN 8", "word mixture",
+}
+
+// rowsOfAll is how many rows these have: the n-gram models one for each store.
+var rowsOfAll = len(allRows) + 4*(len(ngram.Stores)-1)
+
+func TestStudyMeasuresAndResumes(t *testing.T) {
+	o := studyOptions(writeText(t))
+	store := &memoryStore{models: map[string][]byte{}}
+	first, measured := runStudy(t, o, store, nil, nil)
+	if !slices.Equal(measured, allRows) || len(first.Rows) != rowsOfAll || first.Interrupted || len(store.kept) != rowsOfAll || len(store.models) != 4 {
+		t.Fatalf("measured %q, %d rows, kept %d times, %d models", measured, len(first.Rows), len(store.kept), len(store.models))
+	}
+	for _, r := range first.Rows {
+		for what, v := range map[string]float64{"bytes": float64(r.BytesPredicted), "bits": r.BitsPerToken, "validation bits": r.ValidBits,
+			"perplexity": r.Perplexity, "training": r.TrainSeconds, "latency": r.LatencySeconds} {
+			if !(v > 0) || math.IsInf(v, 0) {
+				t.Errorf("%s in %s: %s is %v", r.Label, r.Store, what, v)
+			}
+		}
+		if r.Kind != KindMixture {
+			if !(r.BatchSeconds > 0) || r.BatchStreams < 1 || r.BatchThreads < 1 {
+				t.Errorf("%s in %s: batch %v s, %d streams", r.Label, r.Store, r.BatchSeconds, r.BatchStreams)
+			}
+			continue
+		}
+		// On what its weight was chosen by, a mixture is at least as good as both.
+		for _, other := range first.OneStoreAt(r.Level) {
+			if !(r.ValidBits <= other.ValidBits+1e-4) {
+				t.Errorf("%s: %.4f bits on validation, %s alone %.4f", r.Label, r.ValidBits, other.Label, other.ValidBits)
+			}
+		}
+		if r.Weight < 0 || r.Weight > 1 || len(r.Parts) != 2 {
+			t.Errorf("mixture %+v", r)
+		}
+	}
+
+	again, measured := runStudy(t, o, store, first.Rows, nil)
+	if len(measured) != 0 || len(again.Rows) != len(first.Rows) {
+		t.Errorf("measured again: %q", measured)
+	}
+	for i := range again.Rows {
+		if again.Rows[i].Config != first.Rows[i].Config || again.Rows[i].TrainSeconds != first.Rows[i].TrainSeconds {
+			t.Errorf("row %d is another", i)
+		}
+	}
+
+	// What depends on what has changed is measured anew, and nothing else.
+	o.Seed, o.MaxOrder, o.Levels = 2, 3, o.Levels[:1]
+	_, measured = runStudy(t, o, store, first.Rows, nil)
+	if want := []string{"char 3-gram", "char RNN 6", "char RNN 8", "char mixture"}; !slices.Equal(measured, want) {
+		t.Errorf("after changes: measured %q, want %q", measured, want)
+	}
+
+	// A run that is stopped keeps the rows of the earlier one that it did not come to.
+	o = studyOptions(o.Corpus)
+	known := slices.DeleteFunc(slices.Clone(first.Rows), func(r Row) bool { return r.Label == "1-gram" && r.Level == "char" })
+	stopped, _ := runStudy(t, o, store, known, func(_ Event, cancel context.CancelFunc) { cancel() })
+	if n := len(stopped.Rows); !stopped.Interrupted || n < rowsOfAll-6 || n > rowsOfAll-5 {
+		t.Errorf("a stopped run kept %d rows", n)
+	}
+
+	// A row without its model is no help to the mixture.
+	o.Levels = o.Levels[1:]
+	delete(store.models, "word-rnn-8.lm")
+	_, measured = runStudy(t, o, store, first.Rows, nil)
+	if len(measured) == 0 || measured[0] != "word RNN 8" {
+		t.Errorf("without a model: measured %q", measured)
+	}
+}
+
+// A large vocabulary has an adaptive softmax, and is told how fast a full one is.
+func TestStudyOfManyWords(t *testing.T) {
+	var source strings.Builder
+	for i := range 9000 {
+		fmt.Fprintf(&source, "w%d ", i*7%3001)
+	}
+	path := filepath.Join(t.TempDir(), "words.txt")
+	if err := os.WriteFile(path, []byte(source.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := studyOptions(path)
+	o.Levels, o.MaxOrder, o.Hidden = o.Levels[1:], 1, []int{8}
+	for vocab, adaptive := range map[int]bool{1000: false, 2000: true} {
+		o.Vocab = &vocab
+		r, _ := runStudy(t, o, &memoryStore{models: map[string][]byte{}}, nil, nil)
+		rnn := r.Rows[len(r.Rows)-2]
+		if got := rnn.Softmax == "adaptive"; got != adaptive || (rnn.FullTrainTokensPerSecond > 0) != adaptive || rnn.Kind != KindRNN {
+			t.Errorf("vocabulary of %d: row %+v", vocab, rnn)
+		}
+		if got := strings.Contains(strings.Join(r.Notes, " "), "adaptive softmax"); got != adaptive {
+			t.Errorf("vocabulary of %d: notes %q", vocab, r.Notes)
+		}
+	}
+}
+
+func TestStudyKeepsWhatItHasWhenCancelled(t *testing.T) {
+	o := studyOptions(writeText(t))
+	store := &memoryStore{models: map[string][]byte{}}
+	first, _ := runStudy(t, o, store, nil, func(e Event, cancel context.CancelFunc) {
+		if e.Model == "char RNN 8" {
+			cancel()
+		}
+	})
+	if n := len(first.Rows); !first.Interrupted || n < 9 || n > 10 || len(first.Notes) == 0 {
+		t.Fatalf("interrupted %v, %d rows", first.Interrupted, n)
+	}
+	for _, r := range store.kept[len(store.kept)-1].Rows[:9] {
+		if r.Interrupted {
+			t.Errorf("%s is said to be interrupted", r.Label)
+		}
+	}
+	second, measured := runStudy(t, o, store, first.Rows, nil)
+	if !slices.Equal(measured, allRows[3:]) || len(second.Rows) != rowsOfAll || second.Interrupted {
+		t.Errorf("resumed: measured %q, %d rows", measured, len(second.Rows))
+	}
+}
+
+func TestStudyValidate(t *testing.T) {
+	vocab := 100
+	for name, test := range map[string]struct {
+		option string
+		set    func(*Options)
+	}{
+		"no level":            {"Level", func(o *Options) { o.Levels = nil }},
+		"level twice":         {"Level", func(o *Options) { o.Levels = []text.Level{text.Char, text.Char} }},
+		"vocab of characters": {"Vocab", func(o *Options) { o.Levels, o.Vocab = o.Levels[:1], &vocab }},
+		"count of characters": {"MinCount", func(o *Options) { o.Levels, o.MinCount = o.Levels[:1], &vocab }},
+		"order":               {"MaxOrder", func(o *Options) { o.MaxOrder = 10 }},
+		"budget":              {"Budget", func(o *Options) { o.Budget = lasting(-1) }},
+	} {
+		o := studyOptions("")
+		test.set(&o)
+		if err := o.Validate(); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), test.option+": ") {
+			t.Errorf("%s: error %v, want one about %s", name, err, test.option)
+		}
+	}
+}
+
+// What comes of dropout and halving says so.
+func TestNotesOfTraining(t *testing.T) {
+	for _, m := range []Model{{}, {Dropout: 0.5, Halve: true}, {Dropout: 0.5}, {Halve: true}} {
+		m.Kind, m.Hidden = KindRNN, 4
+		all := strings.Join(notes(LevelResult{Models: []Model{m}}, 0), " ")
+		if strings.Contains(all, "dropout") != (m.Dropout > 0) || strings.Contains(all, "halved") != m.Halve {
+			t.Errorf("dropout %v, halving %v: notes %s", m.Dropout, m.Halve, all)
+		}
+	}
+}
+
+func TestBudgetFor(t *testing.T) {
+	for bytes, want := range map[int]time.Duration{0: 10 * time.Second, 567_198: 29 * time.Second, 3_200_000: 163 * time.Second, 1 << 30: 4 * time.Minute} {
+		if got := budgetFor(bytes); got != want {
+			t.Errorf("%d bytes: %v, want %v", bytes, got, want)
+		}
+	}
+}
+
+func TestMixtureWeight(t *testing.T) {
+	// Three tokens in four only one model foresees, the fourth only the other.
+	var a, b []float32
+	for i := range 1000 {
+		x, y := float32(0.1), float32(9)
+		if i%4 == 0 {
+			x, y = y, x
+		}
+		a, b = append(a, x), append(b, y)
+	}
+	w := mixtureWeight(a, b)
+	if !(math.Abs(w-0.75) <= 0.01) {
+		t.Errorf("weight %v, want about 0.75", w)
+	}
+	for _, other := range []float64{0.01, w - 0.05, w + 0.05, 0.99} {
+		if !(mixtureNats(other, a, b) >= mixtureNats(w, a, b)) {
+			t.Errorf("a weight of %v is better than %v", other, w)
+		}
+	}
+	if w := mixtureWeight(a, slices.Repeat([]float32{20}, len(a))); w < 0.99 {
+		t.Errorf("weight of the better model %v", w)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
+	"batchrnn/internal/option"
+	"batchrnn/kernels"
+)
+
+// message writes err for the command line, where options have the names of flags.
+func message(err error) string {
+	switch e := err.(type) {
+	case *option.Error:
+		return flagsOf(e.Name) + ": " + e.Err.Error()
+	case interface{ Unwrap() []error }:
+		var messages []string
+		for _, err := range e.Unwrap() {
+			messages = append(messages, message(err))
+		}
+		return strings.Join(messages, "; ")
+	}
+	return err.Error()
+}
+
+var innerCapital = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// flagsOf returns the flags of the options that an error names: "--max-order" of
+// "MaxOrder". What is no option's field stays.
+func flagsOf(names string) string {
+	if names == kernels.EnvISA || names == modelArgument || strings.HasPrefix(names, "--") {
+		return names
+	}
+	names = "--" + strings.ReplaceAll(names, " and ", " and --")
+	return strings.ToLower(innerCapital.ReplaceAllString(names, "$1-$2"))
+}
+
+// given returns what a flag was set to, "" if it was not. Set to nothing, it is
+// most often a shell variable that isn't set.
+func given(flag string, value *string) (string, error) {
+	if value == nil {
+		return "", nil
+	}
+	if *value == "" {
+		return "", option.Misuse(flag, "the name is empty: give one, or leave the flag out")
+	}
+	return *value, nil
+}
+
+// parseLevels reads levels with commas between them.
+func parseLevels(s string) (levels []text.Level, err error) {
+	for field := range strings.SplitSeq(s, ",") {
+		l, err := parseLevel(strings.TrimSpace(field))
+		if err != nil {
+			return nil, err
+		}
+		levels = append(levels, l)
+	}
+	return levels, nil
+}
+
+func parseLevel(s string) (text.Level, error) {
+	level, err := text.ParseLevel(s)
+	if err != nil {
+		return 0, option.Misuse("--level", "%w", err)
+	}
+	return level, nil
+}
+
+func parseSmoothing(s string) (ngram.Smoothing, error) {
+	smoothing, err := ngram.ParseSmoothing(s)
+	if err != nil {
+		return 0, option.Misuse("--smoothing", "%w", err)
+	}
+	return smoothing, nil
+}
+
+// parseWidths reads widths with commas between them, such as "128, 256".
+func parseWidths(s string) ([]int, error) {
+	if strings.TrimSpace(s) == "" {
+		return nil, nil
+	}
+	var widths []int
+	for field := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil {
+			return nil, option.Misuse("--hidden", "%q is no list of widths: give whole numbers with commas between them, such as 128,256", s)
+		}
+		widths = append(widths, n)
+	}
+	return widths, nil
+}
+
+// asTyped writes a command that repeats a run, with the environment that
+// changes it.
+func asTyped(command string, flags ...string) string {
+	command = "rnnbench " + command
+	if isa := os.Getenv(kernels.EnvISA); isa != "" {
+		command = kernels.EnvISA + "=" + isa + " " + command
+	}
+	return strings.Join(append([]string{command}, flags...), " ")
+}
+
+// set writes a flag with its value as a shell takes it.
+func set(flag, value string) string {
+	if strings.ContainsFunc(value, func(r rune) bool {
+		return !strings.ContainsRune("+,-./:=@_µ", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return "--" + flag + " " + value
+}

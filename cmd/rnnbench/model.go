@@ -1,0 +1,30 @@
+package main
+
+import (
+	"batchrnn/bench/lm"
+	"batchrnn/internal/engine"
+	"batchrnn/internal/option"
+)
+
+// modelArgument is what the help calls the model's file.
+const modelArgument = "MODEL"
+
+// openModel reads the model in a file, to run on so many threads. close stops its
+// engine.
+func openModel(path string, threads int) (m *lm.Model, close func(), err error) {
+	if path == "" {
+		return nil, nil, option.Misuse(modelArgument, "the name is empty: give a file that rnnbench train has written")
+	}
+	if err := engine.CheckThreads(threads); err != nil {
+		return nil, nil, err
+	}
+	e, err := engine.New("", threads)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m, err = lm.Open(path, e); err != nil {
+		e.Close()
+		return nil, nil, err
+	}
+	return m, e.Close, nil
+}

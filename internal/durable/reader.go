@@ -1,0 +1,106 @@
+package durable
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// ErrTruncated is of files that end before they should.
+var ErrTruncated = errors.New("truncated or damaged")
+
+// A Reader takes a file of sections apart. left is how many bytes of it remain,
+// by its real size.
+type Reader struct {
+	r    io.Reader
+	left int64
+	crc  uint32
+}
+
+// NewReader reads the head of a file of sections. size is how many bytes r holds:
+// no length in the file is believed that reaches beyond. kind says in an error
+// what another file is not, such as "a model file".
+func NewReader(r io.Reader, size int64, kind, magic string, version uint32) (*Reader, error) {
+	s := &Reader{r: r, left: size}
+	var b [HeadBytes]byte
+	n, err := io.ReadFull(s, b[:])
+	if start := b[:min(n, MagicBytes)]; !bytes.HasPrefix([]byte(magic), start) || n == 0 {
+		return nil, fmt.Errorf("not %s", kind)
+	}
+	if err != nil {
+		return nil, truncated(err)
+	}
+	if have := binary.LittleEndian.Uint32(b[MagicBytes:]); have != version {
+		return nil, fmt.Errorf("version %d: this program reads version %d", have, version)
+	}
+	return s, nil
+}
+
+// Read implements [io.Reader], and keeps the books.
+func (s *Reader) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	s.left -= int64(n)
+	s.crc = crc32.Update(s.crc, castagnoli, b[:n])
+	return n, err
+}
+
+// Left returns how many bytes the file has after what was read.
+func (s *Reader) Left() int64 { return s.left }
+
+// Section reads the next section, of at most limit bytes. read takes all of the
+// payload.
+func (s *Reader) Section(name string, limit int64, read func(r io.Reader, size int64) error) error {
+	s.crc = 0
+	var b [LengthBytes]byte
+	if _, err := io.ReadFull(s, b[:]); err != nil {
+		return truncated(err)
+	}
+	length := binary.LittleEndian.Uint64(b[:])
+	if rest := s.left - ChecksumBytes; rest < 0 || length > uint64(min(rest, limit)) {
+		return fmt.Errorf("%s of %d bytes, where %d are left: %w", name, length, max(rest, 0), ErrTruncated)
+	}
+	payload := &io.LimitedReader{R: s, N: int64(length)}
+	if err := read(payload, int64(length)); err != nil {
+		return truncated(err)
+	}
+	if payload.N != 0 {
+		return fmt.Errorf("%s is longer than what it holds: damaged", name)
+	}
+	want := s.crc
+	if _, err := io.ReadFull(s, b[:ChecksumBytes]); err != nil {
+		return truncated(err)
+	}
+	if binary.LittleEndian.Uint32(b[:]) != want {
+		return fmt.Errorf("%s has a wrong checksum: damaged", name)
+	}
+	return nil
+}
+
+// Bytes reads the next section, of at most limit bytes, as it is.
+func (s *Reader) Bytes(name string, limit int64) (payload []byte, err error) {
+	err = s.Section(name, limit, func(r io.Reader, size int64) error {
+		payload = make([]byte, size)
+		_, err := io.ReadFull(r, payload)
+		return err
+	})
+	return payload, err
+}
+
+// Close returns an error if anything follows what was read.
+func (s *Reader) Close() error {
+	if s.left != 0 {
+		return fmt.Errorf("%d bytes too long: damaged", s.left)
+	}
+	return nil
+}
+
+// truncated gives the end of a file that comes too early its name.
+func truncated(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return ErrTruncated
+	}
+	return err
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package memory
+
+// Available is known on Linux only: ok is false here, and
+// Free guesses.
+func Available() (bytes int64, ok bool) { return 0, false }
