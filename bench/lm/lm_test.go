@@ -352,10 +352,7 @@ func TestNextFeeds(t *testing.T) {
 
 // What a sampler draws from is what a stream scores by, whatever the softmax.
 func TestSamplersAndStreamsAgree(t *testing.T) {
-	for _, m := range testModels(t, text.Word) {
-		if m.rnn == nil {
-			continue // whose sampler asks the same scorer
-		}
+	for _, m := range append(testModels(t, text.Word), testModels(t, text.Char)...) {
 		for _, history := range [][]int32{nil, {2}, {2, 7, 4}} {
 			s := m.NewSampler(1, 1)
 			for _, id := range history {

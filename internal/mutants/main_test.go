@@ -30,6 +30,9 @@ func TestMutantsOf(t *testing.T) {
 
 // TestFates builds mutants of a package whose test notices one change of two and never ends after a third.
 func TestFates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds four test programs; -short leaves it out")
+	}
 	dir := t.TempDir()
 	files := map[string]string{
 		"go.mod":    "module a\n\ngo 1.26\n",

@@ -45,6 +45,28 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestInputsStartWide: the input weights come from ±inputScale at any width, but where
+// they are the output's too.
+func TestInputsStartWide(t *testing.T) {
+	e, c := newEngine(t), tinyCorpus(t)
+	for _, hidden := range []int{16, 64} {
+		for _, tied := range []bool{false, true} {
+			tr, err := newTrainer(e, c, Options{Hidden: hidden, Tied: tied, Budget: time.Minute}.withDefaults())
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := inputScale(c.Vocab.Len())
+			if tied {
+				want = 1 / math.Sqrt(float64(hidden))
+			}
+			wx := tr.model.Cells[0].Wx
+			if got := float64(max(slices.Max(wx), -slices.Min(wx))); !(got <= 1.0001*want && got >= 0.9*want) {
+				t.Errorf("width %d, tied %t: input weights up to %v, want %v", hidden, tied, got, want)
+			}
+		}
+	}
+}
+
 func TestTokensPerSecond(t *testing.T) {
 	for _, test := range []struct {
 		Progress

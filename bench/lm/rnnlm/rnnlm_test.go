@@ -241,6 +241,17 @@ func TestValidationIsCutToTheBudget(t *testing.T) {
 	}
 }
 
+// TestEpochsReadAll: streams that are cut into whole steps lose none.
+func TestEpochsReadAll(t *testing.T) {
+	const count, steps, pieces = 3, 4, 5
+	s := newStreams(ramp(count*steps*pieces+1, 7), count, steps, 1)
+	for i := range 3 * pieces {
+		if first := s.next(); first != (i%pieces == 0) {
+			t.Fatalf("piece %d: first of an epoch: %t, and an epoch has %d", i, first, pieces)
+		}
+	}
+}
+
 // TestLastValidationFits: no validation begins that leaves no room for one at the end.
 func TestLastValidationFits(t *testing.T) {
 	const budget = 1000

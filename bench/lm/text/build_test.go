@@ -263,3 +263,37 @@ func FuzzBuild(f *testing.F) {
 		}
 	})
 }
+
+// TestVocabFile writes a vocabulary and reads it again, and takes no other file for one.
+func TestVocabFile(t *testing.T) {
+	v := build(t, strings.Repeat("the cat sat on the mat, the mat sat on the cat ", 5), Options{Level: Word}).Vocab
+	file := v.Append(nil)
+	got, err := ParseVocab(file, v.Len())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(tokensOf(got), tokensOf(v)) {
+		t.Errorf("%q came back, %q were written", tokensOf(got), tokensOf(v))
+	}
+	if got, err := ParseVocab([]byte("\x05<unk>\x01a"), 2); err != nil || got.Len() != 2 {
+		t.Errorf("two tokens: error %v", err)
+	}
+	for name, test := range map[string]struct {
+		file []byte
+		want int
+	}{
+		"no tokens":       {nil, 0},
+		"none wanted":     {file, 0},
+		"one more wanted": {file, v.Len() + 1},
+		"one less wanted": {file, v.Len() - 1},
+		"many wanted":     {file, 1 << 40},
+		"cut":             {file[:len(file)-1], v.Len()},
+		"a cut length":    {append(slices.Clone(file), 0x80), v.Len() + 1},
+		"not UTF-8":       {[]byte("\x05<unk>\x01\xff"), 2},
+		"a token twice":   {[]byte("\x05<unk>\x01a\x01a"), 3},
+	} {
+		if _, err := ParseVocab(test.file, test.want); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
