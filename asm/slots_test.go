@@ -150,7 +150,7 @@ func slots(s *Set) []slot {
 			call: func(sh shape, x [][]float32, _ *[2]float32) { s.Axpy(x[0], x[1], alpha) },
 			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
 				y := make([]expect, sh.n)
-				for i, v := range ref.Axpy(x[0], x[1], alpha) {
+				for i, v := range ref.Axpy(alpha, x[1], x[0]) {
 					product := alpha * float64(x[1][i])
 					y[i] = expect{v, eps*(math.Abs(product)+math.Abs(v)*1.01) + slack}
 				}

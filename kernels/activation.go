@@ -87,12 +87,12 @@ func (o serial) ReLU(dst, src []float32) {
 	}
 }
 
-// Grad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z. It
+// MulGrad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z. It
 // takes that from y = act(z), row stride ldy: 1-y² for Tanh, y(1-y) for Sigmoid, 1 for
 // Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere.
-func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
-	checkMatrix("Grad", "d", d, m, n, ldd)
-	checkMatrix("Grad", "y", y, m, n, ldy)
+func (o serial) MulGrad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
+	checkMatrix("MulGrad", "d", d, m, n, ldd)
+	checkMatrix("MulGrad", "y", y, m, n, ldy)
 	f := o.set.TanhGrad
 	switch act {
 	case 0, Identity:
@@ -103,7 +103,7 @@ func (o serial) Grad(act Activation, m, n int, d []float32, ldd int, y []float32
 	case Sigmoid:
 		f = o.set.SigmoidGrad
 	default:
-		panic(fmt.Sprintf("kernels: Grad: unknown activation %d", int(act)))
+		panic(fmt.Sprintf("kernels: MulGrad: unknown activation %d", int(act)))
 	}
 	if m == 0 || n == 0 {
 		return

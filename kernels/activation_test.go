@@ -94,7 +94,7 @@ func TestGrad(t *testing.T) {
 				apply := []func(dst, src []float32){same, Identity: same, ReLU: e.ReLU, Tanh: e.Tanh, Sigmoid: e.Sigmoid}
 				apply[act](y, y)
 				before := slices.Clone(d)
-				e.Grad(Activation(act), m, n, d, ldd, y, ldy)
+				e.MulGrad(Activation(act), m, n, d, ldd, y, ldy)
 				for x, got := range d {
 					i, j := x/ldd, x%ldd
 					want, tolerance := float64(before[x]), 0.0

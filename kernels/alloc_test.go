@@ -39,25 +39,25 @@ func hotCalls(e *Engine) map[string]func() {
 		"Sigmoid": func() { e.Sigmoid(z, x) },
 		"Exp":     func() { e.Exp(z, x) },
 		"ReLU":    func() { e.ReLU(z, x) },
-		"Grad": func() {
-			e.Grad(Tanh, 9, 100, z, 101, x, 100)
-			e.Grad(Sigmoid, 9, 100, z, 101, x, 100)
-			e.Grad(ReLU, 9, 100, z, 101, x, 100)
+		"MulGrad": func() {
+			e.MulGrad(Tanh, 9, 100, z, 101, x, 100)
+			e.MulGrad(Sigmoid, 9, 100, z, 101, x, 100)
+			e.MulGrad(ReLU, 9, 100, z, 101, x, 100)
 		},
 		"Add":        func() { e.Add(z, x, y) },
 		"Mul":        func() { e.Mul(z, x, y) },
 		"Clear":      func() { e.Clear(z) },
 		"Copy":       func() { e.Copy(z, x) },
-		"Axpy":       func() { e.Axpy(z, x, 0.5) },
-		"Scale":      func() { e.Scale(z, 0.5) },
+		"Axpy":       func() { e.Axpy(0.5, x, z) },
+		"Scale":      func() { e.Scale(0.5, z) },
 		"Dot":        func() { e.Dot(x, y) },
 		"SumSquares": func() { e.SumSquares(x) },
-		"ColumnSums": func() { e.ColumnSums(z[:100], 9, x, 101) },
-		"ScatterAdd": func() { e.ScatterAdd(z, 100, 90, ids, x, 100) },
+		"ColumnSums": func() { e.ColumnSums(9, x, 101, z[:100]) },
+		"ScatterAdd": func() { e.ScatterAdd(90, ids, x, 100, z, 100) },
 
 		"Softmax":             func() { e.Softmax(3, 90, z, 100) },
 		"LogSoftmax":          func() { e.LogSoftmax(3, 90, z, 100, s) },
-		"SoftmaxCrossEntropy": func() { e.SoftmaxCrossEntropy(losses, 90, z, 100, targets, 1) },
+		"SoftmaxCrossEntropy": func() { e.SoftmaxCrossEntropy(90, 1, z, 100, targets, losses) },
 
 		"SGD":     func() { e.SGD(z, x, 1, 0.1) },
 		"Adagrad": func() { e.Adagrad(z, x, s, 1, 0.1, 1e-8) },

@@ -44,7 +44,7 @@ func benchGemm(b *testing.B, layout string, p *problem) {
 	benchEngines(b, threadCounts(), keys, func(b *testing.B, e *Engine) {
 		q := p.product(p.pack(e))
 		if p.start == inPlace {
-			q.S = p.s // or C grows from call to call
+			q.Add = p.s // or C grows from call to call
 		}
 		e.Gemm(q) // pages, caches, workers
 		b.ReportAllocs()
@@ -150,7 +150,7 @@ func BenchmarkSoftmaxCrossEntropy(b *testing.B) {
 		benchEngines(b, []int{1}, fmt.Sprintf("v=%d", n), func(b *testing.B, e *Engine) {
 			b.ReportAllocs()
 			for b.Loop() {
-				e.SoftmaxCrossEntropy(losses, n, logits, n, targets, 1)
+				e.SoftmaxCrossEntropy(n, 1, logits, n, targets, losses)
 			}
 			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})

@@ -105,9 +105,9 @@ func TestRowsAgree(t *testing.T) {
 					}
 					switch {
 					case p.start == table:
-						q.IDs = part.IDs[i:][:q.M]
-					case q.S != nil:
-						q.S = part.S[i*q.LDS:]
+						q.AddRows = part.AddRows[i:][:q.M]
+					case q.Add != nil:
+						q.Add = part.Add[i*q.LDAdd:]
 					}
 					e.Gemm(q)
 				}
@@ -219,7 +219,7 @@ func TestSetsAgree(t *testing.T) {
 		}
 		loss := func(e *Engine) []float32 {
 			logits, losses := slices.Clone(x), make([]float32, 3)
-			e.SoftmaxCrossEntropy(losses, n/3, logits, n/3, []int32{0, 7, n/3 - 1}, 1.0/3)
+			e.SoftmaxCrossEntropy(n/3, 1.0/3, logits, n/3, []int32{0, 7, n/3 - 1}, losses)
 			return append(losses, logits...)
 		}
 		compare("SoftmaxCrossEntropy", loss(e), loss(first))

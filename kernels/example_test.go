@@ -41,20 +41,20 @@ func ExampleEngine_twoLayers() {
 	}
 	for range 200 {
 		forward()
-		e.SoftmaxCrossEntropy(losses, classes, logits, classes, targets, 1.0/rows) // logits become dlogits
+		e.SoftmaxCrossEntropy(classes, 1.0/rows, logits, classes, targets, losses) // logits become dlogits
 
 		// dW2 = hᵀ·dlogits, dh = dlogits·W2ᵀ ∘ tanh', dW1 = xᵀ·dh.
 		dlogits := kernels.Matrix{K: rows, N: classes, Data: logits, LD: classes}
 		e.GemmPlain(kernels.Product{M: hidden, A: h, LDA: hidden, TransA: true, C: dw2, LDC: classes}, dlogits)
 		w2T := kernels.Matrix{K: classes, N: hidden, Data: w2, LD: classes, Trans: true}
 		e.GemmPlain(kernels.Product{M: rows, A: logits, LDA: classes, C: dh, LDC: hidden}, w2T)
-		e.Grad(kernels.Tanh, rows, hidden, dh, hidden, h, hidden)
+		e.MulGrad(kernels.Tanh, rows, hidden, dh, hidden, h, hidden)
 		dz := kernels.Matrix{K: rows, N: hidden, Data: dh, LD: hidden}
 		e.GemmPlain(kernels.Product{M: inputs, A: x, LDA: inputs, TransA: true, C: dw1, LDC: hidden}, dz)
 		e.Clear(db1)
 		e.Clear(db2)
-		e.ColumnSums(db1, rows, dh, hidden)
-		e.ColumnSums(db2, rows, logits, classes)
+		e.ColumnSums(rows, dh, hidden, db1)
+		e.ColumnSums(rows, logits, classes, db2)
 
 		for _, p := range [][2][]float32{{w1, dw1}, {b1, db1}, {w2, dw2}, {b2, db2}} {
 			e.SGD(p[0], p[1], 1, 0.5)

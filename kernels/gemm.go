@@ -10,24 +10,25 @@ import (
 
 // A Product describes
 //
-//	C = Act(S + Bias + op(A)·B)
+//	C = Act(Add + Bias + op(A)·B)
 //
 // with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, and their
-// LD is the distance between rows. C may be S itself where IDs is nil. Apart from that
-// C must not overlap anything that is read.
+// LD is the distance between rows. C may be Add itself where AddRows is nil. Apart from
+// that C must not overlap anything that is read: [Engine.Gemm] panics where it does,
+// [Worker.Gemm] does not look.
 type Product struct {
-	M      int
-	A      []float32 // M×K, or K×M where TransA
-	LDA    int
-	TransA bool
-	B      *Packed   // left out in GemmPlain
-	S      []float32 // start values, M×N; nil means zeros
-	LDS    int
-	IDs    []int32   // where not nil, row i starts from row IDs[i] of S, a table of N columns
-	Bias   []float32 // N, added to every row of S; nil means zeros
-	C      []float32
-	LDC    int
-	Act    Activation // zero is Identity
+	M       int
+	A       []float32 // M×K, or K×M where TransA
+	LDA     int
+	TransA  bool
+	B       *Packed   // left out in GemmPlain
+	Add     []float32 // start values, M×N; nil means zeros
+	LDAdd   int
+	AddRows []int32   // where not nil, row i starts from row AddRows[i] of Add, a table of N columns
+	Bias    []float32 // N, added to every row; nil means zeros
+	C       []float32
+	LDC     int
+	Act     Activation // zero is Identity
 }
 
 // gemmShareWork is the least number of multiply-adds for which a worker pays: about
@@ -43,6 +44,7 @@ const gemmPhaseWork = 1 << 23
 func (e *Engine) Gemm(p Product) {
 	e.checkPacked("Gemm", "B", p.B)
 	e.checkProduct("Gemm", &p, p.B.K, p.B.N)
+	p.checkApart("Gemm", p.B.K, p.B.N)
 	if pool := e.pool; pool.begin(p.B.Panels(), p.M*p.B.K*p.B.N) {
 		pool.gemm = p
 		pool.run(pool.want, gemmShare)
@@ -116,10 +118,10 @@ func (p *Product) rows(lo, n int) Product {
 		part.A = p.A[lo*p.LDA:]
 	}
 	switch {
-	case p.IDs != nil:
-		part.IDs = p.IDs[lo:][:n]
-	case p.S != nil:
-		part.S = p.S[lo*p.LDS:]
+	case p.AddRows != nil:
+		part.AddRows = p.AddRows[lo:][:n]
+	case p.Add != nil:
+		part.Add = p.Add[lo*p.LDAdd:]
 	}
 	return part
 }
@@ -146,14 +148,14 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 	}
 	checkMatrix(op, "C", p.C, p.M, n, p.LDC)
 	switch {
-	case p.IDs != nil:
-		checkLen(op, "IDs", len(p.IDs), p.M)
-		checkRows(op, "S", p.S, n, p.LDS, p.IDs)
-		if p.M > 0 && &p.S[0] == &p.C[0] {
-			panic("kernels: " + op + ": C is S, whose rows IDs read in another order")
+	case p.AddRows != nil:
+		checkLen(op, "AddRows", len(p.AddRows), p.M)
+		checkRows(op, "Add", p.Add, n, p.LDAdd, p.AddRows)
+		if p.M > 0 && &p.Add[0] == &p.C[0] {
+			panic("kernels: " + op + ": C is Add, whose rows AddRows reads in another order")
 		}
-	case p.S != nil:
-		checkMatrix(op, "S", p.S, p.M, n, p.LDS)
+	case p.Add != nil:
+		checkMatrix(op, "Add", p.Add, p.M, n, p.LDAdd)
 	}
 	if p.Bias != nil {
 		checkLen(op, "Bias", len(p.Bias), n)
@@ -164,7 +166,7 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 }
 
 // Stand-ins for what a product leaves out: start values of zeros, a bias of zeros, and
-// rows of S in their order. They are as wide and as tall as the largest tile of any
+// rows of Add in their order. They are as wide and as tall as the largest tile of any
 // set. The bias is -0: adding it changes no value.
 var zeros, zeroBias, inOrder = standIns(asm.Sets())
 
@@ -219,7 +221,7 @@ func (w *Worker) gemm(p *Product, panels Span) {
 		b := block{Product: *p, gather: gather, noLow: k*panels.Len()*w.set.NR > nearPanels, lo: k * i / blocks}
 		b.k = k*(i+1)/blocks - b.lo
 		if i > 0 {
-			b.S, b.LDS, b.IDs, b.Bias = p.C, p.LDC, nil, nil
+			b.Add, b.LDAdd, b.AddRows, b.Bias = p.C, p.LDC, nil, nil
 		}
 		if i < blocks-1 {
 			b.Act = Identity
@@ -372,8 +374,8 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 	}
 	nr, tile := w.set.NR, &w.set.Sgemm[end-i]
 	ids, from := inOrder, i
-	if b.IDs != nil {
-		ids, from = &b.IDs[i], 0
+	if b.AddRows != nil {
+		ids, from = &b.AddRows[i], 0
 	}
 	for j := panels.Lo; j < panels.Hi; {
 		if j > panels.Lo {
@@ -394,8 +396,8 @@ func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 			}
 		}
 		s, lds, bias := zeros, 0, zeroBias
-		if b.S != nil {
-			s, lds = &b.S[from*b.LDS+col], b.LDS
+		if b.Add != nil {
+			s, lds = &b.Add[from*b.LDAdd+col], b.LDAdd
 		}
 		if b.Bias != nil {
 			bias = &b.Bias[col]

@@ -63,7 +63,7 @@ func measureHandover(p *pool) float64 {
 			start := time.Now()
 			for range steps {
 				own := w.Share(len(state))
-				w.Scale(state[own.Lo:own.Hi], 0.5)
+				w.Scale(0.5, state[own.Lo:own.Hi])
 				w.Barrier()
 				w.SumSquares(state)
 				w.Barrier()

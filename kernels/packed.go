@@ -61,13 +61,14 @@ func (o serial) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels S
 	}
 }
 
-// First returns a matrix of k rows, at most p.K, in the memory of p. Pack it before use;
-// that overwrites p.
-func (p *Packed) First(k int) Packed {
+// First makes view a matrix of the first k rows of p, at most p.K, in the memory of p.
+// What is packed into one overwrites the other: pack view before use. A view that its
+// caller keeps costs no allocation.
+func (p *Packed) First(view *Packed, k int) {
 	if k < 1 || k > p.K {
 		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
 	}
-	return Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
+	*view = Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
 }
 
 // PackRows copies the matrix b, row stride ldb, into some of p's rows.

@@ -145,7 +145,9 @@ func TestFirst(t *testing.T) {
 			for i := range w.data {
 				w.data[i] = canary
 			}
-			b, first := randoms(r, k*n), w.First(k)
+			var first Packed
+			b := randoms(r, k*n)
+			w.First(&first, k)
 			if first.K != k || first.N != n || &first.data[0] != &w.data[0] {
 				t.Fatalf("First(%d) is %d×%d, elsewhere: %t", k, first.K, first.N, &first.data[0] != &w.data[0])
 			}

@@ -26,14 +26,14 @@ func mistakes(e *Engine) []mistake {
 	other := &Packed{K: 4, N: 5, nr: w.nr + 1, data: w.data}
 	gemm := func(words string, change func(p *Product)) mistake {
 		return mistake{"Gemm", words, func(e *Engine, out, in []float32) {
-			p := Product{M: 3, A: in[:16], LDA: 6, B: w, S: in[:17], LDS: 6, C: out[:17], LDC: 6}
+			p := Product{M: 3, A: in[:16], LDA: 6, B: w, Add: in[:17], LDAdd: 6, C: out[:17], LDC: 6}
 			change(&p)
 			e.Gemm(p)
 		}}
 	}
 	plain := func(words string, b Matrix, change func(p *Product)) mistake {
 		return mistake{"GemmPlain", words, func(e *Engine, out, in []float32) {
-			p := Product{M: 3, A: in[:16], LDA: 6, S: in[:17], LDS: 6, C: out[:17], LDC: 6}
+			p := Product{M: 3, A: in[:16], LDA: 6, Add: in[:17], LDAdd: 6, C: out[:17], LDC: 6}
 			change(&p)
 			e.GemmPlain(p, b)
 		}}
@@ -57,16 +57,16 @@ func mistakes(e *Engine) []mistake {
 		gemm("ldA -6 4", func(p *Product) { p.LDA = -6 }),
 		gemm("A 16 21", func(p *Product) { p.TransA = true }), // 4 rows of 3
 		gemm("ldA 2 3", func(p *Product) { p.TransA, p.LDA = true, 2 }),
-		gemm("S 16 17", func(p *Product) { p.S = p.S[:16] }),
-		gemm("S 0 17", func(p *Product) { p.S = p.S[:0] }),
+		gemm("S 16 17", func(p *Product) { p.Add = p.Add[:16] }),
+		gemm("S 0 17", func(p *Product) { p.Add = p.Add[:0] }),
 		gemm("Bias 4 5", func(p *Product) { p.Bias = p.A[:4] }),
-		gemm("IDs 2 3", func(p *Product) { p.IDs = []int32{1, 0} }),
-		gemm("id 3 3", func(p *Product) { p.IDs = []int32{1, 3, 0} }),
-		gemm("id -1 3", func(p *Product) { p.IDs = []int32{0, -1, 0} }),
-		gemm("ldS 4 5", func(p *Product) { p.IDs, p.LDS = []int32{1, 1, 0}, 4 }),
-		gemm("id S 0", func(p *Product) { p.S, p.IDs = nil, []int32{1, 1, 0} }),
-		gemm("C S IDs", func(p *Product) { p.C, p.IDs = p.S, []int32{1, 1, 0} }),
-		gemm("ldS 4 5", func(p *Product) { p.LDS = 4 }),
+		gemm("IDs 2 3", func(p *Product) { p.AddRows = []int32{1, 0} }),
+		gemm("id 3 3", func(p *Product) { p.AddRows = []int32{1, 3, 0} }),
+		gemm("id -1 3", func(p *Product) { p.AddRows = []int32{0, -1, 0} }),
+		gemm("ldS 4 5", func(p *Product) { p.AddRows, p.LDAdd = []int32{1, 1, 0}, 4 }),
+		gemm("id S 0", func(p *Product) { p.Add, p.AddRows = nil, []int32{1, 1, 0} }),
+		gemm("C S IDs", func(p *Product) { p.C, p.AddRows = p.Add, []int32{1, 1, 0} }),
+		gemm("ldS 4 5", func(p *Product) { p.LDAdd = 4 }),
 		gemm("C 16 17", func(p *Product) { p.C = p.C[:16] }),
 		gemm("ldC 4 5", func(p *Product) { p.LDC = 4 }),
 		gemm("C 17 23", func(p *Product) { p.M, p.LDA = 4, 4 }),
@@ -81,8 +81,8 @@ func mistakes(e *Engine) []mistake {
 
 		{"NewPacked", "0 5", func(e *Engine, _, _ []float32) { e.NewPacked(0, 5) }},
 		{"NewPacked", "5 -1", func(e *Engine, _, _ []float32) { e.NewPacked(5, -1) }},
-		{"First", "0 4", func(*Engine, []float32, []float32) { w.First(0) }},
-		{"First", "5 4", func(*Engine, []float32, []float32) { w.First(5) }},
+		{"First", "0 4", func(*Engine, []float32, []float32) { w.First(new(Packed), 0) }},
+		{"First", "5 4", func(*Engine, []float32, []float32) { w.First(new(Packed), 5) }},
 		{"Pack", "b 22 23", func(e *Engine, _, in []float32) { e.Pack(w, false, in[:22], 6) }},
 		{"Pack", "ldb 4 5", func(e *Engine, _, in []float32) { e.Pack(w, false, in, 4) }},
 		{"Pack", "b 27 28", func(e *Engine, _, in []float32) { e.Pack(w, true, in[:27], 6) }},
@@ -95,18 +95,18 @@ func mistakes(e *Engine) []mistake {
 		{"PackRows", "[3,2) 4", func(e *Engine, _, in []float32) { e.PackRows(w, Span{3, 2}, in, 5) }},
 		{"PackRows", "p panels", func(e *Engine, _, in []float32) { e.PackRows(other, Span{0, 1}, in, 5) }},
 
-		{"Grad", "d 16 17", func(e *Engine, out, in []float32) { e.Grad(Tanh, 3, 5, out[:16], 6, in, 6) }},
-		{"Grad", "ldd 4 5", func(e *Engine, out, in []float32) { e.Grad(Tanh, 3, 5, out, 4, in, 6) }},
-		{"Grad", "y 16 17", func(e *Engine, out, in []float32) { e.Grad(Identity, 3, 5, out, 6, in[:16], 6) }},
-		{"Grad", "ldy 4 5", func(e *Engine, out, in []float32) { e.Grad(ReLU, 3, 5, out, 6, in, 4) }},
-		{"Grad", "-3", func(e *Engine, out, in []float32) { e.Grad(Tanh, -3, 5, out, 6, in, 6) }},
-		{"Grad", "-5", func(e *Engine, out, in []float32) { e.Grad(Tanh, 3, -5, out, 6, in, 6) }},
-		{"Grad", "d", func(e *Engine, out, in []float32) { e.Grad(Tanh, huge, 5, out, 8, in, 8) }},
-		{"Grad", "activation 5", func(e *Engine, out, in []float32) { e.Grad(Identity+1, 3, 5, out, 6, in, 6) }},
+		{"MulGrad", "d 16 17", func(e *Engine, out, in []float32) { e.MulGrad(Tanh, 3, 5, out[:16], 6, in, 6) }},
+		{"MulGrad", "ldd 4 5", func(e *Engine, out, in []float32) { e.MulGrad(Tanh, 3, 5, out, 4, in, 6) }},
+		{"MulGrad", "y 16 17", func(e *Engine, out, in []float32) { e.MulGrad(Identity, 3, 5, out, 6, in[:16], 6) }},
+		{"MulGrad", "ldy 4 5", func(e *Engine, out, in []float32) { e.MulGrad(ReLU, 3, 5, out, 6, in, 4) }},
+		{"MulGrad", "-3", func(e *Engine, out, in []float32) { e.MulGrad(Tanh, -3, 5, out, 6, in, 6) }},
+		{"MulGrad", "-5", func(e *Engine, out, in []float32) { e.MulGrad(Tanh, 3, -5, out, 6, in, 6) }},
+		{"MulGrad", "d", func(e *Engine, out, in []float32) { e.MulGrad(Tanh, huge, 5, out, 8, in, 8) }},
+		{"MulGrad", "activation 5", func(e *Engine, out, in []float32) { e.MulGrad(Identity+1, 3, 5, out, 6, in, 6) }},
 
-		{"ColumnSums", "a 16 17", func(e *Engine, out, in []float32) { e.ColumnSums(out[:5], 3, in[:16], 6) }},
-		{"ColumnSums", "lda 4 5", func(e *Engine, out, in []float32) { e.ColumnSums(out[:5], 3, in, 4) }},
-		{"ColumnSums", "-3", func(e *Engine, out, in []float32) { e.ColumnSums(out[:5], -3, in, 6) }},
+		{"ColumnSums", "a 16 17", func(e *Engine, out, in []float32) { e.ColumnSums(3, in[:16], 6, out[:5]) }},
+		{"ColumnSums", "lda 4 5", func(e *Engine, out, in []float32) { e.ColumnSums(3, in, 4, out[:5]) }},
+		{"ColumnSums", "-3", func(e *Engine, out, in []float32) { e.ColumnSums(-3, in, 6, out[:5]) }},
 		{"Dot", "y 4 5", func(_ *Engine, _, in []float32) { e.Dot(in[:5], in[:4]) }},
 
 		{"Softmax", "logits 16 17", func(e *Engine, out, _ []float32) { e.Softmax(3, 5, out[:16], 6) }},
@@ -120,7 +120,7 @@ func mistakes(e *Engine) []mistake {
 
 	loss := func(words string, losses, n, logits, ld int, targets ...int32) {
 		list = append(list, mistake{"SoftmaxCrossEntropy", words, func(e *Engine, out, _ []float32) {
-			e.SoftmaxCrossEntropy(out[20:20+losses], n, out[:logits], ld, targets, 1)
+			e.SoftmaxCrossEntropy(n, 1, out[:logits], ld, targets, out[20:20+losses])
 		}})
 	}
 	loss("losses 2 3", 2, 5, 17, 6, 0, 1, 2)
@@ -132,7 +132,7 @@ func mistakes(e *Engine) []mistake {
 
 	scatter := func(words string, table, ldt, src, lds int, ids ...int32) {
 		list = append(list, mistake{"ScatterAdd", words, func(e *Engine, out, in []float32) {
-			e.ScatterAdd(out[:table], ldt, 5, ids, in[:src], lds)
+			e.ScatterAdd(5, ids, in[:src], lds, out[:table], ldt)
 		}})
 	}
 	scatter("src 16 17", 29, 6, 16, 6, 0, 1, 2)
@@ -153,7 +153,7 @@ func mistakes(e *Engine) []mistake {
 		{"ReLU", "src", func(e *Engine, dst []float32, in [][]float32) { e.ReLU(dst, in[0]) }},
 		{"Add", "a b", func(e *Engine, dst []float32, in [][]float32) { e.Add(dst, in[0], in[1]) }},
 		{"Mul", "a b", func(e *Engine, dst []float32, in [][]float32) { e.Mul(dst, in[0], in[1]) }},
-		{"Axpy", "x", func(e *Engine, dst []float32, in [][]float32) { e.Axpy(dst, in[0], 2) }},
+		{"Axpy", "x", func(e *Engine, dst []float32, in [][]float32) { e.Axpy(2, in[0], dst) }},
 		{"Copy", "src", func(e *Engine, dst []float32, in [][]float32) { e.Copy(dst, in[0]) }},
 		{"SGD", "g", func(e *Engine, dst []float32, in [][]float32) { e.SGD(dst, in[0], 1, 1) }},
 		{"Adagrad", "g s", func(e *Engine, dst []float32, in [][]float32) { e.Adagrad(dst, in[0], in[1], 1, 1, 1) }},

@@ -37,6 +37,8 @@ func (w *Worker) Columns(n int) Span {
 // many products, [Packed] is faster.
 func (e *Engine) GemmPlain(p Product, b Matrix) {
 	e.checkPlain(&p, &b)
+	p.checkApart("GemmPlain", b.K, b.N)
+	b.checkApart(&p)
 	if pool := e.pool; pool.begin(e.Panels(b.N), p.M*b.K*b.N) {
 		pool.gemm, pool.plain = p, b
 		pool.run(pool.want, plainShare)
@@ -184,11 +186,11 @@ func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 		a, rs = w.gathered(0), b.k+gatherPad
 	}
 	s, lds, ids, bias := zeros, 0, inOrder, zeroBias
-	if b.IDs != nil {
-		ids = &b.IDs[0]
+	if b.AddRows != nil {
+		ids = &b.AddRows[0]
 	}
-	if b.S != nil {
-		s, lds = &b.S[col], b.LDS
+	if b.Add != nil {
+		s, lds = &b.Add[col], b.LDAdd
 	}
 	if b.Bias != nil {
 		bias = &b.Bias[col]
@@ -218,14 +220,14 @@ func (p *Product) part(depth, cols Span, k int) Product {
 	} else {
 		part.A = p.A[depth.Lo:]
 	}
-	if p.S != nil {
-		part.S = p.S[cols.Lo:]
+	if p.Add != nil {
+		part.Add = p.Add[cols.Lo:]
 	}
 	if p.Bias != nil {
 		part.Bias = p.Bias[cols.Lo:cols.Hi]
 	}
 	if depth.Lo > 0 {
-		part.S, part.LDS, part.IDs, part.Bias = part.C, p.LDC, nil, nil
+		part.Add, part.LDAdd, part.AddRows, part.Bias = part.C, p.LDC, nil, nil
 	}
 	if depth.Hi < k {
 		part.Act = Identity

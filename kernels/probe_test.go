@@ -66,7 +66,7 @@ func TestTrace(t *testing.T) {
 		if e.Dot(x, y) != traced.Dot(x, y) {
 			t.Error("dot: results differ")
 		}
-		traced.Grad(Tanh, 3, 7, got, 9, want, 9)
+		traced.MulGrad(Tanh, 3, 7, got, 9, want, 9)
 
 		p := &problem{m: e.set.MR, n: 2 * e.set.NR, k: 20, start: bias, act: Sigmoid}
 		p.fill(r)

@@ -118,13 +118,13 @@ func (p *problem) pack(e *Engine) *Packed {
 func (p *problem) product(w *Packed) Product {
 	q := Product{
 		M: p.m, A: p.a, LDA: p.lda(), TransA: p.transA, B: w,
-		S: p.s, LDS: p.lds(), IDs: p.ids, Bias: p.add, C: filled(span(p.m, p.n, p.ldc()), canary), LDC: p.ldc(), Act: p.act,
+		Add: p.s, LDAdd: p.lds(), AddRows: p.ids, Bias: p.add, C: filled(span(p.m, p.n, p.ldc()), canary), LDC: p.ldc(), Act: p.act,
 	}
 	if p.start == inPlace {
 		for i := range p.m {
 			copy(q.C[i*p.ldc():][:p.n], p.s[i*p.lds():])
 		}
-		q.S = q.C
+		q.Add = q.C
 	}
 	return q
 }

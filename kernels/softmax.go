@@ -12,7 +12,7 @@ import (
 //
 // It replaces the row by the gradient of scale·losses[i],
 // scale·(softmax(x_i) - onehot(targets[i])).
-func (o serial) SoftmaxCrossEntropy(losses []float32, n int, logits []float32, ld int, targets []int32, scale float32) {
+func (o serial) SoftmaxCrossEntropy(n int, scale float32, logits []float32, ld int, targets []int32, losses []float32) {
 	checkLen("SoftmaxCrossEntropy", "losses", len(losses), len(targets))
 	checkMatrix("SoftmaxCrossEntropy", "logits", logits, len(targets), n, ld)
 	for i, target := range targets {
@@ -95,7 +95,7 @@ func (o serial) softmaxLong(x []float32, scale float32) (logSum float64) {
 	logSum = most + math.Log(sum)
 	for i, l := range logs[:chunks] {
 		stopPoint()
-		o.Scale(chunk(i), float32(math.Exp(l-logSum)))
+		o.Scale(float32(math.Exp(l-logSum)), chunk(i))
 	}
 	return logSum
 }

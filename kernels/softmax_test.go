@@ -13,7 +13,7 @@ import (
 // checkLoss holds SoftmaxCrossEntropy to the oracle on rows of n logits.
 func checkLoss(e *Engine, n int, logits []float32, ld int, targets []int32, scale float32) error {
 	got, losses := slices.Clone(logits), filled(len(targets), nan)
-	e.SoftmaxCrossEntropy(losses, n, got, ld, targets, scale)
+	e.SoftmaxCrossEntropy(n, scale, got, ld, targets, losses)
 	for i, target := range targets {
 		x := logits[i*ld:][:n]
 		p, top, sum := ref.Softmax(x)
@@ -104,7 +104,7 @@ func TestLossOfExtremes(t *testing.T) {
 	} {
 		eachEngine(t, 1, func(t *testing.T, e *Engine) {
 			x, losses := slices.Clone(c.logits), []float32{7}
-			e.SoftmaxCrossEntropy(losses, len(x), x, len(x), []int32{c.target}, 1)
+			e.SoftmaxCrossEntropy(len(x), 1, x, len(x), []int32{c.target}, losses)
 			if !close(float64(losses[0]), c.loss, 1e-6) {
 				t.Errorf("%s: the loss is %g, want %g", c.name, losses[0], c.loss)
 			}
@@ -210,7 +210,7 @@ func TestSoftmaxLong(t *testing.T) {
 			}
 			want[target]--
 			losses := make([]float32, 1)
-			e.SoftmaxCrossEntropy(losses, n, row, n, []int32{target}, 1)
+			e.SoftmaxCrossEntropy(n, 1, row, n, []int32{target}, losses)
 			if !(math.Abs(float64(losses[0])-wantLoss) <= 1e-5*wantLoss) {
 				t.Errorf("n=%d: loss %v, want %v", n, losses[0], wantLoss)
 			}

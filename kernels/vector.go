@@ -42,7 +42,7 @@ func (o serial) Copy(dst, src []float32) {
 }
 
 // Axpy adds alpha·x to y.
-func (o serial) Axpy(y, x []float32, alpha float32) {
+func (o serial) Axpy(alpha float32, x, y []float32) {
 	checkLen("Axpy", "x", len(x), len(y))
 	for lo := 0; lo < len(y); lo += elementsPerCall {
 		hi := callEnd(lo, len(y))
@@ -51,7 +51,7 @@ func (o serial) Axpy(y, x []float32, alpha float32) {
 }
 
 // Scale multiplies x by alpha.
-func (o serial) Scale(x []float32, alpha float32) {
+func (o serial) Scale(alpha float32, x []float32) {
 	for lo := 0; lo < len(x); lo += elementsPerCall {
 		hi := callEnd(lo, len(x))
 		o.set.Scale(x[lo:hi], alpha)
@@ -80,8 +80,9 @@ func (o serial) SumSquares(x []float32) float64 {
 	return sum
 }
 
-// ColumnSums adds the m rows of a, row stride lda, to dst, row 0 first.
-func (o serial) ColumnSums(dst []float32, m int, a []float32, lda int) {
+// ColumnSums adds the m rows of a, each of len(dst) columns, row stride lda, to dst, row
+// 0 first.
+func (o serial) ColumnSums(m int, a []float32, lda int, dst []float32) {
 	checkMatrix("ColumnSums", "a", a, m, len(dst), lda)
 	if len(dst) == 0 {
 		return
@@ -100,7 +101,7 @@ func (o serial) ColumnSums(dst []float32, m int, a []float32, lda int) {
 
 // ScatterAdd adds row i of src to row ids[i] of table, each row of n floats,
 // row 0 first.
-func (o serial) ScatterAdd(table []float32, ldt, n int, ids []int32, src []float32, lds int) {
+func (o serial) ScatterAdd(n int, ids []int32, src []float32, lds int, table []float32, ldt int) {
 	checkMatrix("ScatterAdd", "src", src, len(ids), n, lds)
 	checkRows("ScatterAdd", "table", table, n, ldt, ids)
 	if n == 0 {

@@ -44,8 +44,8 @@ func TestVectors(t *testing.T) {
 			}
 
 			got := slices.Clone(y)
-			e.Axpy(got, x, alpha)
-			for i, want := range ref.Axpy(y, x, alpha) {
+			e.Axpy(alpha, x, got)
+			for i, want := range ref.Axpy(alpha, x, y) {
 				// The product may be rounded, the sum is.
 				tolerance := eps*(math.Abs(alpha*float64(x[i]))+1.01*math.Abs(want)) + slack
 				if !(math.Abs(float64(got[i])-want) <= tolerance) {
@@ -64,8 +64,8 @@ func TestVectors(t *testing.T) {
 			}
 
 			got = slices.Clone(x)
-			e.Scale(got, alpha)
-			for i, want := range ref.Scale(x, alpha) {
+			e.Scale(alpha, got)
+			for i, want := range ref.Scale(alpha, x) {
 				if float64(got[i]) != float64(float32(want)) {
 					t.Fatalf("Scale of %d: element %d is %g, want %g", n, i, got[i], want)
 				}
@@ -121,7 +121,7 @@ func TestColumnSums(t *testing.T) {
 					want[j] += a[i*lda+j]
 				}
 			}
-			e.ColumnSums(got, m, a, lda)
+			e.ColumnSums(m, a, lda, got)
 			if j := firstDifference(got, want); j >= 0 {
 				t.Errorf("%dx%d: column %d is %g, want %g", m, n, j, got[j], want[j])
 			}
@@ -144,11 +144,11 @@ func TestScatterAdd(t *testing.T) {
 					want[int(id)*ldt+j] += src[i*lds+j]
 				}
 			}
-			e.ScatterAdd(got, ldt, n, rowIDs, src, lds)
+			e.ScatterAdd(n, rowIDs, src, lds, got, ldt)
 			if i := firstDifference(got, want); i >= 0 {
 				t.Errorf("rows of %d: element %d is %g, want %g", n, i, got[i], want[i])
 			}
 		}
-		e.ScatterAdd(make([]float32, 6), 3, 3, nil, nil, 3)
+		e.ScatterAdd(3, nil, nil, 3, make([]float32, 6), 3)
 	})
 }

@@ -94,8 +94,8 @@ func largeCalls(e *Engine) {
 	e.Exp(z, x)
 	e.ReLU(z, x)
 	e.Add(z, x, y)
-	e.Axpy(z, x, 0.5)
-	e.Scale(z, 0.5)
+	e.Axpy(0.5, x, z)
+	e.Scale(0.5, z)
 	e.Dot(x, y)
 	e.SumSquares(x)
 	e.SGD(z, x, 1, 0.1)
@@ -107,9 +107,9 @@ func largeCalls(e *Engine) {
 	for _, size := range [][2]int{{2, mostElements + 5}, {3, mostElements/2 + 5}, {1000, 3}} {
 		m, cols := size[0], size[1]
 		for _, act := range []Activation{Tanh, Sigmoid, ReLU} {
-			e.Grad(act, m, cols, z, cols, x, cols)
+			e.MulGrad(act, m, cols, z, cols, x, cols)
 		}
-		e.ColumnSums(z[:cols], m, x, cols)
+		e.ColumnSums(m, x, cols, z[:cols])
 	}
 	e.FMA(3*mostRounds + 1)
 

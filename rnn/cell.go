@@ -81,7 +81,7 @@ func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int, dz 
 		p := kernels.Product{M: n, A: a[lo*lda:], LDA: lda, TransA: true, C: dw, LDC: hidden}
 		if lo > 0 {
 			w.Barrier()
-			p.S, p.LDS = dw, hidden
+			p.Add, p.LDAdd = dw, hidden
 		}
 		w.GemmPlain(p, kernels.Matrix{K: min(phase, rows-lo), N: hidden, Data: dz[lo*width:], LD: width}, w.Share(w.Panels(hidden)))
 	}

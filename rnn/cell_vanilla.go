@@ -28,14 +28,14 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 				p := kernels.Product{ // 2
 					M: rows.Len(),
 					A: h, LDA: width,
-					B: wh[d].plain,
-					S: next, LDS: width,
+					B:   wh[d].plain,
+					Add: next, LDAdd: width,
 					C: next, LDC: width,
 					Act: act,
 				}
 				if !inPlace { // 1
-					p.S, p.LDS = params[d].Wx, hidden
-					p.IDs, p.Bias = ws.pass.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], params[d].Bh
+					p.Add, p.LDAdd = params[d].Wx, hidden
+					p.AddRows, p.Bias = ws.pass.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], params[d].Bh
 				}
 				if l.g != nil {
 					p.C = l.g[t*size+at:]
@@ -68,7 +68,7 @@ func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 	for b := rows.Lo; b < rows.Hi; b++ {
 		from, to := b*width+d*ws.m.Hidden+cols.Lo, b*width+d*ws.m.Hidden+cols.Hi
 		w.Copy(next[from:to], h[from:to])
-		w.Axpy(next[from:to], g[from:to], ws.m.TimeSkip)
+		w.Axpy(ws.m.TimeSkip, g[from:to], next[from:to])
 	}
 }
 
@@ -116,8 +116,8 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 					w.Gemm(kernels.Product{ // 2
 						M: rows.Len(),
 						A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
-						B: wh[d].trans,
-						S: from, LDS: width,
+						B:   wh[d].trans,
+						Add: from, LDAdd: width,
 						C: to, LDC: width,
 					}, panels)
 				} else {
@@ -138,7 +138,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 				if l.g != nil {
 					g = ws.slot(l.g, t)
 				}
-				w.Grad(act, rows.Len(), cols.Len(), to[cols.Lo:], width, g[at+cols.Lo:], width)
+				w.MulGrad(act, rows.Len(), cols.Len(), to[cols.Lo:], width, g[at+cols.Lo:], width)
 				if ws.lengths.of != nil {
 					for b := all.Lo; b < all.Hi; b++ {
 						if ws.lengths.ended(t, b) {
@@ -187,7 +187,7 @@ func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, own, cols kerne
 			w.Add(reached, reached, row)
 			ws.keepGrad(k, t, at, cols, reached)
 			w.Copy(row, reached)
-			w.Scale(row, ws.m.TimeSkip)
+			w.Scale(ws.m.TimeSkip, row)
 		} else {
 			ws.keepGrad(k, t, at, cols, row)
 		}
@@ -234,7 +234,7 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 			p.A, p.LDA = ws.firstDZ, hidden
 		}
 		if ws.reached != nil {
-			p.S, p.LDS = ws.reached[d*hidden:], width
+			p.Add, p.LDAdd = ws.reached[d*hidden:], width
 		}
 		w.Gemm(p, w.Share(m.packed[cellWh][c].trans.Panels()))
 	}

@@ -38,7 +38,7 @@
 // Losses are cross-entropy, binary cross-entropy (BackwardBinary) and squared error
 // (BackwardSquared). They are taken over the rows that count ([Ignore], WeightLabels).
 //
-// Gradients may vanish or explode; [Workspace.Gradients] shows them. The means against
+// Gradients may vanish or explode; [Workspace.StateGradNorms] shows them. The means against
 // it:
 //
 //   - starts: [Model.InitIdentity] with ReLU, [Model.InitOrthogonal];

@@ -8,7 +8,7 @@ import (
 )
 
 // KeepStateGradients makes the backward passes keep dJ/dh_t of every layer, for
-// [Workspace.Gradients]. It allocates room for another copy of the states.
+// [Workspace.StateGradNorms]. It allocates room for another copy of the states.
 func (ws *Workspace) KeepStateGradients() {
 	ws.checkTraining("KeepStateGradients")
 	for k := range ws.layers {
@@ -19,22 +19,22 @@ func (ws *Workspace) KeepStateGradients() {
 	}
 }
 
-// Gradients sets norms, [T], to the norm of dJ/dh_t after each step t of the
+// StateGradNorms sets norms, [T], to the norm of dJ/dh_t after each step t of the
 // last backward pass, over all rows and both directions of a layer, from 0: how much
 // of the loss's gradient arrives at a state, through all later steps. Norms that fall
 // by a factor from step to step tell of gradients that vanish, norms that rise of
 // gradients that explode (Pascanu, Mikolov & Bengio 2013). It panics without
 // KeepStateGradients before the pass, where there is no such layer, and where norms
 // has another length.
-func (ws *Workspace) Gradients(norms []float64, layer int) {
+func (ws *Workspace) StateGradNorms(norms []float64, layer int) {
 	if layer < 0 || layer >= len(ws.layers) {
-		panic(fmt.Sprintf("rnn: Gradients: layer %d is outside the %d layers", layer, len(ws.layers)))
+		panic(fmt.Sprintf("rnn: StateGradNorms: layer %d is outside the %d layers", layer, len(ws.layers)))
 	}
 	dh := ws.layers[layer].dh
 	if dh == nil || !ws.kept {
-		panic("rnn: Gradients needs KeepStateGradients and then a backward pass")
+		panic("rnn: StateGradNorms needs KeepStateGradients and then a backward pass")
 	}
-	ws.checkLen("Gradients", "norms", len(norms), ws.T, "T")
+	ws.checkLen("StateGradNorms", "norms", len(norms), ws.T, "T")
 	for t := range norms {
 		var sum float64
 		for _, x := range ws.slot(dh, t) { // squares in float64: what explodes shall not overflow

@@ -154,7 +154,9 @@ func (ws *Workspace) cutBlocks() {
 	ws.blocks = ws.blocks[:0]
 	for lo := 0; lo < ws.count(); lo += ws.plan.blockRows {
 		span := kernels.Span{Lo: lo, Hi: min(lo+ws.plan.blockRows, ws.count())}
-		ws.blocks = append(ws.blocks, outputBlock{span, ws.packs[len(ws.blocks)%2].First(span.Len())})
+		b := outputBlock{rows: span}
+		ws.packs[len(ws.blocks)%2].First(&b.right, span.Len())
+		ws.blocks = append(ws.blocks, b)
 	}
 	if ws.tails != nil {
 		ws.tails.cutTails()
@@ -234,9 +236,9 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 			}
 		}
 		if i > 0 {
-			dwy.S, dwy.LDS = dwy.C, dwy.LDC
+			dwy.Add, dwy.LDAdd = dwy.C, dwy.LDC
 		}
 		w.Gemm(dwy, b.right.All())
-		w.ColumnSums(ws.Grads.By[classes.Lo:classes.Hi], b.rows.Len(), ws.logits[at*v+classes.Lo:], v)
+		w.ColumnSums(b.rows.Len(), ws.logits[at*v+classes.Lo:], v, ws.Grads.By[classes.Lo:classes.Hi])
 	}
 }

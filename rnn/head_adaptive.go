@@ -168,8 +168,8 @@ func (t *tailWork) cutTails() {
 		for lo := all.Lo; lo == all.Lo || lo < all.Hi; lo += n {
 			b := tailBlock{cluster: i, rows: kernels.Span{Lo: lo, Hi: min(lo+n, all.Hi)}, first: lo == all.Lo}
 			if k := b.rows.Len(); k > 0 { // a cluster that nothing is of has one empty block
-				b.dz = t.packs[i].dz[len(t.blocks)%2].First(k)
-				b.dlogits = t.packs[i].dlogits.First(k)
+				t.packs[i].dz[len(t.blocks)%2].First(&b.dz, k)
+				t.packs[i].dlogits.First(&b.dlogits, k)
 			}
 			t.blocks = append(t.blocks, b)
 		}
@@ -270,7 +270,7 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 		B: m.packed[tailProj][b.cluster].trans,
 		C: dx, LDC: width,
 	}, m.packed[tailProj][b.cluster].trans.All())
-	w.ScatterAdd(ws.pass.dseen, width, width, t.rows[rows.Lo:rows.Hi], dx, width)
+	w.ScatterAdd(width, t.rows[rows.Lo:rows.Hi], dx, width, ws.pass.dseen, width)
 }
 
 // tailGrads is the part of tailsBackward that is shared out by outputs, and for
@@ -303,10 +303,10 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 			C: grads.Wy, LDC: n,
 		}
 		if !b.first {
-			dwy.S, dwy.LDS = dwy.C, n
+			dwy.Add, dwy.LDAdd = dwy.C, n
 		}
 		w.Gemm(dwy, panels)
-		w.ColumnSums(dby, b.rows.Len(), dlogits[cols.Lo:], n)
+		w.ColumnSums(b.rows.Len(), dlogits[cols.Lo:], n, dby)
 	}
 	if units.Len() > 0 {
 		dproj := kernels.Product{ // dProj += Hᵀ·dz
@@ -316,7 +316,7 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 			C: grads.Proj[units.Lo*d:], LDC: d,
 		}
 		if !b.first {
-			dproj.S, dproj.LDS = dproj.C, d
+			dproj.Add, dproj.LDAdd = dproj.C, d
 		}
 		w.Gemm(dproj, b.dz.All())
 	}

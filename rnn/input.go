@@ -117,7 +117,7 @@ func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 	dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
 	dbh := grads.Bh[cols.Lo:cols.Hi]
 	w.Clear(dbh)
-	w.ColumnSums(dbh, ws.T*ws.B, dz[cols.Lo:], width) // 1: db_h
+	w.ColumnSums(ws.T*ws.B, dz[cols.Lo:], width, dbh) // 1: db_h
 	if m.dense(k) {
 		ws.timesDZ(w, grads.Wx, ws.read(k), m.reads(k), m.reads(k), dz) // 1: dWx = Xᵀ·dZ
 	} else {
@@ -138,7 +138,7 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []fl
 	}
 	ids := ws.pass.ids
 	if !ws.pass.absent {
-		w.ScatterAdd(dwx, hidden, cols, ids, dz, width) // 1: scatter-add dZ into dWx
+		w.ScatterAdd(cols, ids, dz, width, dwx, hidden) // 1: scatter-add dZ into dWx
 		return
 	}
 	for from := 0; from < len(ids); { // each run of rows with an id
@@ -150,7 +150,7 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []fl
 		for to < len(ids) && ids[to] != None {
 			to++
 		}
-		w.ScatterAdd(dwx, hidden, cols, ids[from:to], dz[from*width:], width)
+		w.ScatterAdd(cols, ids[from:to], dz[from*width:], width, dwx, hidden)
 		from = to
 	}
 }
@@ -178,9 +178,9 @@ func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 		}
 		switch {
 		case d > 0:
-			p.S, p.LDS = to, reads
+			p.Add, p.LDAdd = to, reads
 		case m.Residual && k > 0 && dh != nil:
-			p.S, p.LDS = dh[rows.Lo*width:], width
+			p.Add, p.LDAdd = dh[rows.Lo*width:], width
 		}
 		w.Gemm(p, wxT.All())
 	}

@@ -200,7 +200,7 @@ func TestStateGradients(t *testing.T) {
 			b.forward(ws)
 			b.backward(ws)
 			norms := make([]float64, steps)
-			ws.Gradients(norms, 0)
+			ws.StateGradNorms(norms, 0)
 			for s := range steps - 1 {
 				rest := b.part(c, rows, span{s + 1, steps}, span{0, rows})
 				rest.h0 = cut(ws.States(), rows, 9, span{s, s + 1}, span{0, rows})
@@ -255,7 +255,7 @@ func TestGradientNorms(t *testing.T) {
 	dhn := []float32{3, 0, 0, 0, 0, 4, 0, 0}
 	ws.BackwardStates(nil, dhn)
 	norms := make([]float64, steps)
-	ws.Gradients(norms, 0)
+	ws.StateGradNorms(norms, 0)
 	for s, norm := range norms {
 		if want := 5 * math.Pow(0.5, float64(steps-1-s)); !within(norm, want, 1e-6*want) {
 			t.Errorf("step %d: norm %v, want %v", s, norm, want)

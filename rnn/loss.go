@@ -97,7 +97,7 @@ func (k lossKind) term(y, t float64) (loss, slope float64) {
 func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
 	t := &ws.pass.targets
 	if ws.weights == nil {
-		w.SoftmaxCrossEntropy(losses, n, logits, n, classes, float32(t.scale))
+		w.SoftmaxCrossEntropy(n, float32(t.scale), logits, n, classes, losses)
 		return
 	}
 	for i := range classes {
@@ -106,7 +106,7 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 			at = int(rows[i])
 		}
 		scale := float32(t.scale * float64(ws.weights[t.labels[ws.row(at)]]))
-		w.SoftmaxCrossEntropy(losses[i:i+1], n, logits[i*n:], n, classes[i:i+1], scale)
+		w.SoftmaxCrossEntropy(n, scale, logits[i*n:], n, classes[i:i+1], losses[i:i+1])
 	}
 }
 

@@ -118,7 +118,7 @@ func (o *AdamW) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	kept := float32(1 - float64(o.LR)*float64(o.Decay))
 	for lo := s.Lo; lo < s.Hi; lo += decayBlock { // the second pass finds p in L1
 		part := kernels.Span{Lo: lo, Hi: min(lo+decayBlock, s.Hi)}
-		w.Scale(p[part.Lo:part.Hi], kept)
+		w.Scale(kept, p[part.Lo:part.Hi])
 		o.Adam.Update(w, p, g, part)
 	}
 }

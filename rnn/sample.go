@@ -52,7 +52,7 @@ func (s *Sampler) Next(id int32, temperature float32) int32 {
 		return argmax(s.probs)
 	}
 	e := ws.m.engine
-	e.Scale(s.probs, 1/temperature)
+	e.Scale(1/temperature, s.probs)
 	e.Softmax(1, len(s.probs), s.probs, len(s.probs))
 	u := s.rng.Float64()
 	for i, p := range s.probs {

@@ -52,7 +52,7 @@ func TestGradientsThreads(t *testing.T) {
 				b.backward(ws)
 			}
 			got := make([]float64, j.steps)
-			ws.Gradients(got, 0)
+			ws.StateGradNorms(got, 0)
 			if want == nil {
 				want = got
 			}
@@ -117,7 +117,7 @@ func TestLateCalls(t *testing.T) {
 	b.forward(ws)
 	b.backward(ws)
 	ws.KeepStateGradients()
-	mustPanic(t, func() { ws.Gradients(make([]float64, 2), 0) }, "rnn: Gradients", "KeepStateGradients")
+	mustPanic(t, func() { ws.StateGradNorms(make([]float64, 2), 0) }, "rnn: Gradients", "KeepStateGradients")
 	ws.Dropout(0.5, 1)
 	b.forward(ws)
 	ws.SkipDropout(1)

@@ -30,7 +30,7 @@ func profile(m *rnn.Model, t task, r *rand.Rand) []Norm {
 		t.draw(r)
 		t.forward(ws)
 		t.last(ws)
-		ws.Gradients(norms, 0)
+		ws.StateGradNorms(norms, 0)
 		for i, n := range norms {
 			sums[steps-1-i] += n
 		}

@@ -3,7 +3,7 @@ package ref
 import "math"
 
 // Axpy returns y + alpha·x.
-func Axpy[F Float](y, x []F, alpha float64) []float64 {
+func Axpy[F Float](alpha float64, x, y []F) []float64 {
 	z := make([]float64, len(y))
 	for i := range z {
 		z[i] = float64(y[i]) + alpha*float64(x[i])
@@ -12,7 +12,7 @@ func Axpy[F Float](y, x []F, alpha float64) []float64 {
 }
 
 // Scale returns alpha·x.
-func Scale[F Float](x []F, alpha float64) []float64 {
+func Scale[F Float](alpha float64, x []F) []float64 {
 	z := make([]float64, len(x))
 	for i := range z {
 		z[i] = alpha * float64(x[i])
