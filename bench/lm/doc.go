@@ -1,6 +1,7 @@
 // Package lm is a language model as people use one: an n-gram model or a
 // recurrent network, with the vocabulary and the level that it reads text by, in
-// one file.
+// one file. [Training] makes one, [Evaluate] and [ScoreLines] score text by it, and
+// [Draw] draws text from it.
 //
 //	m, err := lm.Open("war.lm", engine)
 //	s := m.NewStream()

@@ -202,7 +202,7 @@ func (l *level) ngram(ctx context.Context, order int) error {
 		err := lm.Await(ctx, func() (err error) {
 			row.Model, model, err = measureNgram(l.data.Corpus, estimates, store)
 			if err == nil && l.options.Full {
-				l.ngramStreams(&row, model)
+				err = l.ngramStreams(ctx, &row, model)
 			}
 			return err
 		})

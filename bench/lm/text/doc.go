@@ -1,8 +1,8 @@
-// Package text turns text into token ids that every model of the comparison
-// reads alike: the same tokens, the same vocabulary, the same held-out text.
+// Package text turns text into token ids that every model reads
+// alike: the same tokens, the same vocabulary, the same held-out text.
 //
-//	text, err := corpus.Read("war-and-peace.txt", os.Stdin)
-//	c, err := corpus.Build(text, corpus.Options{Level: corpus.Word, MaxVocab: 10000})
+//	source, err := text.Read("war-and-peace.txt", os.Stdin)
+//	c, err := text.Build(source, text.Options{Level: text.Word, MaxVocab: 10000})
 //	c.Train, c.Valid, c.Test // ids below c.Vocab.Len()
 //
 // A token is a Unicode code point or a word between white space. The text is
