@@ -52,12 +52,12 @@ func (a *AdamStep) Set(t int, scale, lr, beta1, beta2, eps float32) {
 // m = β1·m + (1-β1)·g', v = β2·v + (1-β2)·g'²,
 // p -= lr/(1-β1ᵗ) · m/(√(v/(1-β2ᵗ)) + eps).
 func (o serial) Adam(p, g, m, v []float32, a *AdamStep) {
-	if a.args.RootScale == 0 {
-		panic("kernels: Adam: the step has not been set: call AdamStep.Set before")
-	}
 	checkLen("Adam", "g", len(g), len(p))
 	checkLen("Adam", "m", len(m), len(p))
 	checkLen("Adam", "v", len(v), len(p))
+	if a.args.RootScale == 0 {
+		panic("kernels: Adam: the step has not been set: call AdamStep.Set before")
+	}
 	for lo := 0; lo < len(p); lo += elementsPerCall {
 		hi := callEnd(lo, len(p))
 		o.set.Adam(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], &a.args)

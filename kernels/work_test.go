@@ -94,6 +94,7 @@ func largeCalls(e *Engine) {
 	e.Exp(z, x)
 	e.ReLU(z, x)
 	e.Add(z, x, y)
+	e.Mul(z, x, y)
 	e.Axpy(0.5, x, z)
 	e.Scale(0.5, z)
 	e.Dot(x, y)

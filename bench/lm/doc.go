@@ -1,5 +1,7 @@
-// Package lm holds a language model in one file: an n-gram model or a recurrent
-// network, with its vocabulary and the level at which it reads text.
+// Package lm is a language model as people use one: an n-gram model or a recurrent
+// network in one file, with its vocabulary and the level at which it reads text.
+// [Training] makes one. [Evaluate] and [ScoreLines] score text by it, and [Draw] draws
+// text from it.
 //
 //	m, err := lm.Open("war.lm", engine)
 //	s := m.NewStream()

@@ -136,11 +136,8 @@ func draw(logits []float64, first int, temperature float64, rng *rand.Rand) (id 
 		logits[i] = math.Exp((logits[i] - top) / temperature)
 		sum += logits[i]
 	}
-	u := rng.Float64() * sum
-	for i := first; i < len(logits); i++ {
-		if u -= logits[i]; u < 0 {
-			return int32(i), true
-		}
+	if i, ok := spell.Pick(rng, logits[first:], sum); ok {
+		return int32(first + i), true
 	}
-	return int32(best), true // the terms add up to a rounding below the sum
+	return int32(best), true
 }

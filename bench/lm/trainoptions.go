@@ -50,31 +50,32 @@ const (
 // as far as that can be told without the corpus.
 func (o TrainOptions) Validate() error {
 	ngrams := o.Kind == Ngram
-	switch {
-	case !ngrams && o.Kind != RNN:
+	if !ngrams && o.Kind != RNN {
 		return option.Misuse("Kind", "%q is no kind of model: give %s or %s", o.Kind, RNN, Ngram)
-	case ngrams && o.Hidden != nil:
-		return option.Misuse("Hidden", "an n-gram model has no width: leave it out, or train an RNN")
-	case ngrams && o.Budget != nil:
-		return option.Misuse("Budget", "an n-gram model is trained in one pass, which takes as long as it takes: leave it out, or train an RNN")
-	case ngrams && o.Layers != nil:
-		return option.Misuse("Layers", "an n-gram model has no layers: leave it out, or train an RNN")
+	}
+	for _, of := range []struct { // an RNN alone
+		name  string
+		given bool
+		lacks string
+	}{
+		{"Hidden", o.Hidden != nil, "has no width"},
+		{"Budget", o.Budget != nil, "is trained in one pass, which takes as long as it takes"},
+		{"Layers", o.Layers != nil, "has no layers"},
+		{"Tied", o.Tied, "has no weights"},
+		{"FullSoftmax", o.FullSoftmax, "has no softmax"},
+		{"Dropout", o.Dropout != nil, "has no states"},
+		{"Halve", o.Halve != nil, "has no learning rate"},
+		{"Patience", o.Patience != nil, "is trained in one pass"},
+		{"Epochs", o.Epochs != nil, "is trained in one pass"},
+		{"Checkpoint", o.Checkpoint != nil, "is trained in one pass, which nothing goes on from"},
+	} {
+		if ngrams && of.given {
+			return option.Misuse(of.name, "an n-gram model %s: leave it out, or train an RNN", of.lacks)
+		}
+	}
+	switch {
 	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
 		return option.Misuse("Layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
-	case ngrams && o.Tied:
-		return option.Misuse("Tied", "an n-gram model has no weights: leave it out, or train an RNN")
-	case ngrams && o.FullSoftmax:
-		return option.Misuse("FullSoftmax", "an n-gram model has no softmax: leave it out, or train an RNN")
-	case ngrams && o.Dropout != nil:
-		return option.Misuse("Dropout", "an n-gram model has no states: leave it out, or train an RNN")
-	case ngrams && o.Halve != nil:
-		return option.Misuse("Halve", "an n-gram model has no learning rate: leave it out, or train an RNN")
-	case ngrams && o.Patience != nil:
-		return option.Misuse("Patience", "an n-gram model is trained in one pass: leave it out, or train an RNN")
-	case ngrams && o.Epochs != nil:
-		return option.Misuse("Epochs", "an n-gram model is trained in one pass: leave it out, or train an RNN")
-	case ngrams && o.Checkpoint != nil:
-		return option.Misuse("Checkpoint", "an n-gram model is trained in one pass, which nothing goes on from: leave it out, or train an RNN")
 	case o.Epochs != nil && o.Budget != nil:
 		return option.Misuse("Epochs", "there is a budget of time too: give one of them")
 	case o.Epochs != nil && !(*o.Epochs > 0 && *o.Epochs <= maxEpochs):

@@ -48,11 +48,12 @@ func (l *level) mixture(ctx context.Context) error {
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return err // and the engine may be closed by now
 		}
+		grams := lm.NewNgram(model, c.Corpus, lm.Config{})
 		ofA, errA := network.Losses(ctx, c.Train, c.Valid)
-		ofB := ngramLosses(model, c.Train, c.Valid)
-		testA, errB := network.Losses(ctx, c.Valid, c.Test)
-		testB := ngramLosses(model, c.Valid, c.Test)
-		if err := errors.Join(errA, errB); err != nil {
+		ofB, errB := grams.Losses(ctx, c.Train, c.Valid)
+		testA, errC := network.Losses(ctx, c.Valid, c.Test)
+		testB, errD := grams.Losses(ctx, c.Valid, c.Test)
+		if err := errors.Join(errA, errB, errC, errD); err != nil {
 			return err
 		}
 		row.Weight = mixtureWeight(ofA, ofB)

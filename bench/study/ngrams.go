@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -10,7 +11,92 @@ import (
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 )
+
+// ngrams measures the n-gram models: every order is estimated once and held in
+// each of the stores.
+func (l *level) ngrams(ctx context.Context) error {
+	for order := 1; order <= l.options.MaxOrder; order++ {
+		need := ngramBytes(len(l.data.Train), l.data.Vocab.Len(), entriesOf(tries(l.rows)))
+		if available := memory.Free(); need > available && !l.knows(order) {
+			l.notes = append(l.notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
+				order, figures.Bytes(need), figures.Bytes(available)))
+			l.nth += l.options.MaxOrder - order + 1
+			return nil
+		}
+		if err := l.ngram(ctx, order); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knows says whether an earlier run has measured the order in every store.
+func (l *level) knows(order int) bool {
+	for _, store := range ngram.Stores {
+		if _, ok := l.known[l.ngramConfig(order, store)]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// ngram measures the n-gram model of one order in the stores in which it isn't
+// known.
+func (l *level) ngram(ctx context.Context, order int) error {
+	event := l.event(Model{Kind: KindNgram, Order: order}.Name())
+	var estimates *ngramEstimates
+	for _, store := range ngram.Stores {
+		config := l.ngramConfig(order, store)
+		if row, ok := l.known[config]; ok {
+			l.add(row)
+			continue
+		}
+		if estimates == nil {
+			l.on(event)
+			err := lm.Await(ctx, func() (err error) {
+				estimates, err = estimateNgram(l.data.Corpus, l.options.Smoothing, order)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		row := Row{Level: l.corpus.Level, Config: config}
+		var model *ngram.Model
+		err := lm.Await(ctx, func() (err error) {
+			row.Model, model, err = measureNgram(l.data.Corpus, estimates, store)
+			if err == nil && l.options.Full {
+				err = l.ngramStreams(ctx, &row, model)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		row.Label = row.Model.Name()
+		if err := l.keep(ctx, row, model); err != nil {
+			return err
+		}
+	}
+	if estimates != nil {
+		l.tell(event, tries(l.rows))
+	}
+	return nil
+}
+
+// entriesOf returns how many n-grams of each order the models of rising orders
+// list.
+func entriesOf(rows []Row) (entries []int) {
+	total := 0
+	for _, row := range rows {
+		entries = append(entries, int(row.Entries)-total)
+		total = int(row.Entries)
+	}
+	return entries
+}
 
 // ngramEstimates are the numbers of an n-gram model, for any store to hold.
 type ngramEstimates struct {

@@ -2,16 +2,122 @@ package study
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
+	"batchrnn/internal/memory"
 	"batchrnn/rnn"
 )
 
 // rnnStore is what the tables say of how an rnn.Model lies in memory.
 const rnnStore = "dense"
+
+// modelName names the file of an RNN.
+func (l *level) modelName(hidden int) string {
+	return fmt.Sprintf("%s-rnn-%d.lm", l.corpus.Level, hidden)
+}
+
+// load returns the RNN of an earlier run, if that is what the store has.
+func (l *level) load(hidden int) (*lm.Model, error) {
+	m, err := l.store.LoadModel(l.modelName(hidden), l.engine)
+	if err != nil {
+		return nil, err
+	}
+	c, want := m.Config, l.corpus
+	if c.Kind != lm.RNN || c.Hidden != hidden || c.SHA256 != want.SHA256 || c.Level != want.Level || c.Vocab != want.Vocab ||
+		c.Seed != l.options.Seed || c.BudgetSeconds != l.budget.Seconds() || c.Interrupted {
+		return nil, fmt.Errorf("%s is another model", l.modelName(hidden))
+	}
+	return m, nil
+}
+
+// network says how an RNN of the given width is trained.
+func (l *level) network(hidden int) rnnlm.Options {
+	o := lm.NetworkOptions(l.data.Corpus, hidden)
+	o.Budget, o.Seed = l.budget, l.options.Seed
+	return o
+}
+
+func (l *level) rnns(ctx context.Context) error {
+	for _, hidden := range l.options.Hidden {
+		options := l.network(hidden)
+		config := l.rnnConfig(options)
+		if _, ok := l.known[config]; ok {
+			if _, err := l.load(hidden); err == nil { // the mixture may need the model
+				l.again(config)
+				continue
+			}
+		}
+		if err := l.rnn(ctx, options, config); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rnn trains and measures an RNN. If ctx ends during that, what has been learned so
+// far is scored, unless nothing has.
+func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) error {
+	event := l.event(Model{Kind: KindRNN, Hidden: options.Hidden}.Name())
+	l.on(event)
+	model, stats, err := rnnlm.Train(ctx, l.engine, l.data.Corpus, options, func(p rnnlm.Progress) {
+		event.Fraction = min(float64(p.Elapsed)/float64(l.budget), 1)
+		event.Left, event.Detail = l.left(p.Elapsed), lm.Detail(p)
+		l.on(event)
+	})
+	if err != nil {
+		return fmt.Errorf("RNN of width %d: %w", options.Hidden, err)
+	}
+	row := Row{Level: l.corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
+	row.Label = row.Model.Name()
+	if err := l.scoreRNN(ctx, &row, model); err != nil {
+		return fmt.Errorf("RNN of width %d: %w", options.Hidden, err)
+	}
+	if l.options.Full {
+		if err := l.fullSoftmax(ctx, &row, options); err != nil {
+			return fmt.Errorf("RNN of width %d with a full softmax: %w", options.Hidden, err)
+		}
+	}
+	if l.store != nil && !row.Interrupted {
+		file := lm.NewRNN(model, l.data.Corpus, lm.TrainedConfig(options, stats)).WithSpeller(l.data.Speller)
+		if err := l.store.SaveModel(l.modelName(options.Hidden), file); err != nil {
+			return err
+		}
+	}
+	if row.Unscored {
+		l.notes = append(l.notes, fmt.Sprintf("%s: bits are not known: scoring takes longer than an interrupted run waits.", row.Label))
+	}
+	err = l.keep(ctx, row, rnnlm.File{Model: model})
+	l.tell(event, l.rows)
+	return err
+}
+
+// fullSoftmaxTime is how long an RNN is trained with a full softmax, for its
+// speed alone.
+const fullSoftmaxTime = 3 * time.Second
+
+// fullSoftmax measures how fast an RNN with an adaptive softmax would have been
+// trained with a full one, if there is the memory for it.
+func (l *level) fullSoftmax(ctx context.Context, row *Row, o rnnlm.Options) error {
+	if len(o.Cutoffs) == 0 || row.Interrupted {
+		return nil
+	}
+	o.Cutoffs, o.Budget = nil, min(o.Budget, fullSoftmaxTime)
+	if rnnlm.TrainBytes(l.engine, l.data.Vocab.Len(), o) > memory.Free() {
+		return nil
+	}
+	_, stats, err := rnnlm.Train(ctx, l.engine, l.data.Corpus, o, func(rnnlm.Progress) {})
+	if ctx.Err() != nil {
+		row.Interrupted = true
+		return nil
+	}
+	row.FullTrainTokensPerSecond = stats.TokensPerSecond()
+	return err
+}
 
 // newRNNRow is the row of a trained RNN, without what scoring tells.
 func newRNNRow(model *rnn.Model, o rnnlm.Options, stats rnnlm.Stats) Model {

@@ -7,7 +7,6 @@ import (
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
-	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
 	"batchrnn/rnn"
 )
@@ -23,9 +22,11 @@ const latencyTokens = 20_000
 // ngramStreams fills in what an n-gram model's row has beyond that of a
 // comparison: its bits on the validation split, and its time a token on one
 // stream and on several, both on one thread.
-func (l *level) ngramStreams(row *Row, model *ngram.Model) {
+func (l *level) ngramStreams(ctx context.Context, row *Row, model *ngram.Model) error {
 	c := l.data
-	row.ValidBits = lm.Bits(sum(ngramLosses(model, c.Train, c.Valid)), len(c.Valid))
+	if err := l.validBits(ctx, row, lm.NewNgram(model, c.Corpus, lm.Config{})); err != nil {
+		return err
+	}
 	if row.ScoreTokensPerSecond > 0 {
 		row.LatencySeconds = 1 / row.ScoreTokensPerSecond
 	}
@@ -45,17 +46,16 @@ func (l *level) ngramStreams(row *Row, model *ngram.Model) {
 	})
 	row.BatchSeconds = t.Median.Seconds() / float64(streams*length)
 	row.BatchStreams, row.BatchThreads = streams, 1
+	return nil
 }
 
 // rnnStreams is ngramStreams for an RNN, whose batches run on all
 // threads of the engine.
 func (l *level) rnnStreams(ctx context.Context, row *Row, model *rnn.Model) error {
 	c := l.data
-	losses, err := rnnLosses(ctx, model, c.Train, c.Valid)
-	if err != nil {
+	if err := l.validBits(ctx, row, lm.NewRNN(model, c.Corpus, lm.Config{})); err != nil {
 		return err
 	}
-	row.ValidBits = lm.Bits(sum(losses), len(c.Valid))
 	if row.ScoreTokensPerSecond > 0 {
 		row.BatchSeconds = 1 / row.ScoreTokensPerSecond
 	}
@@ -85,26 +85,11 @@ func (l *level) rnnStreams(ctx context.Context, row *Row, model *rnn.Model) erro
 	return ctx.Err()
 }
 
-// ngramLosses returns what each token costs in nats after those before it, which
-// end in history.
-func ngramLosses(model *ngram.Model, history, tokens []int32) []float32 {
-	s := model.NewScorer()
-	s.ResetTo(history...)
-	losses := make([]float32, len(tokens))
-	for i, w := range tokens {
-		losses[i] = float32(s.Score(w))
-	}
-	return losses
-}
-
-// rnnLosses is ngramLosses for an RNN.
-func rnnLosses(ctx context.Context, model *rnn.Model, history, tokens []int32) ([]float32, error) {
-	s, err := rnnlm.NewScorer(model, history, tokens)
-	if err != nil {
-		return nil, err
-	}
-	losses := make([]float32, len(tokens))
-	return losses, s.Losses(ctx, losses)
+// validBits fills in the bits on the validation split.
+func (l *level) validBits(ctx context.Context, row *Row, m *lm.Model) error {
+	losses, err := m.Losses(ctx, l.data.Train, l.data.Valid)
+	row.ValidBits = lm.Bits(sum(losses), len(l.data.Valid))
+	return err
 }
 
 func sum(losses []float32) (total float64) {

@@ -40,3 +40,30 @@ func TestBytes(t *testing.T) {
 		}
 	}
 }
+
+func TestSignificant(t *testing.T) {
+	for v, want := range map[float64]string{0: "0.000", 1.23456: "1.235", 12.3456: "12.35", 123.456: "123.5", 1234.56: "1235", 2e15: "2e+15"} {
+		if got := Significant(v); got != want {
+			t.Errorf("Significant(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for s, want := range map[float64]string{4.2e-6: "4.2 µs", 0.0603: "60.3 ms", 40: "40.0 s"} {
+		if got := Seconds(s); got != want {
+			t.Errorf("Seconds(%v) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for got, want := range map[string]string{
+		Plural(1, "thread"): "1 thread", Plural(1024, "thread"): "1,024 threads", List([]int{1, 2, 4}, ", "): "1, 2, 4",
+		Known(false, "7"): "-", Known(true, "7"): "7", Decimals(0, 1): "-", Decimals(1.26, 1): "1.3",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

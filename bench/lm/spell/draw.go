@@ -71,11 +71,20 @@ func (p *Pen) letter() int32 {
 		p.weights[id] = math.Exp(-fork.Score(id))
 		total += p.weights[id]
 	}
-	u := p.rng.Float64() * total
-	for id := end; int(id) < len(p.weights); id++ {
-		if u -= p.weights[id]; u < 0 {
-			return id
+	if i, ok := Pick(p.rng, p.weights[end:], total); ok {
+		return end + int32(i)
+	}
+	return end
+}
+
+// Pick draws an index, each with a probability in proportion to its weight. total is
+// the sum of the weights. ok is false where the terms add up to a rounding below it.
+func Pick(rng *rand.Rand, weights []float64, total float64) (i int, ok bool) {
+	u := rng.Float64() * total
+	for i, w := range weights {
+		if u -= w; u < 0 {
+			return i, true
 		}
 	}
-	return end // the terms add up to a rounding below the sum
+	return 0, false
 }

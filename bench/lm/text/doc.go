@@ -1,5 +1,5 @@
-// Package text turns text into token ids. Every model of the comparison reads the
-// same tokens, vocabulary and held-out text.
+// Package text turns text into token ids. Every model reads the same tokens, vocabulary
+// and held-out text.
 //
 //	source, err := text.Read("war-and-peace.txt", os.Stdin)
 //	c, err := text.Build(source, text.Options{Level: text.Word, MaxVocab: 10000})
