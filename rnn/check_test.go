@@ -165,3 +165,12 @@ func TestChecksHeedLengths(t *testing.T) {
 		ids[i], targets[i], vectors[i*outputs+2] = 0, 0, 0
 	}
 }
+
+// TestNoneIsNoTarget: the marks of a missing input and of a target that is left out
+// differ, so that one in the place of the other is told.
+func TestNoneIsNoTarget(t *testing.T) {
+	ws := newModel(t, newEngine(t, "generic", 1), Config{Input: 3, Layers: 1, Hidden: 4, Output: 3}, 1).NewTraining(2, 1)
+	mustPanic(t, func() { ws.Forward([]int32{1, Ignore}) }, "rnn: Forward", "-100")
+	ws.Forward([]int32{1, None})
+	mustPanic(t, func() { ws.Backward([]int32{1, None}) }, "rnn: Backward", "-200")
+}

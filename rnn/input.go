@@ -7,7 +7,7 @@ import "batchrnn/kernels"
 
 // None, as an id, is no input at a step: the cells of the first layer see their
 // state and bias alone. It is not -1, which is how a missing id often comes about.
-const None = -100
+const None = -200
 
 // takeIDs copies ids, but for those of steps that a sequence doesn't have.
 func (ws *Workspace) takeIDs(ids []int32) {

@@ -117,7 +117,7 @@ func TestLateCalls(t *testing.T) {
 	b.forward(ws)
 	b.backward(ws)
 	ws.KeepStateGradients()
-	mustPanic(t, func() { ws.StateGradNorms(make([]float64, 2), 0) }, "rnn: Gradients", "KeepStateGradients")
+	mustPanic(t, func() { ws.StateGradNorms(make([]float64, 2), 0) }, "rnn: StateGradNorms", "KeepStateGradients")
 	ws.Dropout(0.5, 1)
 	b.forward(ws)
 	ws.SkipDropout(1)

@@ -26,6 +26,11 @@ func (p *naivePair) start(source []int32) []float64 {
 // logProbs returns the log-probabilities of what may follow prefix.
 func (p *naivePair) logProbs(start []float64, prefix []int32) []float64 {
 	read := append([]int32{p.end}, prefix...)
+	for i, id := range read {
+		if id == rnn.Ignore {
+			read[i] = rnn.None
+		}
+	}
 	out, _ := p.decoder.states(read, start)
 	return logSoftmax(p.decoder.logits(out[len(prefix)*p.decoder.Hidden:]))
 }
