@@ -76,9 +76,12 @@ func hold(kind string, r io.Reader) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if _, err := growth(read, &small, size); err != nil {
+		if _, err := read(&small, size); err != nil {
 			return 0, err
 		}
+	}
+	if _, err := settledResident(); err != nil {
+		return 0, err
 	}
 	var size int64
 	if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
@@ -174,10 +177,10 @@ const largeModel = 16 << 20
 const Runs = 5
 
 // Measure starts this executable again, hands it the model, and returns
-// by how many bytes holding it made that process grow: the least of so many
-// runs, or of a single one if the model is large. Noise is pages that the runtime
-// touches beside the model; it only ever adds, and so the least is nearest to the
-// truth. kind is lm.Ngram or lm.RNN. env is added to the environment.
+// by how many bytes holding it made that process grow: the least of at most so many
+// runs, of fewer where two agree on it, or of a single one if the model is large. Noise is
+// pages that the runtime touches beside the model. It only ever adds, so the least is
+// nearest to the truth. kind is lm.Ngram or lm.RNN. env is added to the environment.
 func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env ...string) (int64, error) {
 	size, err := model.WriteTo(io.Discard) // the child must know the length before it reads
 	if err != nil {
@@ -191,6 +194,9 @@ func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env 
 		n, err := measureOnce(ctx, kind, model, size, env)
 		if err != nil {
 			return 0, err
+		}
+		if n == least {
+			break
 		}
 		least = min(least, n)
 	}

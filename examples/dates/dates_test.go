@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,8 +14,8 @@ import (
 // trained on, to the last character.
 func TestDates(t *testing.T) {
 	switch {
-	case testing.Short():
-		t.Skip("trains for ten seconds")
+	case os.Getenv("BATCHRNN_LONG") == "":
+		t.Skip("trains for ten seconds: set BATCHRNN_LONG=1")
 	case raceDetector:
 		t.Skip("the race detector makes minutes of the training")
 	}

@@ -2,13 +2,16 @@
 
 package main
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // One seed, so one result. Without the assembly, or under the race detector, the
 // training takes ten times as long and tells nothing more.
 func TestNamesDigits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains for some seconds")
+	if os.Getenv("BATCHRNN_LONG") == "" {
+		t.Skip("trains for some seconds: set BATCHRNN_LONG=1")
 	}
 	accuracy, err := run(t.Output())
 	if err != nil {
