@@ -41,6 +41,7 @@ type batch struct {
 	targets []int32   // [R], with an output layer
 	vectors []float32 // [R,V], where the loss is not of a softmax
 	weights []float32 // [V], of labels; nil for none
+	rowWts  []float32 // [R], of rows; nil for none
 	dh      []float32 // [T,B,W], without an output layer: the gradient of the states
 	dhn     []float32 // [L·D,B,H], and of the last ones; nil for none
 }
@@ -134,6 +135,7 @@ func (b batch) backward(ws *Workspace) float64 {
 		return 0
 	}
 	ws.WeightLabels(b.weights)
+	ws.WeightRows(b.rowWts)
 	switch b.kind {
 	case binaryEntropy:
 		return ws.BackwardBinary(b.vectors)
@@ -146,6 +148,7 @@ func (b batch) backward(ws *Workspace) float64 {
 // loss is the loss without the backward pass.
 func (b batch) loss(ws *Workspace) float64 {
 	ws.WeightLabels(b.weights)
+	ws.WeightRows(b.rowWts)
 	switch b.kind {
 	case binaryEntropy:
 		return ws.LossBinary(b.vectors)
@@ -170,6 +173,7 @@ func (b batch) part(c Config, rows int, t, row span) batch {
 		targets: cut(b.targets, rows, 1, outputs, row),
 		vectors: cut(b.vectors, rows, c.Output, outputs, row),
 		weights: b.weights,
+		rowWts:  cut(b.rowWts, rows, 1, outputs, row),
 		dh:      cut(b.dh, rows, c.width(), t, row),
 	}
 }

@@ -36,7 +36,8 @@
 // Sequences of a batch may have different lengths ([Workspace.SetLengths]). Layers
 // may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
 // Losses are cross-entropy, binary cross-entropy (BackwardBinary) and squared error
-// (BackwardSquared). They are taken over the rows that count ([Ignore], WeightLabels).
+// (BackwardSquared). They are taken over the rows that count ([Ignore]), with weights of labels
+// and of rows (WeightLabels, WeightRows).
 //
 // Gradients may vanish or explode; [Workspace.StateGradNorms] shows them. The means against
 // it:

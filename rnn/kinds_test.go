@@ -103,6 +103,10 @@ func TestLossGradients(t *testing.T) {
 								for i := range b.weights {
 									b.weights[i] = float32(i % 4) // some are 0
 								}
+								b.rowWts = make([]float32, len(b.targets))
+								for i := range b.rowWts {
+									b.rowWts[i] = float32((i+1)%5) / 3 // some are 0
+								}
 							}
 							return b
 						})

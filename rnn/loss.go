@@ -35,20 +35,25 @@ func (ws *Workspace) takeLabels(labels []int32) {
 			ids[i] = labels[row]
 		}
 	}
-	total := float64(len(ids))
-	if ws.weights != nil {
-		total = 0
-		for _, label := range ids {
-			total += float64(ws.weights[label])
-		}
+	t := &ws.pass.targets
+	*t = targets{kind: crossEntropy, labels: labels}
+	var total float64
+	for i := range ids {
+		total += ws.weight(i)
 	}
-	ws.pass.targets = targets{kind: crossEntropy, labels: labels, ids: ws.classes(ids), scale: 1 / total}
+	t.ids, t.scale = ws.classes(ids), 1/total
 }
 
 // takeVectors readies stage 4 for targets that are vectors.
 func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
-	ws.pass.targets = targets{kind: kind, vectors: vectors, scale: 1 / (float64(ws.count()) * ws.totalWeight())}
+	t := &ws.pass.targets
+	*t = targets{kind: kind, vectors: vectors}
+	var total float64
+	for i := range ws.count() {
+		total += ws.weight(i)
+	}
+	t.scale = 1 / (total * ws.totalWeight())
 }
 
 // losses is stage 4 of some of the rows that count: it replaces their logits by the
@@ -62,7 +67,8 @@ func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float
 	v := ws.m.Output
 	whole := ws.totalWeight()
 	for i := range rows.Len() {
-		y, want := logits[i*v:][:v], t.vectors[ws.row(rows.Lo+i)*v:][:v]
+		row := ws.row(rows.Lo + i)
+		y, want, scale := logits[i*v:][:v], t.vectors[row*v:][:v], t.scale*ws.rowWeight(row)
 		var sum float64
 		for j, x := range y {
 			loss, slope := t.kind.term(float64(x), float64(want[j]))
@@ -71,7 +77,7 @@ func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float
 				weight = float64(ws.weights[j])
 			}
 			sum += float64(weight * loss)
-			y[j] = float32(weight * slope * t.scale)
+			y[j] = float32(weight * slope * scale)
 		}
 		ws.Losses[rows.Lo+i] = float32(sum / whole)
 	}
@@ -92,11 +98,10 @@ func (k lossKind) term(y, t float64) (loss, slope float64) {
 }
 
 // crossEntropies runs stage 4 on rows of n logits whose targets are classes. Each
-// is scaled by the weight of its label, that of the row first+i that counts, or of
-// rows[i].
+// is scaled by its weight, that of the row first+i that counts, or of rows[i].
 func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
 	t := &ws.pass.targets
-	if ws.weights == nil {
+	if ws.weights == nil && ws.rowWeights == nil {
 		w.SoftmaxCrossEntropy(n, float32(t.scale), logits, n, classes, losses)
 		return
 	}
@@ -105,7 +110,7 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 		if rows != nil {
 			at = int(rows[i])
 		}
-		scale := float32(t.scale * float64(ws.weights[t.labels[ws.row(at)]]))
+		scale := float32(t.scale * ws.weight(at))
 		w.SoftmaxCrossEntropy(n, scale, logits[i*n:], n, classes[i:i+1], losses[i:i+1])
 	}
 }
@@ -123,10 +128,7 @@ func (ws *Workspace) meanLoss() float64 {
 	}
 	var sum, total float64
 	for i, l := range ws.Losses[:n] {
-		weight := 1.0
-		if ws.weights != nil && ws.pass.targets.kind == crossEntropy {
-			weight = float64(ws.weights[ws.pass.targets.labels[ws.row(i)]])
-		}
+		weight := ws.weight(i)
 		sum += float64(weight * float64(l))
 		total += weight
 	}

@@ -260,6 +260,11 @@ func (n *naive) losses(in naiveInput, seen []float64) (losses []float64, mean fl
 			}
 			losses[i] /= whole
 		}
+		if in.rowWts != nil {
+			if w *= float64(in.rowWts[i]); w == 0 {
+				losses[i] = 0
+			}
+		}
 		sum += w * losses[i]
 		total += w
 	}

@@ -25,6 +25,9 @@ type counted struct {
 
 	weights    []float32 // [V], of labels, the largest 1; nil for 1 each
 	weightRoom []float32 // [V], where weights are; nil before there were any
+
+	rowWeights    []float32 // [R], the largest 1; nil for 1 each
+	rowWeightRoom []float32 // [R], where they are; nil before there were any
 }
 
 // WeightLabels gives each output's label a weight w, [V], in the mean of the
@@ -33,27 +36,57 @@ type counted struct {
 // targets. nil ends it. It panics where w has another length, a weight is
 // negative or not finite, or all are 0.
 func (ws *Workspace) WeightLabels(w []float32) {
+	ws.weights = takeWeights("WeightLabels", "label", w, ws.m.Output, &ws.weightRoom)
+}
+
+// WeightRows gives each row of outputs a weight w, [T,B] or [B] with Config.LastStep, in
+// the mean of the losses, which is then Σ w·loss / Σ w. It multiplies with that of
+// WeightLabels. Losses stay without it. nil ends it. It panics where w has another
+// length, a weight is negative or not finite, or all are 0.
+func (ws *Workspace) WeightRows(w []float32) {
+	ws.rowWeights = takeWeights("WeightRows", "row", w, ws.rows, &ws.rowWeightRoom)
+}
+
+// takeWeights copies n weights into room, as parts of the largest one.
+func takeWeights(op, what string, w []float32, n int, room *[]float32) []float32 {
 	if w == nil {
-		ws.weights = nil
-		return
+		return nil
 	}
-	if len(w) != ws.m.Output {
-		panic(fmt.Sprintf("rnn: WeightLabels: w has length %d, want %d, one weight for each output", len(w), ws.m.Output))
+	if len(w) != n {
+		panic(fmt.Sprintf("rnn: %s: w has length %d, want %d, one weight for each %s", op, len(w), n, what))
 	}
 	for i, x := range w {
 		if !(x >= 0 && x <= math.MaxFloat32) {
-			panic(fmt.Sprintf("rnn: WeightLabels: the weight of label %d is %v, want 0 or more", i, x))
+			panic(fmt.Sprintf("rnn: %s: the weight of %s %d is %v, want 0 or more", op, what, i, x))
 		}
 	}
 	largest := float64(slices.Max(w))
 	if largest == 0 {
-		panic("rnn: WeightLabels: all weights are 0, and nothing would count: give one above 0, or nil for no weights")
+		panic(fmt.Sprintf("rnn: %s: all weights are 0, and nothing would count: give one above 0, or nil for no weights", op))
 	}
-	ws.weightRoom = ws.weightRoom[:0]
+	*room = (*room)[:0]
 	for _, x := range w { // only their proportions count, and these neither overflow nor vanish
-		ws.weightRoom = append(ws.weightRoom, float32(float64(x)/largest))
+		*room = append(*room, float32(float64(x)/largest))
 	}
-	ws.weights = ws.weightRoom
+	return *room
+}
+
+// weight returns what the i-th row that counts weighs in the mean.
+func (ws *Workspace) weight(i int) float64 {
+	row, t := ws.row(i), &ws.pass.targets
+	w := ws.rowWeight(row)
+	if ws.weights != nil && t.kind == crossEntropy {
+		w *= float64(ws.weights[t.labels[row]])
+	}
+	return w
+}
+
+// rowWeight returns what WeightRows has given a row.
+func (ws *Workspace) rowWeight(row int) float64 {
+	if ws.rowWeights == nil {
+		return 1
+	}
+	return float64(ws.rowWeights[row])
 }
 
 // totalWeight returns the sum of all labels' weights.
@@ -98,7 +131,8 @@ func (ws *Workspace) row(i int) int {
 }
 
 // pick chooses the rows that count: those that sequences have and whose targets
-// are not Ignore, nor labels of no weight; targets are nil where they are vectors.
+// are not Ignore, but for rows and labels of no weight; targets are nil where they are
+// vectors.
 func (ws *Workspace) pick(targets []int32) {
 	ws.picks = ws.m.LastStep
 	for row := range ws.rows {
@@ -118,6 +152,9 @@ func (ws *Workspace) pick(targets []int32) {
 
 func (ws *Workspace) leftOut(targets []int32, row int) bool {
 	if !ws.m.LastStep && ws.lengths.ended(row/ws.B, row%ws.B) {
+		return true
+	}
+	if ws.rowWeights != nil && ws.rowWeights[row] == 0 {
 		return true
 	}
 	if targets == nil {

@@ -331,6 +331,17 @@ func TestSampler(t *testing.T) {
 	}
 }
 
+// TestNetwork: a model shows its network.
+func TestNetwork(t *testing.T) {
+	for _, m := range testModels(t, text.Char) {
+		if n := m.Network(); (n == nil) != (m.Config.Kind == Ngram) {
+			t.Errorf("%s: network %v", m.Config.Name(), n)
+		} else if n != nil && (n.Input != m.Vocab.Len() || n.Output != m.Vocab.Len()) {
+			t.Errorf("%s: a network of %d inputs and %d outputs for %d tokens", m.Config.Name(), n.Input, n.Output, m.Vocab.Len())
+		}
+	}
+}
+
 // TestNextFeeds: a token that was drawn is in the text.
 func TestNextFeeds(t *testing.T) {
 	for _, m := range testModels(t, text.Char) {

@@ -128,6 +128,10 @@ func (m *Model) WithSpeller(s *spell.Speller) *Model {
 	return m
 }
 
+// Network returns the recurrent network, or nil where the model is of n-grams. Change it
+// only before the first stream or sampler.
+func (m *Model) Network() *rnn.Model { return m.rnn }
+
 // Level says what a token of the model is.
 func (m *Model) Level() text.Level { return m.level }
 
