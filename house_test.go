@@ -2,7 +2,10 @@
 package batchrnn_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,5 +92,31 @@ func TestTextNeedsNoKernels(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestTableOfFiles holds the table of CONTRIBUTING.md to the files of rnn.
+func TestTableOfFiles(t *testing.T) {
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_0-9]+\\.go)` \\|").FindAllStringSubmatch(string(text), -1) {
+		listed[m[1]] = true
+	}
+	files, err := filepath.Glob("rnn/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		f = filepath.Base(f)
+		if !strings.HasSuffix(f, "_test.go") && !listed[f] {
+			t.Errorf("%s is not in the table of CONTRIBUTING.md", f)
+		}
+		delete(listed, f)
+	}
+	for f := range listed {
+		t.Errorf("the table of CONTRIBUTING.md has %s, which is not in rnn", f)
 	}
 }
