@@ -90,7 +90,7 @@ func (t *trainer) save() error {
 	if t.options.Checkpoint == "" || t.progress.Tokens == 0 {
 		return nil
 	}
-	t.progress.Elapsed = time.Since(t.started)
+	t.progress.Elapsed = t.clock().Sub(t.started)
 	if err := t.writeFile(t.options.Checkpoint, t.writeCheckpoint); err != nil {
 		return fmt.Errorf("checkpoint %q was not written: %w: the one before it, if any, is whole, and the same training goes on from there once this is mended",
 			t.options.Checkpoint, err)

@@ -2,7 +2,6 @@ package rnnlm
 
 import (
 	"math"
-	"time"
 
 	"batchrnn/rnn"
 )
@@ -24,7 +23,7 @@ func (t *trainer) spent() int64 {
 	if t.byTokens() {
 		return t.progress.Tokens
 	}
-	return int64(time.Since(t.started))
+	return int64(t.clock().Sub(t.started))
 }
 
 func (t *trainer) budget() int64 {

@@ -65,11 +65,16 @@ func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on
 		return nil, Stats{}, err
 	}
 	err = t.run(ctx, on)
-	return t.model, Stats{
+	return t.model, t.stats(ctx), err
+}
+
+// stats says what a training that has ended has come to.
+func (t *trainer) stats(ctx context.Context) Stats {
+	return Stats{
 		Progress:    t.progress,
 		Interrupted: t.interrupted || ctx.Err() != nil && t.spent() < t.budget(),
 		Stopped:     t.outOfPatience(),
-	}, err
+	}
 }
 
 // trainer is a training at work.
@@ -100,6 +105,7 @@ type trainer struct {
 
 	interrupted bool // in the last validation
 
+	clock     func() time.Time                                     // tests have one of their own
 	writeFile func(path string, write func(io.Writer) error) error // tests have it fail
 }
 
@@ -128,6 +134,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 		streams:   newStreams(c.Train, o.Streams, o.Steps, o.Seed),
 		optimizer: rnn.NewAdam(model, float32(o.Rate)),
 		best:      make([]float32, len(model.Slab)),
+		clock:     time.Now,
 		writeFile: durable.WriteFile,
 	}
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
@@ -140,7 +147,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 const tellEvery = 200 * time.Millisecond
 
 func (t *trainer) run(ctx context.Context, on func(Progress)) error {
-	t.started = time.Now().Add(-t.progress.Elapsed)
+	t.started = t.clock().Add(-t.progress.Elapsed)
 	told, saved := t.progress.Elapsed, t.progress.Elapsed
 	// Between two turns all there is to know is in a checkpoint.
 	for {
@@ -166,7 +173,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 			}
 			break
 		}
-		now := time.Since(t.started)
+		now := t.clock().Sub(t.started)
 		t.progress.Elapsed = now
 		if t.spent() >= t.end() {
 			break
@@ -179,7 +186,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 			if err := t.save(); err != nil {
 				return err
 			}
-			saved = time.Since(t.started)
+			saved = t.clock().Sub(t.started)
 		}
 	}
 	if t.progress.Tokens == 0 {
@@ -201,15 +208,15 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 			t.keepBest()
 		}
 	}
-	t.progress.Elapsed = time.Since(t.started)
+	t.progress.Elapsed = t.clock().Sub(t.started)
 	on(t.progress)
 	return nil
 }
 
 // step trains on one piece of every stream.
 func (t *trainer) step() error {
-	start := time.Now()
-	defer func() { t.progress.Steps += time.Since(start) }()
+	start := t.clock()
+	defer func() { t.progress.Steps += t.clock().Sub(start) }()
 	if first := t.streams.next(); first {
 		t.ws.Reset()
 	}

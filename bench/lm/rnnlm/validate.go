@@ -14,7 +14,7 @@ const (
 
 // validate keeps the parameters if they are the best so far.
 func (t *trainer) validate(ctx context.Context) {
-	from, start := t.spent(), time.Now()
+	from, start := t.spent(), t.clock()
 	if t.validator == nil {
 		var err error
 		if t.validator, err = NewScorer(t.model, t.history, t.valid); err != nil {
@@ -35,7 +35,7 @@ func (t *trainer) validate(ctx context.Context) {
 		t.worse++
 		t.halvings++
 	}
-	t.validated, t.validTook = t.spent(), time.Since(start)
+	t.validated, t.validTook = t.spent(), t.clock().Sub(start)
 	if !t.byTokens() {
 		t.validCost = t.validated - from
 	}
