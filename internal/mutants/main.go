@@ -24,7 +24,6 @@ import (
 var (
 	count = flag.Int("n", 20, "mutants of each package that build; 0: all")
 	seed  = flag.Uint64("seed", 1, "of the sample")
-	limit = flag.Duration("limit", 2*time.Minute, "time for the tests of one mutant; one that takes longer is killed")
 	skip  = flag.String("skip", "", "tests to leave out, as in go test; others run with -short")
 )
 
