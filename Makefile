@@ -99,7 +99,7 @@ bench:
 
 # A sample of small changes to these packages, and which of them their tests don't notice.
 # MUTANTSFLAGS="-n 100 -seed 2" takes another sample.
-MUTANTS ?= ./kernels ./rnn ./bench/lm/...
+MUTANTS ?= ./kernels ./rnn ./rnn/seq2seq ./bench/lm/...
 
 mutants:
 	go run ./internal/mutants $(MUTANTSFLAGS) $(MUTANTS)

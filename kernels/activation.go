@@ -89,7 +89,8 @@ func (o serial) ReLU(dst, src []float32) {
 
 // MulGrad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z. It
 // takes that from y = act(z), row stride ldy: 1-y² for Tanh, y(1-y) for Sigmoid, 1 for
-// Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere.
+// Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere. d and y must not
+// overlap.
 func (o serial) MulGrad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
 	checkMatrix("MulGrad", "d", d, m, n, ldd)
 	checkMatrix("MulGrad", "y", y, m, n, ldy)

@@ -83,11 +83,16 @@ func NewAdam(m *Model, lr float32) *Adam {
 }
 
 // Check panics where m is not the model that o was made for, or that it stepped first,
-// and where T is negative.
-func (o *Adam) Check(m *Model) {
-	o.owner.check("Adam", m, o.M, o.V)
+// where T is negative, and where Beta1 or Beta2 is outside [0,1).
+func (o *Adam) Check(m *Model) { o.check("Adam", m) }
+
+func (o *Adam) check(name string, m *Model) {
+	o.owner.check(name, m, o.M, o.V)
 	if o.T < 0 {
-		panic(fmt.Sprintf("rnn: Step: Adam has taken %d steps, want 0 or more", o.T))
+		panic(fmt.Sprintf("rnn: Step: %s has taken %d steps, want 0 or more", name, o.T))
+	}
+	if !(o.Beta1 >= 0 && o.Beta1 < 1 && o.Beta2 >= 0 && o.Beta2 < 1) {
+		panic(fmt.Sprintf("rnn: Step: %s has Beta1 %v and Beta2 %v, want both from 0 to below 1", name, o.Beta1, o.Beta2))
 	}
 }
 
@@ -112,6 +117,9 @@ type AdamW struct {
 // NewAdamW returns AdamW for m with the learning rate lr, the weight decay, and the
 // other settings of [NewAdam].
 func NewAdamW(m *Model, lr, decay float32) *AdamW { return &AdamW{*NewAdam(m, lr), decay} }
+
+// Check panics where that of [Adam] does.
+func (o *AdamW) Check(m *Model) { o.check("AdamW", m) }
 
 // Update implements [Optimizer].
 func (o *AdamW) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
@@ -172,6 +180,9 @@ func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64
 	m.checkWhole("Step")
 	if len(grads) != len(m.Slab) {
 		panic(fmt.Sprintf("rnn: Step: the gradient has length %d, the model %d parameters", len(grads), len(m.Slab)))
+	}
+	if opt == nil {
+		panic("rnn: Step: the optimizer is nil: make one with NewSGD, NewAdagrad, NewAdam or NewAdamW")
 	}
 	opt.Check(m)
 	s.opt, s.grads, s.clip = opt, grads, clip

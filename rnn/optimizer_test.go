@@ -270,3 +270,13 @@ func TestSchedules(t *testing.T) {
 	mustPanic(t, func() { CosineDecay(math.NaN(), 0) }, "rnn: CosineDecay", "NaN")
 	mustPanic(t, func() { StepDecay(1, 0, 0.5) }, "rnn: StepDecay", "0")
 }
+
+// TestOptimizerMistakes: what would spoil a model in silence is refused.
+func TestOptimizerMistakes(t *testing.T) {
+	m := newModel(t, newEngine(t, "generic", 1), Config{Input: 2, Layers: 1, Hidden: 3}, 1)
+	grads := make([]float32, len(m.Slab))
+	mustPanic(t, func() { m.Step(nil, grads, 0) }, "rnn: Step", "nil")
+	adam := NewAdamW(m, 1, 0.1)
+	adam.Beta2 = 1
+	mustPanic(t, func() { m.Step(adam, grads, 0) }, "rnn: Step", "AdamW", "Beta2 1")
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"strconv"
@@ -14,15 +15,15 @@ import (
 
 // message writes err for the command line, where options have the names of flags.
 func message(err error) string {
-	switch e := err.(type) {
-	case *option.Error:
-		return flagsOf(e.Name) + ": " + e.Err.Error()
-	case interface{ Unwrap() []error }:
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		var messages []string
-		for _, err := range e.Unwrap() {
+		for _, err := range several.Unwrap() {
 			messages = append(messages, message(err))
 		}
 		return strings.Join(messages, "; ")
+	}
+	if e, ok := errors.AsType[*option.Error](err); ok {
+		return flagsOf(e.Name) + ": " + e.Err.Error()
 	}
 	return err.Error()
 }

@@ -30,12 +30,6 @@ func Dot[F Float](x, y []F) (dot, magnitude float64) {
 	return dot, magnitude
 }
 
-// SumSquares returns Σ x².
-func SumSquares[F Float](x []F) float64 {
-	sum, _ := Dot(x, x)
-	return sum
-}
-
 // ColSums returns dst plus the sums of the columns of A, m rows of len(dst)
 // with stride lda, and the same of absolute values.
 func ColSums[F Float](m int, dst, a []F, lda int) (sums, magnitude []float64) {

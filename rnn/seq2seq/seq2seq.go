@@ -22,7 +22,8 @@ import (
 // Each model is stepped, saved and made compact on its own.
 type EncoderDecoder struct {
 	Encoder, Decoder *rnn.Model
-	// End is the id that a target ends with, and that the decoder reads first.
+	// End is the id that a target ends with, and that the decoder reads first. Change it
+	// only before the first training, scoring or search is made.
 	End int32
 }
 
