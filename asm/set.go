@@ -108,6 +108,30 @@ type Set struct {
 	SigmoidGrad func(m, n int, d *float32, ldd int, y *float32, ldy int) // d · y(1 - y)
 	ReLUGrad    func(m, n int, d *float32, ldd int, y *float32, ldy int) // y <= 0 gives 0, else d
 
+	// The steps of gated cells work on n units of one row. Z holds groups of n values,
+	// group k at z[k*gate:]; dZ is laid out alike. Other vectors hold n floats each.
+	// Vectors do not overlap, except that next may be c or h.
+
+	// LSTM takes the gates i, f, g, o after their activations from groups 0 to 3:
+	//
+	//	next = f·c + i·g    h = o·tanh(next)
+	//
+	// It leaves tanh(next) in group 4.
+	LSTM func(n int, z *float32, gate int, c, next, h *float32)
+	// LSTMGrad takes dJ/dh = carry + dh, and dJ/dnext from dc. Z is what LSTM left. dZ
+	// becomes the gradient of the four pre-activations, dc that of c.
+	LSTMGrad func(n int, dz, z *float32, gate int, carry, dh, c, dc *float32)
+	// GRU takes r and z after their activations from groups 0 and 1, x from group 2
+	// and q from group 3:
+	//
+	//	ñ = tanh(x + r·q)    next = ñ + z·(h - ñ)
+	//
+	// It leaves ñ in group 2.
+	GRU func(n int, z *float32, gate int, h, next *float32)
+	// GRUGrad takes dJ/dnext = carry + dh. Z is what GRU left. dZ becomes the gradient
+	// of the pre-activations of r and z, of x, and of q; carry that of h by z alone.
+	GRUGrad func(n int, dz, z *float32, gate int, carry, dh, h *float32)
+
 	// Softmax replaces x by scale·softmax(x). It returns max x and Σ exp(x - max), from
 	// which the loss follows. len(x) >= 1. Where an element is NaN or +Inf, or all are
 	// -Inf, all of x and the sum become NaN; max is then undefined.

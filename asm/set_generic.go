@@ -24,6 +24,10 @@ var generic = Set{
 	TanhGrad:    tanhGradGeneric,
 	SigmoidGrad: sigmoidGradGeneric,
 	ReLUGrad:    reluGradGeneric,
+	LSTM:        lstmGeneric,
+	LSTMGrad:    lstmGradGeneric,
+	GRU:         gruGeneric,
+	GRUGrad:     gruGradGeneric,
 	Softmax:     softmaxGeneric,
 
 	Add:     addGeneric,

@@ -18,6 +18,7 @@ func Sets() []*Set {
 		avx2.Pack, avx2.PackT, avx2.Strip = packAVX2, packTAVX2, stripAVX2
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
 		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
+		avx2.LSTM, avx2.LSTMGrad, avx2.GRU, avx2.GRUGrad = lstmAVX2, lstmGradAVX2, gruAVX2, gruGradAVX2
 		avx2.Softmax = softmaxAVX2
 		avx2.Add, avx2.Mul, avx2.Axpy, avx2.Scale = addAVX2, mulAVX2, axpyAVX2, scaleAVX2
 		avx2.Dot, avx2.SumSq, avx2.ColSums = dotAVX2, sumSqAVX2, colSumsAVX2
@@ -36,6 +37,7 @@ func Sets() []*Set {
 		avx512.Pack, avx512.PackT, avx512.Strip = packAVX512, packTAVX512, stripAVX512
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
 		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
+		avx512.LSTM, avx512.LSTMGrad, avx512.GRU, avx512.GRUGrad = lstmAVX512, lstmGradAVX512, gruAVX512, gruGradAVX512
 		avx512.Softmax = softmaxAVX512
 		avx512.Add, avx512.Mul, avx512.Axpy, avx512.Scale = addAVX512, mulAVX512, axpyAVX512, scaleAVX512
 		avx512.Dot, avx512.SumSq, avx512.ColSums = dotAVX512, sumSqAVX512, colSumsAVX512

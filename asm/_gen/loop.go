@@ -13,19 +13,23 @@ type lane struct {
 	mask *mask // nil: all
 }
 
-func (l lane) load(p reg.GPVirtual, dst reg.VecPhysical) {
-	if l.mask != nil {
-		l.g.load(*l.mask, at(p, l.disp), dst)
+func (l lane) load(p reg.GPVirtual, dst reg.VecPhysical) { l.loadFrom(at(p, 0), dst) }
+
+func (l lane) store(src reg.VecPhysical, p reg.GPVirtual) { l.storeTo(src, at(p, 0)) }
+
+func (l lane) loadFrom(m operand.Mem, dst reg.VecPhysical) {
+	if m = m.Offset(l.disp); l.mask != nil {
+		l.g.load(*l.mask, m, dst)
 	} else {
-		l.g.VMOVUPS(at(p, l.disp), dst)
+		l.g.VMOVUPS(m, dst)
 	}
 }
 
-func (l lane) store(src reg.VecPhysical, p reg.GPVirtual) {
-	if l.mask != nil {
-		l.g.store(*l.mask, src, at(p, l.disp))
+func (l lane) storeTo(src reg.VecPhysical, m operand.Mem) {
+	if m = m.Offset(l.disp); l.mask != nil {
+		l.g.store(*l.mask, src, m)
 	} else {
-		l.g.VMOVUPS(src, at(p, l.disp))
+		l.g.VMOVUPS(src, m)
 	}
 }
 

@@ -20,6 +20,7 @@ var files = []struct {
 	{"sgemm", sgemm},
 	{"pack", pack},
 	{"activation", activation},
+	{"gated", gated},
 	{"softmax", softmax},
 	{"vector", vector},
 	{"reduce", reduce},
