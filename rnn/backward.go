@@ -2,10 +2,9 @@ package rnn
 
 import "batchrnn/kernels"
 
-// Backward computes the gradient of what Loss returns for targets with respect to
-// all parameters, through all T steps of the last Forward. It fills Grads and
-// Losses and returns the loss. It panics where Loss would, and in a workspace not
-// made by NewTraining.
+// Backward computes the gradient of Loss with respect to all parameters, through all T
+// steps of the last Forward. It fills Grads and Losses, and returns the loss. It panics
+// if Loss would, or if the workspace was not made by NewTraining.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
 	ws.checkTargets("Backward", targets)
@@ -30,7 +29,7 @@ func (ws *Workspace) BackwardSquared(targets []float32) float64 {
 	return ws.learn()
 }
 
-// learn runs the backward pass from the targets that have been taken.
+// learn runs the backward pass from the targets that the workspace has taken.
 func (ws *Workspace) learn() float64 {
 	ws.kept = true
 	if ws.count() == 0 {
@@ -55,11 +54,12 @@ func (ws *Workspace) learn() float64 {
 	return ws.meanLoss()
 }
 
-// BackwardStates is Backward for a loss of the states themselves. dh, [T,B,D·H], is
-// its gradient with respect to [Workspace.States], without what reaches them
-// through later steps; beyond a sequence's end it is not read. dhn, [L·D,B,H], is
-// that with respect to [Workspace.State]. Either may be nil, for zeros. The
-// gradient of an output layer is left alone.
+// BackwardStates is Backward for a loss of the states themselves. Either argument may
+// be nil, for zeros. The gradient of an output layer stays as it is.
+//
+// dh, [T,B,D·H], is the gradient with respect to [Workspace.States]. It leaves out the
+// part that comes through later steps. It is not read beyond a sequence's end. dhn,
+// [L·D,B,H], is the gradient with respect to [Workspace.State].
 func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	ws.checkTraining("BackwardStates")
 	ws.checkRan("BackwardStates")
@@ -75,7 +75,7 @@ func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	ws.pass.dout, ws.pass.dhn = nil, nil
 }
 
-// throughLayers is backward 2 and 1 of every layer, the last first.
+// throughLayers runs backward 2 and 1 of every layer, from the last to the first.
 func (ws *Workspace) throughLayers() {
 	for k := len(ws.layers) - 1; k >= 0; k-- {
 		ws.run(ws.plan.steps, k, (*Workspace).stepsBackShare) // 2 for t
@@ -83,7 +83,7 @@ func (ws *Workspace) throughLayers() {
 	}
 }
 
-// gradsShare is one worker's part of backward 1, with dWh, of a layer.
+// gradsShare is one worker's part of backward 1 of a layer, together with dWh.
 func (ws *Workspace) gradsShare(w *kernels.Worker) {
 	k := ws.at
 	for d := range ws.m.directions() {

@@ -2,24 +2,24 @@ package rnn
 
 import "batchrnn/kernels"
 
-// A cell is one direction of a layer. It turns the start values of stage 1 and its
-// state before a step into its state after it: stage 2, in the file of its kind.
-// Backward 2 turns the gradient of its states, dH, into that of its
-// pre-activations, dZ, from which all gradients of its weights come.
+// A cell is one direction of a layer. Stage 2 computes its state after a step from the
+// start value of stage 1 and the state before. Each kind of cell has a file with its
+// stage 2. Backward 2 turns the gradient of the states, dH, into that of the
+// pre-activations, dZ. All gradients of the cell's weights come from dZ.
 
-// A layer is what a pass leaves in one layer. Both directions of a layer that has
-// two stand side by side in rows of W = 2H.
+// A layer holds the activations of one layer. The two directions of a bidirectional
+// layer stand side by side in rows of width W = 2H.
 type layer struct {
-	// h holds the states, [T+1,B,W]: slot 0 the initial one, slot t+1 that after
-	// step t. A second direction has its initial state in a slot T+1 more.
+	// h holds the states, [T+1,B,W]. Slot 0 is the initial state, slot t+1 the state
+	// after step t. A second direction has its initial state in an additional slot T+1.
 	h   []float32
-	g   []float32 // [T,B,W], the activations; nil without TimeSkip, where they are the states
-	out []float32 // [T,B,W], what the layer gives: the states after each step, or with what it read
-	up  []float32 // [T,B,W], out as the layer above reads it: itself, or after dropout
-	dh  []float32 // [T,B,W], dJ/dh of each step; nil unless KeepStateGradients was called
+	g   []float32 // [T,B,W], the activations g(·); nil without TimeSkip, where they equal the states
+	out []float32 // [T,B,W], the output: the states after each step; with Residual, the input is added
+	up  []float32 // [T,B,W], the input of the layer above: out, or out after dropout
+	dh  []float32 // [T,B,W], dJ/dh_t; nil unless KeepStateGradients was called
 }
 
-// newLayer makes what a pass needs of layer k.
+// newLayer allocates the activations of layer k.
 func (m *Model) newLayer(k, steps, batch int) layer {
 	rows, width := steps*batch, m.width()
 	l := layer{h: kernels.Floats((steps + m.directions()) * batch * width)}
@@ -34,10 +34,10 @@ func (m *Model) newLayer(k, steps, batch int) layer {
 	return l
 }
 
-// top is the last layer.
+// top returns the last layer.
 func (ws *Workspace) top() *layer { return &ws.layers[len(ws.layers)-1] }
 
-// time returns the s-th step that direction d takes.
+// time returns the index of the s-th step that direction d takes.
 func (ws *Workspace) time(d, s int) int {
 	if d == 1 {
 		return ws.T - 1 - s
@@ -45,18 +45,18 @@ func (ws *Workspace) time(d, s int) int {
 	return s
 }
 
-// slots returns the slots of the states before and after step t, as direction d goes.
+// slots returns the slots of the states before and after step t in direction d.
 func slots(d, t int) (before, after int) { return t + 2*d, t + 1 }
 
-// slot returns slot or step i of a, [·,B,W].
+// slot returns element i of a, [·,B,W]: a slot of the states, or a step.
 func (ws *Workspace) slot(a []float32, i int) []float32 {
 	n := ws.B * ws.m.width()
 	return a[i*n:][:n:n]
 }
 
-// layerGrads returns where the gradient of what layer k gives is, where its dZ
-// goes, and where the gradient of what it reads. dZ replaces dH, unless a residual
-// connection needs that once more.
+// layerGrads returns the buffers of layer k's gradients: of its output, dh; of its
+// pre-activations, dz; and of its input, below. dz overwrites dh, except with Residual,
+// which needs dh again.
 func (ws *Workspace) layerGrads(k int) (dh, dz, below []float32) {
 	i := (len(ws.layers) - 1 - k) % 2
 	dh, dz, below = ws.grads[i], ws.grads[i], ws.grads[1-i]
@@ -69,8 +69,8 @@ func (ws *Workspace) layerGrads(k int) (dh, dz, below []float32) {
 	return dh, dz, below
 }
 
-// timesDZ sets dw, [n,H], to aᵀ·dZ, where a is [T·B,n] with row stride lda. Columns are
-// shared out, phases are of rows of dZ.
+// timesDZ sets dw, [n,H], to aᵀ·dZ. a is [T·B,n] with row stride lda. Workers share the
+// columns, and the product is split into phases by rows of dZ.
 func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int, dz []float32) {
 	hidden, width, rows := ws.m.Hidden, ws.m.width(), ws.T*ws.B
 	phase := rows
@@ -87,5 +87,6 @@ func (ws *Workspace) timesDZ(w *kernels.Worker, dw, a []float32, n, lda int, dz 
 	}
 }
 
-// phaseRows is a multiple of the rows of a plain matrix that products pack together.
+// phaseRows is a multiple of the number of rows of a plain matrix that products pack at
+// a time.
 const phaseRows = 512

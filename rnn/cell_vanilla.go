@@ -2,8 +2,8 @@ package rnn
 
 import "batchrnn/kernels"
 
-// stepsShare is one worker's part of stage 2 of a layer, with stage 1 where that is
-// no pass of its own:
+// stepsShare is one worker's part of stage 2 of a layer. It includes stage 1 where that
+// is not a separate pass:
 //
 //	h_t = g(start_t + h_{t-1}·Wh)
 func (ws *Workspace) stepsShare(w *kernels.Worker) {
@@ -60,7 +60,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 	}
 }
 
-// skip is the connection through time: h_t = h_{t-1} + α·g.
+// skip adds the skip connection through time: h_t = h_{t-1} + α·g.
 func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kernels.Span) {
 	width := ws.m.width()
 	before, after := slots(d, t)
@@ -72,7 +72,7 @@ func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 	}
 }
 
-// hold keeps the states of sequences that step t is not of.
+// hold copies the state of each sequence that has ended before step t.
 func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int, rows, cols kernels.Span) {
 	width := ws.m.width()
 	before, after := slots(d, t)
@@ -85,8 +85,8 @@ func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 	}
 }
 
-// stepsBackShare is one worker's part of backward 2 of a layer: it turns dH into dZ,
-// the last step first:
+// stepsBackShare is one worker's part of backward 2 of a layer. It turns dH into dZ,
+// from the last step to the first:
 //
 //	dZ_t = (dH_t + dZ_{t+1}·Whᵀ) ∘ g'(h_t)
 func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
@@ -122,7 +122,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 					}, panels)
 				} else {
 					ws.clearReached(w, d, all, cols)
-					for i := range rows.Len() { // nothing comes from later steps
+					for i := range rows.Len() { // the last step has no later one
 						row := to[i*width+cols.Lo : i*width+cols.Hi]
 						if from == nil {
 							w.Clear(row)
@@ -156,7 +156,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 	}
 }
 
-// clearReached clears the gradient that comes along direction d's TimeSkip.
+// clearReached clears the gradient that direction d carries along TimeSkip.
 func (ws *Workspace) clearReached(w *kernels.Worker, d int, rows, cols kernels.Span) {
 	if ws.reached == nil {
 		return
@@ -167,9 +167,9 @@ func (ws *Workspace) clearReached(w *kernels.Worker, d int, rows, cols kernels.S
 	}
 }
 
-// reach adds to dJ/dh_t in dh what doesn't come through Wh: of the state that
-// sequences end in, and along TimeSkip, where dh then becomes that of α·g. rows are
-// those of the worker's own that may have step t.
+// reach adds to dh, dJ/dh_t, what doesn't come through Wh: the gradient of a sequence's
+// last state, and the gradient along TimeSkip. With TimeSkip it leaves the gradient of
+// g in dh. own are the worker's rows, and rows those of them that may have step t.
 func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, own, cols kernels.Span, dh []float32) {
 	width, cell := ws.m.width(), k*ws.m.directions()+d
 	for b := rows.Lo; b < rows.Hi; b++ {
@@ -192,13 +192,13 @@ func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, own, cols kerne
 			ws.keepGrad(k, t, at, cols, row)
 		}
 	}
-	for b := rows.Hi; b < own.Hi; b++ { // none of these has step t
+	for b := rows.Hi; b < own.Hi; b++ { // these sequences have ended
 		ws.keepGrad(k, t, b*width+d*ws.m.Hidden, cols, nil)
 	}
 }
 
-// stateWeightGrads is one worker's part of dWh of direction d of layer k, columns
-// shared out: all steps of backward 2 in one product.
+// stateWeightGrads is one worker's part of dWh of direction d of layer k. One product
+// covers all steps of backward 2. Workers share its columns.
 func (ws *Workspace) stateWeightGrads(w *kernels.Worker, k, d int) {
 	hidden, width := ws.m.Hidden, ws.m.width()
 	_, all, _ := ws.layerGrads(k)
@@ -207,7 +207,7 @@ func (ws *Workspace) stateWeightGrads(w *kernels.Worker, k, d int) {
 	ws.timesDZ(w, ws.Grads.Cells[k*ws.m.directions()+d].Wh, h, hidden, width, all[d*hidden:]) // 2: dWh = H_{0..T-1}ᵀ·dZ
 }
 
-// initialGrads computes dh_0 of layer k where it is wanted.
+// initialGrads is one worker's part of dh_0 of layer k. It does nothing if DH0 is nil.
 func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 	if ws.DH0 == nil {
 		return
@@ -222,7 +222,7 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 			B: m.packed[cellWh][c].trans,
 			C: ws.DH0[c*ws.B*hidden:], LDC: hidden,
 		}
-		if d == 1 && ws.lengths.of != nil { // each sequence begins at its own end
+		if d == 1 && ws.lengths.of != nil { // each sequence begins at its own last step
 			w.Barrier()
 			for b := range ws.B {
 				if w.ID() == 0 {

@@ -19,60 +19,58 @@ const (
 
 // A Config is the shape of a network.
 type Config struct {
-	Input  int  // E: number of ids, or the width of a dense input
+	Input  int  // E: the number of ids, or the width of a dense input
 	Dense  bool // the input is vectors of Input floats instead of ids
-	Layers int  // L, 1 or more: each reads the states of the one below
+	Layers int  // L, at least 1: each layer reads the output of the one below
 	Hidden int  // H, of each layer and direction
-	Output int  // V: logits at every step; 0: the states are the output
+	Output int  // V: the number of logits at each step; 0 makes the states the output
 
-	Activation Activation // zero is Tanh; [New] writes it into [Model.Config]
-	// Bidirectional gives each layer a second cell that reads the sequence from
-	// its end; the layer above and the output see both states side by side, 2H
-	// floats.
+	Activation Activation // zero means Tanh; [New] writes it into [Model.Config]
+	// Bidirectional gives each layer a second cell, which reads the sequence from its
+	// end. The layer above and the output see both states side by side, 2H floats.
 	Bidirectional bool
-	// LastStep gives each sequence one output in the place of one a step:
-	// many-to-one. It sees the state after the sequence's last step, of each
-	// direction that direction's last.
+	// LastStep gives each sequence one output instead of one at each step: many-to-one.
+	// The output sees the state after the sequence's last step. For the second
+	// direction that is the state after the first input.
 	LastStep bool
 
-	// Residual adds to the output of each layer above the first what it read (He
-	// et al. 2016); what goes on to the layer's own next step stays as it is. The
-	// widths agree, for all layers have one.
+	// Residual adds to the output of each layer its input, from the second layer on (He
+	// et al. 2016). The state that a layer passes to its next step stays as it is. All
+	// layers have the same width, so input and output fit.
 	Residual bool
-	// TimeSkip, where it is not 0, is the α of a skip connection from each step to
-	// the next, along which gradients come back whole (FastRNN with β = 1,
-	// Kusupati et al. 2018):
+	// TimeSkip, if not 0, is the α of a skip connection from each step to the next.
+	// Gradients come back along it undiminished (FastRNN with β = 1, Kusupati et al.
+	// 2018):
 	//
 	//	h_t = h_{t-1} + α·g(Wx x_t + Wh h_{t-1} + b_h)
 	TimeSkip float32
 
-	// Tied makes Wy the transpose of the first layer's Wx, one matrix for both:
-	// the input is ids, and as many as outputs.
+	// Tied makes Wy the transpose of the first layer's Wx: one matrix for both. The
+	// input must be ids, as many as outputs.
 	Tied bool
-	// Cutoffs make the output an adaptive softmax, for many outputs whose ids
-	// are in the order of their frequency: those below Cutoffs[0] have logits of
-	// their own at every step, those from Cutoffs[i] up to the next cutoff share
-	// one, and are told apart by a softmax over the cluster alone. See [Tail].
+	// Cutoffs make the output an adaptive softmax. It suits many outputs whose ids are
+	// sorted by falling frequency. Ids below Cutoffs[0] each have a logit at every
+	// step. The ids from Cutoffs[i] up to the next cutoff form a cluster, which has one
+	// logit. A softmax over the cluster alone then tells its ids apart. See [Tail].
 	Cutoffs []int
 }
 
-// maxParams is far beyond what a machine of today trains, and keeps every size
-// in bytes far from overflow.
+// maxParams is far beyond what today's machines train. It keeps every size in bytes far
+// from overflow.
 const maxParams int64 = 1 << 32
 
-// maxLayers is more than any network of this kind has been trained with.
+// maxLayers is more than any known network of this kind has.
 const maxLayers = 1024
 
 const (
-	// tailShrink is how many times fewer features each cluster has than the one
-	// before it.
+	// tailShrink is the ratio of the numbers of features of a cluster and the next one.
 	tailShrink = 4
-	// MaxCutoffs is the most clusters that an adaptive softmax has. Four are
-	// more than pay.
+	// MaxCutoffs is the maximum number of clusters of an adaptive softmax. More than
+	// four do not pay.
 	MaxCutoffs = 8
 )
 
-// Validate reports what is wrong with the configuration.
+// Validate returns an error that says what is wrong with the configuration, or nil.
 func (c Config) Validate() error {
 	if _, err := c.Activation.MarshalText(); err != nil {
 		return fmt.Errorf("rnn: %w", err)
@@ -109,7 +107,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// validateOutput reports what is wrong with a tied or an adaptive output layer.
+// validateOutput returns an error if a tied or adaptive output layer is impossible.
 func (c Config) validateOutput() error {
 	switch {
 	case c.Tied && c.Dense:
@@ -142,16 +140,17 @@ func (c *Config) directions() int {
 	return 1
 }
 
-// width returns W = D·H, what a layer gives at each step.
+// width returns W = D·H, the output width of a layer at each step.
 func (c *Config) width() int { return c.directions() * c.Hidden }
 
-// cells returns L·D: layer by layer, in each the forward direction first.
+// cells returns L·D, the number of cells. They are ordered by layer, and within a layer
+// the forward direction comes first.
 func (c *Config) cells() int { return c.Layers * c.directions() }
 
 // dense says whether layer k reads vectors.
 func (c *Config) dense(k int) bool { return k > 0 || c.Dense }
 
-// reads returns how wide layer k's input is.
+// reads returns the width of layer k's input.
 func (c *Config) reads(k int) int {
 	if k == 0 {
 		return c.Input
@@ -162,8 +161,7 @@ func (c *Config) reads(k int) int {
 // place returns the layer and direction of cell i.
 func (c *Config) place(i int) (layer, direction int) { return i / c.directions(), i % c.directions() }
 
-// A cluster is some outputs of an adaptive softmax and the number F of their
-// features.
+// A cluster is a range of outputs of an adaptive softmax, and its number F of features.
 type cluster struct {
 	kernels.Span
 	features int
@@ -180,7 +178,7 @@ func (c *Config) cluster(i int) cluster {
 	return s
 }
 
-// head returns the number of classes of the softmax over all rows: V, or the
+// head returns the number of classes of the softmax over all rows. That is V, or the
 // frequent outputs and one class for each cluster.
 func (c *Config) head() int {
 	if len(c.Cutoffs) == 0 {

@@ -7,26 +7,27 @@ import (
 	"batchrnn/kernels"
 )
 
-// A dropout clears what layers give at random, on its way to the layer above or the
-// output layer.
+// A dropout clears random elements of a layer's output. It acts on the way to the layer
+// above or to the output layer.
 type dropout struct {
 	seed, draws uint64
-	keep        uint64  // of 1<<16 random numbers, those below it keep a state
-	scale       float32 // what is kept is as much larger
+	keep        uint64  // a state is kept if its random number, below 1<<16, is below keep
+	scale       float32 // the factor of kept states
 }
 
-// Dropout clears what a layer gives with probability rate on its way to the layer
-// above and, in Backward, to the output layer, and multiplies the rest by 1/(1-rate)
-// (Srivastava et al. 2014); what goes on to the next step stays whole. Each Forward
-// draws anew, the same for a seed. Loss and Logits drop nothing on the way to the
-// output layer; to score a network of several layers take a workspace without
-// dropout. A rate of 0 ends it. rate is kept to 16 bits. Dropout allocates room for
-// another copy of the states; the passes still allocate nothing. It panics in a
-// workspace not made by NewTraining, and where there is neither a layer above nor
-// an output layer.
+// Dropout clears each element of a layer's output with probability rate, and multiplies
+// the others by 1/(1-rate) (Srivastava et al. 2014). It acts on the way to the layer
+// above and, in Backward, on the way to the output layer. The state that goes to the
+// next step stays whole. Loss and Logits drop nothing on the way to the output layer.
+// To score a network of several layers, use a workspace without dropout.
 //
-// A mask belongs to the place of a row in the batch, and hides what it clears: a
-// NaN that is dropped is 0.
+// Each Forward draws new masks; the same seed gives the same masks. rate is rounded to
+// 16 bits, and a rate of 0 turns dropout off. A mask belongs to a row's place in the
+// batch. An element that is dropped is 0, even if it was NaN.
+//
+// Dropout allocates a copy of the states; passes still allocate nothing. It panics in a
+// workspace not made by NewTraining. It also panics if there is neither a layer above
+// nor an output layer.
 func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
 	if ws.m.Output == 0 && ws.m.Layers == 1 {
@@ -50,8 +51,8 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.pass.ran = false
 }
 
-// SkipDropout makes Dropout go on as after n more calls of Forward, so that a
-// training that is taken up again draws the masks that it would have drawn.
+// SkipDropout advances Dropout by n calls of Forward. A training that is resumed then
+// draws the same masks as one that was never interrupted.
 func (ws *Workspace) SkipDropout(n uint64) {
 	if ws.drop != nil {
 		ws.drop.draws += n
@@ -59,9 +60,9 @@ func (ws *Workspace) SkipDropout(n uint64) {
 	}
 }
 
-// mask sets dst to src, both [T,B,W], cleared here and scaled there, rows shared
-// out. A row's mask depends on its layer and number alone: its random numbers are
-// those of SplitMix64 (Steele, Lea & Flood 2014), four from each word.
+// mask sets dst to src, both [T,B,W], with the dropout mask of layer k applied. Workers
+// share the rows. A row's mask depends only on its layer and its number. The random
+// numbers are those of SplitMix64 (Steele, Lea & Flood 2014), four from each word.
 func (ws *Workspace) mask(w *kernels.Worker, k int, dst, src []float32) {
 	d, width := ws.drop, ws.m.width()
 	rows := w.Share(ws.T * ws.B)
@@ -75,7 +76,7 @@ func (ws *Workspace) mask(w *kernels.Worker, k int, dst, src []float32) {
 				state += 0x9e3779b97f4a7c15
 				bits = mix(state)
 			}
-			kept := uint32(int64(bits&0xffff-d.keep) >> 63) // all ones, or 0: a branch would miss half the time
+			kept := uint32(int64(bits&0xffff-d.keep) >> 63) // all ones, or 0: a branch would be mispredicted half the time
 			dst[i] = math.Float32frombits(math.Float32bits(x*d.scale) & kept)
 			bits >>= 16
 		}

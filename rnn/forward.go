@@ -1,8 +1,8 @@
 package rnn
 
-// Forward runs T steps on ids, [T,B], each below E or None, from the initial
-// states. It panics where the model's input is dense, ids has another length, or
-// an id is out of range.
+// Forward runs T steps from the initial states. ids is [T,B], and each id is below E or
+// None. It panics if the model's input is dense, ids has another length, or an id is
+// out of range.
 func (ws *Workspace) Forward(ids []int32) {
 	if ws.m.Dense {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
@@ -17,8 +17,8 @@ func (ws *Workspace) Forward(ids []int32) {
 	ws.forward()
 }
 
-// ForwardDense is Forward for a model with a dense input x, [T,B,E], which the
-// workspace keeps: Backward reads it again.
+// ForwardDense is Forward for a model with a dense input x, [T,B,E]. The workspace
+// keeps x, because Backward reads it again.
 func (ws *Workspace) ForwardDense(x []float32) {
 	if !ws.m.Dense {
 		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
@@ -28,7 +28,7 @@ func (ws *Workspace) ForwardDense(x []float32) {
 	ws.forward()
 }
 
-// forward runs stages 1 and 2 of every layer on the input that has been taken.
+// forward runs stages 1 and 2 of every layer on the input that the workspace has taken.
 func (ws *Workspace) forward() {
 	ws.pass.ran = true
 	if ws.drop != nil {
@@ -45,21 +45,24 @@ func (ws *Workspace) forward() {
 	}
 }
 
-// Loss returns the mean cross-entropy of targets, [T,B] or [B] with
-// Config.LastStep, in nats, over the rows that count: those whose target is not
-// Ignore, of steps that their sequence has. Losses holds its terms; where none
-// counts, the mean is 0. It panics where there is no output layer, targets has
-// another length, or a target is not below V.
+// Loss returns the mean cross-entropy of targets in nats. targets is [T,B], or [B] with
+// Config.LastStep. The mean is over the rows that count: within their sequence's
+// length, with a target other than Ignore. It is 0 if no row counts. Losses holds the
+// terms.
+//
+// It panics if there is no output layer, targets has another length, or a target is not
+// below V.
 func (ws *Workspace) Loss(targets []int32) float64 {
 	ws.checkTargets("Loss", targets)
 	ws.takeLabels(targets)
 	return ws.score()
 }
 
-// LossBinary returns the mean over all outputs of rows that count of the
-// cross-entropy, in nats, of targets, [T,B,V] or [B,V], each the probability that
-// its output is on: -t·log σ(y) - (1-t)·log σ(-y). It panics where Loss would, and
-// where a target is outside [0,1].
+// LossBinary returns the mean binary cross-entropy in nats over all outputs of the rows
+// that count. targets is [T,B,V], or [B,V] with Config.LastStep. Each target t is the
+// probability that its output is on; its loss is -t·log σ(y) - (1-t)·log σ(-y).
+//
+// It panics if Loss would, or if a target is outside [0,1].
 func (ws *Workspace) LossBinary(targets []float32) float64 {
 	ws.checkVectors("LossBinary", targets)
 	ws.checkProbabilities("LossBinary", targets)
@@ -67,15 +70,15 @@ func (ws *Workspace) LossBinary(targets []float32) float64 {
 	return ws.score()
 }
 
-// LossSquared returns the mean over all outputs of rows that count of (y-t)², for
-// targets t, [T,B,V] or [B,V]. It panics where Loss would.
+// LossSquared returns the mean of (y-t)² over all outputs of the rows that count. The
+// targets t are [T,B,V], or [B,V] with Config.LastStep. It panics if Loss would.
 func (ws *Workspace) LossSquared(targets []float32) float64 {
 	ws.checkVectors("LossSquared", targets)
 	ws.takeVectors(squaredError, targets)
 	return ws.score()
 }
 
-// score runs stages 3 and 4 on the targets that have been taken.
+// score runs stages 3 and 4 on the targets that the workspace has taken.
 func (ws *Workspace) score() float64 {
 	if ws.count() == 0 {
 		return ws.meanLoss()

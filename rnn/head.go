@@ -6,10 +6,10 @@ import (
 	"batchrnn/kernels"
 )
 
-// The head is the output layer: stage 3, and with it stage 4 while a block of rows
-// is in the cache. Backward 3 follows on the same block.
+// The head is the output layer, stage 3. Stage 4 and backward 3 follow on the same
+// block of rows while it is in the cache.
 
-// headRoom is what a workspace needs for the head.
+// headRoom holds the buffers of the head.
 type headRoom struct {
 	logits []float32 // [blockRows,classes of the head], twice that for training
 	blocks []outputBlock
@@ -19,12 +19,12 @@ type headRoom struct {
 // An outputBlock is the rows whose logits exist at one time.
 type outputBlock struct {
 	rows kernels.Span
-	// The right-hand side of dWy, their gradient; of its transpose where it is
-	// tied, the states.
+	// The right-hand side of the product that gives dWy: the gradient of the logits. A
+	// tied network computes dWyᵀ, whose right-hand side is the states.
 	right kernels.Packed
 }
 
-// newOutputs makes what scoring needs.
+// newOutputs allocates what scoring needs.
 func (ws *Workspace) newOutputs() {
 	m := ws.m
 	if m.Output == 0 {
@@ -44,12 +44,12 @@ func (ws *Workspace) newOutputs() {
 	}
 }
 
-// trainOutputs makes what training needs beside.
+// trainOutputs allocates what training needs in addition.
 func (ws *Workspace) trainOutputs() {
 	m := ws.m
 	ws.plan.blockRows = m.trainingBlockRows(ws.rows)
 	ws.logits = make([]float32, len(ws.packs)*ws.plan.blockRows*m.head())
-	right := m.head() // columns of what dWy, or its transpose, is a product with
+	right := m.head() // columns of the right-hand side of dWy, or of its transpose
 	if m.Tied {
 		right = m.Hidden
 	}
@@ -67,9 +67,9 @@ func (ws *Workspace) trainOutputs() {
 	}
 }
 
-// Logits sets dst, [B,V], to the outputs of step t of the last Forward: with an
-// adaptive softmax, to their log-probabilities. With Config.LastStep there are
-// those of T-1 alone, each sequence's own last.
+// Logits sets dst, [B,V], to the outputs of step t of the last Forward. With an
+// adaptive softmax it gives their log-probabilities. With Config.LastStep t must be
+// T-1, and each row is of its sequence's own last step.
 func (ws *Workspace) Logits(dst []float32, t int) {
 	if ws.m.Output == 0 {
 		panic("rnn: Logits: the model has no output layer")
@@ -97,7 +97,7 @@ func (ws *Workspace) Logits(dst []float32, t int) {
 	}
 }
 
-// output is stage 3 for some rows of states h.
+// output returns the product of stage 3 for some rows of states h.
 func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
@@ -108,8 +108,8 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	}
 }
 
-// lossShare is one worker's part of stages 3 and 4 without gradient: it walks its
-// own rows with its own part of the block buffer, in phases of whole blocks.
+// lossShare is one worker's part of stages 3 and 4 without gradient. The worker walks
+// its own rows in phases of whole blocks, in its own part of the block buffer.
 func (ws *Workspace) lossShare(w *kernels.Worker) {
 	if ws.picks {
 		ws.gatherRows(w, ws.top().out)
@@ -132,8 +132,8 @@ func (ws *Workspace) lossShare(w *kernels.Worker) {
 	}
 }
 
-// rowLosses runs stages 3 and 4 on some rows with their logits at row at of the
-// block buffer, and returns there the gradient of the mean loss.
+// rowLosses runs stages 3 and 4 on some rows. Their logits stand from row at of the
+// block buffer on. It returns the gradient of the mean loss, which replaces the logits.
 func (ws *Workspace) rowLosses(w *kernels.Worker, rows kernels.Span, at int) (dlogits []float32) {
 	m := ws.m
 	v := m.head()
@@ -143,7 +143,7 @@ func (ws *Workspace) rowLosses(w *kernels.Worker, rows kernels.Span, at int) (dl
 	return logits
 }
 
-// seenRows returns what the output layer sees of some of the rows that count.
+// seenRows returns the output layer's input for some of the rows that count.
 func (ws *Workspace) seenRows(rows kernels.Span) []float32 {
 	n := ws.m.width()
 	return ws.pass.seen[rows.Lo*n : rows.Hi*n]
@@ -163,8 +163,8 @@ func (ws *Workspace) cutBlocks() {
 	}
 }
 
-// outputsShare is one worker's part of backward 4 and 3. It leaves in dout the
-// gradient of what the last layer gives.
+// outputsShare is one worker's part of backward 4 and 3. It leaves in dout the gradient
+// of the last layer's output.
 func (ws *Workspace) outputsShare(w *kernels.Worker) {
 	top := len(ws.layers) - 1
 	if ws.drop != nil {
@@ -179,7 +179,7 @@ func (ws *Workspace) outputsShare(w *kernels.Worker) {
 	if ws.tails != nil {
 		ws.tailsBackward(w)
 	}
-	// Both have ended in a barrier after dH.
+	// outputBackward and tailsBackward have ended in a barrier after dH.
 	if ws.picks {
 		ws.scatterRows(w, ws.pass.dout)
 	}
@@ -189,10 +189,10 @@ func (ws *Workspace) outputsShare(w *kernels.Worker) {
 	}
 }
 
-// outputBackward is one worker's part of stages 3 and 4 and of backward 3. A
-// block's rows are shared out as far as dlogits and dH; then all meet, and the
-// rows of dWy are shared out. Blocks alternate between two buffers, so that
-// nobody writes what another still reads and one meeting a block is enough.
+// outputBackward is one worker's part of stages 3 and 4 and of backward 3. Workers share
+// a block's rows up to dlogits and dH. After a barrier they share the rows of dWy.
+// Blocks alternate between two buffers, so that no worker overwrites what another still
+// reads. One barrier a block is then enough.
 func (ws *Workspace) outputBackward(w *kernels.Worker) {
 	m := ws.m
 	width, v := m.width(), m.head()

@@ -2,46 +2,46 @@ package rnn
 
 import "batchrnn/kernels"
 
-// tailWork is what a workspace needs for the clusters of an adaptive softmax:
-// the rows of T·B whose targets are in clusters, and buffers for a block of them.
+// tailWork holds the buffers for the clusters of an adaptive softmax: which rows have
+// targets in clusters, and room for a block of those rows.
 type tailWork struct {
 	head    []int32 // [T,B], the targets as classes of the head
-	rows    []int32 // those whose targets are in clusters: cluster by cluster, in order
-	start   []int   // [K+1]: rows[start[i]:start[i+1]] are of cluster i
-	targets []int32 // of rows, from the cluster's first output
+	rows    []int32 // rows with targets in clusters, ordered by cluster, then by row
+	start   []int   // [K+1]: rows[start[i]:start[i+1]] belong to cluster i
+	targets []int32 // the targets of rows, counted from the cluster's first output
 	losses  []float32
 
 	// Buffers of blocks, each for the largest cluster; two of each for training.
-	blockRows []int     // by cluster
-	x         []float32 // [R,W], the rows of the states
+	blockRows []int     // [K], the number of rows of a block of each cluster
+	x         []float32 // [R,W], the states
 	z         []float32 // [R,F], their features
 	logits    []float32 // [R,N]
 	scratch   []float32 // [the most classes of the head or a cluster]
 	mass      []float32 // [B,K], log-probabilities of the clusters
 
-	// The rest is for training.
+	// The other fields are for training.
 	blocks []tailBlock
 	dz     []float32 // [R,F]
 	dx     []float32 // [R,W]
 	packs  []tailPacks
 }
 
-// minTailRows is how many rows a block has however many outputs their cluster has.
-// dWy is narrow here, so that deep blocks gain little: with V = 100,000, H = 512
-// blocks of 16, 32 and 64 rows reach 13,600, 13,800 and 13,900 tokens/s.
+// minTailRows is the minimum number of rows of a block, for any size of cluster. dWy is
+// narrow here, so deep blocks gain little: with V = 100,000, H = 512 blocks of 16, 32
+// and 64 rows reach 13,600, 13,800 and 13,900 tokens/s.
 const minTailRows = 32
 
 // A tailBlock is some rows of a cluster whose logits exist at one time.
 type tailBlock struct {
 	cluster     int
-	rows        kernels.Span // of tailWork.rows
-	first       bool         // of its cluster
+	rows        kernels.Span // indices into tailWork.rows
+	first       bool         // the first block of its cluster
 	dz, dlogits kernels.Packed
 }
 
-// tailPacks hold the right-hand sides of a cluster's products: of dProj, for this
-// block and for the next, and of dWy, whose panels each worker fills and reads
-// alone.
+// tailPacks hold the right-hand sides of a cluster's products. That of dProj exists
+// twice, for this block and the next. That of dWy exists once, because each worker
+// fills and reads only its own panels.
 type tailPacks struct {
 	dz      [2]*kernels.Packed // R×D
 	dlogits *kernels.Packed    // R×N
@@ -68,8 +68,8 @@ func (m *Model) newTailWork(rows, batch int) *tailWork {
 	return t
 }
 
-// makeBuffers makes so many buffers for a block, and features for no fewer than
-// the given rows.
+// makeBuffers allocates count buffers for a block. The buffers of features have at
+// least the given number of rows.
 func (t *tailWork) makeBuffers(m *Model, count, rows int) {
 	var x, z, logits int
 	for i, n := range t.blockRows {
@@ -82,7 +82,7 @@ func (t *tailWork) makeBuffers(m *Model, count, rows int) {
 	t.logits = kernels.Floats(count * logits)
 }
 
-// train makes what training needs beside.
+// train allocates what training needs in addition.
 func (t *tailWork) train(m *Model, rows, batch int) {
 	t.makeBuffers(m, 2, batch)
 	t.dz = make([]float32, len(t.z)/2)
@@ -100,14 +100,14 @@ func (t *tailWork) train(m *Model, rows, batch int) {
 	t.blocks = make([]tailBlock, 0, most)
 }
 
-// buffer returns the i-th of count buffers in all.
+// buffer returns the i-th of the count buffers in all.
 func buffer(all []float32, i, count int) []float32 {
 	n := len(all) / count
 	return all[i*n:][:n]
 }
 
-// classes returns targets as classes of the head. With an adaptive softmax it
-// sorts out which rows are of which cluster, in a counting sort.
+// classes returns targets as classes of the head. With an adaptive softmax it also
+// sorts the rows by cluster, with a counting sort.
 func (ws *Workspace) classes(targets []int32) []int32 {
 	t, m := ws.tails, ws.m
 	if t == nil {
@@ -124,7 +124,7 @@ func (ws *Workspace) classes(targets []int32) []int32 {
 		}
 	}
 	end := 0
-	for i, n := range t.start { // from numbers of rows to where they end
+	for i, n := range t.start { // from the number of rows to the end of the rows
 		end += n
 		t.start[i] = end
 	}
@@ -140,7 +140,7 @@ func (ws *Workspace) classes(targets []int32) []int32 {
 	return t.head
 }
 
-// clusterOf returns the cluster of an output behind the first cutoff.
+// clusterOf returns the cluster of an output at or above the first cutoff.
 func (m *Model) clusterOf(output int32) int {
 	i := len(m.Cutoffs) - 1
 	for int(output) < m.Cutoffs[i] {
@@ -149,10 +149,10 @@ func (m *Model) clusterOf(output int32) int {
 	return i
 }
 
-// span returns where the rows of cluster i are.
+// span returns the range of cluster i's rows.
 func (t *tailWork) span(i int) kernels.Span { return kernels.Span{Lo: t.start[i], Hi: t.start[i+1]} }
 
-// addLosses adds what the clusters cost to the losses of the head.
+// addLosses adds the losses of the clusters to those of the head.
 func (t *tailWork) addLosses(losses []float32) {
 	n := t.start[len(t.start)-1]
 	for i, row := range t.rows[:n] {
@@ -167,7 +167,7 @@ func (t *tailWork) cutTails() {
 		all := t.span(i)
 		for lo := all.Lo; lo == all.Lo || lo < all.Hi; lo += n {
 			b := tailBlock{cluster: i, rows: kernels.Span{Lo: lo, Hi: min(lo+n, all.Hi)}, first: lo == all.Lo}
-			if k := b.rows.Len(); k > 0 { // a cluster that nothing is of has one empty block
+			if k := b.rows.Len(); k > 0 { // a cluster without rows has one empty block
 				t.packs[i].dz[len(t.blocks)%2].First(&b.dz, k)
 				t.packs[i].dlogits.First(&b.dlogits, k)
 			}
@@ -176,9 +176,8 @@ func (t *tailWork) cutTails() {
 	}
 }
 
-// tailSoftmax runs stages 3 and 4 of cluster i on some of its rows, at most as
-// many as fit the buffers, and leaves in logits the gradient of the mean
-// loss.
+// tailSoftmax runs stages 3 and 4 of cluster i on some of its rows, which must fit the
+// buffers. It leaves the gradient of the mean loss in logits.
 func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x, z, logits []float32) {
 	t, m, tail := ws.tails, ws.m, ws.m.cluster(i)
 	n := tail.Len()
@@ -190,7 +189,7 @@ func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x,
 	ws.crossEntropies(w, t.losses[rows.Lo:rows.Hi], n, logits, t.targets[rows.Lo:rows.Hi], 0, t.rows[rows.Lo:rows.Hi])
 }
 
-// features is the projection of some rows of states x for cluster i.
+// features returns the product that projects some rows of states x for cluster i.
 func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
@@ -200,7 +199,8 @@ func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
 	}
 }
 
-// tailOutput is the logits of cluster i of some rows of features.
+// tailOutput returns the product that gives the logits of cluster i for some rows of
+// features.
 func (m *Model) tailOutput(i int, z, logits []float32, ld, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
@@ -227,9 +227,8 @@ func (ws *Workspace) tailsLoss(w *kernels.Worker) {
 }
 
 // tailsBackward is one worker's part of the clusters in backward 3. It follows
-// outputBackward, and goes the same way: rows are shared out as far as dH, to
-// which a row's cluster adds its part; then all meet, and dWy and dProj are
-// shared out.
+// outputBackward and works the same way. Workers share rows up to dH, to which each
+// cluster adds its part. After a barrier they share dWy and dProj.
 func (ws *Workspace) tailsBackward(w *kernels.Worker) {
 	t := ws.tails
 	for at := range t.blocks {
@@ -242,7 +241,7 @@ func (ws *Workspace) tailsBackward(w *kernels.Worker) {
 	}
 }
 
-// tailRows is the part of tailsBackward that is shared out by rows.
+// tailRows is the part of tailsBackward that workers share by rows.
 func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 	t, m, tail := ws.tails, ws.m, ws.m.cluster(b.cluster)
 	width, d, n := m.width(), tail.features, tail.Len()
@@ -273,8 +272,8 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 	w.ScatterAdd(width, t.rows[rows.Lo:rows.Hi], dx, width, ws.pass.dseen, width)
 }
 
-// tailGrads is the part of tailsBackward that is shared out by outputs, and for
-// dProj by units.
+// tailGrads is the part of tailsBackward that workers share by outputs, for dWy, and by
+// units, for dProj.
 func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	t, m, tail := ws.tails, ws.m, ws.m.cluster(b.cluster)
 	width, d, n := m.width(), tail.features, tail.Len()
@@ -322,9 +321,9 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	}
 }
 
-// logProbs sets dst, [B,V], to the log-probabilities of all outputs given the
-// states h, [B,H]. Each row of dst begins with the logits of the head, whose clusters
-// lie where the first outputs of the clusters will be.
+// logProbs sets dst, [B,V], to the log-probabilities of all outputs given the states h,
+// [B,H]. Each row of dst first holds the logits of the head. Those of the clusters lie
+// where the first outputs of the clusters go.
 func (ws *Workspace) logProbs(dst, h []float32) {
 	m, e, t := ws.m, ws.m.engine, ws.tails
 	v, shortlist := m.Output, m.Cutoffs[0]

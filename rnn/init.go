@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 )
 
-// InitUniform draws all weights uniformly from ±1/√H, those that read W states
-// from ±1/√W and those of a cluster's F features from ±1/√F, and clears the
-// biases. [New] has done it.
+// InitUniform draws all weights uniformly and sets the biases to zero. The bounds are
+// ±1/√W for weights that read W states. They are ±1/√F for weights that read a
+// cluster's F features, and ±1/√H for all others. [New] calls it.
 func (m *Model) InitUniform(seed uint64) {
 	m.checkWhole("InitUniform")
 	m.draw(rand.New(rand.NewPCG(seed, 0)))
@@ -29,10 +29,12 @@ func (m *Model) draw(r *rand.Rand) {
 	}
 }
 
-// InitIdentity makes each Wh scale times the identity, and clears the biases of
-// the cells: with ReLU and a scale of 1 a state that nothing is added to stays, and
-// so does its gradient (IRNN; Le, Jaitly & Hinton 2015). A smaller scale forgets;
-// beside TimeSkip, which keeps the state itself, take 0. Other parameters stay. It panics where scale is not finite.
+// InitIdentity sets each Wh to scale times the identity, and the biases of the cells to
+// zero. Other parameters stay. It panics if scale is not finite.
+//
+// With ReLU and scale 1, a state without further input stays, and so does its gradient
+// (IRNN; Le, Jaitly & Hinton 2015). A smaller scale forgets. With TimeSkip, which keeps
+// the state itself, use 0.
 func (m *Model) InitIdentity(scale float32) {
 	m.checkWhole("InitIdentity")
 	checkScale("InitIdentity", scale)
@@ -46,12 +48,13 @@ func (m *Model) InitIdentity(scale float32) {
 	m.Update()
 }
 
-// InitOrthogonal makes each Wh gain times an orthogonal matrix drawn at random,
-// which keeps the length of every state (Saxe, McClelland & Ganguli 2014): the Q of
-// the QR decomposition of a matrix of normal values, by Householder reflections,
-// with the signs that make it uniform over all such matrices (Mezzadri 2007). It
-// takes time in proportion to H³. Other parameters stay. It panics where gain is
-// not finite.
+// InitOrthogonal sets each Wh to gain times a random orthogonal matrix. Other
+// parameters stay. It panics if gain is not finite. It takes time in proportion to H³.
+//
+// An orthogonal matrix keeps the length of every state (Saxe, McClelland & Ganguli
+// 2014). The matrix is the Q of the QR decomposition of a matrix of normal values, by
+// Householder reflections. Its signs make it uniform over all orthogonal matrices
+// (Mezzadri 2007).
 func (m *Model) InitOrthogonal(gain float32, seed uint64) {
 	m.checkWhole("InitOrthogonal")
 	checkScale("InitOrthogonal", gain)
@@ -70,8 +73,8 @@ func checkScale(op string, scale float32) {
 	}
 }
 
-// orthogonal returns an orthogonal matrix, [n,n]: the product of reflections of
-// normal vectors of 1, 2, ... n elements, each with a sign at its first place
+// orthogonal returns an orthogonal matrix, [n,n]. It is the product of reflections by
+// normal vectors of 1, 2, ... n elements, each with a sign at its first element
 // (Stewart 1980).
 func orthogonal(n int, r *rand.Rand) []float64 {
 	q := make([]float64, n*n)
@@ -93,7 +96,7 @@ func orthogonal(n int, r *rand.Rand) []float64 {
 		for _, xi := range x {
 			length += xi * xi
 		}
-		// Rows k.. of the product so far are the identity left of column k.
+		// Rows from k on of the product so far equal the identity left of column k.
 		for j := k; j < n; j++ {
 			var dot float64
 			for i, xi := range x {

@@ -2,14 +2,14 @@ package rnn
 
 import "batchrnn/kernels"
 
-// Stage 1 is what a layer reads: the products of stage 2 start from it. Backward 1
-// is its mirror image, from dZ to the gradients of Wx, b_h and the input.
+// Stage 1 computes the start values of stage 2 from a layer's input. Backward 1 is its
+// mirror image: from dZ to the gradients of Wx, b_h and the input.
 
-// None, as an id, is no input at a step: the cells of the first layer see their
-// state and bias alone. It is not -1, which is how a missing id often comes about.
+// None, as an id, means no input at this step: the cells of the first layer see only
+// their state and bias. It is not -1, because a failed lookup often gives -1.
 const None = -200
 
-// takeIDs copies ids, but for those of steps that a sequence doesn't have.
+// takeIDs copies ids. It replaces ids beyond a sequence's end by 0.
 func (ws *Workspace) takeIDs(ids []int32) {
 	p := &ws.pass
 	p.absent = false
@@ -29,8 +29,8 @@ func (ws *Workspace) takeIDs(ids []int32) {
 	}
 }
 
-// takeDense keeps x; where sequences end early, a copy with zeros in the place of
-// what may stand beyond, for 0·NaN would reach the gradient.
+// takeDense keeps x. With SetLengths it keeps a copy of x that has zeros beyond each
+// sequence's end: a NaN there would reach the gradient as 0·NaN.
 func (ws *Workspace) takeDense(x []float32) {
 	ws.pass.x = x
 	if ws.lengths.of == nil {
@@ -50,7 +50,7 @@ func (ws *Workspace) takeDense(x []float32) {
 	ws.pass.x = ws.masked
 }
 
-// read returns what dense layer k reads, [T,B,·].
+// read returns the input of dense layer k, [T,B,·].
 func (ws *Workspace) read(k int) []float32 {
 	if k == 0 {
 		return ws.pass.x
@@ -58,11 +58,12 @@ func (ws *Workspace) read(k int) []float32 {
 	return ws.layers[k-1].up
 }
 
-// startsInPlace says whether stage 1 of layer k is a pass of its own, which leaves
-// the start values where the states will be. Else stage 2 reads rows of Wx itself.
+// startsInPlace says whether stage 1 of layer k is a separate pass. That pass writes
+// the start values into the slots of the states. Otherwise stage 2 reads rows of Wx
+// itself.
 func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.pass.absent }
 
-// startsShare is one worker's part of stage 1 as a pass of its own.
+// startsShare is one worker's part of stage 1 as a separate pass.
 func (ws *Workspace) startsShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
 	all := ws.T * ws.B
@@ -79,7 +80,7 @@ func (ws *Workspace) startsShare(w *kernels.Worker) {
 	}
 }
 
-// startRows is startsShare of some rows.
+// startRows runs stage 1 of layer k on a span of rows.
 func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 	m := ws.m
 	for d := range m.directions() {
@@ -108,8 +109,8 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 	}
 }
 
-// inputWeightGrads is one worker's part of backward 1 for the weights of direction d
-// of layer k, dWx and db_h: columns shared out.
+// inputWeightGrads is one worker's part of dWx and db_h of direction d of layer k, in
+// backward 1. Workers share the columns.
 func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
 	_, all, _ := ws.layerGrads(k)
@@ -125,13 +126,14 @@ func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 	}
 }
 
-// idGrads adds columns of dz, [T·B,cols], to those of dwx that its rows' ids name.
+// idGrads scatters columns of dz, [T·B,cols], into dwx: each row is added to the row of
+// its id.
 func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []float32) {
 	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
 	if cols == 0 {
 		return
 	}
-	if !m.Tied || !ws.pass.fromOutputs { // else dWy is there already
+	if !m.Tied || !ws.pass.fromOutputs { // otherwise dwx already holds dWy
 		for id := range m.Input {
 			w.Clear(dwx[id*hidden:][:cols])
 		}
@@ -155,8 +157,8 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []fl
 	}
 }
 
-// inputGrads is one worker's part of backward 1 for what layer k reads, where its
-// gradient is wanted: rows shared out.
+// inputGrads is one worker's part of the gradient of layer k's input, in backward 1.
+// Workers share the rows. It does nothing if there is no buffer for the gradient.
 func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 	m := ws.m
 	dh, dz, dx := ws.layerGrads(k)
@@ -189,13 +191,13 @@ func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 	}
 }
 
-// changes says whether what layer k gives is more than its states.
+// changes says whether the input of the layer above differs from the states of layer k.
 func (ws *Workspace) changes(k int) bool {
 	return ws.m.Residual && k > 0 || ws.drop != nil && k < len(ws.layers)-1
 }
 
-// passUpShare is one worker's part of what leads from a layer to the one above: it
-// adds what the layer has read, and drops some. inputGrads leads back.
+// passUpShare is one worker's part of the way from a layer to the one above: the
+// residual connection and dropout. inputGrads is its mirror image.
 func (ws *Workspace) passUpShare(w *kernels.Worker) {
 	k, width := ws.at, ws.m.width()
 	l := &ws.layers[k]

@@ -6,19 +6,20 @@ import (
 	"batchrnn/kernels"
 )
 
-// lengths are those of the sequences of a batch.
+// lengths holds the lengths of the sequences of a batch.
 type lengths struct {
-	of     []int32 // [B]; nil where all are T
-	room   []int32 // [B], where of is; nil before lengths were set
-	active []int   // [T], rows from 0 up to the last that a step is of
+	of     []int32 // [B]; nil if all are T
+	room   []int32 // [B], the memory of of; nil until SetLengths is called
+	active []int   // [T], the number of rows up to the last one that has the step
 }
 
-// SetLengths says how many of the T steps each of the B sequences has, from the
-// next Forward on; nil for all. What stands in the inputs and targets beyond a
-// sequence's end is never read, and counts nowhere: its state stays as it was after
-// its last step, the backward direction begins there. Sequences in falling order of
-// length cost least. It panics where there are not B lengths, or one is below 1 or
-// above T.
+// SetLengths sets how many of the T steps each of the B sequences has, from the next
+// Forward on. nil means that all have T. It panics if steps has another length than B,
+// or if a length is below 1 or above T.
+//
+// Inputs and targets beyond a sequence's end are never read and count nowhere. The
+// sequence's state stays as it was after its last step. The backward direction begins
+// at that step. Sequences sorted by falling length cost least.
 func (ws *Workspace) SetLengths(steps []int32) {
 	if steps == nil {
 		ws.pass.ran, ws.lengths.of = false, nil
@@ -54,7 +55,7 @@ func (ws *Workspace) SetLengths(steps []int32) {
 // ended says whether sequence b has no step t.
 func (l *lengths) ended(t, b int) bool { return l.of != nil && t >= int(l.of[b]) }
 
-// rows cuts a span of rows to those that step t may be of.
+// rows limits a span of rows to those that may have step t.
 func (l *lengths) rows(t int, all kernels.Span) kernels.Span {
 	if l.of == nil {
 		return all

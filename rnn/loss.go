@@ -7,25 +7,25 @@ import (
 	"batchrnn/kernels"
 )
 
-// A lossKind is what stage 4 computes.
+// A lossKind is the loss that stage 4 computes.
 type lossKind int
 
 const (
-	crossEntropy  lossKind = iota // of a softmax, targets are ids
-	binaryEntropy                 // of a sigmoid for each output, targets are probabilities
-	squaredError                  // of the outputs themselves
+	crossEntropy  lossKind = iota // of a softmax; targets are ids
+	binaryEntropy                 // of a sigmoid for each output; targets are probabilities
+	squaredError                  // of the outputs themselves; targets are values
 )
 
-// targets are what the outputs are held to.
+// targets are the targets of stage 4.
 type targets struct {
 	kind    lossKind
 	ids     []int32   // [N], classes of the head
-	labels  []int32   // [R], as they were given
+	labels  []int32   // [R], as the caller gave them
 	vectors []float32 // [R,V]
-	scale   float64   // of each row's loss in the mean, beside its weight
+	scale   float64   // the factor of each row's loss in the mean, besides its weight
 }
 
-// takeLabels readies stage 4 for targets of a cross-entropy.
+// takeLabels prepares stage 4 for the targets of a cross-entropy.
 func (ws *Workspace) takeLabels(labels []int32) {
 	ws.pick(labels)
 	ids := labels
@@ -44,7 +44,7 @@ func (ws *Workspace) takeLabels(labels []int32) {
 	t.ids, t.scale = ws.classes(ids), 1/total
 }
 
-// takeVectors readies stage 4 for targets that are vectors.
+// takeVectors prepares stage 4 for targets that are vectors.
 func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
 	t := &ws.pass.targets
@@ -56,7 +56,7 @@ func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	t.scale = 1 / (total * ws.totalWeight())
 }
 
-// losses is stage 4 of some of the rows that count: it replaces their logits by the
+// losses is stage 4 for some of the rows that count. It replaces their logits by the
 // gradient of the mean loss.
 func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float32) {
 	t := &ws.pass.targets
@@ -83,12 +83,13 @@ func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float
 	}
 }
 
-// term returns the loss of an output y whose target is t, and its derivative by y.
+// term returns the loss of an output y with target t, and its derivative with respect
+// to y.
 func (k lossKind) term(y, t float64) (loss, slope float64) {
 	if k == squaredError {
 		return (y - t) * (y - t), 2 * (y - t)
 	}
-	// log(1+eʸ) - t·y, without an overflow (NaN goes through max and Log1p).
+	// log(1+eʸ) - t·y without overflow. NaN goes through max and Log1p.
 	e := math.Exp(-math.Abs(y))
 	sigma := 1 / (1 + e)
 	if y < 0 {
@@ -97,8 +98,9 @@ func (k lossKind) term(y, t float64) (loss, slope float64) {
 	return max(y, 0) - float64(t*y) + math.Log1p(e), sigma - t
 }
 
-// crossEntropies runs stage 4 on rows of n logits whose targets are classes. Each
-// is scaled by its weight, that of the row first+i that counts, or of rows[i].
+// crossEntropies runs stage 4 on rows of n logits whose targets are classes. It scales
+// each by its row's weight. Row i here is rows[i] of the rows that count, or first+i if
+// rows is nil.
 func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, logits []float32, classes []int32, first int, rows []int32) {
 	t := &ws.pass.targets
 	if ws.weights == nil && ws.rowWeights == nil {
@@ -115,7 +117,7 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 	}
 }
 
-// meanLoss adds up the losses in order, and puts those of rows that count in their
+// meanLoss sums the losses in order, and moves those of the rows that count to their
 // places.
 func (ws *Workspace) meanLoss() float64 {
 	n := ws.count()
@@ -138,8 +140,8 @@ func (ws *Workspace) meanLoss() float64 {
 	return sum / total
 }
 
-// spreadLosses moves the losses of the rows that count from the front to their
-// places, the last one first.
+// spreadLosses moves the losses of the rows that count from the front of Losses to
+// their places. It moves the last one first.
 func (ws *Workspace) spreadLosses() {
 	end := len(ws.Losses)
 	for i := len(ws.picked) - 1; i >= 0; i-- {
@@ -152,10 +154,10 @@ func (ws *Workspace) spreadLosses() {
 	clear(ws.Losses[:end])
 }
 
-// CheckLosses returns an error that names the first step and row whose loss is NaN
-// or infinite, as it is where an input, a target or a parameter was, or else whose
-// dense input is, for tanh and sigmoid make a number of infinity; nil where all are
-// numbers.
+// CheckLosses returns an error that names the first step and row whose loss is NaN or
+// infinite. That happens after a NaN or infinite input, target or parameter. If all
+// losses are finite, it looks for a dense input that is not. Such an input can hide:
+// tanh and sigmoid of infinity are finite. It returns nil if all are finite.
 func (ws *Workspace) CheckLosses() error {
 	for row, l := range ws.Losses {
 		if finite(float64(l)) {
@@ -167,7 +169,7 @@ func (ws *Workspace) CheckLosses() error {
 		return fmt.Errorf("rnn: the loss of step %d, row %d is %v: look for NaN or infinity in its input and target at this step or before, and in the parameters",
 			row/ws.B, row%ws.B, l)
 	}
-	for i, x := range ws.pass.x { // tanh and sigmoid make a number of infinity
+	for i, x := range ws.pass.x { // tanh and sigmoid of infinity are finite
 		if row := i / ws.m.Input; !finite(float64(x)) && !ws.lengths.ended(row/ws.B, row%ws.B) {
 			return fmt.Errorf("rnn: the input of step %d, row %d is %v at place %d: the gradient is not a number", row/ws.B, row%ws.B, x, i%ws.m.Input)
 		}
@@ -175,7 +177,7 @@ func (ws *Workspace) CheckLosses() error {
 	return nil
 }
 
-// finite says whether x is a number.
+// finite says whether x is neither NaN nor infinite.
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 func (ws *Workspace) checkOutputs(op string) {
@@ -188,7 +190,7 @@ func (ws *Workspace) checkOutputs(op string) {
 	}
 }
 
-// rowsFormula says how many outputs there are.
+// rowsFormula returns the formula for the number of rows of outputs.
 func (ws *Workspace) rowsFormula() string {
 	if ws.m.LastStep {
 		return fmt.Sprintf("B for B %d and an output after the last step alone", ws.B)
@@ -208,7 +210,8 @@ func (ws *Workspace) checkTargets(op string, targets []int32) {
 	}
 }
 
-// checkVectors wants targets that are vectors, and a softmax that isn't adaptive.
+// checkVectors panics unless targets has the right length and the softmax is not
+// adaptive.
 func (ws *Workspace) checkVectors(op string, targets []float32) {
 	ws.checkOutputs(op)
 	if ws.tails != nil {
@@ -219,7 +222,8 @@ func (ws *Workspace) checkVectors(op string, targets []float32) {
 	}
 }
 
-// checkProbabilities wants targets in [0,1] at the steps that sequences have.
+// checkProbabilities panics unless all targets within their sequence's length are in
+// [0,1].
 func (ws *Workspace) checkProbabilities(op string, targets []float32) {
 	v := ws.m.Output
 	for i, t := range targets {

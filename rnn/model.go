@@ -10,27 +10,27 @@ import (
 	"batchrnn/kernels"
 )
 
-// A Model is a network's parameters and their packed form. Any number of
-// workspaces may run on it at once, as long as nothing changes the parameters.
+// A Model is a network's parameters and their packed forms. Any number of workspaces
+// may run on it at once, as long as nothing changes the parameters.
 //
-// The sizes in Config and the lengths of the Params are for reading; the values
-// of the parameters may be changed, with Update after it.
+// The sizes in Config and the lengths of the Params are read-only. The values of the
+// parameters may be changed, followed by a call of Update.
 type Model struct {
 	Config
 	Params
-	SkipNonFinite bool // Step changes nothing where the gradient's norm is NaN or infinite
+	SkipNonFinite bool // makes Step change nothing if the gradient's norm is NaN or infinite
 	engine        *kernels.Engine
 
-	table    []weight // Config.weights
+	table    []weight // the result of Config.weights
 	packed   [roles][]packedWeight
-	training sync.Once // makes the transposes
+	training sync.Once // runs train once
 
 	packing func(*kernels.Worker)
 	step    stepState
 }
 
-// New returns a model whose weights are drawn as [Model.InitUniform] does. The same
-// seed gives the same weights on every machine.
+// New returns a model with weights drawn by [Model.InitUniform]. The same seed gives
+// the same weights on every machine.
 func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if e == nil {
 		return nil, errors.New("rnn: New: the engine is nil: make one with kernels.New")
@@ -48,10 +48,10 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	return m, nil
 }
 
-// Engine returns the engine that the model computes with.
+// Engine returns the engine of the model.
 func (m *Model) Engine() *kernels.Engine { return m.engine }
 
-// newPacked makes room for the packed weights.
+// newPacked allocates the packed weights.
 func (m *Model) newPacked() {
 	m.table = m.Config.weights()
 	for _, w := range m.table {
@@ -63,8 +63,8 @@ func (m *Model) newPacked() {
 	}
 }
 
-// train makes the transposes that backpropagation needs. It leaves alone what
-// workspaces that score may be reading.
+// train makes the transposes that backpropagation needs. It does not touch what scoring
+// workspaces may be reading.
 func (m *Model) train() {
 	for _, w := range m.table {
 		if w.packed {
@@ -74,19 +74,19 @@ func (m *Model) train() {
 	m.engine.Run(m.slabWorkers(), m.packTransposes)
 }
 
-// Update makes a change of the parameters by hand known to the model.
+// Update packs the weights again. It must follow any change of the parameters by hand.
 func (m *Model) Update() {
 	m.checkWhole("Update")
 	m.engine.Run(m.slabWorkers(), m.packing)
 }
 
-// slabWorkers is how many workers a pass over all parameters is worth.
+// slabWorkers returns how many workers a pass over all parameters is worth.
 func (m *Model) slabWorkers() int {
 	return max(1, min(m.engine.Threads(), len(m.Slab)/elementShare))
 }
 
-// pack is one worker's part of the end of stage 5: its panels of every weight that
-// products read.
+// pack is one worker's part of the end of stage 5. It packs the worker's panels of
+// every weight that products read.
 func (m *Model) pack(w *kernels.Worker) {
 	for i := range m.table {
 		x := &m.table[i]
@@ -102,7 +102,7 @@ func (m *Model) packTransposes(w *kernels.Worker) {
 	}
 }
 
-// packShare copies this worker's panels of a weight, in a phase of their own.
+// packShare packs this worker's panels of a weight, in a separate phase.
 func (m *Model) packShare(w *kernels.Worker, x *weight, p *kernels.Packed, trans bool) {
 	if p == nil {
 		return
@@ -115,14 +115,13 @@ func (m *Model) packShare(w *kernels.Worker, x *weight, p *kernels.Packed, trans
 	w.Barrier()
 }
 
-// Compact gives up what only training needs, so that a model that scores holds
-// each weight once: those of products in their packed form, which takes about
-// half of the memory away. What is left of the Params are the rows of ids and
-// the biases; Slab and the rest are nil. From then on the model can't be trained,
-// changed or saved. Workspaces that score go on as they are; none may be at work
-// meanwhile.
-//
+// Compact drops what only training needs. The model then holds each weight once:
+// weights of products in packed form, the rows of ids and the biases as plain
+// parameters. That saves about half of the memory. Slab and the other views become nil.
 // A tied model keeps its one matrix in both forms.
+//
+// Afterwards the model can't be trained, changed or saved. Workspaces that score go on
+// working. No workspace may run during the call.
 func (m *Model) Compact() {
 	if m.compact() {
 		return
@@ -142,7 +141,7 @@ func (m *Model) Compact() {
 // compact says whether Compact has been called.
 func (m *Model) compact() bool { return m.Slab == nil }
 
-// checkWhole wants a model that still has all of its parameters.
+// checkWhole panics if the model no longer has all of its parameters.
 func (m *Model) checkWhole(op string) {
 	if m.compact() {
 		panic("rnn: " + op + ": the model has been made compact: it only scores")

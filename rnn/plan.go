@@ -2,66 +2,74 @@ package rnn
 
 import "batchrnn/kernels"
 
-// A plan says how the passes of a workspace are shared out. It changes no bits.
+// A plan says how the passes of a workspace are shared among workers. It changes no
+// bits.
 type plan struct {
-	// The most workers of each stage: as many as its work is worth, and none that
-	// would have no share of it.
-	starts  []int // of each layer's stage 1, where it is a pass of its own
-	up      int   // of what leads from a layer to the one above
-	steps   int   // of stage 2 and its mirror image
-	outputs int   // of stages 3 and 4
-	grads   []int // of each layer's gradients of weights and inputs
+	// The maximum number of workers of each stage: as many as its work is worth, and
+	// each with a share of it.
+	starts  []int // stage 1 of each layer, where it is a separate pass
+	up      int   // the way from a layer to the one above
+	steps   int   // stage 2 and its mirror image
+	outputs int   // stages 3 and 4
+	grads   []int // the gradients of each layer's weights and input
 
-	// byRows: workers share the batch in stage 2; else the columns of Wh, and meet
-	// after each step.
+	// byRows says whether workers share the rows of the batch in stage 2. Otherwise
+	// they share the columns of Wh and meet at a barrier after each step.
 	byRows bool
-	// phase is how many steps lie between two meetings.
+	// phase is the number of steps between two barriers.
 	phase int
-	// phaseWork is the number of multiply-adds of a worker between two barriers that
-	// stand there only so that the team may change.
+	// phaseWork is the number of multiply-adds of a worker between two optional
+	// barriers. Such a barrier only lets the team change.
 	phaseWork int
-	// group is how many of a layer's directions take a step before workers meet: both
-	// halve the meetings, one after the other each finds its Wh in the cache.
+	// group is how many directions of a layer take a step between two barriers. Two
+	// need half as many barriers. One at a time finds its Wh in the cache.
 	group     int
-	blockRows int // rows of logits at a time
+	blockRows int // rows in a block of logits
 }
 
 const (
 	// passShare is the number of multiply-adds of a pass that is worth a worker.
 	passShare = 1 << 19
-	// elementShare is the number of elements that is worth a worker where each is
+	// elementShare is the number of elements that is worth a worker, if each element is
 	// read and written once.
 	elementShare = 1 << 14
-	// phaseWork is about 0.15 ms, beside which a barrier costs nothing.
+	// phaseWork takes about 0.15 ms. A barrier costs little beside that.
 	phaseWork = 1 << 23
-	// minRows is the height from which tiles reach the multiply-add peak.
+	// minRows is the number of rows from which tiles reach the multiply-add peak.
 	minRows = 8
-	// cacheBytes is how much of Wh a core keeps in its own cache beside the rest.
+	// cacheBytes is how much of Wh stays in a core's own cache, beside other data.
 	cacheBytes = 768 << 10
 	// logitBytes is the size of a block of logits, within L2 for all workers.
 	logitBytes   = 1 << 20
 	maxBlockRows = 512
-	// deepRows is how many rows a block has in training while its logits fit
-	// maxLogitBytes, a part of L3: each block reads and writes all of dWy. Training
-	// with V = 10,000, B·T = 800 reached, on two threads, with H = 128 and 512, by
-	// blocks of 32 rows 13,200 to 18,700 and 4,250 tokens/s, of 64 17,400 and
-	// 4,860, of 128 19,100 and 5,370, of 256 19,800 and 5,640. Scoring has no dWy:
-	// there blocks of 256 rows take H = 128 from 71,900 down to 59,600.
+	// deepRows is the number of rows of a block in training. Each block reads and
+	// writes all of dWy, so deep blocks save traffic. The logits of a block are at most
+	// maxLogitBytes, a part of L3.
+	//
+	// Training with V = 10,000 and B·T = 800 on two threads, tokens/s:
+	//
+	//	rows of a block       32         64       128      256
+	//	H = 128    13,200-18,700    17,400    19,100   19,800
+	//	H = 512            4,250     4,860     5,370    5,640
+	//
+	// Scoring has no dWy. There blocks of 256 rows slow H = 128 from 71,900 to 59,600.
 	deepRows      = 256
 	maxLogitBytes = 16 << 20
 	minBlockRows  = 64
 )
 
-// newPlan makes the plan for at most n workers.
+// newPlan returns the plan for at most n workers.
 func (m *Model) newPlan(steps, batch, n int) plan {
 	p := plan{group: 1, phaseWork: phaseWork}
 	rows := steps * batch
 	stepWork := batch * m.Hidden * m.Hidden
-	// Each worker must have as much of a step as makes up for the meeting after it.
-	// In share of two threads' peak, forward, one worker / two, on a Zen 4 and with
-	// 2^15 multiply-adds for each: H = 128, B = 4 41 / 52 %, H = 256, B = 1 22 / 36 %, B = 4
-	// 46 / 79 %; with half of it for each, H = 128, B = 2 was between 20 and 40 % in
-	// place of 37. In plain time a meeting costs HandoverWork; half as much again leaves a gain.
+	// A worker's part of a step must outweigh the barrier after it. In time a barrier
+	// costs HandoverWork; half as much again leaves a gain.
+	//
+	// Share of two threads' peak, forward, on a Zen 4, one worker / two, with 2^15
+	// multiply-adds for each worker: H = 128, B = 4 41 / 52 %; H = 256, B = 1 22 / 36
+	// %; H = 256, B = 4 46 / 79 %. With 2^14 for each, H = 128, B = 2: 37 % / between
+	// 20 and 40 %.
 	meeting := m.engine.HandoverWork() * 3 / 2
 	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
 	panels := m.packed[cellWh][0].plain.Panels()
@@ -70,7 +78,7 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	if weights <= cacheBytes {
 		byRows = max(1, min(n, batch/minRows))
 	}
-	// The faster one with as many workers as can run at once.
+	// Choose the faster way, with as many workers as can run at once.
 	once := m.engine.Processors()
 	p.byRows = byRows > 1 && stepWork/min(byRows, once) <= stepWork/min(byColumns, once)+meeting
 	switch {
@@ -110,19 +118,20 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	return p
 }
 
-// phaseLength returns how many pieces of so much work make a phase of so many
-// workers.
+// phaseLength returns how many pieces make a phase. work is the number of multiply-adds
+// of a piece, and workers share each piece.
 func (p *plan) phaseLength(work, workers int) int {
 	return max(1, workers*p.phaseWork/max(work, 1))
 }
 
-// tileRows is a multiple of the rows that products take together in any Set.
+// tileRows is a multiple of the number of rows of a tile in every Set.
 const tileRows = 96
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
-// blockRows is how many of the rows have logits at a time, for so many bytes: no
-// fewer than workers, for each walks its rows in its own part of the block.
+// blockRows returns the number of rows in a block of logits of at most bytes, out of
+// rows in all. It is at least the number of workers, because each worker uses its own
+// part of the block.
 func (m *Model) blockRows(rows, bytes int) int {
 	fits := min(maxBlockRows, bytes/(4*m.head()))
 	return max(min(rows, max(minBlockRows, fits)), m.engine.Threads())
@@ -133,8 +142,8 @@ func (m *Model) trainingBlockRows(rows int) int {
 	return m.blockRows(rows, max(logitBytes, min(4*m.head()*deepRows, maxLogitBytes)))
 }
 
-// share returns this worker's part of a step: rows of the batch and panels of
-// the weights, one of them all there are.
+// share returns this worker's part of a step: rows of the batch and panels of the
+// weights. One of the two is always complete.
 func (p *plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.Span) {
 	if p.byRows {
 		rows, cols = w.Share(batch), kernels.Span{Hi: panels}
@@ -147,8 +156,9 @@ func (p *plan) share(w *kernels.Worker, batch, panels int) (rows, cols kernels.S
 	return rows, cols
 }
 
-// meets says whether workers meet after the s-th of so many steps: where the next
-// one needs other workers' columns, and now and then where it doesn't.
+// meets says whether workers meet at a barrier after step s of steps. By columns they
+// meet after every step, because the next step reads other workers' columns. By rows
+// they meet after every phase.
 func (p *plan) meets(s, steps int) bool {
 	return p.steps > 1 && (!p.byRows || (s+1)%p.phase == 0) && s+1 < steps
 }

@@ -6,7 +6,7 @@ import (
 	"batchrnn/kernels"
 )
 
-// A role is what a weight is to its network.
+// A role is the purpose of a weight in its network.
 type role int
 
 const (
@@ -21,25 +21,25 @@ const (
 	roles
 )
 
-// A weight is a line of the table of a network's weights: a matrix, or a bias.
+// A weight is one line of the table of a network's weights: a matrix or a bias.
 type weight struct {
 	role role
 	i    int    // the cell, the cluster, or 0
 	name string // in a safetensors file
-	// rows and cols are inputs and outputs, as products read the weight. A bias
-	// has one row.
+	// rows and cols are the numbers of inputs and outputs of the product that reads the
+	// weight. A bias has one row.
 	rows, cols int
-	// fan is the n of the bound ±1/√n from which a weight is drawn. A bias has 0
-	// and begins as zeros.
+	// fan is n in ±1/√n, the bounds of the weight's initial values. A bias has fan 0
+	// and starts at zero.
 	fan int
-	// packed says whether products read the weight in packed form alone.
+	// packed says whether products read only the packed form of the weight.
 	packed bool
 	// tied marks a weight that is the transpose of the first one in the table.
 	tied bool
 }
 
-// weights returns the table of all weights, in the order of the slab. Whatever
-// treats weights one by one is a loop over it.
+// weights returns the table of all weights, in the order of the slab. Code that treats
+// weights one by one loops over this table.
 func (c Config) weights() []weight {
 	var all []weight
 	add := func(w weight) { all = append(all, w) }
@@ -82,11 +82,12 @@ func (w *weight) params() int {
 	return w.rows * w.cols
 }
 
-// Params returns the number of parameters: E·H + H·H + H of a cell, whose E is W
-// = D·H above the first of the layers of D directions, and with an output layer
-// W·V + V, or V where it is tied. An adaptive softmax of K cutoffs has W·n + n of
-// its head's n = Cutoffs[0]+K classes, and W·F + F·N + N of each cluster with F
-// features.
+// Params returns the number of parameters:
+//
+//   - E·H + H·H + H for each cell; E is D·H above the first layer;
+//   - W·V + V for an output layer, or V for a tied one;
+//   - with an adaptive softmax W·n + n for its head of n = Cutoffs[0]+K classes,
+//     and W·F + F·N + N for each of its K clusters.
 func (c Config) Params() int {
 	n := 0
 	for _, w := range c.weights() {
@@ -95,9 +96,9 @@ func (c Config) Params() int {
 	return n
 }
 
-// Bytes returns what a model holds that only scores, after [Model.Compact]: the
-// weights of its products in the packed form that engine e computes with, and of
-// the others, which are the rows of ids and the biases, the parameters.
+// Bytes returns the size of a model that only scores, after [Model.Compact]. The
+// weights of products count in the packed form of engine e. The rows of ids and the
+// biases count as plain parameters.
 func (c Config) Bytes(e *kernels.Engine) int64 {
 	var n int64
 	for _, w := range c.weights() {
@@ -110,8 +111,8 @@ func (c Config) Bytes(e *kernels.Engine) int64 {
 	return n
 }
 
-// TrainingBytes returns what a model holds that is trained: all parameters, and
-// the weights of its products packed as they are and transposed.
+// TrainingBytes returns the size of a model that is trained: all parameters, and the
+// weights of products packed twice, as they are and transposed.
 func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 	var n int64
 	for _, w := range c.weights() {
@@ -123,35 +124,36 @@ func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 	return n
 }
 
-// Params are the parameters of a model, or their gradients: one slab, and
-// views of its parts, row-major. Whatever treats all alike (clipping, updating,
-// saving) walks the slab.
+// Params are the parameters of a model, or their gradients: one slab, and row-major
+// views of its parts. Clipping, updating and saving treat all parameters alike, so they
+// walk the slab.
 type Params struct {
 	Slab  []float32
 	Cells []Cell    // [L·D]: layer by layer, in each the forward direction first
 	Wy    []float32 // [W,V], empty without an output layer or with a tied one
 	By    []float32 // [V], empty without an output layer
 
-	// With an adaptive softmax Wy and By are of its head, with Cutoffs[0]+K
-	// classes in the place of V, and each of the K clusters has
+	// Tails has one element for each of the K clusters of an adaptive softmax. Wy and
+	// By then belong to the head, which has Cutoffs[0]+K classes instead of V.
 	Tails []Tail
 }
 
-// A Cell holds the parameters of one direction of a layer, whose input is E wide.
+// A Cell holds the parameters of one direction of a layer. E is the width of the
+// layer's input.
 type Cell struct {
-	Wx []float32 // [E,H]; the first one's is Wyᵀ too where the output is tied, and the gradient of both
+	Wx []float32 // [E,H]; with Tied, that of the first cell is Wyᵀ too, and its gradient is that of both
 	Wh []float32 // [H,H]
 	Bh []float32 // [H]
 }
 
-// A Tail holds the parameters of one cluster of an adaptive softmax (Grave,
-// Joulin, Cissé, Grangier & Jégou 2017), of N = Cutoffs[i+1]-Cutoffs[i] outputs:
+// A Tail holds the parameters of one cluster of an adaptive softmax (Grave, Joulin,
+// Cissé, Grangier & Jégou 2017). The cluster has N = Cutoffs[i+1]-Cutoffs[i] outputs:
 //
 //	log p(v | h) = log softmax(Wy_head·h + By_head)[Cutoffs[0]+i]
 //	             + log softmax(Wy·(Proj·h) + By)[v-Cutoffs[i]]
 //
-// The i-th cluster, from 0, sees F = W/4^(i+1) features of the state, at least
-// one: rare outputs have little to learn from.
+// Cluster i, counted from 0, sees F = max(W/4^(i+1), 1) features of the state. Rare
+// outputs get fewer features because they have little data to learn from.
 type Tail struct {
 	Proj []float32 // [W,F]
 	Wy   []float32 // [F,N]
@@ -163,7 +165,7 @@ func emptyParams(c Config) Params {
 	return Params{Cells: make([]Cell, c.cells()), Tails: make([]Tail, len(c.Cutoffs))}
 }
 
-// newParams returns zeros in the shape of c.
+// newParams returns parameters of c, all zero.
 func newParams(c Config) Params {
 	p := emptyParams(c)
 	p.Slab = kernels.Floats(c.Params())
@@ -176,7 +178,7 @@ func newParams(c Config) Params {
 	return p
 }
 
-// view returns the field of p that shows w.
+// view returns the field of p that holds w.
 func (p *Params) view(w *weight) *[]float32 {
 	switch w.role {
 	case cellWx:
@@ -199,7 +201,8 @@ func (p *Params) view(w *weight) *[]float32 {
 	panic("rnn: a weight without a place")
 }
 
-// values returns the parameters of w: of a tied one, those of its transpose.
+// values returns the parameters of w. For a tied weight it returns those of its
+// transpose.
 func (p *Params) values(w *weight) []float32 {
 	if w.tied {
 		return p.Cells[0].Wx
@@ -207,7 +210,8 @@ func (p *Params) values(w *weight) []float32 {
 	return *p.view(w)
 }
 
-// A packedWeight is a weight as products read it. Both are nil where none do.
+// A packedWeight holds the packed forms of a weight. Both are nil if no product reads
+// the weight.
 type packedWeight struct {
 	plain *kernels.Packed // [rows,cols]
 	trans *kernels.Packed // [cols,rows]; nil until a training workspace has been made

@@ -6,69 +6,68 @@ import (
 	"batchrnn/kernels"
 )
 
-// A Workspace holds every buffer of a pass over T steps of B sequences. Making
-// one is the only allocation: passes allocate nothing, but for the first that
-// leaves rows out (Ignore, SetLengths). One goroutine may use it at a time.
+// A Workspace holds every buffer of a pass over T steps of B sequences. Passes allocate
+// nothing, with one exception: the first pass that leaves out rows (Ignore,
+// SetLengths). Only one goroutine at a time may use a Workspace.
 type Workspace struct {
-	T, B int // for reading
+	T, B int // read-only
 
-	// Losses holds the loss of each output in nats, or squares, [T,B], or [B] with
-	// Config.LastStep, after Loss or Backward; 0 where none counts.
+	// Losses holds the loss of each output after Loss or Backward, in nats or squares.
+	// It is [T,B], or [B] with Config.LastStep. Rows that don't count have 0.
 	Losses []float32
 
-	// The rest exists in training workspaces.
+	// The other fields exist only in training workspaces.
 
 	// Grads holds the gradient of the mean loss after Backward.
 	Grads Params
-	// DH0 and DX hold the gradients with respect to the initial states,
-	// [L·D,B,H], and a dense input, [T,B,E]; nil unless KeepInputGradients was
-	// called.
+	// DH0 and DX hold the gradients with respect to the initial states, [L·D,B,H], and
+	// to a dense input, [T,B,E]. They are nil unless KeepInputGradients was called.
 	DH0, DX []float32
 
 	m       *Model
-	threads int // the most workers of a pass
+	threads int // the maximum number of workers of a pass
 	plan    plan
 	layers  []layer
 
 	pass    pass
 	lengths lengths
-	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil before it was needed
-	drop    *dropout  // nil without
+	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil until needed
+	drop    *dropout  // nil without dropout
 
 	counted // rows of outputs
 	headRoom
 	tails *tailWork // nil without an adaptive softmax
 
-	grads   [2][]float32 // [T,B,W], dH and dZ of the layer at hand, and dH of the one below
-	kept    bool         // a pass has filled the layers' dh
-	reached []float32    // [B,W], dJ/dh as it comes back along TimeSkip; nil without
-	firstDZ []float32    // [B,H], dZ of each sequence's first step in reverse; nil before lengths were set
+	grads   [2][]float32 // [T,B,W], dH and dZ of the current layer, and dH of the one below
+	kept    bool         // a backward pass has filled the layers' dh
+	reached []float32    // [B,W], dJ/dh along TimeSkip; nil without TimeSkip
+	firstDZ []float32    // [B,H], dZ of each sequence's first step in reverse; nil until SetLengths is called
 
-	region  func(*kernels.Worker) // runShare, bound once: a method value is an allocation
+	region  func(*kernels.Worker) // runShare, bound once because a method value allocates
 	task    func(*Workspace, *kernels.Worker)
-	at      int             // the layer that the task is about
-	product kernels.Product // or the product
+	at      int             // the layer of the current task
+	product kernels.Product // the product of the current task
 }
 
-// A pass is what the last Forward was given, and the losses and backward passes
+// A pass holds the inputs of the last Forward, and of the losses and backward passes
 // after it.
 type pass struct {
 	ran    bool      // the layers hold the states of a Forward
 	ids    []int32   // [T,B], a copy; nil with a dense input
 	absent bool      // some of ids are None
-	x      []float32 // [T,B,E], the caller's, or masked
+	x      []float32 // [T,B,E], the caller's slice, or masked
 
 	targets targets
-	seen    []float32 // [N,W], what the head sees of the rows that count
-	dseen   []float32 // [N,W], its gradient
+	seen    []float32 // [N,W], the head's input for the rows that count
+	dseen   []float32 // [N,W], the gradient of seen
 
-	fromOutputs bool      // the backward pass begins with the head
-	dout        []float32 // [T,B,W], the gradient of what the last layer gives: grads[0], or the caller's
-	dhn         []float32 // [L·D,B,H], that of the last states, the caller's; nil for none
+	fromOutputs bool      // the backward pass begins at the head
+	dout        []float32 // [T,B,W], the gradient of the last layer's output: grads[0], or the caller's slice
+	dhn         []float32 // [L·D,B,H], the gradient of the last states, the caller's slice; nil for zeros
 }
 
-// NewWorkspace returns a workspace for scoring: [Workspace.Forward],
-// [Workspace.Loss] and [Workspace.Logits].
+// NewWorkspace returns a workspace for scoring: [Workspace.Forward], [Workspace.Loss]
+// and [Workspace.Logits].
 func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	m.checkSize(steps, batch)
 	ws := &Workspace{T: steps, B: batch, m: m}
@@ -99,10 +98,12 @@ func (m *Model) checkSize(steps, batch int) {
 // maxStates bounds each buffer of a workspace, in floats.
 const maxStates = 1 << 36
 
-// LimitThreads holds the passes of this workspace to at most n workers, 1 for the
-// calling goroutine alone. So one model serves requests, each on one thread, and
-// trains on all. It changes no bits. [Model.Step] and [Model.Update] are not
-// limited. It panics where n is below 1; more than the engine has is no limit.
+// LimitThreads limits the passes of this workspace to n workers. With n = 1 passes run
+// on the calling goroutine alone. A larger n than the engine's threads is no limit. It
+// changes no bits. It panics if n is below 1.
+//
+// One model can so serve requests on one thread each, and train on all threads.
+// [Model.Step] and [Model.Update] are not limited.
 func (ws *Workspace) LimitThreads(n int) {
 	if n < 1 {
 		panic(fmt.Sprintf("rnn: LimitThreads: n is %d, want at least 1", n))
@@ -113,7 +114,8 @@ func (ws *Workspace) LimitThreads(n int) {
 	ws.plan.blockRows = blockRows
 }
 
-// run is a region of at most n workers about layer k: each does its share of task.
+// run starts a region of at most n workers on layer k. Each worker does its share of
+// task.
 func (ws *Workspace) run(n, k int, task func(*Workspace, *kernels.Worker)) {
 	ws.at, ws.task = k, task
 	ws.m.engine.Run(n, ws.region)
@@ -155,7 +157,7 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	return ws
 }
 
-// KeepInputGradients makes Backward compute DH0, and DX with a dense input.
+// KeepInputGradients makes Backward compute DH0, and also DX if the input is dense.
 func (ws *Workspace) KeepInputGradients() {
 	ws.checkTraining("KeepInputGradients")
 	ws.DH0 = make([]float32, ws.m.cells()*ws.B*ws.m.Hidden)
@@ -164,8 +166,8 @@ func (ws *Workspace) KeepInputGradients() {
 	}
 }
 
-// Shape mistakes and ids out of range panic in the caller's goroutine and before
-// anything is written.
+// Shape mistakes and ids out of range panic in the caller's goroutine, before anything
+// is written.
 
 func (ws *Workspace) checkTraining(op string) {
 	ws.m.checkWhole(op)
@@ -186,7 +188,7 @@ func (ws *Workspace) checkLen(op, name string, have, want int, formula string) {
 	}
 }
 
-// outside panics because of an id at an index.
+// outside panics with a message about id, which stands at index i.
 func outside(op, name string, id int32, i, n int, what string) {
 	panic(fmt.Sprintf("rnn: %s: %s %d at index %d is outside the %d %s", op, name, id, i, n, what))
 }
