@@ -18,6 +18,10 @@ func TestNoAllocations(t *testing.T) {
 			deepJob,
 			{Config{Input: 9, Layers: 2, Bidirectional: true, Hidden: 37, Output: 11, LastStep: true}, 7, 35},
 			{Config{Input: 9, Dense: true, Layers: 2, Bidirectional: true, Residual: true, Hidden: 37, Output: 5}, 4, 13},
+			{Config{Input: 30, Cell: LSTM, Layers: 1, Hidden: 33, Output: 17}, 40, 33},
+			{Config{Input: 9, Cell: LSTM, Dense: true, Layers: 2, Bidirectional: true, Hidden: 67, Projection: 30, Output: 5, TwoBiases: true}, 4, 13},
+			{Config{Input: 11, Cell: GRU, Layers: 1, Hidden: 201, Output: 13}, 2, 13},
+			{Config{Input: 9, Cell: GRUResetBefore, Layers: 2, Bidirectional: true, Hidden: 35, Output: 11}, 7, 13},
 		} {
 			noAllocations(t, j, j.workspace(t, e, nil))
 		}
@@ -31,7 +35,7 @@ func noAllocations(t *testing.T, j job, ws *Workspace) {
 	}
 	b := j.batch(1)
 	ws.KeepStateGradients()
-	norms, state := make([]float64, j.steps), make([]float32, len(b.h0))
+	norms, state := make([]float64, j.steps), m.NewState(j.rows)
 	grads := make([]float32, len(m.Slab))
 	sgd, adagrad, adam := NewSGD(0.1), NewAdagrad(m, 0.1), NewAdam(m, 0.1)
 	calls := map[string]func(){
@@ -53,7 +57,7 @@ func noAllocations(t *testing.T, j job, ws *Workspace) {
 		calls["CarryRows"] = func() { ws.CarryRows(from) }
 	}
 	dh := randomFloats(newRand(1), j.steps*j.rows*j.width())
-	calls["BackwardStates"] = func() { ws.BackwardStates(dh, nil) }
+	calls["BackwardStates"] = func() { ws.BackwardStates(dh, State{}) }
 	if j.Output > 0 {
 		logits := make([]float32, j.rows*j.Output)
 		calls["Loss"] = func() { ws.Loss(b.targets) }

@@ -35,7 +35,8 @@ func (ws *Workspace) learn() float64 {
 	if ws.count() == 0 {
 		e := ws.m.engine
 		e.Clear(ws.Grads.Slab)
-		e.Clear(ws.DH0)
+		e.Clear(ws.DState.H)
+		e.Clear(ws.DState.C)
 		e.Clear(ws.DX)
 		for k := range ws.layers {
 			e.Clear(ws.layers[k].dh)
@@ -43,7 +44,7 @@ func (ws *Workspace) learn() float64 {
 		return ws.meanLoss()
 	}
 	p := &ws.pass
-	p.fromOutputs, p.dout, p.dhn = true, ws.grads[0], nil
+	p.fromOutputs, p.dout, p.dlast = true, ws.grads[0], State{}
 	p.seen, p.dseen = ws.top().up, p.dout
 	if ws.picks {
 		p.seen, p.dseen = ws.gather, ws.dgather
@@ -54,32 +55,36 @@ func (ws *Workspace) learn() float64 {
 	return ws.meanLoss()
 }
 
-// BackwardStates is Backward for a loss of the states themselves. Either argument may
-// be nil, for zeros. The gradient of an output layer stays as it is.
+// BackwardStates is Backward for a loss of the states themselves. dh may be nil, for
+// zeros. The gradient of an output layer stays as it is.
 //
-// dh, [T,B,D·H], is the gradient with respect to [Workspace.States]. It leaves out the
-// part that comes through later steps. It is not read beyond a sequence's end. dhn,
-// [L·D,B,H], is the gradient with respect to [Workspace.State].
-func (ws *Workspace) BackwardStates(dh, dhn []float32) {
+// dh, [T,B,D·P], is the gradient with respect to [Workspace.States]. It leaves out the
+// part that comes through later steps. It is not read beyond a sequence's end. last is
+// the gradient with respect to [Workspace.State]; its zero value stands for zeros.
+func (ws *Workspace) BackwardStates(dh []float32, last State) {
 	ws.checkTraining("BackwardStates")
 	ws.checkRan("BackwardStates")
 	if dh != nil {
-		ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.width(), "T·B·D·H")
+		ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.width(), "T·B·D·P")
 	}
-	if dhn != nil {
-		ws.checkState("BackwardStates", "dhn", dhn)
+	if last.H != nil || last.C != nil {
+		ws.checkState("BackwardStates", "last", last)
 	}
 	ws.kept = true
-	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dhn = false, dh, dhn
+	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dlast = false, dh, last
 	ws.throughLayers()
-	ws.pass.dout, ws.pass.dhn = nil, nil
+	ws.pass.dout, ws.pass.dlast = nil, State{}
 }
 
 // throughLayers runs backward 2 and 1 of every layer, from the last to the first.
 func (ws *Workspace) throughLayers() {
+	steps := (*Workspace).stepsBackShare
+	if ws.m.Cell != Vanilla {
+		steps = (*Workspace).gatedBackShare
+	}
 	for k := len(ws.layers) - 1; k >= 0; k-- {
-		ws.run(ws.plan.steps, k, (*Workspace).stepsBackShare) // 2 for t
-		ws.run(ws.plan.grads[k], k, (*Workspace).gradsShare)  // dWh, and 1
+		ws.run(ws.plan.steps, k, steps)                      // 2 for t
+		ws.run(ws.plan.grads[k], k, (*Workspace).gradsShare) // dWh, and 1
 	}
 }
 
@@ -88,8 +93,18 @@ func (ws *Workspace) gradsShare(w *kernels.Worker) {
 	k := ws.at
 	for d := range ws.m.directions() {
 		ws.inputWeightGrads(w, k, d)
-		ws.stateWeightGrads(w, k, d)
+		if ws.m.Cell == Vanilla {
+			ws.stateWeightGrads(w, k, d)
+		} else {
+			ws.gatedWeightGrads(w, k, d)
+		}
 	}
-	ws.initialGrads(w, k)
+	switch {
+	case ws.DState.H == nil:
+	case ws.m.Cell == Vanilla:
+		ws.initialGrads(w, k)
+	default:
+		ws.gatedInitialGrads(w, k)
+	}
 	ws.inputGrads(w, k)
 }

@@ -36,7 +36,7 @@ func BenchmarkRNNStep(b *testing.B) {
 					}
 					run, flops := ws.Forward, 2.0
 					if pass == "backward" {
-						run, flops = func([]int32) { ws.BackwardStates(in.dh, nil) }, 4
+						run, flops = func([]int32) { ws.BackwardStates(in.dh, State{}) }, 4
 					}
 					flops *= float64(s.rows) * float64(s.hidden) * float64(s.hidden) * steps
 					peak := fmaPeak(e)
@@ -80,7 +80,7 @@ func BenchmarkDeepStep(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
 						in.continued(ws)
-						ws.BackwardStates(in.dh, nil)
+						ws.BackwardStates(in.dh, State{})
 					}
 					reportFlops(b, flops, peak)
 				})

@@ -11,7 +11,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 	l := &ws.layers[k]
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
 	wh, params := m.packed[cellWh][k*directions:], m.Cells[k*directions:]
-	all, panels := ws.plan.share(w, ws.B, wh[0].plain.Panels())
+	all, panels := ws.plan.share(w, ws.B, wh[0].plain[0].Panels())
 	act, inPlace, size := m.Activation, ws.startsInPlace(k), ws.B*width
 	plain := l.g == nil && ws.lengths.of == nil
 	group := ws.plan.group
@@ -28,14 +28,14 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 				p := kernels.Product{ // 2
 					M: rows.Len(),
 					A: h, LDA: width,
-					B:   wh[d].plain,
+					B:   wh[d].plain[0],
 					Add: next, LDAdd: width,
 					C: next, LDC: width,
 					Act: act,
 				}
 				if !inPlace { // 1
 					p.Add, p.LDAdd = params[d].Wx, hidden
-					p.AddRows, p.Bias = ws.pass.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], params[d].Bh
+					p.AddRows, p.Bias = ws.pass.ids[t*ws.B+rows.Lo:t*ws.B+rows.Hi], m.startBias(k*directions+d)
 				}
 				if l.g != nil {
 					p.C = l.g[t*size+at:]
@@ -44,7 +44,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 				if plain {
 					continue
 				}
-				cols := wh[d].plain.Columns(panels)
+				cols := wh[d].plain[0].Columns(panels)
 				if l.g != nil {
 					ws.skip(w, l, t, d, rows, cols)
 				}
@@ -54,7 +54,7 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 			}
 			if ws.plan.meets(s+first/group*ws.T, directions/group*ws.T) {
 				w.Barrier()
-				all, panels = ws.plan.share(w, ws.B, wh[0].plain.Panels())
+				all, panels = ws.plan.share(w, ws.B, wh[0].plain[0].Panels())
 			}
 		}
 	}
@@ -95,10 +95,10 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 	hidden, width, directions := m.Hidden, m.width(), m.directions()
 	dh, dz, _ := ws.layerGrads(k)
 	wh := m.packed[cellWh][k*directions:]
-	all, panels := ws.plan.share(w, ws.B, wh[0].trans.Panels())
-	cols := wh[0].trans.Columns(panels)
+	all, panels := ws.plan.share(w, ws.B, wh[0].trans[0].Panels())
+	cols := wh[0].trans[0].Columns(panels)
 	act := m.Activation
-	plain := ws.pass.dhn == nil && ws.reached == nil && l.dh == nil
+	plain := ws.pass.dlast.H == nil && ws.reached == nil && l.dh == nil
 	group := ws.plan.group
 	for first := 0; first < directions; first += group {
 		for s := ws.T - 1; s >= 0; s-- { // 2 for t
@@ -116,7 +116,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 					w.Gemm(kernels.Product{ // 2
 						M: rows.Len(),
 						A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
-						B:   wh[d].trans,
+						B:   wh[d].trans[0],
 						Add: from, LDAdd: width,
 						C: to, LDC: width,
 					}, panels)
@@ -149,8 +149,8 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 			}
 			if ws.plan.meets(ws.T-1-s+first/group*ws.T, directions/group*ws.T) {
 				w.Barrier()
-				all, panels = ws.plan.share(w, ws.B, wh[0].trans.Panels())
-				cols = wh[0].trans.Columns(panels)
+				all, panels = ws.plan.share(w, ws.B, wh[0].trans[0].Panels())
+				cols = wh[0].trans[0].Columns(panels)
 			}
 		}
 	}
@@ -179,8 +179,8 @@ func (ws *Workspace) reach(w *kernels.Worker, k, d, t int, rows, own, cols kerne
 			ws.keepGrad(k, t, at, cols, nil)
 			continue
 		}
-		if ws.pass.dhn != nil && t == ws.lastStep(d, b) {
-			w.Add(row, row, ws.cellRow(ws.pass.dhn, cell, b)[cols.Lo:cols.Hi])
+		if ws.pass.dlast.H != nil && t == ws.lastStep(d, b) {
+			w.Add(row, row, ws.cellRow(ws.pass.dlast.H, cell, b, ws.m.Hidden)[cols.Lo:cols.Hi])
 		}
 		if ws.reached != nil {
 			reached := ws.reached[at+cols.Lo : at+cols.Hi]
@@ -204,14 +204,11 @@ func (ws *Workspace) stateWeightGrads(w *kernels.Worker, k, d int) {
 	_, all, _ := ws.layerGrads(k)
 	before, _ := slots(d, 0)
 	h := ws.layers[k].h[before*ws.B*width+d*hidden:]
-	ws.timesDZ(w, ws.Grads.Cells[k*ws.m.directions()+d].Wh, h, hidden, width, all[d*hidden:]) // 2: dWh = H_{0..T-1}ᵀ·dZ
+	ws.timesDZ(w, hidden, hidden, ws.Grads.Cells[k*ws.m.directions()+d].Wh, hidden, h, width, all[d*hidden:], width) // 2: dWh = H_{0..T-1}ᵀ·dZ
 }
 
 // initialGrads is one worker's part of dh_0 of layer k. It does nothing if DH0 is nil.
 func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
-	if ws.DH0 == nil {
-		return
-	}
 	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
 	_, all, _ := ws.layerGrads(k)
 	for d := range m.directions() {
@@ -219,8 +216,8 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 		p := kernels.Product{
 			M: ws.B,
 			A: ws.slot(all, ws.time(d, 0))[d*hidden:], LDA: width,
-			B: m.packed[cellWh][c].trans,
-			C: ws.DH0[c*ws.B*hidden:], LDC: hidden,
+			B: m.packed[cellWh][c].trans[0],
+			C: ws.DState.H[c*ws.B*hidden:], LDC: hidden,
 		}
 		if d == 1 && ws.lengths.of != nil { // each sequence begins at its own last step
 			w.Barrier()
@@ -236,6 +233,6 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 		if ws.reached != nil {
 			p.Add, p.LDAdd = ws.reached[d*hidden:], width
 		}
-		w.Gemm(p, w.Share(m.packed[cellWh][c].trans.Panels()))
+		w.Gemm(p, w.Share(m.packed[cellWh][c].trans[0].Panels()))
 	}
 }

@@ -25,7 +25,15 @@ type Config struct {
 	Hidden int  // H, of each layer and direction
 	Output int  // V: the number of logits at each step; 0 makes the states the output
 
-	Activation Activation // zero means Tanh; [New] writes it into [Model.Config]
+	Cell       CellKind   // Vanilla, LSTM, GRU or GRUResetBefore
+	Activation Activation // of a vanilla cell; zero means Tanh, which [New] writes into [Model.Config]
+	// Projection, if not 0, is the width P of an LSTM's output (Sak, Senior & Beaufays
+	// 2014): h_t = Wr·(o ∘ tanh(c_t)). The state h then has P floats, c has H.
+	Projection int
+	// TwoBiases keeps the second bias of PyTorch and cuDNN, beside the product of the
+	// state. It adds to the first one. Training on with both goes as it does there. A
+	// GRU always has it, because the reset gate acts on it.
+	TwoBiases bool
 	// Bidirectional gives each layer a second cell, which reads the sequence from its
 	// end. The layer above and the output see both states side by side, 2H floats.
 	Bidirectional bool
@@ -75,6 +83,9 @@ func (c Config) Validate() error {
 	if _, err := c.Activation.MarshalText(); err != nil {
 		return fmt.Errorf("rnn: %w", err)
 	}
+	if err := c.validateCell(); err != nil {
+		return err
+	}
 	switch {
 	case c.Input < 1:
 		return fmt.Errorf("rnn: input size is %d, must be at least 1", c.Input)
@@ -95,7 +106,7 @@ func (c Config) Validate() error {
 		return err
 	}
 	for _, n := range []int{c.Input, c.Hidden, c.Output} {
-		if int64(n) > maxParams/int64(c.Hidden)/int64(2*c.Layers) {
+		if int64(n) > maxParams/int64(c.Hidden)/int64(2*c.Layers*c.Cell.gates()) {
 			return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make more than the %d parameters that are supported",
 				c.Input, c.Layers, c.Hidden, c.Output, maxParams)
 		}
@@ -103,6 +114,26 @@ func (c Config) Validate() error {
 	if n := int64(c.Params()); n > maxParams {
 		return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make %d parameters, at most %d are supported",
 			c.Input, c.Layers, c.Hidden, c.Output, n, maxParams)
+	}
+	return nil
+}
+
+// validateCell returns an error for options that the kind of cell does not have.
+func (c Config) validateCell() error {
+	if _, err := c.Cell.MarshalText(); err != nil {
+		return fmt.Errorf("rnn: %w", err)
+	}
+	switch {
+	case c.Cell != Vanilla && c.Activation != 0:
+		return fmt.Errorf("rnn: the activations of %s cells are fixed: leave Config.Activation out, or take vanilla cells for %v", c.Cell, c.Activation)
+	case c.Cell != Vanilla && c.TimeSkip != 0:
+		return fmt.Errorf("rnn: a skip connection through time is for vanilla cells, the gates of %s cells have its part: leave Config.TimeSkip out", c.Cell)
+	case c.Cell != Vanilla && c.Tied:
+		return fmt.Errorf("rnn: the input weights of %s cells serve %d gates and can't be the output's: leave Config.Tied out", c.Cell, c.Cell.gates())
+	case c.Projection < 0 || c.Projection > 0 && c.Projection >= c.Hidden:
+		return fmt.Errorf("rnn: a projection to %d floats, must be from 1 to one less than the %d hidden units, or 0 for none", c.Projection, c.Hidden)
+	case c.Projection > 0 && c.Cell != LSTM:
+		return fmt.Errorf("rnn: a projection is for LSTM cells, and the network's are %s: leave Config.Projection out", c.Cell)
 	}
 	return nil
 }
@@ -140,8 +171,22 @@ func (c *Config) directions() int {
 	return 1
 }
 
+// stateWidth returns P, the width of a cell's state h: H, or Projection.
+func (c *Config) stateWidth() int {
+	if c.Projection > 0 {
+		return c.Projection
+	}
+	return c.Hidden
+}
+
+// twoBiases says whether cells have the second bias.
+func (c *Config) twoBiases() bool { return c.TwoBiases || c.Cell == GRU }
+
 // width returns W = D·H, the output width of a layer at each step.
-func (c *Config) width() int { return c.directions() * c.Hidden }
+func (c *Config) width() int { return c.directions() * c.stateWidth() }
+
+// gateWidth returns D·G·H, the width of a layer's start values.
+func (c *Config) gateWidth() int { return c.directions() * c.Cell.gates() * c.Hidden }
 
 // cells returns L·D, the number of cells. They are ordered by layer, and within a layer
 // the forward direction comes first.

@@ -3,6 +3,7 @@ package rnn
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
@@ -34,8 +35,8 @@ func randomIDs(r *rand.Rand, count, n int) []int32 {
 type batch struct {
 	ids     []int32   // [T,B], where the input is ids
 	x       []float32 // [T,B,E], where it is dense
-	h0      []float32 // [L·D,B,H]
-	lengths []int32   // [B], nil for T each
+	h0      State
+	lengths []int32 // [B], nil for T each
 
 	kind    lossKind
 	targets []int32   // [R], with an output layer
@@ -43,12 +44,12 @@ type batch struct {
 	weights []float32 // [V], of labels; nil for none
 	rowWts  []float32 // [R], of rows; nil for none
 	dh      []float32 // [T,B,W], without an output layer: the gradient of the states
-	dhn     []float32 // [L·D,B,H], and of the last ones; nil for none
+	dlast   State     // and of the last ones; empty for none
 }
 
 func newBatch(c Config, steps, rows int, seed uint64) batch {
 	r := newRand(seed)
-	b := batch{h0: randomFloats(r, c.cells()*rows*c.Hidden)}
+	b := batch{h0: randomState(r, c, rows)}
 	if c.Dense {
 		b.x = randomFloats(r, steps*rows*c.Input)
 	} else {
@@ -131,7 +132,7 @@ func (b batch) continued(ws *Workspace) {
 // output layer.
 func (b batch) backward(ws *Workspace) float64 {
 	if b.targets == nil {
-		ws.BackwardStates(b.dh, b.dhn)
+		ws.BackwardStates(b.dh, b.dlast)
 		return 0
 	}
 	ws.WeightLabels(b.weights)
@@ -167,7 +168,7 @@ func (b batch) part(c Config, rows int, t, row span) batch {
 	return batch{
 		ids:     cut(b.ids, rows, 1, t, row),
 		x:       cut(b.x, rows, c.Input, t, row),
-		h0:      cut(b.h0, rows, c.Hidden, span{0, c.cells()}, row),
+		h0:      b.h0.part(c, rows, row),
 		lengths: cut(b.lengths, rows, 1, span{0, 1}, row),
 		kind:    b.kind,
 		targets: cut(b.targets, rows, 1, outputs, row),
@@ -177,6 +178,24 @@ func (b batch) part(c Config, rows int, t, row span) batch {
 		dh:      cut(b.dh, rows, c.width(), t, row),
 	}
 }
+
+// randomState returns a state of c from ±1.
+func randomState(r *rand.Rand, c Config, rows int) State {
+	s := State{H: randomFloats(r, c.cells()*rows*c.stateWidth())}
+	if c.Cell == LSTM {
+		s.C = randomFloats(r, c.cells()*rows*c.Hidden)
+	}
+	return s
+}
+
+// part returns some rows of a state of the given number of rows.
+func (s State) part(c Config, rows int, row span) State {
+	every := span{0, c.cells()}
+	return State{cut(s.H, rows, c.stateWidth(), every, row), cut(s.C, rows, c.Hidden, every, row)}
+}
+
+// all returns all values of a state.
+func (s State) all() []float32 { return append(slices.Clone(s.H), s.C...) }
 
 // A span is a half-open range of steps or rows.
 type span struct{ lo, hi int }

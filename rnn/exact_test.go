@@ -55,6 +55,9 @@ func (j job) batch(i uint64) batch {
 
 func (j job) String() string {
 	name := fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, cmp.Or(j.Activation, Tanh))
+	if j.Cell != Vanilla {
+		name = fmt.Sprintf("%v/%s/biases=%t", j.Cell, name, j.TwoBiases)
+	}
 	if j.Tied {
 		name += "/tied"
 	}
@@ -69,6 +72,9 @@ func (j job) String() string {
 	}
 	if j.TimeSkip != 0 {
 		name += fmt.Sprintf("/skip=%v", j.TimeSkip)
+	}
+	if j.Projection > 0 {
+		name += fmt.Sprintf("/p=%d", j.Projection)
 	}
 	for _, c := range j.Cutoffs {
 		name += fmt.Sprintf("/cutoff=%d", c)
@@ -110,9 +116,9 @@ func (j job) run(ws *Workspace, updates int) trace {
 		for k := range ws.layers {
 			tr.add(name(fmt.Sprintf("H of layer %d", k)), onlySteps(newNaiveInput(b, j.steps, j.rows), ws.layers[k].out))
 		}
-		last := make([]float32, len(b.h0))
+		last := m.NewState(j.rows)
 		ws.State(last)
-		tr.add(name("State"), last)
+		tr.add(name("State"), last.all())
 		if j.Output > 0 {
 			ws.Loss(b.targets)
 			tr.add(name("Losses of Loss"), ws.Losses)
@@ -123,7 +129,10 @@ func (j job) run(ws *Workspace, updates int) trace {
 		b.backward(ws)
 		tr.add(name("Losses"), ws.Losses)
 		tr.add(name("Grads"), ws.Grads.Slab)
-		tr.add(name("DH0"), ws.DH0)
+		tr.add(name("DH0"), ws.DState.H)
+		if j.Cell == LSTM {
+			tr.add(name("DC0"), ws.DState.C)
+		}
 		tr.add(name("DX"), ws.DX)
 		norm := m.Step(opt, ws.Grads.Slab, 0.05)
 		tr.add(name("norm"), []float32{float32(norm)})
@@ -167,6 +176,17 @@ var exactJobs = []job{
 	{Config{Input: 9, Layers: 1, Bidirectional: true, Hidden: 35, Output: 200, Cutoffs: []int{20, 90}}, 9, 13},
 	{Config{Input: 3, Dense: true, Layers: 3, Hidden: 19}, 6, 5},
 	{Config{Input: 101, Dense: true, Layers: 1, Bidirectional: true, Hidden: 130}, 23, 33}, // phases of starts and of gradients
+	{Config{Input: 30, Cell: LSTM, Layers: 1, Hidden: 33, Output: 17}, 40, 33},
+	{Config{Input: 11, Cell: LSTM, Layers: 1, Hidden: 201, Output: 13}, 2, 13},
+	{Config{Input: 9, Cell: LSTM, Dense: true, Layers: 2, Bidirectional: true, Residual: true, Hidden: 67, Output: 5, TwoBiases: true}, 4, 13},
+	{Config{Input: 9, Cell: LSTM, Layers: 2, Bidirectional: true, Hidden: 35, Projection: 18, Output: 11, LastStep: true}, 5, 9},
+	{Config{Input: 5, Cell: LSTM, Dense: true, Layers: 1, Hidden: 130, Projection: 70}, 6, 35},
+	{Config{Input: 30, Cell: GRU, Layers: 1, Hidden: 33, Output: 17}, 40, 33},
+	{Config{Input: 11, Cell: GRU, Layers: 1, Hidden: 201, Output: 13}, 2, 13},
+	{Config{Input: 9, Cell: GRU, Dense: true, Layers: 2, Bidirectional: true, Residual: true, Hidden: 67, Output: 5}, 4, 13},
+	{Config{Input: 50, Cell: GRU, Layers: 1, Hidden: 130, Output: 200, Cutoffs: []int{20, 90}}, 13, 1},
+	{Config{Input: 9, Cell: GRUResetBefore, Layers: 2, Bidirectional: true, Hidden: 35, Output: 11}, 7, 13},
+	{Config{Input: 5, Cell: GRUResetBefore, Dense: true, Layers: 1, Hidden: 130, TwoBiases: true}, 6, 35},
 }
 
 // deepJob has everything between layers, and clusters whose rows are not all.

@@ -34,11 +34,15 @@ func (ws *Workspace) forward() {
 	if ws.drop != nil {
 		ws.drop.draws++
 	}
+	steps := (*Workspace).stepsShare
+	if ws.m.Cell != Vanilla {
+		steps = (*Workspace).gatedShare
+	}
 	for k := range ws.layers {
 		if ws.startsInPlace(k) {
 			ws.run(ws.plan.starts[k], k, (*Workspace).startsShare) // 1 input
 		}
-		ws.run(ws.plan.steps, k, (*Workspace).stepsShare) // 2 for t
+		ws.run(ws.plan.steps, k, steps) // 2 for t
 		if ws.changes(k) {
 			ws.run(ws.plan.up, k, (*Workspace).passUpShare)
 		}

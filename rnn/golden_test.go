@@ -3,6 +3,8 @@ package rnn
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"batchrnn/kernels"
@@ -11,7 +13,8 @@ import (
 // TestGoldenRNN holds the states and their gradients to PyTorch's nn.RNN: of one
 // layer and two, one direction and both, sequences of one and of different lengths.
 func TestGoldenRNN(t *testing.T) {
-	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd", "rnn_tanh_2layer_bidir", "rnn_tanh_lengths"} {
+	for _, name := range []string{"rnn_tanh", "rnn_relu", "rnn_tanh_odd", "rnn_tanh_2layer_bidir", "rnn_tanh_lengths",
+		"lstm", "lstm_2layer_bidir_lengths", "lstm_proj", "gru", "gru_2layer_bidir_lengths"} {
 		t.Run(name, func(t *testing.T) {
 			g := openGolden(t, name)
 			eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) { goldenRNN(t, e, g) })
@@ -21,7 +24,18 @@ func TestGoldenRNN(t *testing.T) {
 
 func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
 	steps, rows, in, hidden := g.size("T"), g.size("B"), g.size("input"), g.size("hidden")
-	c := Config{Input: in, Dense: true, Layers: g.size("layers"), Bidirectional: g.meta["bidirectional"] == "True", Hidden: hidden, Activation: g.activation()}
+	c := Config{Input: in, Dense: true, Layers: g.size("layers"), Bidirectional: g.meta["bidirectional"] == "True", Hidden: hidden}
+	switch g.meta["kind"] {
+	case "lstm":
+		c.Cell, c.TwoBiases = LSTM, true
+	case "gru":
+		c.Cell = GRU
+	default:
+		c.Activation = g.activation()
+	}
+	if g.meta["proj"] != "" {
+		c.Projection = g.size("proj")
+	}
 	m, err := New(e, c, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +44,7 @@ func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
 
 	ws := m.NewTraining(steps, rows)
 	ws.KeepInputGradients()
-	ws.SetState(g.f32("h0"))
+	ws.SetState(g.state("h0", "c0"))
 	b := batch{}
 	if g.meta["packed"] == "True" {
 		b.lengths = g.ids("lengths")
@@ -39,19 +53,33 @@ func goldenRNN(t *testing.T, e *kernels.Engine, g golden) {
 	ws.ForwardDense(g.f32("x"))
 	only := newNaiveInput(b, steps, rows)
 	near(t, "y", onlySteps(only, ws.States()), onlySteps(only, g.f64("y")), 1e-5)
-	last := make([]float32, c.cells()*rows*hidden)
+	last := m.NewState(rows)
 	ws.State(last)
-	near(t, "hn", last, g.f64("hn"), 1e-5)
+	near(t, "hn", last.H, g.f64("hn"), 1e-5)
+	if c.Cell == LSTM {
+		near(t, "cn", last.C, g.f64("cn"), 1e-5)
+	}
 
-	ws.BackwardStates(g.f32("dy"), g.f32("dhn"))
+	ws.BackwardStates(g.f32("dy"), g.state("dhn", "dcn"))
 	nearScaled(t, "dx", ws.DX, g.f64("grad.x"), 1e-4)
-	nearScaled(t, "dh0", ws.DH0, g.f64("grad.h0"), 1e-4)
+	nearScaled(t, "dh0", ws.DState.H, g.f64("grad.h0"), 1e-4)
+	if c.Cell == LSTM {
+		nearScaled(t, "dc0", ws.DState.C, g.f64("grad.c0"), 1e-4)
+	}
 	for i, grads := range ws.Grads.Cells {
 		name := goldenCell(c, i)
-		nearScaled(t, "dWx of "+name, transposed(grads.Wx, c.reads(i/c.directions()), hidden), g.f64("grad.weight_ih_"+name), 1e-4)
-		nearScaled(t, "dWh of "+name, transposed(grads.Wh, hidden, hidden), g.f64("grad.weight_hh_"+name), 1e-4)
+		gates := len(grads.Bh)
+		nearScaled(t, "dWx of "+name, transposed(grads.Wx, c.reads(i/c.directions()), gates), g.f64("grad.weight_ih_"+name), 1e-4)
+		nearScaled(t, "dWh of "+name, transposed(grads.Wh, c.stateWidth(), gates), g.f64("grad.weight_hh_"+name), 1e-4)
 		nearScaled(t, "db of "+name, grads.Bh, g.f64("grad.bias_ih_"+name), 1e-4)
-		nearScaled(t, "db of "+name, grads.Bh, g.f64("grad.bias_hh_"+name), 1e-4)
+		second := grads.Bh
+		if grads.Br != nil {
+			second = grads.Br
+		}
+		nearScaled(t, "second db of "+name, second, g.f64("grad.bias_hh_"+name), 1e-4)
+		if c.Projection > 0 {
+			nearScaled(t, "dWr of "+name, transposed(grads.Wr, hidden, c.Projection), g.f64("grad.weight_hr_"+name), 1e-4)
+		}
 	}
 }
 
@@ -63,7 +91,7 @@ func goldenCell(c Config, i int) string {
 
 // TestGoldenCharLM holds 20 steps of training to PyTorch's.
 func TestGoldenCharLM(t *testing.T) {
-	for _, name := range []string{"charlm_tanh", "charlm_relu"} {
+	for _, name := range []string{"charlm_tanh", "charlm_relu", "charlm_lstm", "charlm_gru", "charlm_gru_adamw"} {
 		t.Run(name, func(t *testing.T) {
 			g := openGolden(t, name)
 			eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) { goldenCharLM(t, e, g) })
@@ -73,7 +101,14 @@ func TestGoldenCharLM(t *testing.T) {
 
 func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 	steps, rows, vocab, hidden := g.size("T"), g.size("B"), g.size("vocab"), g.size("hidden")
-	m, err := New(e, Config{Input: vocab, Layers: 1, Hidden: hidden, Output: vocab, Activation: g.activation()}, 1)
+	c := Config{Input: vocab, Layers: 1, Hidden: hidden, Output: vocab}
+	if kind := g.meta["cell"]; kind == "" {
+		c.Activation = g.activation()
+	} else if err := c.Cell.UnmarshalText([]byte(kind)); err != nil {
+		t.Fatal(err)
+	}
+	c.TwoBiases = c.Cell != Vanilla
+	m, err := New(e, c, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +116,13 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 
 	ws := m.NewTraining(steps, rows)
 	ids, targets := g.ids("ids"), g.ids("targets")
-	opt, clip := NewSGD(float32(g.number("lr"))), g.number("clip_norm")
+	clip := g.number("clip_norm")
+	var opt Optimizer = NewSGD(float32(g.number("lr")))
+	if strings.HasPrefix(g.meta["optimizer"], "AdamW") {
+		adam := NewAdamW(m, 0.01, 0.1)
+		adam.Beta2 = 0.99
+		opt = adam
+	}
 	losses, norms := g.f64("losses"), g.f64("grad_norms")
 	for i := range g.size("steps") {
 		ws.Reset()
@@ -97,7 +138,12 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 		if i == 0 {
 			goldenFirstGradients(t, g, ws, float32(min(1, clip/norms[0])))
 		}
-		norm := stepTwoBiases(m, opt, ws.Grads, float32(clip))
+		var norm float64
+		if c.TwoBiases {
+			norm = m.Step(opt, ws.Grads.Slab, float32(clip))
+		} else {
+			norm = stepTwoBiases(m, opt.(*SGD), ws.Grads, float32(clip))
+		}
 		if !within(loss, losses[i], 1e-5) {
 			t.Errorf("step %d: loss %.8f, want %.8f", i+1, loss, losses[i])
 		}
@@ -106,13 +152,18 @@ func goldenCharLM(t *testing.T, e *kernels.Engine, g golden) {
 		}
 	}
 
-	bias := make([]float64, hidden)
-	for i, b := range g.f64("final.rnn.bias_ih_l0") {
-		bias[i] = b + g.f64("final.rnn.bias_hh_l0")[i]
+	cell := m.Cells[0]
+	bias := slices.Clone(g.f64("final.rnn.bias_ih_l0"))
+	if c.TwoBiases {
+		near(t, "final Br", cell.Br, g.f64("final.rnn.bias_hh_l0"), 1e-4)
+	} else {
+		for i, b := range g.f64("final.rnn.bias_hh_l0") {
+			bias[i] += b
+		}
 	}
-	near(t, "final Wx", transposed(m.Cells[0].Wx, vocab, hidden), g.f64("final.rnn.weight_ih_l0"), 1e-4)
-	near(t, "final Wh", transposed(m.Cells[0].Wh, hidden, hidden), g.f64("final.rnn.weight_hh_l0"), 1e-4)
-	near(t, "final Bh", m.Cells[0].Bh, bias, 1e-4)
+	near(t, "final Wx", transposed(cell.Wx, vocab, len(bias)), g.f64("final.rnn.weight_ih_l0"), 1e-4)
+	near(t, "final Wh", transposed(cell.Wh, hidden, len(bias)), g.f64("final.rnn.weight_hh_l0"), 1e-4)
+	near(t, "final Bh", cell.Bh, bias, 1e-4)
 	near(t, "final Wy", transposed(m.Wy, hidden, vocab), g.f64("final.out.weight"), 1e-4)
 	near(t, "final By", m.By, g.f64("final.out.bias"), 1e-4)
 }
@@ -126,10 +177,15 @@ func goldenFirstGradients(t *testing.T, g golden, ws *Workspace, clipped float32
 	for i, x := range ws.Grads.Slab {
 		after.Slab[i] = clipped * x
 	}
-	nearScaled(t, "dWx", transposed(after.Cells[0].Wx, c.Input, c.Hidden), g.f64("grad.rnn.weight_ih_l0"), 1e-4)
-	nearScaled(t, "dWh", transposed(after.Cells[0].Wh, c.Hidden, c.Hidden), g.f64("grad.rnn.weight_hh_l0"), 1e-4)
-	nearScaled(t, "dBh", after.Cells[0].Bh, g.f64("grad.rnn.bias_ih_l0"), 1e-4)
-	nearScaled(t, "dBh", after.Cells[0].Bh, g.f64("grad.rnn.bias_hh_l0"), 1e-4)
+	cell := after.Cells[0]
+	gates := len(cell.Bh)
+	nearScaled(t, "dWx", transposed(cell.Wx, c.Input, gates), g.f64("grad.rnn.weight_ih_l0"), 1e-4)
+	nearScaled(t, "dWh", transposed(cell.Wh, c.Hidden, gates), g.f64("grad.rnn.weight_hh_l0"), 1e-4)
+	nearScaled(t, "dBh", cell.Bh, g.f64("grad.rnn.bias_ih_l0"), 1e-4)
+	if cell.Br == nil {
+		cell.Br = cell.Bh
+	}
+	nearScaled(t, "dBr", cell.Br, g.f64("grad.rnn.bias_hh_l0"), 1e-4)
 	nearScaled(t, "dWy", transposed(after.Wy, c.Hidden, c.Output), g.f64("grad.out.weight"), 1e-4)
 	nearScaled(t, "dBy", after.By, g.f64("grad.out.bias"), 1e-4)
 }

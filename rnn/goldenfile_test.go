@@ -105,6 +105,16 @@ func (g golden) f32(key string) []float32 {
 	return f
 }
 
+// state returns a state; c is there in files of an LSTM alone.
+func (g golden) state(h, c string) State {
+	g.t.Helper()
+	s := State{H: g.f32(h)}
+	if _, ok := g.data[c]; ok {
+		s.C = g.f32(c)
+	}
+	return s
+}
+
 // ids returns a tensor of integers.
 func (g golden) ids(key string) []int32 {
 	g.t.Helper()

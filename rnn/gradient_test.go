@@ -65,7 +65,7 @@ func checkBatchGradients(t *testing.T, c Config, steps, rows int, draw func(seed
 	}
 
 	// All engines draw the same parameters, so the differences are taken once.
-	var want [][]float64 // of Grads, DH0 and DX
+	var want [][]float64 // of Grads, DState and DX
 	for _, isa := range isas() {
 		e := newEngine(t, isa, 2)
 		m := newModel(t, e, c, seed)
@@ -76,9 +76,9 @@ func checkBatchGradients(t *testing.T, c Config, steps, rows int, draw func(seed
 		b.forward(ws)
 		s := n.states(in)
 		nearScaled(t, isa+" States", onlySteps(in, ws.States()), onlySteps(in, s.out), 1e-5)
-		last := make([]float32, len(b.h0))
+		last := m.NewState(rows)
 		ws.State(last)
-		nearScaled(t, isa+" State", last, s.last, 1e-5)
+		nearScaled(t, isa+" State", last.all(), s.last, 1e-5)
 		loss := b.backward(ws)
 		if c.Output > 0 {
 			losses, mean := n.losses(in, n.seen(in, s.out))
@@ -89,12 +89,12 @@ func checkBatchGradients(t *testing.T, c Config, steps, rows int, draw func(seed
 
 		if want == nil {
 			f := func() float64 { return n.loss(in) }
-			for _, x := range [][]float64{n.slab, in.h0, in.x} {
+			for _, x := range [][]float64{n.slab, in.h0, in.c0, in.x} {
 				want = append(want, differences(thin(x), f))
 			}
 		}
-		for i, got := range [][]float32{ws.Grads.Slab, ws.DH0, ws.DX} {
-			name := fmt.Sprint(isa, [...]string{" Grads", " DH0", " DX"}[i])
+		for i, got := range [][]float32{ws.Grads.Slab, ws.DState.H, ws.DState.C, ws.DX} {
+			name := fmt.Sprint(isa, [...]string{" Grads", " DState.H", " DState.C", " DX"}[i])
 			var some []float32
 			for _, g := range thin(got) {
 				some = append(some, *g)
@@ -153,7 +153,7 @@ func TestBackwardStatesKeepsOutput(t *testing.T) {
 	b.backward(ws)
 	wy := append([]float32(nil), ws.Grads.Wy...)
 	by := append([]float32(nil), ws.Grads.By...)
-	ws.BackwardStates(randomFloats(newRand(1), 3*2*9), nil)
+	ws.BackwardStates(randomFloats(newRand(1), 3*2*9), State{})
 	sameBits(t, "dWy", ws.Grads.Wy, wy)
 	sameBits(t, "dBy", ws.Grads.By, by)
 }

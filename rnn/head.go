@@ -102,7 +102,7 @@ func (m *Model) output(h, logits []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
 		A: h, LDA: m.width(),
-		B:    m.packed[headWy][0].plain,
+		B:    m.packed[headWy][0].plain[0],
 		Bias: m.By,
 		C:    logits, LDC: m.head(),
 	}
@@ -138,8 +138,8 @@ func (ws *Workspace) rowLosses(w *kernels.Worker, rows kernels.Span, at int) (dl
 	m := ws.m
 	v := m.head()
 	logits := ws.logits[at*v:][:rows.Len()*v]
-	w.Gemm(m.output(ws.seenRows(rows), logits, rows.Len()), m.packed[headWy][0].plain.All()) // 3
-	ws.losses(w, rows, logits)                                                               // 4
+	w.Gemm(m.output(ws.seenRows(rows), logits, rows.Len()), m.packed[headWy][0].plain[0].All()) // 3
+	ws.losses(w, rows, logits)                                                                  // 4
 	return logits
 }
 
@@ -208,9 +208,9 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 			w.Gemm(kernels.Product{                     // 3: dH = dlogits·Wyᵀ
 				M: own.Len(),
 				A: dlogits, LDA: v,
-				B: m.packed[headWy][0].trans,
+				B: m.packed[headWy][0].trans[0],
 				C: ws.pass.dseen[rows.Lo*width:], LDC: width,
-			}, m.packed[headWy][0].trans.All())
+			}, m.packed[headWy][0].trans[0].All())
 			if m.Tied {
 				w.PackRows(&b.right, own, ws.seenRows(rows), width)
 			} else {

@@ -184,8 +184,8 @@ func (ws *Workspace) tailSoftmax(w *kernels.Worker, i int, rows kernels.Span, x,
 	for j, row := range t.rows[rows.Lo:rows.Hi] {
 		w.Copy(x[j*m.width():][:m.width()], ws.pass.seen[int(row)*m.width():][:m.width()])
 	}
-	w.Gemm(m.features(i, x, z, rows.Len()), m.packed[tailProj][i].plain.All())
-	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), m.packed[tailWy][i].plain.All())
+	w.Gemm(m.features(i, x, z, rows.Len()), m.packed[tailProj][i].plain[0].All())
+	w.Gemm(m.tailOutput(i, z, logits, n, rows.Len()), m.packed[tailWy][i].plain[0].All())
 	ws.crossEntropies(w, t.losses[rows.Lo:rows.Hi], n, logits, t.targets[rows.Lo:rows.Hi], 0, t.rows[rows.Lo:rows.Hi])
 }
 
@@ -194,7 +194,7 @@ func (m *Model) features(i int, x, z []float32, rows int) kernels.Product {
 	return kernels.Product{
 		M: rows,
 		A: x, LDA: m.width(),
-		B: m.packed[tailProj][i].plain,
+		B: m.packed[tailProj][i].plain[0],
 		C: z, LDC: m.cluster(i).features,
 	}
 }
@@ -205,7 +205,7 @@ func (m *Model) tailOutput(i int, z, logits []float32, ld, rows int) kernels.Pro
 	return kernels.Product{
 		M: rows,
 		A: z, LDA: m.cluster(i).features,
-		B:    m.packed[tailWy][i].plain,
+		B:    m.packed[tailWy][i].plain[0],
 		Bias: m.Tails[i].By,
 		C:    logits, LDC: ld,
 	}
@@ -259,16 +259,16 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 	w.Gemm(kernels.Product{ // dz = dlogits·Wyᵀ
 		M: own.Len(),
 		A: dlogits, LDA: n,
-		B: m.packed[tailWy][b.cluster].trans,
+		B: m.packed[tailWy][b.cluster].trans[0],
 		C: dz, LDC: d,
-	}, m.packed[tailWy][b.cluster].trans.All())
+	}, m.packed[tailWy][b.cluster].trans[0].All())
 	w.PackRows(&b.dz, own, dz, d)
 	w.Gemm(kernels.Product{ // dH += dz·Projᵀ
 		M: own.Len(),
 		A: dz, LDA: d,
-		B: m.packed[tailProj][b.cluster].trans,
+		B: m.packed[tailProj][b.cluster].trans[0],
 		C: dx, LDC: width,
-	}, m.packed[tailProj][b.cluster].trans.All())
+	}, m.packed[tailProj][b.cluster].trans[0].All())
 	w.ScatterAdd(width, t.rows[rows.Lo:rows.Hi], dx, width, ws.pass.dseen, width)
 }
 
@@ -278,8 +278,8 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	t, m, tail := ws.tails, ws.m, ws.m.cluster(b.cluster)
 	width, d, n := m.width(), tail.features, tail.Len()
 	grads := &ws.Grads.Tails[b.cluster]
-	units, panels := w.Share(width), w.Share(m.packed[tailWy][b.cluster].plain.Panels())
-	cols := m.packed[tailWy][b.cluster].plain.Columns(panels)
+	units, panels := w.Share(width), w.Share(m.packed[tailWy][b.cluster].plain[0].Panels())
+	cols := m.packed[tailWy][b.cluster].plain[0].Columns(panels)
 	dby := grads.By[cols.Lo:cols.Hi]
 	if b.first {
 		w.Clear(dby)

@@ -63,13 +63,22 @@ func (ws *Workspace) read(k int) []float32 {
 // itself.
 func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.pass.absent }
 
+// starts returns the rows of start values of direction d of layer k, G·H wide, from row
+// t·B+b of steps and sequences on: where the states will be, or Z of a gated cell.
+func (ws *Workspace) starts(k, d, row int) kernels.Rows {
+	if ws.m.Cell != Vanilla {
+		return ws.keptZ(k, d, 0, row)
+	}
+	return ws.stateRows(ws.layers[k].h, 1, d, ws.m.Hidden, row, 0)
+}
+
 // startsShare is one worker's part of stage 1 as a separate pass.
 func (ws *Workspace) startsShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
 	all := ws.T * ws.B
 	phase := all
 	if workers := ws.plan.starts[k]; workers > 1 {
-		phase = roundUp(ws.plan.phaseLength(m.reads(k)*m.width(), workers), workers*tileRows)
+		phase = roundUp(ws.plan.phaseLength(m.reads(k)*m.gateWidth(), workers), workers*tileRows)
 	}
 	for from := 0; from < all; from += phase {
 		if from > 0 {
@@ -85,25 +94,25 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 	m := ws.m
 	for d := range m.directions() {
 		c := k*m.directions() + d
-		bias := m.Cells[c].Bh
-		h := ws.layers[k].h[(ws.B+rows.Lo)*m.width()+d*m.Hidden:]
+		bias := m.startBias(c)
+		to, gates := ws.starts(k, d, rows.Lo), len(bias)
 		if m.dense(k) { // all rows in one product
-			wx, width := m.packed[cellWx][c].plain, m.reads(k)
+			wx, width := m.packed[cellWx][c].plain[0], m.reads(k)
 			w.Gemm(kernels.Product{ // 1: H_{1..T} = X·Wx + b_h
 				M: rows.Len(),
 				A: ws.read(k)[rows.Lo*width:], LDA: width,
 				B:    wx,
 				Bias: bias,
-				C:    h, LDC: m.width(),
+				C:    to.Data, LDC: to.LD,
 			}, wx.All())
 			continue
 		}
 		for i, id := range ws.pass.ids[rows.Lo:rows.Hi] { // 1: rows of Wx plus b_h
-			start := h[i*m.width():][:m.Hidden]
+			start := to.Data[i*to.LD:][:gates]
 			if id == None {
 				w.Copy(start, bias)
 			} else {
-				w.Add(start, m.Cells[c].Wx[int(id)*m.Hidden:][:m.Hidden], bias)
+				w.Add(start, m.Cells[c].Wx[int(id)*gates:][:gates], bias)
 			}
 		}
 	}
@@ -112,35 +121,44 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 // inputWeightGrads is one worker's part of dWx and db_h of direction d of layer k, in
 // backward 1. Workers share the columns.
 func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
-	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
-	_, all, _ := ws.layerGrads(k)
-	cols := w.Columns(hidden)
-	dz, grads := all[d*hidden:], ws.Grads.Cells[k*m.directions()+d]
+	m, gates := ws.m, ws.m.Cell.gates()*ws.m.Hidden
+	_, dz, _ := ws.layerGrads(k)
+	ld, n := ws.strides()
+	dz = dz[d*n:]
+	cols, grads := w.Columns(gates), ws.Grads.Cells[k*m.directions()+d]
 	dbh := grads.Bh[cols.Lo:cols.Hi]
 	w.Clear(dbh)
-	w.ColumnSums(ws.T*ws.B, dz[cols.Lo:], width, dbh) // 1: db_h
+	w.ColumnSums(ws.T*ws.B, dz[cols.Lo:], ld, dbh) // 1: db_h
+	if grads.Br != nil {
+		w.Copy(grads.Br[cols.Lo:cols.Hi], dbh)
+		if at := m.Cell.summed() * m.Hidden; at < cols.Hi { // 2: Br of a GRU's candidate
+			lo := max(at, cols.Lo)
+			w.Clear(grads.Br[lo:cols.Hi])
+			w.ColumnSums(ws.T*ws.B, dz[lo+m.Hidden:], ld, grads.Br[lo:cols.Hi])
+		}
+	}
 	if m.dense(k) {
-		ws.timesDZ(w, grads.Wx, ws.read(k), m.reads(k), m.reads(k), dz) // 1: dWx = Xᵀ·dZ
+		ws.timesDZ(w, m.reads(k), gates, grads.Wx, gates, ws.read(k), m.reads(k), dz, ld) // 1: dWx = Xᵀ·dZ
 	} else {
-		ws.idGrads(w, grads.Wx[cols.Lo:], cols.Len(), dz[cols.Lo:])
+		ws.idGrads(w, grads.Wx[cols.Lo:], gates, cols.Len(), dz[cols.Lo:], ld)
 	}
 }
 
 // idGrads scatters columns of dz, [T·B,cols], into dwx: each row is added to the row of
 // its id.
-func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []float32) {
-	m, hidden, width := ws.m, ws.m.Hidden, ws.m.width()
+func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx, cols int, dz []float32, lddz int) {
+	m := ws.m
 	if cols == 0 {
 		return
 	}
 	if !m.Tied || !ws.pass.fromOutputs { // otherwise dwx already holds dWy
 		for id := range m.Input {
-			w.Clear(dwx[id*hidden:][:cols])
+			w.Clear(dwx[id*lddwx:][:cols])
 		}
 	}
 	ids := ws.pass.ids
 	if !ws.pass.absent {
-		w.ScatterAdd(cols, ids, dz, width, dwx, hidden) // 1: scatter-add dZ into dWx
+		w.ScatterAdd(cols, ids, dz, lddz, dwx, lddwx) // 1: scatter-add dZ into dWx
 		return
 	}
 	for from := 0; from < len(ids); { // each run of rows with an id
@@ -152,7 +170,7 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, cols int, dz []fl
 		for to < len(ids) && ids[to] != None {
 			to++
 		}
-		w.ScatterAdd(cols, ids[from:to], dz[from*width:], width, dwx, hidden)
+		w.ScatterAdd(cols, ids[from:to], dz[from*lddz:], lddz, dwx, lddwx)
 		from = to
 	}
 }
@@ -169,12 +187,13 @@ func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 		return
 	}
 	rows, width, reads := w.Share(ws.T*ws.B), m.width(), m.reads(k)
+	ld, n := ws.strides()
 	to := dx[rows.Lo*reads:]
 	for d := range m.directions() {
-		wxT := m.packed[cellWx][k*m.directions()+d].trans
+		wxT := m.packed[cellWx][k*m.directions()+d].trans[0]
 		p := kernels.Product{ // 1: dX = dZ·Wxᵀ
 			M: rows.Len(),
-			A: dz[rows.Lo*width+d*m.Hidden:], LDA: width,
+			A: dz[rows.Lo*ld+d*n:], LDA: ld,
 			B: wxT,
 			C: to, LDC: reads,
 		}

@@ -37,7 +37,7 @@ func TestKindsGradients(t *testing.T) {
 							checkBatchGradients(t, c, steps, rows, func(seed uint64) batch {
 								b := newBatch(c, steps, rows, seed)
 								if c.Output == 0 {
-									b.dhn = randomFloats(newRand(seed+9), len(b.h0))
+									b.dlast = randomState(newRand(seed+9), c, rows)
 								}
 								if ragged {
 									b = b.ragged(c, steps, rows, seed)
@@ -52,6 +52,36 @@ func TestKindsGradients(t *testing.T) {
 	}
 }
 
+// TestCellGradients does it for every gated cell: one layer and two, one direction and
+// both, whole sequences and ragged ones, ids and vectors, states, outputs and last steps.
+func TestCellGradients(t *testing.T) {
+	const steps, rows = 4, 3
+	for _, c := range []Config{
+		{Cell: LSTM}, {Cell: LSTM, TwoBiases: true}, {Cell: LSTM, Projection: 4},
+		{Cell: GRU}, {Cell: GRUResetBefore}, {Cell: GRUResetBefore, TwoBiases: true}, {TwoBiases: true},
+	} {
+		for turn := range 24 {
+			c.Input, c.Hidden, c.Dense = 5, 6, turn%2 == 0
+			c.Layers, c.Bidirectional = 1+turn/2%2, turn/4%2 == 1
+			c.Residual = c.Layers > 1 && turn%3 == 0
+			c.Output, c.LastStep = 4*min(turn/8, 1), turn/8 == 2
+			ragged := turn%5 < 3
+			t.Run(fmt.Sprintf("%v/turn=%d/ragged=%t", job{c, steps, rows}, turn, ragged), func(t *testing.T) {
+				checkBatchGradients(t, c, steps, rows, func(seed uint64) batch {
+					b := newBatch(c, steps, rows, seed)
+					if c.Output == 0 && turn%3 > 0 {
+						b.dlast = randomState(newRand(seed+9), c, rows)
+					}
+					if ragged {
+						b = b.ragged(c, steps, rows, seed)
+					}
+					return b
+				})
+			})
+		}
+	}
+}
+
 // TestWideGradients does it for sizes beyond a panel and a tile.
 func TestWideGradients(t *testing.T) {
 	for _, j := range []job{
@@ -59,6 +89,10 @@ func TestWideGradients(t *testing.T) {
 		{Config{Input: 40, Layers: 3, Residual: true, Hidden: 33, Output: 40, Tied: true}, 4, 13},
 		{Config{Input: 9, Dense: true, Layers: 2, Bidirectional: true, Hidden: 35, Output: 70, Cutoffs: []int{10, 40}}, 4, 13},
 		{Config{Input: 9, Layers: 1, Bidirectional: true, Hidden: 35, Output: 70, LastStep: true, Cutoffs: []int{10, 40}}, 4, 33},
+		{Config{Input: 7, Cell: LSTM, Layers: 2, Bidirectional: true, Residual: true, Hidden: 37, Output: 35}, 3, 13},
+		{Config{Input: 7, Cell: LSTM, Layers: 2, Bidirectional: true, Hidden: 37, Projection: 19, Output: 35, TwoBiases: true}, 3, 13},
+		{Config{Input: 9, Cell: GRU, Dense: true, Layers: 2, Bidirectional: true, Residual: true, Hidden: 35, Output: 70, Cutoffs: []int{10, 40}}, 4, 13},
+		{Config{Input: 9, Cell: GRUResetBefore, Layers: 2, Bidirectional: true, Hidden: 35, Output: 7, LastStep: true}, 4, 33},
 	} {
 		t.Run(j.String(), func(t *testing.T) {
 			checkBatchGradients(t, j.Config, j.steps, j.rows, func(seed uint64) batch {
@@ -133,7 +167,7 @@ func TestNothingCounts(t *testing.T) {
 		if a, z := b.backward(ws), b.loss(ws); a != 0 || z != 0 {
 			t.Errorf("losses of %v and %v", a, z)
 		}
-		for name, x := range map[string][]float32{"Grads": ws.Grads.Slab, "DH0": ws.DH0, "DX": ws.DX, "Losses": ws.Losses} {
+		for name, x := range map[string][]float32{"Grads": ws.Grads.Slab, "DState": ws.DState.all(), "DX": ws.DX, "Losses": ws.Losses} {
 			if maxAbs(x) != 0 {
 				t.Errorf("%s is not 0", name)
 			}
@@ -168,18 +202,20 @@ func TestCheckLosses(t *testing.T) {
 // TestStateIO: a stream fed in pieces through State and SetState gives the bits of
 // one that is carried, whatever the layers.
 func TestStateIO(t *testing.T) {
-	c := Config{Input: 7, Layers: 3, Residual: true, Hidden: 33, Output: 5}
-	m := newModel(t, newEngine(t, "", 1), c, 1)
-	a, b := m.NewWorkspace(4, 3), m.NewWorkspace(4, 3)
-	state := make([]float32, 3*3*33)
-	for i := range uint64(3) {
-		ids := newBatch(c, 4, 3, i).ids
-		a.Forward(ids)
-		b.SetState(state)
-		b.Forward(ids)
-		b.State(state)
-		sameBits(t, "States", b.States(), a.States())
-		a.Carry()
+	for _, kind := range []CellKind{Vanilla, LSTM, GRU, GRUResetBefore} {
+		c := Config{Input: 7, Cell: kind, Layers: 3, Residual: true, Hidden: 33, Output: 5}
+		m := newModel(t, newEngine(t, "", 1), c, 1)
+		a, b := m.NewWorkspace(4, 3), m.NewWorkspace(4, 3)
+		state := m.NewState(3)
+		for i := range uint64(3) {
+			ids := newBatch(c, 4, 3, i).ids
+			a.Forward(ids)
+			b.SetState(state)
+			b.Forward(ids)
+			b.State(state)
+			sameBits(t, kind.String()+" States", b.States(), a.States())
+			a.Carry()
+		}
 	}
 }
 
@@ -207,13 +243,13 @@ func TestStateGradients(t *testing.T) {
 			ws.StateGradNorms(norms, 0)
 			for s := range steps - 1 {
 				rest := b.part(c, rows, span{s + 1, steps}, span{0, rows})
-				rest.h0 = cut(ws.States(), rows, 9, span{s, s + 1}, span{0, rows})
+				rest.h0 = State{H: cut(ws.States(), rows, 9, span{s, s + 1}, span{0, rows})}
 				after := m.NewTraining(steps-1-s, rows)
 				after.KeepInputGradients()
 				rest.forward(after)
 				rest.backward(after)
 				var sum float64
-				for _, x := range after.DH0 {
+				for _, x := range after.DState.H {
 					sum += float64(x) * float64(x)
 				}
 				if want := math.Sqrt(sum); !within(norms[s], want, 1e-5*want) {
@@ -256,7 +292,7 @@ func TestGradientNorms(t *testing.T) {
 	ws := m.NewTraining(steps, 2)
 	ws.KeepStateGradients()
 	ws.Forward(make([]int32, steps*2))
-	dhn := []float32{3, 0, 0, 0, 0, 4, 0, 0}
+	dhn := State{H: []float32{3, 0, 0, 0, 0, 4, 0, 0}}
 	ws.BackwardStates(nil, dhn)
 	norms := make([]float64, steps)
 	ws.StateGradNorms(norms, 0)

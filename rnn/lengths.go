@@ -36,7 +36,7 @@ func (ws *Workspace) SetLengths(steps []int32) {
 	ws.pass.ran = false
 	if ws.lengths.active == nil {
 		ws.lengths.active = make([]int, ws.T)
-		if ws.m.Bidirectional {
+		if ws.m.Bidirectional && ws.m.Cell == Vanilla {
 			ws.firstDZ = make([]float32, ws.B*ws.m.Hidden)
 		}
 	}

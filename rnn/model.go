@@ -23,7 +23,8 @@ type Model struct {
 
 	table    []weight // the result of Config.weights
 	packed   [roles][]packedWeight
-	training sync.Once // runs train once
+	sums     [][]float32 // [L·D][G·H], the sum of a cell's two biases; nil with one
+	training sync.Once   // runs train once
 
 	packing func(*kernels.Worker)
 	step    stepState
@@ -38,7 +39,10 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c.Cutoffs, c.Activation = slices.Clone(c.Cutoffs), cmp.Or(c.Activation, Tanh)
+	c.Cutoffs = slices.Clone(c.Cutoffs)
+	if c.Cell == Vanilla {
+		c.Activation = cmp.Or(c.Activation, Tanh)
+	}
 	m := &Model{Config: c, Params: newParams(c), engine: e}
 	m.newPacked()
 	m.packing, m.step.task = m.pack, m.stepShare
@@ -57,9 +61,16 @@ func (m *Model) newPacked() {
 	for _, w := range m.table {
 		var p packedWeight
 		if w.packed {
-			p.plain = m.engine.NewPacked(w.rows, w.cols)
+			for _, b := range w.blocks(false) {
+				p.plain = append(p.plain, m.engine.NewPacked(w.rows, b.Len()))
+			}
 		}
 		m.packed[w.role] = append(m.packed[w.role], p)
+	}
+	if m.twoBiases() {
+		for range m.Cells {
+			m.sums = append(m.sums, make([]float32, m.Config.Cell.gates()*m.Hidden))
+		}
 	}
 }
 
@@ -68,7 +79,10 @@ func (m *Model) newPacked() {
 func (m *Model) train() {
 	for _, w := range m.table {
 		if w.packed {
-			m.packed[w.role][w.i].trans = m.engine.NewPacked(w.cols, w.rows)
+			p := &m.packed[w.role][w.i]
+			for _, b := range w.blocks(true) {
+				p.trans = append(p.trans, m.engine.NewPacked(b.Len(), w.rows))
+			}
 		}
 	}
 	m.engine.Run(m.slabWorkers(), m.packTransposes)
@@ -93,6 +107,7 @@ func (m *Model) pack(w *kernels.Worker) {
 		m.packShare(w, x, m.packed[x.role][x.i].plain, false)
 	}
 	m.packTransposes(w)
+	m.addBiases(w)
 }
 
 func (m *Model) packTransposes(w *kernels.Worker) {
@@ -102,17 +117,40 @@ func (m *Model) packTransposes(w *kernels.Worker) {
 	}
 }
 
-// packShare packs this worker's panels of a weight, in a separate phase.
-func (m *Model) packShare(w *kernels.Worker, x *weight, p *kernels.Packed, trans bool) {
-	if p == nil {
-		return
+// packShare packs this worker's panels of a weight, each block in a separate phase.
+func (m *Model) packShare(w *kernels.Worker, x *weight, blocks []*kernels.Packed, trans bool) {
+	values, ld, flip := m.values(x), x.cols, trans
+	if x.tied { // one block
+		flip, ld = !trans, x.rows
 	}
-	ld := x.cols
-	if x.tied {
-		trans, ld = !trans, x.rows
+	for _, p := range blocks {
+		w.PackPanels(p, flip, values, ld, w.Share(p.Panels()))
+		w.Barrier()
+		if trans {
+			values = values[p.K:]
+		} else {
+			values = values[p.N:]
+		}
 	}
-	w.PackPanels(p, trans, m.values(x), ld, w.Share(p.Panels()))
-	w.Barrier()
+}
+
+// addBiases is one worker's part of the sums of two biases.
+func (m *Model) addBiases(w *kernels.Worker) {
+	for i := range m.sums {
+		c, n := &m.Cells[i], m.Cell.summed()*m.Hidden
+		s := w.Share(n)
+		w.Add(m.sums[i][s.Lo:s.Hi], c.Bh[s.Lo:s.Hi], c.Br[s.Lo:s.Hi])
+		s = w.Share(len(c.Bh) - n)
+		w.Copy(m.sums[i][n:][s.Lo:s.Hi], c.Bh[n:][s.Lo:s.Hi])
+	}
+}
+
+// startBias returns the bias that the start values of cell i take: G·H.
+func (m *Model) startBias(i int) []float32 {
+	if m.sums != nil {
+		return m.sums[i]
+	}
+	return m.Cells[i].Bh
 }
 
 // Compact drops what only training needs. The model then holds each weight once:

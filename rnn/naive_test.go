@@ -12,7 +12,7 @@ type naive struct {
 	tails  []naiveTail
 }
 
-type naiveCell struct{ wx, wh, bh []float64 }
+type naiveCell struct{ wx, wh, bh, br, wr []float64 }
 
 // A naiveTail is a cluster of an adaptive softmax.
 type naiveTail struct {
@@ -29,7 +29,7 @@ func newNaive(m *Model) *naive {
 		return v
 	}
 	for _, c := range m.Cells {
-		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh))})
+		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh)), cut(len(c.Br)), cut(len(c.Wr))})
 	}
 	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
 	for i, t := range m.Tails {
@@ -52,11 +52,11 @@ func widen(x []float32) []float64 {
 type naiveInput struct {
 	batch
 	steps, rows int
-	x, h0       []float64
+	x, h0, c0   []float64
 }
 
 func newNaiveInput(b batch, steps, rows int) naiveInput {
-	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0)}
+	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0.H), widen(b.h0.C)}
 }
 
 // length returns how many steps sequence b has.
@@ -70,30 +70,34 @@ func (in naiveInput) length(b int) int {
 // naiveStates are what a forward pass leaves.
 type naiveStates struct {
 	out  []float64 // [T,B,W], what the last layer gives; 0 beyond a sequence's end
-	last []float64 // [L·D,B,H]
+	last []float64 // [L·D,B,P], then c of an LSTM, [L·D,B,H]
 	kink float64   // the least distance of any sum before g from 0, where ReLU has its kink
 }
 
 func (n *naive) states(in naiveInput) naiveStates {
 	s := naiveStates{kink: math.Inf(1)}
-	width := n.width()
-	var read []float64
+	width, p := n.width(), n.stateWidth()
+	var read, lastC []float64
 	for k := range n.Layers {
 		out := make([]float64, in.steps*in.rows*width)
 		for d := range n.directions() {
 			cell := k*n.directions() + d
 			for b := range in.rows {
-				h := append([]float64(nil), in.h0[(cell*in.rows+b)*n.Hidden:][:n.Hidden]...)
+				h := append([]float64(nil), in.h0[(cell*in.rows+b)*p:][:p]...)
+				var c []float64
+				if n.Cell == LSTM {
+					c = append(c, in.c0[(cell*in.rows+b)*n.Hidden:][:n.Hidden]...)
+				}
 				for step := range in.length(b) {
 					t := step
 					if d == 1 {
 						t = in.length(b) - 1 - step
 					}
 					row := t*in.rows + b
-					h = n.step(cell, n.start(in, cell, row, read), h, &s.kink)
-					copy(out[row*width+d*n.Hidden:], h)
+					h, c = n.step(cell, n.start(in, cell, row, read), h, c, &s.kink)
+					copy(out[row*width+d*p:], h)
 				}
-				s.last = append(s.last, h...)
+				s.last, lastC = append(s.last, h...), append(lastC, c...)
 			}
 		}
 		if n.Residual && k > 0 {
@@ -103,7 +107,7 @@ func (n *naive) states(in naiveInput) naiveStates {
 		}
 		read = out
 	}
-	s.out = read
+	s.out, s.last = read, append(s.last, lastC...)
 	return s
 }
 
@@ -119,15 +123,24 @@ func (n *naive) start(in naiveInput, cell, row int, below []float64) []float64 {
 	z := append([]float64(nil), c.bh...)
 	if id := in.ids[row]; id != None {
 		for j := range z {
-			z[j] += c.wx[int(id)*n.Hidden+j]
+			z[j] += c.wx[int(id)*len(z)+j]
 		}
 	}
 	return z
 }
 
-// step returns the state after h.
-func (n *naive) step(cell int, start, h []float64, kink *float64) []float64 {
-	next := make([]float64, n.Hidden)
+// step returns the states after h and c.
+func (n *naive) step(cell int, start, h, c []float64, kink *float64) (next, nextC []float64) {
+	switch n.Cell {
+	case LSTM:
+		return n.lstm(n.cells[cell], start, h, c)
+	case GRU, GRUResetBefore:
+		return n.gru(n.cells[cell], start, h), nil
+	}
+	if br := n.cells[cell].br; len(br) > 0 {
+		start = sum(start, br)
+	}
+	next = make([]float64, n.Hidden)
 	for j := range next {
 		z := start[j] + dot(h, n.cells[cell].wh[j:], n.Hidden)
 		*kink = min(*kink, math.Abs(z))
@@ -136,7 +149,65 @@ func (n *naive) step(cell int, start, h []float64, kink *float64) []float64 {
 			next[j] = h[j] + float64(n.TimeSkip)*next[j]
 		}
 	}
+	return next, nil
+}
+
+// state returns h·Wh of a gated cell, with Br.
+func (w naiveCell) state(n *naive, h []float64) []float64 {
+	br := w.br
+	if len(br) == 0 {
+		br = make([]float64, len(w.bh))
+	}
+	return affine(h, w.wh, br)
+}
+
+func (n *naive) lstm(w naiveCell, start, h, c []float64) (next, nextC []float64) {
+	z, k := sum(start, w.state(n, h)), n.Hidden
+	out := make([]float64, k)
+	nextC = make([]float64, k)
+	for j := range k {
+		nextC[j] = sigmoid(z[k+j])*c[j] + sigmoid(z[j])*math.Tanh(z[2*k+j])
+		out[j] = sigmoid(z[3*k+j]) * math.Tanh(nextC[j])
+	}
+	if n.Projection > 0 {
+		out = affine(out, w.wr, make([]float64, n.Projection))
+	}
+	return out, nextC
+}
+
+func (n *naive) gru(w naiveCell, start, h []float64) []float64 {
+	s, k := w.state(n, h), n.Hidden
+	next, r := make([]float64, k), make([]float64, k)
+	for j := range k {
+		r[j] = sigmoid(start[j] + s[j])
+	}
+	reset := make([]float64, k)
+	if n.Cell == GRU {
+		for j := range k {
+			reset[j] = r[j] * s[2*k+j]
+		}
+	} else {
+		for j := range k {
+			reset[j] = r[j] * h[j]
+		}
+		reset = w.state(n, reset)[2*k:]
+	}
+	for j := range k {
+		z := sigmoid(start[k+j] + s[k+j])
+		next[j] = (1-z)*math.Tanh(start[2*k+j]+reset[j]) + z*h[j]
+	}
 	return next
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// sum returns a + b.
+func sum(a, b []float64) []float64 {
+	s := make([]float64, len(a))
+	for i := range s {
+		s[i] = a[i] + b[i]
+	}
+	return s
 }
 
 func (n *naive) activate(z float64) float64 {
@@ -163,7 +234,7 @@ func (n *naive) seen(in naiveInput, out []float64) []float64 {
 			if d == 1 {
 				t = 0
 			}
-			rows = append(rows, out[(t*in.rows+b)*n.width()+d*n.Hidden:][:n.Hidden]...)
+			rows = append(rows, out[(t*in.rows+b)*n.width()+d*n.stateWidth():][:n.stateWidth()]...)
 		}
 	}
 	return rows
@@ -294,7 +365,7 @@ func (n *naive) loss(in naiveInput) float64 {
 			sum += float64(in.dh[i]) * s.out[i]
 		}
 	}
-	for i, d := range in.dhn {
+	for i, d := range in.dlast.all() {
 		sum += float64(d) * s.last[i]
 	}
 	return sum

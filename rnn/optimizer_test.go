@@ -162,7 +162,7 @@ func TestStepReadiesModel(t *testing.T) {
 		sameBits(t, "H", ws.layers[0].h, fresh.layers[0].h)
 		sameBits(t, "Grads", ws.Grads.Slab, fresh.Grads.Slab)
 		sameBits(t, "DX", ws.DX, fresh.DX)
-		sameBits(t, "DH0", ws.DH0, fresh.DH0)
+		sameBits(t, "DState", ws.DState.H, fresh.DState.H)
 	})
 }
 

@@ -62,7 +62,8 @@ const (
 func (m *Model) newPlan(steps, batch, n int) plan {
 	p := plan{group: 1, phaseWork: phaseWork}
 	rows := steps * batch
-	stepWork := batch * m.Hidden * m.Hidden
+	gates := m.Cell.gates()
+	stepWork := batch * m.Hidden * m.stateWidth() * gates
 	// A worker's part of a step must outweigh the barrier after it. In time a barrier
 	// costs HandoverWork; half as much again leaves a gain.
 	//
@@ -71,8 +72,8 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	// %; H = 256, B = 4 46 / 79 %. With 2^14 for each, H = 128, B = 2: 37 % / between
 	// 20 and 40 %.
 	meeting := m.engine.HandoverWork() * 3 / 2
-	weights := m.engine.PackedBytes(m.Hidden, m.Hidden)
-	panels := m.packed[cellWh][0].plain.Panels()
+	weights := m.engine.PackedBytes(m.stateWidth(), m.Hidden) * int64(gates)
+	panels := m.packed[cellWh][0].plain[0].Panels()
 
 	byRows, byColumns := 1, max(1, min(n, panels, stepWork/meeting))
 	if weights <= cacheBytes {
@@ -99,9 +100,9 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 
 	p.up = max(1, min(n, rows, rows*m.width()/elementShare))
 	for k := range m.Layers {
-		starts, work := p.up, rows*m.width()*m.Hidden
+		starts, work := max(1, min(n, rows, rows*m.gateWidth()/elementShare)), rows*m.gateWidth()*m.stateWidth()
 		if m.dense(k) {
-			read := rows * m.width() * m.reads(k)
+			read := rows * m.gateWidth() * m.reads(k)
 			starts = max(1, min(n, rows, read/passShare))
 			work += read
 		}

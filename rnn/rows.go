@@ -179,7 +179,7 @@ func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
 // gatherLast copies the last states of sequence b, of each direction its own, to
 // row i.
 func (ws *Workspace) gatherLast(states []float32, i, b int) {
-	width, n := ws.m.width(), ws.m.Hidden
+	width, n := ws.m.width(), ws.m.stateWidth()
 	for d := range ws.m.directions() {
 		row := ws.lastStep(d, b)*ws.B + b
 		ws.m.engine.Copy(ws.gather[i*width+d*n:][:n], states[row*width+d*n:][:n])
@@ -189,7 +189,7 @@ func (ws *Workspace) gatherLast(states []float32, i, b int) {
 // scatterRows is the way back of gatherRows, dH of all rows shared out by sequence:
 // what doesn't count has none.
 func (ws *Workspace) scatterRows(w *kernels.Worker, dh []float32) {
-	width, n := ws.m.width(), ws.m.Hidden
+	width, n := ws.m.width(), ws.m.stateWidth()
 	rows := w.Share(ws.T * ws.B)
 	w.Clear(dh[rows.Lo*width : rows.Hi*width])
 	w.Barrier()

@@ -63,7 +63,7 @@ func packedBytes(m *Model) int64 {
 	var all []*kernels.Packed
 	for _, weights := range m.packed {
 		for _, p := range weights {
-			all = append(all, p.plain, p.trans)
+			all = append(append(all, p.plain...), p.trans...)
 		}
 	}
 	var n int64

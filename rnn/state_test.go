@@ -9,25 +9,38 @@ import (
 // TestCarryRows: rows go on from the states of other rows as from states that are set.
 func TestCarryRows(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
-		c := Config{Input: 9, Layers: 2, Hidden: 33, Output: 5, TimeSkip: 0.5}
-		const steps, rows = 3, 5
-		m := newModel(t, e, c, 1)
-		carried, set := m.NewWorkspace(steps, rows), m.NewWorkspace(steps, rows)
-		b, from := newBatch(c, steps, rows, 1), []int32{4, 0, 0, 1, 3}
-		b.forward(carried)
-		b.forward(set)
-		carried.CarryRows(from)
+		for _, c := range []Config{
+			{Input: 9, Layers: 2, Hidden: 33, Output: 5, TimeSkip: 0.5},
+			{Input: 9, Cell: LSTM, Layers: 2, Hidden: 33, Output: 5},
+			{Input: 9, Cell: GRU, Layers: 2, Hidden: 33, Output: 5},
+		} {
+			checkCarryRows(t, e, c)
+		}
+	})
+}
 
-		last, picked := make([]float32, len(b.h0)), make([]float32, len(b.h0))
-		set.State(last)
-		for k := range c.Layers {
-			for b, row := range from {
-				copy(set.cellRow(picked, k, b), set.cellRow(last, k, int(row)))
+func checkCarryRows(t *testing.T, e *kernels.Engine, c Config) {
+	t.Helper()
+	const steps, rows = 3, 5
+	m := newModel(t, e, c, 1)
+	carried, set := m.NewWorkspace(steps, rows), m.NewWorkspace(steps, rows)
+	b, from := newBatch(c, steps, rows, 1), []int32{4, 0, 0, 1, 3}
+	b.forward(carried)
+	b.forward(set)
+	carried.CarryRows(from)
+
+	last, picked := m.NewState(rows), m.NewState(rows)
+	set.State(last)
+	for k := range c.Layers {
+		for b, row := range from {
+			copy(set.cellRow(picked.H, k, b, 33), set.cellRow(last.H, k, int(row), 33))
+			if c.Cell == LSTM {
+				copy(set.cellRow(picked.C, k, b, 33), set.cellRow(last.C, k, int(row), 33))
 			}
 		}
-		set.SetState(picked)
-		b.continued(carried)
-		b.continued(set)
-		sameBits(t, "States", carried.States(), set.States())
-	})
+	}
+	set.SetState(picked)
+	b.continued(carried)
+	b.continued(set)
+	sameBits(t, "States", carried.States(), set.States())
 }

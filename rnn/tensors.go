@@ -63,11 +63,15 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 // metadata is what of the configuration two networks of the same shapes may differ
 // in.
 func (c Config) metadata() map[string]string {
-	return map[string]string{
-		"nonlinearity": c.Activation.String(),
-		"residual":     strconv.FormatBool(c.Residual),
-		"time_skip":    strconv.FormatFloat(float64(c.TimeSkip), 'g', -1, 32),
+	m := map[string]string{
+		"cell":     c.Cell.String(),
+		"residual": strconv.FormatBool(c.Residual),
 	}
+	if c.Cell == Vanilla {
+		m["nonlinearity"] = c.Activation.String()
+		m["time_skip"] = strconv.FormatFloat(float64(c.TimeSkip), 'g', -1, 32)
+	}
+	return m
 }
 
 // ReadSafetensors sets the parameters to those of a file as [Model.WriteSafetensors]
@@ -91,6 +95,9 @@ func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 }
 
 func (m *Model) readTensors(f *safetensors.File) error {
+	if err := m.checkKind(f); err != nil {
+		return err
+	}
 	own := m.metadata()
 	for _, key := range slices.Sorted(maps.Keys(own)) {
 		if v, ok := f.Metadata[key]; ok && v != own[key] {
@@ -129,6 +136,25 @@ func (m *Model) readTensors(f *safetensors.File) error {
 	}
 	m.engine.Copy(m.Slab, read.Slab)
 	m.Update()
+	return nil
+}
+
+// checkKind returns an error if the shapes of a file are those of other cells.
+func (m *Model) checkKind(f *safetensors.File) error {
+	for _, t := range f.Tensors {
+		if !strings.HasSuffix(t.Name, "weight_hh_l0") || len(t.Shape) != 2 || t.Shape[1] < 1 {
+			continue
+		}
+		rows, units := t.Shape[0], t.Shape[1]
+		if hr, ok := f.Tensor(strings.Replace(t.Name, "_hh_", "_hr_", 1)); ok && len(hr.Shape) == 2 {
+			units = hr.Shape[1] // with a projection the columns are its outputs
+		}
+		for _, kind := range []CellKind{Vanilla, GRU, LSTM} {
+			if g := kind.gates(); rows == g*units && g != m.Cell.gates() {
+				return fmt.Errorf("tensor %q has %d·%d rows: the cells of the file are %v, the model's %v: set Config.Cell", t.Name, g, units, kind, m.Cell)
+			}
+		}
+	}
 	return nil
 }
 
@@ -210,7 +236,7 @@ func (p *Params) tensors(c Config) []tensor {
 			t.layout = sharedWeight
 		}
 		all = append(all, t)
-		if w.role == cellBh {
+		if w.role == cellBh && !c.twoBiases() {
 			t.name, t.layout = strings.Replace(t.name, "bias_ih", "bias_hh", 1), secondBias
 			all = append(all, t)
 		}

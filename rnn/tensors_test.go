@@ -175,9 +175,10 @@ func TestReadSafetensorsRefuses(t *testing.T) {
 func TestSafetensorsTellConfigs(t *testing.T) {
 	e := newEngine(t, "", 1)
 	base := Config{Input: 6, Layers: 2, Hidden: 5, Output: 6}
-	same := []string{"Dense", "LastStep", "Tied"}
+	same := []string{"Dense", "LastStep", "Tied", "TwoBiases"}
 	other := map[string]any{
 		"Input": 7, "Dense": true, "Layers": 3, "Hidden": 4, "Output": 7, "Activation": Sigmoid, "Bidirectional": true, "LastStep": true,
+		"Cell": GRU, "Projection": 2, "TwoBiases": true,
 		"Residual": true, "TimeSkip": float32(0.1), "Tied": true, "Cutoffs": []int{2},
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {
@@ -187,7 +188,10 @@ func TestSafetensorsTellConfigs(t *testing.T) {
 			t.Errorf("%s is not in this test: give it a value, and have the file tell it", name)
 			continue
 		}
-		c := base
+		c, base := base, base
+		if name == "Projection" {
+			c.Cell, base.Cell = LSTM, LSTM
+		}
 		reflect.ValueOf(&c).Elem().Field(i).Set(reflect.ValueOf(value))
 		from, m := newModel(t, e, c, 1), newModel(t, e, base, 2)
 		err := readInto(m, written(t, from))

@@ -63,7 +63,7 @@ func TestGradedWorkers(t *testing.T) {
 			for _, s := range []struct{ hidden, batch int }{{256, 4}, {256, 32}, {32, 1}, {1760, 64}} {
 				m := newModel(t, e, Config{Input: 64, Layers: 1, Hidden: s.hidden}, 1)
 				p := m.newPlan(50, s.batch, threads)
-				panels := m.packed[cellWh][0].plain.Panels()
+				panels := m.packed[cellWh][0].plain[0].Panels()
 				shares := panels
 				if p.byRows {
 					shares = s.batch

@@ -13,6 +13,8 @@ const (
 	cellWx role = iota
 	cellWh
 	cellBh
+	cellBr
+	cellWr
 	headWy
 	headBy
 	tailProj
@@ -34,6 +36,9 @@ type weight struct {
 	fan int
 	// packed says whether products read only the packed form of the weight.
 	packed bool
+	// plain and trans are the blocks of columns that products read one at a time, as
+	// they are and transposed. Both are all columns where they are nil.
+	plain, trans []kernels.Span
 	// tied marks a weight that is the transpose of the first one in the table.
 	tied bool
 }
@@ -48,12 +53,20 @@ func (c Config) weights() []weight {
 		prefix = "rnn."
 	}
 	h, width := c.Hidden, c.width()
+	gates := c.Cell.gates() * h
 	for i := range c.cells() {
 		k, d := c.place(i)
 		suffix := fmt.Sprintf("_l%d%s", k, [...]string{"", "_reverse"}[d])
-		add(weight{role: cellWx, i: i, name: prefix + "weight_ih" + suffix, rows: c.reads(k), cols: h, fan: h, packed: c.dense(k)})
-		add(weight{role: cellWh, i: i, name: prefix + "weight_hh" + suffix, rows: h, cols: h, fan: h, packed: true})
-		add(weight{role: cellBh, i: i, name: prefix + "bias_ih" + suffix, rows: 1, cols: h})
+		add(weight{role: cellWx, i: i, name: prefix + "weight_ih" + suffix, rows: c.reads(k), cols: gates, fan: h, packed: c.dense(k)})
+		add(weight{role: cellWh, i: i, name: prefix + "weight_hh" + suffix, rows: c.stateWidth(), cols: gates, fan: h, packed: true,
+			plain: c.Cell.products(h), trans: c.Cell.mirrors(h)})
+		add(weight{role: cellBh, i: i, name: prefix + "bias_ih" + suffix, rows: 1, cols: gates})
+		if c.twoBiases() {
+			add(weight{role: cellBr, i: i, name: prefix + "bias_hh" + suffix, rows: 1, cols: gates})
+		}
+		if c.Projection > 0 {
+			add(weight{role: cellWr, i: i, name: prefix + "weight_hr" + suffix, rows: h, cols: c.Projection, fan: h, packed: true})
+		}
 	}
 	if c.Output > 0 {
 		out := "out."
@@ -82,9 +95,34 @@ func (w *weight) params() int {
 	return w.rows * w.cols
 }
 
+// blocks returns the blocks of columns that products read one at a time.
+func (w *weight) blocks(trans bool) []kernels.Span {
+	blocks := w.plain
+	if trans {
+		blocks = w.trans
+	}
+	if blocks == nil {
+		blocks = []kernels.Span{{Hi: w.cols}}
+	}
+	return blocks
+}
+
+// packedBytes returns the size of the packed weight, as it is or transposed.
+func (w *weight) packedBytes(e *kernels.Engine, trans bool) (n int64) {
+	for _, b := range w.blocks(trans) {
+		if trans {
+			n += e.PackedBytes(b.Len(), w.rows)
+		} else {
+			n += e.PackedBytes(w.rows, b.Len())
+		}
+	}
+	return n
+}
+
 // Params returns the number of parameters:
 //
-//   - E·H + H·H + H for each cell; E is D·H above the first layer;
+//   - E·G·H + P·G·H + G·H for each cell; E is D·P above the first layer;
+//   - G·H more with a second bias, and H·P with a projection;
 //   - W·V + V for an output layer, or V for a tied one;
 //   - with an adaptive softmax W·n + n for its head of n = Cutoffs[0]+K classes,
 //     and W·F + F·N + N for each of its K clusters.
@@ -103,7 +141,7 @@ func (c Config) Bytes(e *kernels.Engine) int64 {
 	var n int64
 	for _, w := range c.weights() {
 		if w.packed {
-			n += e.PackedBytes(w.rows, w.cols)
+			n += w.packedBytes(e, false)
 		} else {
 			n += 4 * int64(w.params())
 		}
@@ -118,7 +156,7 @@ func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 	for _, w := range c.weights() {
 		n += 4 * int64(w.params())
 		if w.packed {
-			n += e.PackedBytes(w.rows, w.cols) + e.PackedBytes(w.cols, w.rows)
+			n += w.packedBytes(e, false) + w.packedBytes(e, true)
 		}
 	}
 	return n
@@ -139,11 +177,15 @@ type Params struct {
 }
 
 // A Cell holds the parameters of one direction of a layer. E is the width of the
-// layer's input.
+// layer's input, P that of its output: H, or Config.Projection. The G·H columns are
+// blocks of H for each gate, in PyTorch's order: i, f, g, o of an LSTM; r, z, n of a
+// GRU.
 type Cell struct {
-	Wx []float32 // [E,H]; with Tied, that of the first cell is Wyᵀ too, and its gradient is that of both
-	Wh []float32 // [H,H]
-	Bh []float32 // [H]
+	Wx []float32 // [E,G·H]; with Tied, that of the first cell is Wyᵀ too, and its gradient is that of both
+	Wh []float32 // [P,G·H]
+	Bh []float32 // [G·H]
+	Br []float32 // [G·H], the second bias, beside the state's product; nil without one
+	Wr []float32 // [H,P], the projection; nil without one
 }
 
 // A Tail holds the parameters of one cluster of an adaptive softmax (Grave, Joulin,
@@ -187,6 +229,10 @@ func (p *Params) view(w *weight) *[]float32 {
 		return &p.Cells[w.i].Wh
 	case cellBh:
 		return &p.Cells[w.i].Bh
+	case cellBr:
+		return &p.Cells[w.i].Br
+	case cellWr:
+		return &p.Cells[w.i].Wr
 	case headWy:
 		return &p.Wy
 	case headBy:
@@ -210,9 +256,9 @@ func (p *Params) values(w *weight) []float32 {
 	return *p.view(w)
 }
 
-// A packedWeight holds the packed forms of a weight. Both are nil if no product reads
-// the weight.
+// A packedWeight holds the packed forms of a weight, one for each of its blocks. Both
+// are nil if no product reads the weight.
 type packedWeight struct {
-	plain *kernels.Packed // [rows,cols]
-	trans *kernels.Packed // [cols,rows]; nil until a training workspace has been made
+	plain []*kernels.Packed // [rows,block]
+	trans []*kernels.Packed // [block,rows]; nil until a training workspace has been made
 }

@@ -20,9 +20,10 @@ type Workspace struct {
 
 	// Grads holds the gradient of the mean loss after Backward.
 	Grads Params
-	// DH0 and DX hold the gradients with respect to the initial states, [L·D,B,H], and
-	// to a dense input, [T,B,E]. They are nil unless KeepInputGradients was called.
-	DH0, DX []float32
+	// DState and DX hold the gradients with respect to the initial states and to a dense
+	// input, [T,B,E]. They are empty unless KeepInputGradients was called.
+	DState State
+	DX     []float32
 
 	m       *Model
 	threads int // the maximum number of workers of a pass
@@ -40,6 +41,7 @@ type Workspace struct {
 
 	grads   [2][]float32 // [T,B,W], dH and dZ of the current layer, and dH of the one below
 	kept    bool         // a backward pass has filled the layers' dh
+	back    backPass     // of gated cells
 	reached []float32    // [B,W], dJ/dh along TimeSkip; nil without TimeSkip
 	firstDZ []float32    // [B,H], dZ of each sequence's first step in reverse; nil until SetLengths is called
 
@@ -63,7 +65,7 @@ type pass struct {
 
 	fromOutputs bool      // the backward pass begins at the head
 	dout        []float32 // [T,B,W], the gradient of the last layer's output: grads[0], or the caller's slice
-	dhn         []float32 // [L·D,B,H], the gradient of the last states, the caller's slice; nil for zeros
+	dlast       State     // the gradient of the last states, the caller's slices; nil for zeros
 }
 
 // NewWorkspace returns a workspace for scoring: [Workspace.Forward], [Workspace.Loss]
@@ -88,7 +90,7 @@ func (m *Model) checkSize(steps, batch int) {
 	if steps < 1 || batch < 1 {
 		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows: both must be at least 1", steps, batch))
 	}
-	widest := int64(max(m.width(), m.Output, m.Input))
+	widest := int64(max(m.gateWidth()+2*m.directions()*m.Hidden, m.Output, m.Input))
 	if int64(steps) >= maxStates/int64(batch)/widest {
 		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows %d wide is more than the %d floats that are supported",
 			steps, batch, widest, int64(maxStates)))
@@ -145,9 +147,10 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	rows, width := steps*batch, m.width()
 	ws.Grads = newParams(m.Config)
 	ws.grads[0] = kernels.Floats(rows * width)
-	if m.Layers > 1 {
+	if m.Layers > 1 && m.Cell == Vanilla {
 		ws.grads[1] = kernels.Floats(rows * width)
 	}
+	ws.back = m.newBackPass(steps, batch)
 	if m.TimeSkip != 0 {
 		ws.reached = make([]float32, batch*width)
 	}
@@ -157,10 +160,10 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	return ws
 }
 
-// KeepInputGradients makes Backward compute DH0, and also DX if the input is dense.
+// KeepInputGradients makes Backward compute DState, and also DX if the input is dense.
 func (ws *Workspace) KeepInputGradients() {
 	ws.checkTraining("KeepInputGradients")
-	ws.DH0 = make([]float32, ws.m.cells()*ws.B*ws.m.Hidden)
+	ws.DState = ws.m.NewState(ws.B)
 	if ws.m.Dense {
 		ws.DX = make([]float32, ws.T*ws.B*ws.m.Input)
 	}

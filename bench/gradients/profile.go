@@ -35,7 +35,7 @@ func profile(m *rnn.Model, t task, r *rand.Rand) []Norm {
 			sums[steps-1-i] += n
 		}
 		var squares float64
-		for _, g := range ws.DH0 {
+		for _, g := range ws.DState.H {
 			squares += float64(g) * float64(g)
 		}
 		sums[steps] += math.Sqrt(squares)

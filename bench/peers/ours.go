@@ -109,8 +109,8 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	}
 	pass := map[string]func(){
 		"forward":  forward,
-		"backward": func() { ws.BackwardStates(d.DH, nil) },
-		"both":     func() { forward(); ws.BackwardStates(d.DH, nil) },
+		"backward": func() { ws.BackwardStates(d.DH, rnn.State{}) },
+		"both":     func() { forward(); ws.BackwardStates(d.DH, rnn.State{}) },
 	}[w.Pass]
 	run := pass
 	if w.Pack == "each" {
@@ -118,12 +118,12 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	}
 	results := func() Results {
 		if w.Carry() {
-			ws.SetState(d.H0)
+			ws.SetState(rnn.State{H: d.H0})
 		}
 		forward()
 		r := Results{"h": ws.States()}
 		if w.Backward() {
-			ws.BackwardStates(d.DH, nil)
+			ws.BackwardStates(d.DH, rnn.State{})
 			g := ws.Grads.Cells[0]
 			r["dx"], r["dwx"], r["dwh"], r["dbh"] = ws.DX, g.Wx, g.Wh, g.Bh
 		}

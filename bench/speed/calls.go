@@ -124,7 +124,7 @@ func (l Largest) works(e *kernels.Engine) []work {
 			if ctx.Err() != nil {
 				return
 			}
-			ws.BackwardStates(randoms(l.T*l.B*l.H, 1e-3), nil)
+			ws.BackwardStates(randoms(l.T*l.B*l.H, 1e-3), rnn.State{})
 			m.Step(rnn.NewAdam(m, 1e-3), ws.Grads.Slab, 5)
 		}},
 		{fmt.Sprintf("output layer, B %d, V %d", l.B, l.V), func(ctx context.Context) {

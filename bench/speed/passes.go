@@ -73,7 +73,7 @@ func (s *Speed) deepBench(ctx context.Context, e *kernels.Engine, h, b int) ([]R
 	r, err = timeFlops(ctx, s.Time, e, 3*flops, func() {
 		m.Update()
 		ws.Forward(ids)
-		ws.BackwardStates(dh, nil)
+		ws.BackwardStates(dh, rnn.State{})
 	})
 	if err != nil {
 		return rows, err

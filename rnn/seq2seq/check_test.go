@@ -103,10 +103,10 @@ type mistake struct {
 
 // recorded returns copies of everything that a mistake must leave alone.
 func recorded(p *EncoderDecoder, t *TeacherForcing) [][]float32 {
-	ends, starts := make([]float32, len(t.joint.ends)), make([]float32, len(t.joint.starts))
+	ends, starts := p.Encoder.NewState(t.Encoder.B), p.Decoder.NewState(t.Decoder.B)
 	t.Encoder.State(ends)
 	t.Decoder.State(starts)
-	all := [][]float32{ends, starts}
+	all := [][]float32{ends.H, ends.C, starts.H, starts.C}
 	for _, v := range [][]float32{
 		t.Encoder.States(), t.Encoder.Grads.Slab, p.Encoder.Slab,
 		t.Decoder.States(), t.Decoder.Grads.Slab, p.Decoder.Slab, t.Decoder.Losses,

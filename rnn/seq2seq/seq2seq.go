@@ -49,9 +49,14 @@ func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
 		return nil, fmt.Errorf("seq2seq: a decoder has one direction and an output at every step: leave its Config.Bidirectional and Config.LastStep out")
 	case e.Layers != d.Layers:
 		return nil, fmt.Errorf("seq2seq: an encoder of %d layers and a decoder of %d: each layer starts from that of the other, give both as many", e.Layers, d.Layers)
+	case (e.Cell == rnn.LSTM) != (d.Cell == rnn.LSTM):
+		return nil, fmt.Errorf("seq2seq: an encoder of %v cells and a decoder of %v cells: the state of an LSTM is h and c, that of others h: give both the same Config.Cell", e.Cell, d.Cell)
 	case width != d.Hidden:
 		return nil, fmt.Errorf("seq2seq: the encoder's layers end in %d floats, %d for each of %d directions, and the decoder's have %d hidden units: set its Config.Hidden to %d",
 			width, e.Hidden, directions, d.Hidden, width)
+	case directions*e.Projection != d.Projection:
+		return nil, fmt.Errorf("seq2seq: the encoder's layers end in projections of %d floats for each of %d directions, the decoder's have %d: set its Config.Projection to %d",
+			e.Projection, directions, d.Projection, directions*e.Projection)
 	case end < 0 || int(end) >= d.Output:
 		return nil, fmt.Errorf("seq2seq: the end of a target is id %d, which is outside the decoder's %d outputs", end, d.Output)
 	}
@@ -72,14 +77,12 @@ type joint struct {
 	pair             EncoderDecoder
 	encoder, decoder *rnn.Workspace
 	every            int       // sequence b starts the decoder's row b·every
-	ends             []float32 // [L·D,B,H], the encoder's last states, or their gradient
-	starts           []float32 // [L,B·every,D·H], the decoder's initial states
+	ends             rnn.State // the encoder's last states, or their gradient
+	starts           rnn.State // the decoder's initial states
 }
 
 func (p *EncoderDecoder) join(encoder, decoder *rnn.Workspace, every int) joint {
-	ends := make([]float32, len(p.Encoder.Cells)*encoder.B*p.Encoder.Hidden)
-	starts := make([]float32, len(p.Decoder.Cells)*decoder.B*p.Decoder.Hidden)
-	return joint{*p, encoder, decoder, every, ends, starts}
+	return joint{*p, encoder, decoder, every, p.Encoder.NewState(encoder.B), p.Decoder.NewState(decoder.B)}
 }
 
 // start makes the encoder's last states the decoder's initial ones. Rows between
@@ -90,23 +93,32 @@ func (j *joint) start() {
 	j.decoder.SetState(j.starts)
 }
 
-// back returns the gradient of the encoder's last states, [L·D,B,H], given that of
-// the decoder's initial ones.
-func (j *joint) back() []float32 {
-	j.each(j.decoder.DH0, func(end, start []float32) { j.pair.Encoder.Engine().Copy(end, start) })
+// back returns the gradient of the encoder's last states, given that of the decoder's
+// initial ones.
+func (j *joint) back() rnn.State {
+	j.each(j.decoder.DState, func(end, start []float32) { j.pair.Encoder.Engine().Copy(end, start) })
 	return j.ends
 }
 
 // each calls f with the last state of each of the encoder's cells and sequences, and
 // with its place in starts, where the directions of a layer are side by side.
-func (j *joint) each(starts []float32, f func(end, start []float32)) {
-	n := j.pair.Encoder.Hidden
-	directions := j.pair.Decoder.Hidden / n
-	for i := range j.pair.Encoder.Cells {
+func (j *joint) each(starts rnn.State, f func(end, start []float32)) {
+	j.rows(j.ends.H, starts.H, f)
+	j.rows(j.ends.C, starts.C, f)
+}
+
+// rows is each of one of the arrays of a state.
+func (j *joint) rows(ends, starts []float32, f func(end, start []float32)) {
+	cells, directions := len(j.pair.Encoder.Cells), len(j.pair.Encoder.Cells)/len(j.pair.Decoder.Cells)
+	n := len(ends) / cells / j.encoder.B
+	if n == 0 {
+		return
+	}
+	for i := range cells {
 		k, d := i/directions, i%directions
 		for b := range j.encoder.B {
 			row := k*j.decoder.B + b*j.every
-			f(j.ends[(i*j.encoder.B+b)*n:][:n], starts[(row*directions+d)*n:][:n])
+			f(ends[(i*j.encoder.B+b)*n:][:n], starts[(row*directions+d)*n:][:n])
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/durable"
+	"batchrnn/rnn"
 )
 
 // A checkpoint has these sections, as package durable writes them, each of which
@@ -20,7 +21,7 @@ import (
 //	progress    JSON: how far it is, a progressRecord
 //	model       the parameters, float32 in the order of rnn.Model.Slab
 //	optimiser   Adam's first moments, then the second
-//	state       of the streams, [L,B,H], into the next step
+//	state       of the streams, [L,B,H], into the next step; c of an LSTM follows h
 //	best        the parameters of the lowest validation loss; none before one
 const (
 	checkpointMagic   = "\x89RNNCP\r\n" // a text-mode copy damages it
@@ -38,6 +39,7 @@ type identity struct {
 	Hidden   int           `json:"hidden"`
 	Budget   time.Duration `json:"a budget of time"`
 	Layers   int           `json:"layers"`
+	Cell     rnn.CellKind  `json:"cell"`
 	Tokens   int64         `json:"a budget of tokens"`
 	Seed     uint64        `json:"seed"`
 	Streams  int           `json:"streams"`
@@ -57,7 +59,7 @@ type identity struct {
 
 func identityOf(o Options, c *text.Corpus) identity {
 	return identity{
-		Hidden: o.Hidden, Layers: o.Layers, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
+		Hidden: o.Hidden, Layers: o.Layers, Cell: o.Cell, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
 		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
 		Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
 		Text: c.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),
@@ -143,7 +145,7 @@ func (t *trainer) parameters() []floats { return []floats{t.model.Slab} }
 
 func (t *trainer) moments() []floats { return []floats{t.optimizer.M, t.optimizer.V} }
 
-func (t *trainer) state() []floats { return []floats{t.carried} }
+func (t *trainer) state() []floats { return []floats{t.carried.H, t.carried.C} }
 
 func (t *trainer) bestSoFar() []floats {
 	if t.progress.Valid == 0 {

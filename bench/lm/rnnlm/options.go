@@ -10,6 +10,7 @@ import (
 // Options say what to train and for how long. Zero values of Streams, Steps, Rate
 // and Clip take the defaults; of what follows them, do without.
 type Options struct {
+	Cell   rnn.CellKind
 	Hidden int
 	// Layers is 1 if it is 0. Several have residual connections: on War and Peace as
 	// characters, after 3 minutes on one thread, two of width 160 reached 2.031 bits
@@ -165,7 +166,7 @@ func (o Options) withDefaults() Options {
 func (o Options) config(vocab int) rnn.Config {
 	layers := max(o.Layers, 1)
 	return rnn.Config{
-		Input: vocab, Layers: layers, Hidden: o.Hidden, Output: vocab,
+		Input: vocab, Cell: o.Cell, Layers: layers, Hidden: o.Hidden, Output: vocab,
 		Residual: layers > 1, Tied: o.Tied, Cutoffs: o.Cutoffs,
 	}
 }

@@ -89,7 +89,7 @@ type trainer struct {
 	valid     []int32 // what validations score; empty if there is no time for any
 	validator *Scorer // of valid; nil before the first validation
 	optimizer *rnn.Adam
-	carried   []float32 // the state of the streams, in and out of a checkpoint
+	carried   rnn.State // the state of the streams, in and out of a checkpoint
 
 	started  time.Time // less what was spent before a checkpoint
 	progress Progress
@@ -139,7 +139,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 	}
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
 	t.ws.Dropout(o.Dropout, o.Seed)
-	t.carried = make([]float32, model.Layers*t.ws.B*model.Hidden)
+	t.carried = model.NewState(t.ws.B)
 	return t, nil
 }
 
