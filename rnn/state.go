@@ -5,10 +5,10 @@ func (ws *Workspace) Reset() {
 	ws.eachState(false, func(_, _ int, to []float32) { ws.m.engine.Clear(to) })
 }
 
-// Carry makes the last states the initial ones of the next pass, so that a stream
-// can be fed in pieces and trained by truncated BPTT. It comes after Backward,
-// which still needs the initial states. It panics where the model is
-// bidirectional: the second direction comes from what is yet to be read.
+// Carry makes the last states the initial states of the next pass. A stream can so be
+// fed in pieces, and trained by truncated BPTT. Call Carry after Backward, which still
+// needs the old initial states. It panics if the model is bidirectional: the second
+// direction starts from inputs that are not read yet.
 func (ws *Workspace) Carry() {
 	ws.checkCarry("Carry")
 	n := ws.B * ws.m.Hidden
@@ -18,9 +18,9 @@ func (ws *Workspace) Carry() {
 	}
 }
 
-// CarryRows is Carry of other rows: row b goes on from the state that row from[b]
-// ended in. A beam search goes on so from its best hypotheses. It panics where Carry
-// would, and where from, [B], has another length or a row that there is not.
+// CarryRows is Carry with a choice of rows: row b continues from the last state of row
+// from[b]. A beam search continues so from its best hypotheses. It panics if Carry
+// would, or if from, [B], has another length or names a row outside the batch.
 func (ws *Workspace) CarryRows(from []int32) {
 	ws.checkCarry("CarryRows")
 	ws.checkLen("CarryRows", "from", len(from), ws.B, "B")
@@ -44,25 +44,25 @@ func (ws *Workspace) checkCarry(op string) {
 	}
 }
 
-// SetState sets the initial states to h, [L·D,B,H]: layer by layer, in each the
-// forward direction first.
+// SetState sets the initial states to h, [L·D,B,H]. The order is layer by layer, with
+// the forward direction first.
 func (ws *Workspace) SetState(h []float32) {
 	ws.checkState("SetState", "h", h)
 	ws.eachState(false, func(i, b int, to []float32) { ws.m.engine.Copy(to, ws.cellRow(h, i, b)) })
 }
 
-// State sets dst, [L·D,B,H], to the states after the last Forward, of each sequence
-// that after its last step: the encoder's part in an encoder-decoder, and what a
-// stream goes on from.
+// State sets dst, [L·D,B,H], to the states after the last Forward: each sequence's
+// state after its own last step. A decoder or the next part of a stream starts from
+// them.
 func (ws *Workspace) State(dst []float32) {
 	ws.checkRan("State")
 	ws.checkState("State", "dst", dst)
 	ws.eachState(true, func(i, b int, from []float32) { ws.m.engine.Copy(ws.cellRow(dst, i, b), from) })
 }
 
-// States returns what the last layer gave at each step of the last Forward,
-// [T,B,D·H], for reading: its states, with Config.Residual what it read added. At
-// steps beyond a sequence's length it means nothing.
+// States returns the last layer's output at each step of the last Forward, [T,B,D·H],
+// read-only. That is its states; with Config.Residual its input is added. Values beyond
+// a sequence's end are undefined.
 func (ws *Workspace) States() []float32 {
 	ws.checkRan("States")
 	return ws.top().out
@@ -74,7 +74,7 @@ func (ws *Workspace) cellRow(a []float32, i, b int) []float32 {
 	return a[(i*ws.B+b)*n:][:n]
 }
 
-// eachState calls f with each row of each cell's initial states, or last ones.
+// eachState calls f with each row of each cell's initial states, or of the last states.
 func (ws *Workspace) eachState(last bool, f func(i, b int, h []float32)) {
 	n := ws.m.Hidden
 	for i := range ws.m.Cells {
@@ -90,7 +90,7 @@ func (ws *Workspace) eachState(last bool, f func(i, b int, h []float32)) {
 	}
 }
 
-// checkState wants a state of all cells.
+// checkState panics unless h has the size of the states of all cells.
 func (ws *Workspace) checkState(op, name string, h []float32) {
 	ws.checkLen(op, name, len(h), ws.m.cells()*ws.B*ws.m.Hidden, "L·D·B·H")
 }
