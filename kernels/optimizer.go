@@ -16,8 +16,8 @@ func (o serial) SGD(p, g []float32, scale, lr float32) {
 	}
 }
 
-// Adagrad takes one step of Adagrad (Duchi, Hazan & Singer 2011) with the sums
-// of squares s: g' = scale·g, s += g'², p -= lr·g'/(√s + eps).
+// Adagrad takes one step of Adagrad (Duchi, Hazan & Singer 2011) with the sums of
+// squares s: g' = scale·g, s += g'², p -= lr·g'/(√s + eps).
 func (o serial) Adagrad(p, g, s []float32, scale, lr, eps float32) {
 	checkLen("Adagrad", "g", len(g), len(p))
 	checkLen("Adagrad", "s", len(s), len(p))

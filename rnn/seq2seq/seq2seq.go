@@ -16,8 +16,8 @@ import (
 //	state = encoder(x_1 … x_S)
 //	p(y)  = Π_t softmax(decoder(state, End, y_1 … y_{t-1}))[y_t]
 //
-// An encoder of two directions gives each layer of the decoder both last states of its
-// own layer, side by side.
+// If the encoder has two directions, each decoder layer starts from both last states of
+// its encoder layer.
 //
 // Step, save and compact each model separately.
 type EncoderDecoder struct {
