@@ -208,9 +208,9 @@ func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
 	}
 }
 
-// part returns the part of a product for columns depth of op(A), which has k columns,
-// and for columns cols of B. It does not set B. A part after the first starts from C. A
-// part before the last has no activation.
+// part returns the part of a product for columns depth of op(A) and columns cols of B.
+// op(A) has k columns in all. It does not set B. A part after the first starts from C.
+// A part before the last has no activation.
 func (p *Product) part(depth, cols Span, k int) Product {
 	part := *p
 	part.C = p.C[cols.Lo:]
