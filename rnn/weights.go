@@ -85,9 +85,10 @@ func (w *weight) params() int {
 // Params returns the number of parameters:
 //
 //   - E·H + H·H + H for each cell; E is D·H above the first layer;
-//   - W·V + V for an output layer, or V for a tied one;
-//   - with an adaptive softmax W·n + n for its head of n = Cutoffs[0]+K classes,
-//     and W·F + F·N + N for each of its K clusters.
+//   - W·V + V for an output layer, or V for a tied one.
+//
+// An adaptive softmax has W·n + n for its head of n = Cutoffs[0]+K classes. It has W·F
+// + F·N + N for each of its K clusters.
 func (c Config) Params() int {
 	n := 0
 	for _, w := range c.weights() {
@@ -141,7 +142,7 @@ type Params struct {
 // A Cell holds the parameters of one direction of a layer. E is the width of the
 // layer's input.
 type Cell struct {
-	Wx []float32 // [E,H]; with Tied, that of the first cell is Wyᵀ too, and its gradient is that of both
+	Wx []float32 // [E,H]; with Tied the first cell's Wx is also Wyᵀ, and its gradient that of both
 	Wh []float32 // [H,H]
 	Bh []float32 // [H]
 }
