@@ -100,8 +100,8 @@ const (
 	// plainBlock is the size of a packed block, in floats: half of a small L2.
 	plainBlock = 1 << 16
 	// Each block gathers rows of A anew. So if rows are gathered, blocks are larger.
-	// With blocks of plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to 92
-	// % of that rate.
+	// With blocks of plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to
+	// 92 % of that rate.
 	gatheredDepth = 512
 	gatheredBlock = 1 << 19
 )

@@ -23,10 +23,10 @@ type counted struct {
 	gather    []float32 // [R,W]
 	dgather   []float32 // [R,W], in training
 
-	weights    []float32 // [V], of labels, divided by the largest; nil if all are 1
+	weights    []float32 // [V], of labels, divided by the largest; nil means 1 each
 	weightRoom []float32 // [V], the memory of weights; nil until needed
 
-	rowWeights    []float32 // [R], divided by the largest; nil if all are 1
+	rowWeights    []float32 // [R], divided by the largest; nil means 1 each
 	rowWeightRoom []float32 // [R], the memory of rowWeights; nil until needed
 }
 
