@@ -104,16 +104,16 @@ func (b *barrier) lost(t, u int64) {
 }
 
 const (
-	// spinLimit is the number of looks of a waiting worker before it parks, about 0.1
-	// ms at 3.66 GHz. That is longer than the lag between two cores, and than the gap
-	// between two passes. It is shorter than a scheduler's time slice. Waking a parked
-	// worker takes longer than most waits: with 16 µs training lost 37 %
+	// spinLimit is the number of looks of a waiting worker before it parks. They take
+	// about 0.1 ms at 3.66 GHz. That is longer than the lag between two cores, and than
+	// the gap between two passes. It is shorter than a scheduler's time slice. Waking a
+	// parked worker takes longer than most waits: with 16 µs training lost 37 %
 	// (bench/RESULTS.md, Choices).
 	spinLimit = 400000
 	// spinTime is about the time of spinLimit looks, in nanoseconds.
 	spinTime = 100_000
-	// shortSpin is the number of looks before a worker also reads the clock, about 5
-	// µs.
+	// shortSpin is the number of looks, about 5 µs, before a worker also reads the
+	// clock.
 	shortSpin = 16000
 )
 

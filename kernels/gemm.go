@@ -30,12 +30,12 @@ type Product struct {
 	Act     Activation // zero is Identity
 }
 
-// gemmShareWork is the minimum number of multiply-adds that is worth a worker: about 5
-// µs, several times the cost of starting one.
+// gemmShareWork is the minimum number of multiply-adds that is worth a worker. It takes
+// about 5 µs, several times the cost of starting one.
 const gemmShareWork = 1 << 18
 
-// gemmPhaseWork is the number of multiply-adds in a phase of a large product, about 0.1
-// ms. After a phase more workers may join.
+// gemmPhaseWork is the number of multiply-adds in a phase of a large product. They take
+// about 0.1 ms. After a phase more workers may join.
 const gemmPhaseWork = 1 << 23
 
 // Gemm computes a product on as many workers as it is worth. They share the panels of
