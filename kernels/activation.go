@@ -8,8 +8,8 @@ import (
 	"batchrnn/asm"
 )
 
-// An Activation is a function of each element. Zero is the default of what it is given
-// to: [Identity] in a [Product], tanh in a network.
+// An Activation is a function of each element. Its zero value means the default of its
+// user: [Identity] in a [Product], tanh in a network.
 type Activation int
 
 const (
@@ -77,8 +77,8 @@ func (o serial) Exp(dst, src []float32) {
 	}
 }
 
-// ReLU sets dst to src, and to 0 where src is negative. NaN and -0 stay. dst may be
-// src.
+// ReLU sets dst to src, with 0 in the place of negative elements. NaN and -0 stay. dst
+// may be src.
 func (o serial) ReLU(dst, src []float32) {
 	checkLen("ReLU", "src", len(src), len(dst))
 	for lo := 0; lo < len(dst); lo += elementsPerCall {
@@ -87,10 +87,10 @@ func (o serial) ReLU(dst, src []float32) {
 	}
 }
 
-// MulGrad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z. It
-// takes that from y = act(z), row stride ldy: 1-y² for Tanh, y(1-y) for Sigmoid, 1 for
-// Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere. d and y must not
-// overlap.
+// MulGrad multiplies the m×n matrix d, row stride ldd, by the derivative of act at z.
+// It computes the derivative from y = act(z), row stride ldy: 1-y² for Tanh, y(1-y) for
+// Sigmoid, 1 for Identity. For ReLU it stores 0 where y <= 0 and keeps d elsewhere. d
+// and y must not overlap.
 func (o serial) MulGrad(act Activation, m, n int, d []float32, ldd int, y []float32, ldy int) {
 	checkMatrix("MulGrad", "d", d, m, n, ldd)
 	checkMatrix("MulGrad", "y", y, m, n, ldy)

@@ -5,15 +5,15 @@ import (
 	"math/bits"
 )
 
-// The checks are kept out of line so that callers stay small. Each message names the
+// The checks are not inlined, so that callers stay small. Each message names the
 // operation, the argument, the wanted and the given size.
 
-// checkMatrix wants a rows×cols matrix with row stride ld in data.
+// checkMatrix panics unless data holds a rows×cols matrix with row stride ld.
 func checkMatrix(op, name string, data []float32, rows, cols, ld int) {
 	if rows == 0 && cols >= 0 {
 		return
 	}
-	// In an int the product might overflow, so that a wild size passes.
+	// An int product might overflow, and a wild size would pass.
 	over, last := bits.Mul(uint(rows-1), uint(ld))
 	if rows < 0 || cols < 0 || ld < cols || over != 0 || len(data) < cols || last > uint(len(data)-cols) {
 		badMatrix(op, name, len(data), rows, cols, ld)
@@ -31,7 +31,7 @@ func badMatrix(op, name string, have, rows, cols, ld int) {
 		op, name, have, (rows-1)*ld+cols, rows, cols, ld))
 }
 
-// checkLen wants exactly n elements.
+// checkLen panics unless have is want.
 func checkLen(op, name string, have, want int) {
 	if have != want {
 		panic(fmt.Sprintf("kernels: %s: %s has length %d, want %d", op, name, have, want))
@@ -44,8 +44,8 @@ func checkSpan(op string, s Span, n int) {
 	}
 }
 
-// checkRows wants the rows that ids name, of n floats each with stride ld, in
-// the named table.
+// checkRows panics unless the table holds every row that ids name. Rows have n floats
+// and row stride ld.
 func checkRows(op, name string, table []float32, n, ld int, ids []int32) {
 	if len(ids) == 0 {
 		return

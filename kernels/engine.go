@@ -9,32 +9,33 @@ import (
 	"batchrnn/asm"
 )
 
-// EnvISA is the environment variable that forces the instruction set of engines that
-// are made with an empty name.
+// EnvISA is the environment variable that forces the instruction set of engines made
+// with an empty name.
 const EnvISA = "BATCHRNN_ISA"
 
-// MaxThreads is the most workers that an engine has.
+// MaxThreads is the maximum number of workers of an engine.
 const MaxThreads = 1024
 
-// An Engine runs kernels of one instruction set on a number of workers. It decides for
-// each region, and again at each barrier, how many of them take part: see [Engine.Run].
+// An Engine runs kernels of one instruction set on several workers. It decides for each
+// region, and again at each barrier, how many of them take part: see [Engine.Run].
 // Results do not depend on that number.
 //
-// Several goroutines may use an engine at once. The workers serve one of them; the
-// others work alone meanwhile.
+// Several goroutines may use an engine at once. The workers serve one of them at a
+// time; the others compute alone.
 type Engine struct {
 	serial
 	pool *pool
 }
 
 // New returns an engine for the named instruction set: "generic", "avx2" or "avx512".
-// An empty name takes BATCHRNN_ISA, or where that is not set the fastest set of this
-// machine. threads is the most workers that a region may have, up to MaxThreads. 0 or
-// less means GOMAXPROCS, or fewer where the process may run on fewer processors or has
-// a quota of processor time.
+// An empty name takes BATCHRNN_ISA. If that is not set either, it takes the fastest set
+// of this machine.
 //
-// It returns an error where the machine lacks the set, and for more threads than
-// MaxThreads.
+// threads is the maximum number of workers of a region, up to MaxThreads. 0 or less
+// means GOMAXPROCS. It means fewer if the process may run on fewer processors, or has a
+// quota of processor time.
+//
+// New returns an error if the machine lacks the set, or if threads is above MaxThreads.
 //
 // [Engine.Close] stops the workers. So does the garbage collector, some time after the
 // last reference to the engine is gone.
@@ -58,7 +59,7 @@ func New(isa string, threads int) (*Engine, error) {
 
 func newEngine(set *asm.Set, threads int) *Engine {
 	e := &Engine{serial{set}, newPool(set, threads)}
-	// The helpers know the pool and not the engine, which can therefore be
+	// The helpers refer to the pool and not to the engine. So the engine can be
 	// collected while they wait.
 	runtime.AddCleanup(e, (*pool).close, e.pool)
 	return e
@@ -87,11 +88,11 @@ func ISAs() []string {
 	return names
 }
 
-// Threads returns the most workers that a region may have.
+// Threads returns the maximum number of workers of a region.
 func (e *Engine) Threads() int { return len(e.pool.workers) }
 
-// Processors returns how many workers can run at once at present: Threads, or fewer
-// where GOMAXPROCS or the affinity mask allows fewer.
+// Processors returns how many workers can run at once at present. That is Threads, or
+// fewer if GOMAXPROCS or the affinity mask allows fewer.
 func (e *Engine) Processors() int {
 	if e.pool.force != nil {
 		return e.Threads()
@@ -99,7 +100,7 @@ func (e *Engine) Processors() int {
 	return min(e.Threads(), processors())
 }
 
-// Close stops the engine's workers. It may be called from any goroutine, more than
-// once, and while a region runs: that region is finished. Later calls of Run, Gemm and
+// Close stops the engine's workers. It may be called from any goroutine, and more than
+// once. A region that runs during the call is finished. Later calls of Run, Gemm and
 // GemmPlain panic.
 func (e *Engine) Close() { e.pool.close() }

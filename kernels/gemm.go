@@ -12,31 +12,30 @@ import (
 //
 //	C = Act(Add + Bias + op(A)·B)
 //
-// with C of M×N, op(A) of M×K, B of K×N. All matrices but B are row-major, and their
-// LD is the distance between rows. C may be Add itself where AddRows is nil. Apart from
-// that C must not overlap anything that is read: [Engine.Gemm] panics where it does,
-// [Worker.Gemm] does not look.
+// C is M×N, op(A) is M×K, B is K×N. All matrices but B are row-major, and LD is their
+// row stride. C may be Add itself if AddRows is nil. Otherwise C must not overlap any
+// operand: [Engine.Gemm] panics if it does, [Worker.Gemm] does not check.
 type Product struct {
 	M       int
-	A       []float32 // M×K, or K×M where TransA
+	A       []float32 // M×K, or K×M if TransA
 	LDA     int
 	TransA  bool
-	B       *Packed   // left out in GemmPlain
+	B       *Packed   // nil in GemmPlain
 	Add     []float32 // start values, M×N; nil means zeros
 	LDAdd   int
-	AddRows []int32   // where not nil, row i starts from row AddRows[i] of Add, a table of N columns
+	AddRows []int32   // if not nil, row i starts from row AddRows[i] of Add, a table of N columns
 	Bias    []float32 // N, added to every row; nil means zeros
 	C       []float32
 	LDC     int
 	Act     Activation // zero is Identity
 }
 
-// gemmShareWork is the least number of multiply-adds for which a worker pays: about
-// 5 µs, several times what it costs to start one.
+// gemmShareWork is the minimum number of multiply-adds that is worth a worker. It takes
+// about 5 µs, several times the cost of starting one.
 const gemmShareWork = 1 << 18
 
-// gemmPhaseWork is the number of multiply-adds in a phase of a large product, about
-// 0.1 ms. After a phase more workers may join.
+// gemmPhaseWork is the number of multiply-adds in a phase of a large product. They take
+// about 0.1 ms. After a phase more workers may join.
 const gemmPhaseWork = 1 << 23
 
 // Gemm computes a product on as many workers as it is worth. They share the panels of
@@ -58,8 +57,8 @@ func (e *Engine) Gemm(p Product) {
 	runtime.KeepAlive(e)
 }
 
-// begin takes the workers for a product with the given number of panels and of
-// multiply-adds. It returns false where the product is worth one worker only, or the
+// begin takes the workers for a product of the given number of panels and
+// multiply-adds. It returns false if the product is worth only one worker, or if the
 // workers are busy.
 func (p *pool) begin(panels, work int) bool {
 	if p.closed.Load() {
@@ -73,9 +72,9 @@ func (p *pool) begin(panels, work int) bool {
 	return true
 }
 
-// gemmShare computes a worker's columns of the pool's product, in phases of whole
-// panels for each worker. Where rows of A are gathered, which each phase does anew,
-// phases are whole groups of rows.
+// gemmShare computes a worker's columns of the pool's product. A phase has whole panels
+// for each worker. But each phase gathers rows of A anew. So if rows are gathered, a
+// phase has whole groups of rows.
 func gemmShare(w *Worker) {
 	p, n := &w.pool.gemm, w.pool.want
 	panels := p.B.Panels()
@@ -101,14 +100,14 @@ func gemmShare(w *Worker) {
 	}
 }
 
-// phasePanels returns how many panels make a phase of n workers. work is that of the
-// whole product.
+// phasePanels returns the number of panels in a phase of n workers. work is the work of
+// the whole product.
 func phasePanels(panels, n, work int) int {
 	phases := min(4, 1+work/(n*gemmPhaseWork))
 	return (panels/phases/n + 1) * n
 }
 
-// rows returns the product of n rows from lo on.
+// rows returns the part of the product with n rows from lo on.
 func (p *Product) rows(lo, n int) Product {
 	part := *p
 	part.M, part.C = n, p.C[lo*p.LDC:]
@@ -126,7 +125,7 @@ func (p *Product) rows(lo, n int) Product {
 	return part
 }
 
-// gathers reports whether rows of A are gathered before use.
+// gathers says whether rows of A are gathered before use.
 func (w *Worker) gathers(p *Product) bool {
 	return p.TransA || p.LDA%aliasStride == 0 && p.M > 1
 }
@@ -139,7 +138,7 @@ func (w *Worker) Gemm(p Product, panels Span) {
 	w.gemm(&p, panels)
 }
 
-// checkProduct checks all of p but B, which is k×n.
+// checkProduct checks all of p except B, which is k×n.
 func (o serial) checkProduct(op string, p *Product, k, n int) {
 	if p.TransA {
 		checkMatrix(op, "A", p.A, k, p.M, p.LDA)
@@ -165,9 +164,9 @@ func (o serial) checkProduct(op string, p *Product, k, n int) {
 	}
 }
 
-// Stand-ins for what a product leaves out: start values of zeros, a bias of zeros, and
-// rows of Add in their order. They are as wide and as tall as the largest tile of any
-// set. The bias is -0: adding it changes no value.
+// Stand-ins for missing operands: start values of zero, a bias of zero, and rows of Add
+// in order. They are as wide and as tall as the largest tile of any set. The bias is
+// -0: adding it changes no value.
 var zeros, zeroBias, inOrder = standIns(asm.Sets())
 
 func standIns(sets []*asm.Set) (zeros, zeroBias *float32, inOrder *int32) {
@@ -185,9 +184,9 @@ func standIns(sets []*asm.Set) (zeros, zeroBias *float32, inOrder *int32) {
 	return &Floats(columns)[0], &bias[0], &order[0]
 }
 
-// A block is a product over the rows [lo,lo+k) of B. It holds the product by value:
-// escape analysis does not tell fields apart, so a pointer beside slices that reach a
-// func field would move its target to the heap.
+// A block is a product over the rows [lo,lo+k) of B. It holds the product by value.
+// Escape analysis does not tell fields apart. A pointer beside slices that reach a func
+// field would move its target to the heap.
 type block struct {
 	Product
 	gather bool // rows of op(A) are gathered first
@@ -195,15 +194,16 @@ type block struct {
 	lo, k  int
 }
 
-// maxDepth bounds the time of one call where its part of B comes from memory.
-// At that depth 12 rows and a panel of 32 are 20 µs of arithmetic and 400 KB.
-// Low tiles take several panels and half the depth.
+// maxDepth bounds the time of one call whose part of B comes from memory. At that depth
+// 12 rows and a panel of 32 are 20 µs of arithmetic and 400 KB. Low tiles take several
+// panels and half the depth.
 const maxDepth = 3072
 
-// gemm runs the loops around the tiles. It cuts K into equal blocks where it must. A
-// block begins from the C that the one before it stored, so the cut changes no bits.
-// Where rows are read in place, only maxDepth cuts them: blocks of 512, which keep 12
-// rows in L1, lost 1 to 4 % at H = 1760, B = 32.
+// gemm runs the loops around the tiles. It cuts K into equal blocks if necessary. A
+// block starts from the C that the block before it stored, so the cut changes no bits.
+//
+// If rows are read in place, only maxDepth cuts them. Blocks of 512 keep 12 rows in L1.
+// They lost 1 to 4 % at H = 1760, B = 32.
 func (w *Worker) gemm(p *Product, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
@@ -230,22 +230,21 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	}
 }
 
-// fetchAhead is how many floats ahead of its own place a tile prefetches its panel. The
-// first of the tiles that share the panel does so; the others find it in L2. A forward
+// fetchAhead is the distance in floats at which a tile prefetches its panel. The first
+// of the tiles that share the panel prefetches it; the others find it in L2. A forward
 // pass of H = 2048, B = 32 gains 7 % of peak (bench/RESULTS.md, Choices).
 const fetchAhead = 2048
 
-// nearPanels is the most floats of B that one more pass, for a low tile, reads fast
-// enough. With more, the rows of the low tile share with the tile before it. 32 rows of
-// N = K = 2560 by AVX2 gain 9 % (bench/RESULTS.md, Choices).
+// nearPanels is a size of B in floats. Up to it, an additional pass over B for a low
+// tile is fast enough. Above it the rows of the low tile share with the tile before it.
+// 32 rows of N = K = 2560 by AVX2 gain 9 % (bench/RESULTS.md, Choices).
 const nearPanels = 5 << 20
 
 const (
-	// gatherTiles is the number of tiles for which rows of A are gathered at a time.
-	// Each panel of B that comes from L3 serves that many tiles, and the rows of all of
-	// them stay in L2.
+	// gatherTiles is the number of tiles whose rows of A are gathered at a time. Each
+	// panel of B that comes from L3 serves all these tiles. Their rows all stay in L2.
 	gatherTiles = 4
-	// stripDepth bounds the time of one call: each row may miss the cache and the TLB,
+	// stripDepth bounds the time of one call. Each row may miss the cache and the TLB,
 	// which takes 0.1 µs.
 	stripDepth = 256
 	// gatherPad separates gathered rows by a cache line.
@@ -253,16 +252,16 @@ const (
 	// aliasStride is a row stride of A in floats. At its multiples, the same columns of
 	// all rows fall into one set of L1 (4 KB a way). Tiles with more rows than L1 has
 	// ways then evict their own rows. A forward pass of H = 2048, B = 32 on one thread
-	// reaches 91 % of peak with gathering and 80 to 87 without.
+	// then reaches 80 to 87 % of peak. With gathering it reaches 91 %.
 	aliasStride = 1024
 )
 
-// nearRows is the size, in floats, of the group of rows of A that passes all panels
-// before the next group begins. A group stays in L2 beside a panel and C. By AVX2, 6,400
+// nearRows is the size, in floats, of a group of rows of A. A group passes all panels
+// before the next group begins. It stays in L2 beside a panel and C. By AVX2, 6,400
 // rows of N = K = 1760 gain 29 % (bench/RESULTS.md, Choices).
 var nearRows = asm.L2() * 3 / 8 / 4
 
-// groups returns the number of groups that the rows are cut into, and of tiles.
+// groups returns the number of groups of rows, and the number of tiles.
 func (w *Worker) groups(b *block) (groups, tiles int) {
 	tiles = (b.M + w.set.MR - 1) / w.set.MR
 	size := gatherTiles
@@ -274,7 +273,7 @@ func (w *Worker) groups(b *block) (groups, tiles int) {
 
 // block walks the rows in tiles, gathered or in place.
 func (w *Worker) block(b *block, panels Span) {
-	if !b.gather && b.M*b.k <= nearRows { // small steps notice the divisions
+	if !b.gather && b.M*b.k <= nearRows { // the divisions below would slow small steps
 		w.tiles(b, Span{0, (b.M + w.set.MR - 1) / w.set.MR}, panels)
 		return
 	}
@@ -290,11 +289,13 @@ func (w *Worker) block(b *block, panels Span) {
 
 // tileRows returns the rows of tile t.
 //
-// Where low tiles are the slow ones, tiles are of equal height: 16 rows are 8+8, not
-// 12+4. On AVX2 heights below the full one are slow, 89 to 92 % of peak against 96,
-// unless the tile takes several panels. So there full tiles come first. A remainder
-// of one row shares with the tile before it. So does one whose tile takes several panels,
-// where these come from far away (nearPanels).
+// In sets whose low tiles are slow, tiles have equal height: 16 rows are 8+8, not 12+4.
+//
+// On AVX2 all heights below the full one are slow: 89 to 92 % of peak against 96. Only
+// tiles that take several panels are not. So on AVX2 full tiles come first.
+//
+// A remainder of one row shares with the tile before it. So does a remainder whose tile
+// takes several panels, if these come from far away (nearPanels).
 func (w *Worker) tileRows(b *block, t int) (lo, hi int) {
 	mr := w.set.MR
 	n := (b.M + mr - 1) / mr
@@ -314,7 +315,7 @@ func (w *Worker) tileRows(b *block, t int) (lo, hi int) {
 	return lo, hi
 }
 
-// tiles runs a group of tiles panel by panel: the panel stays in L2 while all rows
+// tiles runs a group of tiles panel by panel. The panel stays in L2 while all rows
 // pass. A single tile, or a low one at the end, takes several panels at a time.
 func (w *Worker) tiles(b *block, group, panels Span) {
 	last := group.Hi - 1
@@ -359,8 +360,8 @@ func (w *Worker) gathered(i int) []float32 {
 	return w.rows[i*n:][:n]
 }
 
-// rowTile runs tile t across the panels, as many at once as there are tiles for. first
-// is the first tile of its group.
+// rowTile runs tile t across the panels, as many at a time as the set's tiles take.
+// first is the first tile of its group.
 func (w *Worker) rowTile(b *block, t, first int, panels Span) {
 	i, end := w.tileRows(b, t)
 	a, rs, cs := b.A, b.LDA, 1

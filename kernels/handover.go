@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// HandoverWork returns the number of multiply-adds that one worker does during a
-// handover: two workers meet at a barrier, and each reads what the other has written.
-// A step whose workers have less work than that each is faster on one worker.
+// HandoverWork returns the work of one worker during a handover, in multiply-adds. In a
+// handover two workers meet at a barrier, and each reads what the other has written. A
+// step with less work for each worker is faster on one worker.
 //
 // Machines differ in it by a factor of four and more. So the first call measures it, in
-// at most 5 ms. Where the machine is too busy for that, it returns a usual value.
+// at most 5 ms. If the machine is too busy for that, it returns a usual value.
 func (e *Engine) HandoverWork() int {
 	if len(e.pool.workers) == 1 || e.pool.force != nil {
 		return usualHandover
@@ -40,18 +40,18 @@ func (e *Engine) HandoverWork() int {
 	return e.pool.handover
 }
 
-// usualHandover makes a step of package rnn pay from 2^15 multiply-adds a worker on. It
-// was chosen on a Zen 4 with two cores of one L3.
+// usualHandover makes a step of package rnn use two workers from 2^15 multiply-adds
+// each. It was chosen on a Zen 4 with two cores that share an L3.
 const usualHandover = 1 << 16 / 3
 
 var handover struct {
 	sync.Mutex
 	tries   int
-	seconds float64 // 0 until it is measured
+	seconds float64 // 0 until measured
 }
 
-// measureHandover times steps of two workers. Each writes one half of a state and
-// reads all of it. The time of the same step on one worker is subtracted.
+// measureHandover times steps of two workers. Each writes one half of a state and reads
+// all of it. The time of the same step on one worker is subtracted.
 func measureHandover(p *pool) float64 {
 	defer p.close()
 	const steps = 32
@@ -85,5 +85,5 @@ func measureHandover(p *pool) float64 {
 	if math.IsInf(together, 1) {
 		return 0
 	}
-	return (together - alone) / 2 // of two barriers
+	return (together - alone) / 2 // a step has two barriers
 }

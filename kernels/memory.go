@@ -3,9 +3,9 @@ package kernels
 import "unsafe"
 
 // hugeFrom is the size in bytes from which memory asks for huge pages. A matrix of that
-// size has many pages of 4 KB: more than the second level of the TLB has entries on many
-// processors. Each page walk stalls the multiply-adds. At H = 2560, B = 16 on one thread
-// huge pages gain about 1 %.
+// size has many pages of 4 KB. On many processors they are more than the entries of the
+// second-level TLB. Each page walk stalls the multiply-adds. At H = 2560, B = 16 on one
+// thread huge pages gain about 1 %.
 const hugeFrom = 4 << 20
 
 // Floats returns n zeros that begin on a cache line. It asks the system to back 4 MB

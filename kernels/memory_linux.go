@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseHuge asks for huge pages where they fit within s. A system that has
-// none may refuse; nothing depends on it.
+// adviseHuge asks for huge pages where they fit within s. A system without huge pages
+// may refuse; then s works all the same.
 func adviseHuge(s []float32) {
 	const page = 2 << 20
 	b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s))

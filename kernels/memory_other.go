@@ -2,5 +2,5 @@
 
 package kernels
 
-// adviseHuge does nothing: other systems promote pages by themselves, or never.
+// adviseHuge does nothing: other systems use huge pages by themselves, or not at all.
 func adviseHuge([]float32) {}

@@ -16,8 +16,8 @@ func (o serial) SGD(p, g []float32, scale, lr float32) {
 	}
 }
 
-// Adagrad takes one step of Adagrad (Duchi, Hazan & Singer 2011) with the sums
-// of squares s: g' = scale·g, s += g'², p -= lr·g'/(√s + eps).
+// Adagrad takes one step of Adagrad (Duchi, Hazan & Singer 2011) with the sums of
+// squares s: g' = scale·g, s += g'², p -= lr·g'/(√s + eps).
 func (o serial) Adagrad(p, g, s []float32, scale, lr, eps float32) {
 	checkLen("Adagrad", "g", len(g), len(p))
 	checkLen("Adagrad", "s", len(s), len(p))
@@ -31,8 +31,8 @@ func (o serial) Adagrad(p, g, s []float32, scale, lr, eps float32) {
 type AdamStep struct{ args asm.AdamArgs }
 
 // Set sets a to step t of Adam (Kingma & Ba 2015); t counts from 1. lr is the learning
-// rate, beta1 and beta2 are the decay rates of the moments, and eps is added to the
-// root. The gradient is read as scale·g. The bias corrections are computed in float64.
+// rate. beta1 and beta2 are the decay rates of the moments. eps is added to the root.
+// The gradient is read as scale·g. The bias corrections are computed in float64.
 func (a *AdamStep) Set(t int, scale, lr, beta1, beta2, eps float32) {
 	if t < 1 {
 		panic(fmt.Sprintf("kernels: AdamStep: step %d: steps count from 1", t))

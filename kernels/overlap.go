@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// checkApart wants a product's C apart from what it reads, and M set. k and n are the
-// sizes of its right-hand matrix.
+// checkApart panics unless a product's C is apart from its operands, and M is set. k
+// and n are the sizes of its right-hand matrix.
 func (p *Product) checkApart(op string, k, n int) {
 	if p.M == 0 {
 		if len(p.C) > 0 {
@@ -36,7 +36,7 @@ func (p *Product) checkApart(op string, k, n int) {
 	}
 }
 
-// checkApart wants the C of p apart from m.
+// checkApart panics unless the C of p is apart from m.
 func (m *Matrix) checkApart(p *Product) {
 	rows, cols := m.K, m.N
 	if m.Trans {
@@ -47,13 +47,14 @@ func (m *Matrix) checkApart(p *Product) {
 	}
 }
 
-// overlap says whether matrices a and c, of the given rows, columns and row strides, have
-// an element in common. Blocks of columns of one matrix lie among each other without.
+// overlap says whether matrices a and c have an element in common. Each has the given
+// rows, columns and row stride. Blocks of columns of one matrix can interleave without
+// an overlap.
 func overlap(a []float32, ra, ca, lda int, c []float32, rc, cc, ldc int) bool {
 	if ra == 0 || ca == 0 || rc == 0 || cc == 0 {
 		return false
 	}
-	// In floats from the beginning of a.
+	// The distance in floats from the beginning of a.
 	from := int(uintptr(unsafe.Pointer(&c[0]))-uintptr(unsafe.Pointer(&a[0]))) / 4
 	if from >= (ra-1)*lda+ca || -from >= (rc-1)*ldc+cc {
 		return false

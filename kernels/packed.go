@@ -3,10 +3,10 @@ package kernels
 import "fmt"
 
 // Packed is the right-hand matrix of a product, K rows by N columns, in the layout of
-// one engine's tiles. It is panels of NR columns, each with its K rows one after
-// another, 64-byte aligned, zero beyond the last column.
+// one engine's tiles. It consists of panels of NR columns. Each panel holds its K rows
+// one after another, 64-byte aligned, with zeros beyond the last column.
 type Packed struct {
-	K, N int // read only
+	K, N int // read-only
 	nr   int
 	data []float32 // [Panels][K][nr]
 }
@@ -26,7 +26,7 @@ func (e *Engine) PackedBytes(k, n int) int64 {
 	return (int64(n) + nr - 1) / nr * nr * int64(k) * 4
 }
 
-// Panels returns the number of panels: products are shared out by panels.
+// Panels returns the number of panels. Workers share products by panels.
 func (p *Packed) Panels() int { return (p.N + p.nr - 1) / p.nr }
 
 // Columns returns the columns that a span of panels covers.
@@ -34,11 +34,11 @@ func (p *Packed) Columns(panels Span) Span {
 	return Span{min(panels.Lo*p.nr, p.N), min(panels.Hi*p.nr, p.N)}
 }
 
-// All is the span of all panels.
+// All returns the span of all panels.
 func (p *Packed) All() Span { return Span{0, p.Panels()} }
 
-// Pack copies the K×N matrix b, row stride ldb, into p. Where trans is set, b is N×K
-// and its transpose is copied.
+// Pack copies the K×N matrix b, row stride ldb, into p. If trans is set, b is N×K, and
+// Pack copies its transpose.
 func (o serial) Pack(p *Packed, trans bool, b []float32, ldb int) {
 	o.PackPanels(p, trans, b, ldb, p.All())
 }
@@ -62,8 +62,8 @@ func (o serial) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels S
 }
 
 // First makes view a matrix of the first k rows of p, at most p.K, in the memory of p.
-// What is packed into one overwrites the other: pack view before use. A view that its
-// caller keeps costs no allocation.
+// Pack view before use: packing one of the two overwrites the other. If the caller
+// keeps view, First allocates nothing.
 func (p *Packed) First(view *Packed, k int) {
 	if k < 1 || k > p.K {
 		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
@@ -79,16 +79,16 @@ func (o serial) PackRows(p *Packed, rows Span, b []float32, ldb int) {
 	o.packRows(p, p.All(), rows.Lo, rows.Len(), b, ldb)
 }
 
-// packRowsTogether is how many rows are copied before the next rows: they are read
-// along whole rows, and each panel gets 2 KB at a time.
+// packRowsTogether is the number of rows that are copied at a time. They are read along
+// whole rows, and each panel gets 2 KB at a time.
 const packRowsTogether = 16
 
-// packPanelsTogether is how many calls of that size, 0.1 µs each, stand between two
-// stop points.
+// packPanelsTogether is the number of calls of that size, 0.1 µs each, between two stop
+// points.
 const packPanelsTogether = 64
 
-// packRows copies n rows of b into rows [row,row+n) of some panels of p. b begins at the
-// columns of the first of these panels.
+// packRows copies n rows of b into rows [row,row+n) of some panels of p. b begins at
+// the first column of these panels.
 func (o serial) packRows(p *Packed, panels Span, row, n int, b []float32, ldb int) {
 	for lo := 0; lo < n; lo += packRowsTogether {
 		stopPoint()

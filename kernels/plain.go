@@ -5,11 +5,10 @@ import (
 	"runtime"
 )
 
-// A Matrix is a K×N matrix that is not packed: row-major, with LD the distance between
-// rows.
+// A Matrix is a K×N matrix that is not packed. It is row-major with row stride LD.
 type Matrix struct {
 	K, N  int
-	Data  []float32 // K×N, or N×K where Trans
+	Data  []float32 // K×N, or N×K if Trans
 	LD    int
 	Trans bool
 }
@@ -31,10 +30,10 @@ func (w *Worker) Columns(n int) Span {
 	return Span{min(panels.Lo*w.set.NR, n), min(panels.Hi*w.set.NR, n)}
 }
 
-// GemmPlain is Gemm with b in the place of p.B, which must be nil. b may change from one
-// product to the next. It is packed on the way, a block at a time. That takes 2 MB for
-// each worker at its first such product, for b of any size. Where b stays the same for
-// many products, [Packed] is faster.
+// GemmPlain is Gemm with b in the place of p.B, which must be nil. b may change from
+// one product to the next. GemmPlain packs it on the way, a block at a time. That takes
+// 2 MB for each worker, for b of any size; a worker's first such product allocates
+// them. If b stays the same for many products, [Packed] is faster.
 func (e *Engine) GemmPlain(p Product, b Matrix) {
 	e.checkPlain(&p, &b)
 	p.checkApart("GemmPlain", b.K, b.N)
@@ -53,7 +52,7 @@ func (e *Engine) GemmPlain(p Product, b Matrix) {
 }
 
 // plainShare computes a worker's columns of the pool's product, in phases of columns.
-// Where rows of A are gathered, which each phase does anew, phases are rows of b.
+// But each phase gathers rows of A anew. So if rows are gathered, phases are rows of b.
 func plainShare(w *Worker) {
 	p, b, n := &w.pool.gemm, &w.pool.plain, w.pool.want
 	panels := w.Panels(b.N)
@@ -96,23 +95,23 @@ func (o serial) checkPlain(p *Product, b *Matrix) {
 }
 
 const (
-	// plainDepth is the most rows of a plain matrix that are packed together.
+	// plainDepth is the maximum number of rows of a plain matrix in a block.
 	plainDepth = 1024
 	// plainBlock is the size of a packed block, in floats: half of a small L2.
 	plainBlock = 1 << 16
-	// Where rows of A are gathered, which each block does anew, blocks are wider. With
-	// blocks of plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to 92 % of
-	// that rate.
+	// Each block gathers rows of A anew. So if rows are gathered, blocks are larger.
+	// With blocks of plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to
+	// 92 % of that rate.
 	gatheredDepth = 512
 	gatheredBlock = 1 << 19
 )
 
-// Panels returns the number of panels of n columns: products are shared out by panels.
+// Panels returns the number of panels of n columns. Workers share products by panels.
 func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
 
 // plain computes some panels' columns of a product with a plain matrix, block by block.
-// The first tile packs what it reads, for the tiles below it. K is cut into equal parts.
-// A part begins from the C that the one before it stored, so the cut changes no bits.
+// The first tile packs its panels for the tiles below it. K is cut into equal parts. A
+// part starts from the C that the part before it stored, so the cut changes no bits.
 func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
@@ -169,7 +168,7 @@ func (w *Worker) plainBlock(b *block, m *Matrix) {
 }
 
 // plainTile runs the first tile across a panel, and packs that panel. It returns false
-// where the set has no such tile.
+// if the set has no such tile.
 func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	_, end := w.tileRows(b, 0)
 	f, nr := w.set.Sgemm[end].Plain, w.set.NR
@@ -177,7 +176,7 @@ func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
 	if f == nil || m.Trans || col+nr > b.B.N {
 		return false
 	}
-	// As in rowTile, which would be 5 % slower at H = 32 if both shared this code.
+	// This repeats code of rowTile. Sharing it costs rowTile 5 % at H = 32.
 	a, rs, cs := b.A, b.LDA, 1
 	switch {
 	case b.gather && b.TransA:
@@ -209,9 +208,9 @@ func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
 	}
 }
 
-// part returns the product for columns depth of op(A), which has k, and columns cols of
-// B. It does not set B. A part after the first goes on from C. A part before the last
-// has no activation.
+// part returns the part of a product for columns depth of op(A) and columns cols of B.
+// op(A) has k columns in all. It does not set B. A part after the first starts from C.
+// A part before the last has no activation.
 func (p *Product) part(depth, cols Span, k int) Product {
 	part := *p
 	part.C = p.C[cols.Lo:]

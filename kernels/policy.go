@@ -2,21 +2,21 @@ package kernels
 
 import "time"
 
-// A policy says how many workers a team may have. A worker that the team had to wait
-// for lowers the limit by one. After a pause the limit is raised again, as a try. Each
-// try that fails makes the pause eight times as long, so a machine that stays busy costs
-// little. A try that lasts shortens the pauses, so a single stall costs little too.
+// A policy says how many workers a team may have. If the team had to wait for a worker,
+// the limit falls by one. After a pause the limit rises again, as a try. Each failed
+// try makes the pause eight times as long, so a machine that stays busy costs little. A
+// successful try shortens the pauses, so a single stall costs little too.
 type policy struct {
 	threads int
-	limit   int   // most workers of a team at present
-	until   int64 // when that is next looked at
+	limit   int   // the maximum number of workers of a team at present
+	until   int64 // when the limit is next reviewed
 	backoff int64 // how long a limit lasts
 	trying  bool  // the limit has been raised, and the try is not over
-	worked  int64 // how long teams have worked since one waited, or the limit was raised
-	from    int64 // since when the present team works; worked leaves that time out
+	worked  int64 // how long teams have worked since the last wait or rise of the limit
+	from    int64 // when the present team began; worked does not include its time
 	waited  int64 // how long the team waited at the last stall
-	earned  int64 // how long teams had worked before it
-	last    int64 // when it was
+	earned  int64 // how long teams had worked before that stall
+	last    int64 // when that stall was
 
 	procs   int   // processors at the last count
 	recount int64 // when to count again
@@ -26,19 +26,19 @@ const (
 	minBackoff    = int64(4 * time.Millisecond) // a scheduler's time slice
 	maxBackoff    = int64(time.Second)
 	backoffGrowth = 8
-	// rareStall is how many times longer than a wait the work before it must be for the
-	// team to stay. Workers that share a processor with others wait for a fifth of the
-	// time and more.
+	// rareStall is a ratio. A wait leaves the limit alone if the work before it took
+	// that many times longer. Workers that share a processor with others wait for a
+	// fifth of the time and more.
 	rareStall = 8
-	// oneStall is the longest time between two waits of the same cause: a worker that
+	// oneStall is the maximum time between two waits of the same cause. A worker that
 	// was parked for long comes late to the next barrier too.
 	oneStall = int64(time.Millisecond)
-	// leastTry is how long a team must do without a stall to keep one more worker. It is
-	// many time slices of a scheduler: within one slice, a worker that shares its
-	// processor does well.
+	// leastTry is the time without a stall after which a team keeps one more worker. It
+	// is many time slices of a scheduler. Within one slice even a worker that shares
+	// its processor does well.
 	leastTry = int64(100 * time.Millisecond)
-	// recountEvery is how often processors are counted: GOMAXPROCS and the affinity
-	// mask may change at any time.
+	// recountEvery is the time between two counts of processors. GOMAXPROCS and the
+	// affinity mask may change at any time.
 	recountEvery = int64(10 * time.Millisecond)
 )
 
@@ -50,7 +50,7 @@ func (p *policy) allowed(t int64) int {
 		p.procs, p.recount = processors(), t+recountEvery
 	}
 	if (p.limit < p.threads || p.backoff > 0) && t >= p.until {
-		if p.trying { // it has lasted
+		if p.trying { // the try has succeeded
 			p.backoff /= 2
 		}
 		if p.trying = p.limit < p.threads; p.trying {
@@ -71,12 +71,12 @@ func (p *policy) begin(t int64) { p.from = t }
 func (p *policy) end(t int64) { p.worked, p.from = p.worked+t-p.from, t }
 
 // stall notes that a team of the given size waited until time t, for the time waited.
-// It returns whether the limit is lower from now on.
+// It returns whether the limit falls.
 //
-// A rare wait leaves the limit: it is short beside the time that teams have worked since
-// the last wait, or since the limit was raised. On a quiet machine the system takes a
-// processor for 0.2 ms now and then. The time of a caller alone doesn't count: where
-// threads share a processor, a caller is alone more often the more they stall.
+// A rare wait does not lower the limit. It is short beside the time that teams have
+// worked since the last wait, or since the limit rose. On a quiet machine the system
+// takes a processor for 0.2 ms now and then. Time of a caller alone doesn't count. On
+// shared processors a caller is alone more often the more its team stalls.
 func (p *policy) stall(t, waited int64, team int) bool {
 	p.end(t)
 	if t-p.last > oneStall {
@@ -94,6 +94,6 @@ func (p *policy) stall(t, waited int64, team int) bool {
 	p.backoff = min(max(p.backoff, waited, minBackoff), maxBackoff)
 	p.limit = max(1, min(p.limit, team)-1)
 	p.until, p.trying = t+p.backoff, false
-	p.recount = 0 // perhaps that is why
+	p.recount = 0 // the number of processors may have changed
 	return true
 }

@@ -10,41 +10,41 @@ import (
 
 // A pool is the workers of an engine and the region that they are in.
 //
-// A region never waits for a worker that has not come. It begins with those that are
-// looking for work at that moment, and calls the others. It takes them in at a later
-// barrier, once they have come. A worker that the team had to wait for is left out at
-// the next barrier; the [policy] says for how long. So other work on the machine costs a
+// A region never waits for a worker that has not come. It begins with the workers that
+// are looking for work, and calls the others. Those that have come by a later barrier
+// join there. If the team had to wait for a worker, it leaves that worker out at the
+// next barrier; the [policy] says for how long. So other work on the machine costs a
 // region only the time to notice it.
 type pool struct {
 	set     *asm.Set
-	workers []*Worker // 0 stands for the caller of Run, the others are helpers
+	workers []*Worker // worker 0 stands for the caller of Run, the others are helpers
 	closed  atomic.Bool
 
 	busy   sync.Mutex // held by the caller of a region
 	policy policy
-	force  func(want int) int // takes the policy's place in tests
+	force  func(want int) int // replaces the policy in tests
 
-	idle atomic.Pointer[Worker] // of a caller that worked alone
+	idle atomic.Pointer[Worker] // the worker of a caller that worked alone
 	mu   sync.Mutex
-	solo []*Worker // others of that kind
+	solo []*Worker // more such workers
 
 	handover int // see HandoverWork; 0 until it is measured
 
 	_ cacheLine
 
-	// The region. Its caller writes these before it begins and after it ends. At a
-	// barrier the last worker that arrives writes them, while all others wait. They
+	// The region. Its caller writes these fields before it begins and after it ends. At
+	// a barrier the last worker that arrives writes them, while all others wait. They
 	// change seldom, and all workers read them at each barrier.
 	task     func(*Worker)
-	want     int // workers that there is work for
-	most     int // of these, what the policy allows
+	want     int // how many workers the work is worth
+	most     int // how many of them the policy allows
 	team     []*Worker
-	began    int64       // when
-	firstGen uint32      // of the barrier
+	began    int64       // when the region began
+	firstGen uint32      // the barrier's generation when the region began
 	hiring   atomic.Bool // the region wants more workers than it has
 	failed   atomic.Pointer[PanicError]
 	gemm     Product // the argument of gemmShare and plainShare
-	plain    Matrix  // that of plainShare
+	plain    Matrix  // the second argument of plainShare
 
 	_ cacheLine
 
@@ -52,19 +52,19 @@ type pool struct {
 
 	inside   atomic.Int32 // helpers that have not left the task
 	lastLeft atomic.Int64 // when a helper left it
-	left     barrier      // opens where the last helper leaves
+	left     barrier      // opens when the last helper leaves
 }
 
-// cacheLine separates fields that are written often from fields that others read
-// meanwhile. Without it a step of two workers takes 0.26 µs more.
+// cacheLine separates fields that are written often from fields that others read at the
+// same time. Without it a step of two workers takes 0.26 µs more.
 type cacheLine [64]byte
 
 // The states of a helper.
 const (
 	parked uint32 = iota // waits for its wake channel
-	called               // was woken, or let others go first, and has not come yet
-	ready                // looks for work, and may be taken into the team
-	taken                // is being told its place in the team
+	called               // was woken, or yields to other goroutines; it has not come yet
+	ready                // looks for work; may be taken into the team
+	taken                // is taken; its place in the team follows
 	working
 	gone // the engine has been closed
 )
@@ -87,7 +87,7 @@ func newPool(set *asm.Set, threads int) *pool {
 	return p
 }
 
-// close lets the helpers end.
+// close makes the helpers end.
 func (p *pool) close() {
 	if p.closed.Swap(true) {
 		return
@@ -99,11 +99,11 @@ func (p *pool) close() {
 	}
 }
 
-// help is the life of a helper: wait for a region, take part, wait again.
+// help is the loop of a helper: wait for a region, take part, wait again.
 func (p *pool) help(w *Worker) {
 	ended := false
 	defer func() {
-		if !ended { // by runtime.Goexit in a task
+		if !ended { // a task has called runtime.Goexit
 			go p.help(w)
 		}
 	}()
@@ -113,8 +113,8 @@ func (p *pool) help(w *Worker) {
 	ended = true
 }
 
-// look waits until the helper is in a team. It returns false where the engine has
-// been closed.
+// look waits until the helper is in a team. It returns false if the engine has been
+// closed.
 func (p *pool) look(w *Worker) bool {
 	for {
 		if !w.rest.Load() && p.spin(w) {
@@ -122,7 +122,7 @@ func (p *pool) look(w *Worker) bool {
 		}
 		w.rest.Store(false)
 		if !w.state.CompareAndSwap(called, parked) {
-			continue // taken before it came
+			continue // it was taken before it came
 		}
 		if p.closed.Load() && w.state.CompareAndSwap(parked, gone) {
 			return false
@@ -141,8 +141,8 @@ func (w *Worker) learn() {
 	}
 }
 
-// spin looks for work until the helper's patience has ended, or as long as a
-// region wants more workers. It reports whether the helper has been taken.
+// spin looks for work until the helper's patience ends. It looks on while a region
+// wants more workers. It returns whether the helper has been taken.
 func (p *pool) spin(w *Worker) bool {
 	w.since = now()
 	limit := w.patience
@@ -154,7 +154,7 @@ func (p *pool) spin(w *Worker) bool {
 				return true
 			}
 		}
-		for !w.state.CompareAndSwap(ready, called) { // taken: its place follows
+		for !w.state.CompareAndSwap(ready, called) { // it was taken: its place follows
 			if w.state.Load() == working {
 				return true
 			}
@@ -165,7 +165,7 @@ func (p *pool) spin(w *Worker) bool {
 			return false
 		}
 		limit = max(limit, done+yieldEvery)
-		runtime.Gosched() // goroutines that have work go first
+		runtime.Gosched() // other goroutines with work go first
 	}
 }
 
@@ -179,7 +179,7 @@ func (p *pool) work(w *Worker) {
 		case !done:
 			p.fail(newPanicError(w, recover()), w)
 		case !w.rest.Load():
-			after = ready // at once, for the next region may begin at once
+			after = ready // at once, because the next region may begin at once
 		}
 		w.state.Store(after)
 		p.lastLeft.Store(now())
@@ -192,7 +192,7 @@ func (p *pool) work(w *Worker) {
 	done = true
 }
 
-// run executes task on a team of at most n. The caller holds busy.
+// run executes task on a team of at most n workers. The caller holds busy.
 func (p *pool) run(n int, task func(*Worker)) {
 	w, done := p.workers[0], false
 	defer func() {
@@ -206,7 +206,7 @@ func (p *pool) run(n int, task func(*Worker)) {
 		failed := p.failed.Swap(nil)
 		p.task, p.gemm, p.plain = nil, Product{}, Matrix{}
 		p.busy.Unlock()
-		if failed != nil && (done || own != nil) { // else Goexit goes on
+		if failed != nil && (done || own != nil) { // otherwise Goexit goes on
 			panic(failed)
 		}
 	}()
@@ -215,7 +215,7 @@ func (p *pool) run(n int, task func(*Worker)) {
 	p.team = append(p.team[:0], w)
 	if p.force != nil {
 		p.barrier.spin, p.left.spin = spinLimit, spinLimit
-		if n > runtime.GOMAXPROCS(0) { // who spins would keep from running whom it waits for
+		if n > runtime.GOMAXPROCS(0) { // a spinning worker would take the processor of the one it waits for
 			p.barrier.spin, p.left.spin = 0, 0
 		}
 		release(p.forceTeam(0))
@@ -234,14 +234,14 @@ func (p *pool) finish() {
 	p.hiring.Store(false)
 	phases := int(p.barrier.gen()-p.firstGen) + 1
 	if p.inside.Load() > 0 {
-		for { // it may open late for one that left before another joined
+		for { // it may open late, for a helper that left before another joined
 			gen := p.left.gen()
 			if p.inside.Load() == 0 {
 				break
 			}
 			p.left.await(gen)
 		}
-		p.hiring.Store(false) // in a region that fails, a barrier may be late
+		p.hiring.Store(false) // in a failing region a late barrier may have set it again
 		p.judge(&p.left, phases)
 	}
 	if p.barrier.slow.Load() != 0 { // noted after the last barrier
@@ -249,7 +249,7 @@ func (p *pool) finish() {
 	}
 	if len(p.team) > 1 {
 		t := now()
-		// Where the caller is the last, the others have waited for it since they left.
+		// If the caller is the last, the helpers have waited for it since they left.
 		if slow := p.lastLeft.Load() + spinTime; t > slow && p.left.slow.CompareAndSwap(0, slow) {
 			p.judge(&p.left, phases)
 		}
@@ -259,8 +259,8 @@ func (p *pool) finish() {
 	p.barrier.reset()
 }
 
-// fail ends the region: workers that wait at a barrier, or come to one, leave. A nil
-// failure is a worker that left by runtime.Goexit.
+// fail ends the region: workers leave it at their barrier. A nil failure means that a
+// worker left by runtime.Goexit.
 func (p *pool) fail(failure *PanicError, w *Worker) {
 	if failure == nil {
 		failure = &PanicError{Value: "the task called runtime.Goexit", Worker: w.id}
@@ -271,16 +271,17 @@ func (p *pool) fail(failure *PanicError, w *Worker) {
 	p.barrier.open()
 }
 
-// abandoned is what a worker panics with at a barrier of a region that has
-// failed.
+// abandoned is the value of a worker's panic at a barrier of a region that has failed.
 var abandoned any = new(struct{ _ int })
 
 const (
-	// leastPatience is how often a helper looks for work that never found any in time.
+	// leastPatience is the number of looks of a helper that has never found work in
+	// time.
 	leastPatience = 8000
-	// yieldEvery is how often a helper looks before it lets other goroutines go first.
+	// yieldEvery is the number of looks after which a helper lets other goroutines go
+	// first.
 	yieldEvery = 100000
-	// longestWait is how often a helper looks that a region has called: about 10 ms,
-	// longer than a phase.
+	// longestWait is the number of looks of a helper that a region has called. It is
+	// about 10 ms, longer than a phase.
 	longestWait = 100 * spinLimit
 )

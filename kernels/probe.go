@@ -11,30 +11,30 @@ import (
 	"batchrnn/asm"
 )
 
-// This file is for tests and for measuring: it shows the kernels of an engine one by
+// This file is for tests and measurements. It shows the kernels of an engine one by
 // one, and can replace its policy.
 
 // ForceTeams makes size decide how many workers a region has in each phase. size is
-// called before each region and at each of its barriers, with the most workers that the
-// region may have. The region then waits for the number that size returns, however busy
-// the machine is. A nil size restores the policy. No region may run during the call.
+// called before each region and at each of its barriers, with the maximum number of
+// workers. The region then waits for as many workers as size returns, even on a busy
+// machine. A nil size restores the policy. No region may run during the call.
 func ForceTeams(e *Engine, size func(most int) int) { e.pool.force = size }
 
-// A Probe is one kernel, with arguments on which it can be run again and again.
+// A Probe is one kernel, with arguments on which it can run again and again.
 type Probe struct {
 	Name          string // the raw symbol, such as "sgemmAVX512_12x32"
-	Rows, Columns int    // of a tile, else 0
+	Rows, Columns int    // of a tile; 0 for other kernels
 	Flops         float64
 	Bytes         float64 // read and written by a kernel that is not a tile
 	Run           func()
 }
 
-// Probes returns the kernels of e that no operation of this package runs alone: every
-// packed tile, on a depth of k, and the kernels that lay out operands. They run on the
-// calling goroutine and share their arguments.
+// Probes returns the kernels of e that no operation of this package runs alone. These
+// are every packed tile, on a depth of k, and the kernels that pack operands. They run
+// on the calling goroutine and share their arguments.
 func Probes(e *Engine, k int) []Probe {
 	s := e.set
-	lda := k + gatherPad // rows that are multiples of 4 KB apart would measure L1's sets
+	lda := k + gatherPad // rows at multiples of 4 KB would measure conflicts in L1
 	ldc := asm.MaxPanels * s.NR
 	a, b := varied(s.MR*lda), varied(ldc*k)
 	c, layout := Floats(s.MR*ldc), Floats(max(s.MR, s.NR)*k)
@@ -46,7 +46,7 @@ func Probes(e *Engine, k int) []Probe {
 		}
 		bs := k * s.NR
 		if cols <= s.NR {
-			bs = 0 // nothing to fetch
+			bs = 0 // nothing to prefetch
 		}
 		probes = append(probes, Probe{Name: symbol(f), Rows: rows, Columns: cols, Flops: 2 * float64(rows*cols*k), Run: func() {
 			f(k, &a[0], lda, 1, &b[0], bs, zeros, 0, inOrder, zeroBias, &c[0], ldc, cols, asm.Identity)
@@ -80,22 +80,22 @@ func symbol(f any) string {
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
-// ReadPacked reads all of p once and returns the sum of its squares. Products of one row
-// are measured against this plain read, for they have to read p too.
+// ReadPacked reads all of p once and returns the sum of its squares. A product of one
+// row also reads all of p, so this plain read is its measure.
 func ReadPacked(e *Engine, p *Packed) float64 { return e.SumSquares(p.data) }
 
-// A Call is one call into a kernel that [Trace] has seen.
+// A Call is one call of a kernel, recorded by [Trace].
 type Call struct {
 	Kernel string // the raw symbol
-	// Size holds the integers that the arguments begin with and the length of the
-	// first vector, as many as there are. For a tile that is its depth.
+	// Size holds the leading integer arguments, and then the length of the first
+	// vector, as far as they exist. For a tile that is its depth.
 	Size [2]int
 	Took time.Duration
 }
 
 // Trace returns an engine of one thread for the named instruction set. It times every
-// call into a kernel and passes it to tell, which makes a call about 1 µs longer. It
-// shows what the loops above the kernels call, and how long each call lasts.
+// call of a kernel and passes it to tell. That makes a call about 1 µs longer. A trace
+// shows which kernels the loops call, and how long each call takes.
 func Trace(isa string, tell func(Call)) (*Engine, error) {
 	set, err := find(isa)
 	if err != nil {
@@ -110,7 +110,7 @@ func Trace(isa string, tell func(Call)) (*Engine, error) {
 var readControl = reflect.TypeFor[func(*uint32)]()
 
 // trace replaces every function within v, a Set or part of one, by one that calls and
-// times it. Reflection makes this hold for every kernel, new ones too.
+// times it. Because it uses reflection, it covers new kernels too.
 func trace(v reflect.Value, tell func(Call)) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -125,7 +125,7 @@ func trace(v reflect.Value, tell func(Call)) {
 		if v.IsNil() || v.Type() == readControl {
 			return
 		}
-		kernel := reflect.ValueOf(v.Interface()) // not the field, which is about to change
+		kernel := reflect.ValueOf(v.Interface()) // a copy, because the field is about to change
 		name := symbol(v.Interface())
 		v.Set(reflect.MakeFunc(v.Type(), func(args []reflect.Value) []reflect.Value {
 			start := time.Now()
@@ -150,7 +150,7 @@ func callSize(args []reflect.Value) (size [2]int) {
 	return size
 }
 
-// SizeString writes the sizes: "4096" or "6×2560".
+// SizeString formats the sizes: "4096" or "6×2560".
 func (c Call) SizeString() string {
 	if c.Size[1] == 0 {
 		return strconv.Itoa(c.Size[0])

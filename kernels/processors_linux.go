@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processors returns how many processors the process may use: the lesser of GOMAXPROCS
+// processors returns how many processors the process may use: the smaller of GOMAXPROCS
 // and the size of its affinity mask.
 func processors() int {
 	n := runtime.GOMAXPROCS(0)

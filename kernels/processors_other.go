@@ -7,10 +7,10 @@ import (
 	"runtime"
 )
 
-// processors returns how many processors the process may use: the lesser of GOMAXPROCS
-// and the number of processors when it began.
+// processors returns how many processors the process may use. That is the smaller of
+// GOMAXPROCS and the number of processors at the start of the process.
 func processors() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
 
-// quota returns how many seconds of processor time the process may use in a second;
-// [math.MaxInt] where that is not known.
+// quota returns how many seconds of processor time the process may use in a second, or
+// [math.MaxInt] if unknown.
 func quota(string) int { return math.MaxInt }

@@ -9,11 +9,12 @@ import (
 )
 
 // quota returns how many seconds of processor time the process may use in a second. It
-// follows the limits of its control group and of the groups above, rounds down, and is
-// at least 1. Without a limit it is [math.MaxInt]. root is where the system's files are.
+// follows the limits of its control group and of the groups above. The result is
+// rounded down, and at least 1. Without a limit it is [math.MaxInt]. root is the root
+// of the file system.
 //
-// More workers than that would use the quota up sooner, and then all would stand still
-// until the next period. GOMAXPROCS is no substitute: it is rounded up, to 2 at least.
+// More workers would use the quota up sooner, and then all would stand still until the
+// next period. GOMAXPROCS is no substitute: it is rounded up, to 2 at least.
 func quota(root string) int {
 	groups, err := os.ReadFile(root + "/proc/self/cgroup")
 	if err != nil {
@@ -54,7 +55,8 @@ func v2Limit(folder string) float64 {
 	return share(allowed, period)
 }
 
-// v1Limit reads the same from control groups of version 1, where -1 means no limit.
+// v1Limit reads the same limit from control groups of version 1, where -1 means no
+// limit.
 func v1Limit(folder string) float64 {
 	allowed, err := os.ReadFile(folder + "/cpu.cfs_quota_us")
 	if err != nil {

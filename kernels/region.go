@@ -11,29 +11,29 @@ import (
 //
 // A region is a sequence of phases, separated by [Worker.Barrier]. The workers of a
 // phase are its team. The team may grow and shrink at each barrier, between 1 and n. It
-// is the caller alone where n is 1 or where another goroutine has the workers. It may be
-// so where the machine is busy with other work: a worker that would be late is left out.
+// is the caller alone if n is 1, or if another goroutine has the workers. It may be the
+// caller alone on a busy machine, because workers that would be late are left out.
 //
-// So each phase must compute its shares anew, by [Worker.Share], and all workers must
-// call Barrier equally often. A worker without a part in a phase passes through it ahead
-// of the team or behind it. Its share is empty; outside its share it must not read
-// anything that the task writes.
+// So each phase must compute its shares anew, by [Worker.Share]. All workers must call
+// Barrier equally often. A worker without a part in a phase has an empty share. It
+// passes through the phase before or after the team does. So outside its share it must
+// not read anything that the task writes.
 //
-// Where task panics on any worker, Run panics with a [PanicError], after all others have
-// left the region at their next barrier. The engine stays usable. The same happens where
-// task ends a worker by runtime.Goexit; where that is worker 0, the goroutine ends in
-// place of the panic.
+// If task panics on any worker, Run panics with a [PanicError]. First all other workers
+// leave the region at their next barrier. The engine stays usable. The same happens if
+// task ends a worker by runtime.Goexit. If that is worker 0, the goroutine ends instead
+// of the panic.
 //
-// A Run within a region that has the workers runs on its caller alone. Run panics where
+// A Run within a region that has the workers runs on its caller alone. Run panics if
 // the engine has been closed.
 func (e *Engine) Run(n int, task func(*Worker)) {
 	e.pool.enter(n, task)
-	runtime.KeepAlive(e) // or its cleanup might close the pool during the region
+	runtime.KeepAlive(e) // otherwise its cleanup might close the pool during the region
 }
 
 const closedEngine = "kernels: the engine has been closed"
 
-// enter runs task on a team where the workers are free, else on the caller alone.
+// enter runs task on a team if the workers are free, otherwise on the caller alone.
 func (p *pool) enter(n int, task func(*Worker)) {
 	if p.closed.Load() {
 		panic(closedEngine)
@@ -65,7 +65,7 @@ func (p *pool) alone(task func(*Worker)) {
 }
 
 func (p *pool) takeSolo() *Worker {
-	if w := p.idle.Swap(nil); w != nil { // the only caller, mostly
+	if w := p.idle.Swap(nil); w != nil { // mostly there is only one caller
 		return w
 	}
 	p.mu.Lock()
@@ -87,9 +87,9 @@ func (p *pool) giveSolo(w *Worker) {
 	p.mu.Unlock()
 }
 
-// A PanicError is the value with which [Engine.Run] panics where its task panicked.
+// A PanicError is the value of the panic of [Engine.Run] after its task has panicked.
 type PanicError struct {
-	Value  any    // what the task panicked with
+	Value  any    // the value of the task's panic
 	Stack  []byte // of the worker, from debug.Stack
 	Worker int    // its ID
 }
@@ -99,14 +99,14 @@ func (p *PanicError) Error() string {
 	return fmt.Sprintf("kernels: worker %d of a region has failed: %v\n\n%s", p.Worker, p.Value, p.Stack)
 }
 
-// Unwrap returns the value where that is an error, else nil.
+// Unwrap returns the value if it is an error, otherwise nil.
 func (p *PanicError) Unwrap() error {
 	err, _ := p.Value.(error)
 	return err
 }
 
-// newPanicError returns the error for the value that a worker has recovered. It is nil
-// for nil, and the value itself where that is the error of a region within this one.
+// newPanicError returns the error for a value that a worker has recovered. It returns
+// nil for nil. The error of a region within this one is returned as it is.
 func newPanicError(w *Worker, value any) *PanicError {
 	switch v := value.(type) {
 	case nil:

@@ -10,8 +10,8 @@ import (
 //
 //	losses[i] = log Σ_j exp(x_ij) - x_i,targets[i].
 //
-// It replaces the row by the gradient of scale·losses[i],
-// scale·(softmax(x_i) - onehot(targets[i])).
+// It replaces the row by the gradient of scale·losses[i], scale·(softmax(x_i) -
+// onehot(targets[i])).
 func (o serial) SoftmaxCrossEntropy(n int, scale float32, logits []float32, ld int, targets []int32, losses []float32) {
 	checkLen("SoftmaxCrossEntropy", "losses", len(losses), len(targets))
 	checkMatrix("SoftmaxCrossEntropy", "logits", logits, len(targets), n, ld)
@@ -79,7 +79,7 @@ func (o serial) softmaxLong(x []float32, scale float32) (logSum float64) {
 	most := math.Inf(-1)
 	for i := range chunks {
 		stopPoint()
-		if c := chunk(i); allMinusInf(c) { // no probability, where the kernel would say NaN
+		if c := chunk(i); allMinusInf(c) { // probability 0; the kernel would give NaN
 			clear(c)
 			logs[i] = math.Inf(-1)
 		} else {

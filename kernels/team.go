@@ -4,8 +4,8 @@ import "runtime"
 
 // This file holds what a team does at a barrier, and who is in it afterwards.
 
-// growEvery is how many phases pass before a team that is not whole asks the policy
-// again: each time costs a look at the clock.
+// growEvery is the number of phases after which an incomplete team asks the policy
+// again. Each time costs a read of the clock.
 const growEvery = 8
 
 // meet is a barrier of the team.
@@ -13,7 +13,7 @@ func (p *pool) meet(w *Worker) {
 	if p.want == 1 {
 		return
 	}
-	team := w.n // as soon as all have arrived, the last of them may change it
+	team := w.n // read first: the last worker that arrives may change it
 	gen, arrived := p.barrier.arrive()
 	if p.failed.Load() != nil {
 		panic(abandoned)
@@ -34,7 +34,7 @@ func (p *pool) meet(w *Worker) {
 // the others go on. phase counts the barriers. It returns the workers that join.
 func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 	switch {
-	case p.failed.Load() != nil: // its workers are leaving
+	case p.failed.Load() != nil: // the workers are leaving
 		return nil
 	case p.force != nil:
 		return p.forceTeam(phase)
@@ -45,7 +45,7 @@ func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 			p.leaveOut(last)
 		}
 	case p.barrier.slow.Load() != 0:
-		p.barrier.slow.Store(0) // noted late by a worker that is no longer there
+		p.barrier.slow.Store(0) // a late note of a worker that is no longer there
 	}
 	if len(p.team) == p.want {
 		return nil
@@ -56,9 +56,9 @@ func (p *pool) between(last *Worker, phase int) (joining []*Worker) {
 	return p.grow(phase)
 }
 
-// judge tells the policy where the team has waited at b for longer than uneven shares of
-// work explain. That is half of a phase, or a quarter where it waited at the barrier
-// before too. It returns whether a worker is to be left out.
+// judge tells the policy if the team has waited at b for longer than uneven shares of
+// work explain. The limit is half of a phase, or a quarter if the team also waited at
+// the barrier before. judge returns whether a worker must be left out.
 func (p *pool) judge(b *barrier, phase int) bool {
 	slow := b.slow.Load()
 	if slow == 0 {
@@ -82,8 +82,9 @@ func (p *pool) judge(b *barrier, phase int) bool {
 	return true
 }
 
-// leaveOut takes w, for which the team waited, out of the team. The caller's part can't
-// end: in its place another worker leaves, for there are fewer processors than workers.
+// leaveOut takes w, for which the team waited, out of the team. The caller cannot
+// leave. Another worker leaves instead, because there are fewer processors than
+// workers.
 func (p *pool) leaveOut(w *Worker) {
 	if w.id == 0 {
 		w = p.team[len(p.team)-1]
@@ -112,11 +113,11 @@ func (p *pool) forceTeam(phase int) (joining []*Worker) {
 	return p.settle(before, phase)
 }
 
-// grow takes helpers into the team that have come, and calls those that have not.
+// grow takes helpers that have come into the team, and calls the others.
 //
-// A helper that was called parks again after [longestWait] without a barrier. A phase
-// that long lasts 10 ms and more. At the barrier after it the team waits 0.1 ms for the
-// helper: otherwise it would never come in time.
+// A called helper parks again after [longestWait] without a barrier. That happens in
+// phases of 10 ms and more. So at the next barrier the team waits 0.1 ms for the
+// helper, which otherwise would never come in time.
 func (p *pool) grow(phase int) (joining []*Worker) {
 	before := len(p.team)
 	if p.recruit(p.most) && phase > 0 {
@@ -128,8 +129,8 @@ func (p *pool) grow(phase int) (joining []*Worker) {
 	return p.settle(before, phase)
 }
 
-// recruit adds helpers that are ready to the team, up to size in all, and calls those
-// that are not. It returns whether it had to wake one.
+// recruit adds helpers that are ready to the team, up to size in all, and calls the
+// others. It returns whether it had to wake one.
 func (p *pool) recruit(size int) (woken bool) {
 	missing := false
 	for _, w := range p.workers[1:p.most] {
@@ -156,8 +157,8 @@ func (p *pool) recruit(size int) (woken bool) {
 	return woken
 }
 
-// settle gives the workers of the team their places. Those from index before on have
-// just been taken; it returns them.
+// settle gives the workers of the team their places. It returns those from index before
+// on, which have just joined.
 func (p *pool) settle(before, phase int) (joining []*Worker) {
 	joining = p.team[before:]
 	if len(joining) == 0 {
@@ -184,15 +185,16 @@ func (p *pool) settle(before, phase int) (joining []*Worker) {
 	return joining
 }
 
-// release lets the workers begin that join a team at a barrier. That barrier must have
-// opened: they don't wait there, and it would lose their arrival at the next one.
+// release lets the workers that join a team at a barrier begin. That barrier must have
+// opened. They don't wait there, so it would count their arrival at the next barrier
+// and lose it.
 func release(joining []*Worker) {
 	for _, w := range joining {
 		w.state.Store(working)
 	}
 }
 
-// take makes a helper in the given state the next of the team.
+// take adds a helper to the team if it is in the given state.
 func (p *pool) take(w *Worker, state uint32) bool {
 	if !w.state.CompareAndSwap(state, taken) {
 		return false

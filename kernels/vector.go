@@ -20,7 +20,8 @@ func (o serial) Mul(dst, a, b []float32) {
 	}
 }
 
-// Clear sets x to zeros. Unlike clear(x), it has points where the runtime can stop it.
+// Clear sets x to zeros. Unlike clear(x), it has points at which the runtime can stop
+// it.
 //
 //go:noinline
 func (o serial) Clear(x []float32) {
@@ -29,8 +30,8 @@ func (o serial) Clear(x []float32) {
 	}
 }
 
-// Copy sets dst to src, which must be as long. Unlike copy(dst, src), it has points where
-// the runtime can stop it.
+// Copy sets dst to src, which must have the same length. Unlike copy(dst, src), it has
+// points at which the runtime can stop it.
 //
 //go:noinline
 func (o serial) Copy(dst, src []float32) {
@@ -80,8 +81,8 @@ func (o serial) SumSquares(x []float32) float64 {
 	return sum
 }
 
-// ColumnSums adds the m rows of a, each of len(dst) columns, row stride lda, to dst, row
-// 0 first.
+// ColumnSums adds the m rows of a, row stride lda, to dst, row 0 first. Each row has
+// len(dst) columns.
 func (o serial) ColumnSums(m int, a []float32, lda int, dst []float32) {
 	checkMatrix("ColumnSums", "a", a, m, len(dst), lda)
 	if len(dst) == 0 {
@@ -99,8 +100,8 @@ func (o serial) ColumnSums(m int, a []float32, lda int, dst []float32) {
 	}
 }
 
-// ScatterAdd adds row i of src to row ids[i] of table, each row of n floats,
-// row 0 first.
+// ScatterAdd adds row i of src to row ids[i] of table, row 0 first. Each row has n
+// floats.
 func (o serial) ScatterAdd(n int, ids []int32, src []float32, lds int, table []float32, ldt int) {
 	checkMatrix("ScatterAdd", "src", src, len(ids), n, lds)
 	checkRows("ScatterAdd", "table", table, n, ldt, ids)

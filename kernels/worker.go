@@ -11,28 +11,30 @@ import (
 // So do operations of the Engine that a task calls.
 type Worker struct {
 	serial
-	id   int   // among the engine's workers
-	pool *pool // nil where the worker is a caller alone
+	id   int   // the index among the engine's workers
+	pool *pool // nil if the worker is a caller alone
 
-	// The place in the team of the current phase. n is 0 while the worker has no part
-	// in it. It then passes through the task with empty shares, and does not wait.
+	// The place in the team of the current phase. If the worker has no part in the
+	// phase, n is 0. It then passes through the task with empty shares, and does not
+	// wait.
 	rank, n int
-	// away is how many barriers the worker still passes without a part; below 0, all.
-	// After them it joins as joinRank of joinN.
+	// away is the number of barriers that the worker still passes without a part. If it
+	// is negative, the worker passes all barriers. Afterwards the worker joins as
+	// joinRank of joinN.
 	away, joinRank, joinN int
 
-	control uint32 // of the thread, while the worker is in a region
-	locked  bool   // to the thread, while that is in the usual mode instead of its own
+	control uint32 // the control word of the thread, while the worker is in a region
+	locked  bool   // locked to the thread, while that is in the usual mode instead of its own
 
 	rows   []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
-	space  []float32 // a block of a plain B; nil before the first
+	space  []float32 // a block of a plain B; nil until needed
 	packed Packed    // the block as the right-hand matrix of a product
 
-	// The rest is for helpers: see pool.go.
+	// The other fields are for helpers: see pool.go.
 	state    atomic.Uint32
 	wake     chan struct{}
-	rest     atomic.Bool // it was left out, and gives its processor up at once
-	patience int         // how often it looks for work before it parks
+	rest     atomic.Bool // the worker was left out, and gives up its processor at once
+	patience int         // the number of looks for work before it parks
 	since    int64       // when it began to look
 	calledAt int64       // when it was last called
 
@@ -49,13 +51,13 @@ type Span struct{ Lo, Hi int }
 // Len returns the number of elements in the span.
 func (s Span) Len() int { return s.Hi - s.Lo }
 
-// ID returns the worker's number among the workers of its engine: 0 for the
-// goroutine that called Run, below [Engine.Threads] for all. It stays the same
-// throughout a region and says nothing about shares.
+// ID returns the worker's index among the workers of its engine, below
+// [Engine.Threads]. The goroutine that called Run has 0. The index stays the same
+// throughout a region, and has no relation to shares.
 func (w *Worker) ID() int { return w.id }
 
-// Workers returns the number of workers in the current phase; 0 for a worker that
-// has no part in it.
+// Workers returns the number of workers in the current phase. It is 0 for a worker that
+// has no part in the phase.
 func (w *Worker) Workers() int { return w.n }
 
 // Share returns this worker's part of n items in the current phase. The parts of the
@@ -82,13 +84,13 @@ func (w *Worker) Barrier() {
 	}
 }
 
-// enter sets the usual floating-point mode on the thread. Where the thread was in
-// another, the goroutine stays on it until leave.
+// enter sets the usual floating-point mode on the thread. If the thread was in another
+// mode, the goroutine stays on it until leave.
 func (w *Worker) enter() {
 	if w.set.ReadControl(&w.control); w.control&asm.ControlModes != asm.Control {
 		runtime.LockOSThread()
 		w.locked = true
-		w.set.ReadControl(&w.control) // the thread may have been another before
+		w.set.ReadControl(&w.control) // the goroutine may have been on another thread before
 		w.set.WriteControl(asm.Control)
 	}
 }

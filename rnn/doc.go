@@ -1,5 +1,5 @@
 // Package rnn is the vanilla recurrent network on batchrnn/kernels, batched, with
-// backpropagation through time. Steady-state calls allocate nothing.
+// backpropagation through time (BPTT). Steady-state calls allocate nothing.
 //
 //	h_t = g(Wx x_t + Wh h_{t-1} + b_h)
 //	y_t = Wy h_t + b_y
@@ -27,8 +27,8 @@
 // # The four kinds
 //
 //	one-to-one         T = 1
-//	one-to-many        an input at the first step, then its own output, or nothing: the
-//	                   id None, a dense vector of zeros
+//	one-to-many        an input at the first step; then its own output, or no input
+//	                   (the id None, or a dense vector of zeros)
 //	many-to-one        Config.LastStep: one output for each sequence
 //	many-to-many       an output at each step
 //	encoder-decoder    two models: package rnn/seq2seq
@@ -36,13 +36,12 @@
 // Sequences of a batch may have different lengths ([Workspace.SetLengths]). Layers
 // may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
 // Losses are cross-entropy, binary cross-entropy (BackwardBinary) and squared error
-// (BackwardSquared). They are taken over the rows that count ([Ignore]), with weights of labels
-// and of rows (WeightLabels, WeightRows).
+// (BackwardSquared). They are means over the rows that count ([Ignore]). Labels and rows
+// may have weights (WeightLabels, WeightRows).
 //
-// Gradients may vanish or explode; [Workspace.StateGradNorms] shows them. The means against
-// it:
+// Gradients may vanish or explode; [Workspace.StateGradNorms] shows it. These help:
 //
-//   - starts: [Model.InitIdentity] with ReLU, [Model.InitOrthogonal];
+//   - initial weights: [Model.InitIdentity] with ReLU, [Model.InitOrthogonal];
 //   - clipping by norm ([Model.Step]) and by value ([ClipValue]);
 //   - skip connections between layers (Residual) and through time (TimeSkip).
 //
@@ -56,12 +55,12 @@
 //	K  clusters of an adaptive softmax, of N outputs and F features each
 //
 // Activations are time-major, [T,B,·], row-major and flat: row t·B+b is step t of
-// sequence b. States in and out are [L·D,B,H], layer by layer, in each the forward
+// sequence b. Initial and last states are [L·D,B,H]: layer by layer, with the forward
 // direction first.
 //
 // The states of a layer have T+1 slots; slot 0 holds the initial state. A second
-// direction stands beside the first, in rows of width W. Its initial state is in a
-// slot T+1.
+// direction stands beside the first, in rows of width W. Its initial state is in an
+// additional slot T+1.
 //
 // # The way of the data
 //
@@ -69,7 +68,7 @@
 //
 //	1  ids [T,B]          each product of 2 starts from rows of Wx plus b_h   (dense: H_{1..T} = X·Wx + b_h)
 //	2  for t              H_{t+1} = g(start + H_t·Wh)                         (start: H_{t+1} where dense)
-//	   1 and 2 again for each layer, dense, on what the one below gives
+//	   1 and 2 again for each layer above, dense, on the output of the one below
 //	3  logits [rows,V]    H·Wy + b_y, in blocks of rows that stay in cache
 //	4  loss               logits become dlogits in place, losses come out
 //	                      (adaptive: 3 and 4 again for each cluster's rows, from features H·Proj)
@@ -85,23 +84,23 @@
 // table of all weights.
 //
 // Each stage of a layer is one parallel region. It has as many workers as its work is
-// worth, and none without work. Where the batch is large and Wh fits a core's cache,
-// workers share the rows of the batch. Else each owns some columns of Wh, and they meet
-// at a barrier after each step. Results have the same bits either way: for any number
-// of threads, for a row in any batch, and for T steps at once or one by one.
+// worth. If the batch is large and Wh fits a core's cache, workers share the rows of the
+// batch. Otherwise each owns some columns of Wh, and they meet at a barrier after each
+// step. Results have the same bits for any number of threads, and for a row in any
+// batch. They are also the same for T steps at once or one by one.
 //
 // # Threads
 //
 // Results don't depend on threads, so the engine decides at every barrier how many
-// workers go on. A worker that has lost its processor to other work is left out for a
-// while. What to choose:
+// workers go on. It leaves out for a while a worker that has lost its processor to other
+// work. Choose by the kind of program:
 //
 //	a service      kernels.New("", 0). Requests on many goroutines fill the processors by
-//	               themselves: Workspace.LimitThreads(1) in their workspaces. No limit
-//	               where one request must be fast
+//	               themselves: call Workspace.LimitThreads(1) in their workspaces. Set
+//	               no limit if a single request must be fast
 //	a batch job    kernels.New("", 0), without limits: training, scoring a corpus
 //	a test         kernels.New("", 1): nothing to wait for, nothing to leave running
 //
-// An engine may be shared by all models of a program. While one caller has its
-// workers, others work on their own goroutines.
+// All models of a program may share one engine. While one caller has its workers, the
+// others work on their own goroutines.
 package rnn

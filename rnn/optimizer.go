@@ -8,14 +8,14 @@ import (
 )
 
 // An Optimizer turns a gradient into a change of the parameters. Its state belongs to
-// one model. [Model.Step] calls Check and then Begin once, and Update for parts of the
-// slab, on several workers at once and in any order.
+// one model. [Model.Step] calls Check and then Begin once. It then calls Update for
+// parts of the slab, on several workers at once and in any order.
 type Optimizer interface {
-	// Check panics where the state can't be that of m.
+	// Check panics if the state can't be that of m.
 	Check(m *Model)
-	// Begin prepares a step whose gradient is scale times what Update is given.
+	// Begin prepares a step. The step's gradient is scale times the g of Update.
 	Begin(scale float32)
-	// Update changes p[s.Lo:s.Hi], of the slab p, along g[s.Lo:s.Hi], and reads and
+	// Update changes p[s.Lo:s.Hi], of the slab p, along g[s.Lo:s.Hi]. It reads and
 	// writes only these elements of its state.
 	Update(w *kernels.Worker, p, g []float32, s kernels.Span)
 }
@@ -40,8 +40,8 @@ func (o *SGD) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	w.SGD(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.scale, o.LR)
 }
 
-// Adagrad divides each step by the root of the sum of its parameter's squared
-// gradients (Duchi, Hazan & Singer 2011).
+// Adagrad divides each parameter's step by the root of the sum of its squared gradients
+// (Duchi, Hazan & Singer 2011).
 type Adagrad struct {
 	LR, Eps float32
 	Sum     []float32 // Σ g², in the layout of the slab
@@ -54,7 +54,8 @@ func NewAdagrad(m *Model, lr float32) *Adagrad {
 	return &Adagrad{LR: lr, Eps: 1e-10, Sum: kernels.Floats(len(m.Slab)), owner: owner{m}}
 }
 
-// Check panics where m is not the model that o was made for, or that it stepped first.
+// Check panics if m is not the model of o: the one that o was made for, or else stepped
+// first.
 func (o *Adagrad) Check(m *Model) { o.owner.check("Adagrad", m, o.Sum) }
 
 // Begin implements [Optimizer].
@@ -65,7 +66,7 @@ func (o *Adagrad) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	w.Adagrad(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.Sum[s.Lo:s.Hi], o.scale, o.LR, o.Eps)
 }
 
-// Adam keeps running means of the gradient and its square, both corrected for
+// Adam keeps running means of the gradient and of its square. It corrects both for
 // their start at zero (Kingma & Ba 2015).
 type Adam struct {
 	LR, Beta1, Beta2, Eps float32
@@ -82,8 +83,8 @@ func NewAdam(m *Model, lr float32) *Adam {
 	return &Adam{LR: lr, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, M: kernels.Floats(n), V: kernels.Floats(n), owner: owner{m}}
 }
 
-// Check panics where m is not the model that o was made for, or that it stepped first,
-// where T is negative, and where Beta1 or Beta2 is outside [0,1).
+// Check panics if m is not the model of o: the one that o was made for, or else stepped
+// first. It also panics if T is negative, or if Beta1 or Beta2 is outside [0,1).
 func (o *Adam) Check(m *Model) { o.check("Adam", m) }
 
 func (o *Adam) check(name string, m *Model) {
@@ -107,18 +108,18 @@ func (o *Adam) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	w.Adam(p[s.Lo:s.Hi], g[s.Lo:s.Hi], o.M[s.Lo:s.Hi], o.V[s.Lo:s.Hi], &o.args)
 }
 
-// AdamW is [Adam] with weight decay beside the gradient (Loshchilov & Hutter 2019):
-// each step first sets p to (1-LR·Decay)·p. Biases decay too, as in PyTorch.
+// AdamW is [Adam] with weight decay separate from the gradient (Loshchilov & Hutter
+// 2019). Each step first sets p to (1-LR·Decay)·p. Biases decay too, as in PyTorch.
 type AdamW struct {
 	Adam
 	Decay float32
 }
 
-// NewAdamW returns AdamW for m with the learning rate lr, the weight decay, and the
-// other settings of [NewAdam].
+// NewAdamW returns AdamW for m with learning rate lr and the given weight decay. Its
+// other settings are those of [NewAdam].
 func NewAdamW(m *Model, lr, decay float32) *AdamW { return &AdamW{*NewAdam(m, lr), decay} }
 
-// Check panics where that of [Adam] does.
+// Check panics if the Check of [Adam] does.
 func (o *AdamW) Check(m *Model) { o.check("AdamW", m) }
 
 // Update implements [Optimizer].
@@ -131,14 +132,14 @@ func (o *AdamW) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
 	}
 }
 
-// decayBlock is how many parameters AdamW decays at a time.
+// decayBlock is the number of parameters that AdamW decays at a time.
 const decayBlock = 1 << 11
 
-// An owner is the model that an optimiser's state belongs to: the one that it was made
-// for, else the first that it steps.
+// An owner is the model of an optimiser's state: the one that it was made for, or else
+// the first that it steps.
 type owner struct{ m *Model }
 
-// check panics where m is another model, or states have not its size.
+// check panics if m is another model, or if the states are not of its size.
 func (o *owner) check(optimizer string, m *Model, states ...[]float32) {
 	for _, s := range states {
 		if len(s) != len(m.Slab) {
@@ -153,8 +154,8 @@ func (o *owner) check(optimizer string, m *Model, states ...[]float32) {
 	}
 }
 
-// normChunk is the number of elements of each partial sum of the norm: fixed,
-// so that the sum is the same for any number of workers.
+// normChunk is the number of elements of each partial sum of the norm. It is fixed, so
+// that the sum is the same for any number of workers.
 const normChunk = 1 << 14
 
 // stepState is what the workers of Step share.
@@ -165,16 +166,18 @@ type stepState struct {
 	clip  float32
 	sums  []float64 // Σ g² by chunk
 	norm  float64
-	skip  bool // the gradient isn't finite, and shall change nothing
+	skip  bool // the gradient isn't finite and must change nothing
 }
 
-// Step changes the parameters by one step of opt along grads, a slab in the
-// layout of the parameters, and readies the model for the next pass. Where
-// clip > 0 and the gradient's norm over all parameters is greater, the gradient
-// is read as scaled down to norm clip (Pascanu, Mikolov & Bengio 2013). It
-// returns the norm before clipping. Where that is NaN or infinite, the parameters and
-// the state of opt stay as they are if SkipNonFinite is set, and else are spoilt. Step
-// panics where grads has another length than the slab, and where opt refuses m.
+// Step changes the parameters by one step of opt along grads, and prepares the model
+// for the next pass. grads is a slab in the layout of the parameters. Step returns the
+// norm of the gradient over all parameters, before clipping.
+//
+// If clip > 0 and the norm is greater, Step scales the gradient down to norm clip
+// (Pascanu et al. 2013). grads itself does not change. If the norm is NaN or infinite,
+// SkipNonFinite leaves the parameters and the state of opt as they are. Without it the
+// step spoils them. Step panics if grads has another length than the slab, or if opt
+// refuses m.
 func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64) {
 	s := &m.step
 	m.checkWhole("Step")
@@ -191,8 +194,9 @@ func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64
 	return s.norm
 }
 
-// phaseElements is the number of elements for each worker between two barriers
-// that stand there only so that the team may change: Adam takes some 0.2 ms.
+// phaseElements is the number of elements for each worker between two optional
+// barriers. Such a barrier only lets the team change. Adam takes about 0.2 ms for that
+// many.
 const phaseElements = 1 << 17
 
 // stepShare is one worker's part of stage 5.
@@ -215,7 +219,7 @@ func (m *Model) stepShare(w *kernels.Worker) {
 	w.Barrier()
 	for lo, phase := 0, n*phaseElements; lo < len(m.Slab); lo += phase {
 		own := w.Share(min(phase, len(m.Slab)-lo))
-		if own.Len() > 0 && !s.skip { // a worker without a part may be here before the step begins
+		if own.Len() > 0 && !s.skip { // a worker without a part may arrive here before the step begins
 			s.opt.Update(w, m.Slab, s.grads, kernels.Span{Lo: lo + own.Lo, Hi: lo + own.Hi})
 		}
 		w.Barrier()
@@ -223,8 +227,8 @@ func (m *Model) stepShare(w *kernels.Worker) {
 	m.pack(w)
 }
 
-// scale joins the sums to the norm, and returns what the gradient is read as
-// scaled by.
+// scale joins the sums to the norm, and returns the factor by which the gradient is
+// read.
 func (s *stepState) scale() float64 {
 	var sum float64
 	for _, x := range s.sums {
@@ -239,7 +243,7 @@ func (s *stepState) scale() float64 {
 	s.norm = math.Sqrt(sum)
 	switch {
 	case math.IsInf(s.norm, 1) || math.IsNaN(s.norm):
-		return math.NaN() // else an infinite gradient would come out as no step
+		return math.NaN() // otherwise an infinite gradient would lead to a step of zero
 	case s.clip > 0 && s.norm > float64(s.clip):
 		return float64(s.clip) / s.norm
 	}

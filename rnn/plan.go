@@ -65,12 +65,14 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 	gates := m.Cell.gates()
 	stepWork := batch * m.Hidden * m.stateWidth() * gates
 	// A worker's part of a step must outweigh the barrier after it. In time a barrier
-	// costs HandoverWork; half as much again leaves a gain.
+	// costs HandoverWork; half as much again leaves a gain. Share of two threads' peak,
+	// forward, on a Zen 4, by multiply-adds of a step for each of two workers:
 	//
-	// Share of two threads' peak, forward, on a Zen 4, one worker / two, with 2^15
-	// multiply-adds for each worker: H = 128, B = 4 41 / 52 %; H = 256, B = 1 22 / 36
-	// %; H = 256, B = 4 46 / 79 %. With 2^14 for each, H = 128, B = 2: 37 % / between
-	// 20 and 40 %.
+	//	                 each   one worker   two workers
+	//	H = 128, B = 2   2^14         37 %    20 to 40 %
+	//	H = 128, B = 4   2^15         41 %          52 %
+	//	H = 256, B = 1   2^15         22 %          36 %
+	//	H = 256, B = 4   2^17         46 %          79 %
 	meeting := m.engine.HandoverWork() * 3 / 2
 	weights := m.engine.PackedBytes(m.stateWidth(), m.Hidden) * int64(gates)
 	panels := m.packed[cellWh][0].plain[0].Panels()

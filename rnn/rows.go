@@ -8,46 +8,50 @@ import (
 	"batchrnn/kernels"
 )
 
-// Ignore, as a target, makes a row count nowhere. It is PyTorch's ignore_index.
+// Ignore, as a target, takes its row out of the loss. It equals PyTorch's ignore_index.
 const Ignore = -100
 
-// counted are the rows of outputs that count, N of R, and what they weigh. Rows beyond
-// a sequence's end don't count, nor rows whose targets are left out.
+// counted holds the rows of outputs that count, N of R, and their weights. Rows beyond
+// a sequence's end don't count. Neither do rows whose target is left out.
 type counted struct {
 	rows int // R: T·B, or B with LastStep
-	// The rows that count, where they are not all or are not steps in order, and
-	// room for them together; nil before they were needed.
+	// picks says that the rows that count are a selection, or last steps. They are then
+	// gathered in the buffers below. The buffers are nil until needed.
 	picks     bool
-	picked    []int32   // [N], of the R rows
+	picked    []int32   // [N], the indices of the rows that count
 	pickedIDs []int32   // [R], their targets
 	gather    []float32 // [R,W]
 	dgather   []float32 // [R,W], in training
 
-	weights    []float32 // [V], of labels, the largest 1; nil for 1 each
-	weightRoom []float32 // [V], where weights are; nil before there were any
+	weights    []float32 // [V], of labels, divided by the largest; nil means 1 each
+	weightRoom []float32 // [V], the memory of weights; nil until needed
 
-	rowWeights    []float32 // [R], the largest 1; nil for 1 each
-	rowWeightRoom []float32 // [R], where they are; nil before there were any
+	rowWeights    []float32 // [R], divided by the largest; nil means 1 each
+	rowWeightRoom []float32 // [R], the memory of rowWeights; nil until needed
 }
 
-// WeightLabels gives each output's label a weight w, [V], in the mean of the
-// losses, which is then Σ w·loss / Σ w: with cross-entropy over rows by their
-// targets, else over the outputs of each row. Losses stay without the weights of
-// targets. nil ends it. It panics where w has another length, a weight is
-// negative or not finite, or all are 0.
+// WeightLabels gives each label a weight w, [V]. The mean of the losses is then
+// weighted, Σ w·loss / Σ w. With cross-entropy a row has the weight of its target. With
+// other losses each output of a row has the weight of its label. nil ends the
+// weighting.
+//
+// Losses holds cross-entropies without these weights. It panics if w has another
+// length, a weight is negative or not finite, or all are 0.
 func (ws *Workspace) WeightLabels(w []float32) {
 	ws.weights = takeWeights("WeightLabels", "label", w, ws.m.Output, &ws.weightRoom)
 }
 
-// WeightRows gives each row of outputs a weight w, [T,B] or [B] with Config.LastStep, in
-// the mean of the losses, which is then Σ w·loss / Σ w. It multiplies with that of
-// WeightLabels. Losses stay without it. nil ends it. It panics where w has another
-// length, a weight is negative or not finite, or all are 0.
+// WeightRows gives each row of outputs a weight w, [T,B], or [B] with Config.LastStep.
+// The mean of the losses is then weighted, Σ w·loss / Σ w. Weights of WeightLabels
+// multiply with it. nil ends the weighting.
+//
+// Losses holds losses without w. It panics if w has another length, a weight is
+// negative or not finite, or all are 0.
 func (ws *Workspace) WeightRows(w []float32) {
 	ws.rowWeights = takeWeights("WeightRows", "row", w, ws.rows, &ws.rowWeightRoom)
 }
 
-// takeWeights copies n weights into room, as parts of the largest one.
+// takeWeights copies n weights into room, divided by the largest one.
 func takeWeights(op, what string, w []float32, n int, room *[]float32) []float32 {
 	if w == nil {
 		return nil
@@ -65,13 +69,13 @@ func takeWeights(op, what string, w []float32, n int, room *[]float32) []float32
 		panic(fmt.Sprintf("rnn: %s: all weights are 0, and nothing would count: give one above 0, or nil for no weights", op))
 	}
 	*room = (*room)[:0]
-	for _, x := range w { // only their proportions count, and these neither overflow nor vanish
+	for _, x := range w { // only ratios count; these neither overflow nor vanish
 		*room = append(*room, float32(float64(x)/largest))
 	}
 	return *room
 }
 
-// weight returns what the i-th row that counts weighs in the mean.
+// weight returns the weight of the i-th row that counts in the mean.
 func (ws *Workspace) weight(i int) float64 {
 	row, t := ws.row(i), &ws.pass.targets
 	w := ws.rowWeight(row)
@@ -81,7 +85,7 @@ func (ws *Workspace) weight(i int) float64 {
 	return w
 }
 
-// rowWeight returns what WeightRows has given a row.
+// rowWeight returns the weight of a row by WeightRows, or 1.
 func (ws *Workspace) rowWeight(row int) float64 {
 	if ws.rowWeights == nil {
 		return 1
@@ -89,7 +93,7 @@ func (ws *Workspace) rowWeight(row int) float64 {
 	return float64(ws.rowWeights[row])
 }
 
-// totalWeight returns the sum of all labels' weights.
+// totalWeight returns the sum of the weights of all labels.
 func (ws *Workspace) totalWeight() float64 {
 	if ws.weights == nil {
 		return float64(ws.m.Output)
@@ -101,7 +105,7 @@ func (ws *Workspace) totalWeight() float64 {
 	return sum
 }
 
-// makePicks makes room for the rows that count.
+// makePicks allocates the buffers for the rows that count.
 func (ws *Workspace) makePicks() {
 	if ws.picked != nil {
 		return
@@ -114,7 +118,7 @@ func (ws *Workspace) makePicks() {
 	}
 }
 
-// count returns how many rows count.
+// count returns N, the number of rows that count.
 func (ws *Workspace) count() int {
 	if ws.picks {
 		return len(ws.picked)
@@ -122,7 +126,7 @@ func (ws *Workspace) count() int {
 	return ws.rows
 }
 
-// row returns which of the R rows the i-th that counts is.
+// row returns the index, among all R rows, of the i-th row that counts.
 func (ws *Workspace) row(i int) int {
 	if ws.picks {
 		return int(ws.picked[i])
@@ -130,8 +134,8 @@ func (ws *Workspace) row(i int) int {
 	return i
 }
 
-// pick chooses the rows that count: those that sequences have and whose targets
-// are not Ignore, but for rows and labels of no weight; targets are nil where they are
+// pick selects the rows that count. It leaves out rows beyond a sequence's end, rows
+// with target Ignore, and rows or labels of weight 0. targets is nil if the targets are
 // vectors.
 func (ws *Workspace) pick(targets []int32) {
 	ws.picks = ws.m.LastStep
@@ -163,7 +167,7 @@ func (ws *Workspace) leftOut(targets []int32, row int) bool {
 	return targets[row] == Ignore || ws.weights != nil && ws.weights[targets[row]] == 0
 }
 
-// gatherRows copies the rows of states, [T,B,W], that count, shared out.
+// gatherRows gathers the rows of states, [T,B,W], that count. Workers share the rows.
 func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
 	rows := w.Share(len(ws.picked))
 	width := ws.m.width()
@@ -176,8 +180,7 @@ func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
 	}
 }
 
-// gatherLast copies the last states of sequence b, of each direction its own, to
-// row i.
+// gatherLast copies the last state of sequence b, of each direction, to row i.
 func (ws *Workspace) gatherLast(states []float32, i, b int) {
 	width, n := ws.m.width(), ws.m.stateWidth()
 	for d := range ws.m.directions() {
@@ -186,8 +189,8 @@ func (ws *Workspace) gatherLast(states []float32, i, b int) {
 	}
 }
 
-// scatterRows is the way back of gatherRows, dH of all rows shared out by sequence:
-// what doesn't count has none.
+// scatterRows is the mirror image of gatherRows: it sets dh for all rows, with zeros in
+// rows that don't count. Workers share the sequences.
 func (ws *Workspace) scatterRows(w *kernels.Worker, dh []float32) {
 	width, n := ws.m.width(), ws.m.stateWidth()
 	rows := w.Share(ws.T * ws.B)

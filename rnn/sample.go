@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// A Sampler draws a sequence from a model whose outputs are its next inputs,
-// one id at a time. It allocates nothing while it draws.
+// A Sampler draws a sequence of ids, one at a time, from a model whose outputs are its
+// next inputs. Drawing allocates nothing.
 type Sampler struct {
 	ws    *Workspace
 	probs []float32 // [V]
@@ -14,8 +14,8 @@ type Sampler struct {
 	id    [1]int32
 }
 
-// NewSampler returns a sampler that starts from the zero state; the same seed
-// draws the same sequence.
+// NewSampler returns a sampler that starts from the zero state. The same seed draws the
+// same sequence.
 func (m *Model) NewSampler(seed uint64) *Sampler {
 	if m.Dense || m.Output == 0 || m.Output > m.Input {
 		panic("rnn: NewSampler needs a model of ids whose outputs are its next inputs")
@@ -26,14 +26,14 @@ func (m *Model) NewSampler(seed uint64) *Sampler {
 	return &Sampler{ws: m.NewWorkspace(1, 1), probs: make([]float32, m.Output), rng: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// coldest is where logits/temperature are still far from overflow; nothing
-// colder draws anything but the likeliest.
+// coldest is a temperature at which logits/temperature is still far from overflow. Any
+// lower temperature also draws only the likeliest id.
 const coldest = 1e-20
 
-// Next feeds id and draws the next one from softmax(logits/temperature). A
-// temperature of 0 takes the likeliest, below 1 favours it, 1 draws from the
-// model's own distribution. It panics where temperature is below 0 or NaN, and where
-// a logit is NaN, for then there is none.
+// Next feeds id and draws the next id from softmax(logits/temperature). Temperature 1
+// draws from the model's own distribution. A temperature below 1 favours likely ids,
+// and 0 takes the likeliest. It panics if temperature is below 0 or NaN, or if a logit
+// is NaN.
 func (s *Sampler) Next(id int32, temperature float32) int32 {
 	if !(temperature >= 0) {
 		panic(fmt.Sprintf("rnn: Sampler.Next: temperature is %v, want 0 or more", temperature))
@@ -60,7 +60,7 @@ func (s *Sampler) Next(id int32, temperature float32) int32 {
 			return int32(i)
 		}
 	}
-	return argmax(s.probs) // the probabilities add up to a rounding below 1
+	return argmax(s.probs) // rounding leaves the sum of the probabilities below 1
 }
 
 func argmax(x []float32) int32 {

@@ -5,21 +5,21 @@ import (
 	"math"
 )
 
-// Factors of a learning rate, for a training loop to set an optimizer's LR by:
+// A training loop sets an optimizer's LR by these factors:
 //
 //	opt.LR = rate * float32(rnn.WarmUp(step, 50)*rnn.CosineDecay(done, 0.01))
 
-// WarmUp returns the factor of the learning rate at the given step, from 0, of a rise
-// over the first steps: (step+1)/steps, then 1 (Goyal et al. 2017). It panics where step is
-// negative.
+// WarmUp returns a factor of the learning rate that rises over the first steps. At the
+// given step, counted from 0, it is min((step+1)/steps, 1) (Goyal et al. 2017). It
+// panics if step is negative.
 func WarmUp(step, steps int) float64 {
 	checkScheduled("WarmUp", step)
 	return min(float64(step+1)/max(float64(steps), 1), 1)
 }
 
-// CosineDecay returns the factor of the learning rate where the part done, from 0 to 1, of
-// a training is over: it falls along half a cosine from 1 to floor (Loshchilov & Hutter
-// 2017). A part beyond these ends counts as the end. It panics where done is NaN.
+// CosineDecay returns a factor of the learning rate. It falls along half a cosine, from
+// 1 to floor (Loshchilov & Hutter 2017). done is the completed part of the training,
+// and is clamped to [0,1]. It panics if done is NaN.
 func CosineDecay(done, floor float64) float64 {
 	if math.IsNaN(done) {
 		panic("rnn: CosineDecay: the part done is NaN")
@@ -28,9 +28,9 @@ func CosineDecay(done, floor float64) float64 {
 	return floor + (1-floor)*(1+math.Cos(math.Pi*done))/2
 }
 
-// StepDecay returns the factor of the learning rate at the given step, from 0, of a decay
-// by gamma after every so many steps: gamma^⌊step/every⌋. It panics where step is
-// negative or every is below 1.
+// StepDecay returns a factor of the learning rate that decays by gamma after each every
+// steps: gamma^⌊step/every⌋. step counts from 0. It panics if step is negative or every
+// is below 1.
 func StepDecay(step, every int, gamma float64) float64 {
 	checkScheduled("StepDecay", step)
 	if every < 1 {

@@ -30,10 +30,10 @@ func (ws *Workspace) Reset() {
 	}
 }
 
-// Carry makes the last states the initial ones of the next pass, so that a stream
-// can be fed in pieces and trained by truncated BPTT. It comes after Backward,
-// which still needs the initial states. It panics where the model is
-// bidirectional: the second direction comes from what is yet to be read.
+// Carry makes the last states the initial states of the next pass. A stream can so be
+// fed in pieces, and trained by truncated BPTT. Call Carry after Backward, which still
+// needs the old initial states. It panics if the model is bidirectional: the second
+// direction starts from inputs that are not read yet.
 func (ws *Workspace) Carry() {
 	ws.checkCarry("Carry")
 	for k := range ws.layers {
@@ -45,9 +45,9 @@ func (ws *Workspace) Carry() {
 	}
 }
 
-// CarryRows is Carry of other rows: row b goes on from the state that row from[b]
-// ended in. A beam search goes on so from its best hypotheses. It panics where Carry
-// would, and where from, [B], has another length or a row that there is not.
+// CarryRows is Carry with a choice of rows: row b continues from the last state of row
+// from[b]. A beam search continues so from its best hypotheses. It panics if Carry
+// would, or if from, [B], has another length or names a row outside the batch.
 func (ws *Workspace) CarryRows(from []int32) {
 	ws.checkCarry("CarryRows")
 	ws.checkLen("CarryRows", "from", len(from), ws.B, "B")

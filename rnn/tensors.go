@@ -12,37 +12,36 @@ import (
 	"batchrnn/rnn/safetensors"
 )
 
-// WriteSafetensors writes the parameters to w under the names and in the layouts
-// of PyTorch, where a weight is [outputs,inputs], and returns the number of bytes
-// written. Of a network without an output layer the file is the state_dict of a
-// torch.nn.RNN:
+// WriteSafetensors writes the parameters to w and returns the number of bytes written.
+// Names and layouts are those of PyTorch, where a weight is [outputs,inputs]. Without
+// an output layer the file is the state_dict of a torch.nn.RNN:
 //
 //	weight_ih_l0  [H,E]   Wxᵀ of the first cell
 //	weight_hh_l0  [H,H]   Whᵀ
 //	bias_ih_l0    [H]     Bh
 //	bias_hh_l0    [H]     zeros: PyTorch has two biases where one is enough
 //
-// and so on with l1, l2 for the layers above, whose E is W, and with _reverse after
-// the number for the second direction.
+// Layers above have l1, l2 and so on, with W in the place of E. The second direction
+// adds _reverse to the name.
 //
-// With an output layer it is that of a module whose rnn is such an nn.RNN, over
-// one-hot vectors where the input is ids, and whose out is an nn.Linear: these
-// names begin with "rnn.", and there are
+// With an output layer the file is the state_dict of a module with two members. rnn is
+// such an nn.RNN, which reads one-hot vectors in the place of ids. Its names begin with
+// "rnn.". out is an nn.Linear:
 //
 //	out.weight    [V,W]   Wyᵀ; of a tied output, Wx
 //	out.bias      [V]     By
 //
-// or, if out is an adaptive softmax, as in nn.AdaptiveLogSoftmaxWithLoss with
-// head_bias, but for the last, which that doesn't have:
+// With an adaptive softmax out is an nn.AdaptiveLogSoftmaxWithLoss with head_bias. That
+// module has no bias in its tails, so the last tensor is additional:
 //
 //	out.head.weight, out.head.bias     [Cutoffs[0]+K,W], [Cutoffs[0]+K]
 //	out.tail.i.0.weight                [F,W]   Projᵀ of Tails[i]
 //	out.tail.i.1.weight                [N,F]   its Wyᵀ
 //	out.tail.i.1.bias                  [N]     its By
 //
-// The metadata says what the shapes don't: the activation under "nonlinearity",
-// and under "residual" and "time_skip" the connections that PyTorch's nn.RNN has
-// not. The same parameters give the same bytes.
+// The metadata holds what the shapes don't show. "nonlinearity" is the activation.
+// "residual" and "time_skip" are connections that PyTorch's nn.RNN lacks. The same
+// parameters give the same bytes.
 func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	m.checkWhole("WriteSafetensors")
 	var out []safetensors.Floats
@@ -60,8 +59,7 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	return safetensors.Write(w, m.metadata(), out)
 }
 
-// metadata is what of the configuration two networks of the same shapes may differ
-// in.
+// metadata returns the settings in which two networks of the same shapes may differ.
 func (c Config) metadata() map[string]string {
 	m := map[string]string{
 		"cell":     c.Cell.String(),
@@ -74,14 +72,14 @@ func (c Config) metadata() map[string]string {
 	return m
 }
 
-// ReadSafetensors sets the parameters to those of a file as [Model.WriteSafetensors]
-// or PyTorch writes it, of size bytes, and readies the model for the next pass. The
-// two biases are added. Values of F16 and BF16 are taken as they are, of F64
-// rounded; NaN and infinities are values like others.
+// ReadSafetensors sets the parameters from a file of size bytes, and prepares the model
+// for the next pass. [Model.WriteSafetensors] or PyTorch may have written the file. The
+// two biases are added. F16 and BF16 are converted exactly, and F64 is rounded. NaN and
+// infinities are accepted.
 //
-// The file has to have the tensors of a network of this Config, all of them and no
-// others, in these shapes; what its metadata say of them must be true of the model.
-// If anything is wrong with it, the error says what, and nothing has changed.
+// The file must have exactly the tensors of a network of this Config, in these shapes.
+// Its metadata must agree with the model. Otherwise ReadSafetensors returns an error
+// and changes nothing.
 func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 	m.checkWhole("ReadSafetensors")
 	f, err := safetensors.Open(r, size)
@@ -122,7 +120,7 @@ func (m *Model) readTensors(f *safetensors.File) error {
 			transpose(t.params, values, t.shape[0], t.shape[1])
 		case secondBias:
 			for i, v := range values {
-				if v != 0 { // -0 stays what it is
+				if v != 0 { // -0 stays -0
 					t.params[i] += v
 				}
 			}
@@ -189,7 +187,7 @@ func match(f *safetensors.File, tensors []tensor) error {
 	return nil
 }
 
-// list writes names for an error, the first of them if there are many.
+// list joins names for an error message. Of many names it shows only the first.
 func list(names []string) string {
 	const most = 8
 	var b strings.Builder
@@ -206,7 +204,7 @@ func list(names []string) string {
 	return b.String()
 }
 
-// A tensor is a part of the parameters as a file has it.
+// A tensor is a part of the parameters as it stands in a file.
 type tensor struct {
 	name   string
 	shape  []int
@@ -214,14 +212,14 @@ type tensor struct {
 	layout layout
 }
 
-// A layout is what a tensor's values are to the parameters.
+// A layout is the relation of a tensor's values to the parameters.
 type layout int
 
 const (
 	vector       layout = iota
 	matrix              // the transpose of the parameters
-	secondBias          // to be added to the vector before it
-	sharedWeight        // the parameters as they are, which a matrix before it has too
+	secondBias          // added to the vector before it
+	sharedWeight        // the parameters as they are, which an earlier matrix also holds
 )
 
 // tensors lists the parameters in the order of a file.

@@ -5,16 +5,16 @@
 //	header  [n]byte        JSON: {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [0,24]}, ...}
 //	data    the tensors, row-major and little-endian, one after the other
 //
-// The header may have an entry "__metadata__", of strings by name, and spaces at
-// its end.
+// The header may have an entry "__metadata__", an object of strings. It may end in
+// spaces.
 //
-// Reading is strict: everything in the file is checked against the file's real size
-// before it is used. These are errors, each of one line:
+// Reading is strict: every value is checked against the file's real size before use.
+// Each of these is an error, with a message of one line:
 //
 //   - a header that is longer than the file or than 1 MiB;
-//   - a name or key that is there twice;
-//   - offsets that reach beyond the data, overlap or leave bytes over;
+//   - a name or key that appears twice;
+//   - offsets that reach beyond the data, overlap or leave gaps;
 //   - shapes that don't fit their offsets.
 //
-// NaN and infinities are values like others.
+// NaN and infinities are accepted.
 package safetensors

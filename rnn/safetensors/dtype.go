@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// widths are the bytes of an element.
+// widths holds the number of bytes of an element of each dtype.
 var widths = map[string]int64{
 	"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1,
 	"U16": 2, "I16": 2, "F16": 2, "BF16": 2,
@@ -13,7 +13,7 @@ var widths = map[string]int64{
 	"U64": 8, "I64": 8, "F64": 8, "C64": 8,
 }
 
-// converters read the first element.
+// converters convert the first element of b.
 var converters = map[string]func(b []byte) float32{
 	"F32":  func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) },
 	"F64":  func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) },
@@ -21,7 +21,7 @@ var converters = map[string]func(b []byte) float32{
 	"F16":  func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) },
 }
 
-// half returns the value of an IEEE 754 binary16, which float32 has exactly.
+// half returns the value of an IEEE 754 binary16. The conversion is exact.
 func half(h uint16) float32 {
 	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10&0x1f), uint32(h&0x3ff)
 	switch exponent {

@@ -12,11 +12,11 @@ import (
 
 const metadataKey = "__metadata__"
 
-// header takes a JSON header apart, token by token: encoding/json would take the
-// last of two equal keys, and keys in the wrong case.
+// header parses a JSON header token by token. encoding/json would accept duplicate keys
+// and keys in the wrong case.
 type header struct{ *json.Decoder }
 
-// parse reads the header into f. It checks no numbers but that they are some.
+// parse reads the header into f. It checks the form of numbers, not their values.
 func (f *File) parse(raw []byte) error {
 	if !utf8.Valid(raw) {
 		return errors.New("not UTF-8: not a safetensors file, or damaged")
@@ -83,7 +83,7 @@ func (h header) tensor() (t Tensor, err error) {
 	return t, err
 }
 
-// object reads an object; value reads what stands under a key.
+// object reads a JSON object. It calls value to read the value of each key.
 func (h header) object(value func(key string) error) error {
 	if err := h.delimiter('{'); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (h header) object(value func(key string) error) error {
 	return h.delimiter('}')
 }
 
-// array reads an array of whole numbers that are not negative.
+// array reads a JSON array of non-negative integers.
 func (h header) array(value func(n int64) error) error {
 	if err := h.delimiter('['); err != nil {
 		return err
@@ -162,5 +162,5 @@ func (h header) next() (json.Token, error) {
 	return token, err
 }
 
-// describe writes a token for an error.
+// describe formats a token for an error message.
 func describe(token json.Token) string { return quote(fmt.Sprint(token)) }

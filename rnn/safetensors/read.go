@@ -11,15 +11,15 @@ import (
 	"strconv"
 )
 
-// maxHeader has room for some ten thousand tensors.
+// maxHeader is the size of a header with about ten thousand tensors.
 const maxHeader = 1 << 20
 
-// A Tensor says what a file holds under a name.
+// A Tensor describes one tensor of a file.
 type Tensor struct {
 	Name   string
 	DType  string // such as "F32"
-	Shape  []int  // empty of a single number
-	lo, hi int64  // place in the data
+	Shape  []int  // empty for a scalar
+	lo, hi int64  // byte range in the data
 }
 
 // Len returns the number of elements.
@@ -31,16 +31,16 @@ func (t Tensor) Len() int {
 	return n
 }
 
-// A File is a file whose header has been read and found good.
+// A File is a file with a valid header.
 type File struct {
 	Metadata map[string]string
 	Tensors  []Tensor // in the order of their data
 
 	r    io.ReaderAt
-	data int64 // where the data starts
+	data int64 // offset of the data in the file
 }
 
-// Open reads the header of a file. size is how many bytes r holds.
+// Open reads and checks the header of a file. size is the number of bytes in r.
 func Open(r io.ReaderAt, size int64) (*File, error) {
 	var b [8]byte
 	if size < int64(len(b)) {
@@ -71,8 +71,8 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// place puts the tensors in the order of their data, and returns an error unless
-// each has as many bytes as its shape wants, and all of them are all of the data.
+// place sorts the tensors by the order of their data. It returns an error unless each
+// has the size of its shape, and together they fill the data.
 func (f *File) place(size int64) error {
 	for _, t := range f.Tensors {
 		if t.lo > t.hi || t.hi > size {
@@ -112,7 +112,7 @@ func (f *File) place(size int64) error {
 	return nil
 }
 
-// Tensor returns what stands under a name.
+// Tensor returns the tensor of that name.
 func (f *File) Tensor(name string) (t Tensor, ok bool) {
 	i := slices.IndexFunc(f.Tensors, func(t Tensor) bool { return t.Name == name })
 	if i < 0 {
@@ -127,9 +127,9 @@ func (f *File) Bytes(t Tensor) ([]byte, error) {
 	return b, f.readAt(b, f.data+t.lo)
 }
 
-// Floats sets dst to the elements of one of the file's tensors, which has as many
-// of them. F32, F16 and BF16 come out as they are; F64 is rounded to the nearest
-// float32, which is infinite beyond the largest. Other dtypes are an error.
+// Floats sets dst to the elements of one of the file's tensors, and must have the same
+// number. F32, F16 and BF16 are converted exactly. F64 is rounded to the nearest
+// float32, or to infinity beyond the largest. Other dtypes are an error.
 func (f *File) Floats(dst []float32, t Tensor) error {
 	convert, ok := converters[t.DType]
 	switch {
@@ -154,19 +154,19 @@ func (f *File) Floats(dst []float32, t Tensor) error {
 	return nil
 }
 
-// readAt fills b from so far into the file.
+// readAt fills b from offset at of the file.
 func (f *File) readAt(b []byte, at int64) error {
 	n, err := f.r.ReadAt(b, at)
 	switch {
 	case n == len(b):
-		return nil // whatever err says of the end of the file
+		return nil // a full read at the end of the file may come with io.EOF
 	case errors.Is(err, io.EOF):
 		return errors.New("safetensors: the file is shorter than it was said to be: truncated")
 	}
 	return err
 }
 
-// quote quotes a name for an error, the start of it if it is long.
+// quote quotes a name for an error message. Of a long name it shows only the start.
 func quote(name string) string {
 	const most = 100
 	if len(name) > most {
@@ -175,7 +175,7 @@ func quote(name string) string {
 	return strconv.Quote(name)
 }
 
-// shape writes a shape for an error.
+// shape formats a shape for an error message.
 func shape(dims []int) string {
 	const most = 8
 	if len(dims) > most {

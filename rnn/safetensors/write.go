@@ -17,7 +17,7 @@ type Floats struct {
 	Values []float32 // row-major
 }
 
-// Write writes a file of F32 tensors in the order given, and returns the number of
+// Write writes a file of F32 tensors in the given order, and returns the number of
 // bytes written. The same tensors give the same bytes.
 func Write(w io.Writer, metadata map[string]string, tensors []Floats) (n int64, err error) {
 	head, err := newHeader(metadata, tensors)
@@ -42,8 +42,8 @@ func Write(w io.Writer, metadata map[string]string, tensors []Floats) (n int64, 
 	return n, err
 }
 
-// newHeader returns all that stands before the data, which it makes start at a
-// multiple of 8 bytes.
+// newHeader returns all bytes before the data. The data then starts at a multiple of 8
+// bytes.
 func newHeader(metadata map[string]string, tensors []Floats) ([]byte, error) {
 	var b bytes.Buffer
 	b.Write(make([]byte, 8))
@@ -115,7 +115,8 @@ func newHeader(metadata map[string]string, tensors []Floats) ([]byte, error) {
 	return head, nil
 }
 
-// separator is what stands before an entry of a header that is so long so far.
+// separator returns the byte before an entry of a header, given the header's length so
+// far.
 func separator(length int) byte {
 	if length == 8 {
 		return '{'

@@ -7,66 +7,70 @@ import (
 	"sort"
 )
 
-// A Search finds what an encoder-decoder makes of sources: the likeliest id at each
-// step, or by a beam of the likeliest K hypotheses, whose rows run through the
-// decoder together. A hypothesis that ends keeps its place in the beam until the
-// search is over, so that a beam of one is the greedy search (Sutskever, Vinyals &
-// Le 2014). Of hypotheses that are equally likely, what goes on from the better one
-// comes first, then the lower id.
+// A Search finds the targets that an encoder-decoder gives to sources. It takes the
+// likeliest id at each step, or keeps a beam of the likeliest K hypotheses. The
+// hypotheses of a beam run through the decoder together.
 //
-// A source has the same result whatever the batch around it. Making a Search is the
-// only allocation, but for the first use of lengths. One goroutine may use it at a
-// time.
+// A hypothesis that ends keeps its place in the beam until the search is over. So a
+// beam of one is the greedy search (Sutskever, Vinyals & Le 2014). Between equally
+// likely hypotheses, the one with the better parent comes first, then the one with the
+// lower id.
+//
+// A source has the same result in any batch. Steady-state calls allocate nothing.
+// NewSearch allocates, and so does the first use of lengths. Only one goroutine at a
+// time may use a Search.
 type Search struct {
-	// LengthPenalty is the α by which hypotheses of different lengths are compared,
+	// LengthPenalty is the α in the score by which hypotheses of different lengths
+	// compare:
 	//
 	//	score = log p(y) / |y|^α      |y| counting End
 	//
-	// 1, as it is at first, for the mean of an id, 0 for the probability itself,
-	// which favours short ones. It is for writing between calls.
+	// It starts at 1: the score is the mean over the ids. With 0 the score is log p
+	// itself, which favours short hypotheses. It may be changed between calls.
 	LengthPenalty float64
 
 	joint
 	steps, beam int
 
-	read    []int32   // [B,K], what each row writes and reads next
-	parents []int32   // [B,K], the row that each goes on from
+	read    []int32   // [B,K], what each row has written and reads next
+	parents []int32   // [B,K], the row that each row continues
 	logits  []float32 // [B,K,V]
 	scratch []float32 // [V]
-	// The hypotheses at work: each step's ids and the rows they go on from.
+	// The live hypotheses: the ids of each step, and the rows that they continue.
 	ids, from []int32   // [T,B,K]
-	live      []int     // [B], how many rows are at work: the first ones of each source
+	live      []int     // [B], the number of live rows: the first rows of each source
 	logp      []float64 // [B,K]
 	best      []candidate
 
-	found  [][]found // [B][≤K], in the order in which they ended
+	found  [][]found // [B][≤K], the complete hypotheses in the order in which they ended
 	result [][]Hypothesis
 	text   []int32 // [B,K,T], the ids of the result
 }
 
-// A Hypothesis is what a search has found.
+// A Hypothesis is a result of a search.
 type Hypothesis struct {
-	IDs   []int32 // without End; a view, until the next search
-	Score float64 // see Search.LengthPenalty; NaN where the model's outputs were
-	Ended bool    // false where it was cut off after the last step
+	IDs   []int32 // without End; a view, valid until the next search
+	Score float64 // see Search.LengthPenalty; NaN if an output of the model was NaN
+	Ended bool    // false if it was cut off after the last step
 }
 
-// found is a hypothesis that is complete: steps ids, the last one of them in row.
+// found is a complete hypothesis of the given number of steps. Its last id is in row.
 type found struct {
 	steps, row int
 	logp       float64
 	ended      bool
 }
 
-// A candidate is a hypothesis and an id after it.
+// A candidate is a hypothesis and an id that follows it.
 type candidate struct {
 	row  int
 	id   int32
 	logp float64
 }
 
-// NewSearch returns a search for targets of at most so many steps, with the End,
-// of B sources of at most so many, by a beam of K hypotheses of each; 1 is greedy.
+// NewSearch returns a search over batch sources. Sources have at most source steps, and
+// targets at most target steps, End included. The beam holds beam hypotheses of each
+// source; 1 is greedy.
 func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 	checkBeam(target, batch, beam)
 	rows, v := batch*beam, p.Decoder.Output
@@ -94,7 +98,7 @@ func (p *EncoderDecoder) NewSearch(source, target, batch, beam int) *Search {
 	return s
 }
 
-// maxIDs bounds the ids of a search.
+// maxIDs bounds the number of ids of a search.
 const maxIDs = 1 << 36
 
 func checkBeam(target, batch, beam int) {
@@ -107,14 +111,15 @@ func checkBeam(target, batch, beam int) {
 	}
 }
 
-// SetLengths says how many steps each source has, as [rnn.Workspace.SetLengths] does.
+// SetLengths sets how many steps each source has, like [rnn.Workspace.SetLengths].
 func (s *Search) SetLengths(source []int32) { s.encoder.SetLengths(source) }
 
-// Decode searches for the targets of sources, ids [S,B]. The first of each source's
-// results, in falling order of their scores, is the answer; there are up to K. They
-// are views until the next call. It panics where [rnn.Workspace.Forward] would.
+// Decode searches for the targets of sources, ids [S,B]. Each source has up to K
+// results, in falling order of their scores; the first is the answer. Results are
+// views, valid until the next call. It panics if [rnn.Workspace.Forward] would.
 //
-// A source for which the model's outputs are NaN has one result, whose score is NaN.
+// If an output of the model is NaN for a source, the source has one result, with score
+// NaN.
 func (s *Search) Decode(source []int32) [][]Hypothesis {
 	s.encoder.Forward(source)
 	return s.search()
@@ -159,7 +164,7 @@ func (s *Search) search() [][]Hypothesis {
 // logProbs leaves the log-probabilities of the decoder's outputs in logits.
 func (s *Search) logProbs() {
 	s.decoder.Logits(s.logits, 0)
-	if m := s.pair.Decoder; len(m.Cutoffs) == 0 { // else they are already
+	if m := s.pair.Decoder; len(m.Cutoffs) == 0 { // an adaptive softmax already gives log-probabilities
 		m.Engine().LogSoftmax(s.decoder.B, m.Output, s.logits, m.Output, s.scratch)
 	}
 }
@@ -168,7 +173,7 @@ func (s *Search) logProbs() {
 func (s *Search) step(t, b int) {
 	first, rows := b*s.beam, len(s.read)
 	ids, from := s.ids[t*rows:][:rows], s.from[t*rows:][:rows]
-	// Rows that nothing is at work in run along.
+	// Rows without a live hypothesis run along.
 	for row := first; row < first+s.beam; row++ {
 		s.parents[row], s.read[row] = int32(row), s.pair.End
 	}
@@ -199,8 +204,8 @@ func (s *Search) step(t, b int) {
 	}
 }
 
-// choose sets best to the likeliest candidates of source b for the places in its
-// beam that are free, the best first. It returns false where an output is NaN.
+// choose sets best to the likeliest candidates of source b for the free places in its
+// beam, the best first. It returns false if an output is NaN.
 func (s *Search) choose(b int) bool {
 	v, free := s.pair.Decoder.Output, s.beam-len(s.found[b])
 	best := s.best[:0]
@@ -210,7 +215,7 @@ func (s *Search) choose(b int) bool {
 			switch {
 			case math.IsNaN(logp):
 				return false
-			case math.IsInf(logp, -1): // it can't come, and what is after it neither
+			case math.IsInf(logp, -1): // neither this candidate nor its continuations are possible
 				continue
 			case len(best) == free:
 				if !(logp > best[free-1].logp) {

@@ -1,5 +1,5 @@
-// Package seq2seq is the encoder-decoder on two networks of batchrnn/rnn: training
-// by teacher forcing, and decoding by a greedy or a beam search.
+// Package seq2seq is the encoder-decoder on two networks of batchrnn/rnn. It trains by
+// teacher forcing, and decodes by greedy or beam search.
 package seq2seq
 
 import (
@@ -8,29 +8,32 @@ import (
 	"batchrnn/rnn"
 )
 
-// An EncoderDecoder turns a source sequence into a target sequence of another
-// length (Sutskever, Vinyals & Le 2014; Cho et al. 2014): the encoder reads the
-// source, its last states are the initial ones of the decoder, which writes the
-// target id by id and reads at each step what it has written last.
+// An EncoderDecoder turns a source sequence into a target sequence of another length
+// (Sutskever, Vinyals & Le 2014; Cho et al. 2014). The encoder reads the source. Its
+// last states are the initial states of the decoder. The decoder writes the target id
+// by id, and at each step reads the id that it wrote last.
 //
 //	state = encoder(x_1 … x_S)
 //	p(y)  = Π_t softmax(decoder(state, End, y_1 … y_{t-1}))[y_t]
 //
-// Where the encoder has two directions, each layer of the decoder starts from
-// both of the layer's last states side by side.
+// If the encoder has two directions, each decoder layer starts from both last states of
+// its encoder layer.
 //
-// Each model is stepped, saved and made compact on its own.
+// Step, save and compact each model separately.
 type EncoderDecoder struct {
 	Encoder, Decoder *rnn.Model
-	// End is the id that a target ends with, and that the decoder reads first. Change it
-	// only before the first training, scoring or search is made.
+	// End is the id that ends a target, and the first id that the decoder reads. Change
+	// it only before the first training, scoring or search is made.
 	End int32
 }
 
-// New joins two models. It returns an error where the encoder's states are not
-// what the decoder starts from: as many layers, and in each as many
-// floats; where the decoder can't read what it writes, or End is not of it; and
-// where the encoder has an output layer, which nothing would train.
+// New joins two models. It returns an error in these cases:
+//
+//   - the encoder and the decoder are the same model;
+//   - the encoder has an output layer, which nothing would train;
+//   - the decoder can't read its own outputs, or End is not one of them;
+//   - the decoder is bidirectional or has LastStep;
+//   - the states differ in the number of layers, or in their width.
 func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
 	e, d := encoder.Config, decoder.Config
 	directions := 1
@@ -63,7 +66,7 @@ func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
 	return &EncoderDecoder{Encoder: encoder, Decoder: decoder, End: end}, nil
 }
 
-// inputs says what the network reads.
+// inputs describes the input of a network.
 func inputs(c rnn.Config) string {
 	if c.Dense {
 		return fmt.Sprintf("vectors of %d floats as its input", c.Input)
@@ -71,8 +74,7 @@ func inputs(c rnn.Config) string {
 	return fmt.Sprintf("%d ids as its input", c.Input)
 }
 
-// A joint hands states from an encoder's workspace to a decoder's, and their
-// gradients back.
+// A joint passes states from an encoder's workspace to a decoder's, and gradients back.
 type joint struct {
 	pair             EncoderDecoder
 	encoder, decoder *rnn.Workspace
@@ -85,7 +87,7 @@ func (p *EncoderDecoder) join(encoder, decoder *rnn.Workspace, every int) joint 
 	return joint{*p, encoder, decoder, every, p.Encoder.NewState(encoder.B), p.Decoder.NewState(decoder.B)}
 }
 
-// start makes the encoder's last states the decoder's initial ones. Rows between
+// start makes the encoder's last states the decoder's initial states. Rows between
 // those of two sequences start from zero.
 func (j *joint) start() {
 	j.encoder.State(j.ends)

@@ -6,10 +6,10 @@ import (
 	"batchrnn/rnn"
 )
 
-// A TeacherForcing trains and scores an encoder-decoder on targets that are known:
-// whatever the decoder would have written, it reads at each step what the target
-// has before it (Williams & Zipser 1989). Making one is the only allocation, as of
-// an [rnn.Workspace]. One goroutine may use it at a time.
+// A TeacherForcing trains and scores an encoder-decoder on known targets. At each step
+// the decoder reads the target's previous id, not its own last output (Williams &
+// Zipser 1989). Allocations are as for an [rnn.Workspace]. Only one goroutine at a time
+// may use it.
 //
 //	tf := p.NewTraining(S, T, B)
 //	tf.SetLengths(sourceLengths, targetLengths)
@@ -18,26 +18,26 @@ import (
 //	p.Encoder.Step(optEncoder, tf.Encoder.Grads.Slab, 1)
 //	p.Decoder.Step(optDecoder, tf.Decoder.Grads.Slab, 1)
 type TeacherForcing struct {
-	// Encoder and Decoder are the workspaces, of S and of T steps: their Losses and
-	// Grads are for reading, and Dropout, WeightLabels and KeepStateGradients work as
-	// ever.
+	// Encoder and Decoder are the workspaces, of S and T steps. Their Losses and Grads
+	// are read-only. Dropout, WeightLabels and KeepStateGradients work as in any
+	// workspace.
 	Encoder, Decoder *rnn.Workspace
 
 	joint   joint
-	read    []int32 // [T,B], what the decoder reads
-	lengths []int32 // [B], of targets; nil where all are T
-	room    []int32 // [B], where lengths are
+	read    []int32 // [T,B], the input of the decoder
+	lengths []int32 // [B], of targets; nil if all are T
+	room    []int32 // [B], the memory of lengths
 }
 
-// NewTraining returns room for training on B pairs of sources of at most so many
-// steps and targets of at most so many, with the End of each.
+// NewTraining returns a TeacherForcing that trains on batch pairs. Sources have at most
+// source steps, and targets at most target steps, End included.
 func (p *EncoderDecoder) NewTraining(source, target, batch int) *TeacherForcing {
 	t := p.teach(p.Encoder.NewTraining(source, batch), p.Decoder.NewTraining(target, batch))
 	t.Decoder.KeepInputGradients()
 	return t
 }
 
-// NewScoring is NewTraining without the room for Backward.
+// NewScoring is NewTraining without the buffers for Backward.
 func (p *EncoderDecoder) NewScoring(source, target, batch int) *TeacherForcing {
 	return p.teach(p.Encoder.NewWorkspace(source, batch), p.Decoder.NewWorkspace(target, batch))
 }
@@ -51,8 +51,8 @@ func (p *EncoderDecoder) teach(encoder, decoder *rnn.Workspace) *TeacherForcing 
 	}
 }
 
-// SetLengths says how many steps each source has, and how many each target with
-// its End, as [rnn.Workspace.SetLengths] does; nil for all.
+// SetLengths sets how many steps each source has, and how many each target has, End
+// included. nil means that all have the maximum. See [rnn.Workspace.SetLengths].
 func (t *TeacherForcing) SetLengths(source, target []int32) {
 	t.checkLengths(target)
 	t.Encoder.SetLengths(source)
@@ -64,10 +64,10 @@ func (t *TeacherForcing) SetLengths(source, target []int32) {
 	}
 }
 
-// Forward reads the sources, ids [S,B], from zero states, and runs the decoder
-// along the targets, [T,B], whose last id should be End. A target of Ignore is read
-// as no input. It panics where [rnn.Workspace.Forward] would, and where targets has
-// another length or an id that the decoder has no output for.
+// Forward reads the sources, ids [S,B], from zero states. It then runs the decoder
+// along the targets, [T,B], whose last id should be End. The decoder reads a target of
+// Ignore as no input. It panics if [rnn.Workspace.Forward] would. It also panics if
+// target has another length, or an id that is no output of the decoder.
 func (t *TeacherForcing) Forward(source, target []int32) {
 	t.checkTarget("Forward", target)
 	t.Encoder.Reset()
@@ -99,13 +99,13 @@ func (t *TeacherForcing) follow(target []int32) {
 	t.Decoder.Forward(t.read)
 }
 
-// Loss returns the mean cross-entropy of the targets as [rnn.Workspace.Loss] does, in
-// nats per id, their Ends among them.
+// Loss returns the mean cross-entropy of the targets in nats per id, End included. See
+// [rnn.Workspace.Loss].
 func (t *TeacherForcing) Loss(target []int32) float64 { return t.Decoder.Loss(target) }
 
-// Backward computes the gradient of Loss with respect to all parameters of both
-// models, through the decoder and the state into the encoder, and returns the loss.
-// It panics where [rnn.Workspace.Backward] would.
+// Backward computes the gradient of Loss with respect to all parameters of both models,
+// and returns the loss. The gradient goes through the decoder and its initial states
+// into the encoder. It panics if [rnn.Workspace.Backward] would.
 func (t *TeacherForcing) Backward(target []int32) float64 {
 	loss := t.Decoder.Backward(target)
 	t.Encoder.BackwardStates(nil, t.joint.back())
