@@ -29,7 +29,7 @@ type speedCommand struct {
 	JSON       string         `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
 }
 
-// What is measured where the flags leave it open.
+// Defaults of the flags.
 var (
 	speedHidden, neighbourHidden = []int{1760, 2048, 2560}, []int{32, 128, 256, 512, 1760}
 	speedBatch, neighbourBatch   = []int{16, 32, 64, 128}, []int{1, 8, 64}
@@ -37,7 +37,7 @@ var (
 
 const speedTime, neighbourTime = 300 * time.Millisecond, 700 * time.Millisecond
 
-// speedVars are the defaults as the help shows them.
+// speedVars returns the defaults for the help.
 func speedVars() kong.Vars {
 	return kong.Vars{
 		"speedHidden": figures.List(speedHidden, ","), "neighbourHidden": figures.List(neighbourHidden, ","),
@@ -46,7 +46,7 @@ func speedVars() kong.Vars {
 	}
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*speedCommand) Help() string {
 	return `Measures passes through networks of DeepBench's sizes and of small ones, a training step, matrix products and single steps, as GFLOP/s and as a share of the peak of multiply-adds on as many threads, timed in turns with each row. The best run counts, for others on the machine can only make a run slower; the median stands beside it.
 
@@ -121,12 +121,12 @@ func (c *speedCommand) runNeighbours(env *environment) error {
 	return c.measure(env, n, &result, printNeighbours)
 }
 
-// sizeFlags are the flags that both kinds of measurement have.
+// sizeFlags returns the flags that both kinds of measurement share.
 func sizeFlags(hidden, batch []int, time time.Duration) []string {
 	return []string{set("hidden", figures.List(hidden, ",")), set("batch", figures.List(batch, ",")), set("time", time.String())}
 }
 
-// orDefault returns what a flag says, or the default of one that was not given.
+// orDefault returns the value of a flag, or otherwise if it was not given.
 func orDefault(flag, otherwise []int) []int {
 	if flag == nil {
 		return otherwise
@@ -134,7 +134,7 @@ func orDefault(flag, otherwise []int) []int {
 	return flag
 }
 
-// measure runs what m measures, puts it into result and prints it.
+// measure runs m, puts the measurements into result and prints it.
 func (c *speedCommand) measure(env *environment, m interface {
 	Heading() speed.Result
 	Run(ctx context.Context, on func(nth, of int, name string)) speed.Result
@@ -213,7 +213,7 @@ func printSingles(w io.Writer, rows []speed.Row) {
 	writeTable(w, "Products of one row, B = 1, beside a plain read of the same packed weights (their sum of squares), 1 thread", t)
 }
 
-// batchesPerLine is how many batches stand side by side.
+// batchesPerLine is the number of batches in a line of the table.
 const batchesPerLine = 10
 
 func printBatches(w io.Writer, rows []speed.Row) {
