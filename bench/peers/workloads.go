@@ -120,9 +120,6 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 	return w.Flops() / ns, "GFLOP/s"
 }
 
-// Lower reports whether less is better in unit.
-func Lower(unit string) bool { return strings.HasPrefix(unit, "ns/") }
-
 // Workloads returns all workloads of a run.
 func Workloads() []Workload {
 	var all []Workload

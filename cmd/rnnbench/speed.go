@@ -55,11 +55,6 @@ func (*speedCommand) Help() string {
 The default takes about two minutes on two cores, --neighbours about three. Ctrl-C prints what has been measured until then.`
 }
 
-// oneAndAll is the default of --threads.
-func oneAndAll() []int {
-	return slices.Compact([]int{1, runtime.GOMAXPROCS(0)})
-}
-
 // Run is called by kong.
 func (c *speedCommand) Run(env *environment) error {
 	if c.Neighbours {
@@ -70,7 +65,7 @@ func (c *speedCommand) Run(env *environment) error {
 		return option.Misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
 	}
 	options := speed.Options{
-		Threads: orDefault(c.Threads, oneAndAll()), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
+		Threads: orDefault(c.Threads, slices.Compact([]int{1, runtime.GOMAXPROCS(0)})), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
 		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
 	}
 	flags := append([]string{set("threads", figures.List(options.Threads, ","))}, sizeFlags(options.Hidden, options.Batch, options.Time)...)

@@ -138,7 +138,7 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 			o.Prefix[j], o.Word[j], o.Prob[j], o.Backoff[j] = uint32(p), w, s.prob[i], s.backoff[i]
 			if j > from && w == o.Word[j-1] {
 				a.line = s.firstLine + i
-				return fmt.Errorf("%s is listed already, in line %d", a.quoteGram(n, p, w), s.firstLine+int(sorted[j-1].position()))
+				return fmt.Errorf("%s is listed already, in line %d", quote(a.gram(n-1, p, a.words)+" "+a.words[w]), s.firstLine+int(sorted[j-1].position()))
 			}
 			listed := true
 			if suffix[j] = uint32(w); n > 2 {
@@ -155,10 +155,6 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 	a.children = append(a.children, children)
 	a.suffix = suffix
 	return nil
-}
-
-func (a *arpaReader) quoteGram(n, prefix int, w int32) string {
-	return quote(a.gram(n-1, prefix, a.words) + " " + a.words[w])
 }
 
 // parseLog10 returns a finite number in decimal.

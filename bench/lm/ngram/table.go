@@ -166,7 +166,7 @@ func newHashStore(est *Estimates) (*hashStore, error) {
 		}
 		var ok bool
 		if slots, ok = arrange(hashes); !ok {
-			return nil, tooManyAlike(n)
+			return nil, fmt.Errorf("ngram: order %d has too many n-grams of nearly the same hash for a %v: use a %v", n, Hash, Trie)
 		}
 		if n < order {
 			t := newTable(o.Len())
@@ -182,10 +182,6 @@ func newHashStore(est *Estimates) (*hashStore, error) {
 		}
 	}
 	return h, nil
-}
-
-func tooManyAlike(order int) error {
-	return fmt.Errorf("ngram: order %d has too many n-grams of nearly the same hash for a %v: use a %v", order, Hash, Trie)
 }
 
 // arrange returns the slot of each hash: from its home on, the lowest that no lower
