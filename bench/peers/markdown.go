@@ -17,7 +17,7 @@ type Report struct {
 }
 
 // WriteMarkdown writes the page. It has one table for each kind of work and number of
-// threads, a row for each workload, and a column for each implementation.
+// threads. Rows are workloads, columns are implementations.
 func (p *Report) WriteMarkdown(out io.Writer) {
 	fmt.Fprintf(out, "# batchrnn beside other libraries\n\n")
 	for _, f := range p.Facts {
@@ -121,8 +121,8 @@ func (r *Row) cell(impl *Impl) *Cell {
 	return nil
 }
 
-// ratio returns the best library's time over ours, with the instruction set that the
-// dispatch picks, which is the first of ours.
+// ratio returns the best library's time over ours. Ours is that of the instruction set
+// that the dispatch picks, the first of ours.
 func (r *Row) ratio(time func(*Cell) float64) string {
 	var ours, best float64
 	for _, c := range r.Cells {

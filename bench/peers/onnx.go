@@ -6,9 +6,9 @@ import (
 )
 
 // rnnModel returns an ONNX model of one RNN operator with the weights of d as
-// constants, in protocol buffers (onnx.proto of the ONNX project). Its input is X
-// [T,B,E], with carry also H0 [1,B,H]; its output is Y [T,1,B,H]. Its length is a
-// multiple of 4.
+// constants. It is encoded in protocol buffers (onnx.proto of the ONNX project). Its
+// input is X [T,B,E], with carry also H0 [1,B,H]; its output is Y [T,1,B,H]. Its length
+// is a multiple of 4.
 func rnnModel(w Workload, d *Data) []byte {
 	act := map[string]string{"tanh": "Tanh", "relu": "Relu"}[w.Act]
 
