@@ -50,9 +50,9 @@ type Model struct {
 	Trained []Norm `json:"trained"` // empty if the training diverged
 }
 
-// A Norm is the norm of the gradient of the loss at the last step, with respect to the
-// state the given distance before. It is relative to the norm at distance 0. Norms
-// outside the range of a float32 are left out.
+// A Norm is the norm of a gradient with respect to the state at the given distance
+// before the last step. The loss is that of the last step alone. The norm is relative to
+// that at distance 0. Norms outside the range of a float32 are left out.
 type Norm struct {
 	Distance int     `json:"distance"`
 	Norm     float64 `json:"norm"`

@@ -70,8 +70,8 @@ func (o Outputs) Check(corpus string) error {
 	return nil
 }
 
-// CheckFile returns an error if [durable.WriteFile] could not write the file of an
-// option, or would overwrite the corpus, as [Outputs.Check] does.
+// CheckFile does for the file of one option what [Outputs.Check] does. It returns an
+// error if [durable.WriteFile] could not write it, or would overwrite the corpus.
 func CheckFile(name, path, corpus string) error {
 	if overwrites(path, corpus) {
 		return option.Misuse(name, "%q belongs to the corpus, which it would overwrite: name another file", path)

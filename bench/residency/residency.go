@@ -158,8 +158,8 @@ func growth(read reader, r io.Reader, size int64) (int64, error) {
 }
 
 // settledResident returns the resident bytes without garbage. Collecting garbage makes
-// the runtime itself grow, by about 60 KiB in each of the first four collections and
-// almost nothing after them.
+// the runtime itself grow. Each of the first four collections adds about 60 KiB, later
+// ones almost nothing.
 func settledResident() (int64, error) {
 	for range 6 {
 		debug.FreeOSMemory()

@@ -31,9 +31,9 @@ type LongCall struct {
 	MedianSeconds float64 `json:"median_seconds"`
 }
 
-// Largest are the sizes at which the longest call is searched. They are passes of T
-// steps through a network of B rows and H units, and an output layer, vectors and rows
-// of V.
+// Largest are the sizes at which the longest call is searched. T, B and H are steps,
+// rows and units of a network. V is the width of an output layer, and the length of
+// vectors and rows.
 type Largest struct{ T, B, H, V int }
 
 func (l Largest) validate() error {

@@ -22,8 +22,7 @@ func checkTime(d time.Duration) error {
 	return nil
 }
 
-// checkSizes returns an error unless there is at least one number, all are from 1 to
-// limit, and none is repeated.
+// checkSizes requires at least one number, all from 1 to limit and none repeated.
 func checkSizes(name string, sizes []int, limit int, example string) error {
 	if len(sizes) == 0 {
 		return option.Misuse(name, "no number is given: give one or more, such as %s", example)

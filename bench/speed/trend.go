@@ -13,7 +13,7 @@ const neighbours = 4
 // followTrend sets TrendGFLOPS of the batch rows, which are in ascending order. The
 // trend is the least-squares line through the neighbours, at the row itself. The first
 // and last rows have neighbours on one side only. A batch of one row reads the weights
-// for half the work of two, so its trend is at most half their rate.
+// for half the work of two. So its trend is at most half their rate.
 func followTrend(rows []Row) {
 	for i := range rows {
 		if rows[i].Kind != KindBatch {

@@ -113,9 +113,9 @@ func (l *level) add(row Row) {
 	l.result.Rows = append(l.result.Rows, row)
 }
 
-// keep measures the resident size of a model that has its other figures, adds its row
-// and passes it to the store. If ctx has ended, keep measures for the grace time at
-// most, and returns ctx's error.
+// keep measures the resident size of a model, its last figure. It adds the row and
+// passes it to the store. If ctx has ended, keep measures for the grace time at most,
+// and returns ctx's error.
 func (l *level) keep(ctx context.Context, row Row, model io.WriterTo) error {
 	measuring, runs, cancel := ctx, residency.Runs, context.CancelFunc(func() {})
 	if ctx.Err() != nil {

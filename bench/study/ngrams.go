@@ -169,9 +169,9 @@ func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, 
 	return row, model, nil
 }
 
-// ngramBytes estimates the memory of estimating the n-gram model of an order and
-// holding it in its largest store beside the estimates. ngrams are the known numbers of
-// n-grams of the orders below. Their growth slows from order to order, so the last
+// ngramBytes estimates the memory for estimating the n-gram model of an order. It
+// includes the largest store, held beside the estimates. ngrams are the known numbers
+// of n-grams of the orders below. Their growth slows from order to order, so the last
 // growth bounds the next.
 func ngramBytes(tokens, vocab int, ngrams []int) int64 {
 	next := vocab

@@ -31,9 +31,9 @@ type Options struct {
 	Budget  *time.Duration
 	Threads int
 	Seed    uint64
-	// A Full study also measures the validation split, the time of a token on one
-	// stream and on several, the speed of a full softmax beside an adaptive one, and
-	// the mixture of the best models.
+	// A Full study also measures the validation split, and the time of a token on one
+	// stream and on several. It measures the speed of a full softmax beside an adaptive
+	// one, and the mixture of the best models.
 	Full bool
 	// Command repeats the run. It is printed in the result.
 	Command string
@@ -91,8 +91,8 @@ func (o Options) Validate() error {
 }
 
 // budgetFor returns the training time of each RNN on a text of the given length. It is
-// 30 seconds for the 567 KB of the default text, so that six RNNs and everything else
-// take less than five minutes. It is 160 seconds for the 3.2 MB of War and Peace.
+// 30 seconds for the 567 KB of the default text. Six RNNs and everything else then take
+// less than five minutes. It is 160 seconds for the 3.2 MB of War and Peace.
 func budgetFor(bytes int) time.Duration {
 	const perMB = 51 * time.Second
 	d := time.Duration(float64(bytes) / 1e6 * float64(perMB)).Round(time.Second)

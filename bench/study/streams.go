@@ -19,9 +19,9 @@ const batchStreams = 32
 // whole test split would take seconds and give the same time.
 const latencyTokens = 20_000
 
-// ngramStreams sets the figures of a Full study for an n-gram model: its bits on the
-// validation split, and its time a token on one stream and on several, both on one
-// thread.
+// ngramStreams sets the figures of a Full study for an n-gram model. They are its bits
+// on the validation split, and its time a token on one stream and on several. Both
+// times are on one thread.
 func (l *level) ngramStreams(ctx context.Context, row *Row, model *ngram.Model) error {
 	c := l.data
 	if err := l.validBits(ctx, row, lm.NewNgram(model, c.Corpus, lm.Config{})); err != nil {

@@ -42,8 +42,8 @@ func newProgress(w io.Writer) *progress {
 	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), told: time.Now()}
 }
 
-// newBar returns a bar that fits 80 columns with its text. time says whether the bar
-// shows the time left, for when no event does.
+// newBar returns a bar that fits 80 columns with its text. With time, the bar shows the
+// elapsed and the remaining time; events may show it instead.
 func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions(barSteps,
 		progressbar.OptionSetWriter(w),

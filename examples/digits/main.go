@@ -37,8 +37,8 @@ const (
 	shown   = 4
 )
 
-// run trains the network, shows some pictures with its names for them, and returns the
-// share of pictures whose whole name is right.
+// run trains the network and shows some pictures with its names for them. It returns
+// the share of pictures whose whole name is right.
 func run(out io.Writer) (accuracy float64, err error) {
 	engine, err := kernels.New("", 1) // one thread: a network this small gains little from more
 	if err != nil {

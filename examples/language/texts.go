@@ -22,7 +22,7 @@ type line struct {
 }
 
 // read returns the names of the languages, lines for training and lines for the test.
-// The test has every fourth sentence, the same in all languages, so that no topic and
+// The test has every fourth sentence. It is the same in all languages, so no topic and
 // no name reveals the language.
 func read() (languages []string, train, test []line, err error) {
 	files, err := fs.Glob(texts, "texts/*.txt")

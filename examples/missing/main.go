@@ -88,8 +88,8 @@ func run(out io.Writer) (accuracy float64, err error) {
 	return accuracy, nil
 }
 
-// pack returns sentences as a batch: ids [T,B], with no input at the blank, the number
-// of words in each sentence, and the missing words.
+// pack returns sentences as a batch: ids [T,B], the number of words in each sentence,
+// and the missing words. A blank is no input.
 func pack(sentences []sentence) (ids, lengths, missing []int32) {
 	ids = make([]int32, longest*len(sentences))
 	for b, s := range sentences {

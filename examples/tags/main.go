@@ -1,5 +1,5 @@
 // Tags labels each character of a line as a vowel, a consonant, a digit or something
-// else: many-to-many, synced, with an output at every step. A letter such as y is a
+// else. It is many-to-many, synced: an output at every step. A letter such as y is a
 // vowel or a consonant depending on its neighbours. So the network reads each line from
 // both ends:
 //

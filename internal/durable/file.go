@@ -13,10 +13,10 @@ import (
 )
 
 // WriteFile writes a file by calling write. At any moment, path holds either the old
-// content or the complete new one. The bytes go to a file beside it, which is synced
-// and then renamed to path, with the old file's permissions. Then the folder is synced,
-// so that the name survives a loss of power. If path is not a regular file, such as a
-// pipe or /dev/stdout, it is written to directly.
+// content or the complete new one. The bytes go to a file beside it with the old file's
+// permissions. That file is synced, then renamed to path. Then the folder is synced, so
+// that the name survives a loss of power. If path is not a regular file, such as a pipe
+// or /dev/stdout, it is written to directly.
 func WriteFile(path string, write func(io.Writer) error) error {
 	return theSystem.writeFile(path, write)
 }

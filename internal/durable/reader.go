@@ -20,8 +20,8 @@ type Reader struct {
 	crc  uint32
 }
 
-// NewReader reads the head of a file of sections. size is the number of bytes in r; a
-// length in the file that exceeds it is refused. kind is the kind of file for errors,
+// NewReader reads the head of a file of sections. size is the number of bytes in r. A
+// length in the file that exceeds it is refused. In errors, kind is the kind of file,
 // such as "a model file".
 func NewReader(r io.Reader, size int64, kind, magic string, version uint32) (*Reader, error) {
 	s := &Reader{r: r, left: size}

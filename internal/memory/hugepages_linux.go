@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DisableHugePages asks the kernel to use only small pages for this process, so that
+// DisableHugePages asks the kernel to use only small pages for this process. So
 // resident memory is not rounded up to 2 MiB for every region. It affects memory
 // touched later and child processes, so call it first. Use it to measure memory, not
 // speed: huge pages save address translation.

@@ -12,7 +12,7 @@ import (
 // file-backed pages. Code that runs for the first time is loaded in steps of 64 KiB and
 // is not data. It returns an error if /proc can't be read.
 func Resident() (bytes int64, err error) {
-	// smaps_rollup walks the page tables and is exact. statm is cheaper, but the kernel
+	// smaps_rollup walks the page tables and is exact. statm is cheaper. But the kernel
 	// batches its counters for each thread, so it lags by some pages a thread. It
 	// serves kernels before 4.14 and sandboxes without smaps_rollup.
 	if rollup, err := os.ReadFile("/proc/self/smaps_rollup"); err == nil {

@@ -17,7 +17,7 @@ const (
 )
 
 // Interleave lets sides take turns. A side is done after working for d and for three
-// turns, or after 2^20 passes; it then takes no more turns. If ctx ends, Interleave
+// turns, or after 2^20 passes. It then takes no more turns. If ctx ends, Interleave
 // returns early with ctx's error.
 func Interleave(ctx context.Context, d time.Duration, sides ...*Side) error {
 	for _, s := range sides {

@@ -26,9 +26,8 @@ import (
 //
 //	\end\
 //
-// A line of an n-gram is log10 p(w|h), its words and log10 of its back-off, a
-// tab between the three, one blank between words. The highest order has no
-// back-offs.
+// A line of an n-gram is log10 p(w|h), its words and log10 of its back-off. A tab
+// separates the three, one blank separates words. The highest order has no back-offs.
 
 // maxARPAWord and maxARPALine are the most bytes of a word and of a line of MaxOrder
 // words. They bound the memory of reading.

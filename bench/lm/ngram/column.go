@@ -84,8 +84,8 @@ func (c *column) coding() Coding {
 
 func (c *column) bytes() int64 { return int64(cap(c.codes.bits)) + 4*int64(cap(c.book)) }
 
-// floatBits returns the bits of v, and for both zeros those of -0, which follow the
-// bits of the next lower value.
+// floatBits returns the bits of v. For both zeros it returns those of -0, which are
+// next to the bits of the next lower value.
 func floatBits(v float32) uint32 {
 	if v == 0 {
 		return 1 << 31

@@ -6,7 +6,7 @@ import "math/bits"
 // order at a time, numbered in the order of their words.
 //
 // ends lists all positions where an n-gram ends, n-gram by n-gram. To extend the
-// n-grams by a word, each position moves on by one, and each n-gram's positions are
+// n-grams by a word, each position moves on by one. Then each n-gram's positions are
 // sorted by the word there. So one pass over an order counts the next, without lookups.
 // Rare n-grams leave almost nothing to sort.
 type counting struct {

@@ -48,8 +48,8 @@
 //
 // # Stores
 //
-// All stores but the quantised one give the same scores, to the last bit: log10 values
-// as listed, in float32, summed in float64.
+// All stores but the quantised one give the same scores, to the last bit. They sum the
+// listed log10 values, float32, in float64.
 //
 //   - [Map]: one Go map, keyed by the words of the n-gram.
 //   - [Hash]: order 1 is a dense array over the vocabulary. Every other order is an
@@ -63,6 +63,6 @@
 //     takes about 3 bits.
 //   - [Quantised]: a trie with values rounded to 256 for each order above 1.
 //
-// On 600,000 words of a novel at order 5 they take 52, 18, 6.2 and 3.3 bytes an n-gram
-// (bench/RESULTS.md, Choices, has their speed).
+// On 600,000 words of a novel at order 5 they take 52, 18, 6.2 and 3.3 bytes an n-gram.
+// Their speed is in bench/RESULTS.md, Choices.
 package ngram

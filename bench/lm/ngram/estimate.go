@@ -24,8 +24,9 @@ type Marks struct {
 // order n at n-1. It lists all n-grams of the text, of every order. The same text gives
 // the same bits. [EstimateBytes] returns the memory it takes.
 //
-// It returns an error if c is invalid, if the text is empty or too large, or if it has
-// a word outside the vocabulary. With Marks, the text must consist of sentences.
+// It returns an error if c is invalid, or if the text is empty or too large. A word
+// outside the vocabulary is an error too. With Marks, the text must consist of
+// sentences.
 func Estimate(text []int32, c Config) (*Estimates, []Discounts, error) {
 	sentences, err := c.check(text)
 	if err != nil {

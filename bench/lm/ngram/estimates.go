@@ -3,9 +3,9 @@ package ngram
 // Estimates are the final numbers of a back-off model, independent of smoothing and
 // store. They are immutable.
 //
-// The log-probability of word w after the history h is that of the longest listed
-// n-gram that ends in w and otherwise matches the end of h. The back-offs of all
-// longer listed ends of h are added to it.
+// The log-probability of word w after the history h starts from the longest listed
+// n-gram h'w. h' is an end of h, possibly empty. The back-offs of all longer listed
+// ends of h are added to its log-probability.
 type Estimates struct {
 	Vocab  int     // words are 0..Vocab-1; order 1 lists them all
 	Orders []Order // [order]; order n is at n-1

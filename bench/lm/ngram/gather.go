@@ -1,9 +1,9 @@
 package ngram
 
 // smallSlice is the size in bytes up to which slices of a trie share memory. The
-// runtime rounds each slice up to a size class or whole pages, and a trie has up to
-// eight slices an order. A trie of order 5 and 555 KiB took 181 KiB more than that.
-// With its small slices joined it takes 45 KiB more.
+// runtime rounds each slice up to a size class or whole pages. A trie has up to eight
+// slices an order. A trie of order 5 and 555 KiB took 181 KiB more than that. With its
+// small slices joined it takes 45 KiB more.
 const smallSlice = 1 << 20
 
 // gather moves the small slices of all orders into shared memory.

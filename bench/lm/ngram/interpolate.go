@@ -5,8 +5,8 @@ import "math"
 // The probabilities of an order stay linear until the order above has used them. Then
 // they become logarithms.
 
-// interpolateUnigrams sets the probabilities of the words: the discounted counts, plus
-// an equal share for every word that can be predicted.
+// interpolateUnigrams sets the probabilities of the words. They are the discounted
+// counts, plus an equal share for every word that can be predicted.
 func interpolateUnigrams(o *Order, counts []uint32, d Discounts, marks *Marks) {
 	var total uint64
 	var seen [4]uint64

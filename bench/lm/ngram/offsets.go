@@ -3,8 +3,8 @@ package ngram
 import "math/bits"
 
 // offsets stores where the children of each n-gram begin in the order above. These are
-// n+1 non-decreasing numbers, from 0 to the number of children, in Elias-Fano coding
-// (Elias 1974, "Efficient storage and retrieval by content and address of static
+// n+1 non-decreasing numbers, from 0 to the number of children. They are in Elias-Fano
+// coding (Elias 1974, "Efficient storage and retrieval by content and address of static
 // files"). The low bits of number i are packed. The high bits, v, are a one at bit i+v.
 // It takes about 2 bits for each n-gram and 1 for each doubling of the children per
 // n-gram. A plain number takes 20.

@@ -83,7 +83,7 @@ func checkShape(order, vocab int) error {
 }
 
 // checkTextLength returns an error if a text of n tokens is too long to train on. A
-// text has at most n different n-grams of any order, so this check keeps every order
+// text has at most n different n-grams of any order. So this check keeps every order
 // and every 32-bit count in range.
 func checkTextLength(n int) error {
 	if n == 0 {

@@ -36,7 +36,7 @@ func (s Store) String() string {
 }
 
 // store is one way to hold the n-grams. [Scorer] also calls the method next on the
-// concrete type: a call through the interface would move every Scorer to the heap.
+// concrete type. A call through the interface would move every Scorer to the heap.
 type store interface {
 	// bytes returns how many bytes it holds.
 	bytes() int64

@@ -9,10 +9,10 @@ import (
 // A gram is the words of an n-gram, oldest first, padded with zeros.
 type gram [MaxOrder]int32
 
-// addSuffixes lists the missing suffixes (n-grams without their first word), which
-// programs leave out that prune or mix models. The stores find an n-gram by its suffix.
-// An added n-gram has the probability that backing off gave before, and a back-off of
-// 0, so no score changes. Every prefix of a listed n-gram must be listed.
+// addSuffixes lists the missing suffixes: n-grams without their first word. Programs
+// that prune or mix models leave them out. The stores find an n-gram by its suffix. An
+// added n-gram has the probability that backing off gave before, and a back-off of 0,
+// so no score changes. Every prefix of a listed n-gram must be listed.
 func (e *Estimates) addSuffixes(words []string) error {
 	missing := e.missingSuffixes()
 	places := identity(e.Vocab) // new place in the order below, by the old one
@@ -148,8 +148,8 @@ func (e *Estimates) words(n int, place uint32) (g gram) {
 	return g
 }
 
-// childrenOf returns where the continuations in order n of each n-gram of the order
-// below begin, and last where they end.
+// childrenOf returns where the continuations of each n-gram of the order below begin in
+// order n. The last element is where they end.
 func (e *Estimates) childrenOf(n int) []uint32 {
 	children := make([]uint32, e.Orders[n-2].Len()+1)
 	for _, p := range e.Orders[n-1].Prefix {

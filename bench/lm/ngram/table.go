@@ -6,8 +6,8 @@ import (
 )
 
 // hashStore holds a dense array for order 1 and an open-addressed table for each order
-// above. The key of an n-gram is exact: the slot of its first n-1 words in the table
-// below, and its last word.
+// above. The key of an n-gram is exact. It is the slot of its first n-1 words in the
+// table below, and its last word.
 type hashStore struct {
 	order  int
 	words  []weights // [vocab] order 1

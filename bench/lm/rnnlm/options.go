@@ -12,12 +12,12 @@ import (
 type Options struct {
 	Hidden int
 	// Layers is the number of layers; 0 means 1. Several layers have residual
-	// connections. On War and Peace as characters, after 3 minutes on one thread, two
-	// layers of width 160 reached 2.031 bits with them and 2.049 without. One of width
-	// 256, with as many parameters, reached 2.007.
+	// connections. The figures are bits on War and Peace as characters, after 3 minutes
+	// on one thread. Two layers of width 160 reached 2.031 with them and 2.049 without.
+	// One of width 256, with as many parameters, reached 2.007.
 	Layers int
 	// Budget is wall-clock time, validation included. Tokens replaces it: the number of
-	// tokens to train on, repeats counted. With Tokens the clock plays no part, so a
+	// tokens to train on, repeats counted. With Tokens the clock plays no part. So a
 	// training gives the same bits every time, as far as its engine does.
 	Budget time.Duration
 	Tokens int64
@@ -52,10 +52,10 @@ type Options struct {
 // AdaptiveCutoffs returns the cutoffs of an adaptive softmax over a vocabulary of
 // words. It returns none for a small vocabulary, where a full softmax is about as fast.
 //
-// On two threads, training with H = 128, 256 and 512 and V = 10,000 reaches 124,500,
-// 63,400 and 29,100 tokens/s; a full softmax reaches 19,600, 10,800 and 5,600. With V =
-// 100,000 it reaches 45,900, 26,900 and 13,100; a full one 1,660, 940 and 490 (go test
-// ./rnn -bench LargeVocabulary).
+// The figures are tokens/s of training on two threads with H = 128, 256 and 512 (go
+// test ./rnn -bench LargeVocabulary). With V = 10,000 an adaptive softmax reaches
+// 124,500, 63,400 and 29,100. A full softmax reaches 19,600, 10,800 and 5,600. With V = 100,000 it reaches
+// 45,900, 26,900 and 13,100. A full softmax reaches 1,660, 940 and 490.
 func AdaptiveCutoffs(vocab int) []int {
 	switch {
 	case vocab < manyTokens:
@@ -92,7 +92,7 @@ func SoftmaxOf(c rnn.Config) string {
 //
 // At 3e-3, clipping at 0.25 instead of 1 won 0.004. After 45 M tokens, 3e-3 reached
 // 1.970, and 4e-3 clipped at 5 reached 1.971. Each is a single run of one seed, and the
-// choice was made on these test figures: differences below 0.01 say little.
+// choice was made on these test figures. So differences below 0.01 say little.
 const (
 	defaultStreams = 32
 	defaultSteps   = 25
@@ -118,9 +118,9 @@ func defaultRate(hidden int) float64 { return 1 / float64(max(hidden, 100)) }
 // weight of a unit, so tokens would differ too little at first.
 //
 // With H = 256, 16 streams and a rate of 3e-3, ±1/4 reached 2.076 bits, ±1 2.051, ±2
-// 2.041; ±4 is as good. In a large vocabulary most words are rare, and their initial
-// weights stay for long. With V = 10,000, H = 256 and an adaptive softmax, ±2 reached a
-// perplexity of 200 in 27 s, ±1/4 189.
+// 2.041. ±4 is as good. In a large vocabulary most words are rare, and their initial
+// weights stay for long. V = 10,000, H = 256 and an adaptive softmax were trained for
+// 27 s. ±2 reached a perplexity of 200, ±1/4 reached 189.
 func inputScale(vocab int) float64 {
 	if vocab < manyTokens {
 		return 2

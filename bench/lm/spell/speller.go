@@ -10,10 +10,10 @@ import (
 	"batchrnn/bench/lm/text"
 )
 
-// order is that of the character model. Orders 3 to 7 were measured on the unknown
-// words among the last 26,000 of War and Peace, with a vocabulary of 10,000. They cost
-// 30.5, 25.9, 22.4, 21.3 and 20.9 bits each, with models of 58, 228, 539, 954 and 1,397
-// kB. Those of the default text cost 28.7, 26.3, 25.2, 24.9 and 24.9.
+// order is that of the character model. Orders 3 to 7 were measured on the last 26,000
+// words of War and Peace, with a vocabulary of 10,000. The unknown words cost 30.5,
+// 25.9, 22.4, 21.3 and 20.9 bits each, with models of 58, 228, 539, 954 and 1,397 kB.
+// Those of the default text cost 28.7, 26.3, 25.2, 24.9 and 24.9.
 const order = 5
 
 // The first ids of a Speller's alphabet: unknown characters, then the marks of a word's

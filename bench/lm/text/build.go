@@ -60,8 +60,8 @@ func (e *TooRare) Error() string {
 func (c *Corpus) Tokens() int { return len(c.Train) + len(c.Valid) + len(c.Test) }
 
 // Build makes a corpus of text, which it neither changes nor retains. It returns an
-// error if opt is invalid, or if the text has fewer than 20 tokens, which would leave a
-// part empty.
+// error if opt is invalid. A text of fewer than 20 tokens is an error too, because a
+// part would be empty.
 func Build(text *Text, opt Options) (*Corpus, error) {
 	if opt.Level != Char && opt.Level != Word {
 		return nil, fmt.Errorf("unknown level %v: choose char or word", opt.Level)

@@ -29,7 +29,7 @@ import (
 func memoryLimit() int64 { return min(memory.Free(), math.MaxInt) / 8 }
 
 // Read reads a text. path is a file, a folder, or "-" for stdin. In a folder, the files
-// named .txt, .text or .md are joined in the order of their paths; hidden and binary
+// named .txt, .text or .md are joined in the order of their paths. Hidden and binary
 // ones are left out.
 //
 // A path that is missing, empty, without text or larger than memory allows gives an

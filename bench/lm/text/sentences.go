@@ -23,7 +23,7 @@ var specials = []string{UnkToken, StartToken, EndToken}
 // words; an empty line is a sentence without words. The vocabulary is Unk, Start, End
 // and then all words in the order of their first appearance.
 //
-// The words <unk>, <s> and </s> in the text are an error that names the line: they
+// The words <unk>, <s> and </s> in the text are an error that names the line. They
 // would have the ids of the marks.
 func NewSentences(text *Text) (*Vocab, []int32, error) {
 	seen := &census{numbers: make(map[string]int32)}

@@ -23,8 +23,8 @@ func New(name string, raw []byte) *Text {
 	return &Text{Name: name, Data: data, SHA256: hex.EncodeToString(sum[:]), BadBytes: bad}
 }
 
-// repair returns raw with each byte that is not part of valid UTF-8 replaced by U+FFFD,
-// and the number of such bytes. A U+FFFD in raw is valid and not counted.
+// repair replaces each byte of raw that is not part of valid UTF-8 by U+FFFD. It also
+// returns the number of such bytes. A U+FFFD in raw is valid and not counted.
 func repair(raw []byte) (data []byte, bad int) {
 	for i := 0; i < len(raw); {
 		r, n := utf8.DecodeRune(raw[i:])
