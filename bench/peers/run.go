@@ -24,7 +24,7 @@ type Runner struct {
 	Match  *regexp.Regexp
 	Engine *kernels.Engine // measures the peak
 	Text   io.Writer       // benchmark format
-	Notes  []string        // what was left out or went wrong
+	Notes  []string        // omissions and failures
 	Wrong  int             // mismatches and failures
 	Rows   []*Row
 	peakOf map[int]float64

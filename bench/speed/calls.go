@@ -27,7 +27,7 @@ type LongCall struct {
 	Kernel        string  `json:"kernel"`
 	Size          string  `json:"size"` // depth of a tile, otherwise the size of the arguments
 	Where         string  `json:"where"`
-	Calls         int     `json:"calls"` // of this size there
+	Calls         int     `json:"calls"` // of this size in that work
 	MedianSeconds float64 `json:"median_seconds"`
 }
 

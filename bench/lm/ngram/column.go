@@ -46,7 +46,7 @@ func newColumn(values []float32) column {
 	return fill(values, c, nil)
 }
 
-// newQuantisedColumn packs values rounded to [quantisedValues].
+// newQuantisedColumn packs values rounded to at most quantisedValues different ones.
 func newQuantisedColumn(values []float32) column {
 	book := distinct(values)
 	if len(book) > quantisedValues {

@@ -42,7 +42,7 @@
 // more word that precedes an n-gram.
 //
 // With Marks a text is sentences. The history of each begins with Start, which isn't
-// predicted: p_0(w) is 1/(V-1). n-grams that begin with Start have no word before them,
+// predicted: p_0(w) is 1/(V-1). N-grams that begin with Start have no word before them,
 // and keep a = c. KenLM's lmplz does the same, and the figures agree with those of
 // lmplz --discount_fallback.
 //

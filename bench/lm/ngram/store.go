@@ -13,7 +13,7 @@ const (
 	Hash
 	// Trie is a sorted trie in packed bits: the smallest lossless store.
 	Trie
-	// Quantised is a [Trie] whose values are rounded to 256 for each order.
+	// Quantised is a [Trie] with values rounded to 256 for each order above 1.
 	Quantised
 )
 

@@ -136,7 +136,7 @@ func readHead(r io.Reader) (c rnn.Config, head []byte, err error) {
 		return c, nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(head[headBytes:]))
-	d.DisallowUnknownFields() // a field that this program doesn't know changes what is computed
+	d.DisallowUnknownFields() // an unknown field may change what the network computes
 	if err := d.Decode(&c); err != nil {
 		return c, nil, fmt.Errorf("configuration: %w: damaged, or of a newer program", err)
 	}

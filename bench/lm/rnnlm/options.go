@@ -54,8 +54,8 @@ type Options struct {
 //
 // The figures are tokens/s of training on two threads with H = 128, 256 and 512 (go
 // test ./rnn -bench LargeVocabulary). With V = 10,000 an adaptive softmax reaches
-// 124,500, 63,400 and 29,100. A full softmax reaches 19,600, 10,800 and 5,600. With V = 100,000 it reaches
-// 45,900, 26,900 and 13,100. A full softmax reaches 1,660, 940 and 490.
+// 124,500, 63,400 and 29,100. A full one reaches 19,600, 10,800 and 5,600. With V =
+// 100,000 it reaches 45,900, 26,900 and 13,100. A full one reaches 1,660, 940 and 490.
 func AdaptiveCutoffs(vocab int) []int {
 	switch {
 	case vocab < manyTokens:

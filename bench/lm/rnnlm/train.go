@@ -91,7 +91,7 @@ type trainer struct {
 	optimizer *rnn.Adam
 	carried   []float32 // the state of the streams, in and out of a checkpoint
 
-	started  time.Time // less what was spent before a checkpoint
+	started  time.Time // moved back by the time spent before a checkpoint
 	progress Progress
 	best     []float32 // the parameters of the lowest validation loss
 
