@@ -8,20 +8,21 @@ import (
 	"batchrnn/rnn"
 )
 
-// Marks are the distances that every profile has, as far as its sequence goes.
+// Marks are the distances that every profile has, up to the length of its sequence.
 var Marks = []int{1, 10, 50, 100, 200, 500}
 
-// profileBatches is how many batches a profile is the mean of.
+// profileBatches is the number of batches that a profile averages.
 const profileBatches = 8
 
-// profilePoints is how many distances a profile has beside the marks.
+// profilePoints is the number of distances in a profile beside the marks.
 const profilePoints = 50
 
-// profile returns the norms of dJ/dh_t for the loss at the last step alone. That
-// at the distance of all steps is of the initial state.
+// profile returns the norms of dJ/dh_t for the loss at the last step alone. The one at
+// distance T belongs to the initial state.
 func profile(m *rnn.Model, t task, r *rand.Rand) []Norm {
 	steps := t.steps()
-	// A workspace of its own: that of the training need not keep all gradients.
+	// The workspace of the training need not keep all gradients, so profile has its
+	// own.
 	ws := m.NewTraining(steps, batch)
 	ws.KeepStateGradients()
 	ws.KeepInputGradients()
@@ -49,8 +50,8 @@ func profile(m *rnn.Model, t task, r *rand.Rand) []Norm {
 	return profile
 }
 
-// distances returns the marks up to steps and some in equal parts of it, rising
-// from 0.
+// distances returns the marks up to steps and evenly spaced distances, ascending from
+// 0.
 func distances(steps int) []int {
 	var all []int
 	for i := range min(profilePoints, steps) + 1 {

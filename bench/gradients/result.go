@@ -14,13 +14,13 @@ type Result struct {
 	Hidden   int             `json:"hidden"`
 	Batch    int             `json:"batch"`
 	Models   []Model         `json:"models"` // by task, length and network
-	// Summary says in sentences what Models shows.
+	// Summary describes Models in sentences.
 	Summary     []string `json:"summary"`
 	Interrupted bool     `json:"interrupted"` // before all models were trained
 }
 
-// A Model is one network trained on one task. Models that differ in Clip alone
-// start alike, and read the same sequences.
+// A Model is one network trained on one task. Models that differ in Clip alone have the
+// same start and read the same sequences.
 type Model struct {
 	Task         string  `json:"task"`   // Adding or Copy
 	Length       int     `json:"length"` // T
@@ -32,33 +32,33 @@ type Model struct {
 	LearningRate float64 `json:"learning_rate"`
 
 	Updates int  `json:"updates"`
-	Solved  bool `json:"solved"` // its training ended when all answers were right for a while
-	// Diverged is set where a loss or a gradient became NaN or infinite, which
-	// ended the training; then there is neither Loss nor Accuracy.
+	Solved  bool `json:"solved"` // its training ended after solvedAfter batches without a wrong answer
+	// Diverged is true if a loss or a gradient became NaN or infinite, which ended the
+	// training. There is no Loss or Accuracy then.
 	Diverged bool    `json:"diverged"`
 	Seconds  float64 `json:"seconds"`
 
-	Loss     float64 `json:"loss"`     // on sequences of its own: mean squared error, or nats a symbol
-	Accuracy float64 `json:"accuracy"` // share of right answers there
-	Baseline float64 `json:"baseline"` // the loss of what does not look at the input
+	Loss     float64 `json:"loss"`     // on test sequences: mean squared error, or nats a symbol
+	Accuracy float64 `json:"accuracy"` // share of right answers on them
+	Baseline float64 `json:"baseline"` // the loss of the best answer that ignores the input
 	Chance   float64 `json:"chance"`   // its accuracy
 
 	Clipped     int     `json:"clipped"`      // updates
-	LargestNorm float64 `json:"largest_norm"` // of a gradient over all parameters, the finite ones
+	LargestNorm float64 `json:"largest_norm"` // of a gradient over all parameters, without infinite ones
 
 	AtStart []Norm `json:"at_start"`
-	Trained []Norm `json:"trained"` // none where it diverged
+	Trained []Norm `json:"trained"` // empty if the training diverged
 }
 
-// A Norm is that of the gradient of the loss at the last step with respect to the
-// state so many steps before, beside the norm at distance 0. There is none where
-// it left the range of a float32.
+// A Norm is the norm of a gradient with respect to the state at the given distance
+// before the last step. The loss is that of the last step alone. The norm is relative to
+// that at distance 0. Norms outside the range of a float32 are left out.
 type Norm struct {
 	Distance int     `json:"distance"`
 	Norm     float64 `json:"norm"`
 }
 
-// At returns the norm at a distance, if there is one.
+// At returns the norm at a distance. ok is false if there is none.
 func At(norms []Norm, distance int) (norm float64, ok bool) {
 	for _, n := range norms {
 		if n.Distance == distance {
@@ -68,7 +68,7 @@ func At(norms []Norm, distance int) (norm float64, ok bool) {
 	return 0, false
 }
 
-// Name is the network and whether its gradients were clipped.
+// Name returns the network's name, and whether its gradients were clipped.
 func (m Model) Name() string {
 	if m.Clip > 0 {
 		return m.Network + ", clipped"

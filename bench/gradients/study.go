@@ -26,14 +26,14 @@ type Options struct {
 	Command string
 }
 
-// Limits of what options may ask for: more is a slip of the finger.
+// Limits of options, to catch typing errors.
 const (
 	maxLength   = 10_000
 	maxUpdates  = 1_000_000
 	maxRemember = 10
 )
 
-// Validate returns a [option.Error] for the first option that can't be used.
+// Validate returns an [option.Error] for the first invalid option.
 func (o Options) Validate() error {
 	if len(o.Lengths) == 0 {
 		return option.Misuse("Lengths", "no length is given: give one or more, such as 50,150,500")
@@ -55,7 +55,7 @@ func (o Options) Validate() error {
 	if err := engine.CheckThreads(o.Threads); err != nil {
 		return err
 	}
-	// States, their gradients, and where they are kept, in each of two workspaces.
+	// States, their gradients and their packed copies, in each of two workspaces.
 	models := min(o.Threads, 2*len(variants)*len(o.Lengths))
 	need := int64(models) * 2 * 4 * 4 * int64(slices.Max(o.Lengths)+2*o.Remember) * batch * hidden
 	if free, known := memory.Available(); known && need > free {
@@ -94,7 +94,7 @@ func (s *Study) Close() {
 	}
 }
 
-// Heading returns the result before anything is trained.
+// Heading returns the result before any training.
 func (s *Study) Heading() Result {
 	return Result{
 		Machine: measure.ThisMachine(s.engines[0].ISA(), s.Threads),
@@ -116,12 +116,12 @@ func (s *Study) jobs() []job {
 	return jobs
 }
 
-// Run trains all models and tells on, in one goroutine at a time, before each how
-// far it is. When ctx ends, Run returns soon with the models that are done,
-// Interrupted set.
+// Run trains all models. Before each it calls on with the progress, from one goroutine
+// at a time. If ctx ends, Run returns soon with the finished models and Interrupted
+// set.
 func (s *Study) Run(ctx context.Context, on func(nth, of int, name string)) (Result, error) {
 	jobs := s.jobs()
-	order := make([]int, len(jobs)) // the longest first, so that threads end together
+	order := make([]int, len(jobs)) // the longest first, so that threads end at about the same time
 	for i := range order {
 		order[i] = i
 	}

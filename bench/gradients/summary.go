@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// What the summary calls learnt: right in so many cases; a part of it: so much
-// better than chance.
+// The least accuracy that the summary calls learnt, and the least gain over chance that
+// it calls learnt in part.
 const (
 	learnt = 0.9
 	partly = 0.1
 )
 
-// What the summary calls vanished and exploded, beside distance 0.
+// The norms, relative to distance 0, that the summary calls vanished and exploded.
 const (
 	vanished = 1e-3
 	exploded = 1e3
 )
 
-// TaskName is what people call a task.
+// TaskName returns the name of a task for people.
 func TaskName(task string) string {
 	if task == Copy {
 		return "copy task"
@@ -27,7 +27,8 @@ func TaskName(task string) string {
 	return "adding problem"
 }
 
-// summary says what the models show, as far as there are any.
+// summary describes the models in sentences. It has no sentence for tasks without
+// models.
 func summary(r Result) []string {
 	sentences := []string{}
 	for _, task := range []string{Adding, Copy} {
@@ -46,7 +47,7 @@ func summary(r Result) []string {
 	return sentences
 }
 
-// outcome says which networks have learnt a task.
+// outcome says which networks learnt a task.
 func outcome(task string, length int, models []Model) string {
 	var well, some, none, diverged []string
 	for _, m := range models {
@@ -78,7 +79,7 @@ func outcome(task string, length int, models []Model) string {
 	return fmt.Sprintf("The %s at T = %d: %s.", TaskName(task), length, strings.Join(parts, "; "))
 }
 
-// merged joins names, with those that stand with and without clipping as one.
+// merged joins names. A network that is listed with and without clipping is named once.
 func merged(names []string) string {
 	const clipped = ", clipped"
 	var all []string
@@ -97,14 +98,14 @@ func merged(names []string) string {
 	return strings.Join(all, ", ")
 }
 
-// startOf says what becomes of the gradients of networks that are not yet trained.
+// startOf describes the gradients of untrained networks.
 func startOf(models []Model) string {
 	var parts []string
 	for i, m := range models {
 		if i > 0 && models[i-1].Network == m.Network || len(m.AtStart) == 0 {
-			continue // clipped, and starts alike
+			continue // a clipped network has the same start
 		}
-		// Of the marks the furthest, or the end.
+		// The furthest mark, or the last distance.
 		n := m.AtStart[len(m.AtStart)-1]
 		is := "stays"
 		switch {
@@ -118,7 +119,7 @@ func startOf(models []Model) string {
 	return "Before training the gradient " + strings.Join(parts, ", ") + "."
 }
 
-// clipping says where clipping made the difference.
+// clipping says where clipping made a difference.
 func clipping(r Result) string {
 	type pair struct{ plain, clipped *Model }
 	var better, worse []string
@@ -159,7 +160,7 @@ func clipping(r Result) string {
 	return "Clipping, at the learning rates shown, " + strings.Join(parts, "; it ") + "."
 }
 
-// right writes the share of right answers.
+// right formats the share of right answers.
 func right(m Model) string {
 	if m.Diverged {
 		return "diverged"

@@ -15,27 +15,27 @@ const (
 
 // A task draws batches and runs them through a network.
 type task interface {
-	// config is the shape of the network, but for its hidden width and cells.
+	// config is the shape of the network, without its hidden width and cells.
 	config() rnn.Config
-	// steps is how many steps a sequence has.
+	// steps is the length of a sequence.
 	steps() int
 	// draw makes the next batch.
 	draw(r *rand.Rand)
 	forward(ws *rnn.Workspace)
-	// backward, and loss without gradients, return the mean loss of the batch.
+	// loss returns the mean loss of the batch. backward also computes the gradients.
 	backward(ws *rnn.Workspace) float64
 	loss(ws *rnn.Workspace) float64
 	// last is backward for the loss at the last step alone.
 	last(ws *rnn.Workspace)
-	// right counts the answers that are right, of all.
+	// right counts the right answers, and all answers.
 	right(ws *rnn.Workspace) (right, all int)
-	// baseline is the loss of the best answer that does not look at the input,
-	// chance its share of right answers.
+	// baseline returns the loss of the best answer that ignores the input, and its
+	// share of right answers.
 	baseline() (loss, chance float64)
 }
 
-// newTask returns a task of that length, which is to remember so many symbols if
-// it is the copy task.
+// newTask returns a task of the given length. remember is the number of symbols of the
+// copy task.
 func newTask(name string, length, remember, batch int) task {
 	if name == Copy {
 		return newCopying(length, remember, batch)
@@ -43,17 +43,16 @@ func newTask(name string, length, remember, batch int) task {
 	return newAdding(length, batch)
 }
 
-// adding is the adding problem (Hochreiter & Schmidhuber 1997): of so many
-// numbers, uniform in [0,1], two are marked, one in either half of the sequence;
-// the answer after the last is the sum of these two.
+// adding is the adding problem (Hochreiter & Schmidhuber 1997). The input is a sequence
+// of length numbers, uniform in [0,1]. Two of them are marked, one in either half. The
+// answer after the last step is the sum of these two.
 type adding struct {
 	length, batch int
 	x             []float32 // [T,B,2], the number and its mark, 0 or 1
 	sums, said    []float32 // [B,1]
 }
 
-// near is what an answer may differ from the sum and be right (Hochreiter &
-// Schmidhuber 1997).
+// near is the largest error of a right answer (Hochreiter & Schmidhuber 1997).
 const near = 0.04
 
 func newAdding(length, batch int) *adding {
@@ -99,18 +98,21 @@ func (a *adding) right(ws *rnn.Workspace) (right, all int) {
 	return right, a.batch
 }
 
-// baseline of always saying 1: the variance of the sum of two uniform numbers,
-// 2/12, and its density of 1 - |s-1| over ±near.
+// baseline always answers 1. Its loss is the variance of the sum of two uniform
+// numbers, 2/12. Its chance is the integral of the density 1 - |s-1| over ±near.
 func (a *adding) baseline() (loss, chance float64) { return 1.0 / 6, 2*near - near*near }
 
-// copying is the copy task (Arjovsky, Shah & Bengio 2016): symbols, then blank
-// steps, then a sign to say the symbols, which takes as many steps as there were.
-// A blank is no input (rnn.None), so that nothing new stirs what a network holds.
-// Steps at which no symbol is to be said count nowhere (rnn.Ignore): with the
-// blanks that the paper has a network say there, which are easily learnt, the loss
-// is near 0 without anything being remembered. Nothing is drawn but the symbols: a
-// single one makes as many sequences as there are symbols, and a network whose
-// states never meet can tell them apart without learning to remember.
+// copying is the copy task (Arjovsky, Shah & Bengio 2016). The input is a row of
+// symbols, then blank steps, then a sign. From the sign on, the network must repeat the
+// symbols.
+//
+// A blank is no input (rnn.None), so it doesn't disturb the state. Steps without a
+// symbol to repeat have no loss (rnn.Ignore). In the paper the network must answer
+// blanks there. Those are easy, so the loss would be near 0 without any memory.
+//
+// The symbols are the only random input. A single symbol gives as many sequences as
+// there are symbols. A network whose states never meet can then tell them apart without
+// learning to remember.
 type copying struct {
 	length, remember, batch int
 	ids, targets            []int32   // [T,B]
@@ -118,8 +120,8 @@ type copying struct {
 	logits                  []float32 // [B,V]
 }
 
-// symbols is how many there are (as in the paper); the sign comes after them in
-// the inputs.
+// symbols is the number of symbols, as in the paper. Among the inputs, the sign follows
+// them.
 const (
 	symbols = 8
 	sign    = symbols
@@ -142,8 +144,8 @@ func (c *copying) config() rnn.Config { return rnn.Config{Input: symbols + 1, Ou
 
 func (c *copying) steps() int { return c.length + 2*c.remember }
 
-// answer is the step of the sign, at which the first symbol is said; length steps
-// without a symbol lie between the last that is read and that.
+// answer returns the step of the sign, where the first symbol is to be repeated. length
+// steps without a symbol lie between the last symbol read and that step.
 func (c *copying) answer() int { return c.length + c.remember }
 
 func (c *copying) draw(r *rand.Rand) {
@@ -177,7 +179,7 @@ func (c *copying) right(ws *rnn.Workspace) (right, all int) {
 					said = s
 				}
 			}
-			// NaN is no answer.
+			// NaN is a wrong answer.
 			if row[said] == row[said] && int32(said) == c.targets[t*c.batch+b] {
 				right++
 			}

@@ -10,15 +10,15 @@ import (
 	"batchrnn/rnn"
 )
 
-// testBatches is how many batches a trained model is tested on.
+// testBatches is the number of batches in the test of a trained model.
 const testBatches = 32
 
-// solvedAfter is the number of batches in a row whose answers are all right that
-// end a training.
+// solvedAfter is the number of consecutive batches without a wrong answer that end a
+// training.
 const solvedAfter = 100
 
-// Streams of random numbers, which a task and a length have of their own: all
-// networks read the same sequences.
+// Streams of random numbers for each task and length. All networks read the same
+// sequences.
 const (
 	trainStream uint64 = iota
 	testStream
@@ -33,7 +33,7 @@ type job struct {
 	variant
 }
 
-// random returns a stream of a job.
+// random returns a random stream of a job.
 func (j job) random(seed, stream uint64) *rand.Rand {
 	id := uint64(j.length)<<3 | stream<<1
 	if j.task == Copy {
@@ -42,7 +42,7 @@ func (j job) random(seed, stream uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, id))
 }
 
-// run trains the model and measures it. Its error is that of ctx.
+// run trains the model and measures it. The only error is that of ctx.
 func (j job) run(ctx context.Context, e *kernels.Engine, seed uint64, updates int) (Model, error) {
 	began := time.Now()
 	t := newTask(j.task, j.length, j.remember, batch)
@@ -84,7 +84,7 @@ func (j job) describe(t task) Model {
 	return m
 }
 
-// train trains by Adam, with a learning rate that falls to 0 in a line.
+// train trains by Adam, with a learning rate that falls linearly to 0.
 func (r *Model) train(ctx context.Context, m *rnn.Model, ws *rnn.Workspace, t task, random *rand.Rand, updates int) error {
 	opt := rnn.NewAdam(m, 0)
 	inRow := 0
@@ -122,7 +122,7 @@ func (r *Model) train(ctx context.Context, m *rnn.Model, ws *rnn.Workspace, t ta
 	return nil
 }
 
-// test fills in the loss and the accuracy.
+// test sets the loss and the accuracy.
 func (r *Model) test(ws *rnn.Workspace, t task, random *rand.Rand) {
 	var loss float64
 	right, all := 0, 0
@@ -131,7 +131,7 @@ func (r *Model) test(ws *rnn.Workspace, t task, random *rand.Rand) {
 		t.forward(ws)
 		loss += t.loss(ws) / testBatches
 		if ws.CheckLosses() != nil || math.IsInf(loss, 0) {
-			r.Diverged = true // by the last update
+			r.Diverged = true // in the last update
 			return
 		}
 		n, of := t.right(ws)

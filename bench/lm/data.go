@@ -16,36 +16,37 @@ import (
 	"batchrnn/kernels"
 )
 
-// TextOptions say what text models learn from, and what a token of it is.
+// TextOptions say which text models learn from, and what a token of it is.
 type TextOptions struct {
 	// Corpus is a file, a folder, Stdin, or "" for the default text.
 	Corpus string
 	Level  text.Level
-	// Vocab is the most entries that the vocabulary may have, <unk> included.
-	// Where it is nil, all characters stay, or the DefaultWords most frequent
-	// words.
+	// Vocab is the largest size of the vocabulary, <unk> included. Nil keeps all
+	// characters, or the DefaultWords most frequent words.
 	Vocab *int
-	// MinCount is how often the training split must have a token, or it is <unk>.
-	// Where it is nil, once, and DefaultMinCount times for words.
+	// MinCount is the least count in the training split that a token needs; rarer
+	// tokens become <unk>. Nil means 1 for characters and DefaultMinCount for words.
 	MinCount *int
-	Seed     uint64 // of the default text where it is generated, and of the models
+	Seed     uint64 // of the models, and of the default text where it is generated
 }
 
-// Stdin as TextOptions.Corpus is standard input.
+// Stdin as TextOptions.Corpus means standard input.
 const Stdin = "-"
 
-// DefaultWords is the size of a vocabulary of words where none is asked for.
+// DefaultWords is the size of a vocabulary of words where TextOptions.Vocab is nil.
 const DefaultWords = 10000
 
-// DefaultMinCount is how often the training split must have a word, where that isn't
-// said: a model that has never met <unk> in training doesn't expect it. Of the
-// default text 11 % of the test split are words that the training doesn't have; with
-// a vocabulary of all words that it has, the adjusted perplexity of the 5-gram model
-// is 3,253 and of an RNN of width 128 after 29 s 4,237; of those that it has twice,
-// 1,434 and 1,931.
+// DefaultMinCount is the least count of a word in the training split where
+// TextOptions.MinCount is nil. A model that has never met <unk> in training doesn't
+// expect it in the test.
+//
+// In the default text, 11 % of the words of the test split are not in the training
+// split. The 5-gram model and an RNN of width 128 after 29 s were compared by adjusted
+// perplexity. With all training words in the vocabulary they have 3,253 and 4,237. With
+// words that occur at least twice, they have 1,434 and 1,931.
 const DefaultMinCount = 2
 
-// Validate returns an [option.Error] for the first option that makes no sense.
+// Validate returns an [option.Error] for the first invalid option.
 func (o TextOptions) Validate() error {
 	switch {
 	case o.Vocab != nil && *o.Vocab < 2:
@@ -71,7 +72,7 @@ func (o TextOptions) corpusOptions() text.Options {
 	return c
 }
 
-// ReadText reads the text that path names as [TextOptions.Corpus] does.
+// ReadText reads the text at path, which has the values of [TextOptions.Corpus].
 func ReadText(path string, seed uint64, stdin io.Reader) (*text.Text, error) {
 	if path == "" {
 		return text.Default(seed), nil
@@ -83,14 +84,14 @@ func ReadText(path string, seed uint64, stdin io.Reader) (*text.Text, error) {
 	return source, nil
 }
 
-// Data is a text cut into tokens, with what spells those that are <unk>.
+// Data is a text cut into tokens, with a speller of its <unk>.
 type Data struct {
 	*text.Corpus
 	Speller  *spell.Speller
-	MinCount int // how often the training split has every token of the vocabulary
+	MinCount int // least count in the training split of every token in the vocabulary
 	Skipped  int // files of the corpus that are not text
 
-	unkNats float64 // what it takes to spell all <unk> of the test split
+	unkNats float64 // cost of spelling every <unk> of the test split
 }
 
 // NewData cuts a text into tokens.
@@ -112,14 +113,14 @@ func NewData(source *text.Text, o TextOptions) (*Data, error) {
 	return d, nil
 }
 
-// Adjusted returns what the test split takes per token where every <unk> is
-// spelled, from what it takes where none is: figures that compare between
+// Adjusted returns the bits per token of the test split with every <unk> spelled.
+// bitsPerToken is the cost without spelling. Adjusted figures compare across
 // vocabularies.
 func (d *Data) Adjusted(bitsPerToken float64) float64 {
 	return bitsPerToken + Bits(d.unkNats, len(d.Test))
 }
 
-// CheckMemory returns an [option.Error] for an RNN that has no room to train.
+// CheckMemory returns an [option.Error] if there is not enough memory to train the RNN.
 func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
 	need := rnnlm.TrainBytes(e, d.Vocab.Len(), o)
 	if available := memory.Free(); need > available {
@@ -129,8 +130,8 @@ func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
 	return nil
 }
 
-// A Corpus describes what models are trained and scored on. Its JSON form is stable:
-// fields may be added, not renamed.
+// A Corpus describes the text that models are trained and scored on. Its JSON form is
+// stable: fields may be added, not renamed.
 type Corpus struct {
 	Name      string  `json:"name"`
 	SHA256    string  `json:"sha256"`
@@ -140,15 +141,15 @@ type Corpus struct {
 	Valid     int     `json:"valid_tokens"`
 	Test      int     `json:"test_tokens"`
 	Vocab     int     `json:"vocab"`          // distinct ids, <unk> included
-	MinCount  int     `json:"min_count"`      // how often the training split has every token of the vocabulary
+	MinCount  int     `json:"min_count"`      // least count in the training split of every token in the vocabulary
 	UnkRate   float64 `json:"unk_rate"`       // share of test tokens that are <unk>
 	TrainUnk  float64 `json:"train_unk_rate"` // share of training tokens that are <unk>
-	UnkBits   float64 `json:"bits_per_unk"`   // what it takes to spell an <unk> of the test split, see package spell
+	UnkBits   float64 `json:"bits_per_unk"`   // mean cost of spelling an <unk> of the test split, see package spell
 	BadBytes  int64   `json:"bad_bytes"`
-	Synthetic bool    `json:"synthetic"` // generated, not written by anybody
+	Synthetic bool    `json:"synthetic"` // generated, not written by people
 }
 
-// TokenName is what a token of the corpus is called: "character" or "word".
+// TokenName returns the name of a token of the corpus: "character" or "word".
 func (c Corpus) TokenName() string {
 	if c.Level == "word" {
 		return "word"
@@ -176,29 +177,29 @@ func (d *Data) Describe() Corpus {
 	}
 }
 
-// Bits is the mean per token of a total in nats.
+// Bits converts a total in nats into the mean bits per token.
 func Bits(nats float64, tokens int) float64 {
-	// No token costs less than nothing; what rounding takes away from 0 is no news.
+	// A cost is at least 0; max removes a negative rounding error.
 	return max(nats/math.Ln2/float64(tokens), 0)
 }
 
-// Perplexity is how many tokens, all equally likely, are as hard to tell as text
-// of so many bits a token.
+// Perplexity returns 2^bitsPerToken: the number of equally likely tokens that cost as
+// many bits.
 func Perplexity(bitsPerToken float64) float64 {
 	return min(math.Exp2(bitsPerToken), math.MaxFloat64) // JSON has no infinity
 }
 
-// IsInterrupt says whether err is that of a context that ended.
+// IsInterrupt reports whether err comes from a context that ended.
 func IsInterrupt(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// GraceTime is how long each thing may take that is still done after Ctrl-C. A
-// variable for tests.
+// GraceTime bounds each piece of work that still runs after Ctrl-C. It is a variable
+// for tests.
 var GraceTime = 3 * time.Second
 
-// Grace returns a context that ends GraceTime after ctx: for what is still worth doing
-// after somebody who waits for the result has cancelled ctx.
+// Grace returns a context that ends GraceTime after ctx. It bounds the work that is
+// still worth doing after Ctrl-C.
 func Grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	if ctx.Err() != nil {
 		return context.WithTimeout(context.WithoutCancel(ctx), GraceTime)
@@ -208,8 +209,8 @@ func Grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return after, func() { stop(); cancel() }
 }
 
-// Await runs work, but doesn't wait for it longer than ctx lives. Work that is
-// left behind goes on to its end, unheard.
+// Await runs work and returns its error, or ctx's error if ctx ends first. Work that
+// outlives ctx runs on, and its error is lost.
 func Await(ctx context.Context, work func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- work() }()

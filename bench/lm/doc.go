@@ -1,7 +1,7 @@
-// Package lm is a language model as people use one: an n-gram model or a recurrent
-// network in one file, with its vocabulary and the level at which it reads text.
-// [Training] makes one. [Evaluate] and [ScoreLines] score text by it, and [Draw] draws
-// text from it.
+// Package lm is a language model in one file. The file has an n-gram model or a
+// recurrent network, its vocabulary, and the level at which it reads text. [Training]
+// makes one. [Evaluate] and [ScoreLines] score text by it, and [Draw] draws text from
+// it.
 //
 //	m, err := lm.Open("war.lm", engine)
 //	s := m.NewStream()
@@ -10,8 +10,8 @@
 //
 // # The start of a text
 //
-// Both kinds are trained on one stream without sentence marks, so a line has no
-// start of its own. At character level a text starts as if a line end stood
-// before it. At word level an n-gram model starts with an empty history. An RNN needs
-// an input there and starts with <unk>.
+// Both kinds are trained on one stream without sentence marks, so a line has no start
+// mark. At character level a text starts as if a line end stood before it. At word
+// level an n-gram model starts with an empty history. An RNN needs an input there and
+// starts with <unk>.
 package lm

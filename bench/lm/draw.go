@@ -19,7 +19,7 @@ const (
 	maxTemperature = 100
 )
 
-// Validate returns an [option.Error] for the first option that makes no sense.
+// Validate returns an [option.Error] for the first invalid option.
 func (o SampleOptions) Validate() error {
 	switch {
 	case o.Length < 1 || o.Length > maxSample:
@@ -36,14 +36,14 @@ type Sample struct {
 	Seed        uint64  `json:"seed"`
 	Temperature float64 `json:"temperature"`
 	Prompt      string  `json:"prompt"`
-	UnknownTo   int     `json:"prompt_unk"` // tokens of the prompt that the model has no id for
+	UnknownTo   int     `json:"prompt_unk"` // tokens of the prompt that are not in the vocabulary
 	Tokens      int     `json:"tokens"`
-	Spelled     int     `json:"spelled"` // of these, <unk> for which a word was drawn
+	Spelled     int     `json:"spelled"` // tokens of Length that are <unk>, each written as a drawn word
 	Text        string  `json:"text"`    // without the prompt
 }
 
-// Draw draws a text and gives on each piece of it, the prompt first, as soon as
-// it is there. An error of on ends it.
+// Draw draws a text. It calls on with each piece as soon as it is drawn, the prompt
+// first. An error of on ends it.
 func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error) {
 	out := Sample{Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, Prompt: o.Prompt}
 	if err := o.Validate(); err != nil {

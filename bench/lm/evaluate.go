@@ -12,7 +12,7 @@ import (
 
 // The parts of a text that [Evaluate] can score.
 const (
-	SplitAuto  = "auto" // the test split of the text that the model was trained on; all of another
+	SplitAuto  = "auto" // the test split of the text that the model was trained on; all of any other text
 	SplitAll   = "all"
 	SplitTrain = "train"
 	SplitValid = "valid"
@@ -21,7 +21,7 @@ const (
 
 var splits = []string{SplitAuto, SplitAll, SplitTrain, SplitValid, SplitTest}
 
-// An Evaluation is how well a model predicts a text.
+// An Evaluation says how well a model predicts a text.
 type Evaluation struct {
 	Model    Config  `json:"model"`
 	Bytes    int64   `json:"bytes"`
@@ -34,8 +34,8 @@ type Evaluation struct {
 
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
-	// The same where every <unk> is spelled; 0 if AdjustedUnknown, for want of a
-	// speller in the model's file.
+	// AdjustedBits and Adjusted are the costs with every <unk> spelled. They are 0 if
+	// AdjustedUnknown: the model's file has no speller.
 	AdjustedBits    float64 `json:"adjusted_bits_per_token"`
 	Adjusted        float64 `json:"adjusted_perplexity"`
 	AdjustedUnknown bool    `json:"adjusted_unknown"`
@@ -43,11 +43,12 @@ type Evaluation struct {
 	Seconds         float64 `json:"seconds"`
 	TokensPerSecond float64 `json:"tokens_per_second"`
 
-	// Seen is true if the model has been trained on some of what it was scored on.
+	// Seen is true if the model was trained on some of the scored text.
 	Seen bool `json:"seen_in_training"`
 }
 
-// Evaluate scores a split of the text that path names, as in [TextOptions.Corpus].
+// Evaluate scores a split of the text at path, which has the values of
+// [TextOptions.Corpus].
 func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader) (Evaluation, error) {
 	if !slices.Contains(splits, split) {
 		return Evaluation{}, option.Misuse("Split", "%q is no part of a text: give auto, all, train, valid or test", split)

@@ -10,16 +10,15 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// maxLine is the longest line that is scored, in bytes: what is longer is no
-// line of a text.
+// maxLine is the longest line that is scored, in bytes. A longer one is an error.
 const maxLine = 64 << 20
 
-// A Score is what a line, or all of them, cost under a model.
+// A Score is the cost of one line, or of all lines, under a model.
 type Score struct {
 	Line         int     `json:"line,omitempty"`  // from 1; 0 of a total
 	Lines        int     `json:"lines,omitempty"` // of a total
 	Tokens       int     `json:"tokens"`
-	Unk          int     `json:"unk"` // of these, not in the vocabulary
+	Unk          int     `json:"unk"` // tokens that are not in the vocabulary
 	Nats         float64 `json:"nats"`
 	Bits         float64 `json:"bits"`
 	BitsPerToken float64 `json:"bits_per_token"`
@@ -37,10 +36,11 @@ func (s *Score) add(nats float64, tokens, unk int) {
 	}
 }
 
-// ScoreLines scores each line of r by itself, its end not counted, and gives on
-// each; last says that no other is at hand yet, so that whoever waits for this
-// one should get it. It returns the total. A line end is \n or \r\n. A byte that
-// is not UTF-8 counts as U+FFFD.
+// ScoreLines scores each line of r by itself, without its line end, and returns the
+// total. A line end is \n or \r\n. A byte that is not UTF-8 counts as U+FFFD.
+//
+// It calls on with each score. last says that no further line is buffered, so the
+// caller should flush.
 func ScoreLines(m *Model, r io.Reader, on func(s Score, last bool) error) (total Score, err error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	stream := m.NewStream()
@@ -78,8 +78,8 @@ var (
 	errNoLines  = errors.New("standard input is empty: give it lines to score")
 )
 
-// readLine appends the next line to dst, without its end. A last line may lack
-// one.
+// readLine appends the next line to dst, without its end. The last line may have no
+// end.
 func readLine(in *bufio.Reader, dst []byte) ([]byte, error) {
 	for {
 		piece, err := in.ReadSlice('\n')

@@ -19,26 +19,26 @@ const (
 	RNN   = "rnn"
 )
 
-// Config says what a model is and where it comes from. Its JSON form is part of
-// a model's file.
+// Config says what a model is and how it was trained. Its JSON form is part of a
+// model's file.
 type Config struct {
 	Kind  string `json:"kind"`  // Ngram or RNN
 	Level string `json:"level"` // "char" or "word"
 	Vocab int    `json:"vocab"` // <unk> included
-	// Spelling says that the file has a section about the words that are <unk>.
+	// Spelling says that the file has a section with the speller of <unk>.
 	Spelling bool `json:"spelling,omitempty"`
 	Order    int  `json:"order,omitempty"`
 	Hidden   int  `json:"hidden,omitempty"`
-	Layers   int  `json:"layers,omitempty"` // of an RNN, where there are more than one
+	Layers   int  `json:"layers,omitempty"` // of an RNN of two layers or more
 
-	// Of an RNN, as its network has it.
+	// The output layer of an RNN.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
-	// Of an RNN's training, see rnnlm.Options.
+	// The training of an RNN, see rnnlm.Options.
 	Dropout float64 `json:"dropout,omitempty"`
 	Halve   bool    `json:"halve,omitempty"`
 
-	// What it was trained on and how, for the record.
+	// The training text and the training, for the record.
 	Corpus        string  `json:"corpus"`
 	SHA256        string  `json:"sha256"`
 	Seed          uint64  `json:"seed"`
@@ -50,7 +50,7 @@ type Config struct {
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
-// Name is what to call the model: "5-gram", "RNN 256" or of several layers "RNN 2×256".
+// Name returns a short name: "5-gram", "RNN 256", or "RNN 2×256" for two layers.
 func (c Config) Name() string {
 	if c.Kind == RNN {
 		if c.Layers > 1 {
@@ -61,7 +61,8 @@ func (c Config) Name() string {
 	return fmt.Sprintf("%d-gram", c.Order)
 }
 
-// Description is Name, with what is not plain in the output layer and the training.
+// Description returns Name and the settings of output layer and training that are not
+// the default.
 func (c Config) Description() string {
 	name := c.Name()
 	if c.Softmax == rnnlm.AdaptiveSoftmax {
@@ -79,7 +80,7 @@ func (c Config) Description() string {
 	return name
 }
 
-// Model is a language model with its vocabulary. It is immutable, but for
+// Model is a language model with its vocabulary. It is immutable except for
 // ReadSafetensors: any number of streams and samplers may use it at once.
 type Model struct {
 	Config Config
@@ -88,26 +89,27 @@ type Model struct {
 	ngram  *ngram.Model // one of the two is nil
 	rnn    *rnn.Model
 
-	// Speller tells how tokens are written that are <unk>. It is nil for words in
-	// files that say nothing of them.
+	// Speller tells how <unk> tokens are spelled. It is nil for models of words whose
+	// file has no speller.
 	Speller *spell.Speller
 }
 
-// NewNgram returns m as a language model of the tokens of c, with what config
-// says of its training.
+// NewNgram returns m as a language model of the tokens of c. config describes its
+// training.
 func NewNgram(m *ngram.Model, c *text.Corpus, config Config) *Model {
 	config.Kind, config.Order = Ngram, m.Order()
 	return newModel(&Model{Config: config, ngram: m}, c)
 }
 
-// NewRNN is [NewNgram] for a network.
+// NewRNN returns m as a language model of the tokens of c. config describes its
+// training.
 func NewRNN(m *rnn.Model, c *text.Corpus, config Config) *Model {
 	config.Kind, config.Hidden = RNN, m.Hidden
 	config.setNetwork(m.Config)
 	return newModel(&Model{Config: config, rnn: m}, c)
 }
 
-// setNetwork takes over what the network itself tells.
+// setNetwork sets the fields that follow from the network.
 func (c *Config) setNetwork(network rnn.Config) {
 	c.Softmax, c.Tied, c.Layers = rnnlm.SoftmaxOf(network), network.Tied, 0
 	if network.Layers > 1 {
@@ -122,21 +124,22 @@ func newModel(m *Model, c *text.Corpus) *Model {
 	return m
 }
 
-// WithSpeller gives the model a speller, before anybody uses it.
+// WithSpeller sets the model's speller. It must be called before the first stream or
+// sampler.
 func (m *Model) WithSpeller(s *spell.Speller) *Model {
 	m.Speller, m.Config.Spelling = s, s.HasWords()
 	return m
 }
 
-// Network returns the recurrent network, or nil where the model is of n-grams. Change it
-// only before the first stream or sampler.
+// Network returns the recurrent network, or nil for an n-gram model. Change it only
+// before the first stream or sampler.
 func (m *Model) Network() *rnn.Model { return m.rnn }
 
-// Level says what a token of the model is.
+// Level returns what a token of the model is.
 func (m *Model) Level() text.Level { return m.level }
 
-// Bytes is what the model weighs in memory, by its size function; the vocabulary
-// is left out, as it is the same for every model.
+// Bytes returns the size of the model in memory, by its size function. It leaves out
+// the vocabulary, which is the same for every model.
 func (m *Model) Bytes() int64 {
 	if m.rnn != nil {
 		return m.rnn.Bytes(m.rnn.Engine())
@@ -144,7 +147,7 @@ func (m *Model) Bytes() int64 {
 	return m.ngram.Bytes()
 }
 
-// start is what a text is preceded by, where that has to be something.
+// start returns the input that a text starts with, where the model needs one.
 func (m *Model) start() int32 {
 	if m.level == text.Char {
 		return m.Vocab.ID("\n") // Unk where no text had a line end
@@ -152,12 +155,12 @@ func (m *Model) start() int32 {
 	return text.Unk
 }
 
-// errNotFinite is what a network gives whose training went astray.
+// errNotFinite reports a network whose training diverged.
 var errNotFinite = errors.New("the model's scores are not finite: it has diverged in training, train it again")
 
-// Score returns the cost in nats of tokens, which follow history, of one long
-// text. An RNN reads it at several places at once, as in training. It is an
-// error if ctx ends first. There is at least one token.
+// Score returns the cost in nats of tokens, at least one, which follow history in one
+// long text. An RNN reads the text as parallel streams, as in training. If ctx ends
+// first, Score returns an error.
 func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float64, err error) {
 	if m.rnn != nil {
 		if len(history) == 0 {
@@ -179,8 +182,8 @@ func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float6
 	return nats, nil
 }
 
-// A Stream scores short texts, one after the other, each from the start. It
-// allocates nothing while it does. One goroutine may use it at a time.
+// A Stream scores short texts one after the other, each from the start. Scoring
+// allocates nothing. One goroutine may use a Stream at a time.
 type Stream struct {
 	model *Model
 	ngram *ngram.Scorer
@@ -195,8 +198,8 @@ func (m *Model) NewStream() *Stream {
 	return &Stream{model: m, ngram: m.ngram.NewScorer()}
 }
 
-// Score returns the cost of a text by itself, in nats: 0 of an empty one. It is
-// an error if the model's parameters give no number.
+// Score returns the cost of a text by itself, in nats; that of an empty text is 0. It
+// returns an error if the model's parameters are not finite.
 func (s *Stream) Score(tokens []int32) (nats float64, err error) {
 	if s.rnn != nil {
 		nats = s.rnn.score(s.model.start(), tokens)
@@ -215,8 +218,7 @@ func (s *Stream) Score(tokens []int32) (nats float64, err error) {
 	return nats, nil
 }
 
-// AppendText appends a token to dst, a text that is written out: words have a space
-// between them.
+// AppendText appends a token to dst, the text so far. Words have a space between them.
 func (m *Model) AppendText(dst []byte, id int32) []byte {
 	if m.level == text.Word && len(dst) > 0 {
 		dst = append(dst, ' ')
@@ -224,7 +226,7 @@ func (m *Model) AppendText(dst []byte, id int32) []byte {
 	return append(dst, m.Vocab.Token(id)...)
 }
 
-// Losses returns what each of tokens costs in nats: the terms of Score's sum.
+// Losses returns the cost of each token in nats: the terms of Score's sum.
 func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32, error) {
 	losses := make([]float32, len(tokens))
 	if m.rnn != nil {

@@ -16,9 +16,9 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	return m.rnn.WriteSafetensors(w)
 }
 
-// ReadSafetensors sets the parameters of a network to those of a file, as
-// [rnn.Model.ReadSafetensors] does, while nothing else uses the model. What its
-// configuration said of its training goes, but for the text, which its vocabulary
+// ReadSafetensors sets the parameters of a network from a file, as
+// [rnn.Model.ReadSafetensors] does. Nothing else may use the model meanwhile. It clears
+// what the configuration says of the training, but keeps the text, which the vocabulary
 // comes from.
 func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 	if m.rnn == nil {

@@ -10,15 +10,15 @@ import (
 	"batchrnn/rnn"
 )
 
-// A Sampler draws a text from a model, one token at a time. Unless it spells, it
-// never draws <unk>, which is no text. It allocates nothing while it draws.
+// A Sampler draws a text from a model, one token at a time. It draws <unk> only after
+// Spell. Drawing allocates nothing.
 type Sampler struct {
 	model       *Model
 	temperature float64
 	seed        uint64
 	rng         *rand.Rand
 	logits      []float64  // [V] log-probabilities of the next token, up to a constant
-	pen         *spell.Pen // of what <unk> stands for; nil if that isn't drawn
+	pen         *spell.Pen // writes a word for <unk>; nil before Spell
 
 	ngram  *ngram.Scorer
 	ws     *rnn.Workspace
@@ -26,13 +26,13 @@ type Sampler struct {
 	scores []float32 // [V] as the network gives them
 }
 
-// coldest is where log-probabilities divided by the temperature are still far
-// from overflow; nothing colder draws anything but the likeliest.
+// coldest is the least temperature. Log-probabilities divided by it are still far from
+// overflow, and any colder temperature also draws only the likeliest token.
 const coldest = 1e-20
 
-// NewSampler returns a sampler at the start of a text. The same seed draws the
-// same text. A temperature of 0 takes the likeliest token, below 1 favours it, 1
-// draws from the model's own distribution.
+// NewSampler returns a sampler at the start of a text. The same seed draws the same
+// text. A temperature of 1 draws from the model's own distribution. A lower one favours
+// likely tokens, and 0 takes the likeliest.
 func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
 	s := &Sampler{
 		model:       m,
@@ -53,30 +53,30 @@ func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
 	return s
 }
 
-// Spell lets the sampler draw <unk>, for which [Sampler.AppendText] then writes a
-// word that the vocabulary doesn't have, drawn at a temperature of 1. The model has a
-// speller of words.
+// Spell lets the sampler draw <unk>. [Sampler.AppendText] then writes a word outside
+// the vocabulary for it, drawn at a temperature of 1. The model must have a speller of
+// words.
 func (s *Sampler) Spell() {
-	s.pen = s.model.Speller.NewPen(rand.New(rand.NewPCG(s.seed, 2))) // beside the sampler's own numbers
+	s.pen = s.model.Speller.NewPen(rand.New(rand.NewPCG(s.seed, 2))) // a random stream of its own, beside the sampler's
 }
 
-// Feed takes a token into the text.
+// Feed appends a token to the text.
 func (s *Sampler) Feed(id int32) {
 	if s.ngram != nil {
 		s.ngram.Score(id)
 		return
 	}
-	s.ws.Carry() // of the token before; at first, zero
+	s.ws.Carry() // the state after the token before; at first, zero
 	s.id[0] = id
 	s.ws.Forward(s.id[:])
 }
 
-// Next draws a token and takes it into the text. It is an error if the model's
-// parameters give no number.
+// Next draws a token and appends it to the text. It returns an error if the model's
+// parameters are not finite.
 func (s *Sampler) Next() (int32, error) {
 	s.predict()
 	first := text.Unk + 1
-	if s.pen != nil || len(s.logits) == 1 { // there is nothing else
+	if s.pen != nil || len(s.logits) == 1 { // with <unk> alone in the vocabulary there is no other token
 		first = text.Unk
 	}
 	id, ok := draw(s.logits, int(first), s.temperature, s.rng)
@@ -87,7 +87,7 @@ func (s *Sampler) Next() (int32, error) {
 	return id, nil
 }
 
-// predict fills logits.
+// predict sets logits to those of the next token.
 func (s *Sampler) predict() {
 	if s.ngram != nil {
 		for w := range s.logits {
@@ -102,7 +102,8 @@ func (s *Sampler) predict() {
 	}
 }
 
-// AppendText is [Model.AppendText] of a token that was drawn.
+// AppendText appends a drawn token to dst as [Model.AppendText] does, <unk> as a word
+// if Spell was called.
 func (s *Sampler) AppendText(dst []byte, id int32) []byte {
 	if s.pen == nil || id != text.Unk {
 		return s.model.AppendText(dst, id)
@@ -113,8 +114,8 @@ func (s *Sampler) AppendText(dst []byte, id int32) []byte {
 	return s.pen.Append(dst)
 }
 
-// draw picks a token from softmax(logits/temperature), of those from first on. It
-// uses logits up. It fails if one is not a number.
+// draw picks a token from softmax(logits/temperature) over the ids from first on. It
+// overwrites logits. ok is false if a logit is NaN or the largest is infinite.
 func draw(logits []float64, first int, temperature float64, rng *rand.Rand) (id int32, ok bool) {
 	best := first
 	for i := first; i < len(logits); i++ {

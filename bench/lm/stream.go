@@ -2,8 +2,8 @@ package lm
 
 import "batchrnn/rnn"
 
-// streamSteps is how many tokens of a line a network reads in one pass. A line
-// rarely fills its last pass, and the steps it leaves over are wasted.
+// streamSteps is the number of tokens that a network reads in one pass. A line rarely
+// fills its last pass, so larger passes waste more steps.
 const streamSteps = 16
 
 // rnnStream reads one text at a time, in passes of streamSteps tokens.
@@ -27,8 +27,8 @@ func (s *rnnStream) score(start int32, tokens []int32) (nats float64) {
 		n := copy(s.targets, tokens)
 		s.ids[0] = start
 		copy(s.ids[1:], tokens[:n])
-		// What the pass before has left in the rest of ids is read after the text
-		// and not counted.
+		// The rest of ids still holds tokens of the pass before. They are read after
+		// the text and not counted.
 		s.ws.Forward(s.ids)
 		s.ws.Loss(s.targets)
 		for _, l := range s.ws.Losses[:n] {

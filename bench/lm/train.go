@@ -17,7 +17,7 @@ import (
 	"batchrnn/kernels"
 )
 
-// A Training is all that [Training.Run] needs, read and checked.
+// A Training holds the checked inputs of [Training.Run].
 type Training struct {
 	options TrainOptions
 	data    *Data
@@ -25,9 +25,9 @@ type Training struct {
 	network rnnlm.Options // of an RNN
 }
 
-// NewTraining reads the corpus and makes the engine. Mistakes in the options and in
-// BATCHRNN_ISA, a corpus that can't be used, and an RNN that doesn't fit in memory
-// give an [option.Error]. The caller closes the Training.
+// NewTraining reads the corpus and makes the engine. The caller closes the Training.
+// These give an [option.Error]: invalid options, an invalid BATCHRNN_ISA, an unusable
+// corpus, an RNN that doesn't fit in memory.
 func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -59,34 +59,34 @@ func (t *Training) read(stdin io.Reader) error {
 	return t.data.CheckMemory(t.engine, t.network)
 }
 
-// Close stops the engine, which the trained model runs on.
+// Close stops the engine. The trained model needs the engine, so close last.
 func (t *Training) Close() { t.engine.Close() }
 
 // Engine returns the engine of the training.
 func (t *Training) Engine() *kernels.Engine { return t.engine }
 
-// Corpus describes what is trained on.
+// Corpus describes the training text.
 func (t *Training) Corpus() Corpus { return t.data.Describe() }
 
-// A Progress tells how far a training is.
+// A Progress says how far a training is.
 type Progress struct {
-	Model    string        // the model at work, such as "5-gram"
+	Model    string        // the model in training, such as "5-gram"
 	Fraction float64       // of this model, 0 to 1
-	Detail   string        // what to know beside it, may be empty
-	Left     time.Duration // until the end, about; 0 if that isn't known
+	Detail   string        // further facts, may be empty
+	Left     time.Duration // estimated time to the end; 0 if unknown
 }
 
-// Trained is what a training has come to.
+// Trained are the results of a training.
 type Trained struct {
 	Model Config `json:"model"`
 	Bytes int64  `json:"bytes"` // in memory, without the vocabulary
 
-	// All of the training, and of an RNN the tokens before it was resumed.
+	// The whole training; for a resumed RNN, including the part before it was resumed.
 	TrainSeconds         float64 `json:"train_seconds"`
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
 	ResumedTokens        int64   `json:"resumed_tokens"`
 
-	// On the test split; 0 if Unscored, for want of time after Ctrl-C.
+	// On the test split; 0 if Unscored, because time ran out after Ctrl-C.
 	BitsPerToken float64 `json:"bits_per_token"`
 	Perplexity   float64 `json:"perplexity"`
 	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
@@ -96,9 +96,9 @@ type Trained struct {
 	Interrupted bool `json:"interrupted"`
 }
 
-// Run trains the model, tells on about it, and scores the test split. When ctx
-// ends, an RNN stays as it was at its best; an n-gram model, and an RNN that has
-// not made its first step, are nothing yet, and ctx's error is returned.
+// Run trains the model, calls on with the progress, and scores the test split. If ctx
+// ends, an RNN keeps its best parameters. An n-gram model, or an RNN before its first
+// step, gives ctx's error.
 func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained, error) {
 	var out Trained
 	train := t.rnn
@@ -136,7 +136,7 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 			progress.Fraction = min(float64(p.Tokens)/float64(network.Tokens), 1)
 		} else {
 			progress.Fraction = min(float64(p.Elapsed)/float64(network.Budget), 1)
-			progress.Left = max(network.Budget-p.Elapsed, time.Millisecond) // 0 would be unknown
+			progress.Left = max(network.Budget-p.Elapsed, time.Millisecond) // 0 would mean unknown
 		}
 		progress.Detail = Detail(p)
 		on(progress)
@@ -146,13 +146,13 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 	}
 	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
 	config := TrainedConfig(network, stats)
-	if network.Tokens > 0 { // such a training gives the same file every time: no clock is in it
+	if network.Tokens > 0 { // a training by tokens gives the same file every time, so it stores no time
 		config.BudgetSeconds, config.TrainSeconds, config.BudgetTokens = 0, 0, network.Tokens
 	}
 	return NewRNN(m, t.data.Corpus, config), nil
 }
 
-// TrainedConfig is what an RNN's file says of its training.
+// TrainedConfig returns the part of an RNN's Config that describes its training.
 func TrainedConfig(o rnnlm.Options, stats rnnlm.Stats) Config {
 	return Config{
 		Dropout: o.Dropout, Halve: o.Halve,
@@ -161,7 +161,7 @@ func TrainedConfig(o rnnlm.Options, stats rnnlm.Stats) Config {
 	}
 }
 
-// Detail is the line about an RNN's training at work, in bits.
+// Detail returns the line about an RNN in training, in bits.
 func Detail(p rnnlm.Progress) string {
 	detail := fmt.Sprintf("loss %.2f", Bits(p.Loss, 1))
 	if p.Valid > 0 {
@@ -170,23 +170,24 @@ func Detail(p rnnlm.Progress) string {
 	return detail + ", " + figures.Rate(p.TokensPerSecond()) + " tokens/s"
 }
 
-// wordDropout is the dropout of RNNs of words, whose rate is halved, too: a text has
-// some five times fewer words than characters, and each is read many times over.
-// Perplexities of the test split without either, with the rate halved, with a dropout
-// of 0.3 and of 0.5, both with halving:
+// wordDropout is the dropout of RNNs of words, whose rate is also halved. A text has
+// about five times fewer words than characters, so each is read many times over. The
+// table has perplexities of the test split: without either, with halving, and with
+// halving and a dropout of 0.3 and of 0.5:
 //
 //	default text, width 64, 29 s      188.5           139.8   126.3
 //	              width 128, 29 s     164.2   159.8   135.6   132.0
 //	              width 256, 29 s     150.7           140.2   133.2
 //	War and Peace, width 256, 60 s    171.9           166.6   172.0
 //
-// Without halving, 0.3 and 0.5 reached 156.0 and 141.4 at width 128. War and Peace is
-// read six times over in these 60 s, the default text 40 times; a report gives it 160.
+// Without halving, 0.3 and 0.5 reached 156.0 and 141.4 at width 128. In these 60 s War
+// and Peace is read six times over, the default text 40 times. A report gives War and
+// Peace 160 s.
 const wordDropout = 0.5
 
-// NetworkOptions says how an RNN of the given width is trained on c, but for its
-// budget and its seed. Where the vocabulary is large its softmax is adaptive: a full
-// one would learn from a fraction of the text in the same time.
+// NetworkOptions returns the options for training an RNN of the given width on c,
+// without its budget and its seed. A large vocabulary gets an adaptive softmax: a full
+// one would read a fraction of the text in the same time.
 func NetworkOptions(c *text.Corpus, hidden int) rnnlm.Options {
 	o := rnnlm.Options{Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c.Vocab.Len())}
 	if c.Level == text.Word {
@@ -195,14 +196,13 @@ func NetworkOptions(c *text.Corpus, hidden int) rnnlm.Options {
 	return o
 }
 
-// fileStore is the store of n-gram models that go to a file: the smallest that
-// loses nothing.
+// fileStore is the store of n-gram models in files: the smallest lossless one.
 const fileStore = ngram.Trie
 
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	order, c := t.options.order(), t.data.Corpus
 	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
-	// The most that it may take: n-grams are no more than tokens.
+	// This bounds the size: no order has more n-grams than the text has tokens.
 	entries := make([]int, order)
 	for n := range entries {
 		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))

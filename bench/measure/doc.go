@@ -1,2 +1,3 @@
-// Package measure tells how long work takes, and on what machine. Times are wall-clock.
+// Package measure measures how long work takes, and describes the machine. Times are
+// wall-clock.
 package measure

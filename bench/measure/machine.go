@@ -7,7 +7,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// Machine is where and with what figures were taken.
+// Machine describes the machine and the program that took the figures.
 type Machine struct {
 	CPU     string `json:"cpu"`     // the processor's own name, such as "AMD EPYC 9R14"
 	ISA     string `json:"isa"`     // the kernels' Set: "generic", "avx2" or "avx512"
@@ -17,7 +17,7 @@ type Machine struct {
 	Arch    string `json:"arch"`    // runtime.GOARCH
 }
 
-// ThisMachine describes the machine that runs the program, with what it measures.
+// ThisMachine describes this machine. isa and threads are those of the measured work.
 func ThisMachine(isa string, threads int) Machine {
 	return Machine{
 		CPU:     cpuName(cpuid.CPU.BrandName),
@@ -29,8 +29,8 @@ func ThisMachine(isa string, threads int) Machine {
 	}
 }
 
-// cpuName tidies brand, which vendors pad with runs of spaces. Many ARM
-// processors give no name at all.
+// cpuName tidies brand, which vendors pad with spaces. Many ARM processors report no
+// name.
 func cpuName(brand string) string {
 	if name := strings.Join(strings.Fields(brand), " "); name != "" {
 		return name

@@ -6,11 +6,11 @@ import (
 	"batchrnn/kernels"
 )
 
-// Peak returns the floating-point operations per second that n workers of e
-// reach together in a loop of independent fused multiply-adds: the best of many
-// short runs, so that a neighbour's burst does not lower it.
+// Peak returns the floating-point operations per second that n workers of e reach
+// together. Each runs a loop of independent fused multiply-adds. It takes the best of
+// many short runs, so that bursts of other work on the machine don't lower it.
 func Peak(e *kernels.Engine, n int) float64 {
-	const rounds, runs = 1 << 16, 200 // half a millisecond each, so that some fall between a neighbour's bursts
+	const rounds, runs = 1 << 16, 200 // half a millisecond each, short enough to fall between bursts of other work
 	var flops float64
 	loop := func(w *kernels.Worker) {
 		f := w.FMA(rounds)

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// maxRuns bounds the memory that Repeat keeps its times in: 8 MiB.
+// maxRuns bounds the memory of Repeat's times: 8 MiB.
 const maxRuns = 1 << 20
 
-// Timing is how long one run of a piece of work took, over N runs.
+// Timing is the time of one run of a piece of work, over N runs.
 type Timing struct {
 	Median, Min, Max time.Duration
 	N                int
 }
 
-// Repeat runs f until it has run at least n times and for at least d in all
-// (at least once, and at most n or 2^20 times, whichever is more), and returns
-// the median of one run and its spread. The first run counts like any other:
-// callers warm up where that matters. One run should take 10 µs or more, or
-// the clock is what is measured.
+// Repeat runs f until it has run at least n times and for at least d in all. It runs f
+// at least once, and at most n or 2^20 times, the larger of the two. It returns the
+// median of one run and its spread. The first run counts too, so callers warm up if
+// that matters. One run should take 10 µs or more; below that, the clock's own cost
+// dominates.
 func Repeat(n int, d time.Duration, f func()) Timing {
 	var times []time.Duration
 	for total := time.Duration(0); ; {
@@ -33,8 +33,8 @@ func Repeat(n int, d time.Duration, f func()) Timing {
 	}
 }
 
-// summarize sorts times, which are not empty, in place. The median of an even
-// number of them is the mean of the middle two.
+// summarize sorts times, which must not be empty, in place. The median of an even
+// number is the mean of the middle two.
 func summarize(times []time.Duration) Timing {
 	slices.Sort(times)
 	n := len(times)

@@ -7,7 +7,7 @@ import (
 )
 
 // writeBenchLine writes one measurement in the format of Go's benchmarks, which
-// benchstat reads: peak is in operations a second.
+// benchstat reads. peak is in operations a second.
 func writeBenchLine(out io.Writer, w Workload, impl string, threads, times int, ns, peak float64) {
 	fmt.Fprintf(out, "Benchmark%s/impl=%s/%s/threads=%d\t%d\t%.5g ns/op", w.Bench(), impl, w.Name(), threads, times, ns)
 	if rate, unit := w.Rate(ns); unit != "ns/op" {
@@ -19,10 +19,10 @@ func writeBenchLine(out io.Writer, w Workload, impl string, threads, times int, 
 	fmt.Fprintln(out)
 }
 
-// A Fact is something about a run that its reader must know.
+// A Fact describes a condition of the run to its reader.
 type Fact struct{ Key, Value string }
 
-// writeFacts writes them as configuration lines, and what is missing.
+// writeFacts writes the facts and the missing libraries as configuration lines.
 func writeFacts(out io.Writer, facts []Fact, missing []Missing) {
 	for _, f := range facts {
 		fmt.Fprintf(out, "%s: %s\n", f.Key, oneLine(f.Value))

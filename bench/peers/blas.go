@@ -10,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// OpenBLAS and BLIS both define cblas_sgemm; each is called through its own.
+// OpenBLAS and BLIS both define cblas_sgemm; each is called through its own handle.
 
 func OpenBLAS() (*Impl, error) {
 	return newBLAS("openblas", "openblas_set_num_threads", "openblas_get_config")
@@ -50,8 +50,8 @@ func newBLAS(name, setThreads, version string) (*Impl, error) {
 	return impl, nil
 }
 
-// newSgemm is a workload on a function that multiplies times times and returns
-// how many nanoseconds that took.
+// newSgemm returns a workload on a function that multiplies the given number of times.
+// The function returns the time in nanoseconds.
 func newSgemm(w Workload, d *Data, f func(a, b, c *C.float, times int) C.int64_t) Instance {
 	c := make([]float32, w.M*w.N)
 	run := func(n int) time.Duration { return time.Duration(f(cFloats(d.A), cFloats(d.B), cFloats(c), n)) }

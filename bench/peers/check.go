@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// tolerance is the greatest difference, relative to the greatest element of the
-// same array, at which two implementations count as having done the same work.
+// tolerance is the largest difference between two implementations that count as doing
+// the same work. It is relative to the largest element of the same array.
 const tolerance = 1e-3
 
-// jumpTolerance is the same for gradients through ReLU, relative to the root
-// mean square. Its derivative jumps: rounding moves about one state in a million
-// across zero, and each moves its whole term of the gradient, so two right
-// answers differ by about the root of that, 1e-3, whatever the size.
+// jumpTolerance is the tolerance for gradients through ReLU, relative to the root mean
+// square. The derivative of ReLU jumps: rounding moves about one state in a million
+// across zero. Each moves its whole term of the gradient. So two correct results differ
+// by about the root of that, 1e-3, at any size.
 const jumpTolerance = 1e-2
 
-// compare returns what differs between results and ours, "" if nothing.
+// compare describes the difference between got and want; "" means they agree.
 func compare(w Workload, got, want Results) string {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		g, ok := got[name]
@@ -31,14 +31,14 @@ func compare(w Workload, got, want Results) string {
 		if w.Act == "relu" && w.Backward() && name != "h" {
 			diff, most, of = spread(g, want[name]), jumpTolerance, "the root mean square"
 		}
-		if !(diff <= most) { // NaN is no agreement
+		if !(diff <= most) { // NaN is a mismatch
 			return fmt.Sprintf("%s differs by %.2g of %s", name, diff, of)
 		}
 	}
 	return ""
 }
 
-// difference is max|got-want| / max|want|.
+// difference returns max|got-want| / max|want|.
 func difference(got, want []float32) float64 {
 	var diff, size float64
 	for i, x := range want {
@@ -51,7 +51,7 @@ func difference(got, want []float32) float64 {
 	return ratio(diff, size)
 }
 
-// spread is the root mean square of got-want over that of want.
+// spread returns the root mean square of got-want over that of want.
 func spread(got, want []float32) float64 {
 	var diff, size float64
 	for i, x := range want {
@@ -61,7 +61,7 @@ func spread(got, want []float32) float64 {
 	return math.Sqrt(ratio(diff, size))
 }
 
-// ratio is a/b, and 0/0 is no difference.
+// ratio returns a/b, and 0 for 0/0.
 func ratio(a, b float64) float64 {
 	if a == 0 {
 		return 0

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A child is another language's runtime that answers requests: a line of JSON,
-// then the arrays that it names, little-endian 32-bit and in order. Between
-// requests it waits in a blocking read of its standard input.
+// A child is another language's runtime that answers requests. A request is a line of
+// JSON, then the arrays that it names, little-endian 32-bit and in order. Between
+// requests the child waits in a blocking read of its standard input.
 type child struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -91,7 +91,7 @@ func (c *child) stop() {
 	c.cmd.Wait()
 }
 
-// call sends a request and returns the answer to it.
+// call sends a request and returns the reply.
 func (c *child) call(req request) (reply, error) {
 	if req.Arrays == nil {
 		req.Arrays = []header{}
@@ -138,7 +138,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 	return rep, nil
 }
 
-// A childInstance is the one workload that a child has ready.
+// A childInstance is the one workload that a child holds.
 type childInstance struct{ c *child }
 
 func (i childInstance) Results() (Results, error) {
@@ -152,6 +152,6 @@ func (i childInstance) Run(n int) (time.Duration, error) {
 }
 
 func (i childInstance) Close() {
-	// Whatever is wrong shows at the next request.
+	// An error shows at the next request.
 	_, _ = i.c.call(request{Op: "close"})
 }

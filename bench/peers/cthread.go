@@ -2,8 +2,8 @@ package main
 
 import "runtime"
 
-// onC runs f on the one thread that calls the C libraries: OpenMP keeps its
-// workers and their number for each thread that calls it.
+// onC runs f on the one thread that calls the C libraries. OpenMP keeps workers, and
+// their number, for each calling thread.
 func onC(f func()) {
 	done := make(chan struct{})
 	cCalls <- func() { f(); close(done) }

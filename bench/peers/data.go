@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 )
 
-// Data is what a workload reads, the same for every implementation. Matrices
-// are row-major, activations [T,B,·].
+// Data is the input of a workload, the same for every implementation. Matrices are
+// row-major, activations [T,B,·].
 type Data struct {
 	A, B []float32 // gemm: [M,K], [K,N]
 	Src  []float32 // activation

@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// libraries are the file names by which each C library is looked for, the
-// newest first; -lib puts another in front.
+// libraries lists the file names of each C library, the newest first. -lib puts another
+// in front.
 var libraries = map[string][]string{
 	"openblas": {"libopenblas.so.0", "libopenblas.so"},
 	"blis":     {"libblis.so.4", "libblis.so"},
@@ -31,7 +31,7 @@ func setLibrary(s string) error {
 	return nil
 }
 
-// open opens a library and returns where its file name was found.
+// open opens a library by the first of its file names that works.
 func open(library string) (unsafe.Pointer, error) {
 	for _, file := range libraries[library] {
 		name := C.CString(file)
@@ -51,7 +51,7 @@ func symbol(lib unsafe.Pointer, name string) unsafe.Pointer {
 	return C.dl_sym(lib, s)
 }
 
-// floats copies n floats from C.
+// floats copies n floats from C memory.
 func floats(p unsafe.Pointer, n int) []float32 {
 	return append([]float32(nil), unsafe.Slice((*float32)(p), n)...)
 }

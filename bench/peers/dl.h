@@ -1,17 +1,18 @@
-// What the shims over the C libraries share.
+// Common functions of the shims over the C libraries.
 #ifndef DL_H
 #define DL_H
 #include <stdint.h>
 
-// dl_open opens a library without offering its symbols to others: several
-// define cblas_sgemm. It returns NULL where there is none.
+// dl_open opens a library, or returns NULL if there is none. It keeps the
+// library's symbols from others, because several define cblas_sgemm.
 void *dl_open(const char *name);
 void *dl_sym(void *lib, const char *name);
 
-// dl_now returns nanoseconds of a clock that never goes back.
+// dl_now returns the nanoseconds of a monotonic clock.
 int64_t dl_now(void);
 
-// dl_floats returns n floats on a cache line, a copy of from unless it is NULL.
+// dl_floats returns n floats, aligned to a cache line. They are a copy of from
+// unless that is NULL.
 float *dl_floats(int64_t n, const float *from);
 
 #endif

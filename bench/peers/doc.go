@@ -1,8 +1,8 @@
 // Command peers runs the same work on this project and on the best CPU libraries, in
-// turns within one family of processes. It writes the times in benchmark format and as a
-// Markdown table. README.md says on which terms.
+// turns within one family of processes. It writes the times in benchmark format and as
+// a Markdown table. README.md states the conditions.
 //
-// The way through a run:
+// The steps of a run:
 //
 //	workloads.go  what is run: kinds, shapes, operations counted
 //	data.go       weights and inputs of a workload, from a seed
@@ -11,7 +11,7 @@
 //	run.go        check each result against ours, then time all in turn
 //	benchfmt.go markdown.go  the output
 //
-// The C libraries are opened when the program runs (dl.c). So it builds without them and
-// can say which one is missing. PyTorch and ONNX Runtime are child processes (child.go)
-// that wait in a read while others are timed.
+// The C libraries are opened at run time (dl.c). So the program builds without them and
+// can name a missing one. PyTorch and ONNX Runtime are child processes (child.go) that
+// wait in a read while others are timed.
 package main

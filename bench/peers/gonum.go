@@ -35,7 +35,7 @@ func newGonum(w Workload, d *Data, threads int) (Instance, error) {
 	return &timed{
 		results: func() Results { run(); return Results{"c": c} },
 		run: func(n int) time.Duration {
-			// Its threads are as many as Go may use.
+			// gonum runs on GOMAXPROCS threads.
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 			return timedRun(n)
 		},

@@ -10,11 +10,12 @@ import (
 	"batchrnn/kernels"
 )
 
-// held is the instruction set that everybody is held to; empty: none.
+// held is the instruction set that all implementations are limited to; empty means no
+// limit.
 var held string
 
-// holds lists, for a set, the variables that keep other libraries to it. They read
-// them as they are loaded.
+// holds lists, for each instruction set, the environment variables that limit other
+// libraries to it. The libraries read them when they are loaded.
 var holds = map[string]map[string]string{
 	"avx2": {
 		"ONEDNN_MAX_CPU_ISA":  "AVX2",
@@ -25,8 +26,8 @@ var holds = map[string]map[string]string{
 	},
 }
 
-// hold keeps this project and the libraries, which must not be loaded yet, to an
-// instruction set. ONNX Runtime can't be held.
+// hold limits this project and the libraries to an instruction set. The libraries must
+// not be loaded yet. ONNX Runtime can't be limited.
 func hold(isa string) error {
 	vars, known := holds[isa]
 	if !known || !slices.Contains(kernels.ISAs(), isa) {
@@ -47,7 +48,7 @@ func hold(isa string) error {
 	return nil
 }
 
-// isas returns the instruction sets that take part, slowest first.
+// isas returns the instruction sets in use, slowest first.
 func isas() []string {
 	all := kernels.ISAs()
 	if i := slices.Index(all, held); i >= 0 {

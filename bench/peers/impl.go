@@ -11,8 +11,8 @@ type Impl struct {
 	Name    string
 	Version string
 	Ours    bool
-	// New readies a workload for so many threads. It returns errUnsupported
-	// where the library has nothing for it, and errSlow where it would take
+	// New prepares a workload for the given number of threads. It returns
+	// errUnsupported where the library can't do it, and errSlow where it would take
 	// minutes.
 	New   func(w Workload, d *Data, threads int) (Instance, error)
 	Close func()
@@ -28,23 +28,23 @@ var (
 	errSlow        = errors.New("would take too long")
 )
 
-// An Instance is a workload made ready on one implementation.
+// An Instance is a workload prepared on one implementation.
 type Instance interface {
 	// Results computes the workload once and returns its arrays by name. It is
 	// called once, before Run.
 	Results() (Results, error)
-	// Run does the work n times and returns how long that took.
+	// Run does the work n times and returns the total time.
 	Run(n int) (time.Duration, error)
 	Close()
 }
 
-// Results are a workload's outputs: c; y; h; dx, dwx, dwh, dbh; and of
-// training those of the first step with dwy, dby and the losses of the first
+// Results are the output arrays of a workload: c; y; h; dx, dwx, dwh, dbh. For training
+// they are those of the first step with dwy, dby, and the losses of the first
 // trainedSteps.
 type Results map[string][]float32
 
-// trainedSteps is how many steps' losses are compared: after the first, they
-// show that clipping and the optimiser agree too.
+// trainedSteps is the number of steps whose losses are compared. The later ones show
+// that clipping and the optimiser agree too.
 const trainedSteps = 3
 
 const (
@@ -52,7 +52,7 @@ const (
 	clipNorm     = 5
 )
 
-// timed is an Instance from two functions.
+// timed is an Instance made of two functions.
 type timed struct {
 	results func() Results
 	run     func(n int) time.Duration

@@ -101,7 +101,7 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 	}
 	r.Run(threads)
 
-	// The peaks may have been found higher since the start.
+	// The run may have found higher peaks than those at its start.
 	page := Report{Facts: describe(r, threads, found), Missing: missing, Notes: r.Notes, Impls: found, Rows: r.Rows, Peak: r.Peak}
 	var md bytes.Buffer
 	page.WriteMarkdown(&md)
@@ -126,17 +126,17 @@ func parseThreads(list string) ([]int, error) {
 	return threads, nil
 }
 
-// setup is how a missing library is installed.
+// setup says how to install a missing library.
 const setup = "make peers-setup, or "
 
-// everyImpl opens what there is of the wanted, ours first.
+// everyImpl opens the wanted implementations that exist, ours first.
 func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []Missing) {
 	for i, impl := range Ours() {
 		if i == 0 || wanted.MatchString(impl.Name) {
 			found = append(found, impl)
 		}
 	}
-	pythons := []string{"/usr/bin/python3", "python3"} // Debian's packages serve the system's own
+	pythons := []string{"/usr/bin/python3", "python3"} // the Python that Debian's packages belong to
 	if python != "" {
 		pythons = []string{python}
 	}
@@ -170,7 +170,7 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 	return found, missing
 }
 
-// describe returns what heads the output.
+// describe returns the facts at the head of the output.
 func describe(r *Runner, threads []int, impls []*Impl) []Fact {
 	m := measure.ThisMachine(r.Engine.ISA(), r.Engine.Threads())
 	facts := []Fact{

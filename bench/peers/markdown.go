@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A Report is what the Markdown page shows.
+// A Report is the content of the Markdown page.
 type Report struct {
 	Facts   []Fact
 	Missing []Missing
@@ -16,8 +16,8 @@ type Report struct {
 	Peak    func(threads int) float64
 }
 
-// WriteMarkdown writes the page: one table for each kind of work and number of
-// threads, a row for each workload, a column for each implementation.
+// WriteMarkdown writes the page. It has one table for each kind of work and number of
+// threads. Rows are workloads, columns are implementations.
 func (p *Report) WriteMarkdown(out io.Writer) {
 	fmt.Fprintf(out, "# batchrnn beside other libraries\n\n")
 	for _, f := range p.Facts {
@@ -53,7 +53,7 @@ this project is ahead. README.md says on which terms.
 	}
 }
 
-// heading says what the rows of a table have in common.
+// heading describes what the rows of a table have in common.
 func heading(r *Row) string {
 	w := r.Workload
 	_, unit := w.Rate(1)
@@ -121,8 +121,8 @@ func (r *Row) cell(impl *Impl) *Cell {
 	return nil
 }
 
-// ratio is the best library's time over that of the set that the dispatch
-// picks, which comes first among ours.
+// ratio returns the best library's time over ours. Ours is that of the instruction set
+// that the dispatch picks, the first of ours.
 func (r *Row) ratio(time func(*Cell) float64) string {
 	var ours, best float64
 	for _, c := range r.Cells {

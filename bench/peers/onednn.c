@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Values of the C interface that are the same in 2.x and 3.x.
+// Constants of the C interface with the same value in 2.x and 3.x.
 enum { f32 = 3, any_tag = 1, cpu = 1, in_order = 1 };
 enum { forward_training = 64, forward_inference = 96, backward = 128 };
 enum { query_arg_md = 255 };
@@ -13,7 +13,7 @@ enum {
 	arg_src = 1, arg_dst = 17,
 	arg_src_layer = 1, arg_src_iter = 2, arg_dst_layer = 17, arg_dst_iter = 18,
 	arg_weights_layer = 33, arg_weights_iter = 34, arg_bias = 41, arg_workspace = 64,
-	arg_diff = 128, // added to the argument that it is the gradient of
+	arg_diff = 128, // added to an argument's number, for its gradient
 };
 
 typedef int64_t dims[12];
@@ -79,7 +79,7 @@ static struct {
 static char error_text[128];
 const char *onednn_error(void) { return error_text; }
 
-// CHECK leaves with NULL and the name of the call in error_text.
+// CHECK returns NULL after a failed call, with the call's name in error_text.
 #define CHECK(call) \
 	do { \
 		int status = (call); \
@@ -89,7 +89,8 @@ const char *onednn_error(void) { return error_text; }
 		} \
 	} while (0)
 
-// RUN is for calls whose arguments have worked once.
+// RUN aborts after a failed call. It is for calls that have succeeded before with
+// the same arguments.
 #define RUN(call) \
 	do { \
 		if ((call) != 0) { \
@@ -108,7 +109,7 @@ const char *onednn_open(const char *name) {
 	}
 #define DNNL(field) SYM(field, "dnnl_" #field)
 	SYM(get_version, "dnnl_version")
-	SYM(omp_set_num_threads, "omp_set_num_threads") // found in what the library is linked to
+	SYM(omp_set_num_threads, "omp_set_num_threads") // found in a library that oneDNN is linked to
 	DNNL(sgemm) DNNL(engine_create) DNNL(stream_create) DNNL(stream_wait)
 	DNNL(memory_create) DNNL(memory_destroy)
 	DNNL(memory_desc_get_size) DNNL(memory_desc_equal)
@@ -155,12 +156,12 @@ static int algorithm(int act) {
 
 static int left2right(void) { return d.v3 ? 1 : 0; }
 
-// A desc_v2 is room for any memory descriptor of 2.x: its struct takes 696
-// bytes, and one of an operation at most some 20 of them.
+// A desc_v2 has room for any descriptor of 2.x. A memory descriptor takes 696
+// bytes, an operation's descriptor at most about 20 of these.
 enum { desc_v2 = 1024, op_desc_v2 = 32 * desc_v2 };
 
-// dense returns a row-major descriptor, or with any set one whose layout the
-// library may choose; NULL where it can't.
+// dense returns a row-major descriptor, or with any one whose layout the library
+// chooses. It returns NULL on failure.
 static void *dense(int any, int n, const dims size) {
 	dims strides;
 	int64_t stride = 1;
@@ -255,24 +256,24 @@ void eltwise_free(eltwise *e) {
 	free(e);
 }
 
-// A tensor is an array of the user's and, where the library prefers another
-// layout, its copy there.
+// A tensor is an array of the user, and its copy in the library's layout if that
+// differs.
 typedef struct {
-	void *md; // row-major; as descriptors of operations have it where any is set
+	void *md; // row-major, or any layout in descriptors of operations
 	float *data;
 	void *user;
 	float *other;
-	void *inner;   // what the primitive reads: user or a memory over other
-	void *reorder; // user to inner, or inner to user for gradients; NULL where they are the same
-	size_t bytes;  // of what inner points to
+	void *inner;   // the primitive's argument: user, or a memory over other
+	void *reorder; // user to inner, or inner to user for gradients; NULL if they are the same
+	size_t bytes;  // size of inner
 } tensor;
 
 struct rnn {
 	int training, carry;
-	int overwrite; // backward sets its gradients of weights instead of adding to them
+	int overwrite; // backward sets the gradients of weights instead of adding to them
 	void *forward_pd, *backward_pd, *forward, *backward;
 	tensor x, wx, wh, bh, h, h0, last;
-	tensor backward_wx, backward_wh; // the same weights as backward wants them
+	tensor backward_wx, backward_wh; // the same weights in backward's layout
 	tensor dx, dh, dh0, dwx, dwh, dbh;
 	float *workspace;
 	void *workspace_memory;
@@ -284,8 +285,8 @@ static void give(rnn *r, int pass, int arg, void *m) {
 	r->args[pass][r->n[pass]++] = (exec_arg){arg, m};
 }
 
-// lay completes t for argument arg of pd: its memory, and a reorder if the
-// library chose another layout.
+// lay sets the memory of t for argument arg of pd, and a reorder if the library
+// chose another layout.
 static const char *lay(tensor *t, void *pd, int arg, int out) {
 	const void *want = d.primitive_desc_query_md(pd, query_arg_md, arg);
 	if (!want) {
@@ -321,7 +322,7 @@ static const char *make(tensor *t, int n, const dims size, const float *from) {
 
 static const char *make_forward_pd(rnn *r, const rnn_args *a, void **anyw) {
 	int prop = a->training ? forward_training : forward_inference, act = algorithm(a->act);
-	const void *in = r->h0.md, *out = r->last.md; // NULL: zero, and not wanted
+	const void *in = r->h0.md, *out = r->last.md; // NULL means zero for in, not wanted for out
 	if (d.v3) {
 		return d.vanilla_rnn_forward_primitive_desc_create(&r->forward_pd, d.engine, prop, act, left2right(),
 			r->x.md, in, anyw[0], anyw[1], r->bh.md, r->h.md, out, 0, 0, 0, NULL) ? "no forward primitive" : NULL;
@@ -339,7 +340,7 @@ static const char *make_forward_pd(rnn *r, const rnn_args *a, void **anyw) {
 static const char *make_backward_pd(rnn *r, const rnn_args *a, void **anyw) {
 	int act = algorithm(a->act);
 	if (d.v3) {
-		// The flag to overwrite is younger than 3.0: ask for it first.
+		// The flag to overwrite is newer than 3.0, so try it first.
 		for (r->overwrite = 1; r->overwrite >= 0; r->overwrite--) {
 			if (d.vanilla_rnn_backward_primitive_desc_create(&r->backward_pd, d.engine, backward, act, left2right(),
 				    r->x.md, r->h0.md, anyw[0], anyw[1], r->bh.md, r->h.md, NULL,
@@ -424,8 +425,8 @@ static const char *init(rnn *r, const rnn_args *a, void **anyw) {
 	TRY(make(&r->bh, 4, b, a->bh));
 	TRY(make(&r->wx, 5, wx, a->wx));
 	TRY(make(&r->wh, 5, wh, a->wh));
-	// Without an explicit initial state, backward of 2.6 gets the gradient of the
-	// recurrent weights wrong.
+	// Without an explicit initial state, version 2.6 computes a wrong gradient of
+	// the recurrent weights.
 	if (a->carry || a->training) {
 		TRY(make(&r->h0, 4, state, a->carry ? a->h0 : NULL));
 	}
@@ -510,7 +511,7 @@ static void run_forward(rnn *r, int pack) {
 		copy_in(&r->wh);
 	}
 	execute(r->forward, r->n[0], r->args[0]);
-	if (r->carry) { // the last two arguments are the states' two ends
+	if (r->carry) { // the last two arguments are the initial and the last state
 		exec_arg *a = &r->args[0][r->n[0] - 2];
 		void *swap = a[0].memory;
 		a[0].memory = a[1].memory;

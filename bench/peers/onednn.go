@@ -52,8 +52,8 @@ func newOneDNN(w Workload, d *Data, threads int) (Instance, error) {
 
 var onednnAct = map[string]C.int{"relu": C.onednn_relu, "tanh": C.onednn_tanh, "sigmoid": C.onednn_sigmoid, "exp": C.onednn_exp}
 
-// onOneDNN is onC with the library's threads set, at the creation of primitives
-// too: their blocking depends on it.
+// onOneDNN runs f as onC does, with the library's number of threads set. Primitives are
+// created under it too, because their blocking depends on it.
 func onOneDNN(threads int, f func()) {
 	onC(func() {
 		C.onednn_set_threads(C.int(threads))
@@ -90,8 +90,8 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 	var r *C.rnn
 	var err error
 	onOneDNN(threads, func() {
-		// The arrays are copied before the call returns, but they are reached
-		// through a struct, so they must be pinned for it.
+		// The call copies the arrays before it returns. They are passed in a struct, so
+		// they must be pinned meanwhile.
 		var pin runtime.Pinner
 		defer pin.Unpin()
 		pinned := func(x []float32) *C.float {

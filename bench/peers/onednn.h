@@ -1,19 +1,19 @@
 // oneDNN's sgemm, eltwise and vanilla-RNN primitives, opened at run time. No
-// header of the library is needed, and both interfaces work: that of 2.x, with
+// header of the library is needed. Both interfaces work: that of 2.x, with
 // descriptors of operations, and that of 3.x, without.
 //
-// All calls belong on one thread: OpenMP keeps its number of threads, and its
-// pool, for each.
+// Make all calls on one thread: OpenMP keeps a number of threads, and a pool,
+// for each calling thread.
 #ifndef ONEDNN_H
 #define ONEDNN_H
 #include <stdint.h>
 
-// onednn_open returns NULL or what is wrong.
+// onednn_open returns NULL, or a message after a failure.
 const char *onednn_open(const char *name);
 const char *onednn_version(void);
 void onednn_set_threads(int n);
 
-// onednn_error says which call failed last.
+// onednn_error returns the name of the last failed call.
 const char *onednn_error(void);
 
 int64_t onednn_sgemm(int transa, int transb, int m, int n, int k,
@@ -21,8 +21,8 @@ int64_t onednn_sgemm(int transa, int transb, int m, int n, int k,
 
 enum { onednn_relu, onednn_tanh, onednn_sigmoid, onednn_exp };
 
-// An eltwise is a primitive over n floats with memory of its own. NULL: see
-// onednn_error.
+// An eltwise is a primitive over n floats with memory of its own. NULL means a
+// failure, see onednn_error.
 typedef struct eltwise eltwise;
 eltwise *eltwise_new(int act, int n, const float *src);
 int64_t eltwise_run(eltwise *, int64_t times);
@@ -30,13 +30,13 @@ const float *eltwise_result(eltwise *);
 void eltwise_free(eltwise *);
 
 // An rnn is one layer over steps of batch rows with memory of its own. Weights
-// come and gradients leave row-major, as the user has them, and are reordered
-// to and from what the library prefers.
+// and gradients are row-major for the user, and are reordered to and from the
+// library's layout.
 typedef struct rnn rnn;
 typedef struct {
 	int steps, batch, input, hidden;
 	int act;
-	int training; // keep what backward needs
+	int training; // keep the states that backward needs
 	int carry;    // the last state is the next call's initial one
 	const float *x, *wx, *wh, *bh;
 	const float *h0; // with carry; else the initial state is zero
@@ -44,8 +44,8 @@ typedef struct {
 } rnn_args;
 rnn *rnn_new(const rnn_args *);
 
-// rnn_run runs forward, backward or both, with the weights' reorder before each
-// where pack is set, and returns the nanoseconds of all times.
+// rnn_run runs forward, backward or both the given number of times, and returns
+// the nanoseconds in all. With pack, each run reorders the weights first.
 enum { rnn_forward = 1, rnn_backward = 2 };
 int64_t rnn_run(rnn *, int passes, int pack, int64_t times);
 

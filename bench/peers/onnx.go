@@ -6,9 +6,9 @@ import (
 )
 
 // rnnModel returns an ONNX model of one RNN operator with the weights of d as
-// constants, in the format's protocol buffers (onnx.proto of the ONNX project):
-// input X [T,B,E], with carry also H0 [1,B,H], output Y [T,1,B,H]. Its length is
-// a multiple of 4.
+// constants. It is encoded in protocol buffers (onnx.proto of the ONNX project). Its
+// input is X [T,B,E], with carry also H0 [1,B,H]; its output is Y [T,1,B,H]. Its length
+// is a multiple of 4.
 func rnnModel(w Workload, d *Data) []byte {
 	act := map[string]string{"tanh": "Tanh", "relu": "Relu"}[w.Act]
 
@@ -28,7 +28,8 @@ func rnnModel(w Workload, d *Data) []byte {
 	var graph message
 	graph.sub(1, node)
 	graph.text(2, "rnn")
-	// The operator's weights are [1,H,·], ours transposed; its two biases are added.
+	// The operator's weights are [1,H,·], the transpose of ours. It adds its two
+	// biases.
 	graph.sub(5, constant("W", transposed(d.Wx, w.E, w.H), 1, w.H, w.E))
 	graph.sub(5, constant("R", transposed(d.Wh, w.H, w.H), 1, w.H, w.H))
 	graph.sub(5, constant("B", append(append([]float32(nil), d.Bh...), make([]float32, w.H)...), 1, 2*w.H))
@@ -46,7 +47,8 @@ func rnnModel(w Workload, d *Data) []byte {
 	model.varint(1, 8) // version of the format
 	model.sub(7, graph)
 	model.sub(8, opset)
-	// The length of the producer's name makes up whole words: 2 bytes before it.
+	// The length of the producer's name pads the model to whole words. Two bytes
+	// precede the name.
 	pad := (4 - (len(model)+2+8)%4) % 4
 	model.text(2, "batchrnn"+"    "[:pad])
 	return model
@@ -66,7 +68,7 @@ func attribute(name string, kind uint64, set func(*message)) message {
 	return a
 }
 
-// constant is a tensor with its values.
+// constant returns a tensor with its values.
 func constant(name string, x []float32, dims ...int) message {
 	var t message
 	for _, n := range dims {

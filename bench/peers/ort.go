@@ -1,7 +1,7 @@
 package main
 
-// ONNXRuntime returns the RNN operator of the native library that the npm
-// package onnxruntime-node carries, driven by a Node process.
+// ONNXRuntime returns the RNN operator of the native library in the npm package
+// onnxruntime-node, driven by a Node process.
 func ONNXRuntime() (*Impl, error) {
 	c, hello, err := startChild("node", "ort_peer.cjs")
 	if err != nil {
@@ -11,7 +11,7 @@ func ONNXRuntime() (*Impl, error) {
 }
 
 func (c *child) newORT(w Workload, d *Data, threads int) (Instance, error) {
-	// It packs weights when a session is made, and can't be asked to do it again.
+	// It packs weights when a session is made, and can't be asked to pack again.
 	if w.Kind != "rnn" || w.E == 0 || w.Pass != "forward" || w.Pack == "each" {
 		return nil, errUnsupported
 	}

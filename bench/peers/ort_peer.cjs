@@ -1,6 +1,6 @@
 // ONNX Runtime as a child process of peers: requests in, times and results out.
 //
-// A request is a line of JSON and the arrays that it names; between requests
+// A request is a line of JSON and the arrays that it names. Between requests
 // the process waits in a blocking read (child.go).
 'use strict';
 const fs = require('fs');
@@ -52,7 +52,7 @@ try {
 	process.exit(0);
 }
 
-// tensor copies bytes to where floats may stand.
+// tensor copies bytes to memory with the alignment of floats.
 function tensor(bytes, dims) {
 	const x = new Float32Array(dims.reduce((a, b) => a * b, 1));
 	if (bytes) Buffer.from(x.buffer).set(bytes);
@@ -68,12 +68,12 @@ async function ready({ workload: { t, b, e, h, carry }, threads }, data) {
 		interOpNumThreads: 1,
 		executionMode: 'sequential',
 		graphOptimizationLevel: 'all',
-		// Threads stop spinning when a run ends, so that others aren't disturbed.
+		// Threads stop spinning after a run, so that they don't slow others.
 		extra: { session: { force_spinning_stop: '1' } },
 	});
 	feeds = { X: tensor(data.x, [t, b, e]) };
 	if (carry) feeds.H0 = tensor(data.h0, [1, b, h]);
-	fetches = { Y: tensor(null, [t, 1, b, h]) }; // the output's memory is made once
+	fetches = { Y: tensor(null, [t, 1, b, h]) }; // the output's memory is allocated once
 }
 
 async function run(times) {

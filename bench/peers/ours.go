@@ -7,12 +7,11 @@ import (
 	"batchrnn/rnn"
 )
 
-// slowFlops is the work beyond which the generic Set, at some 10 GFLOP/s, is
-// left out.
+// slowFlops is the largest work for the generic Set, which runs at about 10 GFLOP/s.
 const slowFlops = 4e9
 
-// Ours returns this project with each instruction set of this machine, the one
-// that the dispatch picks first.
+// Ours returns this project with each instruction set of this machine. The first is the
+// one that the dispatch picks.
 func Ours() []*Impl {
 	var impls []*Impl
 	for _, isa := range slices.Backward(isas()) {
@@ -175,7 +174,7 @@ func newModel(e *kernels.Engine, c rnn.Config, d *Data) (*rnn.Model, error) {
 	return m, nil
 }
 
-// clone copies the arrays, which later runs write.
+// clone copies the arrays, because later runs overwrite them.
 func (r Results) clone() Results {
 	c := Results{}
 	for name, x := range r {

@@ -14,32 +14,32 @@ import (
 	"batchrnn/kernels"
 )
 
-// A Runner times workloads and reports them as it goes.
+// A Runner times workloads and reports each when it is done.
 type Runner struct {
 	Impls  []*Impl
 	Rounds int
 	Time   time.Duration // of one measurement, at least
-	Settle time.Duration // before one, for others' threads to stop spinning
+	Settle time.Duration // wait before one, until threads of the others stop spinning
 	Quick  bool
 	Match  *regexp.Regexp
-	Engine *kernels.Engine // for the peak
+	Engine *kernels.Engine // measures the peak
 	Text   io.Writer       // benchmark format
-	Notes  []string        // what was left out or went wrong
+	Notes  []string        // omissions and failures
 	Wrong  int             // mismatches and failures
 	Rows   []*Row
 	peakOf map[int]float64
-	slow   map[*Impl]bool // implementations left out somewhere
+	slow   map[*Impl]bool // implementations left out of some workloads
 }
 
-// A Row is a workload on so many threads and what was measured of it.
+// A Row is a workload on a number of threads, and its measurements.
 type Row struct {
 	Workload Workload
 	Threads  int
 	Cells    []*Cell
 }
 
-// A Cell is the times of one implementation, in nanoseconds a call, one for
-// each round.
+// A Cell holds the times of one implementation, in nanoseconds a call, one for each
+// round.
 type Cell struct {
 	Impl *Impl
 	NS   []float64
@@ -53,8 +53,8 @@ func (c *Cell) Median() float64 {
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
-// Peak returns the floating-point operations a second of n threads: the best
-// seen so far, for a neighbour can only lower it.
+// Peak returns the floating-point operations a second of n threads. It is the best seen
+// so far: other work on the machine can only lower it.
 func (r *Runner) Peak(n int) float64 { return r.peakOf[n] }
 
 func (r *Runner) measurePeak(n int) {
@@ -67,7 +67,7 @@ func (r *Runner) note(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, "peers:", s)
 }
 
-// leftOut notes once that an implementation is too slow for some workloads.
+// leftOut notes, once, that an implementation is too slow for some workloads.
 func (r *Runner) leftOut(impl *Impl) {
 	if !r.slow[impl] {
 		r.slow[impl] = true
@@ -75,15 +75,15 @@ func (r *Runner) leftOut(impl *Impl) {
 	}
 }
 
-// wrong is a note that makes the run fail in the end.
+// wrong adds a note and makes the run fail at its end.
 func (r *Runner) wrong(format string, args ...any) {
 	r.Wrong++
 	r.note(format, args...)
 }
 
-// Run goes through all workloads that match, on each number of threads.
+// Run measures all workloads that match, on each number of threads.
 func (r *Runner) Run(threads []int) {
-	seen := map[string]bool{} // small ones can come out alike
+	seen := map[string]bool{} // small workloads can be equal
 	for _, w := range Workloads() {
 		if !r.Match.MatchString(w.Bench() + "/" + w.Name()) {
 			continue
@@ -108,7 +108,7 @@ func (r *Runner) Run(threads []int) {
 	}
 }
 
-// A runner is an implementation that takes part in a row.
+// A runner is an implementation within a row.
 type runner struct {
 	cell     *Cell
 	instance Instance
@@ -164,8 +164,9 @@ func (r *Runner) row(w Workload, threads int) *Row {
 		for _, x := range all {
 			time.Sleep(r.Settle)
 			if x.times > 1 {
-				// One call to fill the caches that the others have emptied. Where a
-				// measurement is one call, that is a small part of it.
+				// One call refills the caches that the others have emptied. It is not
+				// timed. Where a measurement is a single call, that is a small part of
+				// it.
 				if _, err := x.instance.Run(1); err != nil {
 					r.wrong("%s on %s FAILED: %v", name, x.cell.Impl.Name, err)
 					continue
@@ -192,7 +193,7 @@ func (r *Runner) row(w Workload, threads int) *Row {
 	return row
 }
 
-// calibrate returns how many calls fill a measurement.
+// calibrate returns the number of calls in a measurement.
 func (r *Runner) calibrate(i Instance) (times int, err error) {
 	for times = 1; ; {
 		took, err := i.Run(times)
@@ -202,7 +203,7 @@ func (r *Runner) calibrate(i Instance) (times int, err error) {
 		if took >= r.Time/4 {
 			return max(1, int(float64(times)*float64(r.Time)/float64(took)+0.5)), nil
 		}
-		// Not too far at once: the first calls may be slow.
+		// The growth is bounded, because the first calls may be slow.
 		grow := min(100, 1+float64(r.Time)/2/max(1, float64(took)))
 		times = max(times+1, int(float64(times)*grow))
 	}

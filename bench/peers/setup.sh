@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs on Debian the libraries that bench/peers times. It may be run again;
-# whatever it can't install is named in the results.
+# Installs on Debian the libraries that bench/peers times. It may be run again.
+# The results name the libraries that it can't install.
 set -eu
 cd "$(dirname "$0")"
 
@@ -9,7 +9,7 @@ if [ "$(id -u)" != 0 ]; then sudo=sudo; fi
 apt() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get "$@"; }
 
 apt update
-# Recommended packages are left out: none of them computes.
+# Recommended packages are not needed for computing.
 apt install -y --no-install-recommends \
 	gcc libc6-dev \
 	libopenblas-dev libblis-dev libdnnl-dev libsleef-dev python3-torch
@@ -17,5 +17,5 @@ apt install -y --no-install-recommends \
 if ! command -v npm >/dev/null; then
 	apt install -y --no-install-recommends nodejs npm
 fi
-# The package's install script would fetch GPU libraries; the CPU one is inside.
+# The install script would fetch GPU libraries; the package has the CPU one.
 npm install --ignore-scripts --no-audit --no-fund

@@ -8,7 +8,7 @@ typedef void (*cblas_sgemm_fn)(int order, int transa, int transb, int m, int n, 
 typedef void (*set_threads_fn)(long n);
 typedef const char *(*text_fn)(void);
 
-// cblas_run calls f times and returns the nanoseconds of all calls.
+// cblas_run calls f the given number of times and returns the nanoseconds in all.
 int64_t cblas_run(cblas_sgemm_fn f, int transa, int transb, int m, int n, int k,
 	const float *a, int lda, const float *b, int ldb, float *c, int64_t times);
 void sgemm_set_threads(set_threads_fn f, long n);

@@ -4,8 +4,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// The target of each loop is what the function it calls is built for, so that
-// vectors are passed in registers.
+// Each loop has the target of the function that it calls, so that vectors are
+// passed in registers.
 __attribute__((target("avx512f"))) static void loop16(void *f, const float *src, float *dst, int n) {
 	__m512 (*g)(__m512) = f;
 	for (int i = 0; i < n; i += 16) {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// SLEEF returns its vector functions with at most 1 ULP, for the widest vectors
-// of this machine. It has no sigmoid.
+// SLEEF returns its vector functions with at most 1 ULP of error, for the widest
+// vectors of this machine. It has no sigmoid.
 func SLEEF() (*Impl, error) {
 	lib, err := open("sleef")
 	if err != nil {
@@ -51,7 +51,7 @@ func SLEEF() (*Impl, error) {
 	return impl, nil
 }
 
-// sleefVersion asks the package manager: the library itself can't tell.
+// sleefVersion asks the package manager, because the library has no version function.
 func sleefVersion() string {
 	out, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", "libsleef3").Output()
 	if v := strings.TrimSpace(string(out)); err == nil && v != "" {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// PyTorch returns nn.RNN and a training step, in the first of the Python
-// interpreters that has torch.
+// PyTorch returns nn.RNN and a training step, in the first of the Python interpreters
+// that has torch.
 func PyTorch(pythons ...string) (*Impl, error) {
 	var errs []error
 	for _, python := range pythons {

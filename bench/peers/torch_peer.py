@@ -36,7 +36,7 @@ class RNN:
         if self.training:
             self.x.requires_grad_()
             self.dh = array(data, "dh").reshape(t, b, h).clone()
-            # The second bias is zero and stays out: there is only one in the model.
+            # The second bias is zero and isn't trained: the model has only one.
             self.rnn.bias_hh_l0.requires_grad_(False)
             self.wanted = [self.x, self.rnn.weight_ih_l0, self.rnn.weight_hh_l0, self.rnn.bias_ih_l0]
             if w["pass"] == "backward":
@@ -131,12 +131,12 @@ def answer(message, arrays=None):
 
 
 def set_threads(n):
-    """Limits PyTorch's own threads and those of the BLAS that Debian's is linked to."""
+    """Limits the threads of PyTorch, and of the BLAS in Debian's package."""
     torch.set_num_threads(n)
     try:
         blas = ctypes.CDLL("libblas.so.3")
     except OSError:
-        return  # a build with a BLAS of its own, which follows PyTorch's number
+        return  # this build has its own BLAS, which follows PyTorch's number
     for name in "openblas_set_num_threads", "bli_thread_set_num_threads":
         if hasattr(blas, name):
             getattr(blas, name)(n)
@@ -159,7 +159,7 @@ def main():
                 work = None
                 answer({})
             else:
-                # Gradients are asked for by name, so a forward pass alone records nothing.
+                # Gradients are requested by name, so a forward pass alone records none.
                 record = work.w["kind"] == "train" or work.w["pass"] != "forward"
                 with torch.set_grad_enabled(record):
                     if op == "results":

@@ -19,8 +19,8 @@ type Workload struct {
 	V       int    // train: inputs and outputs
 	Count   int    // activation: elements
 
-	// Pack is when weights are brought into the layout that an implementation
-	// computes with: "before" the timed part, or in "each" call of it.
+	// Pack says when weights are packed into an implementation's own layout: "before"
+	// the timed part, or in "each" call.
 	Pack      string
 	OneThread bool // too small for a second one
 }
@@ -28,8 +28,8 @@ type Workload struct {
 // ids is the number of inputs of an rnn whose input is ids.
 const ids = 64
 
-// Name is the workload's part of a benchmark's name after the implementation,
-// and with Bench before it what -run matches.
+// Name returns the part of a benchmark's name after the implementation. With Bench
+// before it, it is what -run matches.
 func (w Workload) Name() string {
 	switch w.Kind {
 	case "gemm":
@@ -73,7 +73,7 @@ func (w Workload) LDB() int {
 	return w.N
 }
 
-// Bench is the benchmark's name.
+// Bench returns the benchmark's name.
 func (w Workload) Bench() string {
 	name := w.Kind
 	if w.Kind == "rnn" {
@@ -82,17 +82,17 @@ func (w Workload) Bench() string {
 	return strings.ToUpper(name[:1]) + name[1:]
 }
 
-// Backward says whether gradients are wanted.
+// Backward reports whether gradients are wanted.
 func (w Workload) Backward() bool { return w.Pass == "backward" || w.Pass == "both" }
 
-// Carry says whether a call begins with the state that the one before it
-// ended in; other calls begin with zeros.
+// Carry reports whether a call starts from the last state of the call before. Other
+// calls start from zeros.
 func (w Workload) Carry() bool { return w.Kind == "rnn" && w.T == 1 }
 
-// Flops counts the multiplications and additions of the products alone: per
-// row and step 2·H·(H+E) forward and twice that backward (of inputs and of
-// weights), the input product of ids being none. Activations, sums, packing
-// and updates are work that the rates have to carry.
+// Flops counts the multiplications and additions of the products alone. Per row and
+// step these are 2·H·(H+E) forward and twice that backward (of inputs and of weights).
+// An input of ids has no input product. Activations, sums, packing and updates take
+// time, but count no operations.
 func (w Workload) Flops() float64 {
 	rows := float64(w.T) * float64(w.B)
 	switch w.Kind {
@@ -107,7 +107,7 @@ func (w Workload) Flops() float64 {
 	return 0
 }
 
-// Rate returns what ns nanoseconds a call are worth, in the workload's own unit.
+// Rate converts ns nanoseconds a call into the workload's own unit.
 func (w Workload) Rate(ns float64) (rate float64, unit string) {
 	switch {
 	case w.Kind == "activation":
@@ -120,10 +120,7 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 	return w.Flops() / ns, "GFLOP/s"
 }
 
-// Lower says whether less is better in unit.
-func Lower(unit string) bool { return strings.HasPrefix(unit, "ns/") }
-
-// Workloads returns everything that a run goes through.
+// Workloads returns all workloads of a run.
 func Workloads() []Workload {
 	var all []Workload
 	add := func(w Workload) { all = append(all, w) }
@@ -152,9 +149,9 @@ func Workloads() []Workload {
 			rnn(pass, "tanh", s.h, s.b, s.h, "before")
 		}
 	}
-	// DeepBench's vanilla rows, first with the input product, then on its own
-	// terms: without it, and with packing. No library can leave the input product
-	// out, so a narrow input makes it all but vanish for everyone.
+	// DeepBench's vanilla rows: first with the input product, then by DeepBench's own
+	// rules, without it and with packing. No library can leave the input product out,
+	// so the latter have an input narrow enough to be negligible.
 	for _, pass := range []string{"forward", "backward"} {
 		for _, h := range []int{1760, 2048, 2560} {
 			for _, b := range batches {
@@ -185,16 +182,15 @@ func Workloads() []Workload {
 	return all
 }
 
-// narrow is an input width whose product is less than 1 % of the work, yet a
-// whole vector, so that no library stumbles over it.
+// narrow is an input width whose product is less than 1 % of the work. It is a whole
+// vector, so that every library handles it well.
 const narrow = 16
 
-// Shrink makes a workload of the same kind small: whether everything works is
-// all that it then shows.
+// Shrink returns a small workload of the same kind, to check that everything works.
 func (w Workload) Shrink() Workload {
 	small := func(n, most int) int {
 		if n > most {
-			return most + n%3 // not all alike, not all even
+			return most + n%3 // varied, and some of them odd
 		}
 		return n
 	}

@@ -11,7 +11,7 @@ import (
 
 // JSON writes r as indented JSON with a final newline.
 func JSON(w io.Writer, r study.LevelResult) error {
-	// A consumer gets [], not null, for what is empty.
+	// An empty list is [], not null.
 	if r.Models == nil {
 		r.Models = []study.Model{}
 	}
@@ -24,7 +24,7 @@ func JSON(w io.Writer, r study.LevelResult) error {
 	return e.Encode(r)
 }
 
-// CSV writes one row per model, under a header row, with the names of the JSON
+// CSV writes a header row and one row per model. Columns have the names of the JSON
 // fields.
 func CSV(w io.Writer, r study.LevelResult) error {
 	c := csv.NewWriter(w)
@@ -46,7 +46,7 @@ func CSV(w io.Writer, r study.LevelResult) error {
 		})
 	}
 	c.Flush()
-	return c.Error() // which also holds an error of the writes before
+	return c.Error() // also holds an error of earlier writes
 }
 
 func integer(n int64) string { return strconv.FormatInt(n, 10) }

@@ -23,7 +23,7 @@ type figure struct {
 	draft   func() *plot.Plot
 }
 
-// drawings returns the plots of one level that there are rows for.
+// drawings returns the plots of one level that have rows.
 func drawings(r study.Result, level string) []figure {
 	at, rows := r.At(level), r.RowsAt(level)
 	if len(at.Models) == 0 {
@@ -36,7 +36,7 @@ func drawings(r study.Result, level string) []figure {
 		caption: "The claim: the n-gram model grows with its order, the RNN has none. Above and below the lines, bits per " + token + " of the stores that lose nothing and of the quantised one.",
 		draft: func() *plot.Plot {
 			p := draft(at)
-			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the rest is in the caption
+			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the caption explains the RNNs
 			return p
 		},
 	}}
@@ -69,8 +69,8 @@ func qualityPoints(rows []study.Row) (points []study.Row) {
 	return points
 }
 
-// qualityPlot draws bits against bytes: a line through the orders of each store,
-// one through the widths, and the mixture.
+// qualityPlot draws bits against bytes. It has a line through the orders of each store,
+// a line through the widths, and a point for the mixture.
 func qualityPlot(rows []study.Row, token string) *plot.Plot {
 	rows = qualityPoints(rows)
 	p := newPlot("Quality of a language model against its memory", "size of the model (logarithmic)", "bits per "+token+", lower is better")
@@ -114,7 +114,7 @@ func qualityPlot(rows []study.Row, token string) *plot.Plot {
 	order := func(r study.Row) string { return fmt.Sprint(r.Order) }
 	for i, store := range stores {
 		label := order
-		if i > 0 && i < len(stores)-1 { // between lines whose points are as high
+		if i > 0 && i < len(stores)-1 { // no labels: the points are as high as those of the other stores
 			label = nil
 		}
 		style := storeStyles[i%len(storeStyles)]
@@ -137,8 +137,8 @@ func storesOf(rows []study.Row) (stores []string) {
 	return stores
 }
 
-// speedPlot draws the time a token takes against the order: n-gram models as a
-// line for each store, each RNN as flat ones.
+// speedPlot draws the time of a token against the order. N-gram models are a line for
+// each store, each RNN is a flat line.
 func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 	token := at.Corpus.TokenName()
 	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
@@ -220,7 +220,7 @@ func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 	return p
 }
 
-// roundTicks marks some six round numbers.
+// roundTicks marks about six round numbers.
 type roundTicks struct{}
 
 // Ticks implements [plot.Ticker].
@@ -238,7 +238,7 @@ func (roundTicks) Ticks(min, max float64) (ticks []plot.Tick) {
 	return ticks
 }
 
-// timeTicks marks powers of ten as times that people read: 100 ns, 1 µs, ...
+// timeTicks marks powers of ten as times with units: 100 ns, 1 µs, ...
 type timeTicks struct{}
 
 // Ticks implements [plot.Ticker].
@@ -263,7 +263,7 @@ func (timeTicks) Ticks(min, max float64) []plot.Tick {
 	return ticks
 }
 
-// nameOf is what to call a row in a table.
+// nameOf returns the name of a row in a table.
 func nameOf(r study.Row) string {
 	if r.Interrupted {
 		return r.Label + " *"
@@ -271,7 +271,7 @@ func nameOf(r study.Row) string {
 	return r.Label
 }
 
-// sizeOf is a row's bytes for people.
+// sizeOf formats a row's bytes.
 func sizeOf(r study.Row) string {
 	return figures.Known(r.BytesPredicted > 0, figures.Bytes(r.BytesPredicted))
 }

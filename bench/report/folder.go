@@ -18,8 +18,8 @@ import (
 	"batchrnn/kernels"
 )
 
-// A Folder is where a report goes, and the [study.Store] of the study that makes
-// it. Each file in it is written as a whole or not at all.
+// A Folder is the folder of a report, and the [study.Store] of its study. Each file in
+// it is written completely or not at all.
 type Folder struct{ path string }
 
 // Names in a [Folder].
@@ -30,7 +30,7 @@ const (
 	modelFolder = "models"
 )
 
-// OpenFolder returns the folder of that path, and makes it where there is none.
+// OpenFolder returns the folder at path, and creates it if it is missing.
 func OpenFolder(path string) (Folder, error) {
 	if path == "" {
 		return Folder{}, option.Misuse("Out", "the name is empty: give a folder")
@@ -45,11 +45,11 @@ func OpenFolder(path string) (Folder, error) {
 	return Folder{path}, nil
 }
 
-// Page is the path of the report itself.
+// Page returns the path of the report's page.
 func (f Folder) Page() string { return filepath.Join(f.path, page) }
 
-// Rows returns the rows of the report that the folder holds, none if there is
-// none. A damaged file is an error.
+// Rows returns the rows of an existing report in the folder, nil if there is none. A
+// damaged file is an error.
 func (f Folder) Rows() ([]study.Row, error) {
 	path := filepath.Join(f.path, resultsJSON)
 	raw, err := os.ReadFile(path)
@@ -95,8 +95,8 @@ func (f Folder) write(name string, write func(io.Writer) error) error {
 	return nil
 }
 
-// Write writes all of the report: the results, the plots and the page. A failure
-// of one does not keep the others from being written.
+// Write writes the whole report: the results, the plots and the page. If one fails, the
+// others are still written.
 func (f Folder) Write(r study.Result) error {
 	errs := []error{
 		f.Keep(r),
@@ -122,7 +122,7 @@ func studyJSON(w io.Writer, r study.Result) error {
 	return e.Encode(r)
 }
 
-// studyCSV writes one line per row, under a header, with the names of the JSON
+// studyCSV writes a header and one line per row. Columns have the names of the JSON
 // fields.
 func studyCSV(w io.Writer, r study.Result) error {
 	c := csv.NewWriter(w)
@@ -143,5 +143,5 @@ func studyCSV(w io.Writer, r study.Result) error {
 		})
 	}
 	c.Flush()
-	return c.Error() // which also holds an error of the writes before
+	return c.Error() // also holds an error of earlier writes
 }

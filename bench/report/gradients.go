@@ -15,17 +15,17 @@ import (
 	"batchrnn/bench/gradients"
 )
 
-// Bounds of the axis of norms: what leaves them has vanished or exploded, and
-// where it ends would flatten all else.
+// Bounds of the axis of norms. Norms beyond them have vanished or exploded, and showing
+// them would flatten the rest.
 const (
 	leastNorm = 1e-10
 	mostNorm  = 1e10
 )
 
-// GradientPlot draws the norm of dJ/dh_t against the distance from the loss, for
-// every network on the adding problem at the greatest length that was trained (or
-// else the copy task): before training dotted, after it dashed, after it with
-// clipping solid. format is "png" or "svg".
+// GradientPlot draws the norm of dJ/dh_t against the distance from the loss, for every
+// network. It shows the adding problem at the greatest trained length, or else the copy
+// task. Lines are dotted before training, dashed after it, and solid after it with
+// clipping. format is "png" or "svg".
 func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 	models := longest(r)
 	if len(models) == 0 {
@@ -81,7 +81,7 @@ func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 	return writePlot(w, p, plotWidth, plotHeight, format)
 }
 
-// longest returns the models of one task at the greatest length that has any.
+// longest returns the models of one task at the greatest length that was trained.
 func longest(r gradients.Result) []gradients.Model {
 	for _, task := range []string{gradients.Adding, gradients.Copy} {
 		most := 0
@@ -97,8 +97,8 @@ func longest(r gradients.Result) []gradients.Model {
 	return nil
 }
 
-// logPoints returns the norms that a logarithmic axis can show, up to the first
-// beyond its bounds, where the line is cut.
+// logPoints returns the norms that a logarithmic axis can show. It stops at the first
+// one beyond the bounds, where the line ends.
 func logPoints(norms []gradients.Norm) (points plotter.XYs) {
 	for _, n := range norms {
 		if n.Norm <= 0 {

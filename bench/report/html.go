@@ -25,7 +25,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"unknowns": unknowns,
 }).Parse(pageSource))
 
-// The size of a plot in the page, where its letters must be read on a phone.
+// The size of a plot in the page. Its letters stay legible on a phone.
 const (
 	inlineWidth  = 6.6 * vg.Inch
 	inlineHeight = 5 * vg.Inch
@@ -36,10 +36,10 @@ type section struct {
 	study.LevelResult
 	Token   string // "character" or "word"
 	Figures []inlineFigure
-	Rows    [][]string // of the table, the head first
-	Stores  [][]string // of the n-gram models in each store, if there are several
-	Softmax string     // what the adaptive softmax brings, if there is one
-	Stopped bool       // a training was
+	Rows    [][]string // of the table, its head first
+	Stores  [][]string // bytes and times of the n-gram models in each store, if there are several
+	Softmax string     // the effect of the adaptive softmax, if there is one
+	Stopped bool       // a training was stopped early
 }
 
 type inlineFigure struct {
@@ -47,8 +47,7 @@ type inlineFigure struct {
 	SVG                  template.HTML
 }
 
-// HTML writes the report as one page that needs nothing else. Every figure in it
-// is one of r.
+// HTML writes the report as one self-contained page. Every figure in it comes from r.
 func HTML(w io.Writer, r study.Result) error {
 	var sections []section
 	for _, c := range r.Corpora {
@@ -58,7 +57,7 @@ func HTML(w io.Writer, r study.Result) error {
 		for _, fig := range drawings(r, c.Level) {
 			var svg bytes.Buffer
 			p := fig.draft()
-			p.Title.Text = "" // stands above it
+			p.Title.Text = "" // the page has it above the plot
 			if err := writePlot(&svg, p, inlineWidth, inlineHeight, "svg"); err != nil {
 				return err
 			}
@@ -100,7 +99,7 @@ func studyTable(rows []study.Row, token string) [][]string {
 	return table
 }
 
-// storeOf is how a model lies in memory, and its softmax where that isn't full.
+// storeOf returns a model's store, with its softmax unless that is full.
 func storeOf(r study.Row) string {
 	if r.Softmax == rnnlm.AdaptiveSoftmax {
 		return r.Store + ", " + r.Softmax
@@ -108,8 +107,8 @@ func storeOf(r study.Row) string {
 	return r.Store
 }
 
-// softmaxes says in a sentence what an adaptive softmax brings in training, if it
-// was held against a full one.
+// softmaxes describes the effect of an adaptive softmax on training in a sentence. It
+// returns "" if no full softmax was measured.
 func softmaxes(r study.LevelResult) string {
 	var clauses []string
 	for _, m := range r.Models {
@@ -125,13 +124,13 @@ func softmaxes(r study.LevelResult) string {
 		strings.ToUpper(r.Corpus.TokenName()[:1])+r.Corpus.TokenName()[1:], strings.Join(clauses, "; "))
 }
 
-// mixtures says in a sentence for each level what mixing brings.
+// mixtures describes the effect of mixing in a sentence for each level.
 func mixtures(r study.Result) (sentences []string) {
 	for _, m := range r.Rows {
 		if m.Kind != study.KindMixture || len(m.Parts) != 2 {
 			continue
 		}
-		best, at := 0.0, r.OneStoreAt(m.Level) // of the two, on the test split
+		best, at := 0.0, r.OneStoreAt(m.Level) // the best of both kinds, on the test split
 		var apart []string
 		for _, part := range m.Parts {
 			i := slices.IndexFunc(at, func(r study.Row) bool { return r.Label == part && !r.Unscored })
@@ -158,7 +157,7 @@ func mixtures(r study.Result) (sentences []string) {
 	return sentences
 }
 
-// secondsOrNone writes a time of scoring, in nanoseconds where it is short.
+// secondsOrNone formats a time of scoring, in nanoseconds if it is short.
 func secondsOrNone(s float64) string {
 	if s <= 0 {
 		return figures.None
@@ -169,11 +168,11 @@ func secondsOrNone(s float64) string {
 	return figures.Seconds(s)
 }
 
-// What stands around a plot's drawing in its file.
+// svgHead matches everything before a plot's drawing in its file.
 var svgHead = regexp.MustCompile(`(?s)^.*?<svg[^>]*viewBox="([^"]*)"[^>]*>`)
 
-// inline makes an SVG file part of the page: no more than its drawing, in colours
-// that the style sheet sets.
+// inline returns the drawing of an SVG file as part of the page, in colours that the
+// style sheet sets.
 func inline(svg, title string) template.HTML {
 	svg = svgHead.ReplaceAllString(svg, `<svg viewBox="$1" role="img" aria-label="`+template.HTMLEscapeString(title)+`">`)
 	colors := []string{
@@ -187,5 +186,5 @@ func inline(svg, title string) template.HTML {
 	return template.HTML(strings.NewReplacer(colors...).Replace(svg))
 }
 
-// cssColor writes a colour as the plots' SVG does.
+// cssColor formats a colour as the plots' SVG does.
 func cssColor(r, g, b uint8) string { return fmt.Sprintf("#%02X%02X%02X", r, g, b) }

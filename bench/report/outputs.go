@@ -12,10 +12,10 @@ import (
 	"batchrnn/internal/option"
 )
 
-// Stdout as [Outputs.JSON] is standard output.
+// Stdout as [Outputs.JSON] means standard output.
 const Stdout = "-"
 
-// Outputs are the files that a result goes to; an empty name is none.
+// Outputs are the files of a result; an empty name means no file.
 type Outputs struct {
 	JSON string // a file, or Stdout
 	CSV  string
@@ -28,7 +28,7 @@ type output struct {
 	write        func(io.Writer, study.LevelResult) error
 }
 
-// files lists the outputs that are files. [Outputs.Check] has approved of them.
+// files lists the outputs that are files. [Outputs.Check] must have accepted them.
 func (o Outputs) files() []output {
 	format, _ := PlotFormat(o.Plot)
 	var files []output
@@ -44,11 +44,9 @@ func (o Outputs) files() []output {
 	return files
 }
 
-// Check returns an error if [Outputs.Write] could not succeed, or would
-// overwrite the corpus: a [option.Error] for names that make no sense,
-// another error for files that can't be written. corpus is as in
-// [lm.TextOptions]. It is for the time before a long run, and leaves nothing
-// behind.
+// Check returns an error if [Outputs.Write] could not succeed, or would overwrite the
+// corpus. Invalid names give an [option.Error], unwritable files another error. corpus
+// is as in [lm.TextOptions]. Call it before a long run; it leaves no file behind.
 func (o Outputs) Check(corpus string) error {
 	if o.CSV == Stdout {
 		return option.Misuse("CSV", "only JSON can go to standard output: give a file name")
@@ -72,8 +70,8 @@ func (o Outputs) Check(corpus string) error {
 	return nil
 }
 
-// CheckFile returns an error if [durable.WriteFile] could not write the file that an
-// option names, or would overwrite the corpus, as [Outputs.Check] does.
+// CheckFile does for the file of one option what [Outputs.Check] does. It returns an
+// error if [durable.WriteFile] could not write it, or would overwrite the corpus.
 func CheckFile(name, path, corpus string) error {
 	if overwrites(path, corpus) {
 		return option.Misuse(name, "%q belongs to the corpus, which it would overwrite: name another file", path)
@@ -84,7 +82,7 @@ func CheckFile(name, path, corpus string) error {
 	return nil
 }
 
-// SameFile says whether two names lead to one file, be it there or not.
+// SameFile reports whether two names denote one file. The file need not exist.
 func SameFile(a, b string) bool {
 	a, b = absolute(a), absolute(b)
 	if a == b {
@@ -95,7 +93,7 @@ func SameFile(a, b string) bool {
 	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
-// absolute returns the one name of a file that its links and spellings share.
+// absolute returns a canonical name of a file, with links and relative parts resolved.
 func absolute(path string) string {
 	path = durable.Resolve(path)
 	if abs, err := filepath.Abs(path); err == nil {
@@ -104,8 +102,8 @@ func absolute(path string) string {
 	return path
 }
 
-// overwrites says whether path is a file that is there and that the corpus is
-// read from; of a folder, any file in it.
+// overwrites reports whether path is an existing file of the corpus: the file itself,
+// or any file in its folder.
 func overwrites(path, corpus string) bool {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
@@ -116,7 +114,7 @@ func overwrites(path, corpus string) bool {
 		read, err = os.Stdin.Stat()
 	}
 	switch {
-	case err != nil: // none is named, or there is none, which is for its reader to say
+	case err != nil: // no corpus is named, or it is missing, which its reader reports
 		return false
 	case read.IsDir():
 		inside, err := filepath.Rel(absolute(corpus), absolute(path))
@@ -125,9 +123,9 @@ func overwrites(path, corpus string) bool {
 	return os.SameFile(info, read)
 }
 
-// Write writes r to every output. A failure of one does not keep the others
-// from being written. Standard output comes last: when its reader has gone, the
-// write ends the program. Of a result without models no plot is made.
+// Write writes r to every output. If one fails, the others are still written. Standard
+// output comes last, because a write after its reader has gone ends the program. A
+// result without models gives no plot.
 func (o Outputs) Write(r study.LevelResult, stdout io.Writer) error {
 	var errs []error
 	for _, f := range o.files() {

@@ -27,15 +27,15 @@ import (
 // ErrNothingToPlot is returned by [Plot] if no model was measured.
 var ErrNothingToPlot = errors.New("no model was measured, so there is nothing to plot")
 
-// The plot's size on paper, and the pixels an inch of a PNG (1440 x 900 in all).
+// The plot's size on paper, and the pixels per inch of a PNG (1440 x 900 in all).
 const (
 	plotWidth  = 9 * vg.Inch
 	plotHeight = 5.625 * vg.Inch
 	plotDPI    = 160
 )
 
-// Colours that colour-blind readers can tell apart (Okabe and Ito 2008): black
-// is kept for the n-gram models.
+// Colours that colour-blind readers can tell apart (Okabe and Ito 2008). Black is
+// reserved for the n-gram models.
 var (
 	paper     = color.RGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}
 	ink       = color.RGBA{R: 0x26, G: 0x26, B: 0x26, A: 0xff}
@@ -62,9 +62,9 @@ func PlotFormat(path string) (string, error) {
 	}
 }
 
-// Plot draws the bytes of every model of r, on a logarithmic axis, against the
-// n-gram order: the n-gram models as a line for each store, each RNN as a flat
-// one. format is "png" or "svg".
+// Plot draws the bytes of every model of r, on a logarithmic axis, against the n-gram
+// order. N-gram models are a line for each store, each RNN is a flat line. format is
+// "png" or "svg".
 func Plot(w io.Writer, r study.LevelResult, format string) error {
 	if len(r.Models) == 0 {
 		return ErrNothingToPlot
@@ -72,7 +72,7 @@ func Plot(w io.Writer, r study.LevelResult, format string) error {
 	return writePlot(w, draft(r), plotWidth, plotHeight, format)
 }
 
-// writePlot writes a plot of that size as "png" or "svg".
+// writePlot writes a plot of the given size as "png" or "svg".
 func writePlot(w io.Writer, p *plot.Plot, width, height vg.Length, format string) error {
 	if format == "svg" {
 		canvas := vgsvg.New(width, height)
@@ -81,7 +81,7 @@ func writePlot(w io.Writer, p *plot.Plot, width, height vg.Length, format string
 		if _, err := canvas.WriteTo(&b); err != nil {
 			return err
 		}
-		// Whoever looks at it may lack the font; these have the same widths.
+		// A reader's system may lack the font; the alternatives have the same widths.
 		_, err := w.Write(bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"),
 			[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")))
 		return err
@@ -92,7 +92,7 @@ func writePlot(w io.Writer, p *plot.Plot, width, height vg.Length, format string
 	return err
 }
 
-// render draws the plot on paper of its own colour, with a margin.
+// render draws the plot with a margin, on a background of its own.
 func render(p *plot.Plot, canvas vg.CanvasSizer) {
 	dc := draw.New(canvas)
 	dc.SetColor(paper)
@@ -101,7 +101,7 @@ func render(p *plot.Plot, canvas vg.CanvasSizer) {
 	p.Draw(draw.Crop(dc, margin, -margin, margin, -margin))
 }
 
-// newPlot returns an empty plot in the style of all of them.
+// newPlot returns an empty plot in the common style.
 func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = paper
@@ -138,7 +138,7 @@ func draft(r study.LevelResult) *plot.Plot {
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale = plot.LogScale{}
-	// Room for a label below the lowest point.
+	// This leaves room for a label below the lowest point.
 	p.Y.Min, p.Y.Max = lo/3, hi*legendRoom(lo, hi, r.Models)
 	p.Y.Tick.Marker = byteTicks{}
 
@@ -147,8 +147,8 @@ func draft(r study.LevelResult) *plot.Plot {
 	return p
 }
 
-// legendRoom is what to stretch a logarithmic axis by at its top: the first four
-// lines of the legend stand above it, each further one needs a share of it.
+// legendRoom returns the factor that stretches a logarithmic axis at its top. The first
+// four lines of the legend fit above the axis. Each further line needs a share of it.
 func legendRoom(lo, hi float64, models []study.Model) float64 {
 	lines := map[string]bool{}
 	for _, m := range models {
@@ -157,8 +157,8 @@ func legendRoom(lo, hi float64, models []study.Model) float64 {
 	return 2 * math.Pow(hi/lo, 0.07*float64(max(len(lines)-4, 0)))
 }
 
-// extent returns the smallest and the largest size of the models in bytes, at
-// least 1, and the highest n-gram order, at least 1.
+// extent returns the smallest and the largest size of the models in bytes, and the
+// highest n-gram order. All are at least 1.
 func extent(models []study.Model) (lo, hi float64, orders int) {
 	lo, hi, orders = math.Inf(1), 1, 1
 	for _, m := range models {
@@ -169,8 +169,7 @@ func extent(models []study.Model) (lo, hi float64, orders int) {
 	return lo, hi, orders
 }
 
-// storeStyles are the glyphs and dashes of the stores, in the order in which they
-// are measured.
+// storeStyles are the glyphs and dashes of the stores, in the order of measurement.
 var storeStyles = []struct {
 	shape  draw.GlyphDrawer
 	dashes []vg.Length
@@ -181,9 +180,9 @@ var storeStyles = []struct {
 	{draw.RingGlyph{}, []vg.Length{vg.Points(7), vg.Points(3), vg.Points(2), vg.Points(3)}},
 }
 
-// addNgrams draws a line through the n-gram models of each store, a point for
-// each order. Bits stand on both sides of the lines: of the first store, which
-// are those of all but the quantised one, above, and of the last one below.
+// addNgrams draws a line through the n-gram models of each store, with a point for each
+// order. Bits of the first store stand above its line; they hold for all but the
+// quantised one. Those of the last store stand below its line.
 func addNgrams(p *plot.Plot, r study.LevelResult) {
 	var stores []string
 	for _, m := range r.Models {
@@ -202,7 +201,7 @@ func addNgrams(p *plot.Plot, r study.LevelResult) {
 				name = fmt.Sprintf("n-gram models, %s: %s", smoothingTerm(m.Smoothing), store)
 			}
 		}
-		// No error is possible here and below: the points are finite and not empty.
+		// Here and below no error is possible: the points are finite and not empty.
 		line, dots, _ := plotter.NewLinePoints(points)
 		style := storeStyles[i%len(storeStyles)]
 		line.LineStyle = draw.LineStyle{Color: ink, Width: vg.Points(2), Dashes: style.dashes}
@@ -220,7 +219,7 @@ func addNgrams(p *plot.Plot, r study.LevelResult) {
 	}
 }
 
-// besides are labels beside points.
+// besides returns labels beside points.
 func besides(points plotter.XYs, labels []string) boxedLabels {
 	beside, _ := plotter.NewLabels(plotter.XYLabels{XYs: points, Labels: labels})
 	for i := range beside.TextStyle {
@@ -230,8 +229,8 @@ func besides(points plotter.XYs, labels []string) boxedLabels {
 	return boxedLabels{beside}
 }
 
-// boxedLabels are labels on a ground of their own, so that no line of an RNN
-// strikes them through.
+// boxedLabels are labels with a background, so that no line of an RNN crosses their
+// text.
 type boxedLabels struct{ *plotter.Labels }
 
 // Plot implements [plot.Plotter].
@@ -283,7 +282,7 @@ func orderTicks(n int) plot.ConstantTicks {
 	return ticks
 }
 
-// byteTicks marks powers of two as sizes that people read: 1 KiB, 4 KiB, ...
+// byteTicks marks powers of two as sizes with units: 1 KiB, 4 KiB, ...
 type byteTicks struct{}
 
 // Ticks implements [plot.Ticker].

@@ -34,7 +34,7 @@ func gridOf(models []study.Model) storeGrid {
 	return g
 }
 
-// bytes returns a cell for each store with what the model weighs in it.
+// bytes returns a cell for each store with the model's size in it.
 func (g storeGrid) bytes(name string) (cells []string) {
 	for _, store := range g.stores {
 		m := g.at[[2]string{name, store}]
@@ -43,8 +43,8 @@ func (g storeGrid) bytes(name string) (cells []string) {
 	return cells
 }
 
-// bits returns two cells: what the model predicts at in the stores that lose
-// nothing, and in the quantised one.
+// bits returns two cells with the model's bits per token: in the lossless stores, and
+// in the quantised one.
 func (g storeGrid) bits(name string) []string {
 	lossless, rounded := g.at[[2]string{name, g.stores[0]}], g.at[[2]string{name, ngram.Quantised.String()}]
 	return []string{
@@ -53,7 +53,7 @@ func (g storeGrid) bits(name string) []string {
 	}
 }
 
-// short is a store's name where all are stores.
+// short returns a store's name for a column of stores.
 func short(store string) string { return strings.TrimSuffix(store, " trie") }
 
 // writeStores writes a table of the n-gram models in each of their stores, if
@@ -83,8 +83,8 @@ func writeStores(w io.Writer, models []study.Model, bits string) {
 	writeTable(w, rows)
 }
 
-// storesTable is the table of the page, with the time a token takes in each
-// store, its head first; nil where there is but one store.
+// storesTable returns the table of stores for the page, with the time a token in each
+// store, its head first. It returns nil if there is only one store.
 func storesTable(models []study.Model, token string) [][]string {
 	g := gridOf(models)
 	if len(g.stores) < 2 {

@@ -9,7 +9,7 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// StudyHeading writes what is measured with on what.
+// StudyHeading writes the machine and the corpora.
 func StudyHeading(w io.Writer, r study.Result) error {
 	err := Heading(w, r.Machine, r.Corpora...)
 	if err == nil {

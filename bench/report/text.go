@@ -15,8 +15,7 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// Heading writes what was measured with on what: the machine and the corpus, at each
-// of its levels.
+// Heading writes the machine and the corpus, at each of its levels.
 func Heading(w io.Writer, m measure.Machine, corpora ...lm.Corpus) error {
 	b := bufio.NewWriter(w)
 	Machine(b, m)
@@ -29,13 +28,13 @@ func Heading(w io.Writer, m measure.Machine, corpora ...lm.Corpus) error {
 	return b.Flush()
 }
 
-// Machine writes what was measured with.
+// Machine writes the machine.
 func Machine(w io.Writer, m measure.Machine) {
 	fmt.Fprintf(w, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
 	fmt.Fprintf(w, "kernels  %s, %s\n", m.ISA, figures.Plural(m.Threads, "thread"))
 }
 
-// writeSource writes where the text comes from.
+// writeSource writes the source of the text.
 func writeSource(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
 	if c.Synthetic {
@@ -44,7 +43,7 @@ func writeSource(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "         SHA-256 %s\n", c.SHA256)
 }
 
-// writeTokens writes what the text is cut into.
+// writeTokens writes the numbers of tokens and of the vocabulary.
 func writeTokens(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
 		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
@@ -57,7 +56,7 @@ func writeTokens(b *bufio.Writer, c lm.Corpus) {
 	}
 }
 
-// unknowns says how much of the text is <unk>.
+// unknowns describes the share of <unk> in the text.
 func unknowns(c lm.Corpus) string {
 	text := fmt.Sprintf("%.2f %% of the test split is <unk>", 100*c.UnkRate)
 	if c.TrainUnk > 0 {
@@ -69,7 +68,7 @@ func unknowns(c lm.Corpus) string {
 	return text
 }
 
-// printable returns name, quoted if it would not stay on its line.
+// printable returns name, quoted if it has unprintable characters.
 func printable(name string) string {
 	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(name)
@@ -77,8 +76,7 @@ func printable(name string) string {
 	return name
 }
 
-// Text writes the table of all models, that of the stores, what they show in a
-// sentence, and the notes.
+// Text writes the table of all models, the table of stores, the summary and the notes.
 func Text(w io.Writer, r study.LevelResult) error {
 	b := bufio.NewWriter(w)
 	bits := "bits/char"
@@ -93,7 +91,7 @@ func Text(w io.Writer, r study.LevelResult) error {
 		{"model", "n-grams or", "bytes", "bytes", "training", "tokens/s,", "tokens/s,", bits},
 		{"", "parameters", "predicted", "resident", "", "training", "scoring", ""},
 	}
-	adjusted := r.Corpus.UnkRate > 0 // or the column would be the last again
+	adjusted := r.Corpus.UnkRate > 0 // without <unk>, adjusted figures would repeat those before
 	if adjusted {
 		rows[0], rows[1] = append(rows[0], bits+","), append(rows[1], "adjusted")
 	}
@@ -137,7 +135,7 @@ func Text(w io.Writer, r study.LevelResult) error {
 	return b.Flush()
 }
 
-// smoothingTerm is what the field calls a smoothing.
+// smoothingTerm returns the field's term for a smoothing.
 func smoothingTerm(smoothing string) string {
 	switch smoothing {
 	case ngram.KneserNey.String():
@@ -148,16 +146,16 @@ func smoothingTerm(smoothing string) string {
 	return smoothing
 }
 
-// threeDecimals writes bits per token.
+// threeDecimals formats bits per token.
 func threeDecimals(bits float64) string {
 	return fmt.Sprintf("%.3f", max(bits, 0)) // max makes 0 of -0
 }
 
-// tableWidth is how many columns text may take; a full table takes about 95.
+// tableWidth is the widest table in columns of text; a full table takes about 95.
 const tableWidth = 100
 
-// writeTable aligns the first column to the left and the others to the right. A
-// table that would be too wide has its columns closer together.
+// writeTable aligns the first column left and the others right. A table that would be
+// too wide gets narrower gaps.
 func writeTable(w io.Writer, t figures.Table) {
 	gap := "   "
 	if t.Width(gap) > tableWidth {
@@ -166,7 +164,7 @@ func writeTable(w io.Writer, t figures.Table) {
 	t.Write(w, "", gap, 0)
 }
 
-// rateOrNone writes tokens a second.
+// rateOrNone formats tokens per second.
 func rateOrNone(perSecond float64) string {
 	if perSecond <= 0 {
 		return figures.None

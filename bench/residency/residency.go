@@ -1,6 +1,6 @@
-// Package residency measures what a model weighs: by how much a fresh process that
-// holds nothing else grows. That process is this same executable started again: a
-// program that calls [Measure] calls [ServeChild] first thing.
+// Package residency measures a model's resident memory: the growth of a fresh process
+// that holds nothing else. That process is this same executable started again. So a
+// program that calls [Measure] must call [ServeChild] first in main.
 package residency
 
 import (
@@ -27,24 +27,23 @@ import (
 	"batchrnn/rnn"
 )
 
-// errNotServed is what Measure returns in a child process, where going on
-// would start children without end.
+// errNotServed is Measure's error in a child process. Without it, each child would
+// start another.
 var errNotServed = errors.New("this program calls residency.Measure but not residency.ServeChild first")
 
-// childEnv is set, to the kind of model to hold, in a process that was started
-// to measure what one model weighs.
+// childEnv is set in a child process that measures a model. Its value is the kind of
+// model.
 const childEnv = "BATCHRNN_HOLD_MODEL"
 
-// ServeChild does the work of a child process and ends it, if this process is
-// one that [Measure] started to measure a model's resident memory;
-// otherwise it does nothing. Programs that call Measure call it first thing in main,
+// ServeChild does the work of a child process and ends it, if [Measure] started this
+// process. Otherwise it does nothing. Programs that call Measure call it first in main,
 // and their tests in TestMain.
 func ServeChild() {
 	kind := os.Getenv(childEnv)
 	if kind == "" {
 		return
 	}
-	// Ctrl-C reaches every process of the terminal; the parent decides what ends.
+	// Ctrl-C reaches every process of the terminal; the parent decides which ones end.
 	signal.Ignore(os.Interrupt)
 	grown, err := hold(kind, os.Stdin)
 	if err != nil {
@@ -55,12 +54,12 @@ func ServeChild() {
 	os.Exit(0)
 }
 
-// hold reads a model of the given kind from r, preceded by its length, and
-// returns by how many bytes it has made this process grow.
+// hold reads a model of the given kind from r, which its length precedes. It returns
+// the growth of this process in bytes.
 func hold(kind string, r io.Reader) (int64, error) {
-	// Memory goes back to the system at FreeOSMemory and at no other time.
+	// Without GC, memory goes back to the system at FreeOSMemory only.
 	debug.SetGCPercent(-1)
-	runtime.GOMAXPROCS(1) // a thread that happens to start is no part of a model
+	runtime.GOMAXPROCS(1) // a new thread would add memory that isn't the model's
 	if err := memory.DisableHugePages(); err != nil {
 		return 0, err
 	}
@@ -68,8 +67,8 @@ func hold(kind string, r io.Reader) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// A first time with small models: what the runtime sets aside when it first does
-	// anything is no part of a model.
+	// Reading small models first makes the runtime allocate what it needs once, before
+	// the measurement.
 	for _, rehearsal := range rehearsals {
 		var small bytes.Buffer
 		size, err := rehearsal.WriteTo(&small)
@@ -90,12 +89,12 @@ func hold(kind string, r io.Reader) (int64, error) {
 	return growth(read, r, size)
 }
 
-// A reader reads a model from the size bytes that r holds for it, into memory
-// made at its final size.
+// A reader reads a model from the size bytes that r holds for it, into memory of its
+// final size.
 type reader func(r io.Reader, size int64) (model any, err error)
 
-// readerOf returns the reader of models of the given kind, and such models of
-// some 10 to 100 KiB, one for each way that they are stored.
+// readerOf returns the reader of models of the given kind. It also returns small models
+// of 10 to 100 KiB, one for each way of storing them.
 func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
 	switch kind {
 	case lm.Ngram:
@@ -126,7 +125,7 @@ func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
 	return nil, nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
 }
 
-// allBigrams lists every pair of words, with one value or another.
+// allBigrams lists every pair of words, with varying values.
 func allBigrams(vocab int) *ngram.Estimates {
 	est := &ngram.Estimates{Vocab: vocab, Orders: make([]ngram.Order, 2)}
 	words, pairs := &est.Orders[0], &est.Orders[1]
@@ -143,7 +142,7 @@ func allBigrams(vocab int) *ngram.Estimates {
 	return est
 }
 
-// growth returns by how many bytes this process grows when it reads a model.
+// growth returns the growth of this process in bytes when it reads a model.
 func growth(read reader, r io.Reader, size int64) (int64, error) {
 	before, err := settledResident()
 	if err != nil {
@@ -158,9 +157,9 @@ func growth(read reader, r io.Reader, size int64) (int64, error) {
 	return after - before, err
 }
 
-// settledResident returns the resident bytes without garbage. Collecting it
-// makes the runtime itself grow, by some 60 KiB at each of the first four times
-// and by next to nothing after that.
+// settledResident returns the resident bytes without garbage. Collecting garbage makes
+// the runtime itself grow. Each of the first four collections adds about 60 KiB, later
+// ones almost nothing.
 func settledResident() (int64, error) {
 	for range 6 {
 		debug.FreeOSMemory()
@@ -168,19 +167,20 @@ func settledResident() (int64, error) {
 	return memory.Resident()
 }
 
-// largeModel is the size from which on the runtime's noise, of some 200 KiB in
-// one process out of twenty, doesn't matter.
+// largeModel is the size from which the runtime's noise doesn't matter. The noise is
+// about 200 KiB in one process out of twenty.
 const largeModel = 16 << 20
 
-// Runs is how often a model is measured where nobody waits. Each run takes some
-// 50 ms.
+// Runs is the number of measurements of a model when nobody waits. Each takes about 50
+// ms.
 const Runs = 5
 
-// Measure starts this executable again, hands it the model, and returns
-// by how many bytes holding it made that process grow: the least of at most so many
-// runs, of fewer where two agree on it, or of a single one if the model is large. Noise is
-// pages that the runtime touches beside the model. It only ever adds, so the least is
-// nearest to the truth. kind is lm.Ngram or lm.RNN. env is added to the environment.
+// Measure starts this executable again, sends it the model, and returns the growth of
+// that process in bytes. kind is lm.Ngram or lm.RNN. env is added to the environment.
+//
+// It returns the least of at most runs runs. Fewer suffice where two agree on the
+// least, and one for a large model. Noise is pages that the runtime touches beside the
+// model. It only adds, so the least is the most accurate.
 func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env ...string) (int64, error) {
 	size, err := model.WriteTo(io.Discard) // the child must know the length before it reads
 	if err != nil {
@@ -200,7 +200,7 @@ func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env 
 		}
 		least = min(least, n)
 	}
-	return max(least, 0), nil // less than nothing is the noise of a tiny model
+	return max(least, 0), nil // a negative growth is the noise of a tiny model
 }
 
 func measureOnce(ctx context.Context, kind string, model io.WriterTo, size int64, env []string) (int64, error) {
@@ -228,7 +228,7 @@ func measureOnce(ctx context.Context, kind string, model io.WriterTo, size int64
 	}
 	err = errors.Join(err, stdin.Close())
 	if waitErr := cmd.Wait(); waitErr != nil {
-		// What the child says is the cause; that the pipe broke, the effect.
+		// The child's message is the cause, the broken pipe the effect.
 		err = errors.New(firstLine(stderr.String(), waitErr.Error()))
 	}
 	if err != nil {

@@ -11,29 +11,29 @@ import (
 	"batchrnn/rnn"
 )
 
-// CallBound is how long, in seconds, one call into assembly may take, which the
-// scheduler can't interrupt.
+// CallBound is the longest time in seconds that one call into assembly may take. The
+// scheduler can't interrupt such a call.
 const CallBound = 50e-6
 
-// leastCalls is how many calls a median takes to say anything about a kernel.
-// What is called less often is the end of a vector, shorter than its chunks.
+// leastCalls is the least number of calls for a meaningful median of a kernel. Rarer
+// calls are the ends of vectors, shorter than a chunk.
 const leastCalls = 5
 
-// A LongCall is the longest call of one kernel: of the sizes that it was called
-// with, the one with the highest median. A maximum over single calls would be
-// the machine's, not the kernel's.
+// A LongCall is the longest call of one kernel. Of the argument sizes that occurred, it
+// is the one with the highest median. The maximum of single calls would show the
+// machine's interruptions instead.
 type LongCall struct {
 	ISA           string  `json:"isa"`
 	Kernel        string  `json:"kernel"`
-	Size          string  `json:"size"` // of a tile its depth, else that of its arguments
+	Size          string  `json:"size"` // depth of a tile, otherwise the size of the arguments
 	Where         string  `json:"where"`
-	Calls         int     `json:"calls"` // of this size there
+	Calls         int     `json:"calls"` // of this size in that work
 	MedianSeconds float64 `json:"median_seconds"`
 }
 
-// Largest are the sizes at which the longest call is looked for: passes of T
-// steps through a network of B rows and H units, and an output layer, vectors
-// and rows of V.
+// Largest are the sizes at which the longest call is searched. T, B and H are steps,
+// rows and units of a network. V is the width of an output layer, and the length of
+// vectors and rows.
 type Largest struct{ T, B, H, V int }
 
 func (l Largest) validate() error {
@@ -51,8 +51,8 @@ func (l Largest) validate() error {
 // outputHidden is the width of the network below the output layer of V.
 const outputHidden = 64
 
-// calls runs the largest work on a traced engine and keeps each kernel's
-// longest call.
+// calls runs the largest work on a traced engine and records each kernel's longest
+// call.
 func (k *Kernels) calls(ctx context.Context, r *KernelResult, e *kernels.Engine) error {
 	if e.ISA() == "generic" {
 		return nil // the scheduler can interrupt Go
@@ -106,13 +106,13 @@ func (k *Kernels) calls(ctx context.Context, r *KernelResult, e *kernels.Engine)
 	return err
 }
 
-// A work is something large to be done by a traced engine.
+// A work is a large piece of work for a traced engine.
 type work struct {
 	name string
 	run  func(context.Context)
 }
 
-// repeats is how often a work runs whose calls would be too few for a median.
+// repeats is how often a work runs if its calls would be too few for a median.
 const repeats = 9
 
 func (l Largest) works(e *kernels.Engine) []work {

@@ -14,25 +14,24 @@ import (
 // KernelOptions say what [Kernels] measures.
 type KernelOptions struct {
 	ISA     string        // one instruction set; empty: all that the machine has
-	Time    time.Duration // of each kernel, and as much for the peak beside a tile
+	Time    time.Duration // of each kernel, and again for the peak beside a tile
 	Largest Largest
 	// Command repeats the run. It is printed in the result.
 	Command string
 }
 
-// Validate returns a [option.Error] for the first option that can't be
-// used.
+// Validate returns an [option.Error] for the first invalid option.
 func (o KernelOptions) Validate() error {
 	return cmp.Or(checkTime(o.Time), o.Largest.validate())
 }
 
-// A KernelResult is one run of [Kernels]. Its JSON form is stable: fields may be
-// added, not renamed. A figure that does not apply to a row is left out.
+// A KernelResult is one run of [Kernels]. Its JSON form is stable: fields may be added,
+// not renamed. A figure that does not apply to a row is omitted.
 type KernelResult struct {
-	Machine measure.Machine `json:"machine"` // its instruction set is the one that is chosen here
+	Machine measure.Machine `json:"machine"` // its instruction set is the one that the dispatch picks
 	Command string          `json:"command"`
 	Rows    []KernelRow     `json:"rows"`
-	// Calls are the kernels by their longest call, the longest first.
+	// Calls has the longest call of each kernel, the longest first.
 	Calls       []LongCall `json:"calls"`
 	Interrupted bool       `json:"interrupted"` // before all was measured
 }
@@ -56,7 +55,7 @@ type KernelRow struct {
 	Rows    int    `json:"rows,omitempty"`    // of a tile
 	Columns int    `json:"columns,omitempty"` // of a tile
 	K       int    `json:"k,omitempty"`       // depth of a tile
-	N       int    `json:"n,omitempty"`       // elements of what is no tile
+	N       int    `json:"n,omitempty"`       // elements, of all but tiles
 
 	Runs          int     `json:"runs"`
 	Seconds       float64 `json:"seconds"` // of one call in the best run
@@ -69,25 +68,25 @@ type KernelRow struct {
 	PickedFor []int `json:"picked_for_batches,omitempty"`
 
 	GElementsPerSecond float64 `json:"gelements_per_s,omitempty"`
-	GBPerSecond        float64 `json:"gb_per_s,omitempty"` // read and written
+	GBPerSecond        float64 `json:"gb_per_s,omitempty"` // bytes read and written
 }
 
 const (
-	// tileDepth is K of the tiles: the hidden width whose products show which
-	// tiles are picked.
+	// tileDepth is K of the tiles. Products with this hidden width show which tiles are
+	// picked.
 	tileDepth = 512
-	// smallVector fits L1 twice, largeVector no cache of one core.
+	// Two vectors of smallVector fit L1. One of largeVector fits no cache of one core.
 	smallVector, largeVector = 1 << 12, 1 << 20
 )
 
-// pickedBatches are the batches for which it is shown what tiles are picked.
+// pickedBatches are the batches for which the picked tiles are shown.
 var pickedBatches = []int{1, 2, 4, 8, 16, 32, 64}
 
 // Kernels measures kernels one by one, on one thread.
 type Kernels struct {
 	KernelOptions
 	chosen  string
-	engines []*kernels.Engine // of the sets to measure
+	engines []*kernels.Engine // of the Sets to measure
 }
 
 // NewKernels checks o and makes the engines. The caller closes the Kernels.
@@ -123,7 +122,7 @@ func (k *Kernels) Close() {
 	}
 }
 
-// Heading returns the result before anything is measured.
+// Heading returns the result before any measurement.
 func (k *Kernels) Heading() KernelResult {
 	return KernelResult{
 		Machine: measure.ThisMachine(k.chosen, 1),
@@ -133,8 +132,8 @@ func (k *Kernels) Heading() KernelResult {
 	}
 }
 
-// Run measures everything and tells on now and then how far it is. When ctx
-// ends, Run returns soon with what has been measured so far, Interrupted set.
+// Run measures everything and calls on with the progress. If ctx ends, Run returns soon
+// with the measurements so far and Interrupted set.
 func (k *Kernels) Run(ctx context.Context, on func(nth, of int, name string)) KernelResult {
 	r := k.Heading()
 	parts := []struct {
@@ -144,7 +143,7 @@ func (k *Kernels) Run(ctx context.Context, on func(nth, of int, name string)) Ke
 	for i, e := range k.engines {
 		for j, part := range parts {
 			on(i*len(parts)+j+1, len(parts)*len(k.engines), e.ISA()+", "+part.name)
-			if err := part.run(ctx, &r, e); err != nil { // that of ctx
+			if err := part.run(ctx, &r, e); err != nil { // always that of ctx
 				r.Interrupted = true
 				return r
 			}
@@ -173,11 +172,11 @@ func (k *Kernels) tiles(ctx context.Context, r *KernelResult, e *kernels.Engine)
 	return nil
 }
 
-// picks returns by tile the batches whose products with square weights run it.
-// It looks rather than knows: it runs them and sees which tiles are called.
+// picks returns, by tile, the batches whose products with square weights run it. It
+// runs the products on a traced engine and records which tiles are called.
 func picks(isa string) map[string][]int {
 	picked := map[string][]int{}
-	b := 0 // while a product is made ready, which calls kernels too
+	b := 0 // 0 during preparation, which calls kernels too
 	e, err := kernels.Trace(isa, func(c kernels.Call) {
 		if b > 0 && !slices.Contains(picked[c.Kernel], b) {
 			picked[c.Kernel] = append(picked[c.Kernel], b)
@@ -196,8 +195,7 @@ func picks(isa string) map[string][]int {
 	return picked
 }
 
-// vectors measures all other kernels, on data in L1 and on data in no core's
-// cache.
+// vectors measures all other kernels, on data in L1 and on data in no core's cache.
 func (k *Kernels) vectors(ctx context.Context, r *KernelResult, e *kernels.Engine) error {
 	measure := func(kind, name string, n int, bytes float64, f func()) error {
 		t, err := timeTogether(ctx, k.Time, f)

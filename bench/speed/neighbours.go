@@ -15,20 +15,20 @@ import (
 	"batchrnn/rnn"
 )
 
-// Marks of the rows that [Neighbours] measures, beside one worker in the same
+// Marks that the rows of [Neighbours] should meet, relative to one worker in the same
 // condition.
 const (
 	LeastThroughput = 0.9 // of one worker's
 	MostP99         = 2   // times one worker's
-	// JudgedRuns is how many passes of one worker a 99th percentile takes to be
-	// compared with: that of fewer is the slowest pass.
+	// JudgedRuns is the least number of one worker's passes for a comparison of 99th
+	// percentiles. With fewer, the percentile is the slowest pass.
 	JudgedRuns = 100
 )
 
 // NeighbourOptions say what [Neighbours] measures.
 type NeighbourOptions struct {
-	// Threads are numbers of workers, of which the largest is measured beside one;
-	// nil stands for the engine's own default.
+	// Threads lists numbers of workers. The largest is compared with one worker. Nil
+	// means the engine's default.
 	Threads       []int
 	Hidden, Batch []int
 	Time          time.Duration // of each engine in each condition
@@ -36,8 +36,7 @@ type NeighbourOptions struct {
 	Command string
 }
 
-// Validate returns a [option.Error] for the first option that can't be
-// used.
+// Validate returns an [option.Error] for the first invalid option.
 func (o NeighbourOptions) Validate() error {
 	var threads error
 	if o.Threads != nil {
@@ -56,16 +55,16 @@ func (o NeighbourOptions) Validate() error {
 		engines, callers = max(engines, c.Engines), max(callers, c.Engines*c.Callers)
 	}
 	h, b := float64(slices.Max(o.Hidden)), float64(slices.Max(o.Batch))
-	// Of both sides: weights and their packed form, states.
+	// For both sides: weights and their packed form, states.
 	need := 4 * 2 * (2.5*float64(engines)*h*h + float64(callers)*(deepSteps+1)*b*h)
 	return checkMemory("Hidden and Batch", int64(min(need, 1<<62)))
 }
 
-// Neighbours measures how an engine of all workers fares beside others: passes
-// of one worker and of all take turns in each [neighbour.Condition].
+// Neighbours measures an engine of all workers beside other work. In each
+// [neighbour.Condition], passes of one worker and of all take turns.
 type Neighbours struct {
 	NeighbourOptions
-	one, all []*kernels.Engine // as many as a condition takes
+	one, all []*kernels.Engine // the most that a condition takes
 }
 
 // NewNeighbours checks o and makes the engines. The caller closes the
@@ -111,7 +110,7 @@ func (n *Neighbours) Close() {
 
 func (n *Neighbours) workers() int { return n.all[0].Threads() }
 
-// Heading returns the result before anything is measured.
+// Heading returns the result before any measurement.
 func (n *Neighbours) Heading() Result {
 	return Result{
 		Machine: measure.ThisMachine(n.all[0].ISA(), n.workers()),
@@ -120,9 +119,9 @@ func (n *Neighbours) Heading() Result {
 	}
 }
 
-// Run measures every size in every condition and tells on before each how far
-// it is. When ctx ends, Run returns soon with what has been measured so far,
-// Interrupted set. A condition that this system does not have is left out.
+// Run measures every size in every condition and calls on before each with the
+// progress. If ctx ends, Run returns soon with the measurements so far and Interrupted
+// set. A condition that this system lacks is left out.
 func (n *Neighbours) Run(ctx context.Context, on func(nth, of int, name string)) Result {
 	r := n.Heading()
 	var tasks []task
@@ -139,8 +138,8 @@ func (n *Neighbours) Run(ctx context.Context, on func(nth, of int, name string))
 	return r
 }
 
-// measure measures both sides in one condition. Where the system lacks it, r
-// takes a note.
+// measure measures both sides in one condition. If the system lacks it, measure adds a
+// note to r.
 func (n *Neighbours) measure(ctx context.Context, c neighbour.Condition, h, b int, r *Result) ([]Row, error) {
 	one := newSide(n.one[:c.Engines], c.Callers, h, b)
 	all := newSide(n.all[:c.Engines], c.Callers, h, b)
@@ -168,8 +167,8 @@ func (n *Neighbours) measure(ctx context.Context, c neighbour.Condition, h, b in
 	return []Row{first, second}, nil
 }
 
-// newSide returns callers of passes through a model on each engine, each caller
-// with a workspace of its own.
+// newSide returns callers of passes through a model on each engine. Each caller has its
+// own workspace.
 func newSide(engines []*kernels.Engine, callers, h, b int) *neighbour.Side {
 	ids := randomIDs(deepSteps*b, vocabulary)
 	var passes []func()
@@ -183,7 +182,7 @@ func newSide(engines []*kernels.Engine, callers, h, b int) *neighbour.Side {
 	return neighbour.NewSide(passes...)
 }
 
-// took fills in a row's times, and what the mean pass makes of its work.
+// took sets a row's times, and the rates that follow from the mean pass.
 func (r Row) took(t neighbour.Took) Row {
 	r.Runs, r.Seconds, r.MedianSeconds = t.Runs, t.Best, t.Median
 	r.MeanSeconds, r.P99Seconds = t.Mean, t.P99
@@ -193,14 +192,14 @@ func (r Row) took(t neighbour.Took) Row {
 	return r
 }
 
-// Compared reports whether the row stands beside one of one worker.
+// Compared reports whether the row is compared with a row of one worker.
 func (r Row) Compared() bool { return r.Kind == KindNeighbour && r.Threads > 1 }
 
 // Slow reports whether a compared row misses the mark of throughput.
 func (r Row) Slow() bool { return !(r.ThroughputRatio >= LeastThroughput) }
 
-// Judged reports whether a compared row has a 99th percentile of one worker to be
-// held against. Its own passes may be fewer: then they are slow.
+// Judged reports whether a compared row can be compared by 99th percentile. The one
+// worker must have had enough passes. If the row itself had fewer, its passes are slow.
 func (r Row) Judged() bool { return r.OneRuns >= JudgedRuns }
 
 // Stalling reports whether a judged row misses the mark of the 99th percentile.

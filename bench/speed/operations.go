@@ -6,21 +6,21 @@ import (
 	"batchrnn/kernels"
 )
 
-// An operation is one call of package kernels on so many elements.
+// An operation is one call of package kernels on a number of elements.
 type operation struct {
 	kind, name string
-	bytes      int // read and written an element
+	bytes      int // read and written per element
 	run        func()
 }
 
-// operations lists what e does beside matrix products, on n elements each,
-// in a way that can be repeated without end. What works on rows gets one row,
-// column sums rows of 512, packing the square matrix of so many elements.
+// operations lists e's operations except matrix products, on n elements each. Each can
+// be repeated without end. Row operations get one row, column sums get rows of 512.
+// Packing gets a square matrix of n elements.
 func operations(e *kernels.Engine, n int) []operation {
 	x, y, dst := randoms(n, 4), randoms(n, 1), kernels.Floats(n)
 	g, m, v := randoms(n, 1), kernels.Floats(n), kernels.Floats(n)
-	// At these outputs the derivatives are 1, 1 and -1, so that what is scaled
-	// again and again stays.
+	// The derivatives at these outputs are 1, 1 and -1, so repeated scaling keeps the
+	// magnitude.
 	tanhY, reluY, sigmoidY := filled(n, 0), filled(n, 1), filled(n, float32(1-math.Phi))
 	ids, losses := []int32{0}, kernels.Floats(1)
 	side, width := int(math.Sqrt(float64(n))), min(n, 512)

@@ -9,7 +9,7 @@ import (
 	"batchrnn/internal/option"
 )
 
-// Limits of what options may ask for: more is a slip of the finger.
+// Limits of options, to catch typing errors.
 const (
 	maxSize = 1 << 20
 	maxTime = time.Hour
@@ -22,7 +22,7 @@ func checkTime(d time.Duration) error {
 	return nil
 }
 
-// checkSizes wants one number or more, each from 1 to limit and given once.
+// checkSizes requires at least one number, all from 1 to limit and none repeated.
 func checkSizes(name string, sizes []int, limit int, example string) error {
 	if len(sizes) == 0 {
 		return option.Misuse(name, "no number is given: give one or more, such as %s", example)
@@ -38,7 +38,8 @@ func checkSizes(name string, sizes []int, limit int, example string) error {
 	return nil
 }
 
-// checkMemory wants need bytes to be free, as far as that is known.
+// checkMemory returns an error if fewer than need bytes are free, as far as that is
+// known.
 func checkMemory(name string, need int64) error {
 	free, known := memory.Available()
 	if known && need > free {

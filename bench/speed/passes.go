@@ -31,8 +31,8 @@ func randomIDs(n, limit int) []int32 {
 	return ids
 }
 
-// randoms returns n numbers between -bound and bound. From a prime number of
-// them on they repeat, which makes no difference to a kernel and saves seconds.
+// randoms returns n numbers between -bound and bound. They repeat after a prime number
+// of elements, which saves seconds and makes no difference to a kernel.
 func randoms(n int, bound float32) []float32 {
 	const period = 4099
 	r := rand.New(rand.NewPCG(3, 4))
@@ -46,17 +46,17 @@ func randoms(n int, bound float32) []float32 {
 	return x
 }
 
-// deepBench measures DeepBench's vanilla network of one size: ReLU, the input
-// product left out, packing counted; backward are the gradients of the weights
-// and the chain through time. Operations are counted as the formulas have them:
-// 2·H² a row and step forward, 4·H² backward.
+// deepBench measures DeepBench's vanilla network of one size: ReLU, without the input
+// product, with packing. The backward pass computes the gradients of the weights and
+// the chain through time. Operations are counted by the formulas: 2·H² a row and step
+// forward, 4·H² backward.
 func (s *Speed) deepBench(ctx context.Context, e *kernels.Engine, h, b int) ([]Row, error) {
 	row := Row{Kind: KindDeepBench, ISA: e.ISA(), H: h, B: b, T: deepSteps, Threads: e.Threads()}
 	m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: h, Activation: rnn.ReLU})
 	ids := randomIDs(deepSteps*b, vocabulary)
 	flops := 2 * float64(b) * float64(h) * float64(h) * deepSteps
 
-	// Before there is a workspace for training, Update packs Wh alone.
+	// Without a workspace for training, Update packs Wh alone.
 	ws := m.NewWorkspace(deepSteps, b)
 	r, err := timeFlops(ctx, s.Time, e, flops, func() {
 		m.Update()
@@ -115,8 +115,8 @@ func (s *Speed) train(ctx context.Context, e *kernels.Engine) ([]Row, error) {
 	return []Row{row}, nil
 }
 
-// steps measures one row through a small network step by step: within one call
-// over 100 steps, and each step a call of its own.
+// steps measures one row through a small network step by step. It measures 100 steps in
+// one call, and each step as a call of its own.
 func (s *Speed) steps(ctx context.Context) (rows []Row, err error) {
 	const sequence = 100
 	e := s.engines[1]

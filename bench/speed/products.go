@@ -7,8 +7,8 @@ import (
 	"batchrnn/kernels"
 )
 
-// A product is B rows of activations times packed H×H weights, as one step of a
-// network has it.
+// A product is B rows of activations times packed H×H weights, as in one step of a
+// network.
 type product struct {
 	kernels.Product
 	flops float64
@@ -26,8 +26,8 @@ func newProduct(e *kernels.Engine, h, b int) product {
 	}
 }
 
-// gemmISAs are the instruction sets whose products are measured: those that are
-// assembly, or what else there is.
+// gemmISAs returns the instruction sets whose products are measured: those in assembly,
+// or all if there are none.
 func gemmISAs() []string {
 	isas := kernels.ISAs()
 	return isas[min(1, len(isas)-1):]
@@ -37,7 +37,7 @@ func gemmISAs() []string {
 func (s *Speed) gemms(ctx context.Context, isa string) (rows []Row, err error) {
 	e, err := kernels.New(isa, 1)
 	if err != nil {
-		panic(err) // the machine has said that it can
+		panic(err) // the machine reported this Set as available
 	}
 	defer e.Close()
 	for _, h := range []int{256, 512, 1760} {
@@ -53,10 +53,10 @@ func (s *Speed) gemms(ctx context.Context, isa string) (rows []Row, err error) {
 	return rows, nil
 }
 
-// singles measures products of one row, each the input of the next as in a
-// network, in turns with a plain read of the same packed weights.
+// singles measures products of one row, each the input of the next as in a network.
+// They take turns with a plain read of the same packed weights.
 func (s *Speed) singles(ctx context.Context) (rows []Row, err error) {
-	const steps = 100 // or to enter the region would count
+	const steps = 100 // so many that entering the region takes a negligible part
 	e := s.engines[1]
 	for _, h := range []int{64, 128, 256, 512, 1024, 1760} {
 		there := newProduct(e, h, 1)
@@ -95,8 +95,8 @@ const (
 	batchHidden = 512
 )
 
-// batches measures products of every number of rows on one thread, each for a
-// quarter of the time of other rows: there are many.
+// batches measures products of every number of rows on one thread. Each gets a quarter
+// of the time of other rows, because there are many.
 func (s *Speed) batches(ctx context.Context) (rows []Row, err error) {
 	e := s.engines[1]
 	for b := 1; b <= maxBatch; b++ {

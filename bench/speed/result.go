@@ -6,8 +6,8 @@ import (
 	"batchrnn/bench/measure"
 )
 
-// A Result is one run of [Speed] or [Neighbours]. Its JSON form is stable: fields may be added,
-// not renamed. A figure that does not apply to a row is left out.
+// A Result is one run of [Speed] or [Neighbours]. Its JSON form is stable: fields may
+// be added, not renamed. A figure that does not apply to a row is omitted.
 type Result struct {
 	Machine     measure.Machine `json:"machine"` // its threads are the most that were used
 	Command     string          `json:"command"`
@@ -22,7 +22,7 @@ type LeftOut struct {
 	Reason string `json:"reason"`
 }
 
-// leaveOut notes a condition once.
+// leaveOut adds a condition that is left out, once.
 func (r *Result) leaveOut(beside string, reason error) {
 	if l := (LeftOut{beside, reason.Error()}); !slices.Contains(r.LeftOut, l) {
 		r.LeftOut = append(r.LeftOut, l)
@@ -36,7 +36,7 @@ const (
 	KindTrain     = "train"     // a whole training step: both passes, the output layer, clipping, Adam, packing
 	KindGemm      = "gemm"      // B rows times packed H×H weights, bias and tanh
 	KindStep      = "step"      // B = 1, T steps a call
-	KindSingle    = "single"    // B = 1 products beside a plain read of the same packed weights
+	KindSingle    = "single"    // B = 1 products, in turns with a plain read of the same packed weights
 	KindBatch     = "batch"     // KindGemm for every B
 	KindNeighbour = "neighbour" // KindForward beside others
 )
@@ -72,25 +72,25 @@ type Row struct {
 	TokensPerSecond float64 `json:"tokens_per_second,omitempty"`
 	SecondsPerStep  float64 `json:"seconds_per_step,omitempty"`
 
-	// Weights read, and what the plain read reaches.
+	// The rate of reading weights, and that of the plain read.
 	GBPerSecond     float64 `json:"gb_per_s,omitempty"`
 	ReadGBPerSecond float64 `json:"read_gb_per_s,omitempty"`
 	PercentRead     float64 `json:"percent_read,omitempty"`
 
-	// Rows of [Neighbours]. Their tokens a second are those of one caller, in the
-	// mean pass. Ratios are to one worker in the same condition, where that is not
-	// the row itself.
+	// Rows of [Neighbours]. Tokens per second are those of one caller, from the mean
+	// pass. Ratios are to one worker in the same condition, and are absent from that
+	// worker's own row.
 	Beside          string  `json:"beside,omitempty"`  // the name of the condition
-	Engines         int     `json:"engines,omitempty"` // that worked at once
+	Engines         int     `json:"engines,omitempty"` // that work at once
 	Callers         int     `json:"callers,omitempty"` // of all engines
 	MeanSeconds     float64 `json:"mean_seconds,omitempty"`
-	P99Seconds      float64 `json:"p99_seconds,omitempty"` // of fewer than 100 runs the slowest
+	P99Seconds      float64 `json:"p99_seconds,omitempty"` // the slowest run, if there were fewer than 100
 	MeanGFLOPS      float64 `json:"mean_gflops,omitempty"` // of one caller
 	ThroughputRatio float64 `json:"throughput_ratio,omitempty"`
 	P99Ratio        float64 `json:"p99_ratio,omitempty"`
 	OneRuns         int     `json:"one_runs,omitempty"` // of the one worker in the ratios
 
-	// TrendGFLOPS is what the batches around B lead one to expect.
+	// TrendGFLOPS is the rate interpolated from the batches around B.
 	TrendGFLOPS float64 `json:"trend_gflops,omitempty"`
 }
 
@@ -105,13 +105,13 @@ func (r Result) Below(percent float64) []Row {
 	return rows
 }
 
-// timed fills in a row's times.
+// timed sets a row's times.
 func (r Row) timed(t timing) Row {
 	r.Runs, r.Seconds, r.MedianSeconds = t.runs, t.best, t.median
 	return r
 }
 
-// rated fills in a row's times and its share of the peak.
+// rated sets a row's times and its share of the peak.
 func (r Row) rated(x rate) Row {
 	r = r.timed(x.timing)
 	r.GFLOPS, r.MedianGFLOPS, r.PeakGFLOPS = x.gflops(), x.medianGFLOPS(), x.peak/1e9

@@ -19,14 +19,13 @@ type Options struct {
 	Threads []int // of the passes; each is measured
 	// Hidden and Batch are the widths and batches of the DeepBench rows.
 	Hidden, Batch []int
-	Time          time.Duration // of each row, and as much for the peak beside it
+	Time          time.Duration // of each row, and again for the peak beside it
 	Batches       bool          // measure every B from 1 to 130 too
 	// Command repeats the run. It is printed in the result.
 	Command string
 }
 
-// Validate returns a [option.Error] for the first option that can't be
-// used.
+// Validate returns an [option.Error] for the first invalid option.
 func (o Options) Validate() error {
 	if err := cmp.Or(
 		checkSizes("Threads", o.Threads, kernels.MaxThreads, "1,2"),
@@ -37,8 +36,8 @@ func (o Options) Validate() error {
 		return err
 	}
 	h, b := float64(slices.Max(o.Hidden)), float64(slices.Max(o.Batch))
-	// Weights, gradients and two packed forms; states, their gradients twice and
-	// once packed.
+	// Weights, gradients and two packed forms; states, their gradients twice, and one
+	// packed copy.
 	need := 4 * (4*h*h + 4*(deepSteps+1)*b*h)
 	return checkMemory("Hidden and Batch", int64(min(need, 1<<62)))
 }
@@ -77,7 +76,7 @@ func (s *Speed) Close() {
 	}
 }
 
-// Heading returns the result before anything is measured.
+// Heading returns the result before any measurement.
 func (s *Speed) Heading() Result {
 	return Result{
 		Machine: measure.ThisMachine(s.isa, slices.Max(s.Threads)),
@@ -92,9 +91,8 @@ type task struct {
 	run  func(ctx context.Context) ([]Row, error)
 }
 
-// Run measures everything and tells on before each task how far it is. When
-// ctx ends, Run returns soon with what has been measured so far, Interrupted
-// set.
+// Run measures everything and calls on before each task with the progress. If ctx ends,
+// Run returns soon with the measurements so far and Interrupted set.
 func (s *Speed) Run(ctx context.Context, on func(nth, of int, name string)) Result {
 	r := s.Heading()
 	r.run(ctx, s.tasks(), on)
@@ -108,9 +106,9 @@ func (r *Result) run(ctx context.Context, tasks []task, on func(nth, of int, nam
 		on(i+1, len(tasks), t.name)
 		rows, err := t.run(ctx)
 		r.Rows = append(r.Rows, rows...)
-		// Networks come and go by hundreds of megabytes.
+		// Networks of hundreds of megabytes come and go.
 		debug.FreeOSMemory()
-		if err != nil { // that of ctx: there is no other
+		if err != nil { // always that of ctx
 			r.Interrupted = true
 			break
 		}

@@ -16,11 +16,10 @@ type timing struct {
 
 const (
 	leastRuns = 3
-	// leastRun is how long a run must last for the clock to count little; shorter
-	// calls are timed several at a time.
+	// leastRun is the shortest run whose time the clock measures well. Shorter calls
+	// are timed several at a time.
 	leastRun = 100 * time.Microsecond
-	// turns is the number of turns in which works that are timed together share
-	// their time.
+	// turns is the number of turns that each work's time is divided into.
 	turns = 8
 )
 
@@ -32,13 +31,13 @@ type stopwatch struct {
 	total time.Duration
 }
 
-// newStopwatch warms f up, and finds how many calls of it make a run.
+// newStopwatch warms f up, and chooses the number of calls in a run.
 func newStopwatch(f func(), d time.Duration) *stopwatch {
 	s := &stopwatch{f: f, calls: 1}
 	start := time.Now()
 	f()
 	if took := time.Since(start); took > d {
-		// One more run would only cost time.
+		// This call counts as a run: further ones would only cost time.
 		s.runs, s.total = append(s.runs, took.Seconds()), took
 		return s
 	}
@@ -71,8 +70,8 @@ func (s *stopwatch) timing() timing {
 	return timing{best: s.runs[0], median: (s.runs[(n-1)/2] + s.runs[n/2]) / 2, runs: n}
 }
 
-// timeTogether times works in turns, each for d and three runs at least. It
-// returns early, with the error of ctx, when that ends.
+// timeTogether times works in turns, each for d and at least three runs. If ctx ends,
+// it returns early with ctx's error.
 func timeTogether(ctx context.Context, d time.Duration, works ...func()) ([]timing, error) {
 	var watches []*stopwatch
 	for _, f := range works {
@@ -102,7 +101,7 @@ func timeTogether(ctx context.Context, d time.Duration, works ...func()) ([]timi
 	return timings, nil
 }
 
-// A rate is how fast a work of known size went, beside the peak.
+// A rate is the speed of a work of known size, with the peak measured beside it.
 type rate struct {
 	timing
 	flops float64 // a call
@@ -113,12 +112,11 @@ func (r rate) gflops() float64       { return r.flops / r.best / 1e9 }
 func (r rate) medianGFLOPS() float64 { return r.flops / r.median / 1e9 }
 func (r rate) percent() float64      { return 100 * r.flops / r.best / r.peak }
 
-// timeFlops times f, of so many floating-point operations a call, in turns with
+// timeFlops times f, of flops floating-point operations a call, in turns with
 // multiply-adds on all threads of e.
 func timeFlops(ctx context.Context, d time.Duration, e *kernels.Engine, flops float64, f func()) (rate, error) {
-	// Runs of 0.2 ms are short enough for some to have all processors to themselves
-	// on a machine that others use too; runs that follow each other find the
-	// workers awake.
+	// Runs of 0.2 ms are short enough that some have all processors to themselves, even
+	// on a shared machine. Runs in succession find the workers awake.
 	const rounds = 1 << 15
 	var fma float64
 	loop := func(w *kernels.Worker) {

@@ -1,19 +1,19 @@
 package speed
 
-// TrendShare is the share of its neighbours' trend below which a batch is a hole
-// in the table of all batches.
+// TrendShare is the share of the trend below which a batch counts as a hole in the
+// table of all batches.
 const TrendShare = 0.8
 
-// Hole reports whether the row lies well below its neighbours.
+// Hole reports whether the row is well below its neighbours.
 func (r Row) Hole() bool { return r.GFLOPS < TrendShare*r.TrendGFLOPS }
 
-// neighbours is how many batches on each side make the trend at one.
+// neighbours is the number of batches on each side that make the trend.
 const neighbours = 4
 
-// followTrend fills in TrendGFLOPS of the batch rows, which are in order: the
-// straight line through the neighbours, by least squares, at the row itself. At
-// the ends it looks ahead or back. One row alone reads the weights for half the
-// work of two, so no more than half their rate can be asked of it.
+// followTrend sets TrendGFLOPS of the batch rows, which are in ascending order. The
+// trend is the least-squares line through the neighbours, at the row itself. The first
+// and last rows have neighbours on one side only. A batch of one row reads the weights
+// for half the work of two. So its trend is at most half their rate.
 func followTrend(rows []Row) {
 	for i := range rows {
 		if rows[i].Kind != KindBatch {

@@ -12,7 +12,7 @@ import (
 	"batchrnn/kernels"
 )
 
-// A level is a study at work on one level.
+// A level is a running study at one level.
 type level struct {
 	*Study
 	data   *lm.Data
@@ -49,7 +49,7 @@ func (l *level) finish() {
 	}
 }
 
-// steps is how many rows a level has at most.
+// steps returns the largest number of rows of a level.
 func (s *Study) steps() int {
 	n := s.options.MaxOrder + len(s.options.Hidden)
 	if s.options.Full {
@@ -67,14 +67,14 @@ func (l *level) event(name string) Event {
 	return Event{Progress: lm.Progress{Model: name, Left: l.left(0)}, Nth: l.nth, Of: l.steps() * len(l.levels)}
 }
 
-// What a row takes beside an RNN's training, about: for guessing the time left.
+// Approximate times of a row beside an RNN's training, for estimating the time left.
 const (
 	timePerNgram = 2 * time.Second
 	timePerRNN   = 5 * time.Second
 )
 
-// left guesses how long the rest takes, after so much of the present row's
-// training. Of a study that isn't Full it makes no guess.
+// left estimates the time to the end. trained is the training time of the current row
+// so far. It returns 0 unless the study is Full.
 func (l *level) left(trained time.Duration) time.Duration {
 	if !l.options.Full {
 		return 0
@@ -92,7 +92,7 @@ func (l *level) left(trained time.Duration) time.Duration {
 	return max(left-trained, time.Second)
 }
 
-// again adds a row that is known from an earlier run.
+// again adds a row that is known from an earlier run, and reports whether there is one.
 func (l *level) again(config string) bool {
 	row, ok := l.known[config]
 	if ok {
@@ -102,7 +102,7 @@ func (l *level) again(config string) bool {
 	return ok
 }
 
-// tell ends a row's event with the last of rows.
+// tell reports a row's event with the last of rows.
 func (l *level) tell(event Event, rows []Row) {
 	event.Fraction, event.Measured = 1, &rows[len(rows)-1].Model
 	l.on(event)
@@ -113,14 +113,14 @@ func (l *level) add(row Row) {
 	l.result.Rows = append(l.result.Rows, row)
 }
 
-// keep measures the resident size of a model that has its other figures, adds its
-// row and tells the store. If ctx has ended, it is measured all the same, unless that
-// takes too long, and ctx's error is returned.
+// keep measures the resident size of a model, its last figure. It adds the row and
+// passes it to the store. If ctx has ended, keep measures for the grace time at most,
+// and returns ctx's error.
 func (l *level) keep(ctx context.Context, row Row, model io.WriterTo) error {
 	measuring, runs, cancel := ctx, residency.Runs, context.CancelFunc(func() {})
 	if ctx.Err() != nil {
 		measuring, cancel = lm.Grace(ctx)
-		runs = 1 // somebody waits
+		runs = 1 // after an interrupt, somebody waits
 	}
 	defer cancel()
 	resident, err := residency.Measure(measuring, runs, row.Kind, model, kernels.EnvISA+"="+l.engine.ISA())

@@ -9,8 +9,8 @@ import (
 	"batchrnn/bench/lm/ngram"
 )
 
-// mixture measures the linear interpolation of the RNN and the n-gram model that
-// predict the validation split best.
+// mixture measures the linear interpolation of the RNN and the n-gram model with the
+// lowest validation bits.
 func (l *level) mixture(ctx context.Context) error {
 	a, okA := bestOnValid(l.rows, KindRNN)
 	b, okB := bestOnValid(tries(l.rows), KindNgram)
@@ -46,7 +46,7 @@ func (l *level) mixture(ctx context.Context) error {
 		}
 		model, err := ngram.NewModel(estimates.Estimates, ngram.Trie)
 		if err = errors.Join(err, ctx.Err()); err != nil {
-			return err // and the engine may be closed by now
+			return err // the engine may be closed by now
 		}
 		grams := lm.NewNgram(model, c.Corpus, lm.Config{})
 		ofA, errA := network.Losses(ctx, c.Train, c.Valid)
@@ -71,7 +71,7 @@ func (l *level) mixture(ctx context.Context) error {
 	return l.store.Keep(l.Result())
 }
 
-// tries returns the rows of n-gram models in a trie, the store of the mixture.
+// tries returns the n-gram rows in a trie, the store of the mixture.
 func tries(rows []Row) (inTrie []Row) {
 	for _, r := range rows {
 		if r.Store == ngram.Trie.String() {

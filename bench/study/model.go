@@ -14,23 +14,24 @@ const (
 	KindRNN   = lm.RNN
 )
 
-// A LevelResult is the comparison at one level, without the mixture. Its JSON form is stable: fields may be added, not
-// renamed. A figure that does not apply to a model, or could not be measured,
-// is 0; where 0 may be a figure too, a field says which it is.
+// A LevelResult is the comparison at one level, without the mixture. Its JSON form is
+// stable: fields may be added, not renamed. A figure that does not apply to a model, or
+// could not be measured, is 0. Where 0 may also be a result, a further field tells the
+// difference.
 type LevelResult struct {
 	Machine  measure.Machine `json:"machine"`
 	Corpus   lm.Corpus       `json:"corpus"`
 	Settings Settings        `json:"settings"`
 	Models   []Model         `json:"models"`
-	// Summary says in one sentence what Models shows.
+	// Summary describes Models in one sentence.
 	Summary string `json:"summary"`
-	// Notes are what a reader must know to judge the figures, a sentence each.
+	// Notes are facts that a reader needs to judge the figures, a sentence each.
 	Notes []string `json:"notes"`
 	// Interrupted is true if the run was stopped before every model was measured.
 	Interrupted bool `json:"interrupted"`
 }
 
-// Settings are what a run was asked for, so that it can be repeated.
+// Settings are the options of a run, so that it can be repeated.
 type Settings struct {
 	Seed          uint64  `json:"seed"`
 	BudgetSeconds float64 `json:"budget_seconds"` // training time of each RNN
@@ -53,23 +54,23 @@ type Model struct {
 	BytesPredicted int64 `json:"bytes_predicted"` // by the model's size function
 	BytesResident  int64 `json:"bytes_resident"`  // growth of a fresh process; 0 if unknown or too small to see
 
-	// TrainSeconds is the time that the training took on the wall's clock, for an
-	// RNN with the validations. TrainTokensPerSecond is over the time in training
-	// steps, so that it doesn't go with how often there was a validation.
+	// TrainSeconds is the wall-clock time of the training, for an RNN with the
+	// validations. TrainTokensPerSecond is over the training steps alone, so
+	// validations don't affect it.
 	TrainSeconds         float64 `json:"train_seconds"`
 	TrainTokens          int64   `json:"train_tokens"` // tokens trained on, repeats counted
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
-	// FullTrainTokensPerSecond is what an RNN of the same width reached with a full
-	// softmax, in a few seconds of training; 0 if the model itself has one, and
-	// where it was not measured.
+	// FullTrainTokensPerSecond is the training speed of an RNN of the same width with a
+	// full softmax, over a few seconds. It is 0 if the model itself has a full softmax,
+	// or if it was not measured.
 	FullTrainTokensPerSecond float64 `json:"full_train_tokens_per_second"`
 
-	// ScoreTokensPerSecond is the median over ScoreRuns runs over the test
-	// split; ScoreSpread is (slowest - fastest) / median of their times.
+	// ScoreTokensPerSecond is the median over ScoreRuns runs over the test split.
+	// ScoreSpread is (slowest - fastest) / median of their times.
 	ScoreTokensPerSecond float64 `json:"score_tokens_per_second"`
 	ScoreRuns            int     `json:"score_runs"`
 	ScoreSpread          float64 `json:"score_spread"`
-	ScoreStreams         int     `json:"score_streams"` // places in the text scored at once
+	ScoreStreams         int     `json:"score_streams"` // parallel streams of the text
 
 	BitsPerToken float64 `json:"bits_per_token"`          // on the test split
 	AdjustedBits float64 `json:"adjusted_bits_per_token"` // the same with every <unk> spelled
@@ -77,17 +78,17 @@ type Model struct {
 	// Interrupted is true for an RNN whose training was stopped early.
 	Interrupted bool `json:"interrupted"`
 
-	// FixedDiscounts is true for an n-gram model where the counts of some order
-	// give no discounts, so that it has fixed ones.
+	// FixedDiscounts is true for an n-gram model in which the counts of some order give
+	// no discounts. That order then has fixed ones.
 	FixedDiscounts bool `json:"fixed_discounts"`
 
-	// Unscored and ResidentUnknown are true where BitsPerToken and BytesResident
-	// are 0 because they could not be measured.
+	// Unscored and ResidentUnknown are true if BitsPerToken or BytesResident is 0
+	// because it could not be measured.
 	Unscored        bool `json:"unscored"`
 	ResidentUnknown bool `json:"resident_unknown"`
 }
 
-// Name is what to call the model in a table: "5-gram" or "RNN 256".
+// Name returns the model's name in a table: "5-gram" or "RNN 256".
 func (m Model) Name() string {
 	if m.Kind == KindRNN {
 		return fmt.Sprintf("RNN %d", m.Hidden)
@@ -95,7 +96,7 @@ func (m Model) Name() string {
 	return fmt.Sprintf("%d-gram", m.Order)
 }
 
-// FullName is Name with the store, where there are several.
+// FullName returns Name with the store, if the model kind has several.
 func (m Model) FullName() string {
 	if m.Kind == KindRNN {
 		return m.Name()
@@ -103,7 +104,7 @@ func (m Model) FullName() string {
 	return m.Name() + " in a " + storeNoun(m.Store)
 }
 
-// storeNoun is what to call a store in a sentence.
+// storeNoun returns the name of a store in a sentence.
 func storeNoun(store string) string {
 	if store == ngram.Hash.String() {
 		return "hash table"
@@ -111,9 +112,8 @@ func storeNoun(store string) string {
 	return store
 }
 
-// OneStore returns the models with every n-gram model once: in a trie, the
-// smallest store that loses nothing. Where nothing is known of tries, it is the
-// store of the first row.
+// OneStore returns the models with every n-gram model once, in a trie, the smallest
+// lossless store. If no trie was measured, it takes the store of the first row.
 func (r LevelResult) OneStore() []Model {
 	store := r.store()
 	var models []Model
@@ -125,7 +125,7 @@ func (r LevelResult) OneStore() []Model {
 	return models
 }
 
-// store is that of [LevelResult.OneStore], "" without n-gram models.
+// store returns the store of [LevelResult.OneStore], "" without n-gram models.
 func (r LevelResult) store() (store string) {
 	for _, m := range r.Models {
 		if m.Kind == KindNgram && (store == "" || m.Store == ngram.Trie.String()) {

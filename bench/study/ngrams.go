@@ -15,8 +15,8 @@ import (
 	"batchrnn/internal/memory"
 )
 
-// ngrams measures the n-gram models: every order is estimated once and held in
-// each of the stores.
+// ngrams measures the n-gram models. Every order is estimated once and held in each of
+// the stores.
 func (l *level) ngrams(ctx context.Context) error {
 	for order := 1; order <= l.options.MaxOrder; order++ {
 		need := ngramBytes(len(l.data.Train), l.data.Vocab.Len(), entriesOf(tries(l.rows)))
@@ -33,7 +33,7 @@ func (l *level) ngrams(ctx context.Context) error {
 	return nil
 }
 
-// knows says whether an earlier run has measured the order in every store.
+// knows reports whether an earlier run measured the order in every store.
 func (l *level) knows(order int) bool {
 	for _, store := range ngram.Stores {
 		if _, ok := l.known[l.ngramConfig(order, store)]; !ok {
@@ -43,8 +43,8 @@ func (l *level) knows(order int) bool {
 	return true
 }
 
-// ngram measures the n-gram model of one order in the stores in which it isn't
-// known.
+// ngram measures the n-gram model of one order in the stores that no earlier run
+// measured.
 func (l *level) ngram(ctx context.Context, order int) error {
 	event := l.event(Model{Kind: KindNgram, Order: order}.Name())
 	var estimates *ngramEstimates
@@ -87,8 +87,8 @@ func (l *level) ngram(ctx context.Context, order int) error {
 	return nil
 }
 
-// entriesOf returns how many n-grams of each order the models of rising orders
-// list.
+// entriesOf returns the number of n-grams of each order, from the models of ascending
+// orders.
 func entriesOf(rows []Row) (entries []int) {
 	total := 0
 	for _, row := range rows {
@@ -98,22 +98,22 @@ func entriesOf(rows []Row) (entries []int) {
 	return entries
 }
 
-// ngramEstimates are the numbers of an n-gram model, for any store to hold.
+// ngramEstimates are the numbers of an n-gram model, for any store.
 type ngramEstimates struct {
 	*ngram.Estimates
 	smoothing ngram.Smoothing
 	order     int
-	seconds   float64 // that estimating them took
-	fixed     bool    // an order's counts gave no discounts, so it has fixed ones
+	seconds   float64 // time of estimating them
+	fixed     bool    // some order has fixed discounts, because its counts gave none
 }
 
-// estimateNgram estimates the n-gram model of the given order. It can't be
-// interrupted. The text is one stream: an RNN isn't told of sentences either.
+// estimateNgram estimates the n-gram model of the given order. It can't be interrupted.
+// The text is one stream, because an RNN doesn't see sentences either.
 func estimateNgram(c *text.Corpus, smoothing ngram.Smoothing, order int) (*ngramEstimates, error) {
 	e := &ngramEstimates{smoothing: smoothing, order: order}
 	var discounts []ngram.Discounts
 	var err error
-	runtime.GC() // what came before is not to be swept while the clock runs
+	runtime.GC() // so that earlier garbage isn't swept while the clock runs
 	took := measure.Repeat(1, 100*time.Millisecond, func() {
 		e.Estimates, discounts, err = ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Smoothing: smoothing})
 	})
@@ -127,7 +127,7 @@ func estimateNgram(c *text.Corpus, smoothing ngram.Smoothing, order int) (*ngram
 	return e, nil
 }
 
-// measureNgram stores and scores the n-gram model and fills a row. It can't be
+// measureNgram stores and scores the n-gram model and returns its row. It can't be
 // interrupted.
 func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, *ngram.Model, error) {
 	var model *ngram.Model
@@ -140,7 +140,7 @@ func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, 
 		return Model{}, nil, fmt.Errorf("%d-gram model: %w", e.order, err)
 	}
 
-	// The test split goes on where the validation split ends.
+	// The test split follows the validation split.
 	start := model.NewScorer()
 	start.ResetTo(c.Valid...)
 	var nats float64
@@ -169,10 +169,10 @@ func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, 
 	return row, model, nil
 }
 
-// ngramBytes estimates the memory that it takes to estimate the n-gram model of
-// an order and to hold it in its largest store beside the estimates. ngrams are
-// how many n-grams the orders below have, as far as they are known: their number
-// grows ever more slowly, so the last step's growth bounds the next one's.
+// ngramBytes estimates the memory for estimating the n-gram model of an order. It
+// includes the largest store, held beside the estimates. ngrams are the known numbers
+// of n-grams of the orders below. Their growth slows from order to order, so the last
+// growth bounds the next.
 func ngramBytes(tokens, vocab int, ngrams []int) int64 {
 	next := vocab
 	if n := len(ngrams); n > 0 {
@@ -186,8 +186,8 @@ func ngramBytes(tokens, vocab int, ngrams []int) int64 {
 	return ngram.EstimateBytes(tokens, vocab, ngrams) + ngram.NewShape(ngram.Map, vocab, ngrams).Bytes()
 }
 
-// timeScoring times work that scores the whole test split: the median of five
-// runs, each of them as many repeats as take 20 ms. Slow work is run less often.
+// timeScoring times work that scores the whole test split. It takes the median of five
+// runs, each repeated to last 20 ms. Slow work is run less often.
 func timeScoring(score func()) measure.Timing {
 	runtime.GC()
 	start := time.Now()
@@ -210,7 +210,7 @@ func timeScoring(score func()) measure.Timing {
 }
 
 func (m *Model) setScoring(t measure.Timing, tokens int) {
-	if t.Median <= 0 { // a test split of a few tokens, a coarse clock
+	if t.Median <= 0 { // a tiny test split and a coarse clock
 		return
 	}
 	m.ScoreTokensPerSecond = float64(tokens) / t.Median.Seconds()

@@ -10,16 +10,15 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// wellMeasured is the size from which on a model's resident bytes can be held
-// against the predicted ones. What comes on top is much the same for every model:
-// some 20 to 50 KiB that the runtime's books take, for an RNN as for n-grams, and the
-// ends of pages. Of tries of the default text, order 4 to 6, of 218, 555 and 1,118 KiB,
-// the slices lie on pages of 224, 560 and 1,128 KiB, and the process grows by 244 and
-// 580 KiB and 1.1 MiB, or 32 more.
+// wellMeasured is the size from which a model's resident bytes can be compared with the
+// predicted ones. Every model has a similar overhead: 20 to 50 KiB of the runtime's own
+// structures, and partial pages. For example, tries of the default text of order 4 to 6
+// have 218, 555 and 1,118 KiB. Their slices lie on pages of 224, 560 and 1,128 KiB. The
+// process grows by 244 KiB, 580 KiB and 1.1 MiB, or by 32 KiB more.
 const wellMeasured = 1 << 20
 
-// notes says what a reader must know to judge the figures of r. So many files of the
-// corpus were skipped.
+// notes returns the facts that a reader needs to judge the figures of r. skipped is the
+// number of files of the corpus that were left out.
 func notes(r LevelResult, skipped int) []string {
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
@@ -40,7 +39,7 @@ func notes(r LevelResult, skipped int) []string {
 	adaptive, small, rnns, ngrams := false, false, false, false
 	var dropout float64
 	halve := false
-	var fixed []int // orders of the models that have fixed discounts
+	var fixed []int // orders of the models with fixed discounts
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
 		if m.Kind == KindRNN {

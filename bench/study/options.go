@@ -15,31 +15,31 @@ import (
 type Options struct {
 	Corpus string // as in lm.TextOptions
 	Levels []text.Level
-	// Vocab and MinCount are those of lm.TextOptions. In a Full study they are of
-	// words, and characters all stay.
+	// Vocab and MinCount are those of lm.TextOptions. In a Full study they apply to
+	// words, and all characters stay.
 	Vocab    *int
 	MinCount *int
-	// MaxOrder is the highest n-gram order; every order from 1 on is measured.
+	// MaxOrder is the highest n-gram order; every order from 1 up is measured.
 	MaxOrder int
 	// Smoothing is that of the n-gram models.
 	Smoothing ngram.Smoothing
 	// Hidden are the widths of the RNNs.
 	Hidden []int
-	// Budget is the training time of each RNN, so that widths compete on equal
-	// terms and one more width doesn't change the figures of the others. nil takes
-	// one that suits the length of the text.
+	// Budget is the training time of each RNN. All widths have the same, and a further
+	// width doesn't change the figures of the others. Nil chooses it by the length of
+	// the text.
 	Budget  *time.Duration
 	Threads int
 	Seed    uint64
-	// Full studies measure also the validation split, the time of a token on one
-	// stream and on several, the speed of a full softmax where there is an adaptive
+	// A Full study also measures the validation split, and the time of a token on one
+	// stream and on several. It measures the speed of a full softmax beside an adaptive
 	// one, and the mixture of the best models.
 	Full bool
 	// Command repeats the run. It is printed in the result.
 	Command string
 }
 
-// textOptions are those of one level.
+// textOptions returns the options of the text at one level.
 func (o Options) textOptions(l text.Level) lm.TextOptions {
 	one := lm.TextOptions{Corpus: o.Corpus, Level: l, Seed: o.Seed}
 	if l == text.Word || !o.Full {
@@ -48,8 +48,8 @@ func (o Options) textOptions(l text.Level) lm.TextOptions {
 	return one
 }
 
-// Validate returns an [option.Error] for the first option that makes no sense,
-// as far as that can be told without the corpus.
+// Validate returns an [option.Error] for the first option that is invalid for any
+// corpus.
 func (o Options) Validate() error {
 	words := !o.Full || slices.Contains(o.Levels, text.Word)
 	switch {
@@ -90,9 +90,9 @@ func (o Options) Validate() error {
 	return engine.CheckThreads(o.Threads)
 }
 
-// budgetFor is the training time of each RNN on a text of so many bytes: 30
-// seconds for the 567 KB of the default text, which leaves six RNNs and all the
-// rest under five minutes, and 160 for the 3.2 MB of War and Peace.
+// budgetFor returns the training time of each RNN on a text of the given length. It is
+// 30 seconds for the 567 KB of the default text. Six RNNs and everything else then take
+// less than five minutes. It is 160 seconds for the 3.2 MB of War and Peace.
 func budgetFor(bytes int) time.Duration {
 	const perMB = 51 * time.Second
 	d := time.Duration(float64(bytes) / 1e6 * float64(perMB)).Round(time.Second)

@@ -12,8 +12,8 @@ import (
 // Format is the version of [Result]'s JSON form.
 const Format = 1
 
-// A Result is all that a study has measured. Its JSON form is stable: fields
-// may be added, not renamed.
+// A Result holds all measurements of a study. Its JSON form is stable: fields may be
+// added, not renamed.
 type Result struct {
 	Format        int             `json:"format"` // Format
 	Command       string          `json:"command"`
@@ -22,16 +22,16 @@ type Result struct {
 	BudgetSeconds float64         `json:"budget_seconds"` // training time of each RNN
 	Corpora       []lm.Corpus     `json:"corpora"`        // the same text at each level
 	Rows          []Row           `json:"rows"`
-	Notes         []string        `json:"notes"`       // what to know about these figures
-	Limits        []string        `json:"limits"`      // what such figures do not show
+	Notes         []string        `json:"notes"`       // facts for judging these figures
+	Limits        []string        `json:"limits"`      // conclusions that the figures don't support
 	Interrupted   bool            `json:"interrupted"` // the run was stopped before every row was measured
 }
 
-// KindMixture is the kind of a row about the linear interpolation of an RNN and
-// an n-gram model.
+// KindMixture is the kind of a row for the linear interpolation of an RNN and an n-gram
+// model.
 const KindMixture = "mixture"
 
-// A Row is what was measured of one model at one level.
+// A Row holds the measurements of one model at one level.
 type Row struct {
 	Level string `json:"level"`
 	Label string `json:"name"`
@@ -41,21 +41,21 @@ type Row struct {
 	Perplexity float64 `json:"perplexity"`           // on the test split, as BitsPerToken
 	Adjusted   float64 `json:"adjusted_perplexity"`  // as AdjustedBits
 
-	// LatencySeconds is the time a token takes where each waits for the one before,
-	// on one stream. BatchSeconds is the time a token takes where BatchStreams
-	// streams are read at once, on BatchThreads threads. Medians.
+	// LatencySeconds is the time of a token on one stream, where each token waits for
+	// the one before. BatchSeconds is the time of a token with BatchStreams parallel
+	// streams on BatchThreads threads. Both are medians.
 	LatencySeconds float64 `json:"latency_seconds"`
 	BatchSeconds   float64 `json:"batch_seconds"`
 	BatchStreams   int     `json:"batch_streams"`
 	BatchThreads   int     `json:"batch_threads"`
 
-	// Of a mixture: weight·p of the RNN + (1-weight)·p of the n-gram model, the
-	// weight that predicts the validation split best.
+	// Of a mixture: weight·p of the RNN + (1-weight)·p of the n-gram model. The weight
+	// predicts the validation split best.
 	Weight float64  `json:"weight"`
 	Parts  []string `json:"parts,omitempty"` // their names
 
-	// Config is all that the figures depend on beside the program: a row of the
-	// same Config need not be measured again.
+	// Config identifies all that the figures depend on, apart from the program. A row
+	// with the same Config need not be measured again.
 	Config string `json:"config"`
 }
 
@@ -80,7 +80,7 @@ func (r Result) At(level string) LevelResult {
 	return one
 }
 
-// OneStoreAt returns the rows of a level, of the n-gram models those of
+// OneStoreAt returns the rows of a level. Of the n-gram models it returns those of
 // [LevelResult.OneStore].
 func (r Result) OneStoreAt(level string) (rows []Row) {
 	store := r.At(level).store()
@@ -102,7 +102,7 @@ func (r Result) RowsAt(level string) (rows []Row) {
 	return rows
 }
 
-// limits say what the figures of a study do not show.
+// limits are conclusions that the figures of a study don't support.
 var limits = []string{
 	"One text, one seed, one machine: what differs by less than a few thousandths of a bit, or a few percent of time, may differ the other way elsewhere.",
 	"Every RNN trains for the same time, not to its end: a wide one would gain from more.",
@@ -112,7 +112,7 @@ var limits = []string{
 	"Latency is measured on text in order, by one caller, with warm caches: a service that answers many callers sees more of both.",
 }
 
-// config joins what a row depends on.
+// config joins the values that a row depends on.
 func config(parts ...any) string {
 	fields := make([]string, len(parts))
 	for i, p := range parts {

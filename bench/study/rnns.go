@@ -13,15 +13,15 @@ import (
 	"batchrnn/rnn"
 )
 
-// rnnStore is what the tables say of how an rnn.Model lies in memory.
+// rnnStore is the name in the tables of an rnn.Model's layout in memory.
 const rnnStore = "dense"
 
-// modelName names the file of an RNN.
+// modelName returns the name of an RNN's file.
 func (l *level) modelName(hidden int) string {
 	return fmt.Sprintf("%s-rnn-%d.lm", l.corpus.Level, hidden)
 }
 
-// load returns the RNN of an earlier run, if that is what the store has.
+// load returns the RNN of an earlier run, if the store has it.
 func (l *level) load(hidden int) (*lm.Model, error) {
 	m, err := l.store.LoadModel(l.modelName(hidden), l.engine)
 	if err != nil {
@@ -35,7 +35,7 @@ func (l *level) load(hidden int) (*lm.Model, error) {
 	return m, nil
 }
 
-// network says how an RNN of the given width is trained.
+// network returns the options for training an RNN of the given width.
 func (l *level) network(hidden int) rnnlm.Options {
 	o := lm.NetworkOptions(l.data.Corpus, hidden)
 	o.Budget, o.Seed = l.budget, l.options.Seed
@@ -59,8 +59,8 @@ func (l *level) rnns(ctx context.Context) error {
 	return nil
 }
 
-// rnn trains and measures an RNN. If ctx ends during that, what has been learned so
-// far is scored, unless nothing has.
+// rnn trains and measures an RNN. If ctx ends meanwhile, it scores the parameters so
+// far, if there are any.
 func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) error {
 	event := l.event(Model{Kind: KindRNN, Hidden: options.Hidden}.Name())
 	l.on(event)
@@ -96,12 +96,12 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 	return err
 }
 
-// fullSoftmaxTime is how long an RNN is trained with a full softmax, for its
-// speed alone.
+// fullSoftmaxTime is the training time of an RNN with a full softmax, which serves to
+// measure its speed alone.
 const fullSoftmaxTime = 3 * time.Second
 
-// fullSoftmax measures how fast an RNN with an adaptive softmax would have been
-// trained with a full one, if there is the memory for it.
+// fullSoftmax measures the training speed of an RNN with a full softmax in place of an
+// adaptive one. It does nothing if the memory is too small.
 func (l *level) fullSoftmax(ctx context.Context, row *Row, o rnnlm.Options) error {
 	if len(o.Cutoffs) == 0 || row.Interrupted {
 		return nil
@@ -119,7 +119,7 @@ func (l *level) fullSoftmax(ctx context.Context, row *Row, o rnnlm.Options) erro
 	return err
 }
 
-// newRNNRow is the row of a trained RNN, without what scoring tells.
+// newRNNRow returns the row of a trained RNN, without the figures of scoring.
 func newRNNRow(model *rnn.Model, o rnnlm.Options, stats rnnlm.Stats) Model {
 	return Model{
 		Kind:           KindRNN,
@@ -138,8 +138,8 @@ func newRNNRow(model *rnn.Model, o rnnlm.Options, stats rnnlm.Stats) Model {
 	}
 }
 
-// scoreRNN fills in what scoring tells. If ctx has ended, by then or meanwhile,
-// the test split is scored once, unless that takes too long.
+// scoreRNN sets the figures of scoring. If ctx ends before or meanwhile, it scores the
+// test split once, within the grace time.
 func (l *level) scoreRNN(ctx context.Context, row *Row, model *rnn.Model) error {
 	if ctx.Err() == nil {
 		err := scoreRNN(ctx, &row.Model, model, l.data.Corpus, timeScoring)
@@ -149,7 +149,7 @@ func (l *level) scoreRNN(ctx context.Context, row *Row, model *rnn.Model) error 
 		if err == nil || ctx.Err() == nil {
 			return err
 		}
-		// Of what was stopped between its figures, none is used again.
+		// A row with some figures missing is not reused by a later run.
 		row.Interrupted = row.Interrupted || l.options.Full
 	}
 	after, cancel := lm.Grace(ctx)
@@ -161,10 +161,10 @@ func (l *level) scoreRNN(ctx context.Context, row *Row, model *rnn.Model) error 
 	return err
 }
 
-// scoreOnce times a single run, for somebody who waits.
+// scoreOnce times a single run, for an interrupted study.
 func scoreOnce(score func()) measure.Timing { return measure.Repeat(1, 0, score) }
 
-// scoreRNN fills in what scoring the test split tells; timing runs it.
+// scoreRNN sets the figures of scoring the test split; timing runs it.
 func scoreRNN(ctx context.Context, row *Model, model *rnn.Model, c *text.Corpus, timing func(func()) measure.Timing) error {
 	scorer, err := rnnlm.NewScorer(model, c.Valid, c.Test)
 	if err != nil {

@@ -11,17 +11,17 @@ import (
 	"batchrnn/rnn"
 )
 
-// batchStreams is how many streams a model reads at once where latency doesn't
-// count, if the text is long enough.
+// batchStreams is the number of parallel streams for throughput, if the text is long
+// enough.
 const batchStreams = 32
 
-// latencyTokens is how many tokens are read one by one at most: a pass over all
-// of a test split would take seconds and say the same.
+// latencyTokens is the largest number of tokens that are read one by one. A pass over a
+// whole test split would take seconds and give the same time.
 const latencyTokens = 20_000
 
-// ngramStreams fills in what an n-gram model's row has beyond that of a
-// comparison: its bits on the validation split, and its time a token on one
-// stream and on several, both on one thread.
+// ngramStreams sets the figures of a Full study for an n-gram model. They are its bits
+// on the validation split, and its time a token on one stream and on several. Both
+// times are on one thread.
 func (l *level) ngramStreams(ctx context.Context, row *Row, model *ngram.Model) error {
 	c := l.data
 	if err := l.validBits(ctx, row, lm.NewNgram(model, c.Corpus, lm.Config{})); err != nil {
@@ -49,8 +49,7 @@ func (l *level) ngramStreams(ctx context.Context, row *Row, model *ngram.Model) 
 	return nil
 }
 
-// rnnStreams is ngramStreams for an RNN, whose batches run on all
-// threads of the engine.
+// rnnStreams does the same for an RNN, whose batches run on all threads of the engine.
 func (l *level) rnnStreams(ctx context.Context, row *Row, model *rnn.Model) error {
 	c := l.data
 	if err := l.validBits(ctx, row, lm.NewRNN(model, c.Corpus, lm.Config{})); err != nil {
@@ -74,7 +73,7 @@ func (l *level) rnnStreams(ctx context.Context, row *Row, model *rnn.Model) erro
 			ws.Carry()
 		}
 	}
-	// As many tokens as take a tenth of a second.
+	// This is the number of tokens that take a tenth of a second.
 	start := time.Now()
 	few := text[:min(len(text), 101)]
 	pass(few)
@@ -85,7 +84,7 @@ func (l *level) rnnStreams(ctx context.Context, row *Row, model *rnn.Model) erro
 	return ctx.Err()
 }
 
-// validBits fills in the bits on the validation split.
+// validBits sets the bits on the validation split.
 func (l *level) validBits(ctx context.Context, row *Row, m *lm.Model) error {
 	losses, err := m.Losses(ctx, l.data.Train, l.data.Valid)
 	row.ValidBits = lm.Bits(sum(losses), len(l.data.Valid))
@@ -99,9 +98,9 @@ func sum(losses []float32) (total float64) {
 	return total
 }
 
-// mixtureWeight returns the weight w for which w·exp(-a) + (1-w)·exp(-b) predicts
-// best. The likelihood is concave in w, so the best is where its slope is 0, or at
-// the end that it rises to, which expectation maximisation only creeps up on.
+// mixtureWeight returns the weight w for which w·exp(-a) + (1-w)·exp(-b) predicts best.
+// The likelihood is concave in w, so its maximum is where the slope is 0, or at an end.
+// Expectation maximisation would converge slowly.
 func mixtureWeight(a, b []float32) float64 {
 	slope := func(w float64) (s float64) {
 		for i := range a {
@@ -125,7 +124,7 @@ func mixtureWeight(a, b []float32) float64 {
 	return (lo + hi) / 2
 }
 
-// mixtureNats is what all tokens cost under the mixture.
+// mixtureNats returns the cost of all tokens under the mixture.
 func mixtureNats(w float64, a, b []float32) (nats float64) {
 	for i := range a {
 		nats -= math.Log(w*math.Exp(-float64(a[i])) + (1-w)*math.Exp(-float64(b[i])))

@@ -15,10 +15,9 @@ import (
 	"batchrnn/kernels"
 )
 
-// A Store keeps what a study has done, for people and for a study that goes on
-// later.
+// A Store keeps the results of a study, for people and for a later run.
 type Store interface {
-	Keep(Result) error // all of it, after each row
+	Keep(Result) error // the whole result, after each row
 	SaveModel(name string, m io.WriterTo) error
 	LoadModel(name string, e *kernels.Engine) (*lm.Model, error)
 }
@@ -38,11 +37,12 @@ type Study struct {
 	nth    int
 }
 
-// New reads the corpus and makes the engine. Mistakes in the options and in
-// BATCHRNN_ISA, RNNs that don't fit in memory, and a corpus that can't be used give
-// an [option.Error]. A Full study has a store; of another it may be nil. known are
-// the rows of an earlier run, which are not measured again where nothing that
-// matters has changed. The caller closes the Study.
+// New reads the corpus and makes the engine. The caller closes the Study. These give an
+// [option.Error]: invalid options, an invalid BATCHRNN_ISA, RNNs that don't fit in
+// memory, and an unusable corpus.
+//
+// A Full study must have a store; otherwise it may be nil. known are the rows of an
+// earlier run. A known row is not measured again if its Config is the same.
 func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -64,8 +64,7 @@ func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
 	return s, nil
 }
 
-// read makes the levels. What can't work at one is said before another has taken
-// minutes.
+// read makes the levels. It checks all of them before the first one takes minutes.
 func (s *Study) read(stdin io.Reader) error {
 	o := s.options
 	source, err := lm.ReadText(o.Corpus, o.Seed, stdin)
@@ -108,8 +107,8 @@ func (s *Study) read(stdin io.Reader) error {
 // Close stops the engine.
 func (s *Study) Close() { s.engine.Close() }
 
-// Result returns what has been measured so far, with the rows of an earlier run
-// that this one has yet to come to: a run that ends early must not lose them.
+// Result returns the measurements so far. It includes rows of an earlier run that this
+// run has not reached, so that an interrupted run loses none.
 func (s *Study) Result() Result {
 	r := s.result
 	r.Rows = slices.Clone(r.Rows)
@@ -122,17 +121,16 @@ func (s *Study) Result() Result {
 	return r
 }
 
-// An Event tells how far a run is.
+// An Event says how far a run is.
 type Event struct {
 	lm.Progress
-	Nth, Of  int    // which model of how many, from 1
-	Measured *Model // the model's row, once it has been measured; of an n-gram model that of [LevelResult.OneStore]
+	Nth, Of  int    // the number of this model, from 1, and of all models
+	Measured *Model // the model's row after its measurement; for an n-gram model that of [LevelResult.OneStore]
 }
 
-// Run measures every row that is not known, tells on about its progress and the
-// store about its rows. When ctx ends, Run returns soon with what has been
-// measured so far, Interrupted set, and without an error. An error comes with
-// what was measured before it.
+// Run measures every row that is not known. It calls on with its progress and passes
+// the rows to the store. If ctx ends, Run returns soon with the measurements so far,
+// Interrupted set, and no error. An error comes with the measurements before it.
 func (s *Study) Run(ctx context.Context, on func(Event)) (Result, error) {
 	s.on = on
 	var err error
@@ -148,18 +146,18 @@ func (s *Study) Run(ctx context.Context, on func(Event)) (Result, error) {
 	return s.Result(), err
 }
 
-// base is what every row of a level depends on.
+// base identifies what every row of a level depends on.
 func (l *level) base() string {
 	m, c := l.result.Machine, l.corpus
 	return config("v3", m.CPU, m.ISA, c.SHA256, c.Level, fmt.Sprint("vocab ", c.Vocab))
 }
 
-// ngramConfig is the Config of an n-gram model's row.
+// ngramConfig returns the Config of an n-gram model's row.
 func (l *level) ngramConfig(order int, store ngram.Store) string {
 	return config(l.base(), fmt.Sprint("ngram ", order), l.options.Smoothing, store)
 }
 
-// rnnConfig is the Config of an RNN's row.
+// rnnConfig returns the Config of an RNN's row.
 func (l *level) rnnConfig(o rnnlm.Options) string {
 	return config(l.base(), fmt.Sprint("rnn ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
 		fmt.Sprint("dropout ", o.Dropout), fmt.Sprint("halve ", o.Halve),

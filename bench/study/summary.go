@@ -11,10 +11,9 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// Summarize says in one sentence what the models of r show, whichever side it
-// favours. Of the n-gram models it takes those of [LevelResult.OneStore]. Bits are
-// compared as the table prints them, to three decimals, so that the sentence
-// never contradicts the table.
+// Summarize describes the models of r in one sentence, for either side. It takes the
+// n-gram models of [LevelResult.OneStore]. Bits are compared as the table prints them,
+// to three decimals, so that the sentence never contradicts the table.
 func Summarize(r LevelResult) string {
 	var ngrams, rnns, unscored []Model
 	for _, m := range r.OneStore() {
@@ -51,7 +50,7 @@ func Summarize(r LevelResult) string {
 	return strings.ToUpper(sentence[:1]) + sentence[1:] + "."
 }
 
-// growthClause says how the n-gram models' size goes with the order.
+// growthClause describes the n-gram models' size as a function of the order.
 func growthClause(ngrams []Model) string {
 	first, last := ngrams[0], ngrams[len(ngrams)-1]
 	if len(ngrams) == 1 {
@@ -67,7 +66,7 @@ func growthClause(ngrams []Model) string {
 	return clause
 }
 
-// rnnClause sets the RNN with the lowest bits beside the n-gram models.
+// rnnClause compares the RNN with the lowest bits with the n-gram models.
 func rnnClause(r LevelResult, ngrams, rnns []Model) string {
 	rnn := lowestBits(rnns)
 	var b strings.Builder
@@ -107,8 +106,8 @@ func rnnClause(r LevelResult, ngrams, rnns []Model) string {
 	return b.String()
 }
 
-// speedClause compares how fast the two score the test split, the n-gram model
-// in the quickest of its stores that lose nothing.
+// speedClause compares the speeds of scoring the test split. The n-gram model is in its
+// fastest lossless store.
 func speedClause(rnn, ngramModel Model, models []Model) string {
 	quickest := ngramModel
 	for _, m := range models {
@@ -135,8 +134,8 @@ func speedClause(rnn, ngramModel Model, models []Model) string {
 	return fmt.Sprintf("; %s scores text %s times as fast as %s", faster, figures.Ratio(times), slower)
 }
 
-// lowestBits returns the model that predicts best, the first of equals.
-// len(models) > 0.
+// lowestBits returns the model with the lowest bits, the first of equals. len(models) >
+// 0.
 func lowestBits(models []Model) Model {
 	best := models[0]
 	for _, m := range models[1:] {
@@ -147,7 +146,7 @@ func lowestBits(models []Model) Model {
 	return best
 }
 
-// milliBits is the model's bits per token as the table shows them.
+// milliBits returns the model's bits per token as the table shows them, times 1000.
 func milliBits(m Model) float64 { return math.Round(m.BitsPerToken * 1000) }
 
 func bitsPer(c lm.Corpus, m Model) string {
@@ -156,7 +155,7 @@ func bitsPer(c lm.Corpus, m Model) string {
 
 func order(n int) string { return fmt.Sprintf("order %d", n) }
 
-// ratioOf says how a model of size bytes compares with the RNN.
+// ratioOf describes the ratio of size bytes to the RNN's.
 func ratioOf(size, rnn int64) string {
 	if size <= 0 || rnn <= 0 {
 		return ""

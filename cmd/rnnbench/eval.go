@@ -16,7 +16,7 @@ type evalCommand struct {
 	JSON    bool    `name:"json" help:"Print the result as JSON."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*evalCommand) Help() string {
 	return `The text is scored as one, the history carried through; an RNN reads up to 32 places of it at once, each after the tokens before it. A token that the model doesn't know counts as <unk>, which is part of the bits and of the rate that is printed. That flatters a small vocabulary, and so there are adjusted figures, which charge each such token for its spelling too, by a model of the characters of rare words: they compare between models of any vocabulary. A byte that is not UTF-8 counts as the character U+FFFD.`
 }

@@ -13,7 +13,7 @@ import (
 	"batchrnn/kernels"
 )
 
-// message writes err for the command line, where options have the names of flags.
+// message formats err for the command line, with the names of flags for options.
 func message(err error) string {
 	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		var messages []string
@@ -30,8 +30,8 @@ func message(err error) string {
 
 var innerCapital = regexp.MustCompile(`([a-z])([A-Z])`)
 
-// flagsOf returns the flags of the options that an error names: "--max-order" of
-// "MaxOrder". What is no option's field stays.
+// flagsOf returns the flags of the options that an error names: "--max-order" for
+// "MaxOrder". It keeps names that are no option's field.
 func flagsOf(names string) string {
 	if names == kernels.EnvISA || names == modelArgument || strings.HasPrefix(names, "--") {
 		return names
@@ -40,8 +40,8 @@ func flagsOf(names string) string {
 	return strings.ToLower(innerCapital.ReplaceAllString(names, "$1-$2"))
 }
 
-// given returns what a flag was set to, "" if it was not. Set to nothing, it is
-// most often a shell variable that isn't set.
+// given returns the value of a flag, "" if it was not given. An empty value is an
+// error: most often a shell variable is unset.
 func given(flag string, value *string) (string, error) {
 	if value == nil {
 		return "", nil
@@ -52,7 +52,7 @@ func given(flag string, value *string) (string, error) {
 	return *value, nil
 }
 
-// parseLevels reads levels with commas between them.
+// parseLevels parses a comma-separated list of levels.
 func parseLevels(s string) (levels []text.Level, err error) {
 	for field := range strings.SplitSeq(s, ",") {
 		l, err := parseLevel(strings.TrimSpace(field))
@@ -80,7 +80,7 @@ func parseSmoothing(s string) (ngram.Smoothing, error) {
 	return smoothing, nil
 }
 
-// parseWidths reads widths with commas between them, such as "128, 256".
+// parseWidths parses a comma-separated list of widths, such as "128, 256".
 func parseWidths(s string) ([]int, error) {
 	if strings.TrimSpace(s) == "" {
 		return nil, nil
@@ -96,8 +96,8 @@ func parseWidths(s string) ([]int, error) {
 	return widths, nil
 }
 
-// asTyped writes a command that repeats a run, with the environment that
-// changes it.
+// asTyped returns the command line that repeats a run, with the environment variables
+// that affect it.
 func asTyped(command string, flags ...string) string {
 	command = "rnnbench " + command
 	if isa := os.Getenv(kernels.EnvISA); isa != "" {
@@ -106,7 +106,7 @@ func asTyped(command string, flags ...string) string {
 	return strings.Join(append([]string{command}, flags...), " ")
 }
 
-// set writes a flag with its value as a shell takes it.
+// set formats a flag with its value, quoted for a shell.
 func set(flag, value string) string {
 	if strings.ContainsFunc(value, func(r rune) bool {
 		return !strings.ContainsRune("+,-./:=@_µ", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')

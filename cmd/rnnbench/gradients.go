@@ -23,7 +23,7 @@ type gradientsCommand struct {
 	Plot     *string `placeholder:"FILE.png|.svg" help:"Draw the norm of gradients against distance."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*gradientsCommand) Help() string {
 	return `Trains recurrent networks of 64 units on the adding problem (the sum of two marked ones of T numbers; an answer within 0.04 is right) and on the copy task (one of 8 symbols, T blank steps, then the symbol is to be said): tanh, ReLU that starts from the identity, each with and without a skip connection through time, and a tanh whose gradients explode, all with and without clipping. Prints how often they are right, and the norm of dJ/dh for a loss at the last step alone against the distance from it, at the start and after training.
 
@@ -69,7 +69,7 @@ func (c *gradientsCommand) Run(env *environment) error {
 	return errors.Join(err, runErr, plotErr)
 }
 
-// writeGradientPlot writes the plot, if there is anything to draw.
+// writeGradientPlot writes the plot, unless no model was measured.
 func writeGradientPlot(path string, r gradients.Result) error {
 	format, err := report.PlotFormat(path)
 	if err == nil && len(r.Models) > 0 {
@@ -81,7 +81,7 @@ func writeGradientPlot(path string, r gradients.Result) error {
 	return nil
 }
 
-// printGradients prints the tables of each task, and what they show.
+// printGradients prints the tables of each task, and the summary.
 func printGradients(w io.Writer, r gradients.Result) {
 	for _, task := range []string{gradients.Adding, gradients.Copy} {
 		printAccuracy(w, r, task)
@@ -128,7 +128,7 @@ func printAccuracy(w io.Writer, r gradients.Result, task string) {
 	writeTable(w, title, t, 0, 9)
 }
 
-// printNorms prints the norms of gradients at some distances.
+// printNorms prints the norms of gradients at the marked distances.
 func printNorms(w io.Writer, models []gradients.Model) {
 	head := []string{"network", "", "clip"}
 	var marks []int
@@ -164,8 +164,8 @@ func printNorms(w io.Writer, models []gradients.Model) {
 
 func percent(share float64) string { return fmt.Sprintf("%.1f", 100*share) }
 
-// figure writes a loss with four decimals, or a large or small one with as many
-// digits as tell something.
+// figure formats a loss with four decimals, or a very large or small one with
+// significant digits.
 func figure(v float64) string {
 	if v != 0 && v < 1e-3 || v >= 1e3 {
 		return fmt.Sprintf("%.2g", v)

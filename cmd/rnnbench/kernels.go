@@ -19,7 +19,7 @@ type kernelsCommand struct {
 	JSON    string        `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*kernelsCommand) Help() string {
 	return `Measures on one thread: every tile of the matrix product, with its share of the multiply-add peak that is timed in turns with it; every other kernel, on vectors in L1 and on vectors in no core's cache; and the longest single call into assembly, which Go's scheduler has to wait for, in large passes. An arrow marks the instruction set that is chosen on this machine, and the tiles that run for common batches.
 
@@ -56,8 +56,8 @@ func (c *kernelsCommand) Run(env *environment) error {
 	}.do(env)
 }
 
-// printKernels prints a table of tiles and one of other kernels for each
-// instruction set, and the longest calls.
+// printKernels prints a table of tiles and one of other kernels for each instruction
+// set, then the longest calls.
 func printKernels(w io.Writer, r speed.KernelResult) {
 	for len(r.Rows) > 0 {
 		isa, n := r.Rows[0].ISA, 0
@@ -113,8 +113,8 @@ func printVectors(w io.Writer, rows []speed.KernelRow) {
 	writeTable(w, "Other kernels, bytes read and written", t, 0, 1)
 }
 
-// shownCalls is how many kernels are shown with their longest call at least:
-// those beyond the bound are all shown.
+// shownCalls is the least number of kernels whose longest calls are shown. All calls
+// beyond the bound are shown.
 const shownCalls = 5
 
 func printCalls(w io.Writer, r speed.KernelResult) {

@@ -1,11 +1,11 @@
-// Command rnnbench sets recurrent networks beside n-gram models on real text:
+// Command rnnbench compares recurrent networks with n-gram models on real text:
 //
 //	rnnbench ram        memory against n-gram order, with speed and quality
 //	rnnbench report     the whole comparison, as a page with plots and tables
 //	rnnbench train      train a language model on a text and save it
 //	rnnbench eval       how well a saved model predicts a text
 //	rnnbench sample     text drawn from a saved model
-//	rnnbench score      what each line of standard input costs under a saved model
+//	rnnbench score      the cost of each line of standard input under a saved model
 //	rnnbench export     a saved RNN's weights as safetensors, for PyTorch
 //	rnnbench import     such weights into a saved RNN
 //	rnnbench kernels    every kernel beside the machine's peak
@@ -14,9 +14,9 @@
 //
 // "rnnbench ram --help" lists the flags.
 //
-// It exits with 0, with 1 after a failure, with 2 for a misuse, and with 130
-// after Ctrl-C, having printed what was measured until then. A second Ctrl-C
-// ends it at once.
+// The exit status is 0 after success, 1 after a failure, 2 for misuse, and 130 after
+// Ctrl-C. After Ctrl-C it first prints the measurements so far. A second Ctrl-C ends it
+// at once.
 package main
 
 import (
@@ -68,14 +68,13 @@ type commandLine struct {
 	Gradients gradientsCommand `cmd:"" help:"Gradients over long sequences, vanishing, exploding or kept: the adding problem and the copy task."`
 }
 
-// environment is what a command works with beside its flags.
+// environment holds the standard streams of a command.
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
-// run is the program: it parses args, does what they say and returns the exit
-// status.
+// run is the program: it parses args, runs the command and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	fail := func(status int, message string) int {
 		fmt.Fprintf(stderr, "rnnbench: %s\n", strings.ReplaceAll(message, "\n", "; "))
@@ -83,7 +82,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 
 	var line commandLine
-	helped := false // kong has printed help, and would now end the program
+	helped := false // kong has printed help, and would end the program here
 	parser, err := kong.New(&line,
 		kong.Name("rnnbench"),
 		kong.Description("Recurrent networks beside n-gram models, on real text."),

@@ -14,21 +14,21 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// This file holds what the commands kernels and speed share.
+// This file holds the common part of the commands kernels and speed.
 
-// A measurement is a command that prints a heading, measures, and prints what
-// it found, also where Ctrl-C ended it early.
+// A measurement is a command that prints a heading, measures, and prints the result,
+// even if Ctrl-C ended it early.
 type measurement struct {
-	json    string // as the flag has it
+	json    string // the value of the flag
 	machine measure.Machine
 	command string
 	run     func(ctx context.Context, on func(nth, of int, name string)) (result any, interrupted bool)
 	print   func(w io.Writer)
 }
 
-// do runs the measurement. The error is nil if all was measured and printed.
+// do runs the measurement. It returns nil if everything was measured and printed.
 func (m measurement) do(env *environment) error {
-	// What is wrong is said now, not after minutes of work.
+	// Mistakes are reported now, not after minutes of work.
 	if m.json != "" && m.json != report.Stdout {
 		if err := durable.CheckWritable(m.json); err != nil {
 			return fmt.Errorf("--json: %q can't be written: %w: name a file in a folder that you may write to", m.json, err)
@@ -51,9 +51,9 @@ func (m measurement) do(env *environment) error {
 	progress := newProgress(env.stderr)
 	result, interrupted := m.run(ctx, progress.step)
 	progress.close()
-	stop() // writing to a pipe that nobody reads ends by Ctrl-C only
-	// The file comes first: where nobody reads standard output any longer, the
-	// tables end the program.
+	stop() // from here on Ctrl-C ends the program, which may block on a pipe
+	// The file comes first: if the reader of standard output has gone, printing the
+	// tables ends the program.
 	err := writeJSON(m.json, env.stdout, result)
 	m.print(out)
 	if out.err != nil {
@@ -65,7 +65,7 @@ func (m measurement) do(env *environment) error {
 	return err
 }
 
-// step tells that the nth of so many pieces of work begins.
+// step reports the start of a piece of work: its number nth, of pieces in all.
 func (p *progress) step(nth, of int, name string) {
 	line := fmt.Sprintf("%d/%d %s", nth, of, name)
 	switch {
@@ -81,8 +81,8 @@ func (p *progress) step(nth, of int, name string) {
 	}
 }
 
-// writeJSON writes v to the file or the standard output that path names, if
-// any.
+// writeJSON writes v to the file or standard output that path names. It does nothing if
+// path is empty.
 func writeJSON(path string, stdout io.Writer, v any) error {
 	write := func(w io.Writer) error {
 		e := json.NewEncoder(w)
@@ -105,7 +105,8 @@ func writeJSON(path string, stdout io.Writer, v any) error {
 	return nil
 }
 
-// firstError passes writes on until one fails.
+// firstError forwards writes until one fails, and keeps that error. Its Write returns
+// none.
 type firstError struct {
 	w   io.Writer
 	err error
@@ -118,8 +119,8 @@ func (f *firstError) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// writeTable prints the title and the table, with the columns named left aligned to
-// the left. It prints nothing if there are no rows below the head.
+// writeTable prints the title and the table, with the given columns aligned left. It
+// prints nothing if the table has no rows below its head.
 func writeTable(w io.Writer, title string, t figures.Table, left ...int) {
 	if len(t) < 2 {
 		return

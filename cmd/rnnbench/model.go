@@ -6,11 +6,11 @@ import (
 	"batchrnn/internal/option"
 )
 
-// modelArgument is what the help calls the model's file.
+// modelArgument is the name of a model's file in the help.
 const modelArgument = "MODEL"
 
-// openModel reads the model in a file, to run on so many threads. close stops its
-// engine.
+// openModel reads the model in a file, to run on the given number of threads. close
+// stops its engine.
 func openModel(path string, threads int) (m *lm.Model, close func(), err error) {
 	if path == "" {
 		return nil, nil, option.Misuse(modelArgument, "the name is empty: give a file that rnnbench train has written")

@@ -10,7 +10,7 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// printNeighbours prints a table for each size, and how many rows miss a mark.
+// printNeighbours prints a table for each size, and the rows that miss a mark.
 func printNeighbours(w io.Writer, r speed.Result) {
 	if len(r.Rows) > 0 {
 		fmt.Fprintf(w, "Forward passes beside others, tanh, T = %d: one worker and all in turns; rates are those of one caller\n", r.Rows[0].T)

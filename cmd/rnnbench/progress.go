@@ -15,21 +15,21 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// tellEvery is the time between two lines about one model where there is no bar.
+// tellEvery is the interval between two lines about one model, without a bar.
 const tellEvery = 10 * time.Second
 
-// progress tells on w how far a run is: by a bar for each model if w is a
-// terminal, by a line now and then if it isn't.
+// progress reports on w how far a run is. If w is a terminal it draws a bar for each
+// model, otherwise it writes lines.
 type progress struct {
 	w        io.Writer
 	terminal bool
-	bar      *progressbar.ProgressBar // of the model at work, on a terminal
-	nth      int                      // that model
+	bar      *progressbar.ProgressBar // of the current model, on a terminal
+	nth      int                      // number of that model
 	told     time.Time                // when the last line was written
 }
 
-// barSteps is the resolution of a bar, barWidth its columns, fewer where more
-// stands beside it.
+// barSteps is the resolution of a bar. barWidth is its width in columns, less beside
+// long text.
 const (
 	barSteps    = 1000
 	barWidth    = 16
@@ -42,8 +42,8 @@ func newProgress(w io.Writer) *progress {
 	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), told: time.Now()}
 }
 
-// newBar returns a bar that, with what stands beside it, fits 80 columns.
-// It tells the time only if nobody else does.
+// newBar returns a bar that fits 80 columns with its text. With time, the bar shows the
+// elapsed and the remaining time; events may show it instead.
 func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions(barSteps,
 		progressbar.OptionSetWriter(w),
@@ -55,7 +55,7 @@ func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 	)
 }
 
-// on takes an event of [study.Study.Run].
+// on handles an event of [study.Study.Run].
 func (p *progress) on(e study.Event) {
 	name := e.Model
 	if e.Of > 1 {
@@ -81,15 +81,15 @@ func (p *progress) on(e study.Event) {
 			p.bar, p.nth = newBar(p.w, width, e.Left == 0), e.Nth
 		}
 		p.bar.Describe(p.fit(name+"  "+e.Detail, width))
-		p.bar.Set(int(e.Fraction * (barSteps - 1))) // short of the end, which would close the bar
+		p.bar.Set(int(e.Fraction * (barSteps - 1))) // less than the maximum, which would close the bar
 	case e.Detail != "" && time.Since(p.told) >= tellEvery:
 		fmt.Fprintf(p.w, "%-12s %9.0f %%   %s\n", name, 100*e.Fraction, e.Detail)
 		p.told = time.Now()
 	}
 }
 
-// fit cuts what stands beside a bar of that width to what the terminal has room
-// for, between two commas: a line that wraps can't be drawn over.
+// fit shortens the text beside a bar of the given width to the terminal's width, at a
+// comma. A wrapped line can't be redrawn.
 func (p *progress) fit(text string, width int) string {
 	const besideBar = len("  100% || [12m34s:12m34s] ")
 	columns := 80
@@ -115,14 +115,14 @@ func (p *progress) fit(text string, width int) string {
 	return text
 }
 
-// clear makes room for a line where the bar is.
+// clear removes the bar to make room for a line.
 func (p *progress) clear() {
 	if p.bar != nil {
 		p.bar.Clear()
 	}
 }
 
-// close takes the bar away.
+// close removes the bar.
 func (p *progress) close() {
 	p.clear()
 	fmt.Fprintln(p.w)

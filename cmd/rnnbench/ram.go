@@ -14,15 +14,14 @@ import (
 	"batchrnn/bench/study"
 )
 
-// errStopped is returned by commands that Ctrl-C has stopped early.
+// Errors of commands that Ctrl-C stopped early.
 var (
 	errStopped     = errors.New("interrupted")
 	errInterrupted = fmt.Errorf("%w: the figures are those measured until then", errStopped)
 )
 
-// interruptible returns a context that the first Ctrl-C ends; the next one, with
-// the signal's usual effect back in force, ends the program. So does any after
-// stop.
+// interruptible returns a context that the first Ctrl-C ends. From then on, or after
+// stop, Ctrl-C ends the program as usual.
 func interruptible() (ctx context.Context, stop context.CancelFunc) {
 	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt)
 	context.AfterFunc(ctx, stop)
@@ -45,9 +44,9 @@ type ramCommand struct {
 	Plot      *string       `placeholder:"FILE.png|.svg" help:"Draw the bytes against the order."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*ramCommand) Help() string {
-	// kong fills the lines of a paragraph anew.
+	// kong rewraps the lines of a paragraph.
 	return `Trains n-gram models of every order, each in four stores, and RNNs of
 several widths on the same tokens, and prints for each what it weighs in memory, how fast it trains
 and scores, and how many bits per token it needs on text held out from training.
@@ -94,7 +93,7 @@ func (c *ramCommand) Run(env *environment) error {
 		MaxOrder: c.MaxOrder, Smoothing: smoothing, Hidden: hidden, Budget: &c.Budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}
-	// What is wrong is said now, not after minutes of work.
+	// Mistakes are reported now, not after minutes of work.
 	if err := options.Validate(); err != nil {
 		return err
 	}
@@ -114,8 +113,8 @@ func (c *ramCommand) Run(env *environment) error {
 	if outputs.JSON == report.Stdout {
 		out, name = env.stderr, "standard error"
 	}
-	// In a single write: a reader that has seen enough after the first line, such
-	// as head, must not end the program by the second.
+	// The heading is a single write. A reader that stops after the first line, such as
+	// head, would end the program at the second write.
 	var heading bytes.Buffer
 	start := comparison.Result()
 	report.Heading(&heading, start.Machine, start.Corpora...)
@@ -131,8 +130,8 @@ func (c *ramCommand) Run(env *environment) error {
 	all, err := comparison.Run(ctx, progress.on)
 	result := all.At(c.Level)
 	progress.close()
-	stop() // writing to a pipe that nobody reads ends by Ctrl-C only
-	// The files come first: where nobody reads standard output any longer, the
+	stop() // from here on Ctrl-C ends the program, which may block on a pipe
+	// The files come first: if the reader of standard output has gone, printing the
 	// table ends the program.
 	err = errors.Join(err, outputs.Write(result, env.stdout))
 	if textErr := report.Text(out, result); textErr != nil {

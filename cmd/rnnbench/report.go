@@ -27,7 +27,7 @@ type reportCommand struct {
 	Resume   bool           `help:"Go on from the report in DIR: what is there of the same text, machine and settings is not measured again. Without it, an earlier report is replaced."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*reportCommand) Help() string {
 	return `Measures n-gram models of every order, RNNs of several widths, and the linear interpolation of the best of each: memory, bits per token, time a token takes, time to train. It writes report.html, which needs no network, each plot as PNG and SVG, results.json, results.csv, and the RNNs as models for rnnbench eval, sample and score.
 
@@ -53,7 +53,7 @@ func (c *reportCommand) Run(env *environment) error {
 		Threads: c.Threads, Seed: c.Seed, Full: true,
 	}
 	options.Command = reportCommandLine(options, c.Out)
-	// What is wrong is said now, not after minutes of work.
+	// Mistakes are reported now, not after minutes of work.
 	if err := options.Validate(); err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (c *reportCommand) Run(env *environment) error {
 	return err
 }
 
-// reportCommandLine is the command line that measures the same again.
+// reportCommandLine returns the command line that repeats the measurement.
 func reportCommandLine(o study.Options, out string) string {
 	var flags []string
 	add := func(flag, value string) { flags = append(flags, set(flag, value)) }

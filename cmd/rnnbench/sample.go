@@ -19,7 +19,7 @@ type sampleCommand struct {
 	JSON        bool    `name:"json" help:"Print the result as JSON."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*sampleCommand) Help() string {
 	return `Prints the prompt and what follows it. <unk> is not drawn, unless --spell writes a word for it. A token of the prompt that the model doesn't know is fed to it as <unk>.`
 }
@@ -30,7 +30,7 @@ func (c *sampleCommand) Run(env *environment) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	model, close, err := openModel(c.Model, 1) // a single row has nothing to share out
+	model, close, err := openModel(c.Model, 1) // more threads don't help a single row
 	if err != nil {
 		return err
 	}

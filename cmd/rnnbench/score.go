@@ -14,7 +14,7 @@ type scoreCommand struct {
 	JSON  bool   `name:"json" help:"Print a JSON object for each line, and one for the total on standard error."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*scoreCommand) Help() string {
 	return `Prints for each line of standard input, separated by tabs: its bits, its tokens, how many of them are <unk>, its perplexity per token. The total goes to standard error.
 
@@ -23,7 +23,7 @@ Each line is scored by itself, and its end isn't counted; a character model star
 
 // Run is called by kong.
 func (c *scoreCommand) Run(env *environment) error {
-	model, close, err := openModel(c.Model, 1) // a single row has nothing to share out
+	model, close, err := openModel(c.Model, 1) // more threads don't help a single row
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type speedCommand struct {
 	JSON       string         `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
 }
 
-// What is measured where the flags leave it open.
+// Defaults of the flags.
 var (
 	speedHidden, neighbourHidden = []int{1760, 2048, 2560}, []int{32, 128, 256, 512, 1760}
 	speedBatch, neighbourBatch   = []int{16, 32, 64, 128}, []int{1, 8, 64}
@@ -37,7 +37,7 @@ var (
 
 const speedTime, neighbourTime = 300 * time.Millisecond, 700 * time.Millisecond
 
-// speedVars are the defaults as the help shows them.
+// speedVars returns the defaults for the help.
 func speedVars() kong.Vars {
 	return kong.Vars{
 		"speedHidden": figures.List(speedHidden, ","), "neighbourHidden": figures.List(neighbourHidden, ","),
@@ -46,18 +46,13 @@ func speedVars() kong.Vars {
 	}
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*speedCommand) Help() string {
 	return `Measures passes through networks of DeepBench's sizes and of small ones, a training step, matrix products and single steps, as GFLOP/s and as a share of the peak of multiply-adds on as many threads, timed in turns with each row. The best run counts, for others on the machine can only make a run slower; the median stands beside it.
 
 --neighbours measures forward passes where others run too: beside nothing (quiet), a busy process, one of niceness 19, a busy goroutine; with GOMAXPROCS lowered to 1 after the engine was made; with two engines; with 8 callers of one engine. One worker and all take turns. The mean counts stalls. Marks are at least ` + fmt.Sprint(speed.LeastThroughput) + ` of one worker's throughput and at most ` + fmt.Sprint(speed.MostP99) + ` times its 99th percentile.
 
 The default takes about two minutes on two cores, --neighbours about three. Ctrl-C prints what has been measured until then.`
-}
-
-// oneAndAll is the default of --threads.
-func oneAndAll() []int {
-	return slices.Compact([]int{1, runtime.GOMAXPROCS(0)})
 }
 
 // Run is called by kong.
@@ -70,7 +65,7 @@ func (c *speedCommand) Run(env *environment) error {
 		return option.Misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
 	}
 	options := speed.Options{
-		Threads: orDefault(c.Threads, oneAndAll()), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
+		Threads: orDefault(c.Threads, slices.Compact([]int{1, runtime.GOMAXPROCS(0)})), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
 		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
 	}
 	flags := append([]string{set("threads", figures.List(options.Threads, ","))}, sizeFlags(options.Hidden, options.Batch, options.Time)...)
@@ -121,12 +116,12 @@ func (c *speedCommand) runNeighbours(env *environment) error {
 	return c.measure(env, n, &result, printNeighbours)
 }
 
-// sizeFlags are the flags that both kinds of measurement have.
+// sizeFlags returns the flags that both kinds of measurement share.
 func sizeFlags(hidden, batch []int, time time.Duration) []string {
 	return []string{set("hidden", figures.List(hidden, ",")), set("batch", figures.List(batch, ",")), set("time", time.String())}
 }
 
-// orDefault returns what a flag says, or the default of one that was not given.
+// orDefault returns the value of a flag, or otherwise if it was not given.
 func orDefault(flag, otherwise []int) []int {
 	if flag == nil {
 		return otherwise
@@ -134,7 +129,7 @@ func orDefault(flag, otherwise []int) []int {
 	return flag
 }
 
-// measure runs what m measures, puts it into result and prints it.
+// measure runs m, puts the measurements into result and prints it.
 func (c *speedCommand) measure(env *environment, m interface {
 	Heading() speed.Result
 	Run(ctx context.Context, on func(nth, of int, name string)) speed.Result
@@ -213,7 +208,7 @@ func printSingles(w io.Writer, rows []speed.Row) {
 	writeTable(w, "Products of one row, B = 1, beside a plain read of the same packed weights (their sum of squares), 1 thread", t)
 }
 
-// batchesPerLine is how many batches stand side by side.
+// batchesPerLine is the number of batches in a line of the table.
 const batchesPerLine = 10
 
 func printBatches(w io.Writer, rows []speed.Row) {

@@ -41,7 +41,7 @@ type trainCommand struct {
 	JSON        bool           `name:"json" help:"Print the result as JSON on standard output, and everything else on standard error."`
 }
 
-// Help is what kong prints below the summary.
+// Help returns the text that kong prints below the summary.
 func (*trainCommand) Help() string {
 	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test. An RNN trains for the whole of its budget, unless --patience ends it, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
 
@@ -69,7 +69,7 @@ func (c *trainCommand) Run(env *environment) error {
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
 	}
-	// What is wrong is said now, not after minutes of work.
+	// Mistakes are reported now, not after minutes of work.
 	if err := options.Validate(); err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (c *trainCommand) Run(env *environment) error {
 	return err
 }
 
-// A trainResult is what the command prints as JSON.
+// A trainResult is the JSON output of the command.
 type trainResult struct {
 	Machine measure.Machine `json:"machine"`
 	Corpus  lm.Corpus       `json:"corpus"`

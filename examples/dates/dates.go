@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// The dates are those of a hundred years, so that two digits name a year.
+// The dates cover a hundred years, so that two digits name a year.
 const (
 	firstYear = 1950
 	lastYear  = 2049
 )
 
-// days returns the days of all these years: five of six to learn from, and every
-// sixth, 3 May 1998 among them, held out.
+// days returns the days of all these years. Every sixth, such as 3 May 1998, is held
+// out; the others are for training.
 func days() (learnt, heldOut []time.Time) {
 	day := time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := 0; day.Year() <= lastYear; i++ {
@@ -28,8 +28,8 @@ func days() (learnt, heldOut []time.Time) {
 	return learnt, heldOut
 }
 
-// styles are the ways in which people write a date, of which none means two dates:
-// numbers with slashes only where one of them can't be a month.
+// styles are the ways in which people write a date. None is ambiguous: numbers with
+// slashes occur only if one of them can't be a month.
 var styles = []func(d time.Time, r *rand.Rand) string{
 	func(d time.Time, _ *rand.Rand) string { // the third of may 1998
 		return "the " + ordinals[d.Day()-1] + " of " + d.Format("January 2006")
@@ -66,7 +66,7 @@ func write(d time.Time, r *rand.Rand) string {
 	return strings.ToLower(styles[r.IntN(len(styles))](d, r))
 }
 
-// weekday returns the date's day of the week or none.
+// weekday returns the date's day of the week or "".
 func weekday(d time.Time, r *rand.Rand) string {
 	switch r.IntN(4) {
 	case 0:
@@ -77,7 +77,7 @@ func weekday(d time.Time, r *rand.Rand) string {
 	return ""
 }
 
-// ordinal writes a day of the month as 3rd.
+// ordinal formats a day of the month, as in 3rd.
 func ordinal(day int) string {
 	switch {
 	case day%10 == 1 && day != 11:
@@ -100,14 +100,14 @@ var ordinals = func() []string {
 	return append(words, "thirtieth", "thirty-first")
 }()
 
-// draw returns n of the dates, each in some style.
+// draw returns n of the dates, each in a random style.
 func draw(dates []time.Time, n int, r *rand.Rand) []pair {
 	pairs := make([]pair, n)
 	for i := range pairs {
 		d := dates[r.IntN(len(dates))]
 		ids, err := sourceIDs(write(d, r))
 		if err != nil {
-			panic(err) // a style of ours writes what we don't read
+			panic(err) // a bug: every style can be read
 		}
 		pairs[i] = pair{ids, d.Format(time.DateOnly)}
 	}

@@ -1,10 +1,10 @@
-// Dates trains an encoder-decoder of characters. It reads a date in any of the ways in
-// which people write it, and writes it as 1998-05-03:
+// Dates trains an encoder-decoder of characters. It reads a date in any common style
+// and writes it as 1998-05-03:
 //
 //	go run ./examples/dates
 //	go run ./examples/dates "Sunday, May 3rd, 1998" "25/12/24"
 //
-// It learns from five of every six days of a hundred years, and is tried on the others.
+// It trains on five of every six days of a hundred years, and is tested on the others.
 package main
 
 import (
@@ -18,10 +18,10 @@ import (
 	"batchrnn/kernels"
 )
 
-// sample is a way to write a date that is held out of training.
+// sample is a date that is held out of training.
 const sample = "the third of May 1998"
 
-// tried is how many dates the accuracy is of.
+// tried is the number of dates in the test.
 const tried = 2000
 
 func main() {
@@ -38,7 +38,7 @@ func main() {
 }
 
 func run(out io.Writer, seed uint64, texts []string) error {
-	for _, text := range texts { // before the training
+	for _, text := range texts { // mistakes show before the training
 		if _, err := sourceIDs(text); err != nil {
 			return err
 		}

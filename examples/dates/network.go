@@ -19,10 +19,13 @@ const (
 )
 
 // newNetwork returns an encoder-decoder of characters. The encoder reads a date from
-// both ends, for its parts stand anywhere; ReLU from identity matrices carries them
-// over thirty steps. So 99.95 % of unseen dates come out right. With tanh it is 93 %
-// from orthogonal matrices, 19 % from identities, 3 % from uniform ones, and 75 % from
-// these with connections that skip through time (α = 0.3); ReLU from uniform ones 12 %.
+// both ends, because its parts may stand anywhere. ReLU from identity matrices carries
+// them over thirty steps.
+//
+// So 99.95 % of unseen dates come out right. ReLU from uniform matrices reaches 12 %.
+// Tanh reaches 93 % from orthogonal matrices, 19 % from identities, and 3 % from
+// uniform ones. With skip connections through time (α = 0.3), tanh from uniform ones
+// reaches 75 %.
 func newNetwork(e *kernels.Engine, seed uint64) (*seq2seq.EncoderDecoder, error) {
 	encoder, err := rnn.New(e, rnn.Config{
 		Input: len(sourceCharacters), Layers: 1, Hidden: hidden,
@@ -43,8 +46,8 @@ func newNetwork(e *kernels.Engine, seed uint64) (*seq2seq.EncoderDecoder, error)
 	return seq2seq.New(encoder, decoder, end)
 }
 
-// train shows the network dates, each written anew whenever it comes up, and calls
-// report now and then with the updates made and the mean loss since.
+// train trains the network on dates, in a new style each time. It regularly calls
+// report with the updates made and the mean loss since the last call.
 func train(p *seq2seq.EncoderDecoder, dates []time.Time, seed uint64, report func(updates int, loss float64)) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	tf := p.NewTraining(sourceSteps, targetSteps, batchSize)
@@ -53,7 +56,7 @@ func train(p *seq2seq.EncoderDecoder, dates []time.Time, seed uint64, report fun
 	var sum float64
 	for i := range updates {
 		pairs := draw(dates, batchSize, r)
-		slices.SortFunc(pairs, func(x, y pair) int { return len(y.source) - len(x.source) }) // costs least
+		slices.SortFunc(pairs, func(x, y pair) int { return len(y.source) - len(x.source) }) // longest first costs least
 		for i, p := range pairs {
 			b.set(i, p)
 		}
@@ -73,8 +76,7 @@ func train(p *seq2seq.EncoderDecoder, dates []time.Time, seed uint64, report fun
 	}
 }
 
-// exact returns the share of pairs whose source the network answers with the
-// target, by a greedy search.
+// exact returns the share of pairs whose target the network writes, by greedy search.
 func exact(p *seq2seq.EncoderDecoder, pairs []pair) float64 {
 	right := 0
 	for chunk := range slices.Chunk(pairs, 100) {
@@ -93,7 +95,7 @@ func exact(p *seq2seq.EncoderDecoder, pairs []pair) float64 {
 	return float64(right) / float64(len(pairs))
 }
 
-// answer returns what the network makes of a text by a beam of four.
+// answer returns the network's output for a text, by beam search with a beam of four.
 func answer(p *seq2seq.EncoderDecoder, text string) (string, error) {
 	ids, err := sourceIDs(text)
 	if err != nil {

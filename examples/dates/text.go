@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// sourceCharacters are all that dates are written in, targetCharacters all that the
-// answers are; what stands at i is id i.
+// sourceCharacters are the characters of dates to read, targetCharacters those of
+// answers. The id of a character is its index.
 const (
 	sourceCharacters = " abcdefghijklmnopqrstuvwxyz0123456789,./-"
 	targetCharacters = "0123456789-"
-	end              = int32(len(targetCharacters)) // of a target
+	end              = int32(len(targetCharacters)) // ends a target
 )
 
 const (
@@ -19,14 +19,14 @@ const (
 	targetSteps = len(time.DateOnly) + 1 // with the end
 )
 
-// A pair is a date as it is written and as it is to be answered.
+// A pair is a date as written and its answer.
 type pair struct {
 	source []int32
 	target string
 }
 
-// sourceIDs returns a text's characters as ids, whatever their case, or an error
-// that says why it can't be read.
+// sourceIDs returns a text's characters as ids, in lower case. It returns an error if
+// the text can't be read.
 func sourceIDs(text string) ([]int32, error) {
 	if text == "" {
 		return nil, fmt.Errorf("no date: write one such as %q", sample)
@@ -45,7 +45,7 @@ func sourceIDs(text string) ([]int32, error) {
 	return ids, nil
 }
 
-// targetText returns the characters of ids.
+// targetText returns the characters of ids as text.
 func targetText(ids []int32) string {
 	var b strings.Builder
 	for _, id := range ids {
@@ -54,7 +54,7 @@ func targetText(ids []int32) string {
 	return b.String()
 }
 
-// A batch is some pairs as the network reads them.
+// A batch is a set of pairs in the network's layout.
 type batch struct {
 	source  []int32 // [sourceSteps,B]
 	lengths []int32 // [B]
@@ -65,7 +65,7 @@ func newBatch(n int) *batch {
 	return &batch{make([]int32, sourceSteps*n), make([]int32, n), make([]int32, targetSteps*n)}
 }
 
-// set writes pair i; a batch holds what it was given last.
+// set writes pair i, in place of an earlier one.
 func (b *batch) set(i int, p pair) {
 	n := len(b.lengths)
 	b.lengths[i] = int32(len(p.source))

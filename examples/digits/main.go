@@ -32,15 +32,15 @@ const (
 
 	batch   = 32
 	updates = 10000
-	rate    = 2e-3 // of learning, falls to 0
+	rate    = 2e-3 // learning rate, falls to 0
 	heldOut = 2000 // pictures of the test
 	shown   = 4
 )
 
-// run trains the network, shows some pictures with the names it gives them, and
-// returns the share of pictures whose whole name is right.
+// run trains the network and shows some pictures with its names for them. It returns
+// the share of pictures whose whole name is right.
 func run(out io.Writer) (accuracy float64, err error) {
-	engine, err := kernels.New("", 1) // one thread: so small a network gains little by more
+	engine, err := kernels.New("", 1) // one thread: a network this small gains little from more
 	if err != nil {
 		return 0, err
 	}
@@ -55,7 +55,7 @@ func run(out io.Writer) (accuracy float64, err error) {
 	}
 	train(out, m)
 
-	rng := rand.New(rand.NewPCG(2, 1)) // pictures that were not in the training
+	rng := rand.New(rand.NewPCG(2, 1)) // other pictures than in training
 	digits, pictures := make([]int, heldOut), make([]float32, heldOut*pixels)
 	for b := range digits {
 		digits[b] = rng.IntN(10)
@@ -109,8 +109,8 @@ func train(out io.Writer, m *rnn.Model) {
 	}
 }
 
-// name returns what the model says of pictures, [B,64], with its own letters fed
-// back to it: one step at a time, the state carried from each to the next.
+// name returns the model's names for pictures, [B,64]. It feeds the model's own letters
+// back, one step at a time, with the state carried along.
 func name(m *rnn.Model, pictures []float32) []string {
 	n := len(pictures) / pixels
 	ws := m.NewWorkspace(1, n)

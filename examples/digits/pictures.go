@@ -22,8 +22,8 @@ var shapes = strings.Fields(`
 	#...# ..#.. #.... ....# ...#. #...# #...# .#... #...# ....#
 	.###. .###. ##### ####. ...#. .###. .###. .#... .###. .###.`)
 
-// draw draws a digit into picture, [64]: at one of eight places, in grey of its own,
-// with noise over all and some pixels lost.
+// draw draws a digit into picture, [64]. It has one of eight positions, a random grey,
+// noise everywhere, and some lost pixels.
 func draw(rng *rand.Rand, picture []float32, digit int) {
 	right, down := rng.IntN(4), rng.IntN(2)
 	ink := 0.6 + 0.4*rng.Float64()
@@ -38,12 +38,12 @@ func draw(rng *rand.Rand, picture []float32, digit int) {
 	}
 }
 
-// at says whether a digit has ink at x, y.
+// at reports whether a digit has ink at x, y.
 func at(digit, x, y int) bool {
 	return x >= 0 && x < 5 && y >= 0 && y < 7 && shapes[y*len(names)+digit][x] == '#'
 }
 
-// show returns a picture as lines of text.
+// show formats a picture as lines of text.
 func show(picture []float32) string {
 	var b strings.Builder
 	for i, grey := range picture {

@@ -3,7 +3,7 @@
 //
 //	die sonne geht hinter dem wald auf.	german
 //
-// It learns from about forty sentences of each language, and is tried on others.
+// It trains on about forty sentences of each language, and is tested on others.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 const (
 	batch   = 32
 	updates = 3000
-	rate    = 2e-3 // of learning, falls to 0
+	rate    = 2e-3 // learning rate, falls to 0
 	shown   = 7    // every seventh line of the test
 )
 
@@ -39,7 +39,7 @@ func run(out io.Writer) (accuracy float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	engine, err := kernels.New("", 1) // one thread: so small a network gains little by more
+	engine, err := kernels.New("", 1) // one thread: a network this small gains little from more
 	if err != nil {
 		return 0, err
 	}
@@ -64,7 +64,8 @@ func run(out io.Writer) (accuracy float64, err error) {
 		for b := range some {
 			some[b] = piece(rng, train[rng.IntN(len(train))])
 		}
-		// The longest first: then a step costs no more than the lines that have it.
+		// The longest come first, so that each step computes only the lines that reach
+		// it.
 		slices.SortFunc(some, func(a, b line) int { return len(b.text) - len(a.text) })
 		ids, lengths, targets := pack(some)
 		ws.SetLengths(lengths)
@@ -100,7 +101,8 @@ func run(out io.Writer) (accuracy float64, err error) {
 	return accuracy, nil
 }
 
-// piece cuts some words out of a line, so that a few sentences are many.
+// piece cuts a random part of words out of a line, so that a few sentences give many
+// examples.
 func piece(rng *rand.Rand, l line) line {
 	words := strings.Fields(l.text)
 	from := rng.IntN(len(words) - 1)
@@ -108,8 +110,8 @@ func piece(rng *rand.Rand, l line) line {
 	return line{strings.Join(words[from:to], " "), l.language}
 }
 
-// pack returns lines as a batch: their bytes, [T,B], how many bytes each has, and
-// their languages.
+// pack returns lines as a batch: their bytes [T,B], their lengths in bytes, and their
+// languages.
 func pack(lines []line) (ids, lengths, targets []int32) {
 	ids = make([]int32, longest*len(lines))
 	for b, l := range lines {

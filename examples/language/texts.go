@@ -6,23 +6,24 @@ import (
 	"strings"
 )
 
-// The same sentences in each language, one a line. Another file is another language.
+// texts holds the same sentences in each language, one a line. Another file adds a
+// language.
 //
 //go:embed texts/*.txt
 var texts embed.FS
 
-// longest is how many bytes of a line count.
+// longest is the number of bytes of a line that are read.
 const longest = 64
 
-// A line is a piece of text, in small letters, in a language.
+// A line is a text in lower case, in one language.
 type line struct {
 	text     string
 	language int32
 }
 
-// read returns the names of the languages, lines to learn from and lines to test
-// with: every fourth sentence, the same in all languages, so that no subject and no
-// name gives away what it is.
+// read returns the names of the languages, lines for training and lines for the test.
+// The test has every fourth sentence. It is the same in all languages, so no topic and
+// no name reveals the language.
 func read() (languages []string, train, test []line, err error) {
 	files, err := fs.Glob(texts, "texts/*.txt")
 	if err != nil {

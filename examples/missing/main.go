@@ -4,8 +4,8 @@
 //
 //	the girls near the king ___ a letter now	write
 //
-// Here the words after the blank tell the verb. Those before it tell the number, singular
-// or plural. The tense may stand at either end of the sentence.
+// Here the words after the blank determine the verb. Those before it determine the
+// number, singular or plural. The tense may stand at either end of the sentence.
 package main
 
 import (
@@ -30,13 +30,14 @@ const (
 	batch    = 64
 	updates  = 1500
 	heldOut  = 2000 // sentences of the test
-	examples = 8    // of them shown
+	examples = 8    // sentences of the test that are shown
 )
 
 // run trains the network, shows some predictions, and returns the share of missing
-// words that it names in sentences whose subject it never saw do what it does.
+// words that it names. The sentences of the test combine subjects and verbs that never
+// meet in training.
 func run(out io.Writer) (accuracy float64, err error) {
-	engine, err := kernels.New("", 1) // one thread: so small a network gains little by more
+	engine, err := kernels.New("", 1) // one thread: a network this small gains little from more
 	if err != nil {
 		return 0, err
 	}
@@ -87,8 +88,8 @@ func run(out io.Writer) (accuracy float64, err error) {
 	return accuracy, nil
 }
 
-// pack returns sentences as a batch: ids [T,B], where the blank is no input at all,
-// how many words each sentence has, and the words that are missing.
+// pack returns sentences as a batch: ids [T,B], the number of words in each sentence,
+// and the missing words. A blank is no input.
 func pack(sentences []sentence) (ids, lengths, missing []int32) {
 	ids = make([]int32, longest*len(sentences))
 	for b, s := range sentences {

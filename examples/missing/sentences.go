@@ -10,14 +10,14 @@ import (
 //
 //	[time] the [adjective] noun [near the [adjective] noun] verb (a | its) object [time]
 //
-// with one time, at either end. Its verb agrees with its subject and its time, "his"
-// with its subject.
+// with one time, at either end. Its verb agrees with its subject and its time; "his"
+// agrees with its subject.
 type sentence struct {
 	words []int32
 	blank int // the place of the missing word: a verb, "his", an object or a time
 }
 
-// longest is the length of a sentence that has everything.
+// longest is the length of a sentence with all optional parts.
 const longest = 11
 
 var (
@@ -28,7 +28,7 @@ var (
 		{"queen", "queens", "her"}, {"king", "kings", "his"},
 		{"aunt", "aunts", "her"}, {"uncle", "uncles", "his"},
 	}
-	verbs = [][4]string{ // of one subject, of many, in the past, and what is done
+	verbs = [][4]string{ // singular, plural, past, object
 		{"sings", "sing", "sang", "song"}, {"writes", "write", "wrote", "letter"},
 		{"bakes", "bake", "baked", "cake"}, {"draws", "draw", "drew", "picture"},
 		{"rides", "ride", "rode", "horse"}, {"throws", "throw", "threw", "ball"},
@@ -51,8 +51,8 @@ var words = func() []string {
 	return slices.Compact(list)
 }()
 
-// draw returns n sentences. A quarter of all pairs of a subject and what it does
-// stand in sentences of the test alone.
+// draw returns n sentences. A quarter of all pairs of subject and verb occur in the
+// test alone.
 func draw(rng *rand.Rand, n int, test bool) []sentence {
 	list := make([]sentence, 0, n)
 	for len(list) < n {
@@ -64,7 +64,7 @@ func draw(rng *rand.Rand, n int, test bool) []sentence {
 	return list
 }
 
-// drawOf returns a sentence of a subject and a verb.
+// drawOf returns a random sentence of the given subject and verb.
 func drawOf(rng *rand.Rand, subject, verb int) sentence {
 	number, past, atEnd := rng.IntN(2), rng.IntN(2), rng.IntN(2) == 1
 	form, owner := number, nouns[subject][2]
@@ -106,7 +106,7 @@ func drawOf(rng *rand.Rand, subject, verb int) sentence {
 	return s
 }
 
-// noun appends "the", at times an adjective, and a noun.
+// noun appends "the", sometimes an adjective, and a noun.
 func noun(rng *rand.Rand, text []string, which, number int) []string {
 	text = append(text, "the")
 	if rng.IntN(2) == 0 {

@@ -1,7 +1,7 @@
 // Tags labels each character of a line as a vowel, a consonant, a digit or something
-// else: many-to-many, synced, with an output at every step. A letter such as y is a vowel
-// or a consonant by the letters on both sides. So the network reads each line from both
-// ends:
+// else. It is many-to-many, synced: an output at every step. A letter such as y is a
+// vowel or a consonant depending on its neighbours. So the network reads each line from
+// both ends:
 //
 //	say, beyond 17 ways of white
 //	cvv. cvcvcc dd cvvc vc ccvcv
@@ -30,22 +30,22 @@ func main() {
 }
 
 const (
-	longest = 80 // characters of a line that count
+	longest = 80 // characters of a line that are read
 	batch   = 32
 	updates = 800
 	shown   = 3 // lines of the test
 )
 
-// A score is a share of characters that are tagged right.
+// A score is the share of correctly tagged characters.
 type score struct {
 	all    float64
-	beside float64 // of those whose tag depends on the characters beside them
+	beside float64 // of those whose tag depends on the neighbouring characters
 }
 
-// run trains a network that reads lines from both ends and one that reads them as
-// they come, on nine tenths of the text, and returns the first's score on the rest.
+// run trains one network that reads lines from both ends and one that reads them
+// forward, on nine tenths of the text. It returns the first one's score on the rest.
 func run(out io.Writer) (score, error) {
-	engine, err := kernels.New("", 1) // one thread: so small a network gains little by more
+	engine, err := kernels.New("", 1) // one thread: a network this small gains little from more
 	if err != nil {
 		return score{}, err
 	}
@@ -78,7 +78,7 @@ func run(out io.Writer) (score, error) {
 	return scores[1], nil
 }
 
-// fit trains the model on batches of lines drawn at random.
+// fit trains the model on batches of random lines.
 func fit(m *rnn.Model, lines []string) {
 	ws := m.NewTraining(longest, batch)
 	ws.WeightLabels([]float32{vowel: 1, consonant: 1, digit: 4, other: 1}) // digits are rare
@@ -121,14 +121,14 @@ func rate(m *rnn.Model, lines []string) score {
 	return score{allRight / all, besideRight / beside}
 }
 
-// show prints lines with their tags below.
+// show prints lines, each with its tags below it.
 func show(out io.Writer, m *rnn.Model, lines []string) {
 	for b, said := range tagged(m, lines) {
 		fmt.Fprintf(out, "%s\n%s\n", lines[b], said)
 	}
 }
 
-// tagged returns the tags that the model gives to the characters of lines.
+// tagged returns the model's tags of the characters of lines.
 func tagged(m *rnn.Model, lines []string) []string {
 	ws := m.NewWorkspace(longest, len(lines))
 	ids, lengths, targets := pack(lines)
@@ -153,8 +153,8 @@ func tagged(m *rnn.Model, lines []string) []string {
 	return said
 }
 
-// pack returns lines as a batch: their bytes and tags, [T,B], and their lengths.
-// Spaces are read, but nothing asks for their tag.
+// pack returns lines as a batch: their bytes and tags, [T,B], and their lengths. Spaces
+// are read, but their tags don't count.
 func pack(lines []string) (ids, lengths, targets []int32) {
 	ids, targets = make([]int32, longest*len(lines)), make([]int32, longest*len(lines))
 	for b, line := range lines {

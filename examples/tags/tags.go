@@ -8,10 +8,10 @@ const (
 	consonant
 	digit
 	other
-	tags // how many there are
+	tags // the number of tags
 )
 
-const letters = "vcd." // of the tags, in print
+const letters = "vcd." // the printed form of each tag
 
 // tag returns the tag of character i of a line.
 func tag(line string, i int) int32 {
@@ -27,7 +27,7 @@ func tag(line string, i int) int32 {
 	return consonant
 }
 
-// sounds says whether letter i of a line is a vowel where it stands.
+// sounds reports whether letter i of a line is a vowel in its context.
 func sounds(line string, i int) bool {
 	before, after := isVowel(lower(line, i-1)), isVowel(lower(line, i+1))
 	switch lower(line, i) {
@@ -41,12 +41,12 @@ func sounds(line string, i int) bool {
 	return isVowel(lower(line, i))
 }
 
-// depends says whether the tag of a character depends on those beside it.
+// depends reports whether the tag of a character depends on its neighbours.
 func depends(line string, i int) bool { return strings.IndexByte("ywu", lower(line, i)) >= 0 }
 
 func isVowel(c byte) bool { return strings.IndexByte("aeiou", c) >= 0 }
 
-// lower returns character i of a line, a capital as a small letter; a space outside.
+// lower returns character i of a line in lower case, and a space beyond its ends.
 func lower(line string, i int) byte {
 	if i < 0 || i >= len(line) {
 		return ' '

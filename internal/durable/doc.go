@@ -1,3 +1,3 @@
-// Package durable is how models and results get to disk and back: files that are
-// written as a whole or not at all, and files of sections, each with a checksum.
+// Package durable writes and reads the files of models and results. Files are written
+// completely or not at all. Files of sections have a checksum in each section.
 package durable

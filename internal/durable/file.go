@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// WriteFile writes a file by calling write, so that at path there is either
-// what was there before or the whole new file: the bytes go to a file beside
-// it, are synced, and take its name and permissions last; then the folder is
-// synced, so that the name outlives a loss of power. What is at path and isn't a
-// regular file, such as a pipe or /dev/stdout, is written to directly.
+// WriteFile writes a file by calling write. At any moment, path holds either the old
+// content or the complete new one. The bytes go to a file beside it with the old file's
+// permissions. That file is synced, then renamed to path. Then the folder is synced, so
+// that the name survives a loss of power. If path is not a regular file, such as a pipe
+// or /dev/stdout, it is written to directly.
 func WriteFile(path string, write func(io.Writer) error) error {
 	return theSystem.writeFile(path, write)
 }
@@ -51,7 +51,7 @@ func (s system) writeFile(path string, write func(io.Writer) error) error {
 	if err == nil {
 		return s.syncFolder(filepath.Dir(path))
 	}
-	switch e := err.(type) { // the name in it is one that the user doesn't know
+	switch e := err.(type) { // the error names the file beside path, which the user doesn't know
 	case *fs.PathError:
 		err = e.Err
 	case *os.LinkError:
@@ -60,8 +60,8 @@ func (s system) writeFile(path string, write func(io.Writer) error) error {
 	return errors.Join(err, os.Remove(f.Name()))
 }
 
-// RemoveLeftovers removes what a process that was killed in [WriteFile] of path
-// has left beside it. It is for a path that no other process writes.
+// RemoveLeftovers removes the files that a killed [WriteFile] of path left beside it.
+// No other process may write path.
 func RemoveLeftovers(path string) error {
 	path, old, err := target(path)
 	if err != nil || direct(old) {
@@ -80,8 +80,8 @@ func RemoveLeftovers(path string) error {
 	return err
 }
 
-// CheckWritable returns an error if [WriteFile] could not write path now. It
-// leaves nothing behind.
+// CheckWritable returns an error if [WriteFile] could not write path now. It leaves no
+// file behind.
 func CheckWritable(path string) error {
 	path, old, err := target(path)
 	if err != nil || direct(old) {
@@ -94,9 +94,9 @@ func CheckWritable(path string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// target follows path if it is a symbolic link, and describes what it finds
-// there: nil is nothing yet. A regular file may be written to, or there is an
-// error: a rename would replace a read-only one without asking.
+// target follows path if it is a symbolic link. old describes the file there, nil if
+// there is none. A read-only regular file is an error, because the rename would replace
+// it without asking.
 func target(path string) (resolved string, old fs.FileInfo, err error) {
 	if path == "" {
 		return "", nil, errors.New("no file name")
@@ -124,24 +124,23 @@ func target(path string) (resolved string, old fs.FileInfo, err error) {
 	return resolved, old, nil
 }
 
-// direct says whether a file has to be written to in place, because a rename
-// would replace it by something of another kind.
+// direct reports whether a file must be written in place, because a rename would
+// replace it by one of another kind.
 func direct(old fs.FileInfo) bool { return old != nil && !old.Mode().IsRegular() }
 
-// Resolve follows symbolic links, also where the last one leads to a file that
-// isn't there yet.
+// Resolve follows symbolic links. The last one may lead to a missing file.
 func Resolve(path string) string {
-	for range 40 { // what Linux allows, too
+	for range 40 { // Linux's own limit
 		if resolved, err := filepath.EvalSymlinks(path); err == nil {
 			return resolved
 		}
-		// /dev/stdout may lead to a pipe, whose name leads nowhere.
+		// /dev/stdout may lead to a pipe, whose link target is not a path.
 		if _, err := os.Stat(path); err == nil {
 			return path
 		}
 		link, err := os.Readlink(path)
 		if err != nil {
-			break // most often a file that isn't there yet
+			break // usually a missing file
 		}
 		if !filepath.IsAbs(link) {
 			link = filepath.Join(filepath.Dir(path), link)
@@ -154,9 +153,9 @@ func Resolve(path string) string {
 	return path
 }
 
-// createBeside makes a new file with a name of its own in path's folder, with
-// the permissions of the old file. Where there is none it leaves them to the
-// user's umask, unlike os.CreateTemp, since this file is the one that stays.
+// createBeside creates a file of a unique name in path's folder, with the permissions
+// of the old file. Without an old file they follow the user's umask, unlike
+// os.CreateTemp's, because this file will be the final one.
 func (s system) createBeside(path string, old fs.FileInfo) (file, error) {
 	mode := fs.FileMode(0o666)
 	if old != nil {
@@ -165,19 +164,19 @@ func (s system) createBeside(path string, old fs.FileInfo) (file, error) {
 	name := filepath.Join(filepath.Dir(path), besidePrefix(path)+rand.Text()[:10]+besideSuffix)
 	f, err := s.create(name, mode)
 	if err != nil {
-		// The name that the user knows, not the one beside it.
+		// The error names path's folder, which the user knows.
 		return nil, fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), WithoutPath(err))
 	}
 	if old != nil {
-		if err := f.Chmod(mode); err != nil { // what the umask took away
+		if err := f.Chmod(mode); err != nil { // restores what the umask removed
 			return nil, errors.Join(WithoutPath(err), f.Close(), os.Remove(name))
 		}
 	}
 	return f, nil
 }
 
-// besidePrefix begins the names of the files that are to take path's name, so that
-// a later process can tell whose they were; a long name would not fit in there.
+// besidePrefix returns the prefix of the names of files beside path, so that a later
+// process can find them. It is a hash, because a long name would not fit.
 func besidePrefix(path string) string {
 	return fmt.Sprintf(".rnnbench-%08x-", crc32.Checksum([]byte(filepath.Base(path)), castagnoli))
 }

@@ -9,20 +9,20 @@ import (
 	"io"
 )
 
-// ErrTruncated is of files that end before they should.
+// ErrTruncated is the error for files that end early.
 var ErrTruncated = errors.New("truncated or damaged")
 
-// A Reader takes a file of sections apart. left is how many bytes of it remain,
-// by its real size.
+// A Reader reads a file of sections. left is the number of bytes that remain, by the
+// file's real size.
 type Reader struct {
 	r    io.Reader
 	left int64
 	crc  uint32
 }
 
-// NewReader reads the head of a file of sections. size is how many bytes r holds:
-// no length in the file is believed that reaches beyond. kind says in an error
-// what another file is not, such as "a model file".
+// NewReader reads the head of a file of sections. size is the number of bytes in r. A
+// length in the file that exceeds it is refused. In errors, kind is the kind of file,
+// such as "a model file".
 func NewReader(r io.Reader, size int64, kind, magic string, version uint32) (*Reader, error) {
 	s := &Reader{r: r, left: size}
 	var b [HeadBytes]byte
@@ -39,7 +39,7 @@ func NewReader(r io.Reader, size int64, kind, magic string, version uint32) (*Re
 	return s, nil
 }
 
-// Read implements [io.Reader], and keeps the books.
+// Read implements [io.Reader]. It counts the bytes and updates the checksum.
 func (s *Reader) Read(b []byte) (int, error) {
 	n, err := s.r.Read(b)
 	s.left -= int64(n)
@@ -47,10 +47,10 @@ func (s *Reader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Left returns how many bytes the file has after what was read.
+// Left returns the number of bytes after those read so far.
 func (s *Reader) Left() int64 { return s.left }
 
-// Section reads the next section, of at most limit bytes. read takes all of the
+// Section reads the next section, of at most limit bytes. read must consume the whole
 // payload.
 func (s *Reader) Section(name string, limit int64, read func(r io.Reader, size int64) error) error {
 	s.crc = 0
@@ -79,7 +79,7 @@ func (s *Reader) Section(name string, limit int64, read func(r io.Reader, size i
 	return nil
 }
 
-// Bytes reads the next section, of at most limit bytes, as it is.
+// Bytes returns the payload of the next section, of at most limit bytes.
 func (s *Reader) Bytes(name string, limit int64) (payload []byte, err error) {
 	err = s.Section(name, limit, func(r io.Reader, size int64) error {
 		payload = make([]byte, size)
@@ -89,7 +89,7 @@ func (s *Reader) Bytes(name string, limit int64) (payload []byte, err error) {
 	return payload, err
 }
 
-// Close returns an error if anything follows what was read.
+// Close returns an error if anything follows the bytes read.
 func (s *Reader) Close() error {
 	if s.left != 0 {
 		return fmt.Errorf("%d bytes too long: damaged", s.left)
@@ -97,7 +97,8 @@ func (s *Reader) Close() error {
 	return nil
 }
 
-// truncated gives the end of a file that comes too early its name.
+// truncated returns ErrTruncated for an early end of file, and other errors as they
+// are.
 func truncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return ErrTruncated

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// A system is what [WriteFile] asks of the operating system. In tests it fails.
+// A system holds the system calls of [WriteFile]. Tests make them fail.
 type system struct {
 	create     func(name string, mode fs.FileMode) (file, error)
 	rename     func(from, to string) error
@@ -32,15 +32,15 @@ var theSystem = system{
 	syncFolder: syncFolder,
 }
 
-// syncFolder makes the names in a folder outlive a loss of power, where the
-// system knows how to.
+// syncFolder makes the names in a folder survive a loss of power, on systems that
+// support it.
 func syncFolder(path string) error {
-	if runtime.GOOS == "windows" { // where a folder can't be opened for that
+	if runtime.GOOS == "windows" { // Windows can't open a folder for syncing
 		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil // a folder may be for writing only
+		return nil // a folder may be write-only
 	}
 	err = f.Sync()
 	f.Close()
@@ -50,8 +50,7 @@ func syncFolder(path string) error {
 	return fmt.Errorf("written, but its folder can't be synced: %w", WithoutPath(err))
 }
 
-// WithoutPath returns what went wrong, where err is the message of a call that
-// names a path.
+// WithoutPath returns the cause of err without the path and call that err names.
 func WithoutPath(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -10,12 +10,12 @@ import (
 //
 //	magic      [8]byte
 //	version    uint32
-//	sections, as many and in the order that the magic stands for:
+//	sections, their number and order given by the magic:
 //	  length   uint64
 //	  payload  [length]byte
 //	  checksum uint32        CRC-32C of length and payload
 //
-// Nothing follows them.
+// Nothing follows the last section.
 const (
 	MagicBytes    = 8
 	HeadBytes     = MagicBytes + 4
@@ -43,8 +43,8 @@ func NewWriter(w io.Writer, magic string, version uint32) (*Writer, error) {
 // Written returns the number of bytes written so far.
 func (s *Writer) Written() int64 { return s.n }
 
-// Section writes a section. payload gives its length by a method Size if it has
-// one; else it is written twice, the first time to be measured.
+// Section writes a section. The length of payload comes from its method Size, if it has
+// one. Otherwise payload is written twice, first to measure it.
 func (s *Writer) Section(payload io.WriterTo) error {
 	length, err := sizeOf(payload)
 	if err != nil {
@@ -72,8 +72,8 @@ func sizeOf(payload io.WriterTo) (int64, error) {
 	return payload.WriteTo(io.Discard)
 }
 
-// Write implements [io.Writer] for payloads. It counts what is written, and takes
-// its checksum.
+// Write implements [io.Writer] for payloads. It counts the bytes and updates the
+// checksum.
 func (s *Writer) Write(b []byte) (int, error) {
 	n, err := s.w.Write(b)
 	if err == nil && n < len(b) {

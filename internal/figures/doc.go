@@ -1,3 +1,3 @@
-// Package figures writes numbers for people: sizes, counts, rates, times and
-// tables of them.
+// Package figures formats numbers for people: sizes, counts, rates, times, and tables
+// of them.
 package figures

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Ratio writes a ratio with two digits, or as a whole number from 10 on.
+// Ratio formats a ratio with two digits, or as a whole number from 10 on.
 func Ratio(r float64) string {
 	if r >= 9.95 {
 		return Count(int64(math.Round(r)))
@@ -15,7 +15,7 @@ func Ratio(r float64) string {
 	return strconv.FormatFloat(r, 'f', 1, 64)
 }
 
-// Count writes n with commas between thousands.
+// Count formats n with commas between thousands.
 func Count(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	first := 0
@@ -28,7 +28,7 @@ func Count(n int64) string {
 	return s
 }
 
-// Rate writes a number per second with three digits: "12.3 M", "267 k".
+// Rate formats a number per second with three digits: "12.3 M", "267 k".
 func Rate(perSecond float64) string {
 	switch {
 	case perSecond >= 99.95e6:
@@ -47,14 +47,14 @@ func Rate(perSecond float64) string {
 	return fmt.Sprintf("%.0f", perSecond)
 }
 
-// Bytes writes a size in bytes for people: "512 B", "3.9 KiB", "27.5 MiB".
+// Bytes formats a size in bytes: "512 B", "3.9 KiB", "27.5 MiB".
 func Bytes(n int64) string {
 	if n > -1024 && n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}
 	v, unit := float64(n)/1024, "KiB"
 	for _, next := range []string{"MiB", "GiB", "TiB", "PiB", "EiB"} {
-		if math.Abs(v) < 1023.95 { // what would be printed as 1024.0
+		if math.Abs(v) < 1023.95 { // otherwise it would print as 1024.0
 			break
 		}
 		v, unit = v/1024, next
@@ -62,10 +62,10 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, unit)
 }
 
-// None stands for a figure that does not apply or is not known.
+// None stands for a figure that is unknown or does not apply.
 const None = "-"
 
-// Known returns the figure, or None where it is not known.
+// Known returns the figure, or None if it is not known.
 func Known(known bool, figure string) string {
 	if !known {
 		return None
@@ -73,12 +73,12 @@ func Known(known bool, figure string) string {
 	return figure
 }
 
-// Decimals writes a positive figure with n decimals. Others are None.
+// Decimals formats a positive figure with n decimals, any other as None.
 func Decimals(v float64, n int) string {
 	return Known(v > 0, fmt.Sprintf("%.*f", n, v))
 }
 
-// Significant writes v >= 0 with four digits, or all before the point.
+// Significant formats v >= 0 with four digits, or with all digits before the point.
 func Significant(v float64) string {
 	switch {
 	case v >= 1e15:
@@ -93,7 +93,7 @@ func Significant(v float64) string {
 	return fmt.Sprintf("%.3f", v)
 }
 
-// Seconds writes a time with about three digits: "4.2 µs", "60.3 ms", "40.0 s".
+// Seconds formats a time with about three digits: "4.2 µs", "60.3 ms", "40.0 s".
 func Seconds(s float64) string {
 	switch {
 	case s < 0.00009995:
@@ -104,7 +104,7 @@ func Seconds(s float64) string {
 	return fmt.Sprintf("%.1f s", s)
 }
 
-// Plural writes a number of things: "1 thread", "1,024 threads".
+// Plural formats a number of things: "1 thread", "1,024 threads".
 func Plural[N int | int64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -112,7 +112,7 @@ func Plural[N int | int64](n N, noun string) string {
 	return Count(int64(n)) + " " + noun + "s"
 }
 
-// List writes numbers with separator between them: "1, 2, 4".
+// List formats numbers with separator between them: "1, 2, 4".
 func List(numbers []int, separator string) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(numbers), "[]"), " ", separator)
 }

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// A Table is rows of cells, as many in each.
+// A Table is rows of equally many cells.
 type Table [][]string
 
 // Add appends a row.
 func (t *Table) Add(cells ...string) { *t = append(*t, cells) }
 
-// Write writes each row on a line after indent, with gap between its cells. The
-// columns named left are aligned to the left, the others to the right.
+// Write writes each row on a line after indent, with gap between its cells. The columns
+// in left are aligned left, the others right.
 func (t Table) Write(w io.Writer, indent, gap string, left ...int) {
 	width := t.widths()
 	for _, row := range t {
@@ -35,7 +35,7 @@ func (t Table) Write(w io.Writer, indent, gap string, left ...int) {
 	}
 }
 
-// Width is how many columns of text a line takes with such a gap.
+// Width returns the number of columns of text in a line with the given gap.
 func (t Table) Width(gap string) int {
 	total := -len(gap)
 	for _, w := range t.widths() {
@@ -54,7 +54,7 @@ func (t Table) widths() []int {
 	return width
 }
 
-// Wrap breaks text at spaces into lines of at most width columns. All but the
+// Wrap breaks text at spaces into lines of at most width columns. All lines but the
 // first begin with indent.
 func Wrap(text, indent string, width int) string {
 	var b strings.Builder

@@ -2,5 +2,5 @@
 
 package memory
 
-// DisableHugePages does nothing here: only Linux gives huge pages unasked.
+// DisableHugePages does nothing here: only Linux uses huge pages by default.
 func DisableHugePages() error { return nil }

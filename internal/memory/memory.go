@@ -1,10 +1,10 @@
 package memory
 
-// assumedMemory stands for the available memory, in bytes, where the system
-// doesn't say.
+// assumedMemory is the available memory in bytes that is assumed where the system
+// doesn't report it.
 const assumedMemory = 4 << 30
 
-// Free is [Available], or a careful guess where that isn't known.
+// Free returns [Available], or a cautious guess if that is unknown.
 func Free() int64 {
 	if available, ok := Available(); ok {
 		return available

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Available returns the bytes that a program could still take without
-// swapping, and whether that is known: what the kernel estimates (MemAvailable),
-// or less where a control group, such as that of a container, limits it.
+// Available returns the bytes that a program could still take without swapping, and
+// whether that is known. It is the kernel's estimate (MemAvailable), or less if a
+// control group, such as that of a container, limits it.
 func Available() (bytes int64, ok bool) {
 	meminfo, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -26,14 +26,14 @@ func Available() (bytes int64, ok bool) {
 	return min(bytes, groupMemory(string(groups), "/sys/fs/cgroup", bytes)), true
 }
 
-// groupMemory returns the least that the groups of this process, listed as in
-// /proc/self/cgroup and mounted at root, leave of their memory limits; none if
-// there is no limit, or none that can be read. It sees version 2 of the
+// groupMemory returns the least memory that the control groups of this process leave of
+// their limits. groups lists them as in /proc/self/cgroup; they are mounted at root. It
+// returns none if there is no limit, or no readable one. It knows version 2 of the
 // interface, and version 1 at its usual place below root.
 func groupMemory(groups, root string, none int64) int64 {
 	least := none
 	for line := range strings.Lines(groups) {
-		// "0::/path", or "7:memory:/path" in version 1
+		// The line is "0::/path", or "7:memory:/path" in version 1.
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(f) != 3 {
 			continue
@@ -45,8 +45,8 @@ func groupMemory(groups, root string, none int64) int64 {
 		case f[0] != "0" || f[1] != "":
 			continue
 		}
-		// The groups above limit it too. Inside a container the path may be that
-		// of the host, and then only the top is there.
+		// Parent groups limit the process too. Inside a container the path may be that
+		// of the host; then only the top exists.
 		for group := path.Clean("/" + f[2]); ; group = path.Dir(group) {
 			most, ok := readNumber(top + group + "/" + limit)
 			used, ok2 := readNumber(top + group + "/" + usage)
@@ -61,7 +61,8 @@ func groupMemory(groups, root string, none int64) int64 {
 	return least
 }
 
-// readNumber reads a file that holds one number. "max", for no limit, is none.
+// readNumber reads a file that holds one number. ok is false for "max", which means no
+// limit.
 func readNumber(name string) (int64, bool) {
 	b, err := os.ReadFile(name)
 	if err != nil {

@@ -2,6 +2,5 @@
 
 package memory
 
-// Available is known on Linux only: ok is false here, and
-// Free guesses.
+// Available is known on Linux only. Here ok is false, and Free guesses.
 func Available() (bytes int64, ok bool) { return 0, false }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// procField returns in bytes the value of a line such as "Rss:  1772 kB", the
-// form that /proc/meminfo and the smaps files share. key includes the colon.
+// procField returns in bytes the value of a line such as "Rss:  1772 kB", the format of
+// /proc/meminfo and the smaps files. key includes the colon.
 func procField(file []byte, key string) (int64, bool) {
 	for line := range bytes.Lines(file) {
 		f := bytes.Fields(line)

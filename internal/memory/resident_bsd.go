@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Resident returns the PEAK of the bytes that this process has had in physical
-// memory, not what it has now: without cgo these systems tell a process no
-// more about itself. A growth between two calls is therefore a lower bound,
-// and right only where nothing larger was held and dropped before.
+// Resident returns the PEAK of the bytes that this process has had in physical memory,
+// not the current number. Without cgo these systems report nothing else. So a growth
+// between two calls is a lower bound. It is exact only if nothing larger was held and
+// dropped before.
 func Resident() (bytes int64, err error) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
@@ -20,7 +20,7 @@ func Resident() (bytes int64, err error) {
 	}
 	n := int64(u.Maxrss)
 	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
-		return n, nil // Apple counts bytes, the BSDs count KiB.
+		return n, nil // Apple counts bytes, the BSDs count KiB
 	}
 	return n << 10, nil
 }

@@ -8,14 +8,13 @@ import (
 	"strconv"
 )
 
-// Resident returns the bytes of this process that are in physical memory now,
-// but for those that a file backs: code that runs for the first time comes in by
-// 64 KiB and is no data. It is an error if /proc can't be read.
+// Resident returns the bytes of this process in physical memory now, without
+// file-backed pages. Code that runs for the first time is loaded in steps of 64 KiB and
+// is not data. It returns an error if /proc can't be read.
 func Resident() (bytes int64, err error) {
-	// smaps_rollup walks the page tables and is exact. statm is cheaper, but
-	// the kernel batches its counters for each thread, so it lags behind by
-	// some pages a thread; it serves kernels before 4.14 and sandboxes that
-	// leave smaps_rollup out.
+	// smaps_rollup walks the page tables and is exact. statm is cheaper. But the kernel
+	// batches its counters for each thread, so it lags by some pages a thread. It
+	// serves kernels before 4.14 and sandboxes without smaps_rollup.
 	if rollup, err := os.ReadFile("/proc/self/smaps_rollup"); err == nil {
 		if n, ok := procField(rollup, "Anonymous:"); ok {
 			return n, nil
@@ -32,9 +31,9 @@ func Resident() (bytes int64, err error) {
 	return n, nil
 }
 
-// parseStatm returns the resident bytes that /proc/self/statm states: its
-// second number, in pages, without its third, the pages that are shared with a
-// file or with others.
+// parseStatm returns the resident bytes in /proc/self/statm: its second number, in
+// pages, minus its third. The third counts pages that are shared with a file or other
+// processes.
 func parseStatm(statm []byte) (int64, error) {
 	f := bytes.Fields(statm)
 	if len(f) < 3 {

@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// Resident is not known on this system: it returns an error that wraps
+// Resident is unknown on this system: it returns an error that wraps
 // errors.ErrUnsupported.
 func Resident() (bytes int64, err error) {
 	return 0, fmt.Errorf("resident memory on %s: %w", runtime.GOOS, errors.ErrUnsupported)

@@ -23,8 +23,7 @@ type processMemoryCounters struct {
 	peakPagefileUsage          uintptr
 }
 
-// Resident returns the bytes of this process that are in physical memory now,
-// its working set.
+// Resident returns the bytes of this process in physical memory now, its working set.
 func Resident() (bytes int64, err error) {
 	if err := procGetProcessMemoryInfo.Find(); err != nil {
 		return 0, fmt.Errorf("resident memory: %w", err)

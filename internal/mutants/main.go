@@ -1,5 +1,6 @@
-// Command mutants changes packages in small ways, one at a time, and tells which changes
-// their tests don't notice. The changed file is an overlay: the tree stays as it is.
+// Command mutants makes small changes to packages, one at a time, and lists the changes
+// that their tests don't notice. The changed file is an overlay: the tree stays as it
+// is.
 //
 //	go run ./internal/mutants -n 40 -seed 1 ./kernels ./rnn
 package main
@@ -100,7 +101,7 @@ type mutant struct {
 	path     string
 	line     int
 	src      []byte
-	from, to int // what is replaced
+	from, to int // the replaced bytes
 	by       string
 }
 
@@ -155,7 +156,7 @@ func mutantsOf(path string) (all []mutant, err error) {
 	return all, nil
 }
 
-// operators are what stands in the place of each.
+// operators lists the replacements of each operator.
 var operators = map[token.Token][]string{
 	token.LSS: {"<=", ">="}, token.LEQ: {"<", ">"}, token.GTR: {">=", "<="}, token.GEQ: {">", "<"},
 	token.EQL: {"!="}, token.NEQ: {"=="}, token.LAND: {"||"}, token.LOR: {"&&"},
@@ -172,7 +173,7 @@ const (
 	unbuilt
 )
 
-// test runs the package's tests on a mutant, for some time.
+// test runs the package's tests on a mutant, for at most limit.
 func (m mutant) test(pkg string, limit time.Duration) (fate, error) {
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"sync/atomic"
 )
 
-// A Condition is who else is busy while an engine works, or who else calls it.
+// A Condition says what else is busy while an engine works, and how many call it.
 type Condition struct {
 	Name    string // stable: results and benchmarks carry it
-	Engines int    // that work at once
+	Engines int    // that work at the same time
 	Callers int    // of each engine
 
 	enter func(context.Context) (leave func(), err error) // nil: nothing to do
 }
 
-// lowest is the niceness of a process that takes only what others leave.
+// lowest is the niceness of a process that takes only idle processor time.
 const lowest = 19
 
 // Conditions lists all conditions, the quiet one first.
@@ -31,9 +31,9 @@ func Conditions() []Condition {
 	}
 }
 
-// Enter brings the condition about and returns the function that ends it. The
-// engines must exist before. The error says why this system does not have the
-// condition, or is that of ctx. A process that was started ends with ctx too.
+// Enter starts the condition and returns the function that ends it. The engines must
+// exist before. The error says why this system lacks the condition, or is that of ctx.
+// A busy process also ends with ctx.
 func (c Condition) Enter(ctx context.Context) (leave func(), err error) {
 	if c.enter == nil {
 		return func() {}, nil
@@ -41,7 +41,7 @@ func (c Condition) Enter(ctx context.Context) (leave func(), err error) {
 	return c.enter(ctx)
 }
 
-// startGoroutine keeps a goroutine busy until stop has returned.
+// startGoroutine starts a busy goroutine. It has ended when stop returns.
 func startGoroutine() (stop func()) {
 	var stopped atomic.Bool
 	ended := make(chan struct{})

@@ -6,20 +6,19 @@ import (
 )
 
 const (
-	// turns is the number of turns in which a side spends its time, where one
-	// pass is short enough.
+	// turns is the number of turns of a side if its passes are short enough.
 	turns = 8
-	// leastTurns is how often each side has its turn, where one pass is long.
+	// leastTurns is the number of turns of each side if one pass is long.
 	leastTurns = 3
 	// longestTurn bounds the time in which the machine may change between turns.
 	longestTurn = 100 * time.Millisecond
-	// mostRuns bounds the memory that one side keeps its times in: 8 MiB.
+	// mostRuns bounds the memory of one side's times: 8 MiB.
 	mostRuns = 1 << 20
 )
 
-// Interleave lets sides take turns until each has worked for d and three turns
-// at least, or has run 2^20 passes. A side that is done takes no more turns.
-// Interleave returns early, with the error of ctx, when that ends.
+// Interleave lets sides take turns. A side is done after working for d and for three
+// turns, or after 2^20 passes. It then takes no more turns. If ctx ends, Interleave
+// returns early with ctx's error.
 func Interleave(ctx context.Context, d time.Duration, sides ...*Side) error {
 	for _, s := range sides {
 		s.WarmUp(ctx)

@@ -6,8 +6,8 @@ import "syscall"
 
 const hasNiceness = true
 
-// setNiceness sets the niceness of this thread, and where the system has none of
-// threads, of this process.
+// setNiceness sets the niceness of this thread, or of this process where threads have
+// none.
 func setNiceness(n int) error {
 	const process, self = 0, 0 // PRIO_PROCESS
 	return syscall.Setpriority(process, self, n)

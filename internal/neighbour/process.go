@@ -16,24 +16,24 @@ import (
 	"sync/atomic"
 )
 
-// childEnv is set, to its niceness, in a process that was started to be busy.
+// childEnv is set in a busy child process. Its value is the niceness.
 const childEnv = "BATCHRNN_BUSY_NICENESS"
 
-// busyLine is what the child prints once it is busy.
+// busyLine is the line that the child prints when it is busy.
 const busyLine = "busy\n"
 
-// errNotServed is what startProcess returns in a child process, where going on
-// would start children without end.
+// errNotServed is startProcess's error in a child process. Without it, each child would
+// start another.
 var errNotServed = errors.New("this program starts busy processes but does not call neighbour.ServeChild first")
 
-// ServeChild is busy until standard input ends, and then ends the process, if
-// this process is one that a [Condition] started; otherwise it does nothing.
+// ServeChild is for the processes that a [Condition] starts. There it is busy until
+// standard input ends, and then ends the process. Elsewhere it does nothing.
 func ServeChild() {
 	text := os.Getenv(childEnv)
 	if text == "" {
 		return
 	}
-	// Ctrl-C reaches every process of the terminal; the parent decides what ends.
+	// Ctrl-C reaches every process of the terminal; the parent decides which ones end.
 	signal.Ignore(os.Interrupt)
 	niceness, err := strconv.Atoi(text)
 	if err == nil {
@@ -46,10 +46,10 @@ func ServeChild() {
 	os.Exit(0)
 }
 
-// spin keeps one thread of the given niceness busy until r ends: the death of
-// the parent closes its end of the pipe. It tells on w when it begins.
+// spin keeps one thread of the given niceness busy until r ends. The parent's death
+// closes its end of the pipe. spin writes to w when it begins.
 func spin(niceness int, r io.Reader, w io.Writer) error {
-	// Niceness belongs to a thread on Linux.
+	// On Linux niceness belongs to a thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if niceness != 0 {
@@ -70,9 +70,9 @@ func spin(niceness int, r io.Reader, w io.Writer) error {
 	return nil
 }
 
-// startProcess starts this executable again as a busy process, and waits until
-// it is busy. Niceness 0 stands for that of this process. The process is gone
-// when stop has returned. It ends by itself if this one dies.
+// startProcess starts this executable again as a busy process, and waits until it is
+// busy. Niceness 0 means that of this process. The process has ended when stop returns.
+// It also ends if this process dies.
 func startProcess(ctx context.Context, niceness int) (stop func(), err error) {
 	if os.Getenv(childEnv) != "" {
 		return nil, errNotServed
@@ -88,7 +88,7 @@ func startProcess(ctx context.Context, niceness int) (stop func(), err error) {
 	cmd.Env = append(os.Environ(), childEnv+"="+strconv.Itoa(niceness))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	// The pipe stays open as long as stop, which holds cmd, is held.
+	// The pipe stays open as long as stop is reachable, because stop holds cmd.
 	if _, err := cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

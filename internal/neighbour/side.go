@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Side is callers that run passes at the same time, each its own pass.
+// A Side is a set of callers that run passes at the same time, each its own pass.
 type Side struct {
 	callers []*caller
 	turns   int
@@ -23,7 +23,7 @@ func NewSide(passes ...func()) *Side {
 	return s
 }
 
-// WarmUp runs one pass of each caller, one after the other, untimed.
+// WarmUp runs one untimed pass of each caller, one after the other.
 func (s *Side) WarmUp(ctx context.Context) {
 	for _, c := range s.callers {
 		if ctx.Err() != nil {
@@ -33,9 +33,9 @@ func (s *Side) WarmUp(ctx context.Context) {
 	}
 }
 
-// Turn lets all callers run passes, at once, until d is over or they have begun
-// most passes together. Each begins one at least, as far as most allows. Turn
-// returns early when ctx ends.
+// Turn lets all callers run passes at once, until d is over or they have started most
+// passes in all. Each starts at least one, if most allows. If ctx ends, Turn returns
+// early.
 func (s *Side) Turn(ctx context.Context, d time.Duration, most int) {
 	var left atomic.Int64
 	left.Store(int64(most))
@@ -50,15 +50,14 @@ func (s *Side) Turn(ctx context.Context, d time.Duration, most int) {
 	s.turns++
 }
 
-// A caller is one goroutine that needs a pass after the other.
+// A caller is one goroutine that runs one pass after the other.
 type caller struct {
 	pass    func()
 	seconds []float64 // that each pass took
 }
 
-// turn is the caller's part of a turn. A pass takes from the end of the one
-// before it, and the first from start, to its own end: time that the caller
-// waits for a processor counts.
+// turn is the caller's part of a turn. The time of a pass starts at the end of the one
+// before it; that of the first starts at start. So it includes waiting for a processor.
 func (c *caller) turn(ctx context.Context, start time.Time, d time.Duration, left *atomic.Int64) {
 	last := time.Duration(0)
 	for last < d && ctx.Err() == nil && left.Add(-1) >= 0 {
@@ -78,7 +77,7 @@ func (s *Side) Runs() int {
 	return n
 }
 
-// Took returns how long the passes of all turns took.
+// Took returns the times of the passes of all turns.
 func (s *Side) Took() Took {
 	all := make([]float64, 0, s.Runs())
 	for _, c := range s.callers {

@@ -26,26 +26,25 @@ import (
 //
 //	\end\
 //
-// A line of an n-gram is log10 p(w|h), its words and log10 of its back-off, a
-// tab between the three, one blank between words. The highest order has no
-// back-offs.
+// A line of an n-gram is log10 p(w|h), its words and log10 of its back-off. A tab
+// separates the three, one blank separates words. The highest order has no back-offs.
 
-// maxARPAWord is the most bytes of a word in an ARPA file, and maxARPALine of a
-// line, which has at most MaxOrder words. Nothing is read into memory beyond.
+// maxARPAWord and maxARPALine are the most bytes of a word and of a line of MaxOrder
+// words. They bound the memory of reading.
 const (
 	maxARPAWord = 64 << 10
 	maxARPALine = 1 << 20
 )
 
-// arpaBlanks are the bytes that part words, and so can't be in one.
+// arpaBlanks are the bytes that separate words, so a word can't contain them.
 const arpaBlanks = "\x00\t\n\r "
 
-// WriteARPA writes e as an ARPA file, words[id] for each id. It returns an error
-// if words are not as many as e's, not all different, or if one can't be
-// written: empty, longer than 64 KiB, or with a blank in it.
+// WriteARPA writes e as an ARPA file, words[id] for each id. It returns an error if
+// words are not as many as e's or not all different. It also refuses a word that is
+// empty, longer than 64 KiB, or contains a blank.
 //
-// Numbers are written so that reading them gives the same float32. KenLM loads
-// the file, if <s> and </s> are among the words.
+// Numbers are written so that reading them gives the same float32. KenLM loads the file
+// if <s> and </s> are among the words.
 func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 	if len(words) != e.Vocab {
 		return fmt.Errorf("ngram: writing ARPA: %d words for a vocabulary of %d", len(words), e.Vocab)
@@ -61,7 +60,7 @@ func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 		seen[word] = id
 	}
 
-	b := bufio.NewWriter(w) // its first error stays
+	b := bufio.NewWriter(w) // keeps its first error
 	b.WriteString("\\data\\\n")
 	for i := range e.Orders {
 		fmt.Fprintf(b, "ngram %d=%d\n", i+1, e.Orders[i].Len())
@@ -93,7 +92,7 @@ func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 	return nil
 }
 
-// gram returns the words of an n-gram of order n, a blank between them.
+// gram returns the words of an n-gram of order n, separated by blanks.
 func (e *Estimates) gram(n, place int, words []string) string {
 	list := make([]string, n)
 	for ; n > 0; n-- {
@@ -106,7 +105,7 @@ func (e *Estimates) gram(n, place int, words []string) string {
 	return strings.Join(list, " ")
 }
 
-// checkARPAWord returns an error if word can't stand in an ARPA file.
+// checkARPAWord returns an error if word can't be written to an ARPA file.
 func checkARPAWord(word string) error {
 	switch {
 	case word == "":
@@ -119,7 +118,7 @@ func checkARPAWord(word string) error {
 	return nil
 }
 
-// quote returns s quoted, and only the beginning of a long one.
+// quote returns s quoted, a long one shortened to its beginning.
 func quote(s string) string {
 	const most = 60
 	if len(s) > most {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// arpaSection is an order in the sequence of the file.
+// arpaSection holds one order in the sequence of the file.
 type arpaSection struct {
 	firstLine int
 	prefix    []uint32
@@ -61,14 +61,14 @@ func (a *arpaReader) addWord(word string, s *arpaSection) error {
 		return fmt.Errorf("%s is listed already, in line %d", quote(word), s.firstLine+int(first))
 	}
 	id := int32(len(a.words))
-	word = strings.Clone(word) // not the line around it
+	word = strings.Clone(word) // a copy, so that the line can be freed
 	a.words = append(a.words, word)
 	a.ids[word] = id
 	s.word = append(s.word, id)
 	return nil
 }
 
-// addGram adds prefix and word of an n-gram of two words or more.
+// addGram adds the prefix and the last word of an n-gram of two or more words.
 func (a *arpaReader) addGram(n int, gram string, s *arpaSection) error {
 	var ids [MaxOrder]int32
 	i := 0
@@ -95,18 +95,18 @@ func (a *arpaReader) addGram(n int, gram string, s *arpaSection) error {
 	return nil
 }
 
-// find returns the place of the n-gram, of order n, that is prefix and w.
+// find returns the place of the n-gram of order n with the given prefix and last word
+// w.
 func (a *arpaReader) find(n int, prefix uint32, w int32) (place uint32, ok bool) {
 	return a.Orders[n-1].find(a.children[n-1], prefix, w)
 }
 
-// noSuffix stands in arpaReader.suffix for an n-gram that is not listed without its
-// first word.
+// noSuffix in arpaReader.suffix marks an n-gram whose suffix (without its first word)
+// is not listed.
 const noSuffix = math.MaxUint32
 
-// sort brings the n-grams of order n from the sequence of the file into that of
-// an Order, and finds what can only be seen there: n-grams listed twice, and
-// such as have none without their first word.
+// sort brings the n-grams of order n from the sequence of the file into that of an
+// Order. It refuses n-grams listed twice, and marks those whose suffix is not listed.
 func (a *arpaReader) sort(n int, s *arpaSection) error {
 	size := len(s.word)
 	children := make([]uint32, a.Orders[n-2].Len()+1)
@@ -138,7 +138,7 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 			o.Prefix[j], o.Word[j], o.Prob[j], o.Backoff[j] = uint32(p), w, s.prob[i], s.backoff[i]
 			if j > from && w == o.Word[j-1] {
 				a.line = s.firstLine + i
-				return fmt.Errorf("%s is listed already, in line %d", a.quoteGram(n, p, w), s.firstLine+int(sorted[j-1].position()))
+				return fmt.Errorf("%s is listed already, in line %d", quote(a.gram(n-1, p, a.words)+" "+a.words[w]), s.firstLine+int(sorted[j-1].position()))
 			}
 			listed := true
 			if suffix[j] = uint32(w); n > 2 {
@@ -157,10 +157,6 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 	return nil
 }
 
-func (a *arpaReader) quoteGram(n, prefix int, w int32) string {
-	return quote(a.gram(n-1, prefix, a.words) + " " + a.words[w])
-}
-
 // parseLog10 returns a finite number in decimal.
 func parseLog10(field string) (float32, error) {
 	if strings.Trim(field, "+-.0123456789eE") != "" {
@@ -168,7 +164,7 @@ func parseLog10(field string) (float32, error) {
 	}
 	v, err := strconv.ParseFloat(field, 32)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a finite number", quote(field)) // as 1e99, which is infinite here
+		return 0, fmt.Errorf("%s is not a finite number", quote(field)) // 1e99, for example, is infinite as float32
 	}
 	return float32(v), nil
 }

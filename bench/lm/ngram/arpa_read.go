@@ -11,21 +11,22 @@ import (
 	"strings"
 )
 
-// ReadARPA reads an ARPA file, and returns its numbers and its words by id,
-// which are numbered as they are listed. An error names the line.
+// ReadARPA reads an ARPA file. It returns the estimates and the words by id, numbered
+// in the order of the file. An error names the line.
 //
-// Lines may end in CR LF. Before \data\ there may be blank lines and such as
-// begin with #. A back-off may be left out, for 0, where no listed n-gram goes
-// on from there; the highest order has none, or 0. Back-offs may be above 0, as
-// those of pruned models are; probabilities may not.
+// Lines may end in CR LF. Blank lines and lines that begin with # may precede \data\. A
+// missing back-off means 0; it may be missing where no listed n-gram continues the
+// n-gram. The highest order has none, or 0. Back-offs may be above 0, as pruned models
+// have them; log-probabilities may not.
 //
-// The file must be whole: as many n-grams as the header says, up to \end\ and
-// nothing behind it; no n-gram twice; and for every n-gram, the one without its
-// last word. The one without its first word may be missing, as programs leave it
-// that prune or mix models, though not lmplz. It is then listed all the same, with
-// the probability that backing off gives, so that every text scores as it would
-// without. Counts in the header are only compared: memory follows what has been
-// read.
+// The file must be complete: as many n-grams as the header says, then \end\ and nothing
+// after it. No n-gram is listed twice. For every n-gram, its prefix without the last
+// word is listed.
+//
+// The suffix without the first word may be missing, because programs that prune or mix
+// models leave it out (lmplz doesn't). It is then added with the probability that
+// backing off gives, so every text scores as it would without. Counts in the header
+// only serve for comparison: memory grows with what has been read.
 func ReadARPA(r io.Reader) (*Estimates, []string, error) {
 	a := arpaReader{Estimates: new(Estimates), r: bufio.NewReader(r), ids: make(map[string]int32)}
 	if err := a.read(); err != nil {
@@ -35,22 +36,21 @@ func ReadARPA(r io.Reader) (*Estimates, []string, error) {
 }
 
 type arpaReader struct {
-	*Estimates // as far as they have been read
+	*Estimates // read so far
 	words      []string
 	ids        map[string]int32
 
 	r     *bufio.Reader
-	long  []byte // a line that r has no room for
-	line  int    // the number of the line that was read last, or the one an error is about
+	long  []byte // a line longer than r's buffer
+	line  int    // the number of the line read last, or of the line in error
 	ended bool   // \end\ was read
 
-	// children[n-1][i] is where, in order n, the n-grams begin that continue
-	// n-gram i of the order below, and children[n-1][i+1] where they end. Order
-	// 1 has none.
+	// children[n-1][i] is where the n-grams of order n that continue n-gram i of the
+	// order below begin. children[n-1][i+1] is where they end. Order 1 has none.
 	children [][]uint32
-	suffix   []uint32 // [n-grams] of the order read last: place in the order below without the first word, or noSuffix
+	suffix   []uint32 // [n-grams] of the order read last: place of the suffix in the order below, or noSuffix
 
-	incomplete bool // there is a noSuffix
+	incomplete bool // suffix contains a noSuffix
 }
 
 func (a *arpaReader) read() error {
@@ -95,8 +95,8 @@ func (a *arpaReader) read() error {
 
 var errTruncated = errors.New(`the file ends before \end\: truncated`)
 
-// next returns the next line without its end, valid until the next call, or
-// io.EOF. Before \end\, what no line end closes is no line.
+// next returns the next line without its end, valid until the next call, or io.EOF.
+// Before \end\, an unterminated last line counts as missing.
 func (a *arpaReader) next() ([]byte, error) {
 	a.line++
 	line, err := a.r.ReadSlice('\n')
@@ -137,8 +137,8 @@ func (a *arpaReader) nextFilled() ([]byte, error) {
 
 func isBlank(line []byte) bool { return len(bytes.Trim(line, arpaBlanks)) == 0 }
 
-// header reads up to the heading of the 1-grams and returns how many n-grams of
-// each order are announced.
+// header reads up to the heading of the 1-grams. It returns the announced number of
+// n-grams of each order.
 func (a *arpaReader) header() (counts []int, err error) {
 	line, err := a.nextFilled()
 	for err == nil && line[0] == '#' {
@@ -186,7 +186,7 @@ func wantHeading(line []byte, want string) error {
 	return nil
 }
 
-// section reads the n-grams of order n, whose heading order 1 has behind it.
+// section reads the n-grams of order n. For order 1 the heading has been read already.
 func (a *arpaReader) section(n, count int, highest bool) (*arpaSection, error) {
 	if n > 1 {
 		line, err := a.nextFilled()
@@ -221,7 +221,7 @@ func (a *arpaReader) section(n, count int, highest bool) (*arpaSection, error) {
 // isNGram reports whether a line is neither blank nor a heading.
 func isNGram(line []byte) bool { return !isBlank(line) && line[0] != '\\' }
 
-// end reads what must close the file.
+// end reads the end of the file: \end\ and nothing after it.
 func (a *arpaReader) end() error {
 	line, err := a.nextFilled()
 	if err != nil {

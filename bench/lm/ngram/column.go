@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Coding is how a trie packs the values of one order: each in Width bits, which
-// number one of Book values or, if Book is 0, are what the bits of the float32
-// exceed the least ones by.
+// Coding is how a trie packs the values of one order, each in Width bits. If Book is
+// above 0, they number one of Book values. If Book is 0, they are the bits of the
+// float32 minus the least such bits.
 type Coding struct {
 	Width, Book int
 	base        uint32
 }
 
-// quantisedValues is the most that a quantised book holds: codes of 8 bits.
+// quantisedValues is the largest size of a quantised book: codes have 8 bits.
 const quantisedValues = 256
 
 func (c Coding) bytes(n int) int64 { return packedBytes(n, c.Width) + 4*int64(c.Book) }
@@ -26,8 +26,8 @@ type column struct {
 	base  uint32
 }
 
-// newColumn packs values as small as they get: smoothing gives few different
-// back-offs, for they depend on a few small counts alone, and the logarithms of
+// newColumn packs values in the smaller of the two codings. Smoothing gives few
+// different back-offs, because they depend on a few small counts. The logarithms of
 // probabilities share the upper bits of their exponents.
 func newColumn(values []float32) column {
 	least, most := uint32(math.MaxUint32), uint32(0)
@@ -46,7 +46,7 @@ func newColumn(values []float32) column {
 	return fill(values, c, nil)
 }
 
-// newQuantisedColumn packs values rounded to [quantisedValues].
+// newQuantisedColumn packs values rounded to at most quantisedValues different ones.
 func newQuantisedColumn(values []float32) column {
 	book := distinct(values)
 	if len(book) > quantisedValues {
@@ -57,7 +57,7 @@ func newQuantisedColumn(values []float32) column {
 
 func fill(values []float32, coding Coding, book []float32) column {
 	if len(book) == 0 {
-		book = nil // of no values
+		book = nil // there are no values
 	}
 	c := column{codes: newPacked(len(values), coding.Width), book: book, base: coding.base}
 	for i, v := range values {
@@ -84,8 +84,8 @@ func (c *column) coding() Coding {
 
 func (c *column) bytes() int64 { return int64(cap(c.codes.bits)) + 4*int64(cap(c.book)) }
 
-// floatBits returns the bits of v, and of both zeros those of the negative one,
-// which lie beside the bits of what is just below.
+// floatBits returns the bits of v. For both zeros it returns those of -0, which are
+// next to the bits of the next lower value.
 func floatBits(v float32) uint32 {
 	if v == 0 {
 		return 1 << 31
@@ -93,19 +93,19 @@ func floatBits(v float32) uint32 {
 	return math.Float32bits(v)
 }
 
-// codeWidth returns the bits that number n values.
+// codeWidth returns the number of bits that number n values.
 func codeWidth(n int) int { return bits.Len(uint(max(n, 1) - 1)) }
 
-// distinct returns the different values, ascending; of no values, none.
+// distinct returns the different values in ascending order, nil if there are no values.
 func distinct(values []float32) []float32 {
 	list := cut(values)
 	slices.Sort(list)
 	return cut(slices.Compact(list))
 }
 
-// cut returns a copy of list that holds on to nothing else. It copies piece by piece,
-// for while it copies, and memory comes in, the runtime can't stop the goroutine: 3
-// million values at once held up a stop of the world for 60 ms.
+// cut returns a copy of list without spare capacity. It copies piece by piece, because
+// the runtime can't stop a goroutine within a copy. A copy of 3 million values at once
+// delayed a stop of the world by 60 ms.
 func cut[T any](list []T) []T {
 	const piece = 1 << 14
 	c := make([]T, len(list))
@@ -115,14 +115,15 @@ func cut[T any](list []T) []T {
 	return c
 }
 
-// copyPiece is a call, and where one begins the runtime can stop a goroutine.
+// copyPiece is a function of its own, not inlined: the runtime can stop a goroutine at
+// its entry.
 //
 //go:noinline
 func copyPiece[T any](dst, src []T) { copy(dst, src) }
 
-// bins returns the means of as many bins as a quantised book takes, ascending,
-// with about as many values in each. 0 stays as it is: it is the back-off of all
-// the n-grams that nothing continues.
+// bins returns the ascending means of quantisedValues bins, which hold about equally
+// many values. 0 keeps a bin of its own: it is the back-off of every n-gram without
+// continuation.
 func bins(values []float32) []float32 {
 	rest := slices.DeleteFunc(cut(values), func(v float32) bool { return v == 0 })
 	slices.Sort(rest)
@@ -143,7 +144,7 @@ func bins(values []float32) []float32 {
 	return cut(slices.Compact(book))
 }
 
-// nearest returns the place in book of the value nearest to v, the lower of two.
+// nearest returns the place in book of the value nearest to v, the lower one in a tie.
 func nearest(book []float32, v float32) uint32 {
 	i, found := slices.BinarySearch(book, v)
 	if !found && (i == len(book) || i > 0 && v-book[i-1] <= book[i]-v) {

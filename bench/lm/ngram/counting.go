@@ -2,14 +2,13 @@ package ngram
 
 import "math/bits"
 
-// counting counts the n-grams of a text, from order 1 up. It holds those of one
+// counting counts the n-grams of a text, from order 1 up. It holds the n-grams of one
 // order at a time, numbered in the order of their words.
 //
-// All the places where an n-gram ends lie together, in ends. To go one word
-// further, every such place moves on by one, and each n-gram's places are
-// sorted by the word they meet there. So an order is counted in one pass over
-// the one below, nothing is looked up, and almost nothing is left to sort where
-// n-grams have become rare.
+// ends lists all positions where an n-gram ends, n-gram by n-gram. To extend the
+// n-grams by a word, each position moves on by one. Then each n-gram's positions are
+// sorted by the word there. So one pass over an order counts the next, without lookups.
+// Rare n-grams leave almost nothing to sort.
 type counting struct {
 	text  []token // sentences with their Start
 	marks *Marks
@@ -17,13 +16,13 @@ type counting struct {
 
 	order  int
 	ends   []entry  // by n-gram, then by position: where n-grams of the order end
-	count  []uint32 // [n-grams] occurrences, then adjusted
-	suffix []uint32 // [n-grams] place in the order below without the first word
+	count  []uint32 // [n-grams] occurrences; adjusted counts after adjust
+	suffix []uint32 // [n-grams] place of the suffix in the order below
 
 	continuations []uint32 // [n-grams] different words before the n-gram
 
-	// Room for the order above. Its counts are not known beforehand, but there
-	// are no more n-grams than places where they end.
+	// Room for the order above. Its n-grams are not known beforehand, but they are at
+	// most as many as the positions where they end.
 	prefix                []uint32
 	word                  []int32
 	nextCount, nextSuffix []uint32
@@ -33,10 +32,10 @@ type counting struct {
 // token is one word of the text.
 type token struct {
 	word int32
-	gram uint32 // the n-gram of the order at hand that ends here, if one does
+	gram uint32 // the n-gram of the current order that ends here, if there is one
 }
 
-// newCounting returns the counts of order 1 for a text that c.check found good.
+// newCounting returns the counts of order 1 for a text that c.check accepted.
 func newCounting(text []int32, sentences int, c Config) *counting {
 	tokens := len(text) + sentences
 	most := max(tokens, c.Vocab)
@@ -69,7 +68,7 @@ func newCounting(text []int32, sentences int, c Config) *counting {
 	for _, t := range g.text {
 		g.count[t.word]++
 	}
-	next := g.continuations[:c.Vocab] // not in use yet: where a word's next end goes
+	next := g.continuations[:c.Vocab] // not in use yet: holds where a word's next end goes
 	sum := uint32(0)
 	for w, n := range g.count {
 		next[w] = sum
@@ -91,15 +90,14 @@ func (g *counting) unigrams() Order {
 	return Order{Word: words}
 }
 
-// extend counts the order above the one at hand and returns its n-grams. It
-// leaves the counts at hand as they are until advance, and knows their
-// continuations.
+// extend counts the order above the current one and returns its n-grams. It also counts
+// the continuations. The current counts stay as they are until advance.
 func (g *counting) extend() Order {
 	continuations := g.continuations[:len(g.count)]
 	clear(continuations)
 	if g.marks == nil && g.order <= len(g.text) {
-		// What the text begins with stands after nothing, and that counts as
-		// one word before it. With marks, it begins with Start.
+		// The n-gram at the start of the text has no word before it; the start counts
+		// as one. With marks, that n-gram begins with Start.
 		continuations[g.text[g.order-1].gram] = 1
 	}
 	text, in, out := g.text, g.ends, g.ends[:0]
@@ -112,7 +110,7 @@ func (g *counting) extend() Order {
 		}
 		from := len(out)
 		for _, e := range group {
-			// Only the last word of a text without marks has none after it.
+			// Only the last word of a text without marks has no next word.
 			if next := e.position() + 1; int(next) < len(text) {
 				out = append(out, newEntry(text[next].word, next))
 			}
@@ -137,9 +135,9 @@ func (g *counting) extend() Order {
 	return Order{Prefix: cut(prefix), Word: cut(word)}
 }
 
-// adjust turns the counts at hand, of an order below the highest, into the
-// number of different words before each n-gram. What begins with Start, the
-// only n-grams that nothing stands before, keeps its occurrences.
+// adjust replaces the counts of the current order by the number of different words
+// before each n-gram. It is for orders below the highest. N-grams that begin with Start
+// keep their occurrences, because no word precedes them.
 func (g *counting) adjust() {
 	for i, n := range g.continuations[:len(g.count)] {
 		if n > 0 {
@@ -148,7 +146,7 @@ func (g *counting) adjust() {
 	}
 }
 
-// advance makes the order that extend counted the one at hand.
+// advance moves to the order that extend counted.
 func (g *counting) advance() {
 	g.count, g.nextCount = g.nextCount, g.count
 	g.suffix, g.nextSuffix = g.nextSuffix, g.suffix

@@ -7,10 +7,9 @@ import (
 	"math"
 )
 
-// How each store lies in a model file, and what is checked of it. A map is its
-// n-grams, ascending. A hash table is its slots without the free ones: as hashes
-// ascend, there is but one way to lay them out. A trie is its arrays, without
-// the samples.
+// This file has the form of each store in a model file, and its checks. A map is its
+// n-grams in ascending order. A hash table is its occupied slots: hashes ascend, so
+// their layout is unique. A trie is its arrays, without the samples.
 
 // encodedBytes returns the bytes of the n-grams in a file.
 func (s Shape) encodedBytes() int64 {
@@ -45,8 +44,8 @@ func hashRecordBytes(n, order int) int {
 	return slotBytes
 }
 
-// The words of an n-gram are the only big-endian numbers of the file: so they
-// are the map's keys.
+// The words of an n-gram are the only big-endian numbers of the file, because the map's
+// keys are big-endian.
 func (m *mapStore) encode(e *encoder) {
 	for i := range m.entries {
 		for _, key := range m.ascending(i + 1) {
@@ -69,7 +68,7 @@ func float32Of(b []byte) float32 { return math.Float32frombits(binary.LittleEndi
 
 func (v weights) check(n int) error { return checkValues(n, v.prob, v.backoff) }
 
-// checkValues refuses what scoring can't add up.
+// checkValues refuses values that scoring can't add up.
 func checkValues(n int, prob, backoff float32) error {
 	if !isLogProb(prob) || !isFinite(backoff) {
 		return fmt.Errorf("order %d has values %v and %v, which are no log-probability and back-off: damaged file", n, prob, backoff)
@@ -162,7 +161,7 @@ func (d *decoder) hashStore(s Shape) (store, error) {
 	return h, err
 }
 
-// holds reports whether order n, below the highest, has an n-gram in the slot.
+// holds reports whether the slot of order n, below the highest, is occupied.
 func (h *hashStore) holds(n int, slot uint32) bool {
 	if n == 1 {
 		return uint64(slot) < uint64(len(h.words))

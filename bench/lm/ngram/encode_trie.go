@@ -78,7 +78,7 @@ func (d *decoder) column(n int, coding Coding, legal func(float32) bool) (column
 	if c.codes, err = d.packed(n, coding.Width); err != nil {
 		return c, err
 	}
-	if coding.Width == 0 { // all values are one: a short file may list many
+	if coding.Width == 0 { // all values are one, so a short file may list many
 		n = min(n, 1)
 	}
 	for i := range uint32(n) {
@@ -109,7 +109,7 @@ func (d *decoder) offsets(n, children int) (offsets, error) {
 	return o, err
 }
 
-// check looks at the places and words that a search may meet.
+// check verifies the places and words that a search may read.
 func (t *trie) check() error {
 	for i := range t.levels[1:] {
 		next, words := &t.levels[i].next, &t.levels[i+1].words

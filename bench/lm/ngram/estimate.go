@@ -2,7 +2,7 @@ package ngram
 
 import "fmt"
 
-// Config says what [Estimate] makes.
+// Config is what [Estimate] makes.
 type Config struct {
 	Vocab     int // words are 0..Vocab-1
 	Order     int // from 1 to MaxOrder
@@ -10,23 +10,23 @@ type Config struct {
 	Marks     *Marks // nil: the text is one stream, not sentences
 }
 
-// Marks are the two words of a vocabulary that bound a sentence. In a text,
-// each sentence is its words followed by End. Start stands before every
-// sentence by itself: it is part of histories, never predicted, and never
-// written in a text; the log-probability that Estimates list for it is 0, as in
-// the files of lmplz, and means nothing. No n-gram reaches over the end of a
-// sentence.
+// Marks are the two words of a vocabulary that bound a sentence. In a text, each
+// sentence is its words followed by End. No n-gram crosses the end of a sentence.
+//
+// Start implicitly precedes every sentence: it is part of histories, but never
+// predicted and never in a text. Estimates list a log-probability of 0 for it, as lmplz
+// does; this value means nothing.
 type Marks struct {
 	Start, End int32
 }
 
-// Estimate returns the numbers of a model of text, and the discounts of each
-// order, order n at n-1. It returns an error if the text is empty or too large,
-// holds a word outside the vocabulary, or is not made of sentences though c has
-// Marks; and if c makes no sense.
+// Estimate returns the estimates of a model of text, and the discounts of each order,
+// order n at n-1. It lists all n-grams of the text, of every order. The same text gives
+// the same bits. [EstimateBytes] returns the memory it takes.
 //
-// All n-grams of the text are listed, of every order. The same text gives the
-// same bits. [EstimateBytes] says what memory it takes.
+// It returns an error if c is invalid, or if the text is empty or too large. A word
+// outside the vocabulary is an error too. With Marks, the text must consist of
+// sentences.
 func Estimate(text []int32, c Config) (*Estimates, []Discounts, error) {
 	sentences, err := c.check(text)
 	if err != nil {
@@ -64,8 +64,8 @@ func Estimate(text []int32, c Config) (*Estimates, []Discounts, error) {
 	return e, discounts, nil
 }
 
-// check returns an error if c or text can't be worked with, and the number of
-// sentences in text, 0 without Marks.
+// check returns the number of sentences in text, 0 without Marks. It returns an error
+// if c or text is invalid.
 func (c *Config) check(text []int32) (sentences int, err error) {
 	if err := checkShape(c.Order, c.Vocab); err != nil {
 		return 0, err
@@ -101,14 +101,15 @@ func (c *Config) check(text []int32) (sentences int, err error) {
 
 func (c *Config) has(w int32) bool { return w >= 0 && int(w) < c.Vocab }
 
-// EstimateBytes returns how many bytes [Estimate] allocates for a text of so
-// many tokens, where the estimates come to hold ngrams[n-1] n-grams of order n,
-// for every order up to len(ngrams). All of it is held at once. With Marks,
-// tokens counts each sentence's Start as well. No order has more n-grams than
-// the text tokens, but order 1, which has the vocabulary: so a bound is known
-// before anything is counted.
+// EstimateBytes returns how many bytes [Estimate] allocates for a text with the given
+// number of tokens. All of them are held at once. ngrams[n-1] is the number of n-grams
+// of order n, for every order up to len(ngrams). With Marks, tokens includes each
+// sentence's Start.
+//
+// An order has at most as many n-grams as the text has tokens, order 1 as many as the
+// vocabulary. These bounds are known before counting.
 func EstimateBytes(tokens, vocab int, ngrams []int) int64 {
-	const place, number = 8, 4 // a token or an entry; a word, count, index or float32
+	const place, number = 8, 4 // bytes: place of a token or an entry; number of a word, count, index or float32
 	t, most := int64(tokens), int64(max(tokens, vocab))
 	total := 2*place*t + 2*number*most // text, ends; count, continuations
 	if len(ngrams) > 1 {

@@ -1,22 +1,22 @@
 package ngram
 
-// Estimates are the finished numbers of a back-off model, whatever smoothing
-// they come from and whatever store they go to. They are immutable.
+// Estimates are the final numbers of a back-off model, independent of smoothing and
+// store. They are immutable.
 //
-// The log-probability of word w after the history h is that of the longest
-// n-gram hw which is listed, with as much of h as it takes, plus the back-offs
-// of all the longer histories that are listed.
+// The log-probability of word w after the history h starts from the longest listed
+// n-gram h'w. h' is an end of h, possibly empty. The back-offs of all longer listed
+// ends of h are added to its log-probability.
 type Estimates struct {
 	Vocab  int     // words are 0..Vocab-1; order 1 lists them all
 	Orders []Order // [order]; order n is at n-1
 }
 
-// Order lists the n-grams of one length n. N-gram i is the n-gram Prefix[i] of
-// the order below followed by Word[i]; they ascend by (Prefix, Word), and so in
-// the lexical order of their words, oldest word first. So the n-grams that
-// continue one history lie together. For n = 1, Prefix is nil and Word[i] is i.
+// Order lists the n-grams of one length n. N-gram i is the n-gram Prefix[i] of the
+// order below followed by Word[i]. They ascend by (Prefix, Word), which is the lexical
+// order of their words, oldest first. So the n-grams that continue one history are
+// adjacent. For n = 1, Prefix is nil and Word[i] is i.
 type Order struct {
-	Prefix  []uint32  // [n-grams] place in the order below
+	Prefix  []uint32  // [n-grams] place of the prefix in the order below
 	Word    []int32   // [n-grams]
 	Prob    []float32 // [n-grams] log10 p(w|h), at most 0
 	Backoff []float32 // [n-grams] log10 of the n-gram's weight as a history; nil in the highest order

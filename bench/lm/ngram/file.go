@@ -28,8 +28,8 @@ const (
 	orderHeadBytes = 8 + 2*3*4
 	checksumBytes  = 4
 
-	// chunkBytes is the size of the one buffer between model and file, all that
-	// reading leaves behind for the garbage collector.
+	// chunkBytes is the size of the single buffer between model and file. Reading
+	// leaves nothing else for the garbage collector.
 	chunkBytes = 64 << 10
 )
 
@@ -55,7 +55,7 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	return e.n, nil
 }
 
-// encoder gathers values into chunks; its first error stays.
+// encoder gathers values into chunks. It keeps its first error.
 type encoder struct {
 	w   io.Writer
 	buf []byte
@@ -87,7 +87,7 @@ func (e *encoder) header(s Shape) {
 	}
 }
 
-// room returns the buffer with room for n more bytes.
+// room returns the buffer with space for n more bytes.
 func (e *encoder) room(n int) []byte {
 	if len(e.buf)+n > cap(e.buf) {
 		e.flush()
@@ -117,12 +117,11 @@ func (e *encoder) flush() {
 	e.buf = e.buf[:0]
 }
 
-// Read reads a model that [Model.WriteTo] wrote, into the store that it was
-// written from. size is how many bytes r holds for it, for a file the file's
-// length: the header is believed only if it asks for exactly that many, and
-// memory is then made once, at its final size. A file that is truncated, damaged
-// or of another kind gives an error, and so does one that scoring could stumble
-// over.
+// Read reads a model that [Model.WriteTo] wrote, into the store that it was written
+// from. size is the number of bytes that r holds for it, for a file its length. A
+// header that asks for another size is refused, so memory is allocated once, at its
+// final size. A file that is truncated, damaged or of another kind gives an error. So
+// does a file with values or places that scoring can't use.
 func Read(r io.Reader, size int64) (*Model, error) {
 	d := decoder{r: io.LimitReader(r, size), buf: make([]byte, chunkBytes)}
 	m, err := d.model(size)
@@ -135,7 +134,7 @@ func Read(r io.Reader, size int64) (*Model, error) {
 	return m, nil
 }
 
-// decoder reads through one buffer of a chunk.
+// decoder reads through one buffer of chunkBytes.
 type decoder struct {
 	r   io.Reader
 	buf []byte
@@ -151,8 +150,8 @@ func (d *decoder) bytes(b []byte) error {
 	return nil
 }
 
-// records reads n records of size bytes and hands them to take one by one, with
-// their numbers. A record is valid until take returns.
+// records reads n records of size bytes and calls take with each and its number. A
+// record is valid until take returns.
 func (d *decoder) records(n, size int, take func(i int, record []byte) error) error {
 	for i := 0; i < n; {
 		chunk := d.buf[:min(n-i, len(d.buf)/size)*size]
@@ -199,8 +198,8 @@ func (d *decoder) model(size int64) (*Model, error) {
 
 var errHeader = errors.New("impossible header: damaged file")
 
-// header reads all that comes before the n-grams. Nothing is allocated by a
-// number in it before it returns without error.
+// header reads the bytes before the n-grams. It allocates nothing by a number in them
+// before all are checked.
 func (d *decoder) header(size int64) (Shape, error) {
 	var s Shape
 	if size < headBytes+orderHeadBytes+checksumBytes {
@@ -269,8 +268,7 @@ func codingOf(b []byte) Coding {
 	}
 }
 
-// possible reports whether the sizes of the coding are such as no sum of them
-// overflows.
+// possible reports whether no sum of the coding's sizes overflows.
 func (c Coding) possible() bool {
 	return c.Width >= 0 && c.Width <= 32 && c.Book >= 0 && c.Book <= MaxEntries
 }

@@ -1,12 +1,12 @@
 package ngram
 
 // smallSlice is the size in bytes up to which slices of a trie share memory. The
-// runtime gives each slice a size class or whole pages, more than it asks for,
-// and a trie has up to eight slices an order: at order 5, one of 555 KiB took
-// 181 KiB more than that, and takes 45 KiB more with its small slices joined.
+// runtime rounds each slice up to a size class or whole pages. A trie has up to eight
+// slices an order. A trie of order 5 and 555 KiB took 181 KiB more than that. With its
+// small slices joined it takes 45 KiB more.
 const smallSlice = 1 << 20
 
-// gather moves the small slices of all orders together.
+// gather moves the small slices of all orders into shared memory.
 func (t *trie) gather() {
 	var packs []*[]byte
 	var highs []*[]uint64
@@ -25,8 +25,7 @@ func (t *trie) gather() {
 	join(books, 4)
 }
 
-// join makes the small ones of the slices, of elements of size bytes, parts of
-// one.
+// join makes the small slices in list, with elements of size bytes, parts of one slice.
 func join[T any](list []*[]T, size int) {
 	most := smallSlice / size
 	total := 0

@@ -2,11 +2,11 @@ package ngram
 
 import "math"
 
-// The probabilities of an order stay as they are until the order above has
-// taken its share of them, and become logarithms then.
+// The probabilities of an order stay linear until the order above has used them. Then
+// they become logarithms.
 
-// interpolateUnigrams sets the probabilities of the words: what their counts
-// give, and an equal share for every word that can be predicted.
+// interpolateUnigrams sets the probabilities of the words. They are the discounted
+// counts, plus an equal share for every word that can be predicted.
 func interpolateUnigrams(o *Order, counts []uint32, d Discounts, marks *Marks) {
 	var total uint64
 	var seen [4]uint64
@@ -24,13 +24,12 @@ func interpolateUnigrams(o *Order, counts []uint32, d Discounts, marks *Marks) {
 		o.Prob[w] = probability((float64(c)-off[min(c, 3)])/float64(total) + uniform)
 	}
 	if marks != nil {
-		o.Prob[marks.Start] = 1 // as lmplz has it; nothing asks for it
+		o.Prob[marks.Start] = 1 // as in lmplz's files; scoring never reads it
 	}
 }
 
-// interpolate sets the probabilities of an order above 1, and the back-offs of
-// the order below as far as its n-grams are histories; those of others stay 0,
-// for a weight of 1.
+// interpolate sets the probabilities of an order above 1, and the back-offs of the
+// n-grams below that are histories. Other back-offs stay 0, a weight of 1.
 func interpolate(o, below *Order, count *counting, d Discounts) {
 	counts, suffix, off := count.count, count.suffix, d.table()
 	for i := 0; i < len(counts); {
@@ -50,13 +49,14 @@ func interpolate(o, below *Order, count *counting, d Discounts) {
 	}
 }
 
-// weight returns what discounting by off takes from a history whose words were
-// counted total times, seen[c] of them c times: the weight of the order below.
+// weight returns the weight of the order below: the share that the discounts off take
+// from a history. The words after the history were counted total times, seen[c] of them
+// c times.
 func weight(seen [4]uint64, total uint64, off [4]float64) float64 {
 	return (off[1]*float64(seen[1]) + off[2]*float64(seen[2]) + off[3]*float64(seen[3])) / float64(total)
 }
 
-// probability rounds p, and keeps rounding from lifting it above 1.
+// probability rounds p to float32, at most 1.
 func probability(p float64) float32 { return min(float32(p), 1) }
 
 func toLog10(p []float32) {

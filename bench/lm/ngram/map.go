@@ -6,9 +6,8 @@ import (
 	"slices"
 )
 
-// mapStore holds all n-grams in one Go map. A key is the n-gram's words, oldest
-// first, four bytes each and the most significant one first, so that keys
-// ascend as n-grams do.
+// mapStore holds all n-grams in one Go map. A key is the n-gram's words, oldest first,
+// four bytes each, big-endian. So keys ascend as n-grams do.
 type mapStore struct {
 	entries []int // [order] n-grams
 	grams   map[string]weights
@@ -24,7 +23,7 @@ const (
 	weightsBytes = 8
 )
 
-// newMap returns an empty store for so many n-grams of each order.
+// newMap returns an empty store with room for entries[n-1] n-grams of order n.
 func newMap(entries []int) *mapStore {
 	total := 0
 	for _, n := range entries {
@@ -35,7 +34,7 @@ func newMap(entries []int) *mapStore {
 
 func newMapStore(est *Estimates) *mapStore {
 	m := newMap(est.entries())
-	var below []string // the keys of the order below, which the map holds anyway
+	var below []string // the keys of the order below, shared with the map
 	for i := range est.Orders {
 		o := &est.Orders[i]
 		keys := make([]string, o.Len())
@@ -57,7 +56,7 @@ func newMapStore(est *Estimates) *mapStore {
 }
 
 func (m *mapStore) next(s *Scorer, w int32) float64 {
-	var words [wordBytes * MaxOrder]byte // the history and w, at the end of it
+	var words [wordBytes * MaxOrder]byte // the history and w, right-aligned
 	known := s.known
 	for k := known; k > 0; k-- {
 		binary.BigEndian.PutUint32(words[len(words)-wordBytes*(k+1):], s.place[k])
@@ -87,7 +86,7 @@ func (m *mapStore) next(s *Scorer, w int32) float64 {
 	return sum
 }
 
-// bytes returns what a map of this kind takes: its tables can't be looked at.
+// bytes estimates the size of the map, whose tables can't be inspected.
 func (m *mapStore) bytes() int64 { return mapBytes(m.entries) }
 
 // ascending returns the keys of all n-grams of order n, in ascending order.
@@ -102,24 +101,23 @@ func (m *mapStore) ascending(n int) []string {
 	return keys
 }
 
-// Go's maps as they are since Go 1.24 (internal/runtime/maps).
+// The layout of Go's maps since Go 1.24 (internal/runtime/maps).
 const (
-	groupSlots    = 8    // slots of a group of Go's map, beside 8 bytes that say which are taken
-	tableSlots    = 1024 // slots of each of the tables that make a large map
-	tableFill     = 896  // of them are taken before a table splits in two
+	groupSlots    = 8    // slots of a group, beside 8 control bytes
+	tableSlots    = 1024 // slots of each table of a large map
+	tableFill     = 896  // slots taken before a table splits in two
 	tablesBeside  = 2    // tables that share a span of the heap with a table
 	mapGroupBytes = 8 + groupSlots*(16+weightsBytes)
 
-	// tableAllocation is what the runtime takes for a table: its groups, of
-	// 25,608 bytes with the heap's header, in a size class of 27,264; its head.
+	// tableAllocation is the memory of a table: its groups and its head. The groups
+	// take 25,608 bytes with the heap's header, in a size class of 27,264.
 	tableAllocation = 27264 + 48
 )
 
-// mapBytes returns about how many bytes a Go map holds that was made for so many
-// n-grams of each order, with their keys. Such a map has a power of two of
-// tables, as many as take all the n-grams at 7 slots in 8. Which table an n-gram
-// falls into is chance, so some tables overflow and split in two; and each leaves
-// a hole where it was, unless those beside it did so too.
+// mapBytes estimates the bytes of a Go map with entries[n-1] n-grams of order n, keys
+// included. The map starts with a power of two of tables, enough for all n-grams at 7
+// slots in 8. N-grams fall into tables at random, so some tables overflow and split in
+// two. A split leaves a hole in the heap, unless the tables beside it split too.
 func mapBytes(entries []int) int64 {
 	total, keys := 0, int64(0)
 	for i, n := range entries {
@@ -144,8 +142,8 @@ func mapBytes(entries []int) int64 {
 	return keys + int64(float64(tables)*(1+split+holes)*tableAllocation)
 }
 
-// keyAllocation returns what the runtime takes for the words of an n-gram: from
-// 16 bytes on a size class; below that a share of a block of 16.
+// keyAllocation returns the memory of an n-gram's words. From 16 bytes on it is a size
+// class, below that a share of a block of 16.
 func keyAllocation(order int) int64 {
 	return [...]int64{4, 8, 16, 16, 24, 24, 32, 32, 48}[order-1]
 }

@@ -7,16 +7,15 @@ import (
 )
 
 // Model is an n-gram model in one of the stores. It is immutable: any number of
-// Scorers, in any number of goroutines, may use one Model at the same time.
+// Scorers, in any number of goroutines, may use one Model at once.
 type Model struct {
 	shape Shape
 	store store
 }
 
-// NewModel returns a model that holds est, of which it keeps nothing. Every
-// prefix and every suffix of a listed n-gram must be listed. Back-offs may be
-// above 0, that is weights above 1; log-probabilities may not, and neither may
-// be infinite or NaN.
+// NewModel returns a model with the numbers of est, which it doesn't retain. Every
+// prefix and every suffix of a listed n-gram must be listed. Log-probabilities are at
+// most 0; back-offs may be above 0, which are weights above 1. All are finite.
 func NewModel(est *Estimates, store Store) (*Model, error) {
 	if err := est.check(); err != nil {
 		return nil, err
@@ -49,9 +48,8 @@ func (est *Estimates) entries() []int {
 	return entries
 }
 
-// check returns an error if est is not as its type describes it. That suffixes
-// are listed is left to whoever makes it: without one, a score is that of a
-// shorter match.
+// check returns an error if est differs from the description of its type. It doesn't
+// check that suffixes are listed: a missing one gives the score of a shorter match.
 func (est *Estimates) check() error {
 	if err := checkShape(len(est.Orders), est.Vocab); err != nil {
 		return err
@@ -83,10 +81,10 @@ func (est *Estimates) check() error {
 	return nil
 }
 
-// checkOrder looks at every n-gram of order n.
+// checkOrder checks every n-gram of order n.
 func (est *Estimates) checkOrder(n int) error {
 	o := &est.Orders[n-1]
-	previous := int64(-1) // prefix and word of the n-gram before
+	previous := int64(-1) // prefix and word of the preceding n-gram
 	for i, w := range o.Word {
 		var prefix int64
 		if n > 1 {
@@ -118,14 +116,14 @@ func isLogProb(v float32) bool { return v >= -math.MaxFloat32 && v <= 0 }
 
 func isFinite(v float32) bool { return v >= -math.MaxFloat32 && v <= math.MaxFloat32 }
 
-// Shape returns what the model's bytes depend on.
+// Shape returns the sizes that determine the model's bytes.
 func (m *Model) Shape() Shape {
 	s := m.shape
 	s.Entries, s.Probs, s.Backoffs = slices.Clone(s.Entries), slices.Clone(s.Probs), slices.Clone(s.Backoffs)
 	return s
 }
 
-// Store returns how the model lies in memory.
+// Store returns the store of the model.
 func (m *Model) Store() Store { return m.shape.Store }
 
 // Order returns the length of the model's longest n-grams, in tokens.
@@ -134,7 +132,7 @@ func (m *Model) Order() int { return len(m.shape.Entries) }
 // Vocab returns the number of different token ids.
 func (m *Model) Vocab() int { return m.shape.Vocab }
 
-// Entries returns how many n-grams of each order are listed; order n is at n-1.
+// Entries returns the number of n-grams of each order; order n is at n-1.
 func (m *Model) Entries() []int { return slices.Clone(m.shape.Entries) }
 
 // TotalEntries returns the number of n-grams of all orders.
@@ -146,7 +144,6 @@ func (m *Model) TotalEntries() int {
 	return total
 }
 
-// Bytes returns how many bytes the model holds. For a table or a trie it is
-// added up from the slices themselves, and equals [Shape.Bytes]. The few hundred
-// bytes around them are left out.
+// Bytes returns the size of the model in memory. For a table or a trie it is the sum of
+// the slices, and equals [Shape.Bytes]. It leaves out a few hundred bytes of headers.
 func (m *Model) Bytes() int64 { return m.store.bytes() }

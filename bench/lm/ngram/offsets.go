@@ -2,23 +2,23 @@ package ngram
 
 import "math/bits"
 
-// offsets says where the children of each n-gram begin in the order above: n+1
-// numbers that never fall, from 0 to the number of children, as Elias and Fano
-// coded them (Elias 1974, "Efficient storage and retrieval by content and
-// address of static files"). The low bits of number i are packed; the rest, v,
-// is a one at bit i+v. It takes some 2 bits for each n-gram and 1 for each
-// doubling of the children per n-gram, where a plain number takes 20.
+// offsets stores where the children of each n-gram begin in the order above. These are
+// n+1 non-decreasing numbers, from 0 to the number of children. They are in Elias-Fano
+// coding (Elias 1974, "Efficient storage and retrieval by content and address of static
+// files"). The low bits of number i are packed. The high bits, v, are a one at bit i+v.
+// It takes about 2 bits for each n-gram and 1 for each doubling of the children per
+// n-gram. A plain number takes 20.
 type offsets struct {
 	low  packed
 	high []uint64
-	// samples holds the bit of every 64th one, counted from 0.
+	// samples holds the bit position of every 64th one, from the 0th on.
 	samples []uint32
 }
 
 const sampleStep = 64
 
-// offsetsShape returns the size of each part of the offsets of n n-grams with
-// so many children.
+// offsetsShape returns the size of each part of the offsets of n n-grams with the given
+// number of children.
 func offsetsShape(n, children int) (lowWidth, highWords, samples int) {
 	lowWidth = max(0, bits.Len(uint(children/(n+1)))-1)
 	return lowWidth, (n+1+children>>lowWidth)/64 + 1, n/sampleStep + 1
@@ -30,8 +30,8 @@ func offsetsBytes(n, children int) int64 {
 	return packedBytes(n+1, lowWidth) + 8*int64(highWords) + 4*int64(samples)
 }
 
-// newOffsets codes the offsets of n n-grams from the parents of their children,
-// which ascend.
+// newOffsets codes the offsets of n n-grams from the parents of their children, which
+// ascend.
 func newOffsets(n int, parents []uint32) offsets {
 	lowWidth, highWords, _ := offsetsShape(n, len(parents))
 	o := offsets{low: newPacked(n+1, lowWidth), high: make([]uint64, highWords)}
@@ -48,8 +48,8 @@ func newOffsets(n int, parents []uint32) offsets {
 	return o
 }
 
-// sample makes the samples of n+1 offsets and reports whether high has exactly
-// so many ones.
+// sample makes the samples of n+1 offsets. It reports whether high has exactly n+1
+// ones.
 func (o *offsets) sample(n int) bool {
 	o.samples = make([]uint32, n/sampleStep+1)
 	ones := 0
@@ -69,7 +69,7 @@ func (o *offsets) span(i uint32) (begin, end uint32) {
 	bit := o.samples[i/sampleStep]
 	word := o.high[bit/64] &^ (1<<(bit%64) - 1)
 	at := bit / 64
-	skip := int(i % sampleStep) // ones before the one sought
+	skip := int(i % sampleStep) // ones to skip after the sample
 	for {
 		ones := bits.OnesCount64(word)
 		if ones > skip {

@@ -2,15 +2,14 @@ package ngram
 
 import "encoding/binary"
 
-// packed holds numbers of up to 32 bits, each in width bits, the first one in
-// the lowest bits of the first byte.
+// packed holds numbers of up to 32 bits, each in width bits. The first is in the lowest
+// bits of the first byte.
 type packed struct {
 	width uint
 	bits  []byte // [packedBytes]
 }
 
-// guardBytes lie behind the numbers, so that any of them may be read as part of
-// eight bytes.
+// guardBytes follow the numbers, so that each number can be read with an 8-byte load.
 const guardBytes = 8
 
 // packedBytes returns the bytes of n numbers.
@@ -28,7 +27,7 @@ func (p *packed) at(i uint32) uint32 {
 	return uint32(v & (1<<p.width - 1))
 }
 
-// set puts v, of at most width bits, where 0 still is.
+// set stores v, of at most width bits, at i, which must still be 0.
 func (p *packed) set(i, v uint32) {
 	bit := uint64(i) * uint64(p.width)
 	b := p.bits[bit>>3:]

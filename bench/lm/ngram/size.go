@@ -6,29 +6,29 @@ import (
 	"slices"
 )
 
-// Limits of a model. Places are numbered in 32 bits, and so are the bits that
-// say where an n-gram's continuations begin, up to three of them for an n-gram.
+// Limits of a model. Places are numbered in 32 bits. So are the bits of offsets, up to
+// three for an n-gram.
 const (
 	MaxOrder   = 9
 	MaxVocab   = math.MaxInt32
 	MaxEntries = 1 << 30
 )
 
-// Shape is what the bytes of a model depend on.
+// Shape holds the sizes that determine the bytes of a model.
 type Shape struct {
 	Store   Store
 	Vocab   int
 	Entries []int // [order] n-grams
-	// Probs and Backoffs say how a trie packs the values of each order, of
-	// which the highest has no back-offs. Other stores have neither.
+	// Probs and Backoffs say how a trie packs the values of each order. The highest
+	// order has no back-offs. Other stores have neither.
 	Probs, Backoffs []Coding
 }
 
-// NewShape returns the shape of a model with entries[n-1] n-grams of order n,
-// for every order up to len(entries), where it isn't made yet. A trie packs what
-// it meets: of a [Trie] the shape is the largest it can have, some 20 bits for
-// an n-gram above what text gives; of a [Quantised] one it is exact where every
-// order above 1 has more different values than fit.
+// NewShape returns the shape of a model before it is made. entries[n-1] is the number
+// of n-grams of order n, for every order up to len(entries). The packing of a trie
+// depends on its values. For a [Trie] the shape is an upper bound, about 20 bits an
+// n-gram above typical text. For a [Quantised] one it is exact if every order above 1
+// has more different values than fit.
 func NewShape(store Store, vocab int, entries []int) Shape {
 	s := Shape{Store: store, Vocab: vocab, Entries: slices.Clone(entries)}
 	if store != Trie && store != Quantised {
@@ -49,8 +49,8 @@ func NewShape(store Store, vocab int, entries []int) Shape {
 	return s
 }
 
-// Bytes returns how many bytes the model holds. It equals what [Model.Bytes]
-// finds; of a [Map] it is an estimate.
+// Bytes returns the size of the model in memory. It equals [Model.Bytes]; for a [Map]
+// it is an estimate.
 func (s Shape) Bytes() int64 {
 	switch s.Store {
 	case Map:
@@ -82,9 +82,9 @@ func checkShape(order, vocab int) error {
 	return nil
 }
 
-// checkTextLength returns an error if a text of n tokens can't be trained on. It
-// has at most n different n-grams of any order, so this one check keeps every
-// order, and every 32-bit count, in range.
+// checkTextLength returns an error if a text of n tokens is too long to train on. A
+// text has at most n different n-grams of any order. So this check keeps every order
+// and every 32-bit count in range.
 func checkTextLength(n int) error {
 	if n == 0 {
 		return fmt.Errorf("ngram: no tokens to train on")

@@ -6,18 +6,18 @@ import "fmt"
 type Smoothing int
 
 const (
-	// KneserNey is interpolated modified Kneser-Ney (Chen and Goodman 1999,
-	// section 3), with counts adjusted as by Heafield et al. 2013, "Scalable
-	// modified Kneser-Ney language model estimation". Where an order's counts
-	// give no discounts, it has 0.5, 1 and 1.5.
+	// KneserNey is interpolated modified Kneser-Ney (Chen and Goodman 1999, section 3),
+	// with counts adjusted as by Heafield et al. 2013, "Scalable modified Kneser-Ney
+	// language model estimation". An order whose counts give no discounts has 0.5, 1
+	// and 1.5.
 	KneserNey Smoothing = iota
-	// Absolute is interpolated absolute discounting of the raw counts (Ney, Essen
-	// and Kneser 1994). Where an order's counts give no discount, it has 0.5.
+	// Absolute is interpolated absolute discounting of the raw counts (Ney, Essen and
+	// Kneser 1994). An order whose counts give no discount has 0.5.
 	Absolute
 )
 
-// ParseSmoothing returns the smoothing that String names s, or an error that
-// lists the choices.
+// ParseSmoothing returns the smoothing whose String is s, or an error that lists the
+// choices.
 func ParseSmoothing(s string) (Smoothing, error) {
 	for _, smoothing := range []Smoothing{KneserNey, Absolute} {
 		if s == smoothing.String() {
@@ -38,10 +38,10 @@ func (s Smoothing) String() string {
 	return fmt.Sprintf("Smoothing(%d)", int(s))
 }
 
-// Discounts are what one order takes off its counts.
+// Discounts are the amounts that one order subtracts from its counts.
 type Discounts struct {
-	D         [3]float64 // in occurrences: off a count of 1, of 2, of 3 and more
-	Estimated bool       // from the counts of counts; otherwise a fallback
+	D         [3]float64 // for a count of 1, of 2, of 3 and more
+	Estimated bool       // from the counts of counts; otherwise fixed
 }
 
 // discounts estimates the discounts of one order from its counts.
@@ -59,19 +59,19 @@ func (s Smoothing) discounts(counts []uint32) Discounts {
 		}
 		return Discounts{D: [3]float64{y, y, y}, Estimated: true}
 	}
-	// Chen and Goodman 1999, equation 26. A discount of 0 would leave nothing
-	// for the words that never followed a history, and one above the count
-	// itself would make a probability negative.
+	// Chen and Goodman 1999, equation 26. A discount of 0 would give no probability to
+	// words that never followed a history. One above the count would make a probability
+	// negative.
 	d := Discounts{Estimated: true}
 	for i := range d.D {
 		c := float64(i + 1)
 		d.D[i] = c - (c+1)*y*n[i+2]/n[i+1]
-		if !(d.D[i] > 0 && d.D[i] <= c) { // as NaN, where nothing has a count of c
+		if !(d.D[i] > 0 && d.D[i] <= c) { // also NaN, if no n-gram has a count of c
 			return Discounts{D: [3]float64{0.5, 1, 1.5}} // as lmplz --discount_fallback
 		}
 	}
 	return d
 }
 
-// table returns the discounts by count, with every count above 3 as 3.
+// table returns the discounts by count; counts above 3 use the entry of 3.
 func (d Discounts) table() [4]float64 { return [4]float64{0, d.D[0], d.D[1], d.D[2]} }

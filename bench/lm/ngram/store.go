@@ -2,19 +2,18 @@ package ngram
 
 import "fmt"
 
-// Store says how a [Model] lies in memory. All but [Quantised] give the same
-// scores, bit for bit.
+// Store says how a [Model] lies in memory. All but [Quantised] give the same scores,
+// bit for bit.
 type Store int
 
 const (
-	// Map is a Go map keyed by the words of the n-gram: what one would write
-	// first.
+	// Map is a Go map keyed by the words of the n-gram: the obvious implementation.
 	Map Store = iota
-	// Hash is a hash table for each order, in flat slices: the quickest.
+	// Hash is a hash table for each order, in flat slices: the fastest.
 	Hash
-	// Trie is a sorted trie in packed bits: the smallest that loses nothing.
+	// Trie is a sorted trie in packed bits: the smallest lossless store.
 	Trie
-	// Quantised is a [Trie] whose values are rounded to 256 for each order.
+	// Quantised is a [Trie] with values rounded to 256 for each order above 1.
 	Quantised
 )
 
@@ -36,9 +35,8 @@ func (s Store) String() string {
 	return fmt.Sprintf("Store(%d)", int(s))
 }
 
-// store is one way to hold the n-grams. What scoring asks of it is its method
-// next, which [Scorer] calls on the concrete type, since an interface would send
-// every Scorer to the heap.
+// store is one way to hold the n-grams. [Scorer] also calls the method next on the
+// concrete type. A call through the interface would move every Scorer to the heap.
 type store interface {
 	// bytes returns how many bytes it holds.
 	bytes() int64

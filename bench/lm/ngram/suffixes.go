@@ -6,17 +6,16 @@ import (
 	"slices"
 )
 
-// A gram is the words of an n-gram, oldest first, and zeros.
+// A gram is the words of an n-gram, oldest first, padded with zeros.
 type gram [MaxOrder]int32
 
-// addSuffixes lists what is missing of n-grams without their first word, as
-// programs leave it out that prune or mix models. The stores find an n-gram by the
-// one without its first word. What is added has the probability that backing off to
-// it gave before, and 0 for a back-off: no text scores otherwise than without it.
-// Every prefix of a listed n-gram is listed.
+// addSuffixes lists the missing suffixes: n-grams without their first word. Programs
+// that prune or mix models leave them out. The stores find an n-gram by its suffix. An
+// added n-gram has the probability that backing off gave before, and a back-off of 0,
+// so no score changes. Every prefix of a listed n-gram must be listed.
 func (e *Estimates) addSuffixes(words []string) error {
 	missing := e.missingSuffixes()
-	places := identity(e.Vocab) // in the new order below, by that in the old one
+	places := identity(e.Vocab) // new place in the order below, by the old one
 	for n := 2; n <= len(e.Orders); n++ {
 		var err error
 		if places, err = e.insert(n, missing[n], places, words); err != nil {
@@ -26,8 +25,8 @@ func (e *Estimates) addSuffixes(words []string) error {
 	return nil
 }
 
-// missingSuffixes returns the n-grams of each order that are not listed, though one
-// that goes on before them is. Of these the prefixes are listed or missing, too.
+// missingSuffixes returns the unlisted suffixes of listed n-grams, by order. The
+// prefixes of these are listed or missing, too.
 func (e *Estimates) missingSuffixes() [MaxOrder + 1][]gram {
 	var missing [MaxOrder + 1][]gram
 	children := make([][]uint32, len(e.Orders)+1)
@@ -64,8 +63,8 @@ func (e *Estimates) missingSuffixes() [MaxOrder + 1][]gram {
 	return missing
 }
 
-// insert adds n-grams, which ascend, to order n, whose prefixes are at places[p] by
-// now. It returns where the n-grams of the order itself are then.
+// insert adds n-grams, which ascend, to order n. places[p] is the new place of prefix
+// p. It returns the new places of the order's own n-grams.
 func (e *Estimates) insert(n int, added []gram, places []uint32, words []string) (moved []uint32, err error) {
 	old, below := e.Orders[n-1], &e.Orders[n-2]
 	size := old.Len() + len(added)
@@ -79,7 +78,7 @@ func (e *Estimates) insert(n int, added []gram, places []uint32, words []string)
 	for k := 2; k < n; k++ {
 		children[k] = e.childrenOf(k)
 	}
-	// place finds an n-gram in an order that is finished.
+	// place finds an n-gram in a finished order.
 	place := func(g []int32) uint32 {
 		at := uint32(g[0])
 		for k := 2; k <= len(g); k++ {
@@ -149,8 +148,8 @@ func (e *Estimates) words(n int, place uint32) (g gram) {
 	return g
 }
 
-// childrenOf returns where, in order n, the n-grams begin that continue each of the
-// order below, and last where they end.
+// childrenOf returns where the continuations of each n-gram of the order below begin in
+// order n. The last element is where they end.
 func (e *Estimates) childrenOf(n int) []uint32 {
 	children := make([]uint32, e.Orders[n-2].Len()+1)
 	for _, p := range e.Orders[n-1].Prefix {
@@ -162,7 +161,7 @@ func (e *Estimates) childrenOf(n int) []uint32 {
 	return children
 }
 
-// find returns the place of the n-gram that is prefix and w.
+// find returns the place of the n-gram with the given prefix and last word w.
 func (o *Order) find(children []uint32, prefix uint32, w int32) (place uint32, ok bool) {
 	from, to := children[prefix], children[prefix+1]
 	i, ok := slices.BinarySearch(o.Word[from:to], w)

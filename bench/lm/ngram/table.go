@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// hashStore holds a dense array for order 1 and an open-addressed table for each
-// order above. The key of an n-gram is exact: the slot of its first n-1 words in
-// the table below, and its last word.
+// hashStore holds a dense array for order 1 and an open-addressed table for each order
+// above. The key of an n-gram is exact. It is the slot of its first n-1 words in the
+// table below, and its last word.
 type hashStore struct {
 	order  int
 	words  []weights // [vocab] order 1
@@ -15,29 +15,29 @@ type hashStore struct {
 	last   lastTable // the highest order, from 2
 }
 
-// table holds the n-grams of one order. Slots ascend by hash, with gaps: a search
-// begins at the slot where a hash would lie if all were spread evenly, and is
-// over at the first hash that is not below, be it found or not. So a search in
-// vain costs no more than another, and tables may be full to 4 in 5.
+// table holds the n-grams of one order. Slots ascend by hash, with gaps. A search
+// begins at the slot where the hash would lie if all were spread evenly. It ends at the
+// first hash that is not lower, found or not. So a failed search costs no more than a
+// successful one, and tables may be 4/5 full.
 //
-// Key and values lie together: each order costs a token one cache line.
+// Key and values are adjacent: each order costs one cache line a token.
 type table struct {
 	homes uint64
 	slots []slot // [capacity]
 }
 
 type slot struct {
-	hash uint64 // as made by hashOf; freeSlot if there is none
+	hash uint64 // as made by hashOf; freeSlot if empty
 	weights
 }
 
-// lastTable is a table of the highest order, where nothing needs a back-off.
+// lastTable is a table of the highest order, which has no back-offs.
 type lastTable struct {
 	homes uint64
 	slots []lastSlot // [capacity]
 }
 
-// lastSlot has the halves of its hash apart, to weigh 12 bytes and not 16.
+// lastSlot splits its hash in halves, so that it takes 12 bytes and not 16.
 type lastSlot struct {
 	high, low uint32
 	prob      float32
@@ -50,17 +50,16 @@ const (
 	slotBytes = 16
 	lastBytes = 12
 
-	// maxSpill is how many slots lie behind the homes, for what the last homes
-	// can't hold. At 4 in 5 that many are too few for one table in 10^12.
+	// maxSpill is the number of slots behind the homes, for n-grams that the last homes
+	// can't hold. At a load of 4/5 they are too few for one table in 10^12.
 	maxSpill = 64
 )
 
-// homesOf returns the number of slots where searches for n n-grams begin: 5 for
-// 4 of them.
+// homesOf returns the number of home slots for n n-grams: 5 for every 4.
 func homesOf(n int) int64 { return int64(n) + int64(n)/4 + 1 }
 
-// capacity returns the number of slots of a table of n n-grams, of which the
-// last is always free, so that a search ends.
+// capacity returns the number of slots of a table of n n-grams. The last one is always
+// free, so that a search ends.
 func capacity(n int) int64 { return homesOf(n) + int64(min(n, maxSpill)) + 1 }
 
 // hashBytes returns the bytes of a hash store.
@@ -90,8 +89,8 @@ const (
 	mix2, unmix2 = 0x94d049bb133111eb, 0x319642b2d24d8ec3
 )
 
-// hashOf scrambles a key so that every bit of it moves the upper ones. No two
-// keys have one hash, and none has freeSlot.
+// hashOf mixes a key so that every bit affects the upper bits. It is a bijection, and
+// no key gives freeSlot.
 func hashOf(prefix uint32, w int32) uint64 {
 	h := (uint64(prefix)<<32 | uint64(w)) + 1
 	h *= mix1
@@ -99,8 +98,8 @@ func hashOf(prefix uint32, w int32) uint64 {
 	return ^(h * mix2)
 }
 
-// keyOf undoes hashOf. A hash that hashOf never made can give any prefix, and a
-// word of up to 2^32 - 1.
+// keyOf inverts hashOf. A hash that hashOf never made can give any prefix, and a word
+// up to 2^32 - 1.
 func keyOf(hash uint64) (prefix, w uint32) {
 	h := ^hash * unmix2
 	h ^= h >> 32
@@ -108,8 +107,8 @@ func keyOf(hash uint64) (prefix, w uint32) {
 	return uint32(h >> 32), uint32(h)
 }
 
-// home returns the slot, of the given number, where the search for a hash
-// begins. It ascends with the hash.
+// home returns the slot where the search for a hash begins, among homes slots. It
+// ascends with the hash.
 func home(hash, homes uint64) uint32 {
 	i, _ := bits.Mul64(hash, homes)
 	return uint32(i)
@@ -167,7 +166,7 @@ func newHashStore(est *Estimates) (*hashStore, error) {
 		}
 		var ok bool
 		if slots, ok = arrange(hashes); !ok {
-			return nil, tooManyAlike(n)
+			return nil, fmt.Errorf("ngram: order %d has too many n-grams of nearly the same hash for a %v: use a %v", n, Hash, Trie)
 		}
 		if n < order {
 			t := newTable(o.Len())
@@ -185,12 +184,8 @@ func newHashStore(est *Estimates) (*hashStore, error) {
 	return h, nil
 }
 
-func tooManyAlike(order int) error {
-	return fmt.Errorf("ngram: order %d has too many n-grams of nearly the same hash for a %v: use a %v", order, Hash, Trie)
-}
-
-// arrange returns the slot of each hash: the least that no lower hash takes,
-// from its home on. It reports whether the slots suffice.
+// arrange returns the slot of each hash: from its home on, the lowest that no lower
+// hash takes. It reports whether the slots suffice.
 func arrange(hashes []uint64) (slots []uint32, ok bool) {
 	n := len(hashes)
 	table, homes := make([]uint64, capacity(n)), uint64(homesOf(n))
@@ -201,7 +196,7 @@ func arrange(hashes []uint64) (slots []uint32, ok bool) {
 		i := home(h, homes)
 		for ; table[i] < h; i++ {
 		}
-		for h != freeSlot { // what is above moves on by one, up to the next free slot
+		for h != freeSlot { // higher hashes move up by one, to the next free slot
 			if int(i) == len(table)-1 {
 				return nil, false
 			}
@@ -219,8 +214,8 @@ func arrange(hashes []uint64) (slots []uint32, ok bool) {
 	return slots, true
 }
 
-// next is the hot path. No lookup depends on another one of the same token, only
-// on the token before, so the processor overlaps their cache misses.
+// next is the hot path. Its lookups depend on the token before, not on each other, so
+// the processor overlaps their cache misses.
 func (h *hashStore) next(s *Scorer, w int32) float64 {
 	known := s.known
 	match := 1
@@ -248,9 +243,8 @@ func (h *hashStore) next(s *Scorer, w int32) float64 {
 	return float64(prob)
 }
 
-// backOff adds to a log-probability the back-offs of the histories that the
-// match does not reach: the one of that many tokens at place previous, and all
-// the longer ones.
+// backOff adds to a log-probability the back-offs of the histories longer than the
+// match. previous is the place of the history of match tokens.
 func (h *hashStore) backOff(s *Scorer, prob float32, previous uint32, match int) float64 {
 	sum := float64(prob)
 	if match == 1 {

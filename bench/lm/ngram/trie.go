@@ -4,9 +4,9 @@ import (
 	"math/bits"
 )
 
-// trie holds the n-grams of each order in the order of [Estimates], so that
-// those which continue one history lie together, as siblings that ascend by
-// word (Germann, Joanis and Larkin 2009; KenLM's trie, Heafield 2011).
+// trie holds the n-grams of each order in the order of [Estimates]. Those that continue
+// one history are adjacent siblings, which ascend by word (Germann, Joanis and Larkin
+// 2009; KenLM's trie, Heafield 2011).
 type trie struct {
 	shape  Shape
 	levels []level // [order]
@@ -14,10 +14,10 @@ type trie struct {
 
 // level is one order of a trie.
 type level struct {
-	words   packed // the n-grams' last words; nothing for order 1, where they are 0, 1, 2, ...
+	words   packed // the n-grams' last words; empty for order 1, where they are 0, 1, 2, ...
 	prob    column
-	backoff column  // not in the highest order
-	next    offsets // of their continuations in the order above; not in the highest order
+	backoff column  // nil in the highest order
+	next    offsets // of the continuations in the order above; empty in the highest order
 }
 
 // wordWidth returns the bits of a word id.
@@ -31,7 +31,7 @@ func newTrie(est *Estimates, quantise bool) *trie {
 	for i := range est.Orders {
 		o, l := &est.Orders[i], &t.levels[i]
 		column := newColumn
-		if quantise && i > 0 { // words alone are few
+		if quantise && i > 0 { // order 1 has few n-grams and stays exact
 			column = newQuantisedColumn
 		}
 		l.prob = column(o.Prob)
@@ -53,8 +53,8 @@ func newTrie(est *Estimates, quantise bool) *trie {
 	return t
 }
 
-// find returns the place in order n of the n-gram that continues the one at
-// place prefix of the order below by w.
+// find returns the place in order n of the n-gram that continues n-gram prefix of the
+// order below with w.
 func (t *trie) find(n int, prefix uint32, w int32) (place uint32, ok bool) {
 	low, end := t.levels[n-2].next.span(prefix)
 	words := &t.levels[n-1].words

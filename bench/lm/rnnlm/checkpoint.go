@@ -13,16 +13,16 @@ import (
 	"batchrnn/rnn"
 )
 
-// A checkpoint has these sections, as package durable writes them, each of which
-// begins with its version, a uint32:
+// A checkpoint has these sections, as package durable writes them. Each begins with its
+// version, a uint32:
 //
-//	training    JSON: which training this is, an identity
+//	training    JSON: an identity
 //	vocabulary  see text.Vocab.Append
-//	progress    JSON: how far it is, a progressRecord
+//	progress    JSON: a progressRecord
 //	model       the parameters, float32 in the order of rnn.Model.Slab
 //	optimiser   Adam's first moments, then the second
 //	state       of the streams, [L,B,H], into the next step; c of an LSTM follows h
-//	best        the parameters of the lowest validation loss; none before one
+//	best        the parameters of the lowest validation loss; empty before one
 const (
 	checkpointMagic   = "\x89RNNCP\r\n" // a text-mode copy damages it
 	checkpointVersion = 1
@@ -30,8 +30,8 @@ const (
 	maxRecord         = 64 << 10
 )
 
-// identity says which training a checkpoint is of: all that has a say in its bits.
-// What differs first is what somebody is told.
+// identity identifies the training of a checkpoint: it holds all that determines the
+// training's bits. An error names the first field that differs.
 type identity struct {
 	Text  string `json:"SHA-256 of the text"`
 	Level string `json:"level"`
@@ -66,11 +66,11 @@ func identityOf(o Options, c *text.Corpus) identity {
 	}
 }
 
-// progressRecord is what of a trainer is not an array.
+// progressRecord holds the state of a trainer apart from its arrays.
 type progressRecord struct {
 	Elapsed time.Duration `json:"elapsed"`
 	Steps   time.Duration `json:"steps"`
-	Tokens  int64         `json:"tokens"` // steps of the optimiser, and masks of dropout, go with it
+	Tokens  int64         `json:"tokens"` // also counts the steps of the optimiser and the masks of dropout
 	Loss    float64       `json:"loss"`
 	Valid   float64       `json:"valid"`
 
@@ -87,7 +87,7 @@ type progressRecord struct {
 	Random []byte `json:"random"` // PCG, as it marshals itself
 }
 
-// save writes the checkpoint, if one is asked for and there is anything to save.
+// save writes the checkpoint, if Options.Checkpoint is set and a step has been done.
 func (t *trainer) save() error {
 	if t.options.Checkpoint == "" || t.progress.Tokens == 0 {
 		return nil
@@ -119,7 +119,7 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if p.Tokens > p.Resumed { // else carried is what was resumed with
+	if p.Tokens > p.Resumed { // else carried is still the state from the checkpoint
 		t.ws.State(t.carried)
 	}
 	out, err := durable.NewWriter(w, checkpointMagic, checkpointVersion)
@@ -154,7 +154,7 @@ func (t *trainer) bestSoFar() []floats {
 	return []floats{t.best}
 }
 
-// A payload is a section: its version, and one or the other.
+// A payload is the content of a section: its version, then bytes or arrays.
 type payload struct {
 	bytes  []byte
 	floats []floats

@@ -23,9 +23,9 @@ import (
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
 //
-// Version 3 is read too. It has, in the place of the configuration, the words input,
-// hidden, output, the place of the activation in numbered, tied, clusters, layers,
-// residual and the cutoffs.
+// Version 3 is read too. In place of length and config it has these words: input,
+// hidden, output, the activation's index in numbered, tied, clusters, layers, residual
+// and the cutoffs.
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
 	fileVersion   = 4
@@ -35,16 +35,16 @@ const (
 	checksumBytes = 4
 )
 
-// numbered are the activations by their numbers in files of version 3.
+// numbered lists the activations by their numbers in files of version 3.
 var numbered = []rnn.Activation{rnn.Tanh, rnn.ReLU, rnn.Sigmoid, rnn.Identity}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// File is a model in the form that [Read] reads.
+// File wraps a model as an [io.WriterTo] of the form that [Read] reads.
 type File struct{ Model *rnn.Model }
 
-// WriteTo writes the model to w and returns the number of bytes written. It
-// implements [io.WriterTo]. A compact model no longer has what is to be written.
+// WriteTo writes the model to w and returns the number of bytes written. It implements
+// [io.WriterTo]. A compact model no longer has its parameters and can't be written.
 func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	if f.Model.Slab == nil {
 		return 0, errors.New("rnnlm: a compact model can't be written: write it before Compact")
@@ -71,9 +71,9 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	return n + int64(k), err
 }
 
-// Read reads a model that [File.WriteTo] wrote. size is how many bytes r holds
-// for it: the header is believed only if it asks for exactly that many. A model
-// that is truncated, damaged or of another kind gives an error.
+// Read reads a model that [File.WriteTo] wrote. size is the number of bytes that r
+// holds for it. A header that asks for another size is refused. A model that is
+// truncated, damaged or of another kind gives an error.
 func Read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	m, err := read(e, r, size)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -113,7 +113,7 @@ func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	return m, nil
 }
 
-// readHead returns the configuration in the header and the header's bytes.
+// readHead returns the configuration in the header, and the header's bytes.
 func readHead(r io.Reader) (c rnn.Config, head []byte, err error) {
 	if head, err = more(r, nil, headBytes); err != nil {
 		return c, nil, err
@@ -136,7 +136,7 @@ func readHead(r io.Reader) (c rnn.Config, head []byte, err error) {
 		return c, nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(head[headBytes:]))
-	d.DisallowUnknownFields() // what this program doesn't know it can't compute
+	d.DisallowUnknownFields() // an unknown field may change what the network computes
 	if err := d.Decode(&c); err != nil {
 		return c, nil, fmt.Errorf("configuration: %w: damaged, or of a newer program", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// floats go to files as they are in memory, little-endian.
+// floats is written to files as it lies in memory, little-endian.
 type floats []float32
 
 // chunkBytes is the size of the one buffer between floats and a file.
@@ -34,8 +34,8 @@ func (f floats) WriteTo(w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// readFrom reads all elements. Any value is one: a training that has gone astray
-// has infinite ones.
+// readFrom reads all elements. It accepts any value: a training that diverged has
+// infinite ones.
 func (f floats) readFrom(r io.Reader) error {
 	buf := make([]byte, min(f.Size(), chunkBytes))
 	for len(f) > 0 {

@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// Losses sets dst, one element a token, to what each token costs in nats: the
-// terms of [Scorer.Score]'s sum, in the order of the text.
+// Losses sets dst, one element for each token, to the cost of each token in nats. These
+// are the terms of [Scorer.Score]'s sum, in the order of the text.
 func (s *Scorer) Losses(ctx context.Context, dst []float32) error {
 	body := s.body.streams * s.body.steps * s.body.pieces
 	if want := body + s.tail.streams*s.tail.steps*s.tail.pieces; len(dst) != want {
@@ -29,8 +29,7 @@ func (s *Scorer) Losses(ctx context.Context, dst []float32) error {
 	return nil
 }
 
-// losses sets dst to the losses of the section, or part of them if ctx ends
-// first.
+// losses sets dst to the losses of the section, or to a part of them if ctx ends first.
 func (s *section) losses(ctx context.Context, dst []float32) {
 	s.ws.Reset()
 	if s.warm {

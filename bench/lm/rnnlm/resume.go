@@ -15,8 +15,8 @@ import (
 	"batchrnn/internal/durable"
 )
 
-// resume goes on from the checkpoint, if it is there. After an error the trainer
-// is of no more use; the file is as it was.
+// resume restores the trainer from the checkpoint, if the file exists. After an error
+// the trainer can't be used; the file is unchanged.
 func (t *trainer) resume() error {
 	path := t.options.Checkpoint
 	err := t.openCheckpoint(path)
@@ -33,7 +33,7 @@ func (t *trainer) resume() error {
 }
 
 func (t *trainer) openCheckpoint(path string) error {
-	// Before it is opened: opening a pipe waits for somebody who writes to it.
+	// Stat comes before Open, because opening a pipe waits for a writer.
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -49,8 +49,8 @@ func (t *trainer) openCheckpoint(path string) error {
 	return t.readCheckpoint(f, info.Size())
 }
 
-// readCheckpoint reads what writeCheckpoint wrote, of size bytes. It allocates
-// nothing by what it reads: this training says how long each section has to be.
+// readCheckpoint reads size bytes that save wrote. The training tells the length of
+// each section, so no length in the file decides an allocation.
 func (t *trainer) readCheckpoint(r io.Reader, size int64) error {
 	err := t.readSections(r, size)
 	if err == nil || errors.Is(err, errOther) {
@@ -104,7 +104,7 @@ func (t *trainer) readSections(r io.Reader, size int64) error {
 
 var errOther = errors.New("of a training with")
 
-// recognise returns an error if the checkpoint is of another training.
+// recognise returns an error if the checkpoint belongs to another training.
 func (t *trainer) recognise(raw []byte) error {
 	var was identity
 	if err := json.Unmarshal(raw, &was); err != nil {
@@ -120,7 +120,8 @@ func (t *trainer) recognise(raw []byte) error {
 	return nil
 }
 
-// setProgress takes a progressRecord over, if it can be one of this training.
+// setProgress sets the progress from a progressRecord, or returns an error if it is
+// impossible for this training.
 func (t *trainer) setProgress(raw []byte) error {
 	var p progressRecord
 	if err := json.Unmarshal(raw, &p); err != nil {
@@ -152,7 +153,7 @@ func (t *trainer) setProgress(raw []byte) error {
 	return nil
 }
 
-// record reads a section of bytes, at most limit beside its version.
+// record reads a section of bytes, at most limit after its version.
 func record(s *durable.Reader, name string, limit int64) ([]byte, error) {
 	raw, err := s.Bytes(name, 4+limit)
 	if err != nil {
@@ -184,7 +185,7 @@ func arrays(s *durable.Reader, name string, to []floats) error {
 	})
 }
 
-// version checks what a section begins with.
+// version checks the version at the beginning of a section.
 func version(name string, b []byte) error {
 	if len(b) < 4 {
 		return fmt.Errorf("%s of %d bytes: %w", name, len(b), durable.ErrTruncated)

@@ -6,19 +6,18 @@ import (
 	"batchrnn/rnn"
 )
 
-// How many validations a budget holds at most, and which part of it they may take.
+// How many validations a budget holds at most, and which share of it they may take.
 const (
 	validations   = 25
 	validateShare = 20
 )
 
-// byTokens says whether the budget is one of tokens. Then the parameters of every
-// step depend on nothing but the options and the text: the schedule never looks at
-// the clock.
+// byTokens reports whether the budget is one of tokens. The schedule then never reads
+// the clock: the parameters of every step depend on the options and the text alone.
 func (t *trainer) byTokens() bool { return t.options.Tokens > 0 }
 
-// spent is how much of the budget is used up: in tokens, which validations are
-// free of, or in nanoseconds.
+// spent returns how much of the budget is used: in tokens, where validations are free,
+// or in nanoseconds.
 func (t *trainer) spent() int64 {
 	if t.byTokens() {
 		return t.progress.Tokens
@@ -33,8 +32,8 @@ func (t *trainer) budget() int64 {
 	return int64(t.options.Budget)
 }
 
-// end is what is spent when the last step is to be done: what remains of a time is
-// for one more validation, if there was any.
+// end returns the value of spent at which training steps end. A budget of time keeps
+// room for one more validation, if there was any.
 func (t *trainer) end() int64 {
 	if t.byTokens() || t.progress.Valid == 0 {
 		return t.budget()
@@ -42,8 +41,8 @@ func (t *trainer) end() int64 {
 	return t.budget() - t.validCost
 }
 
-// dueToValidate says whether now is the time for a validation. The last one, at
-// the end, must still fit after it.
+// dueToValidate reports whether it is time for a validation. The last one, at the end,
+// must still fit after it.
 func (t *trainer) dueToValidate() bool {
 	now := t.spent()
 	since := now - t.validated
@@ -57,10 +56,11 @@ func (t *trainer) dueToValidate() bool {
 		now+2*t.validCost <= t.budget()
 }
 
-// cutValidation shortens the validation text, before it is first scored, to what
-// takes a validateShare-th of the budget, or to nothing if that is too short.
-// Forward and loss are a third of the work of a step, and half of it leaves room
-// for the rest. How long a step takes is told by the training so far.
+// cutValidation shortens the validation text before it is first scored. Scoring it then
+// takes a validateShare-th of the budget. If that is too short, the text is dropped.
+//
+// The length follows from the speed of the training so far. Forward and loss are a
+// third of a training step; one half is assumed, to leave room for the rest.
 func (t *trainer) cutValidation() {
 	perToken := 0.5
 	if !t.byTokens() {
@@ -79,9 +79,8 @@ func (t *trainer) cutValidation() {
 // warmUp is the number of steps over which the learning rate rises to its peak.
 const warmUp = 50
 
-// rate is the learning rate of the next step: it rises over the first steps,
-// then falls along half a cosine to a hundredth of its peak at the end, or by
-// halves.
+// rate returns the learning rate of the next step. It rises over the first steps. Then
+// it falls along half a cosine to a hundredth of its peak at the end, or by halves.
 func (t *trainer) rate() float32 {
 	rate := t.options.Rate * rnn.CosineDecay(float64(t.spent())/float64(max(t.end(), 1)), 0.01)
 	if t.options.Halve {

@@ -12,22 +12,22 @@ import (
 const (
 	scoreStreams = 32
 	scoreSteps   = 50
-	// minStream is the fewest tokens that are worth a stream of their own.
+	// minStream is the least length in tokens of a stream of its own.
 	minStream = 4 * scoreSteps
 )
 
-// A Scorer tells what a text costs under a model. It reads the text as parallel
-// contiguous streams; the tokens that are left over when the streams are of
-// equal length follow in a stream of their own. Each token is counted once.
+// A Scorer computes the cost of a text under a model. It reads the text as parallel
+// contiguous streams of equal length. The remaining tokens follow in a last stream.
+// Each token is counted once.
 //
-// A stream starts with the state that the tokens before it leave, as many as fit
-// in one piece; these are read, but not counted.
+// A stream starts with the state after the tokens before it. As many of these as fit in
+// one piece are read, but not counted.
 type Scorer struct {
 	body, tail section
 }
 
-// NewScorer returns a Scorer of tokens, which follow history in the text.
-// Neither may be empty.
+// NewScorer returns a Scorer of tokens, which follow history in the text. Neither may
+// be empty.
 func NewScorer(m *rnn.Model, history, tokens []int32) (*Scorer, error) {
 	if len(history) == 0 || len(tokens) == 0 {
 		return nil, errors.New("rnnlm: nothing to score, or nothing before it")
@@ -36,7 +36,7 @@ func NewScorer(m *rnn.Model, history, tokens []int32) (*Scorer, error) {
 	steps := bestSteps(len(tokens) / streams)
 	pieces := len(tokens) / streams / steps
 
-	// One slice for both, so that the token before is always at i-1.
+	// history and tokens share one slice, so that the input of token i is at i-1.
 	before := min(len(history), steps+1)
 	text := append(append([]int32(nil), history[len(history)-before:]...), tokens...)
 
@@ -48,8 +48,8 @@ func NewScorer(m *rnn.Model, history, tokens []int32) (*Scorer, error) {
 	return s, nil
 }
 
-// bestSteps returns the number of steps of a piece, from scoreSteps/2 up to
-// scoreSteps, that leaves the fewest of a stream's n tokens over.
+// bestSteps returns the number of steps of a piece, from scoreSteps/2 to scoreSteps. It
+// leaves the fewest of a stream's n tokens over.
 func bestSteps(n int) int {
 	if n <= scoreSteps {
 		return n
@@ -63,12 +63,11 @@ func bestSteps(n int) int {
 	return best
 }
 
-// Streams returns how many places of the text are read at once.
+// Streams returns the number of streams that are read in parallel.
 func (s *Scorer) Streams() int { return s.body.streams }
 
-// Score returns the cost of all tokens, the sum of -ln p in nats. It allocates
-// nothing. It is an error if ctx ends first, or if the model's parameters give
-// no number.
+// Score returns the cost of all tokens, the sum of -ln p in nats. It allocates nothing.
+// It returns an error if ctx ends first, or if the model's parameters are not finite.
 func (s *Scorer) Score(ctx context.Context) (nats float64, err error) {
 	nats = s.body.score(ctx)
 	if s.tail.ws != nil {
@@ -83,14 +82,14 @@ func (s *Scorer) Score(ctx context.Context) (nats float64, err error) {
 	return nats, nil
 }
 
-// A section is a run of text that is scored as streams of equal length, in
-// pieces of steps tokens.
+// A section is a part of the text that is scored as streams of equal length, in pieces
+// of steps tokens.
 type section struct {
 	ws                     *rnn.Workspace
 	text                   []int32
 	start                  int // of the section in text; >= 1
 	streams, steps, pieces int
-	warm                   bool    // there is text for a piece before the first stream
+	warm                   bool    // there is text for a warm-up piece before the first stream
 	ids, targets           []int32 // [steps,streams]
 }
 
@@ -104,7 +103,7 @@ func newSection(m *rnn.Model, text []int32, start, streams, steps, pieces int) s
 	}
 }
 
-// score returns the nats of the section, or less if ctx ends first.
+// score returns the nats of the section, or of a part of it if ctx ends first.
 func (s *section) score(ctx context.Context) float64 {
 	s.ws.Reset()
 	if s.warm {
@@ -119,7 +118,7 @@ func (s *section) score(ctx context.Context) float64 {
 	return nats
 }
 
-// loss returns the nats of a piece of every stream.
+// loss returns the nats of one piece of every stream.
 func (s *section) loss(piece int) float64 {
 	length := s.steps * s.pieces
 	for b := range s.streams {

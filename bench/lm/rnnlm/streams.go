@@ -2,9 +2,9 @@ package rnnlm
 
 import "math/rand/v2"
 
-// streams deals out a text as parallel contiguous streams, a piece of each at a
-// time. At the end of the streams it starts over, a few tokens further on, so
-// that pieces are not cut at the same places in every epoch.
+// streams cuts a text into parallel contiguous streams, and returns one piece of each
+// at a time. At the end of the streams a new epoch begins at another offset, a few
+// tokens further on. So pieces are cut at other places in every epoch.
 type streams struct {
 	tokens       []int32
 	count, steps int
@@ -16,7 +16,7 @@ type streams struct {
 	ids, targets []int32 // [steps,count]
 }
 
-// newStreams cuts tokens, at least two, into at most count streams, fewer if
+// newStreams cuts tokens, at least two, into at most count streams. It makes fewer if
 // they would be shorter than a few pieces of steps tokens.
 func newStreams(tokens []int32, count, steps int, seed uint64) *streams {
 	inputs := len(tokens) - 1 // the last one is a target only
@@ -37,11 +37,11 @@ func newStreams(tokens []int32, count, steps int, seed uint64) *streams {
 	return s
 }
 
-// next fills ids and targets with the next piece of every stream, and reports
-// whether it is the first of an epoch, which no state is carried into.
+// next fills ids and targets with the next piece of every stream. It reports whether
+// the piece is the first of an epoch, which starts from the zero state.
 func (s *streams) next() (first bool) {
 	if s.at+s.steps > s.length {
-		slack := len(s.tokens) - 1 - s.count*s.length // what the streams leave over
+		slack := len(s.tokens) - 1 - s.count*s.length // tokens beyond the streams
 		first, s.at = true, 0
 		s.offset = s.rng.IntN(slack + 1)
 		if s.length >= 2*s.steps {

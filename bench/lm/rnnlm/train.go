@@ -23,7 +23,7 @@ type Progress struct {
 	Resumed int64         // the part of Tokens that was trained on before a checkpoint
 }
 
-// TokensPerSecond is the speed of the training steps, 0 before the first.
+// TokensPerSecond returns the speed of the training steps, 0 before the first.
 func (p Progress) TokensPerSecond() float64 {
 	if p.Steps <= 0 {
 		return 0
@@ -31,30 +31,30 @@ func (p Progress) TokensPerSecond() float64 {
 	return float64(p.Tokens) / p.Steps.Seconds()
 }
 
-// Stats are what a training has come to.
+// Stats are the results of a training.
 type Stats struct {
 	Progress
 	Interrupted bool // its context ended before its budget
 	Stopped     bool // it lost patience before its budget
 }
 
-// TrainBytes estimates the memory in bytes that training an RNN as o says takes:
-// the model as it is trained, and four times its parameters for the gradients,
-// Adam's two moments and the best parameters so far.
+// TrainBytes estimates the memory in bytes that training an RNN takes. It adds the
+// model in training and four times its parameters: gradients, Adam's two moments and
+// the best parameters.
 func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
 	c := o.config(vocab)
 	return c.TrainingBytes(e) + 4*4*int64(c.Params())
 }
 
-// Train trains an RNN on c's training split until the budget is spent, patience
-// is lost or ctx ends, and returns it with the parameters that predicted c's validation split
-// best. on is told about progress, at most a few times a second. Where the budget
-// is too short for a validation there is none, and the last parameters are kept.
+// Train trains an RNN on c's training split until the budget is spent, patience is lost
+// or ctx ends. It returns the parameters with the lowest loss on c's validation split.
+// If the budget is too short for a validation, it returns the last parameters. If ctx
+// ends before the first step is done, Train returns ctx's error.
 //
-// With [Options].Checkpoint it goes on from that file if it is there, and if ctx
-// ends it leaves the training there as it was. The file stays when all is done.
+// It calls on with the progress, at most a few times a second.
 //
-// If ctx ends before the first step is done, its error is returned.
+// With [Options].Checkpoint it resumes from that file if it exists, and saves its state
+// there if ctx ends. The file remains after the training.
 func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on func(Progress)) (*rnn.Model, Stats, error) {
 	o = o.withDefaults()
 	t, err := newTrainer(e, c, o)
@@ -68,7 +68,7 @@ func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on
 	return t.model, t.stats(ctx), err
 }
 
-// stats says what a training that has ended has come to.
+// stats returns the results of a training that has ended.
 func (t *trainer) stats(ctx context.Context) Stats {
 	return Stats{
 		Progress:    t.progress,
@@ -77,7 +77,7 @@ func (t *trainer) stats(ctx context.Context) Stats {
 	}
 }
 
-// trainer is a training at work.
+// trainer is a training in progress.
 type trainer struct {
 	options   Options
 	identity  identity
@@ -85,28 +85,28 @@ type trainer struct {
 	model     *rnn.Model
 	ws        *rnn.Workspace
 	streams   *streams
-	history   []int32 // the training split, which the validation split follows
-	valid     []int32 // what validations score; empty if there is no time for any
+	history   []int32 // the training split, which precedes the validation split
+	valid     []int32 // the text of validations; empty if there is no time for any
 	validator *Scorer // of valid; nil before the first validation
 	optimizer *rnn.Adam
 	carried   rnn.State // the state of the streams, in and out of a checkpoint
 
-	started  time.Time // less what was spent before a checkpoint
+	started  time.Time // moved back by the time spent before a checkpoint
 	progress Progress
 	best     []float32 // the parameters of the lowest validation loss
 
-	// The schedule; see spent for what it is counted in.
+	// The schedule, in the units of spent.
 	validated int64         // when the last validation ended
-	validCost int64         // what a validation takes; before the first, an estimate
+	validCost int64         // cost of a validation; before the first, an estimate
 	validTook time.Duration // the last validation
-	cut       bool          // valid is cut to what the budget has room for
+	cut       bool          // valid was cut to fit the budget
 	worse     int           // validations since the best
 	halvings  int           // of the rate, where Options.Halve is set
 
 	interrupted bool // in the last validation
 
-	clock     func() time.Time                                     // tests have one of their own
-	writeFile func(path string, write func(io.Writer) error) error // tests have it fail
+	clock     func() time.Time                                     // replaced in tests
+	writeFile func(path string, write func(io.Writer) error) error // replaced in tests
 }
 
 func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) {
@@ -117,7 +117,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !o.Tied { // wide inputs would be logits as wide
+	if !o.Tied { // tied input weights are output weights too, and wide ones give large logits
 		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
 		for i := range model.Cells[0].Wx {
 			model.Cells[0].Wx[i] *= widen
@@ -143,13 +143,13 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 	return t, nil
 }
 
-// tellEvery is how often progress is told.
+// tellEvery is the interval between reports of progress.
 const tellEvery = 200 * time.Millisecond
 
 func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 	t.started = t.clock().Add(-t.progress.Elapsed)
 	told, saved := t.progress.Elapsed, t.progress.Elapsed
-	// Between two turns all there is to know is in a checkpoint.
+	// At the start of each iteration, a checkpoint can hold the whole state.
 	for {
 		if ctx.Err() != nil {
 			if err := t.save(); err != nil {
@@ -167,7 +167,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 			}
 		}
 		if err := t.step(); err != nil {
-			// What was good before the parameters went astray is still good.
+			// After a divergence the best parameters are still valid.
 			if t.progress.Valid == 0 {
 				return err
 			}
@@ -192,7 +192,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 	if t.progress.Tokens == 0 {
 		return ctx.Err()
 	}
-	// Without an earlier validation there is nothing to choose.
+	// Without an earlier validation there is no choice.
 	switch {
 	case t.progress.Valid == 0:
 	case ctx.Err() != nil:
@@ -201,7 +201,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 		t.keepBest()
 	default:
 		t.validate(ctx)
-		if ctx.Err() != nil { // no verdict
+		if ctx.Err() != nil { // interrupted before a result
 			t.interrupted = true
 			t.chooseSoon(ctx)
 		} else {

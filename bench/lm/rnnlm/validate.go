@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// The most tokens of a validation, which tell models apart by a few thousandths
-// of a bit, and the fewest that are worth one.
+// The most tokens of a validation, and the fewest. The most tell models apart by a few
+// thousandths of a bit.
 const (
 	maxValid = 200_000
 	minValid = 300
 )
 
-// validate keeps the parameters if they are the best so far.
+// validate scores the validation text, and keeps the parameters if they are the best so
+// far.
 func (t *trainer) validate(ctx context.Context) {
 	from, start := t.spent(), t.clock()
 	if t.validator == nil {
@@ -41,24 +42,24 @@ func (t *trainer) validate(ctx context.Context) {
 	}
 }
 
-// outOfPatience says whether too many validations found nothing better.
+// outOfPatience reports whether Patience validations in a row found no better
+// parameters.
 func (t *trainer) outOfPatience() bool {
 	return t.options.Patience > 0 && t.worse >= t.options.Patience
 }
 
-// keepBest makes the parameters of the lowest validation loss the model's.
+// keepBest restores the parameters of the lowest validation loss.
 func (t *trainer) keepBest() {
 	copy(t.model.Slab, t.best)
 	t.model.Update()
 }
 
-// soon is how long each of the two scorings of chooseSoon may take, about.
+// soon is the approximate time for each of the two scorings of chooseSoon.
 const soon = 500 * time.Millisecond
 
-// chooseSoon keeps the last parameters or the best so far, whichever predict
-// better a piece of the validation text that is short enough for somebody who has
-// interrupted the training, and waits. Where there is no time for any piece, the
-// last are kept: they have learned for longer.
+// chooseSoon keeps the better of the last and the best parameters after an interrupt.
+// It scores both on a short piece of the validation text, because somebody waits.
+// Without time for a piece it keeps the last, which have trained for longer.
 func (t *trainer) chooseSoon(ctx context.Context) {
 	piece := t.valid
 	if t.validTook > soon {
@@ -77,7 +78,7 @@ func (t *trainer) chooseSoon(ctx context.Context) {
 	ofLast, lastErr := scorer.Score(ctx)
 	t.keepBest()
 	if lastErr != nil {
-		return // out of time, or astray
+		return // out of time, or diverged
 	}
 	if ofBest, err := scorer.Score(ctx); err == nil && ofBest <= ofLast {
 		return

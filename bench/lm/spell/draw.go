@@ -9,16 +9,15 @@ import (
 	"batchrnn/bench/lm/text"
 )
 
-// What Draw bounds: a word in characters, and how often it begins anew where it
-// came to a word that the vocabulary has, as one try in six does where the
-// vocabulary takes in all of the default text.
+// Bounds of Draw: the length of a word in characters, and the number of tries. A try
+// fails if it gives a word of the vocabulary. With all words of the default text in the
+// vocabulary, one in six fails.
 const (
 	maxLetters = 64
 	maxTries   = 1000
 )
 
-// A Pen draws words from a [Speller]. It allocates nothing while it does, once it
-// has drawn its longest word.
+// A Pen draws words from a [Speller]. It allocates only while its longest word grows.
 type Pen struct {
 	speller *Speller
 	rng     *rand.Rand
@@ -27,7 +26,7 @@ type Pen struct {
 	word    []byte
 }
 
-// NewPen returns a Pen that draws with the numbers of rng.
+// NewPen returns a Pen that takes its random numbers from rng.
 func (s *Speller) NewPen(rng *rand.Rand) *Pen {
 	return &Pen{
 		speller: s, rng: rng,
@@ -36,9 +35,8 @@ func (s *Speller) NewPen(rng *rand.Rand) *Pen {
 	}
 }
 
-// Append draws a word that the vocabulary doesn't have, and appends it to dst. Its
-// characters are known ones. Where a thousand tries give no such word, it appends
-// <unk>.
+// Append draws a word outside the vocabulary, of known characters, and appends it to
+// dst. After a thousand failed tries it appends <unk>.
 func (p *Pen) Append(dst []byte) []byte {
 	for range maxTries {
 		if p.try() && !p.speller.vocab.Has(p.word) {
@@ -48,7 +46,7 @@ func (p *Pen) Append(dst []byte) []byte {
 	return append(dst, text.UnkToken...)
 }
 
-// try draws a word, and says whether it has come to its end.
+// try draws a word, and reports whether the word came to its end.
 func (p *Pen) try() bool {
 	p.at.ResetTo(start)
 	p.word = p.word[:0]
@@ -63,7 +61,7 @@ func (p *Pen) try() bool {
 	return false
 }
 
-// letter draws the id of the next character or of the end.
+// letter draws the id of the next character, or of the end.
 func (p *Pen) letter() int32 {
 	total := 0.0
 	for id := end; int(id) < len(p.weights); id++ {
@@ -77,8 +75,8 @@ func (p *Pen) letter() int32 {
 	return end
 }
 
-// Pick draws an index, each with a probability in proportion to its weight. total is
-// the sum of the weights. ok is false where the terms add up to a rounding below it.
+// Pick draws an index with a probability proportional to its weight. total is the sum
+// of the weights. ok is false if rounding makes the terms add up to less.
 func Pick(rng *rand.Rand, weights []float64, total float64) (i int, ok bool) {
 	u := rng.Float64() * total
 	for i, w := range weights {

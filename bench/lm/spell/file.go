@@ -12,9 +12,11 @@ import (
 	"batchrnn/bench/lm/text"
 )
 
-// A Speller's form in a file, little-endian: the length of the alphabet in bytes, a
-// uint32; the alphabet, as UTF-8; the model of characters, as package ngram writes
-// it.
+// A Speller's form in a file, little-endian:
+//
+//	length    uint32   of the alphabet in bytes
+//	alphabet           UTF-8
+//	model              of characters, as package ngram writes it
 
 // WriteTo writes the Speller in the form that [Read] reads, without its
 // vocabulary. It implements [io.WriterTo].
@@ -29,9 +31,8 @@ func (s *Speller) WriteTo(w io.Writer) (int64, error) {
 	return int64(n) + m, err
 }
 
-// Read reads a Speller of the words outside vocab, which takes size bytes of r.
-// Neither the lengths in the file nor size are believed before the bytes are
-// there.
+// Read reads a Speller of the words outside vocab, which takes size bytes of r. No
+// allocation trusts size or a length in the file before the bytes are read.
 func Read(r io.Reader, size int64, vocab *text.Vocab) (*Speller, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

@@ -10,14 +10,14 @@ import (
 	"batchrnn/bench/lm/text"
 )
 
-// order is that of the character model. The unknown words in the last 26,000 of War
-// and Peace, with a vocabulary of 10,000, cost 30.5, 25.9, 22.4, 21.3 and 20.9 bits
-// each at orders 3 to 7, by models of 58, 228, 539, 954 and 1,397 kB; those of the
-// default text 28.7, 26.3, 25.2, 24.9 and 24.9.
+// order is that of the character model. Orders 3 to 7 were measured on the last 26,000
+// words of War and Peace, with a vocabulary of 10,000. The unknown words cost 30.5,
+// 25.9, 22.4, 21.3 and 20.9 bits each, with models of 58, 228, 539, 954 and 1,397 kB.
+// Those of the default text cost 28.7, 26.3, 25.2, 24.9 and 24.9.
 const order = 5
 
-// The ids of a Speller's alphabet: characters that it doesn't know, the marks of a
-// word's start and end, and then those that it knows.
+// The first ids of a Speller's alphabet: unknown characters, then the marks of a word's
+// start and end. Known characters follow.
 const (
 	unknown int32 = iota
 	start
@@ -25,31 +25,30 @@ const (
 	firstChar
 )
 
-// scalars is how many characters Unicode can have, its scalar values, and letters
-// how many of them a word may be made of: all but the 25 that are white space.
+// scalars is the number of Unicode's scalar values. letters is how many of them a word
+// may contain: all but the 25 of white space.
 const (
 	scalars = 0x110000 - 0x800
 	letters = scalars - 25
 )
 
-// A Speller is a model of the spelling of words that a vocabulary doesn't have. It
-// is immutable: any number of goroutines may use it at once. Where the tokens are
-// characters themselves there is nothing to learn from: each that the vocabulary
-// doesn't have is as likely as any other.
+// A Speller models the spelling of words outside a vocabulary. It is immutable: any
+// number of goroutines may use it at once. Where the tokens are characters, each
+// character outside the vocabulary is equally likely.
 type Speller struct {
 	vocab *text.Vocab
 
-	// Of words; model is nil where tokens are characters.
+	// For words; model is nil where tokens are characters.
 	chars []rune         // known ones; the first has id firstChar
 	ids   map[rune]int32 // of chars
 	model *ngram.Model
 
-	// others is what all words outside the vocabulary cost together, in nats: the
+	// others returns the joint cost in nats of all words outside the vocabulary: the
 	// negative logarithm of their share.
 	others func() float64
 }
 
-// New returns a Speller of the tokens that are <unk> in c.
+// New returns a Speller of the <unk> tokens of c.
 func New(c *text.Corpus) (*Speller, error) {
 	if c.Level == text.Char {
 		return OfCharacters(c.Vocab), nil
@@ -60,13 +59,13 @@ func New(c *text.Corpus) (*Speller, error) {
 // OfCharacters returns a Speller of the characters outside vocab.
 func OfCharacters(vocab *text.Vocab) *Speller { return &Speller{vocab: vocab} }
 
-// HasWords says whether the Speller is one of words, which alone can be drawn and
-// written to a file.
+// HasWords reports whether the Speller is one of words. Only such a Speller can draw,
+// or be written to a file.
 func (s *Speller) HasWords() bool { return s.model != nil }
 
-// Train returns a Speller of the words outside vocab that has learned from words,
-// each as often as it is there; [text.Corpus.Rare] has good ones. There is at
-// least one, and none is empty.
+// Train returns a Speller of the words outside vocab, trained on words, repeats
+// counted. There is at least one word, and none is empty. [text.Corpus.Rare] is a good
+// choice.
 func Train(words []string, vocab *text.Vocab) (*Speller, error) {
 	if len(words) == 0 {
 		return nil, errors.New("spell: no words to learn from")
@@ -104,7 +103,7 @@ func newSpeller(chars []rune, ids map[rune]int32, model *ngram.Model, vocab *tex
 	return s
 }
 
-// Bytes is what the model of characters weighs in memory, by its size function.
+// Bytes returns the size of the character model in memory, by its size function.
 func (s *Speller) Bytes() int64 {
 	if s.model == nil {
 		return 0
@@ -112,8 +111,8 @@ func (s *Speller) Bytes() int64 {
 	return s.model.Bytes()
 }
 
-// leastShare is the smallest share of all words that those outside the vocabulary
-// are taken to have. It bounds what rounding makes of a difference of near 0.
+// leastShare is the least probability assumed for all words outside the vocabulary
+// together. It bounds the rounding error of a difference near 0.
 const leastShare = 1e-9
 
 func (s *Speller) costOfOthers() float64 {
@@ -126,8 +125,7 @@ func (s *Speller) costOfOthers() float64 {
 	return -math.Log(max(1-impossible, leastShare))
 }
 
-// Nats returns what a token costs of which it is known that the vocabulary doesn't
-// have it.
+// Nats returns the cost of spelling a token, given that it is outside the vocabulary.
 func (s *Speller) Nats(token string) float64 {
 	if s.model == nil {
 		return math.Log(float64(scalars - (s.vocab.Len() - 1)))
@@ -135,7 +133,7 @@ func (s *Speller) Nats(token string) float64 {
 	return s.spell(token) - s.others()
 }
 
-// Total returns what all tokens cost.
+// Total returns the cost of spelling all tokens.
 func (s *Speller) Total(tokens []string) (nats float64) {
 	known := make(map[string]float64)
 	for _, w := range tokens {
@@ -149,7 +147,7 @@ func (s *Speller) Total(tokens []string) (nats float64) {
 	return nats
 }
 
-// spell is what a word costs among all words.
+// spell returns the cost of a word among all words.
 func (s *Speller) spell(word string) (nats float64) {
 	at := s.begin()
 	for _, c := range word {

@@ -2,25 +2,25 @@ package text
 
 import "fmt"
 
-// heldOut is the part of the tokens that validation and test each take: one in
-// heldOut. It is also the fewest tokens that leave neither of them empty.
+// heldOut is the inverse share of the tokens in each of validation and test: one in
+// heldOut. It is also the least number of tokens that leaves neither empty.
 const heldOut = 20
 
 // Options says how Build makes a corpus.
 type Options struct {
 	Level Level
-	// MaxVocab is the most entries that the vocabulary may have, <unk>
-	// included: the most frequent tokens of the training part stay. 0 keeps
-	// all of them; 1 would leave only <unk> and is an error.
+	// MaxVocab is the largest size of the vocabulary, <unk> included: the most frequent
+	// tokens of the training part stay. 0 keeps all of them. 1 would leave only <unk>
+	// and is an error.
 	MaxVocab int
-	// MinCount is how often the training part must have a token for the vocabulary
-	// to take it in. From 2 on the rare ones become <unk>, so that models learn
-	// where words stand that they don't know. 0 and 1 ask for nothing.
+	// MinCount is the least count in the training part of a token in the vocabulary.
+	// From 2 on, rare tokens become <unk>, so that models learn where unknown words
+	// stand. 0 and 1 exclude none.
 	MinCount int
 }
 
-// Corpus is a text as token ids, cut into a training, a validation and a test
-// part. The three follow each other in the text, in this order.
+// Corpus is a text as token ids, cut into a training, a validation and a test part, in
+// this order.
 type Corpus struct {
 	Name   string
 	SHA256 string // see Text
@@ -33,12 +33,12 @@ type Corpus struct {
 	UnkRate      float64 // share of <unk> in Test, in [0, 1]
 	TrainUnkRate float64 // share of <unk> in Train
 
-	// TestUnk are the tokens of Test that became <unk>, as they are written, in
-	// the order of the text.
+	// TestUnk are the tokens of Test that became <unk>, as written, in the order of the
+	// text.
 	TestUnk []string
-	// Rare are the tokens of Train that became <unk> or are there only once, in the
-	// order of the text: what a token that nobody has seen may look like. Where no
-	// token is rare, they are those seen least often.
+	// Rare are the tokens of Train that became <unk> or occur only once, in the order
+	// of the text. They show what unseen tokens look like. If no token is rare, they
+	// are those seen least often.
 	Rare []string
 
 	Bytes     int  // length of the text in UTF-8
@@ -46,7 +46,7 @@ type Corpus struct {
 	Synthetic bool // see Text
 }
 
-// A TooRare says that no token of a training part is there MinCount times.
+// A TooRare says that no token of a training part occurs MinCount times.
 type TooRare struct {
 	Name     string
 	MinCount int
@@ -59,9 +59,9 @@ func (e *TooRare) Error() string {
 // Tokens returns the number of tokens in all three parts.
 func (c *Corpus) Tokens() int { return len(c.Train) + len(c.Valid) + len(c.Test) }
 
-// Build makes a corpus of text, which it doesn't change or keep hold of. It is
-// an error if the text has fewer than 20 tokens, which leave a part empty, or
-// if opt makes no sense.
+// Build makes a corpus of text, which it neither changes nor retains. It returns an
+// error if opt is invalid. A text of fewer than 20 tokens is an error too, because a
+// part would be empty.
 func Build(text *Text, opt Options) (*Corpus, error) {
 	if opt.Level != Char && opt.Level != Word {
 		return nil, fmt.Errorf("unknown level %v: choose char or word", opt.Level)
@@ -72,8 +72,8 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	if opt.MinCount < 0 {
 		return nil, fmt.Errorf("a token can't be seen %d times: take those seen 1 time or more", opt.MinCount)
 	}
-	// Counting first costs a pass over the text and saves the copies of a
-	// slice that grows, which would be the peak of memory here.
+	// Counting first costs a pass over the text. It avoids the copies of a growing
+	// slice, which would be the peak of memory here.
 	total := opt.Level.count(text.Data)
 	if total < heldOut {
 		return nil, fmt.Errorf("corpus %q has too few tokens to split (%d at level %v, at least %d are needed): give a longer text",

@@ -9,13 +9,12 @@ import (
 	"time"
 )
 
-// syntheticBytes is the length of Default's stand-in, near that of the Opticks.
+// syntheticBytes is the length of Default's synthetic text, near that of the Opticks.
 const syntheticBytes = 600_000
 
-// Default returns the text to use when none is named: Newton's Opticks, which
-// the Go distribution carries among its test data. Where there is no Go
-// distribution, the generator stands in, started with seed, and Synthetic is
-// true.
+// Default returns the default text: Newton's Opticks, which the Go distribution carries
+// among its test data. Without a Go distribution it returns a synthetic text from seed,
+// and Synthetic is true.
 func Default(seed uint64) *Text {
 	if root := goroot(); root != "" {
 		raw, err := os.ReadFile(filepath.Join(root, "src", "testdata", "Isaac.Newton-Opticks.txt"))
@@ -26,9 +25,9 @@ func Default(seed uint64) *Text {
 	return Synthetic(seed, syntheticBytes)
 }
 
-// goroot returns the folder of the Go distribution, "" if none is found. What
-// the go command says is asked for because runtime.GOROOT is deprecated, and
-// empty in programs built with -trimpath.
+// goroot returns the folder of the Go distribution, "" if none is found. It asks the go
+// command, because runtime.GOROOT is deprecated and empty in programs built with
+// -trimpath.
 func goroot() string {
 	if root := os.Getenv("GOROOT"); root != "" {
 		return root
@@ -36,7 +35,7 @@ func goroot() string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
-	// The go.mod of some folder must not make this fetch another toolchain.
+	// This keeps a go.mod nearby from making the go command fetch another toolchain.
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local")
 	out, err := cmd.Output()
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// NewVocabulary returns the vocabulary whose ids are the places of tokens, as
-// [Vocab.Token] names them: the first is UnkToken. It is an error if that isn't
-// so, or if a token is empty or there twice.
+// NewVocabulary returns the vocabulary of tokens, whose ids are their places. It
+// returns an error if the first is not UnkToken, or if a token is empty or listed
+// twice.
 func NewVocabulary(tokens []string) (*Vocab, error) {
 	if len(tokens) == 0 || tokens[Unk] != UnkToken {
 		return nil, fmt.Errorf("a vocabulary begins with %s", UnkToken)
@@ -38,8 +38,8 @@ func (v *Vocab) Encode(dst []int32, level Level, raw []byte) []int32 {
 	return dst
 }
 
-// Unknown returns the tokens of raw that [Vocab.Encode] makes <unk>, as they are
-// written, in the order of the text.
+// Unknown returns the tokens of raw that [Vocab.Encode] makes <unk>, as written, in the
+// order of the text.
 func (v *Vocab) Unknown(level Level, raw []byte) (tokens []string) {
 	data, _ := repair(raw)
 	for token := range level.tokens(data) {
@@ -50,8 +50,7 @@ func (v *Vocab) Unknown(level Level, raw []byte) (tokens []string) {
 	return tokens
 }
 
-// Split cuts tokens as [Build] does, into the parts for training, validation and
-// test.
+// Split cuts tokens as [Build] does, into training, validation and test parts.
 func Split(tokens []int32) (train, valid, test []int32) {
 	part := len(tokens) / heldOut
 	a, b := len(tokens)-2*part, len(tokens)-part

@@ -18,8 +18,7 @@ const (
 	Word
 )
 
-// ParseLevel returns the level that String names s, or an error that lists the
-// choices.
+// ParseLevel returns the level whose String is s, or an error that lists the choices.
 func ParseLevel(s string) (Level, error) {
 	for _, l := range []Level{Char, Word} {
 		if s == l.String() {

@@ -1,6 +1,6 @@
 package text
 
-// pick returns those of the tokens with these numbers that want asks for.
+// pick returns the tokens of those numbers for which want is true.
 func (c *census) pick(numbers []int32, want func(n int32) bool) (tokens []string) {
 	for _, n := range numbers {
 		if want(n) {

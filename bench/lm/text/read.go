@@ -19,19 +19,22 @@ import (
 	"batchrnn/internal/memory"
 )
 
-// memoryLimit returns the size in bytes of the largest text that is read. At
-// character level a byte of text becomes a 4-byte id, and a bad byte grows to
-// the 3 bytes of U+FFFD first, so an eighth of the free memory is what leaves
-// room for the worst text (1+3+4). A stream, whose size isn't known, is read into
-// a buffer that doubles: up to 3 bytes a byte while it is copied, and at most 2
-// after that, which fits as well unless all of it is bad (2+3+4).
+// memoryLimit returns the size in bytes of the largest text that is read: an eighth of
+// the free memory. At character level a byte of text becomes a 4-byte id. A bad byte
+// first grows to the 3 bytes of U+FFFD. So the worst text takes 1+3+4 bytes a byte.
+//
+// A stream of unknown size is read into a doubling buffer. It takes up to 3 bytes a
+// byte while it is copied, and at most 2 after that. This fits as well unless all bytes
+// are bad (2+3+4).
 func memoryLimit() int64 { return min(memory.Free(), math.MaxInt) / 8 }
 
-// Read reads a text. path is a file; a folder, whose files named .txt, .text
-// or .md are joined in the order of their paths, hidden and binary ones left
-// out; or "-" for stdin. The error for a path that is missing, empty, without
-// text or larger than memory allows names the path and the remedy, on one
-// line. No size is trusted that has not been held against memory first.
+// Read reads a text. path is a file, a folder, or "-" for stdin. In a folder, the files
+// named .txt, .text or .md are joined in the order of their paths. Hidden and binary
+// ones are left out.
+//
+// A path that is missing, empty, without text or larger than memory allows gives an
+// error. The error names the path and the remedy on one line. Every size is checked
+// against the free memory before it is trusted.
 func Read(path string, stdin io.Reader) (*Text, error) {
 	return read(path, stdin, memoryLimit())
 }
@@ -59,8 +62,8 @@ func read(path string, stdin io.Reader, limit int64) (*Text, error) {
 	return readStream(path, f, info.Size(), limit)
 }
 
-// readStream reads all of r, of which size bytes are expected (0 if unknown)
-// and limit are the most.
+// readStream reads all of r, at most limit bytes. size is the expected size, 0 if
+// unknown.
 func readStream(name string, r io.Reader, size, limit int64) (*Text, error) {
 	raw, err := readAll(r, size, limit)
 	switch {
@@ -74,12 +77,12 @@ func readStream(name string, r io.Reader, size, limit int64) (*Text, error) {
 	return New(name, raw), nil
 }
 
-// textSuffixes are the names that a folder's text files end in.
+// textSuffixes are the suffixes of text files in a folder.
 var textSuffixes = []string{".txt", ".text", ".md"}
 
-// readFolder joins the text files below root. The files are put a line end
-// apart where one doesn't end in it, or the last word of one would run into
-// the first of the next; the SHA-256 is that of the files alone.
+// readFolder joins the text files below root. It adds a line end between files where
+// one is missing, so that their words don't run together. The SHA-256 is that of the
+// files alone.
 func readFolder(root string, limit int64) (*Text, error) {
 	names, total, err := textFiles(root)
 	if err != nil {
@@ -95,7 +98,7 @@ func readFolder(root string, limit int64) (*Text, error) {
 		raw, err := readFile(name, left)
 		switch {
 		case errors.Is(err, errLimit):
-			// It grew since textFiles looked.
+			// The file grew after textFiles read its size.
 			return nil, tooLarge(root, unknownSize, limit)
 		case err != nil:
 			return nil, readError(name, err)
@@ -119,9 +122,9 @@ func readFolder(root string, limit int64) (*Text, error) {
 	return text, nil
 }
 
-// textFiles returns the paths of the text files below root, sorted, and the
-// sum of their sizes in bytes. Links to files count as files; links to folders
-// are not followed, for they may lead round in circles.
+// textFiles returns the sorted paths of the text files below root, and the sum of their
+// sizes in bytes. Links to files count as files. Links to folders are not followed,
+// because they may form cycles.
 func textFiles(root string) (names []string, total int64, err error) {
 	fsys := os.DirFS(root)
 	err = fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
@@ -151,10 +154,10 @@ func textFiles(root string) (names []string, total int64, err error) {
 	return names, total, err
 }
 
-// errLimit is what readAll returns when there is more than it may read.
+// errLimit is readAll's error for more than limit bytes.
 var errLimit = errors.New("larger than the limit")
 
-// readFile reads the file of that name, at most limit bytes of it.
+// readFile reads the named file, at most limit bytes of it.
 func readFile(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -168,13 +171,13 @@ func readFile(name string, limit int64) ([]byte, error) {
 	return readAll(f, info.Size(), limit)
 }
 
-// readAll reads r to its end. It makes room for size bytes, a hint, at once.
+// readAll reads r to its end. It allocates room for size bytes, a hint, at once.
 func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, errLimit
 	}
 	var buf bytes.Buffer
-	buf.Grow(int(size) + bytes.MinRead) // ReadFrom wants MinRead to see the end
+	buf.Grow(int(size) + bytes.MinRead) // ReadFrom needs MinRead free bytes to see the end
 	if _, err := buf.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
 		return nil, err
 	}
@@ -184,14 +187,14 @@ func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// isBinary reports whether raw looks like no text at all, by the rule of git:
-// a NUL among its first 8000 bytes.
+// isBinary reports whether raw is binary by git's rule: a NUL among its first 8000
+// bytes.
 func isBinary(raw []byte) bool {
 	return bytes.IndexByte(raw[:min(len(raw), 8000)], 0) >= 0
 }
 
-// readError wraps err, which stopped name from being read. The operation and
-// path of an fs.PathError would only repeat what the message says.
+// readError wraps an error from reading name. It drops the operation and path of an
+// fs.PathError, which the message has already.
 func readError(name string, err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
@@ -202,7 +205,7 @@ func readError(name string, err error) error {
 
 const unknownSize = -1
 
-// tooLarge says that name holds size bytes, which is more than limit.
+// tooLarge returns the error for name, which holds size bytes, more than limit.
 func tooLarge(name string, size, limit int64) error {
 	holds := ""
 	if size != unknownSize {

@@ -18,13 +18,13 @@ const (
 // specials are the first words of a vocabulary made by NewSentences, by id.
 var specials = []string{UnkToken, StartToken, EndToken}
 
-// NewSentences reads a text whose sentences are its lines, and returns its
-// vocabulary and its ids: the words of each line followed by End. Words lie
-// between blanks; an empty line is a sentence without words. The vocabulary is
-// Unk, Start, End and then all words in the order of their first appearance.
+// NewSentences reads a text whose sentences are its lines, and returns its vocabulary
+// and its ids. The ids are the words of each line, followed by End. Blanks separate
+// words; an empty line is a sentence without words. The vocabulary is Unk, Start, End
+// and then all words in the order of their first appearance.
 //
-// <unk>, <s> and </s> as words of the text are an error that names the line, for
-// a model could not tell them from what they stand for.
+// The words <unk>, <s> and </s> in the text are an error that names the line. They
+// would have the ids of the marks.
 func NewSentences(text *Text) (*Vocab, []int32, error) {
 	seen := &census{numbers: make(map[string]int32)}
 	for _, special := range specials {
@@ -37,8 +37,8 @@ func NewSentences(text *Text) (*Vocab, []int32, error) {
 	return &Vocab{tokens: seen.tokens, ids: seen.numbers}, ids, nil
 }
 
-// Sentences reads more text for a vocabulary made by [NewSentences]. Words that
-// the vocabulary doesn't have become Unk.
+// Sentences reads more text for a vocabulary made by [NewSentences]. Words outside the
+// vocabulary become Unk.
 func (v *Vocab) Sentences(text *Text) ([]int32, error) {
 	return sentences(text, func(word []byte) int32 { return v.ids[string(word)] })
 }
@@ -71,8 +71,8 @@ func sentences(text *Text, id func([]byte) int32) ([]int32, error) {
 	return ids, nil
 }
 
-// words yields what lies between the blanks of a line. Only ASCII blanks part
-// words, as in KenLM: in a text of characters, a no-break space is one of them.
+// words yields the words of a line, between blanks. Only ASCII blanks separate words,
+// as in KenLM: in a text of characters, a no-break space is a word.
 func words(line []byte) iter.Seq[[]byte] {
 	return bytes.FieldsFuncSeq(line, func(r rune) bool {
 		return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == 0

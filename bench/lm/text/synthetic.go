@@ -8,12 +8,11 @@ import (
 	"strings"
 )
 
-// Synthetic returns bytes bytes of made-up text that looks like English from
-// afar: a Zipf vocabulary of words, short ones the most frequent, in sentences
-// that are broken into lines and paragraphs. A word depends on the two before
-// it and its letters on the word, so that longer contexts predict it better,
-// as they do in English. The same seed gives the same text on every machine:
-// all arithmetic is on integers.
+// Synthetic returns a generated text of the given number of bytes with statistics like
+// those of English. Words have Zipf frequencies, frequent ones are short, and sentences
+// form lines and paragraphs. A word depends on the two before it and its letters on the
+// word. So longer contexts predict it better, as in English. The same seed gives the
+// same text on every machine: all arithmetic is on integers.
 func Synthetic(seed uint64, bytes int) *Text {
 	w := newWriter(seed)
 	for w.out.Len() < bytes {
@@ -29,13 +28,13 @@ const (
 	lineWidth      = 72
 )
 
-// commonWords head the vocabulary, so that the most frequent words are as
-// short as in English.
+// commonWords head the vocabulary, so that the most frequent words are as short as in
+// English.
 var commonWords = strings.Fields(`the of and to in a is that it was for on
 	with as by be this from at or which are not but have an they had one all
 	were her his their there been if more when will would who so no`)
 
-// writer makes up the text of Synthetic.
+// writer generates the text of Synthetic.
 type writer struct {
 	seed  uint64
 	rng   *rand.PCG
@@ -62,8 +61,8 @@ func (w *writer) below(n uint64) uint64 {
 	return hi
 }
 
-// mix returns a number that is fixed for the seed, a and b but looks random:
-// a table of chances that needs no memory. The rounds are those of SplitMix64.
+// mix returns a pseudo-random number that depends only on the seed, a and b. It acts as
+// a table of probabilities without memory. The rounds are those of SplitMix64.
 func (w *writer) mix(a, b uint64) uint64 {
 	h := w.seed
 	for _, v := range [...]uint64{a, b} {
@@ -95,7 +94,7 @@ func (w *writer) makeWords() {
 	for len(w.words) < syntheticWords {
 		s := w.below(uint64(len(syllables)))
 		word := syllables[s]
-		// Rarer words are longer, and one that is taken grows until it isn't.
+		// Rarer words are longer. A word that exists already grows until it is new.
 		want := 1 + w.below(2) + uint64(len(w.words))/(syntheticWords/2)
 		for n := uint64(1); n < want || taken[word]; n++ {
 			s = w.mix(s, w.below(6)) % uint64(len(syllables))
@@ -106,18 +105,18 @@ func (w *writer) makeWords() {
 	}
 }
 
-// rank returns the rank of a word that u, any number, picks by the weights.
+// rank returns the rank of the word that u, any number, selects by the weights.
 func (w *writer) rank(u uint64) int {
 	at, _ := bits.Mul64(u, w.zipf[len(w.zipf)-1])
 	return sort.Search(len(w.zipf), func(i int) bool { return w.zipf[i] > at })
 }
 
-// noWord is the rank of what stands before the first word of a sentence.
+// noWord is the rank of the missing word before a sentence.
 const noWord = syntheticWords
 
-// next returns the rank of a word after the words of rank a and b: by the
-// turn of phrase that a and b call for, else one of b's eight usual
-// followers, else any word. A sentence begins with any word.
+// next returns the rank of a word after the words of rank a and b. It is the fixed
+// phrase of a and b, one of b's eight usual followers, or any word. A sentence begins
+// with any word.
 func (w *writer) next(a, b int) int {
 	if b == noWord {
 		return w.rank(w.rng.Uint64())
@@ -127,7 +126,7 @@ func (w *writer) next(a, b int) int {
 	case chance < 4:
 		r = w.rank(w.mix(uint64(a), uint64(b)))
 	case chance < 8:
-		follower := min(w.below(8), w.below(8)) // the first ones more often
+		follower := min(w.below(8), w.below(8)) // favours the first followers
 		r = w.rank(w.mix(uint64(b), noWord+1+follower))
 	default:
 		r = w.rank(w.rng.Uint64())
@@ -138,7 +137,7 @@ func (w *writer) next(a, b int) int {
 	return r
 }
 
-// sentence writes one sentence, and now and then the end of a paragraph.
+// sentence writes one sentence, and sometimes the end of a paragraph.
 func (w *writer) sentence() {
 	a, b := noWord, noWord
 	for left := 4 + w.below(10) + w.below(10); left > 0; left-- {

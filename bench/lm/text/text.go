@@ -6,27 +6,25 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a piece of text to make a corpus from.
+// Text is the source of a corpus.
 type Text struct {
-	Name      string // where it comes from, in words for a report
+	Name      string // the source, for a report
 	Data      []byte // valid UTF-8
 	SHA256    string // hex, of the raw bytes as they were read, before any repair
 	BadBytes  int    // bytes that were not UTF-8; each is U+FFFD in Data
-	Skipped   int    // files of a folder that were left out: named as text, binary inside
+	Skipped   int    // files of a folder that were left out: named as text, binary in content
 	Synthetic bool   // from the generator, not written by people
 }
 
-// New returns raw as a text. The text keeps raw itself where it is valid UTF-8
-// already.
+// New returns raw as a text. The text retains raw if it is valid UTF-8.
 func New(name string, raw []byte) *Text {
 	sum := sha256.Sum256(raw)
 	data, bad := repair(raw)
 	return &Text{Name: name, Data: data, SHA256: hex.EncodeToString(sum[:]), BadBytes: bad}
 }
 
-// repair returns raw with each byte that is not part of valid UTF-8 replaced
-// by U+FFFD, and the number of those bytes. A U+FFFD that raw holds already is
-// valid and not counted.
+// repair replaces each byte of raw that is not part of valid UTF-8 by U+FFFD. It also
+// returns the number of such bytes. A U+FFFD in raw is valid and not counted.
 func repair(raw []byte) (data []byte, bad int) {
 	for i := 0; i < len(raw); {
 		r, n := utf8.DecodeRune(raw[i:])

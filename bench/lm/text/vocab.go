@@ -5,14 +5,14 @@ import "slices"
 const (
 	// Unk is the id of every token that is not in the vocabulary.
 	Unk int32 = 0
-	// UnkToken is what Unk is written as. A word of the text that is written
-	// so, as in corpora that were cut down before, is Unk itself.
+	// UnkToken is the spelling of Unk. A word of the text with this spelling is Unk
+	// itself: corpora with replaced rare words have it.
 	UnkToken = "<unk>"
 )
 
-// Vocab maps tokens to ids and back. Ids are dense: Unk first, then the tokens
-// from the most frequent in training to the rarest, equals in the order of
-// their first appearance.
+// Vocab maps tokens to ids and back. Ids are dense: Unk first, then the tokens from the
+// most frequent in training to the rarest. Equal counts stay in the order of first
+// appearance.
 type Vocab struct {
 	tokens []string // by id
 	ids    map[string]int32
@@ -24,23 +24,22 @@ func (v *Vocab) Len() int { return len(v.tokens) }
 // Token returns the token of an id in [0, Len()); it panics on any other.
 func (v *Vocab) Token(id int32) string { return v.tokens[id] }
 
-// ID returns the id of token, Unk if the vocabulary doesn't have it.
+// ID returns the id of token, Unk if it is not in the vocabulary.
 func (v *Vocab) ID(token string) int32 { return v.ids[token] } // a missing key is 0, which is Unk
 
-// Has says whether token is in the vocabulary, as UnkToken is.
+// Has reports whether token is in the vocabulary. UnkToken always is.
 func (v *Vocab) Has(token []byte) bool {
 	_, ok := v.ids[string(token)]
 	return ok
 }
 
-// census numbers distinct tokens in the order of their first appearance, which
-// starts at 0.
+// census numbers distinct tokens from 0, in the order of their first appearance.
 type census struct {
 	tokens  []string
 	numbers map[string]int32
 }
 
-// number returns the number of token, a new one if it was not seen before.
+// number returns the number of token, a new one for a new token.
 func (c *census) number(token []byte) int32 {
 	n, ok := c.numbers[string(token)]
 	if !ok {
@@ -52,9 +51,9 @@ func (c *census) number(token []byte) int32 {
 	return n
 }
 
-// newVocab keeps the tokens of c that counts, by number, holds most of, as opt
-// says, and none that counts has 0 of. It also returns the id of each of c's
-// numbers.
+// newVocab returns a vocabulary of the most frequent tokens of c, within the limits of
+// opt. counts is by number; tokens with a count of 0 are left out. It also returns the
+// id of each of c's numbers.
 func newVocab(c *census, counts []int, opt Options) (v *Vocab, ids []int32) {
 	var order []int32
 	for n, count := range counts {
@@ -62,7 +61,7 @@ func newVocab(c *census, counts []int, opt Options) (v *Vocab, ids []int32) {
 			order = append(order, int32(n))
 		}
 	}
-	// Stable, so that equals stay in the order of first appearance.
+	// Stable sorting keeps equal counts in the order of first appearance.
 	slices.SortStableFunc(order, func(a, b int32) int { return counts[b] - counts[a] })
 	if opt.MaxVocab > 0 && len(order) > opt.MaxVocab-1 {
 		order = order[:opt.MaxVocab-1]
@@ -73,7 +72,7 @@ func newVocab(c *census, counts []int, opt Options) (v *Vocab, ids []int32) {
 	}
 	v.tokens[Unk] = UnkToken
 	v.ids[UnkToken] = Unk
-	ids = make([]int32, len(c.tokens)) // Unk, until something better is known
+	ids = make([]int32, len(c.tokens)) // Unk by default
 	for _, n := range order {
 		id := int32(len(v.tokens))
 		ids[n] = id

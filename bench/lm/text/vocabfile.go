@@ -9,8 +9,8 @@ import (
 
 const maxToken = 1 << 20 // bytes of one token
 
-// Append appends the vocabulary to b in the form that [ParseVocab] reads: each
-// token as its length in bytes, a varint, and its text.
+// Append appends the vocabulary to b in the form that [ParseVocab] reads. Each token is
+// its length in bytes, a varint, and its text.
 func (v *Vocab) Append(b []byte) []byte {
 	for _, token := range v.tokens {
 		b = binary.AppendUvarint(b, uint64(len(token)))
