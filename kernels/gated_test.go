@@ -65,8 +65,9 @@ func (s GatedStep) same(other GatedStep) error {
 	return nil
 }
 
-// gatedSizes are rows and units: none, one, several, and rows longer than a call.
-var gatedSizes = [][2]int{{0, 5}, {5, 0}, {1, 1}, {3, 33}, {7, 100}, {2, unitsPerCall}, {2, 2*unitsPerCall + 5}}
+// gatedSizes are rows and units: none, one, several, rows longer than a call, and more
+// rows than a call has units.
+var gatedSizes = [][2]int{{0, 5}, {5, 0}, {1, 1}, {3, 33}, {7, 100}, {2, unitsPerCall}, {2, 2*unitsPerCall + 5}, {unitsPerCall + 2, 1}}
 
 // TestGatedSteps holds the operations to the oracle, element by element. Package asm
 // counts their roundings; here a bound for all is enough.
