@@ -46,6 +46,10 @@ func BenchmarkVector(b *testing.B) {
 		{"TanhGrad", gradBench, 12},
 		{"SigmoidGrad", gradBench, 12},
 		{"ReLUGrad", gradBench, 12},
+		{"LSTM", gatedBench, 32},
+		{"LSTMGrad", gatedBench, 56},
+		{"GRU", gatedBench, 28},
+		{"GRUGrad", gatedBench, 48},
 		{"Softmax", vectorBench, 8},
 		{"Add", vectorBench, 12},
 		{"Mul", vectorBench, 12},
@@ -74,6 +78,7 @@ func BenchmarkVector(b *testing.B) {
 }
 
 func vectorBench(*Set) shape { return shape{n: benchElements} }
+func gatedBench(*Set) shape  { return shape{n: 512, gap: 16} } // L1 holds it
 func gradBench(*Set) shape   { return shape{m: 16, n: benchElements / 16} }
 
 func benchSlot(b *testing.B, sl slot, sh shape, bytes int) {

@@ -72,7 +72,7 @@ func (a *arena) intact() bool {
 
 // newArenas returns an arena of at least n floats for each operand of a kernel.
 func newArenas(t testing.TB, n int) []*arena {
-	const operands = 6 // C, A, B, S and bias of a tile, and the panel that B becomes
+	const operands = 6 // LSTMGrad has six. So has a tile: C, A, B, S, bias and the panel that B becomes
 	arenas := make([]*arena, operands)
 	for i := range arenas {
 		arenas[i] = &arena{mem: guardedFloats(t, n)}

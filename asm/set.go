@@ -110,7 +110,8 @@ type Set struct {
 
 	// The steps of gated cells work on n units of one row. Z holds groups of n values,
 	// group k at z[k*gate:]; dZ is laid out alike. Other vectors hold n floats each.
-	// Vectors do not overlap, except that next may be c or h.
+	// Vectors do not overlap, except that next may be the state before the step: c of
+	// an LSTM, h of a GRU.
 
 	// LSTM takes the gates i, f, g, o after their activations from groups 0 to 3:
 	//

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"unsafe"
 
 	"batchrnn/kernels/ref"
@@ -300,7 +301,7 @@ func slots(s *Set) []slot {
 			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
 		},
 	}
-	return append(list, tileSlots(s)...)
+	return slices.Concat(list, gatedSlots(s), tileSlots(s))
 }
 
 var control uint32 // where ReadControl stores; TestControl looks at it

@@ -23,6 +23,10 @@ func hotCalls(e *Engine) map[string]func() {
 	plainProduct := large.product(nil)
 	transposed := e.NewPacked(20, 70)
 
+	gated := gatedStep(r, 3, unitsPerCall+9)
+	withoutDH := gated
+	withoutDH.DH = Rows{}
+
 	// A closure made for each call would be an allocation of the caller's.
 	columns := make([]Span, e.Threads())
 	region := func(w *Worker) {
@@ -44,6 +48,10 @@ func hotCalls(e *Engine) map[string]func() {
 			e.MulGrad(Sigmoid, 9, 100, z, 101, x, 100)
 			e.MulGrad(ReLU, 9, 100, z, 101, x, 100)
 		},
+		"LSTM":       func() { e.LSTM(gated) },
+		"LSTMGrad":   func() { e.LSTMGrad(gated); e.LSTMGrad(withoutDH) },
+		"GRU":        func() { e.GRU(gated) },
+		"GRUGrad":    func() { e.GRUGrad(gated); e.GRUGrad(withoutDH) },
 		"Add":        func() { e.Add(z, x, y) },
 		"Mul":        func() { e.Mul(z, x, y) },
 		"Clear":      func() { e.Clear(z) },

@@ -129,6 +129,23 @@ func BenchmarkActivation(b *testing.B) {
 	}
 }
 
+// BenchmarkGated runs the steps of gated cells for a batch whose rows fit L2.
+func BenchmarkGated(b *testing.B) {
+	const rows, units = 16, 256
+	fresh := gatedStep(rand.New(rand.NewPCG(81, 82)), rows, units)
+	bytes := map[string]int{"LSTM": 32, "LSTMGrad": 56, "GRU": 28, "GRUGrad": 48} // read and written, for each unit
+	for _, op := range gatedOps {
+		benchEngines(b, []int{1}, fmt.Sprintf("op=%s/m=%d/n=%d", op.name, rows, units), func(b *testing.B, e *Engine) {
+			s := fresh.clone()
+			b.ReportAllocs()
+			for b.Loop() {
+				op.call(e.serial, s)
+			}
+			reportElements(b, rows*units, bytes[op.name])
+		})
+	}
+}
+
 // reportElements reports how many of n elements a call went by in a second, and
 // the bytes that were read and written for them.
 func reportElements(b *testing.B, n, bytes int) {

@@ -1,6 +1,9 @@
 package kernels
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Rows are the rows of a matrix whose size the context says: row i begins at
 // Data[i·LD].
@@ -132,6 +135,9 @@ func (s *GatedStep) checkGrad(op string, groups int) {
 func checkGroups(op, name string, z Rows, s *GatedStep, groups int) {
 	if s.N > s.Gate {
 		panic(fmt.Sprintf("kernels: %s: groups of %d units begin every %d floats: Gate must be at least N", op, s.N, s.Gate))
+	}
+	if most := math.MaxInt / groups; s.Gate > most { // or the columns overflow
+		panic(fmt.Sprintf("kernels: %s: Gate is %d, want at most %d for %d groups of %s", op, s.Gate, most, groups, name))
 	}
 	checkMatrix(op, name, z.Data, s.M, (groups-1)*s.Gate+s.N, z.LD)
 }

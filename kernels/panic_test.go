@@ -141,6 +141,57 @@ func mistakes(e *Engine) []mistake {
 	scatter("id -1", 29, 6, 17, 6, 0, -1, 1)
 	scatter("ldtable 4 5", 29, 4, 17, 6, 0, 1, 2)
 
+	// Groups of 5 floats, 6 apart, in rows with strides that fit.
+	for i, op := range gatedOps {
+		groups, grad := 5-i/2, i%2 == 1
+		gated := func(words string, change func(s *GatedStep)) {
+			list = append(list, mistake{op.name, words, func(e *Engine, out, in []float32) {
+				written, read := Rows{out[:17], 6}, Rows{in[:17], 6}
+				z := Rows{filled(2*30+6*(groups-1)+5, 1), 30}
+				s := GatedStep{M: 3, N: 5, Gate: 6, Z: z, State: read, Next: written, H: written,
+					DZ: Rows{filled(2*30+23, 1), 30}, Carry: read, DH: read, DState: written}
+				change(&s)
+				op.call(e.serial, s)
+			}})
+		}
+		cols := 6*(groups-1) + 5
+		gated(fmt.Sprint("Z ", 59+cols, 60+cols), func(s *GatedStep) { s.Z.Data = s.Z.Data[:59+cols] })
+		gated(fmt.Sprint("ldZ ", cols-1, cols), func(s *GatedStep) { s.Z.LD = cols - 1 })
+		gated("Z 0", func(s *GatedStep) { s.Z.Data = nil })
+		gated("Gate 4 5 N", func(s *GatedStep) { s.Gate = 4 })
+		gated("Gate -1 5 N", func(s *GatedStep) { s.Gate = -1 })
+		gated(fmt.Sprint("Gate ", huge), func(s *GatedStep) { s.Gate = huge })
+		gated(fmt.Sprint("Gate ", huge+1), func(s *GatedStep) { s.Gate = huge + 1 })
+		gated("State 16 17", func(s *GatedStep) { s.State.Data = s.State.Data[:16] })
+		gated("ldState 4 5", func(s *GatedStep) { s.State.LD = 4 })
+		gated("-3", func(s *GatedStep) { s.M = -3 })
+		gated("-5", func(s *GatedStep) { s.N = -5 })
+		gated("Z", func(s *GatedStep) { s.M = huge })
+		matrix := func(name string, of func(s *GatedStep) *Rows) {
+			gated(name+" 16 17", func(s *GatedStep) { of(s).Data = of(s).Data[:16] })
+			gated("ld"+name+" 4 5", func(s *GatedStep) { of(s).LD = 4 })
+			if name != "DH" {
+				gated(name+" 0 17", func(s *GatedStep) { of(s).Data = nil })
+			}
+		}
+		if grad {
+			gated("DZ 82 83", func(s *GatedStep) { s.DZ.Data = s.DZ.Data[:82] })
+			gated("ldDZ 22 23", func(s *GatedStep) { s.DZ.LD = 22 })
+			gated("DZ 0 83", func(s *GatedStep) { s.DZ.Data = nil })
+			matrix("Carry", func(s *GatedStep) *Rows { return &s.Carry })
+			matrix("DH", func(s *GatedStep) *Rows { return &s.DH })
+			gated("DH 0 17", func(s *GatedStep) { s.DH.Data = s.DH.Data[:0] })
+		} else {
+			matrix("Next", func(s *GatedStep) *Rows { return &s.Next })
+		}
+		switch op.name {
+		case "LSTM":
+			matrix("H", func(s *GatedStep) *Rows { return &s.H })
+		case "LSTMGrad":
+			matrix("DState", func(s *GatedStep) *Rows { return &s.DState })
+		}
+	}
+
 	// Vectors whose lengths differ: each in turn is one too short or too long.
 	for _, v := range []struct {
 		op   string

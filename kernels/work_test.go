@@ -14,6 +14,7 @@ import (
 // written out here: the constants that the loops use must not grow beyond them.
 const (
 	mostElements = 16384          // of vectors and matrices
+	mostUnits    = 4096           // of a gated cell
 	mostRows     = 256            // each of which may be a miss
 	mostPacked   = 1024 * 32      // elements in another order
 	mostDepth    = 3072           // of a tile
@@ -64,6 +65,8 @@ func TestWorkOfACall(t *testing.T) {
 				switch slot {
 				case "Pack", "PackT":
 					rows, elements = mostPacked, mostPacked
+				case "LSTM", "LSTMGrad", "GRU", "GRUGrad":
+					rows, elements = mostUnits, mostUnits
 				case "Strip":
 					rows = mostRows
 				case "TanhGrad", "SigmoidGrad", "ReLUGrad", "ColSums":
@@ -111,6 +114,9 @@ func largeCalls(e *Engine) {
 			e.MulGrad(act, m, cols, z, cols, x, cols)
 		}
 		e.ColumnSums(m, x, cols, z[:cols])
+	}
+	for _, op := range gatedOps {
+		op.call(e.serial, gatedStep(r, 2, 2*mostUnits+5))
 	}
 	e.FMA(3*mostRounds + 1)
 

@@ -98,3 +98,47 @@ func TestScatterAdd(t *testing.T) {
 		}
 	}
 }
+
+// The derivatives of gated steps are checked against finite differences.
+func TestGatedSteps(t *testing.T) {
+	const h, dJdh, dJdnext = 1e-6, 0.75, -0.5
+	slope := func(loss func(x []float64) float64, x []float64, i int) float64 {
+		moved := append([]float64(nil), x...)
+		moved[i] += h
+		up := loss(moved)
+		moved[i] -= 2 * h
+		return (up - loss(moved)) / (2 * h)
+	}
+	compare := func(name string, loss func(x []float64) float64, x, got []float64) {
+		for i := range x {
+			if want := slope(loss, x, i); !(math.Abs(got[i]-want) <= 1e-8) {
+				t.Errorf("%s: derivative %d is %g, the slope %g", name, i, got[i], want)
+			}
+		}
+	}
+
+	// Pre-activations of i, f, g, o, and c.
+	x := []float64{0.25, 0.5, -1.25, 0.75, 1.5}
+	lstm := func(x []float64) (i, f, g, o, c float64) {
+		return ref.Sigmoid(x[0]), ref.Sigmoid(x[1]), ref.Tanh(x[2]), ref.Sigmoid(x[3]), x[4]
+	}
+	i, f, g, o, c := lstm(x)
+	_, tanhNext, _ := ref.LSTM(i, f, g, o, c)
+	di, df, dg, do, dc := ref.LSTMGrad(i, f, g, o, tanhNext, c, dJdh, dJdnext)
+	compare("LSTM", func(x []float64) float64 {
+		next, _, h := ref.LSTM(lstm(x))
+		return dJdh*h + dJdnext*next
+	}, x, []float64{di, df, dg, do, dc})
+
+	// Pre-activations of r and z, x, q, and h.
+	gru := func(x []float64) (r, z, in, q, h float64) {
+		return ref.Sigmoid(x[0]), ref.Sigmoid(x[1]), x[2], x[3], x[4]
+	}
+	r, z, in, q, before := gru(x)
+	n, _ := ref.GRU(r, z, in, q, before)
+	dr, dz, dx, dq, dh := ref.GRUGrad(r, z, n, q, before, dJdnext)
+	compare("GRU", func(x []float64) float64 {
+		_, next := ref.GRU(gru(x))
+		return dJdnext * next
+	}, x, []float64{dr, dz, dx, dq, dh})
+}
