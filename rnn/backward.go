@@ -4,11 +4,12 @@ import "batchrnn/kernels"
 
 // Backward computes the gradient of what Loss returns for targets with respect to
 // all parameters, through all T steps of the last Forward. It fills Grads and
-// Losses and returns the loss. It panics where Loss would, and in a workspace not
-// made by NewTraining.
+// Losses and returns the loss. It panics where Loss would, in a workspace not made
+// by NewTraining, and where [Model.Update] is seen to be missing.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
 	ws.checkTargets("Backward", targets)
+	ws.m.checkUpdated("Backward")
 	ws.takeLabels(targets)
 	return ws.learn()
 }
@@ -18,6 +19,7 @@ func (ws *Workspace) BackwardBinary(targets []float32) float64 {
 	ws.checkTraining("BackwardBinary")
 	ws.checkVectors("BackwardBinary", targets)
 	ws.checkProbabilities("BackwardBinary", targets)
+	ws.m.checkUpdated("BackwardBinary")
 	ws.takeVectors(binaryEntropy, targets)
 	return ws.learn()
 }
@@ -26,6 +28,7 @@ func (ws *Workspace) BackwardBinary(targets []float32) float64 {
 func (ws *Workspace) BackwardSquared(targets []float32) float64 {
 	ws.checkTraining("BackwardSquared")
 	ws.checkVectors("BackwardSquared", targets)
+	ws.m.checkUpdated("BackwardSquared")
 	ws.takeVectors(squaredError, targets)
 	return ws.learn()
 }
@@ -69,6 +72,7 @@ func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 	if dhn != nil {
 		ws.checkState("BackwardStates", "dhn", dhn)
 	}
+	ws.m.checkUpdated("BackwardStates")
 	ws.kept = true
 	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dhn = false, dh, dhn
 	ws.throughLayers()

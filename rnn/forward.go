@@ -1,8 +1,8 @@
 package rnn
 
 // Forward runs T steps on ids, [T,B], each below E or None, from the initial
-// states. It panics where the model's input is dense, ids has another length, or
-// an id is out of range.
+// states. It panics where the model's input is dense, ids has another length, an id
+// is out of range, or T > 1 and [Model.Update] is seen to be missing.
 func (ws *Workspace) Forward(ids []int32) {
 	if ws.m.Dense {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
@@ -13,6 +13,7 @@ func (ws *Workspace) Forward(ids []int32) {
 			outside("Forward", "id", id, row, ws.m.Input, "inputs")
 		}
 	}
+	ws.checkUpdated("Forward")
 	ws.takeIDs(ids)
 	ws.forward()
 }
@@ -24,8 +25,17 @@ func (ws *Workspace) ForwardDense(x []float32) {
 		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
 	}
 	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
+	ws.checkUpdated("ForwardDense")
 	ws.takeDense(x)
 	ws.forward()
+}
+
+// checkUpdated leaves out passes of one step, where it would take a measurable share
+// of the time; Backward makes up for it.
+func (ws *Workspace) checkUpdated(op string) {
+	if ws.T > 1 {
+		ws.m.checkUpdated(op)
+	}
 }
 
 // forward runs stages 1 and 2 of every layer on the input that has been taken.

@@ -3,6 +3,8 @@ package rnn
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -14,7 +16,7 @@ import (
 // workspaces may run on it at once, as long as nothing changes the parameters.
 //
 // The sizes in Config and the lengths of the Params are for reading; the values
-// of the parameters may be changed, with Update after it.
+// of the parameters may be changed, with [Model.Update] after it.
 type Model struct {
 	Config
 	Params
@@ -74,10 +76,39 @@ func (m *Model) train() {
 	m.engine.Run(m.slabWorkers(), m.packTransposes)
 }
 
-// Update makes a change of the parameters by hand known to the model.
+// Update makes a change of the parameters by hand known to the model: products read
+// packed copies of the weights. A pass without it would use the old weights. So Forward
+// over more than one step, and every Backward, compare a few elements of each weight
+// with its copy, and panic where they differ. A change of single elements may go
+// unnoticed. [Model.Step] and whatever draws or reads weights call Update themselves.
 func (m *Model) Update() {
 	m.checkWhole("Update")
 	m.engine.Run(m.slabWorkers(), m.packing)
+}
+
+// checkUpdated panics where a weight was changed without Update, as far as its first,
+// middle and last element tell. Bits are compared, for weights may be NaN.
+func (m *Model) checkUpdated(op string) {
+	if m.compact() {
+		return
+	}
+	for i := range m.table {
+		w := &m.table[i]
+		p := m.packed[w.role][w.i].plain
+		if p == nil {
+			continue
+		}
+		values := m.values(w)
+		for _, at := range [...]int{0, len(values) / 2, len(values) - 1} {
+			row, col := at/w.cols, at%w.cols
+			if w.tied {
+				row, col = at%w.rows, at/w.rows
+			}
+			if math.Float32bits(values[at]) != math.Float32bits(p.At(row, col)) {
+				panic(fmt.Sprintf("rnn: %s: weight %q was changed after the last Update: call Model.Update", op, w.name))
+			}
+		}
+	}
 }
 
 // slabWorkers is how many workers a pass over all parameters is worth.

@@ -125,7 +125,7 @@ func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 
 // Params are the parameters of a model, or their gradients: one slab, and
 // views of its parts, row-major. Whatever treats all alike (clipping, updating,
-// saving) walks the slab.
+// saving) walks the slab. A change of a model's is followed by [Model.Update].
 type Params struct {
 	Slab  []float32
 	Cells []Cell    // [L·D]: layer by layer, in each the forward direction first
