@@ -64,6 +64,15 @@ func (ws *Workspace) learn() float64 {
 // that with respect to [Workspace.State]. Either may be nil, for zeros. The
 // gradient of an output layer is left alone.
 func (ws *Workspace) BackwardStates(dh, dhn []float32) {
+	ws.CheckBackwardStates(dh, dhn)
+	ws.kept = true
+	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dhn = false, dh, dhn
+	ws.throughLayers()
+	ws.pass.dout, ws.pass.dhn = nil, nil
+}
+
+// CheckBackwardStates panics where BackwardStates would, and writes nothing.
+func (ws *Workspace) CheckBackwardStates(dh, dhn []float32) {
 	ws.checkTraining("BackwardStates")
 	ws.checkRan("BackwardStates")
 	if dh != nil {
@@ -73,10 +82,6 @@ func (ws *Workspace) BackwardStates(dh, dhn []float32) {
 		ws.checkState("BackwardStates", "dhn", dhn)
 	}
 	ws.m.checkUpdated("BackwardStates")
-	ws.kept = true
-	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dhn = false, dh, dhn
-	ws.throughLayers()
-	ws.pass.dout, ws.pass.dhn = nil, nil
 }
 
 // throughLayers is backward 2 and 1 of every layer, the last first.

@@ -4,6 +4,14 @@ package rnn
 // states. It panics where the model's input is dense, ids has another length, an id
 // is out of range, or T > 1 and [Model.Update] is seen to be missing.
 func (ws *Workspace) Forward(ids []int32) {
+	ws.CheckForward(ids)
+	ws.takeIDs(ids)
+	ws.forward()
+}
+
+// CheckForward panics where Forward would, and writes nothing: so a pass through
+// several networks is checked before the first one runs.
+func (ws *Workspace) CheckForward(ids []int32) {
 	if ws.m.Dense {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
 	}
@@ -14,20 +22,23 @@ func (ws *Workspace) Forward(ids []int32) {
 		}
 	}
 	ws.checkUpdated("Forward")
-	ws.takeIDs(ids)
-	ws.forward()
 }
 
 // ForwardDense is Forward for a model with a dense input x, [T,B,E], which the
 // workspace keeps: Backward reads it again.
 func (ws *Workspace) ForwardDense(x []float32) {
+	ws.CheckForwardDense(x)
+	ws.takeDense(x)
+	ws.forward()
+}
+
+// CheckForwardDense is CheckForward for ForwardDense.
+func (ws *Workspace) CheckForwardDense(x []float32) {
 	if !ws.m.Dense {
 		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
 	}
 	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
 	ws.checkUpdated("ForwardDense")
-	ws.takeDense(x)
-	ws.forward()
 }
 
 // checkUpdated leaves out passes of one step, where it would take a measurable share

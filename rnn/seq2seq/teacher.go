@@ -66,25 +66,31 @@ func (t *TeacherForcing) SetLengths(source, target []int32) {
 
 // Forward reads the sources, ids [S,B], from zero states, and runs the decoder
 // along the targets, [T,B], whose last id should be End. A target of Ignore is read
-// as no input. It panics where [rnn.Workspace.Forward] would, and where targets has
-// another length or an id that the decoder has no output for.
+// as no input. It panics where [rnn.Workspace.Forward] of either model would, and where
+// targets has another length or an id that the decoder has no output for. Both models
+// are checked before either runs.
 func (t *TeacherForcing) Forward(source, target []int32) {
-	t.checkTarget("Forward", target)
+	t.take("Forward", target)
+	t.Encoder.CheckForward(source)
+	t.Decoder.CheckForward(t.read)
 	t.Encoder.Reset()
 	t.Encoder.Forward(source)
-	t.follow(target)
+	t.follow()
 }
 
 // ForwardDense is Forward for an encoder with a dense input, [S,B,E].
 func (t *TeacherForcing) ForwardDense(source []float32, target []int32) {
-	t.checkTarget("ForwardDense", target)
+	t.take("ForwardDense", target)
+	t.Encoder.CheckForwardDense(source)
+	t.Decoder.CheckForward(t.read)
 	t.Encoder.Reset()
 	t.Encoder.ForwardDense(source)
-	t.follow(target)
+	t.follow()
 }
 
-// follow runs the decoder along the targets, one step behind.
-func (t *TeacherForcing) follow(target []int32) {
+// take makes of the targets what the decoder reads, one step behind.
+func (t *TeacherForcing) take(op string, target []int32) {
+	t.checkTarget(op, target)
 	b := t.Decoder.B
 	for i := range b {
 		t.read[i] = t.joint.pair.End
@@ -95,6 +101,10 @@ func (t *TeacherForcing) follow(target []int32) {
 		}
 		t.read[b+i] = id
 	}
+}
+
+// follow runs the decoder along what has been taken.
+func (t *TeacherForcing) follow() {
 	t.joint.start()
 	t.Decoder.Forward(t.read)
 }
@@ -105,8 +115,10 @@ func (t *TeacherForcing) Loss(target []int32) float64 { return t.Decoder.Loss(ta
 
 // Backward computes the gradient of Loss with respect to all parameters of both
 // models, through the decoder and the state into the encoder, and returns the loss.
-// It panics where [rnn.Workspace.Backward] would.
+// It panics where [rnn.Workspace.Backward] of the decoder or BackwardStates of the
+// encoder would, before either writes.
 func (t *TeacherForcing) Backward(target []int32) float64 {
+	t.Encoder.CheckBackwardStates(nil, t.joint.ends)
 	loss := t.Decoder.Backward(target)
 	t.Encoder.BackwardStates(nil, t.joint.back())
 	return loss
