@@ -1,10 +1,12 @@
 package lm
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
@@ -63,5 +65,36 @@ func TestTextOfRareWords(t *testing.T) {
 	o.MinCount = &one
 	if _, err := NewData(source, o); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestGrace: what is done after Ctrl-C has some time, and then ends too.
+func TestGrace(t *testing.T) {
+	defer func(was time.Duration) { GraceTime = was }(GraceTime)
+	for name, before := range map[string]bool{"ended before": true, "ends later": false} {
+		GraceTime = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		if before {
+			cancel()
+		}
+		after, release := Grace(ctx)
+		cancel()
+		if err := after.Err(); err != nil {
+			t.Errorf("%s: no time is left: %v", name, err)
+		}
+		release()
+		if after.Err() == nil {
+			t.Errorf("%s: released, and goes on", name)
+		}
+
+		GraceTime = time.Millisecond
+		ctx, cancel = context.WithCancel(t.Context())
+		if before {
+			cancel()
+		}
+		after, release = Grace(ctx)
+		cancel()
+		<-after.Done() // or the test's own time ends
+		release()
 	}
 }
