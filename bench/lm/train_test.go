@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,5 +97,22 @@ func TestGrace(t *testing.T) {
 		cancel()
 		<-after.Done() // or the test's own time ends
 		release()
+	}
+}
+
+// TestFraction: a training tells how much of it is done, from nothing to all.
+func TestFraction(t *testing.T) {
+	epochs, hidden := 3.0, 8
+	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Epochs: &epochs, Hidden: &hidden, Threads: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer training.Close()
+	var done []float64
+	if _, _, err := training.Run(t.Context(), func(p Progress) { done = append(done, p.Fraction) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(done) || done[0] != 0 || done[len(done)-1] != 1 {
+		t.Errorf("fractions %v, want them to rise from 0 to 1", done)
 	}
 }

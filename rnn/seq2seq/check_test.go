@@ -21,6 +21,7 @@ func TestEncoderDecoderErrors(t *testing.T) {
 		parts []string
 	}{
 		{"fits", func(_, _ *rnn.Config) {}, 3, nil},
+		{"ends with the first id", func(_, _ *rnn.Config) {}, 0, nil},
 		{"encoder with outputs", func(e, _ *rnn.Config) { e.Output = 3 }, 0, []string{"encoder has 3 outputs", "Config.Output"}},
 		{"decoder without outputs", func(_, d *rnn.Config) { d.Output = 0 }, 0, []string{"0 outputs", "4 ids"}},
 		{"decoder of vectors", func(_, d *rnn.Config) { d.Dense = true }, 0, []string{"vectors of 4 floats"}},
