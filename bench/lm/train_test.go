@@ -2,6 +2,7 @@ package lm
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,5 +115,31 @@ func TestFraction(t *testing.T) {
 	}
 	if !slices.IsSorted(done) || done[0] != 0 || done[len(done)-1] != 1 {
 		t.Errorf("fractions %v, want them to rise from 0 to 1", done)
+	}
+}
+
+// TestSoftmax: many words have an adaptive softmax, but for a tied output and where a
+// full one is asked for.
+func TestSoftmax(t *testing.T) {
+	var words strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&words, "%d ", i)
+	}
+	c, err := text.Build(text.New("numbers", []byte(words.String())), text.Options{Level: text.Word})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		o        TrainOptions
+		adaptive bool
+	}{
+		{TrainOptions{}, true},
+		{TrainOptions{Tied: true}, false},
+		{TrainOptions{FullSoftmax: true}, false},
+		{TrainOptions{Tied: true, FullSoftmax: true}, false},
+	} {
+		if cutoffs := test.o.network(c).Cutoffs; (len(cutoffs) > 0) != test.adaptive {
+			t.Errorf("tied %t, full %t: cutoffs %v", test.o.Tied, test.o.FullSoftmax, cutoffs)
+		}
 	}
 }
