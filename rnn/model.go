@@ -99,16 +99,19 @@ func (m *Model) checkUpdated(op string) {
 			continue
 		}
 		values := m.values(w)
-		for _, at := range [...]int{0, len(values) / 2, len(values) - 1} {
-			row, col := at/w.cols, at%w.cols
-			if w.tied {
-				row, col = at%w.rows, at/w.rows
-			}
-			if math.Float32bits(values[at]) != math.Float32bits(p.At(row, col)) {
-				panic(fmt.Sprintf("rnn: %s: weight %q was changed after the last Update: call Model.Update", op, w.name))
-			}
+		if !w.copied(values, p, 0, 0) || !w.copied(values, p, w.rows/2, w.cols/2) || !w.copied(values, p, w.rows-1, w.cols-1) {
+			panic(fmt.Sprintf("rnn: %s: weight %q was changed after the last Update: call Model.Update", op, w.name))
 		}
 	}
+}
+
+// copied says whether an element of w's values has the same bits in p.
+func (w *weight) copied(values []float32, p *kernels.Packed, row, col int) bool {
+	i := row*w.cols + col
+	if w.tied {
+		i = col*w.rows + row
+	}
+	return math.Float32bits(values[i]) == math.Float32bits(p.At(row, col))
 }
 
 // slabWorkers is how many workers a pass over all parameters is worth.
