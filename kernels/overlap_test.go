@@ -52,12 +52,13 @@ func TestGemmMisuse(t *testing.T) {
 		b := e.NewPacked(k, n)
 		good := Product{M: m, A: memory[:m*k], LDA: k, B: b, C: memory[50 : 50+m*n], LDC: n}
 		for want, change := range map[string]func(*Product){
-			"M is 0":         func(p *Product) { p.M = 0 },
-			"C overlaps A":   func(p *Product) { p.C = memory[m*k-1:] },
-			"C overlaps Add": func(p *Product) { p.Add, p.LDAdd = memory[51:], n },
-			"not the same":   func(p *Product) { p.Add, p.LDAdd = p.C, n-0; p.LDC = n + 1; p.C = memory[50:] },
-			"AddRows reads":  func(p *Product) { p.Add, p.LDAdd, p.AddRows = p.C, n, []int32{2, 1, 0} },
-			"overlaps Add a": func(p *Product) { p.Add, p.LDAdd, p.AddRows = memory[40:], n, []int32{2, 1, 0} },
+			"M is 0":           func(p *Product) { p.M = 0 },
+			"C overlaps A":     func(p *Product) { p.C = memory[m*k-1:] },
+			"C overlaps Add":   func(p *Product) { p.Add, p.LDAdd = memory[51:], n },
+			"not the same":     func(p *Product) { p.Add, p.LDAdd = p.C, n-0; p.LDC = n + 1; p.C = memory[50:] },
+			"AddRows reads":    func(p *Product) { p.Add, p.LDAdd, p.AddRows = p.C, n, []int32{2, 1, 0} },
+			"overlaps Add and": func(p *Product) { p.Add, p.LDAdd, p.AddRows = memory[20:], n, []int32{0, 1, 6} },
+			"overlaps Add a":   func(p *Product) { p.Add, p.LDAdd, p.AddRows = memory[40:], n, []int32{2, 1, 0} },
 		} {
 			p := good
 			change(&p)
@@ -74,6 +75,9 @@ func TestGemmMisuse(t *testing.T) {
 		among := good // columns of one buffer of 9
 		among.A, among.LDA, among.C, among.LDC = memory, k+n, memory[k:], k+n
 		e.Gemm(among)
+		before := good // Add holds more rows than are read, and C after these
+		before.Add, before.LDAdd = memory[30:], n
+		e.Gemm(before)
 		mustPanicWith(t, "AdamStep.Set", func() { e.Adam(memory[:4], memory[4:8], memory[8:12], memory[12:16], new(AdamStep)) })
 	})
 }

@@ -37,6 +37,14 @@ func (p *Packed) Columns(panels Span) Span {
 // All returns the span of all panels.
 func (p *Packed) All() Span { return Span{0, p.Panels()} }
 
+// At returns one element.
+func (p *Packed) At(row, col int) float32 {
+	if uint(row) >= uint(p.K) || uint(col) >= uint(p.N) {
+		panic(fmt.Sprintf("kernels: At(%d, %d) is outside a packed matrix of %d×%d", row, col, p.K, p.N))
+	}
+	return p.data[(col/p.nr*p.K+row)*p.nr+col%p.nr]
+}
+
 // Pack copies the K×N matrix b, row stride ldb, into p. If trans is set, b is N×K, and
 // Pack copies its transpose.
 func (o serial) Pack(p *Packed, trans bool, b []float32, ldb int) {

@@ -135,6 +135,26 @@ func TestPackRows(t *testing.T) {
 	})
 }
 
+// TestAt reads every element of a packed matrix, and none outside it.
+func TestAt(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		k, n := 3, 2*e.set.NR+1
+		b := randoms(rand.New(rand.NewPCG(29, 30)), k*n)
+		w := e.NewPacked(k, n)
+		e.Pack(w, false, b, n)
+		for i := range k {
+			for j := range n {
+				if got := w.At(i, j); !sameBits(got, b[i*n+j]) {
+					t.Errorf("At(%d, %d) is %g, want %g", i, j, got, b[i*n+j])
+				}
+			}
+		}
+		for _, at := range [][2]int{{-1, 0}, {0, -1}, {k, 0}, {0, n}} {
+			mustPanicWith(t, fmt.Sprintf("At(%d, %d)", at[0], at[1]), func() { w.At(at[0], at[1]) })
+		}
+	})
+}
+
 // TestFirst uses the memory of a packed matrix for one of fewer rows.
 func TestFirst(t *testing.T) {
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {

@@ -4,10 +4,12 @@ import "batchrnn/kernels"
 
 // Backward computes the gradient of Loss with respect to all parameters, through all T
 // steps of the last Forward. It fills Grads and Losses, and returns the loss. It panics
-// if Loss would, or if the workspace was not made by NewTraining.
+// if Loss would, if the workspace was not made by NewTraining, or if [Model.Update] is
+// seen to be missing.
 func (ws *Workspace) Backward(targets []int32) float64 {
 	ws.checkTraining("Backward")
 	ws.checkTargets("Backward", targets)
+	ws.m.checkUpdated("Backward")
 	ws.takeLabels(targets)
 	return ws.learn()
 }
@@ -17,6 +19,7 @@ func (ws *Workspace) BackwardBinary(targets []float32) float64 {
 	ws.checkTraining("BackwardBinary")
 	ws.checkVectors("BackwardBinary", targets)
 	ws.checkProbabilities("BackwardBinary", targets)
+	ws.m.checkUpdated("BackwardBinary")
 	ws.takeVectors(binaryEntropy, targets)
 	return ws.learn()
 }
@@ -25,6 +28,7 @@ func (ws *Workspace) BackwardBinary(targets []float32) float64 {
 func (ws *Workspace) BackwardSquared(targets []float32) float64 {
 	ws.checkTraining("BackwardSquared")
 	ws.checkVectors("BackwardSquared", targets)
+	ws.m.checkUpdated("BackwardSquared")
 	ws.takeVectors(squaredError, targets)
 	return ws.learn()
 }
@@ -62,6 +66,15 @@ func (ws *Workspace) learn() float64 {
 // part that comes through later steps. It is not read beyond a sequence's end. last is
 // the gradient with respect to [Workspace.State]; its zero value stands for zeros.
 func (ws *Workspace) BackwardStates(dh []float32, last State) {
+	ws.CheckBackwardStates(dh, last)
+	ws.kept = true
+	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dlast = false, dh, last
+	ws.throughLayers()
+	ws.pass.dout, ws.pass.dlast = nil, State{}
+}
+
+// CheckBackwardStates panics if BackwardStates would, and writes nothing.
+func (ws *Workspace) CheckBackwardStates(dh []float32, last State) {
 	ws.checkTraining("BackwardStates")
 	ws.checkRan("BackwardStates")
 	if dh != nil {
@@ -70,10 +83,7 @@ func (ws *Workspace) BackwardStates(dh []float32, last State) {
 	if last.H != nil || last.C != nil {
 		ws.checkState("BackwardStates", "last", last)
 	}
-	ws.kept = true
-	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dlast = false, dh, last
-	ws.throughLayers()
-	ws.pass.dout, ws.pass.dlast = nil, State{}
+	ws.m.checkUpdated("BackwardStates")
 }
 
 // throughLayers runs backward 2 and 1 of every layer, from the last to the first.

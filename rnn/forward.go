@@ -2,8 +2,16 @@ package rnn
 
 // Forward runs T steps from the initial states. ids is [T,B], and each id is below E or
 // None. It panics if the model's input is dense, ids has another length, or an id is
-// out of range.
+// out of range. With T > 1 it also panics if [Model.Update] is seen to be missing.
 func (ws *Workspace) Forward(ids []int32) {
+	ws.CheckForward(ids)
+	ws.takeIDs(ids)
+	ws.forward()
+}
+
+// CheckForward panics if Forward would, and writes nothing. A pass through several
+// networks can so be checked before the first one runs.
+func (ws *Workspace) CheckForward(ids []int32) {
 	if ws.m.Dense {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
 	}
@@ -13,19 +21,32 @@ func (ws *Workspace) Forward(ids []int32) {
 			outside("Forward", "id", id, row, ws.m.Input, "inputs")
 		}
 	}
-	ws.takeIDs(ids)
-	ws.forward()
+	ws.checkUpdated("Forward")
 }
 
 // ForwardDense is Forward for a model with a dense input x, [T,B,E]. The workspace
 // keeps x, because Backward reads it again.
 func (ws *Workspace) ForwardDense(x []float32) {
+	ws.CheckForwardDense(x)
+	ws.takeDense(x)
+	ws.forward()
+}
+
+// CheckForwardDense is CheckForward for ForwardDense.
+func (ws *Workspace) CheckForwardDense(x []float32) {
 	if !ws.m.Dense {
 		panic("rnn: ForwardDense takes vectors, but the model's input is ids: use Forward, or set Config.Dense")
 	}
 	ws.checkLen("ForwardDense", "x", len(x), ws.T*ws.B*ws.m.Input, "T·B·E")
-	ws.takeDense(x)
-	ws.forward()
+	ws.checkUpdated("ForwardDense")
+}
+
+// checkUpdated checks passes of more than one step. In a single step the check would
+// take a measurable share of the time.
+func (ws *Workspace) checkUpdated(op string) {
+	if ws.T > 1 {
+		ws.m.checkUpdated(op)
+	}
 }
 
 // forward runs stages 1 and 2 of every layer on the input that the workspace has taken.

@@ -3,6 +3,8 @@ package rnn
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -88,10 +90,47 @@ func (m *Model) train() {
 	m.engine.Run(m.slabWorkers(), m.packTransposes)
 }
 
-// Update packs the weights again. It must follow any change of the parameters by hand.
+// Update packs the weights again. It must follow any change of the parameters by hand,
+// because products read packed copies. [Model.Step] and the methods that draw or read
+// weights call it themselves.
+//
+// Forward over more than one step, and every Backward, compare a few elements of each
+// weight with its copy, and panic if they differ. A change of single elements may go
+// unnoticed.
 func (m *Model) Update() {
 	m.checkWhole("Update")
 	m.engine.Run(m.slabWorkers(), m.packing)
+}
+
+// checkUpdated panics if a weight was changed without Update, as far as its first,
+// middle and last element tell. It compares bits, because weights may be NaN.
+func (m *Model) checkUpdated(op string) {
+	if m.compact() {
+		return
+	}
+	for i := range m.table {
+		w := &m.table[i]
+		blocks := m.packed[w.role][w.i].plain
+		if blocks == nil {
+			continue
+		}
+		last := len(blocks) - 1
+		values := m.values(w)
+		if !w.copied(values, blocks[0], 0, 0, 0) || !w.copied(values, blocks[0], 0, w.rows/2, blocks[0].N/2) ||
+			!w.copied(values, blocks[last], w.cols-blocks[last].N, w.rows-1, blocks[last].N-1) {
+			panic(fmt.Sprintf("rnn: %s: weight %q was changed after the last Update: call Model.Update", op, w.name))
+		}
+	}
+}
+
+// copied says whether an element of w's values has the same bits in p, a block of its
+// columns from first on.
+func (w *weight) copied(values []float32, p *kernels.Packed, first, row, col int) bool {
+	i := row*w.cols + first + col
+	if w.tied {
+		i = col*w.rows + row
+	}
+	return math.Float32bits(values[i]) == math.Float32bits(p.At(row, col))
 }
 
 // slabWorkers returns how many workers a pass over all parameters is worth.

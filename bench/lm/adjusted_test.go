@@ -46,6 +46,9 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 		if err != nil || !(math.Abs(e.AdjustedBits-trained.AdjustedBits) <= 1e-6) || e.UnkRate != c.UnkRate || e.AdjustedUnknown {
 			t.Errorf("vocabulary of %d: evaluated %+v, error %v", vocab, e, err)
 		}
+		if tokens := e.TokensPerSecond * e.Seconds; e.Seconds > 0 && !(math.Abs(tokens-float64(e.Tokens)) <= 0.01) {
+			t.Errorf("%v tokens a second for %v s, and %d tokens", e.TokensPerSecond, e.Seconds, e.Tokens)
+		}
 		for _, split := range []string{SplitAll, SplitTrain, SplitValid} {
 			if e, err := Evaluate(t.Context(), m, path, split, nil); err != nil || !(e.AdjustedBits >= e.BitsPerToken) {
 				t.Errorf("vocabulary of %d, split %s: %+v, error %v", vocab, split, e, err)

@@ -75,7 +75,7 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 		history, ids = ids[:len(train)+len(valid)], test
 	}
 	if len(ids) == 0 {
-		return Evaluation{}, option.Failure("Corpus", "%q has no token in split %s: give a longer text, or split all", source.Name, split)
+		return Evaluation{}, option.Failure("Corpus", "%q has no token in split %s: give a longer text, or %v all", source.Name, split, option.Field("Split"))
 	}
 	start := time.Now()
 	nats, err := m.Score(ctx, history, ids)

@@ -67,7 +67,7 @@ func Open(path string, e *kernels.Engine) (*Model, error) {
 		err = pathErr.Err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("model %q: %w: give a file that rnnbench train has written", path, err)
+		return nil, fmt.Errorf("model %q: %w", path, err)
 	}
 	return m, nil
 }

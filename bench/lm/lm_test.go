@@ -269,8 +269,10 @@ func TestScoreEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, m := range testModels(t, text.Char) {
-		if _, err := m.Score(ctx, nil, []int32{1, 2, 3}); err == nil {
-			t.Errorf("%s: no error", m.Config.Name())
+		for _, tokens := range [][]int32{{1}, {1, 2, 3}} {
+			if _, err := m.Score(ctx, nil, tokens); err == nil {
+				t.Errorf("%s: %d tokens and no error", m.Config.Name(), len(tokens))
+			}
 		}
 	}
 }

@@ -1,10 +1,14 @@
 package lm
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
@@ -63,5 +67,79 @@ func TestTextOfRareWords(t *testing.T) {
 	o.MinCount = &one
 	if _, err := NewData(source, o); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestGrace: what is done after Ctrl-C has some time, and then ends too.
+func TestGrace(t *testing.T) {
+	defer func(was time.Duration) { GraceTime = was }(GraceTime)
+	for name, before := range map[string]bool{"ended before": true, "ends later": false} {
+		GraceTime = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		if before {
+			cancel()
+		}
+		after, release := Grace(ctx)
+		cancel()
+		if err := after.Err(); err != nil {
+			t.Errorf("%s: no time is left: %v", name, err)
+		}
+		release()
+		if after.Err() == nil {
+			t.Errorf("%s: released, and goes on", name)
+		}
+
+		GraceTime = time.Millisecond
+		ctx, cancel = context.WithCancel(t.Context())
+		if before {
+			cancel()
+		}
+		after, release = Grace(ctx)
+		cancel()
+		<-after.Done() // or the test's own time ends
+		release()
+	}
+}
+
+// TestFraction: a training tells how much of it is done, from nothing to all.
+func TestFraction(t *testing.T) {
+	epochs, hidden := 3.0, 8
+	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Epochs: &epochs, Hidden: &hidden, Threads: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer training.Close()
+	var done []float64
+	if _, _, err := training.Run(t.Context(), func(p Progress) { done = append(done, p.Fraction) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(done) || done[0] != 0 || done[len(done)-1] != 1 {
+		t.Errorf("fractions %v, want them to rise from 0 to 1", done)
+	}
+}
+
+// TestSoftmax: many words have an adaptive softmax, but for a tied output and where a
+// full one is asked for.
+func TestSoftmax(t *testing.T) {
+	var words strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&words, "%d ", i)
+	}
+	c, err := text.Build(text.New("numbers", []byte(words.String())), text.Options{Level: text.Word})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		o        TrainOptions
+		adaptive bool
+	}{
+		{TrainOptions{}, true},
+		{TrainOptions{Tied: true}, false},
+		{TrainOptions{FullSoftmax: true}, false},
+		{TrainOptions{Tied: true, FullSoftmax: true}, false},
+	} {
+		if cutoffs := test.o.network(c).Cutoffs; (len(cutoffs) > 0) != test.adaptive {
+			t.Errorf("tied %t, full %t: cutoffs %v", test.o.Tied, test.o.FullSoftmax, cutoffs)
+		}
 	}
 }

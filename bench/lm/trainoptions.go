@@ -70,26 +70,26 @@ func (o TrainOptions) Validate() error {
 		{"Checkpoint", o.Checkpoint != nil, "is trained in one pass, which nothing goes on from"},
 	} {
 		if ngrams && of.given {
-			return option.Misuse(of.name, "an n-gram model %s: leave it out, or train an RNN", of.lacks)
+			return option.Misuse(of.name, "an n-gram model %s: leave it out, or give %v %s", of.lacks, option.Field("Kind"), RNN)
 		}
 	}
 	switch {
 	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
 		return option.Misuse("Layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
 	case o.Epochs != nil && o.Budget != nil:
-		return option.Misuse("Epochs", "there is a budget of time too: give one of them")
+		return option.Misuse("Epochs", "%v is given too: give one of them", option.Field("Budget"))
 	case o.Epochs != nil && !(*o.Epochs > 0 && *o.Epochs <= maxEpochs):
 		return option.Misuse("Epochs", "%v times through the text can't be trained: give more than 0 and at most %.0f, such as 20 or 0.5", *o.Epochs, maxEpochs)
 	case o.Every != nil && o.Checkpoint == nil:
-		return option.Misuse("Every", "there is no checkpoint to write: give a checkpoint, or leave it out")
+		return option.Misuse("Every", "there is no checkpoint to write: give %v too, or leave it out", option.Field("Checkpoint"))
 	case o.Every != nil && *o.Every <= 0:
 		return option.Misuse("Every", "%v is no time between checkpoints: give one such as 30s or 5m", *o.Every)
 	case o.Dropout != nil && !(*o.Dropout >= 0 && *o.Dropout < 1):
 		return option.Misuse("Dropout", "%v is no share of the states: give 0 or more and less than 1, such as 0.3", *o.Dropout)
 	case o.Patience != nil && *o.Patience < 1:
-		return option.Misuse("Patience", "%d validations are no time to wait: give 1 or more, or leave it out to train for all of the budget", *o.Patience)
+		return option.Misuse("Patience", "%d validations are no time to wait: give 1 or more, or leave it out to train for all of %v", *o.Patience, option.Field("Budget"))
 	case !ngrams && o.Order != nil:
-		return option.Misuse("Order", "an RNN has no order: leave it out, or train n-grams")
+		return option.Misuse("Order", "an RNN has no order: leave it out, or give %v %s", option.Field("Kind"), Ngram)
 	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
 		return option.Misuse("Order", "%d is no order that can be trained: give 1 to %d", *o.Order, ngram.MaxOrder)
 	}

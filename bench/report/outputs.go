@@ -60,7 +60,7 @@ func (o Outputs) Check(corpus string) error {
 	for i, f := range files {
 		for _, other := range files[:i] {
 			if SameFile(f.path, other.path) {
-				return option.Misuse(f.option, "%q is the file of %s too: give each its own", f.path, other.option)
+				return option.Misuse(f.option, "%q is the file of %v too: give each its own", f.path, option.Field(other.option))
 			}
 		}
 		if err := CheckFile(f.option, f.path, corpus); err != nil {

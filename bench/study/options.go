@@ -56,9 +56,9 @@ func (o Options) Validate() error {
 	case len(o.Levels) == 0:
 		return option.Misuse("Level", "no level is given: give char, word or char,word")
 	case o.Vocab != nil && !words:
-		return option.Misuse("Vocab", "all characters stay: leave it out, or add words to the levels")
+		return option.Misuse("Vocab", "all characters stay: leave it out, or add word to %v", option.Field("Level"))
 	case o.MinCount != nil && !words:
-		return option.Misuse("MinCount", "all characters stay: leave it out, or add words to the levels")
+		return option.Misuse("MinCount", "all characters stay: leave it out, or add word to %v", option.Field("Level"))
 	}
 	for i, l := range o.Levels {
 		if slices.Contains(o.Levels[:i], l) {

@@ -77,7 +77,7 @@ func readWeights(model *lm.Model, path string) error {
 	return model.ReadSafetensors(f, info.Size())
 }
 
-// openToConvert opens a model that out is made of, which is another file.
+// openToConvert opens a model of an RNN that out is made of, which is another file.
 func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
 	switch {
 	case out == "":
@@ -88,7 +88,14 @@ func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
 	if err := report.CheckFile("--out", out, ""); err != nil {
 		return nil, nil, err
 	}
-	return openModel(model, 1)
+	if m, close, err = openModel(model, 1); err != nil {
+		return nil, nil, err
+	}
+	if m.Config.Kind != lm.RNN {
+		close()
+		return nil, nil, option.Failure(modelArgument, "%q is an n-gram model, which has no weights: give a file that rnnbench train --kind rnn has written", model)
+	}
+	return m, close, nil
 }
 
 func writeConverted(stdout io.Writer, path string, write func(io.Writer) (int64, error)) error {

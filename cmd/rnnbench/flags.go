@@ -23,7 +23,7 @@ func message(err error) string {
 		return strings.Join(messages, "; ")
 	}
 	if e, ok := errors.AsType[*option.Error](err); ok {
-		return flagsOf(e.Name) + ": " + e.Err.Error()
+		return flagsOf(e.Name) + ": " + e.Message(flagsOf)
 	}
 	return err.Error()
 }

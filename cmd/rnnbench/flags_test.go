@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +61,8 @@ func TestMessageNamesFlags(t *testing.T) {
 		{option.Failure("JSON", "no"), "--json: no"},
 		{option.Misuse("Hidden and Batch", "no"), "--hidden and --batch: no"},
 		{option.Misuse("--out", "no"), "--out: no"},
+		{option.Misuse("Epochs", "no %v and %v %s", option.Field("MaxOrder"), option.Field("Kind"), "Kind"), "--epochs: no --max-order and --kind Kind"},
+		{fmt.Errorf("wrapped: %w", option.Failure("CSV", "%w of %v", errors.New("no"), option.Field("JSON"))), "--csv: no of --json"},
 		{option.Misuse(kernels.EnvISA, "no"), kernels.EnvISA + ": no"},
 		{option.Misuse(modelArgument, "no"), "MODEL: no"},
 		{errors.Join(errors.New("first"), option.Failure("CSV", "no")), "first; --csv: no"},

@@ -115,6 +115,7 @@ func TestBadInput(t *testing.T) {
 		{"CSV without a name", 2, "--csv", []string{"ram", "--csv", ""}},
 		{"plot without a name", 2, "--plot", []string{"ram", "--plot", ""}},
 		{"hidden negative", 2, "-5 is no width", []string{"ram", "--hidden", "-5"}},
+		{"CSV onto the JSON", 2, "is the file of --json too", []string{"ram", "--corpus", text, "--json", file("both", ""), "--csv", filepath.Join(dir, "both")}},
 		{"output onto the corpus", 2, "--csv", []string{"ram", "--corpus", text, "--csv", text}},
 		{"one file for two", 2, "--plot", []string{"ram", "--json", filepath.Join(dir, "a.png"), "--plot", filepath.Join(dir, "a.png")}},
 	} {

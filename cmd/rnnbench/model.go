@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"batchrnn/bench/lm"
 	"batchrnn/internal/engine"
 	"batchrnn/internal/option"
@@ -24,7 +26,7 @@ func openModel(path string, threads int) (m *lm.Model, close func(), err error) 
 	}
 	if m, err = lm.Open(path, e); err != nil {
 		e.Close()
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w: give a file that rnnbench train has written", err)
 	}
 	return m, e.Close, nil
 }

@@ -11,8 +11,13 @@ import (
 )
 
 // New returns an engine of the instruction set isa, or, where that is "", of the one
-// that the environment or else the machine chooses. Its error is an [option.Error].
+// that the environment or else the machine chooses. threads are as in [kernels.New].
+// Its error is an [option.Error].
 func New(isa string, threads int) (*kernels.Engine, error) {
+	if threads > kernels.MaxThreads {
+		return nil, CheckThreads(threads)
+	}
+	// An error is now about the instruction set.
 	e, err := kernels.New(isa, threads)
 	switch {
 	case err == nil:

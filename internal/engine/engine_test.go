@@ -18,6 +18,15 @@ func TestNewNamesWhatWasSet(t *testing.T) {
 	}
 }
 
+func TestNewBlamesThreads(t *testing.T) {
+	for _, isa := range []string{"", kernels.ISAs()[0]} {
+		_, err := New(isa, kernels.MaxThreads+1)
+		if !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Threads: ") {
+			t.Errorf("set %q: error %v, want one about Threads", isa, err)
+		}
+	}
+}
+
 func TestCheckThreads(t *testing.T) {
 	for n, ok := range map[int]bool{-1: false, 0: false, 1: true, kernels.MaxThreads: true, kernels.MaxThreads + 1: false} {
 		if err := CheckThreads(n); (err == nil) != ok || err != nil && !option.IsMisuse(err) {

@@ -21,6 +21,7 @@ func TestEncoderDecoderErrors(t *testing.T) {
 		parts []string
 	}{
 		{"fits", func(_, _ *rnn.Config) {}, 3, nil},
+		{"ends with the first id", func(_, _ *rnn.Config) {}, 0, nil},
 		{"encoder with outputs", func(e, _ *rnn.Config) { e.Output = 3 }, 0, []string{"encoder has 3 outputs", "Config.Output"}},
 		{"decoder without outputs", func(_, d *rnn.Config) { d.Output = 0 }, 0, []string{"0 outputs", "4 ids"}},
 		{"decoder of vectors", func(_, d *rnn.Config) { d.Dense = true }, 0, []string{"vectors of 4 floats"}},
@@ -91,6 +92,52 @@ func TestEncoderDecoderMistakes(t *testing.T) {
 				sameBits(t, "after the panic", v, want[i])
 			}
 		})
+	}
+}
+
+// TestEncoderDecoderChecksFirst: a pass that one of the models refuses changes nothing
+// of the other one, whose initial states and gradient stay.
+func TestEncoderDecoderChecksFirst(t *testing.T) {
+	j := pairJobs[0]
+	e := newEngine(t, "", 1)
+	p := j.pair(t, e)
+	source, target := j.data(1)
+	tf := p.NewTraining(j.source, j.target, j.batch)
+	start := rnn.State{H: randomFloats(newRand(1), len(p.Encoder.Cells)*j.batch*p.Encoder.Hidden)}
+	gradient := func() []float32 { // of the encoder from the initial states that it has
+		tf.Encoder.Forward(source)
+		tf.Encoder.BackwardStates(nil, start)
+		return slices.Clone(tf.Encoder.Grads.Slab)
+	}
+	tf.Forward(source, target)
+	tf.Backward(target)
+	tf.Encoder.SetState(start)
+	want := gradient()
+	outside := slices.Clone(source)
+	outside[1] = int32(j.encoder.Input)
+	mustPanic(t, func() { tf.Forward(outside, target) }, "rnn: ", "id 5")
+	mustPanic(t, func() { tf.ForwardDense(nil, target) }, "rnn: ", "Config.Dense")
+	sameBits(t, "the gradient after bad sources", gradient(), want)
+
+	p.Decoder.Cells[0].Wh[0]++
+	mustPanic(t, func() { tf.Forward(source, target) }, "rnn: Forward", "rnn.weight_hh_l0", "Update")
+	p.Decoder.Update()
+	sameBits(t, "the gradient after a bad decoder", gradient(), want)
+
+	untouched := slices.Repeat([]float32{7}, len(tf.Decoder.Grads.Slab))
+	for _, bad := range []struct {
+		part  string
+		spoil func()
+	}{
+		{"call Model.Update", func() { p.Encoder.Cells[0].Wh[0]++ }},
+		{"compact", p.Encoder.Compact},
+	} {
+		p.Encoder.Update()
+		tf.Forward(source, target)
+		copy(tf.Decoder.Grads.Slab, untouched)
+		bad.spoil()
+		mustPanic(t, func() { tf.Backward(target) }, "rnn: BackwardStates", bad.part)
+		sameBits(t, "the decoder's gradient", tf.Decoder.Grads.Slab, untouched)
 	}
 }
 

@@ -67,24 +67,30 @@ func (t *TeacherForcing) SetLengths(source, target []int32) {
 // Forward reads the sources, ids [S,B], from zero states. It then runs the decoder
 // along the targets, [T,B], whose last id should be End. The decoder reads a target of
 // Ignore as no input. It panics if [rnn.Workspace.Forward] would. It also panics if
-// target has another length, or an id that is no output of the decoder.
+// target has another length, or an id that is no output of the decoder. Both models are
+// checked before either runs.
 func (t *TeacherForcing) Forward(source, target []int32) {
-	t.checkTarget("Forward", target)
+	t.take("Forward", target)
+	t.Encoder.CheckForward(source)
+	t.Decoder.CheckForward(t.read)
 	t.Encoder.Reset()
 	t.Encoder.Forward(source)
-	t.follow(target)
+	t.follow()
 }
 
 // ForwardDense is Forward for an encoder with a dense input, [S,B,E].
 func (t *TeacherForcing) ForwardDense(source []float32, target []int32) {
-	t.checkTarget("ForwardDense", target)
+	t.take("ForwardDense", target)
+	t.Encoder.CheckForwardDense(source)
+	t.Decoder.CheckForward(t.read)
 	t.Encoder.Reset()
 	t.Encoder.ForwardDense(source)
-	t.follow(target)
+	t.follow()
 }
 
-// follow runs the decoder along the targets, one step behind.
-func (t *TeacherForcing) follow(target []int32) {
+// take makes of the targets what the decoder reads, one step behind.
+func (t *TeacherForcing) take(op string, target []int32) {
+	t.checkTarget(op, target)
 	b := t.Decoder.B
 	for i := range b {
 		t.read[i] = t.joint.pair.End
@@ -95,6 +101,10 @@ func (t *TeacherForcing) follow(target []int32) {
 		}
 		t.read[b+i] = id
 	}
+}
+
+// follow runs the decoder along what has been taken.
+func (t *TeacherForcing) follow() {
 	t.joint.start()
 	t.Decoder.Forward(t.read)
 }
@@ -107,6 +117,7 @@ func (t *TeacherForcing) Loss(target []int32) float64 { return t.Decoder.Loss(ta
 // and returns the loss. The gradient goes through the decoder and its initial states
 // into the encoder. It panics if [rnn.Workspace.Backward] would.
 func (t *TeacherForcing) Backward(target []int32) float64 {
+	t.Encoder.CheckBackwardStates(nil, t.joint.ends)
 	loss := t.Decoder.Backward(target)
 	t.Encoder.BackwardStates(nil, t.joint.back())
 	return loss

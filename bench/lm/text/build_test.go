@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 	"testing"
@@ -274,6 +275,10 @@ func TestVocabFile(t *testing.T) {
 	}
 	if !slices.Equal(tokensOf(got), tokensOf(v)) {
 		t.Errorf("%q came back, %q were written", tokensOf(got), tokensOf(v))
+	}
+	longest := string(binary.AppendUvarint([]byte("\x05<unk>"), maxToken)) + strings.Repeat("x", maxToken)
+	if got, err := ParseVocab([]byte(longest), 2); err != nil || got.Len() != 2 {
+		t.Errorf("the longest token: error %v", err)
 	}
 	if got, err := ParseVocab([]byte("\x05<unk>\x01a"), 2); err != nil || got.Len() != 2 {
 		t.Errorf("two tokens: error %v", err)

@@ -1,0 +1,33 @@
+package kernels
+
+import (
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestProcessorsOfThread: a thread that may run on one processor counts one.
+func TestProcessorsOfThread(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, one unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		t.Skip(err)
+	}
+	if got, want := processors(), min(runtime.GOMAXPROCS(0), all.Count()); got != want {
+		t.Errorf("%d processors, want %d", got, want)
+	}
+	cpu := 0
+	for !all.IsSet(cpu) {
+		cpu++
+	}
+	one.Set(cpu)
+	if err := unix.SchedSetaffinity(0, &one); err != nil {
+		t.Skip(err)
+	}
+	defer unix.SchedSetaffinity(0, &all)
+	if got := processors(); got != 1 {
+		t.Errorf("%d processors on one", got)
+	}
+}
