@@ -13,9 +13,10 @@ type Data struct {
 
 	X, DH        []float32 // [T,B,E], [T,B,H]
 	IDs, Targets []int32   // [T,B]
-	Wx, Wh, Bh   []float32 // [E,H], [H,H], [H]
+	Wx, Wh, Bh   []float32 // [E,G·H], [H,G·H], [G·H], gates in the order of [gates]
+	Br           []float32 // [G·H], the bias beside the state's product, of a GRU
 	Wy, By       []float32 // [H,V], [V]
-	H0           []float32 // [B,H]
+	H0, C0       []float32 // [B,H]; C0 of an LSTM
 }
 
 // NewData draws a workload's data from a fixed seed.
@@ -43,15 +44,22 @@ func NewData(w Workload) *Data {
 		return &Data{Src: uniform(w.Count, 6)}
 	}
 	rows, bound := w.T*w.B, 1/math.Sqrt(float64(w.H))
-	d := &Data{Wh: uniform(w.H*w.H, bound), Bh: uniform(w.H, bound), H0: uniform(w.B*w.H, 1)}
+	width := w.Gates() * w.H
+	d := &Data{Wh: uniform(w.H*width, bound), Bh: uniform(width, bound), H0: uniform(w.B*w.H, 1)}
+	switch w.Cell {
+	case "lstm":
+		d.C0 = uniform(w.B*w.H, 1)
+	case "gru":
+		d.Br = uniform(width, bound)
+	}
 	switch {
 	case w.Kind == "train":
 		d.IDs, d.Targets = index(rows, w.V), index(rows, w.V)
-		d.Wx, d.Wy, d.By = uniform(w.V*w.H, bound), uniform(w.H*w.V, bound), uniform(w.V, bound)
+		d.Wx, d.Wy, d.By = uniform(w.V*width, bound), uniform(w.H*w.V, bound), uniform(w.V, bound)
 	case w.E == 0:
-		d.IDs, d.Wx = index(rows, ids), uniform(ids*w.H, bound)
+		d.IDs, d.Wx = index(rows, ids), uniform(ids*width, bound)
 	default:
-		d.X, d.Wx = uniform(rows*w.E, 1), uniform(w.E*w.H, bound)
+		d.X, d.Wx = uniform(rows*w.E, 1), uniform(w.E*width, bound)
 	}
 	if w.Backward() {
 		d.DH = uniform(rows*w.H, 1)

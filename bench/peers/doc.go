@@ -6,6 +6,7 @@
 //
 //	workloads.go  what is run: kinds, shapes, operations counted
 //	data.go       weights and inputs of a workload, from a seed
+//	gates.go      gates and biases in the order of each library
 //	impl.go       an implementation: what it can run, how it is timed
 //	  ours.go gonum.go blas.go onednn.go sleef.go torch.go ort.go
 //	run.go        check each result against ours, then time all in turn

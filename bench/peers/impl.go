@@ -38,9 +38,9 @@ type Instance interface {
 	Close()
 }
 
-// Results are the output arrays of a workload: c; y; h; dx, dwx, dwh, dbh. For training
-// they are those of the first step with dwy, dby, and the losses of the first
-// trainedSteps.
+// Results are the output arrays of a workload: c; y; h; dx, dwx, dwh, dbh, of a GRU dbr.
+// For training they are those of the first step with dwy, dby, and the losses of the
+// first trainedSteps.
 type Results map[string][]float32
 
 // trainedSteps is the number of steps whose losses are compared. The later ones show

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -59,7 +60,7 @@ func heading(r *Row) string {
 	_, unit := w.Rate(1)
 	s := w.Bench()
 	if w.Kind == "rnn" {
-		s += ", " + w.Act
+		s += ", " + cmp.Or(w.Cell, w.Act)
 	}
 	if w.Pack != "" {
 		s += ", packed " + map[string]string{"before": "before", "each": "in each call"}[w.Pack]

@@ -12,6 +12,7 @@ enum { query_arg_md = 255 };
 enum {
 	arg_src = 1, arg_dst = 17,
 	arg_src_layer = 1, arg_src_iter = 2, arg_dst_layer = 17, arg_dst_iter = 18,
+	arg_src_iter_c = 3, arg_dst_iter_c = 19,
 	arg_weights_layer = 33, arg_weights_iter = 34, arg_bias = 41, arg_workspace = 64,
 	arg_diff = 128, // added to an argument's number, for its gradient
 };
@@ -59,6 +60,17 @@ static struct {
 	int (*vanilla_rnn_backward_desc_init)(void *, int, int, int, const void *, const void *, const void *,
 		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
 		const void *, const void *, const void *, const void *, unsigned, float, float);
+	int (*lstm_forward_desc_init)(void *, int, int, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, unsigned);
+	int (*lstm_backward_desc_init)(void *, int, int, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		unsigned);
+	int (*lbr_gru_forward_desc_init)(void *, int, int, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, unsigned);
+	int (*lbr_gru_backward_desc_init)(void *, int, int, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, unsigned);
 	int (*primitive_desc_create)(void **, const void *, void *, void *, void *);
 
 	// 3.x: descriptors are handles.
@@ -74,6 +86,19 @@ static struct {
 		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
 		const void *, const void *, const void *, const void *, const void *, const void *, unsigned,
 		float, float, void *, void *);
+	int (*lstm_forward_primitive_desc_create)(void **, void *, int, int, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, unsigned, void *);
+	int (*lstm_backward_primitive_desc_create)(void **, void *, int, int, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, unsigned,
+		void *, void *);
+	int (*lbr_gru_forward_primitive_desc_create)(void **, void *, int, int, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, unsigned, void *);
+	int (*lbr_gru_backward_primitive_desc_create)(void **, void *, int, int, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, const void *, const void *,
+		const void *, const void *, const void *, const void *, const void *, unsigned, void *, void *);
 } d;
 
 static char error_text[128];
@@ -124,10 +149,14 @@ const char *onednn_open(const char *name) {
 		DNNL(eltwise_forward_primitive_desc_create)
 		DNNL(vanilla_rnn_forward_primitive_desc_create)
 		DNNL(vanilla_rnn_backward_primitive_desc_create)
+		DNNL(lstm_forward_primitive_desc_create) DNNL(lstm_backward_primitive_desc_create)
+		DNNL(lbr_gru_forward_primitive_desc_create) DNNL(lbr_gru_backward_primitive_desc_create)
 	} else {
 		DNNL(memory_desc_init_by_strides) DNNL(memory_desc_init_by_tag)
 		DNNL(eltwise_forward_desc_init)
 		DNNL(vanilla_rnn_forward_desc_init) DNNL(vanilla_rnn_backward_desc_init)
+		DNNL(lstm_forward_desc_init) DNNL(lstm_backward_desc_init)
+		DNNL(lbr_gru_forward_desc_init) DNNL(lbr_gru_backward_desc_init)
 		DNNL(primitive_desc_create)
 	}
 	if (d.engine_create(&d.engine, cpu, 0) != 0 || d.stream_create(&d.stream, d.engine, in_order) != 0) {
@@ -273,8 +302,9 @@ struct rnn {
 	int overwrite; // backward sets the gradients of weights instead of adding to them
 	void *forward_pd, *backward_pd, *forward, *backward;
 	tensor x, wx, wh, bh, h, h0, last;
+	tensor c0, last_c; // of an LSTM
 	tensor backward_wx, backward_wh; // the same weights in backward's layout
-	tensor dx, dh, dh0, dwx, dwh, dbh;
+	tensor dx, dh, dh0, dc0, dwx, dwh, dbh;
 	float *workspace;
 	void *workspace_memory;
 	int n[2]; // arguments of forward and backward
@@ -320,46 +350,108 @@ static const char *make(tensor *t, int n, const dims size, const float *from) {
 	return t->md ? NULL : error_text;
 }
 
-static const char *make_forward_pd(rnn *r, const rnn_args *a, void **anyw) {
-	int prop = a->training ? forward_training : forward_inference, act = algorithm(a->act);
-	const void *in = r->h0.md, *out = r->last.md; // NULL means zero for in, not wanted for out
-	if (d.v3) {
-		return d.vanilla_rnn_forward_primitive_desc_create(&r->forward_pd, d.engine, prop, act, left2right(),
-			r->x.md, in, anyw[0], anyw[1], r->bh.md, r->h.md, out, 0, 0, 0, NULL) ? "no forward primitive" : NULL;
-	}
+// The four functions below return a status. Descriptors that are NULL mean zero
+// for an initial state, and not wanted for a last one. w holds descriptors of
+// weights in any layout.
+static int forward_v2(rnn *r, const rnn_args *a, int prop, void **w) {
+	const void *x = r->x.md, *h0 = r->h0.md, *c0 = r->c0.md, *b = r->bh.md;
+	const void *h = r->h.md, *last = r->last.md, *last_c = r->last_c.md;
 	void *op = calloc(1, op_desc_v2);
-	int status = d.vanilla_rnn_forward_desc_init(op, prop, act, left2right(),
-		r->x.md, in, anyw[0], anyw[1], r->bh.md, r->h.md, out, 0, 0, 0);
+	int status;
+	switch (a->cell) {
+	case onednn_lstm:
+		status = d.lstm_forward_desc_init(op, prop, left2right(), x, h0, c0, w[0], w[1], b, h, last, last_c, 0);
+		break;
+	case onednn_lbr_gru:
+		status = d.lbr_gru_forward_desc_init(op, prop, left2right(), x, h0, w[0], w[1], b, h, last, 0);
+		break;
+	default:
+		status = d.vanilla_rnn_forward_desc_init(op, prop, algorithm(a->act), left2right(), x, h0, w[0], w[1], b,
+			h, last, 0, 0, 0);
+	}
 	if (status == 0) {
 		status = d.primitive_desc_create(&r->forward_pd, op, NULL, d.engine, NULL);
 	}
 	free(op);
-	return status ? "no forward primitive" : NULL;
+	return status;
 }
 
-static const char *make_backward_pd(rnn *r, const rnn_args *a, void **anyw) {
-	int act = algorithm(a->act);
-	if (d.v3) {
-		// The flag to overwrite is newer than 3.0, so try it first.
-		for (r->overwrite = 1; r->overwrite >= 0; r->overwrite--) {
-			if (d.vanilla_rnn_backward_primitive_desc_create(&r->backward_pd, d.engine, backward, act, left2right(),
-				    r->x.md, r->h0.md, anyw[0], anyw[1], r->bh.md, r->h.md, NULL,
-				    r->dx.md, r->dh0.md, anyw[0], anyw[1], r->dbh.md, r->dh.md, NULL,
-				    r->overwrite, 0, 0, r->forward_pd, NULL) == 0) {
-				return NULL;
-			}
-		}
-		return "no backward primitive";
+static int forward_v3(rnn *r, const rnn_args *a, int prop, void **w) {
+	const void *x = r->x.md, *h0 = r->h0.md, *c0 = r->c0.md, *b = r->bh.md;
+	const void *h = r->h.md, *last = r->last.md, *last_c = r->last_c.md;
+	void **pd = &r->forward_pd;
+	switch (a->cell) {
+	case onednn_lstm: // without peepholes and projection
+		return d.lstm_forward_primitive_desc_create(pd, d.engine, prop, left2right(), x, h0, c0, w[0], w[1], NULL, NULL, b,
+			h, last, last_c, 0, NULL);
+	case onednn_lbr_gru:
+		return d.lbr_gru_forward_primitive_desc_create(pd, d.engine, prop, left2right(), x, h0, w[0], w[1], b,
+			h, last, 0, NULL);
+	default:
+		return d.vanilla_rnn_forward_primitive_desc_create(pd, d.engine, prop, algorithm(a->act), left2right(), x, h0,
+			w[0], w[1], b, h, last, 0, 0, 0, NULL);
 	}
+}
+
+static int backward_v2(rnn *r, const rnn_args *a, void **w) {
+	const void *x = r->x.md, *h0 = r->h0.md, *c0 = r->c0.md, *b = r->bh.md, *h = r->h.md;
+	const void *dx = r->dx.md, *dh0 = r->dh0.md, *dc0 = r->dc0.md, *db = r->dbh.md, *dh = r->dh.md;
 	void *op = calloc(1, op_desc_v2);
-	int status = d.vanilla_rnn_backward_desc_init(op, backward, act, left2right(),
-		r->x.md, r->h0.md, anyw[0], anyw[1], r->bh.md, r->h.md, NULL,
-		r->dx.md, r->dh0.md, anyw[0], anyw[1], r->dbh.md, r->dh.md, NULL, 0, 0, 0);
+	int status;
+	switch (a->cell) {
+	case onednn_lstm:
+		status = d.lstm_backward_desc_init(op, backward, left2right(), x, h0, c0, w[0], w[1], b, h, NULL, NULL,
+			dx, dh0, dc0, w[0], w[1], db, dh, NULL, NULL, 0);
+		break;
+	case onednn_lbr_gru:
+		status = d.lbr_gru_backward_desc_init(op, backward, left2right(), x, h0, w[0], w[1], b, h, NULL,
+			dx, dh0, w[0], w[1], db, dh, NULL, 0);
+		break;
+	default:
+		status = d.vanilla_rnn_backward_desc_init(op, backward, algorithm(a->act), left2right(), x, h0, w[0], w[1], b, h, NULL,
+			dx, dh0, w[0], w[1], db, dh, NULL, 0, 0, 0);
+	}
 	if (status == 0) {
 		status = d.primitive_desc_create(&r->backward_pd, op, NULL, d.engine, r->forward_pd);
 	}
 	free(op);
-	return status ? "no backward primitive" : NULL;
+	return status;
+}
+
+static int backward_v3(rnn *r, const rnn_args *a, int flags, void **w) {
+	const void *x = r->x.md, *h0 = r->h0.md, *c0 = r->c0.md, *b = r->bh.md, *h = r->h.md;
+	const void *dx = r->dx.md, *dh0 = r->dh0.md, *dc0 = r->dc0.md, *db = r->dbh.md, *dh = r->dh.md;
+	void **pd = &r->backward_pd;
+	switch (a->cell) {
+	case onednn_lstm:
+		return d.lstm_backward_primitive_desc_create(pd, d.engine, backward, left2right(), x, h0, c0, w[0], w[1], NULL, NULL, b,
+			h, NULL, NULL, dx, dh0, dc0, w[0], w[1], NULL, NULL, db, dh, NULL, NULL, flags, r->forward_pd, NULL);
+	case onednn_lbr_gru:
+		return d.lbr_gru_backward_primitive_desc_create(pd, d.engine, backward, left2right(), x, h0, w[0], w[1], b,
+			h, NULL, dx, dh0, w[0], w[1], db, dh, NULL, flags, r->forward_pd, NULL);
+	default:
+		return d.vanilla_rnn_backward_primitive_desc_create(pd, d.engine, backward, algorithm(a->act), left2right(), x, h0,
+			w[0], w[1], b, h, NULL, dx, dh0, w[0], w[1], db, dh, NULL, flags, 0, 0, r->forward_pd, NULL);
+	}
+}
+
+static const char *make_forward_pd(rnn *r, const rnn_args *a, void **anyw) {
+	int prop = a->training ? forward_training : forward_inference;
+	int status = d.v3 ? forward_v3(r, a, prop, anyw) : forward_v2(r, a, prop, anyw);
+	return status ? "no forward primitive" : NULL;
+}
+
+static const char *make_backward_pd(rnn *r, const rnn_args *a, void **anyw) {
+	if (!d.v3) {
+		return backward_v2(r, a, anyw) ? "no backward primitive" : NULL;
+	}
+	// The flag to overwrite is newer than 3.0, so try it first.
+	for (r->overwrite = 1; r->overwrite >= 0; r->overwrite--) {
+		if (backward_v3(r, a, r->overwrite, anyw) == 0) {
+			return NULL;
+		}
+	}
+	return "no backward primitive";
 }
 
 #define TRY(call) \
@@ -370,12 +462,18 @@ static const char *make_backward_pd(rnn *r, const rnn_args *a, void **anyw) {
 		} \
 	} while (0)
 
+// Sizes by cell. The LBR-GRU adds one bias inside the reset gate's product.
+static const int gates[] = {1, 4, 3}, biases[] = {1, 4, 4};
+
 static const char *init_backward(rnn *r, const rnn_args *a, const dims wx, const dims wh, void **anyw) {
-	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, 1, a->hidden};
+	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, biases[a->cell], a->hidden};
 	dims state = {1, 1, a->batch, a->hidden};
 	TRY(make(&r->dx, 3, x, NULL));
 	TRY(make(&r->dh, 3, h, a->dh));
 	TRY(make(&r->dh0, 4, state, NULL));
+	if (a->cell == onednn_lstm) {
+		TRY(make(&r->dc0, 4, state, NULL));
+	}
 	TRY(make(&r->dbh, 4, b, NULL));
 	TRY(make(&r->dwx, 5, wx, NULL));
 	TRY(make(&r->dwh, 5, wh, NULL));
@@ -411,13 +509,18 @@ static const char *init_backward(rnn *r, const rnn_args *a, const dims wx, const
 	give(r, 1, arg_diff + arg_weights_layer, r->dwx.inner);
 	give(r, 1, arg_diff + arg_weights_iter, r->dwh.inner);
 	give(r, 1, arg_diff + arg_bias, r->dbh.inner);
+	if (a->cell == onednn_lstm) {
+		TRY(lay(&r->dc0, r->backward_pd, arg_diff + arg_src_iter_c, 1));
+		give(r, 1, arg_src_iter_c, r->c0.inner);
+		give(r, 1, arg_diff + arg_src_iter_c, r->dc0.inner);
+	}
 	return NULL;
 }
 
 static const char *init(rnn *r, const rnn_args *a, void **anyw) {
-	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, 1, a->hidden};
+	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, biases[a->cell], a->hidden};
 	dims state = {1, 1, a->batch, a->hidden};
-	dims wx = {1, 1, a->input, 1, a->hidden}, wh = {1, 1, a->hidden, 1, a->hidden}; // ldigo
+	dims wx = {1, 1, a->input, gates[a->cell], a->hidden}, wh = {1, 1, a->hidden, gates[a->cell], a->hidden}; // ldigo
 	r->training = a->training;
 	r->carry = a->carry;
 	TRY(make(&r->x, 3, x, a->x));
@@ -429,9 +532,15 @@ static const char *init(rnn *r, const rnn_args *a, void **anyw) {
 	// the recurrent weights.
 	if (a->carry || a->training) {
 		TRY(make(&r->h0, 4, state, a->carry ? a->h0 : NULL));
+		if (a->cell == onednn_lstm) {
+			TRY(make(&r->c0, 4, state, a->carry ? a->c0 : NULL));
+		}
 	}
 	if (a->carry) {
 		TRY(make(&r->last, 4, state, NULL));
+		if (a->cell == onednn_lstm) {
+			TRY(make(&r->last_c, 4, state, NULL));
+		}
 	}
 	if (!(anyw[0] = dense(1, 5, wx)) || !(anyw[1] = dense(1, 5, wh))) {
 		return error_text;
@@ -450,13 +559,15 @@ static const char *init(rnn *r, const rnn_args *a, void **anyw) {
 	give(r, 0, arg_weights_iter, r->wh.inner);
 	give(r, 0, arg_bias, r->bh.inner);
 	give(r, 0, arg_dst_layer, r->h.inner);
-	if (r->h0.md) {
-		TRY(lay(&r->h0, r->forward_pd, arg_src_iter, 0));
-		give(r, 0, arg_src_iter, r->h0.inner);
-	}
-	if (r->last.md) {
-		TRY(lay(&r->last, r->forward_pd, arg_dst_iter, 0));
-		give(r, 0, arg_dst_iter, r->last.inner);
+	struct {
+		tensor *t;
+		int arg;
+	} states[] = {{&r->h0, arg_src_iter}, {&r->last, arg_dst_iter}, {&r->c0, arg_src_iter_c}, {&r->last_c, arg_dst_iter_c}};
+	for (int i = 0; i < 4; i++) {
+		if (states[i].t->md) {
+			TRY(lay(states[i].t, r->forward_pd, states[i].arg, 0));
+			give(r, 0, states[i].arg, states[i].t->inner);
+		}
 	}
 	if (a->training) {
 		TRY(init_backward(r, a, wx, wh, anyw));
@@ -511,8 +622,12 @@ static void run_forward(rnn *r, int pack) {
 		copy_in(&r->wh);
 	}
 	execute(r->forward, r->n[0], r->args[0]);
-	if (r->carry) { // the last two arguments are the initial and the last state
-		exec_arg *a = &r->args[0][r->n[0] - 2];
+	if (!r->carry) {
+		return;
+	}
+	// The last arguments are pairs of an initial and a last state.
+	exec_arg *end = &r->args[0][r->n[0]];
+	for (exec_arg *a = end - (r->c0.md ? 4 : 2); a < end; a += 2) {
 		void *swap = a[0].memory;
 		a[0].memory = a[1].memory;
 		a[1].memory = swap;
@@ -571,8 +686,8 @@ static void free_tensor(tensor *t) {
 }
 
 void rnn_free(rnn *r) {
-	tensor *all[] = {&r->x, &r->wx, &r->wh, &r->bh, &r->h, &r->h0, &r->last, &r->backward_wx, &r->backward_wh,
-		&r->dx, &r->dh, &r->dh0, &r->dwx, &r->dwh, &r->dbh};
+	tensor *all[] = {&r->x, &r->wx, &r->wh, &r->bh, &r->h, &r->h0, &r->last, &r->c0, &r->last_c, &r->backward_wx, &r->backward_wh,
+		&r->dx, &r->dh, &r->dh0, &r->dc0, &r->dwx, &r->dwh, &r->dbh};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		free_tensor(all[i]);
 	}

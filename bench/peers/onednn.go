@@ -12,7 +12,8 @@ import (
 	"unsafe"
 )
 
-// OneDNN returns oneDNN: sgemm, the eltwise primitive and the vanilla RNN.
+// OneDNN returns oneDNN: sgemm, the eltwise primitive, the vanilla RNN, the LSTM and the
+// LBR-GRU.
 func OneDNN() (*Impl, error) {
 	err := errors.New("not looked for")
 	for _, file := range libraries["onednn"] {
@@ -52,6 +53,8 @@ func newOneDNN(w Workload, d *Data, threads int) (Instance, error) {
 
 var onednnAct = map[string]C.int{"relu": C.onednn_relu, "tanh": C.onednn_tanh, "sigmoid": C.onednn_sigmoid, "exp": C.onednn_exp}
 
+var onednnCell = map[string]C.int{"": C.onednn_vanilla, "lstm": C.onednn_lstm, "gru": C.onednn_lbr_gru}
+
 // onOneDNN runs f as onC does, with the library's number of threads set. Primitives are
 // created under it too, because their blocking depends on it.
 func onOneDNN(threads int, f func()) {
@@ -87,6 +90,8 @@ func newEltwise(w Workload, d *Data, threads int) (Instance, error) {
 }
 
 func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
+	theirs := func(x []float32) []float32 { return regated(x, w.H, gates[w.Cell], onednnGates[w.Cell]) }
+	wx, wh, bias := theirs(d.Wx), theirs(d.Wh), onednnBias(w, d)
 	var r *C.rnn
 	var err error
 	onOneDNN(threads, func() {
@@ -103,8 +108,9 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 		}
 		args := C.rnn_args{
 			steps: C.int(w.T), batch: C.int(w.B), input: C.int(w.E), hidden: C.int(w.H),
-			act: onednnAct[w.Act], training: C.int(boolInt(w.Backward())), carry: C.int(boolInt(w.Carry())),
-			x: pinned(d.X), wx: pinned(d.Wx), wh: pinned(d.Wh), bh: pinned(d.Bh), h0: pinned(d.H0), dh: pinned(d.DH),
+			cell: onednnCell[w.Cell], act: onednnAct[w.Act], training: C.int(boolInt(w.Backward())), carry: C.int(boolInt(w.Carry())),
+			x: pinned(d.X), wx: pinned(wx), wh: pinned(wh), bh: pinned(bias),
+			h0: pinned(d.H0), c0: pinned(d.C0), dh: pinned(d.DH),
 		}
 		if r = C.rnn_new(&args); r == nil {
 			err = errors.New(C.GoString(C.onednn_error()))
@@ -124,16 +130,17 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 		results: func() Results {
 			call(passes|C.rnn_forward, 1)
 			out := Results{}
-			get := func(name string, which C.int, n int) {
-				out[name] = floats(unsafe.Pointer(C.rnn_result(r, which)), n)
+			get := func(which C.int, n int) []float32 {
+				return floats(unsafe.Pointer(C.rnn_result(r, which)), n)
 			}
+			ours := func(x []float32) []float32 { return regated(x, w.H, onednnGates[w.Cell], gates[w.Cell]) }
 			onC(func() {
-				get("h", C.rnn_h, w.T*w.B*w.H)
+				out["h"] = get(C.rnn_h, w.T*w.B*w.H)
 				if w.Backward() {
-					get("dx", C.rnn_dx, w.T*w.B*w.E)
-					get("dwx", C.rnn_dwx, w.E*w.H)
-					get("dwh", C.rnn_dwh, w.H*w.H)
-					get("dbh", C.rnn_dbh, w.H)
+					out["dx"] = get(C.rnn_dx, w.T*w.B*w.E)
+					out["dwx"] = ours(get(C.rnn_dwx, len(wx)))
+					out["dwh"] = ours(get(C.rnn_dwh, len(wh)))
+					out.addOneDNNBias(w, get(C.rnn_dbh, len(bias)))
 				}
 			})
 			return out

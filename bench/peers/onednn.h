@@ -1,5 +1,5 @@
-// oneDNN's sgemm, eltwise and vanilla-RNN primitives, opened at run time. No
-// header of the library is needed. Both interfaces work: that of 2.x, with
+// oneDNN's sgemm, eltwise, vanilla-RNN, LSTM and LBR-GRU primitives, opened at
+// run time. No header of the library is needed. Both interfaces work: that of 2.x, with
 // descriptors of operations, and that of 3.x, without.
 //
 // Make all calls on one thread: OpenMP keeps a number of threads, and a pool,
@@ -31,15 +31,18 @@ void eltwise_free(eltwise *);
 
 // An rnn is one layer over steps of batch rows with memory of its own. Weights
 // and gradients are row-major for the user, and are reordered to and from the
-// library's layout.
+// library's layout. The gates of weights [input,gates,hidden] are i, f, c, o of
+// an LSTM; u, r, o of an LBR-GRU, whose bias has a fourth part.
 typedef struct rnn rnn;
+enum { onednn_vanilla, onednn_lstm, onednn_lbr_gru };
 typedef struct {
 	int steps, batch, input, hidden;
-	int act;
+	int cell;
+	int act;      // of a vanilla cell
 	int training; // keep the states that backward needs
 	int carry;    // the last state is the next call's initial one
 	const float *x, *wx, *wh, *bh;
-	const float *h0; // with carry; else the initial state is zero
+	const float *h0, *c0; // with carry; else the initial state is zero
 	const float *dh; // [T,B,H], gradient of the states, with training
 } rnn_args;
 rnn *rnn_new(const rnn_args *);

@@ -3,14 +3,21 @@ package main
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
-// rnnModel returns an ONNX model of one RNN operator with the weights of d as
-// constants. It is encoded in protocol buffers (onnx.proto of the ONNX project). Its
-// input is X [T,B,E], with carry also H0 [1,B,H]; its output is Y [T,1,B,H]. Its length
-// is a multiple of 4.
+// rnnModel returns an ONNX model of one RNN, LSTM or GRU operator with the weights of d
+// as constants. It is encoded in protocol buffers (onnx.proto of the ONNX project). Its
+// input is X [T,B,E], its output Y [T,1,B,H]. With carry it also has the inputs H0 and
+// the outputs H1, [1,B,H]; of an LSTM C0 and C1 too. Its length is a multiple of 4.
 func rnnModel(w Workload, d *Data) []byte {
-	act := map[string]string{"tanh": "Tanh", "relu": "Relu"}[w.Act]
+	var states []string
+	if w.Carry() {
+		states = append(states, "H")
+		if w.Cell == "lstm" {
+			states = append(states, "C")
+		}
+	}
 
 	var node message
 	for _, in := range []string{"X", "W", "R", "B"} {
@@ -18,26 +25,41 @@ func rnnModel(w Workload, d *Data) []byte {
 	}
 	if w.Carry() {
 		node.text(1, "") // no sequence_lens
-		node.text(1, "H0")
 	}
 	node.text(2, "Y")
-	node.text(4, "RNN")
+	for _, s := range states {
+		node.text(1, s+"0")
+		node.text(2, s+"1")
+	}
+	node.text(4, map[string]string{"": "RNN", "lstm": "LSTM", "gru": "GRU"}[w.Cell])
 	node.sub(5, attribute("hidden_size", attributeInt, func(a *message) { a.varint(3, uint64(w.H)) }))
-	node.sub(5, attribute("activations", attributeStrings, func(a *message) { a.text(9, act) }))
+	switch w.Cell {
+	case "":
+		act := map[string]string{"tanh": "Tanh", "relu": "Relu"}[w.Act]
+		node.sub(5, attribute("activations", attributeStrings, func(a *message) { a.text(9, act) }))
+	case "gru": // the reset gate after the product
+		node.sub(5, attribute("linear_before_reset", attributeInt, func(a *message) { a.varint(3, 1) }))
+	}
 
 	var graph message
 	graph.sub(1, node)
 	graph.text(2, "rnn")
-	// The operator's weights are [1,H,·], the transpose of ours. It adds its two
-	// biases.
-	graph.sub(5, constant("W", transposed(d.Wx, w.E, w.H), 1, w.H, w.E))
-	graph.sub(5, constant("R", transposed(d.Wh, w.H, w.H), 1, w.H, w.H))
-	graph.sub(5, constant("B", append(append([]float32(nil), d.Bh...), make([]float32, w.H)...), 1, 2*w.H))
-	graph.sub(11, value("X", w.T, w.B, w.E))
-	if w.Carry() {
-		graph.sub(11, value("H0", 1, w.B, w.H))
+	// The operator's weights are [1,G·H,·], the transpose of ours. It has two biases.
+	theirs := func(x []float32) []float32 { return regated(x, w.H, gates[w.Cell], onnxGates[w.Cell]) }
+	width := w.Gates() * w.H
+	br := d.Br
+	if br == nil {
+		br = make([]float32, width)
 	}
+	graph.sub(5, constant("W", transposed(theirs(d.Wx), w.E, width), 1, width, w.E))
+	graph.sub(5, constant("R", transposed(theirs(d.Wh), w.H, width), 1, width, w.H))
+	graph.sub(5, constant("B", slices.Concat(theirs(d.Bh), theirs(br)), 1, 2*width))
+	graph.sub(11, value("X", w.T, w.B, w.E))
 	graph.sub(12, value("Y", w.T, 1, w.B, w.H))
+	for _, s := range states {
+		graph.sub(11, value(s+"0", 1, w.B, w.H))
+		graph.sub(12, value(s+"1", 1, w.B, w.H))
+	}
 
 	var opset message
 	opset.text(1, "") // the standard operators

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -116,6 +117,52 @@ func TestRNNModel(t *testing.T) {
 		}
 		if n := len(all(decode(t, constants[2].bytes), 9)[0].bytes); n != 4*2*3 {
 			t.Errorf("B has %d bytes, want both biases' 24", n)
+		}
+	}
+}
+
+func TestGatedModels(t *testing.T) {
+	for _, tc := range []struct {
+		cell            string
+		steps           int
+		inputs, outputs []string
+		attributes      []string
+	}{
+		{"lstm", 5, []string{"X", "W", "R", "B"}, []string{"Y"}, []string{"hidden_size"}},
+		{"lstm", 1, []string{"X", "W", "R", "B", "", "H0", "C0"}, []string{"Y", "H1", "C1"}, []string{"hidden_size"}},
+		{"gru", 5, []string{"X", "W", "R", "B"}, []string{"Y"}, []string{"hidden_size", "linear_before_reset"}},
+		{"gru", 1, []string{"X", "W", "R", "B", "", "H0"}, []string{"Y", "H1"}, []string{"hidden_size", "linear_before_reset"}},
+	} {
+		w := Workload{Kind: "rnn", Pass: "forward", Cell: tc.cell, H: 3, B: 4, T: tc.steps, E: 2}
+		b := rnnModel(w, NewData(w))
+		if len(b)%4 != 0 {
+			t.Errorf("%d bytes are no whole words", len(b))
+		}
+		graph := decode(t, all(decode(t, b), 7)[0].bytes)
+		node := decode(t, all(graph, 1)[0].bytes)
+		if got, want := texts(node, 4), strings.ToUpper(tc.cell); !slices.Equal(got, []string{want}) {
+			t.Errorf("operator %q, want %s", got, want)
+		}
+		if got := texts(node, 1); !slices.Equal(got, tc.inputs) {
+			t.Errorf("%s: inputs %q, want %q", tc.cell, got, tc.inputs)
+		}
+		if got := texts(node, 2); !slices.Equal(got, tc.outputs) {
+			t.Errorf("%s: outputs %q, want %q", tc.cell, got, tc.outputs)
+		}
+		var names []string
+		for _, f := range all(node, 5) {
+			a := decode(t, f.bytes)
+			names = append(names, texts(a, 1)...)
+			want := map[string]uint64{"hidden_size": 3, "linear_before_reset": 1}[texts(a, 1)[0]]
+			if got := all(a, 3)[0].value; got != want {
+				t.Errorf("%s: %s = %d, want %d", tc.cell, texts(a, 1)[0], got, want)
+			}
+		}
+		if !slices.Equal(names, tc.attributes) {
+			t.Errorf("%s: attributes %q, want %q", tc.cell, names, tc.attributes)
+		}
+		if got := len(all(graph, 12)); got != len(tc.outputs) {
+			t.Errorf("%s: %d outputs of the graph, want %d", tc.cell, got, len(tc.outputs))
 		}
 	}
 }

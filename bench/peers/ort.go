@@ -1,6 +1,6 @@
 package main
 
-// ONNXRuntime returns the RNN operator of the native library in the npm package
+// ONNXRuntime returns the RNN, LSTM and GRU operators of the native library in the npm package
 // onnxruntime-node, driven by a Node process.
 func ONNXRuntime() (*Impl, error) {
 	c, hello, err := startChild("node", "ort_peer.cjs")

@@ -59,7 +59,7 @@ function tensor(bytes, dims) {
 	return new ort.Tensor('float32', x, dims);
 }
 
-let session, feeds, fetches;
+let session, feeds, fetches, states; // states: names of those that are carried
 
 async function ready({ workload: { t, b, e, h, carry }, threads }, data) {
 	session = await ort.InferenceSession.create(data.model, {
@@ -72,13 +72,23 @@ async function ready({ workload: { t, b, e, h, carry }, threads }, data) {
 		extra: { session: { force_spinning_stop: '1' } },
 	});
 	feeds = { X: tensor(data.x, [t, b, e]) };
-	if (carry) feeds.H0 = tensor(data.h0, [1, b, h]);
 	fetches = { Y: tensor(null, [t, 1, b, h]) }; // the output's memory is allocated once
+	states = [];
+	if (!carry) return;
+	for (const [name, x] of Object.entries({ H: data.h0, C: data.c0 })) {
+		if (!x) continue; // only an LSTM has C
+		states.push(name);
+		feeds[name + '0'] = tensor(x, [1, b, h]);
+		fetches[name + '1'] = tensor(null, [1, b, h]);
+	}
 }
 
 async function run(times) {
 	const start = process.hrtime.bigint();
-	for (let i = 0; i < times; i++) await session.run(feeds, fetches);
+	for (let i = 0; i < times; i++) {
+		await session.run(feeds, fetches);
+		for (const s of states) [feeds[s + '0'], fetches[s + '1']] = [fetches[s + '1'], feeds[s + '0']];
+	}
 	return Number(process.hrtime.bigint() - start);
 }
 

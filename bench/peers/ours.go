@@ -81,7 +81,7 @@ func oursActivation(e *kernels.Engine, w Workload, d *Data) Instance {
 }
 
 func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
-	c := rnn.Config{Input: w.E, Dense: true, Layers: 1, Hidden: w.H, Activation: map[string]rnn.Activation{"tanh": rnn.Tanh, "relu": rnn.ReLU}[w.Act]}
+	c := rnn.Config{Input: w.E, Dense: true, Layers: 1, Hidden: w.H, Cell: cellKinds[w.Cell], Activation: map[string]rnn.Activation{"tanh": rnn.Tanh, "relu": rnn.ReLU}[w.Act]}
 	if w.E == 0 {
 		c.Input, c.Dense = ids, false
 	}
@@ -117,14 +117,14 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	}
 	results := func() Results {
 		if w.Carry() {
-			ws.SetState(rnn.State{H: d.H0})
+			ws.SetState(rnn.State{H: d.H0, C: d.C0})
 		}
 		forward()
 		r := Results{"h": ws.States()}
 		if w.Backward() {
 			ws.BackwardStates(d.DH, rnn.State{})
-			g := ws.Grads.Cells[0]
-			r["dx"], r["dwx"], r["dwh"], r["dbh"] = ws.DX, g.Wx, g.Wh, g.Bh
+			r["dx"] = ws.DX
+			r.addCell(ws.Grads.Cells[0])
 		}
 		return r.clone()
 	}
@@ -132,7 +132,7 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 }
 
 func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
-	m, err := newModel(e, rnn.Config{Input: w.V, Layers: 1, Hidden: w.H, Output: w.V}, d)
+	m, err := newModel(e, rnn.Config{Input: w.V, Layers: 1, Hidden: w.H, Output: w.V, Cell: cellKinds[w.Cell]}, d)
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +147,25 @@ func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	results := func() Results {
 		ws.Forward(d.IDs)
 		ws.Backward(d.Targets)
-		g := ws.Grads
-		c := g.Cells[0]
-		r := Results{"dwx": c.Wx, "dwh": c.Wh, "dbh": c.Bh, "dwy": g.Wy, "dby": g.By}.clone()
+		r := Results{"dwy": ws.Grads.Wy, "dby": ws.Grads.By}
+		r.addCell(ws.Grads.Cells[0])
+		r = r.clone()
 		for range trainedSteps {
 			r["loss"] = append(r["loss"], step())
 		}
 		return r
 	}
 	return &timed{results: results, run: loop(func() { step() })}, nil
+}
+
+var cellKinds = map[string]rnn.CellKind{"": rnn.Vanilla, "lstm": rnn.LSTM, "gru": rnn.GRU}
+
+// addCell adds the gradients of a cell.
+func (r Results) addCell(g rnn.Cell) {
+	r["dwx"], r["dwh"], r["dbh"] = g.Wx, g.Wh, g.Bh
+	if g.Br != nil {
+		r["dbr"] = g.Br
+	}
 }
 
 // newModel returns a model with the parameters of d.
@@ -168,6 +178,7 @@ func newModel(e *kernels.Engine, c rnn.Config, d *Data) (*rnn.Model, error) {
 	copy(cell.Wx, d.Wx)
 	copy(cell.Wh, d.Wh)
 	copy(cell.Bh, d.Bh)
+	copy(cell.Br, d.Br)
 	copy(m.Wy, d.Wy)
 	copy(m.By, d.By)
 	m.Update()

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// PyTorch returns nn.RNN and a training step, in the first of the Python interpreters
-// that has torch.
+// PyTorch returns nn.RNN, nn.LSTM, nn.GRU and a training step, in the first of the
+// Python interpreters that has torch.
 func PyTorch(pythons ...string) (*Impl, error) {
 	var errs []error
 	for _, python := range pythons {
@@ -29,17 +29,19 @@ func (c *child) newTorch(w Workload, d *Data, threads int) (Instance, error) {
 // ready sends a workload's data, and a model in a format of its own.
 func (c *child) ready(w Workload, d *Data, threads int, model []byte) (Instance, error) {
 	req := request{Op: "new", Threads: threads, Workload: map[string]any{
-		"kind": w.Kind, "pass": w.Pass, "act": w.Act, "carry": w.Carry(),
+		"kind": w.Kind, "pass": w.Pass, "cell": w.Cell, "act": w.Act, "carry": w.Carry(),
 		"h": w.H, "b": w.B, "t": w.T, "e": w.E, "v": w.V, "lr": learningRate, "clip": clipNorm, "steps": trainedSteps,
 	}}
 	req.add("model", model)
 	req.add("x", d.X)
 	req.add("h0", d.H0)
+	req.add("c0", d.C0)
 	if model == nil {
 		req.add("dh", d.DH)
 		req.add("wx", d.Wx)
 		req.add("wh", d.Wh)
 		req.add("bh", d.Bh)
+		req.add("br", d.Br)
 		req.add("wy", d.Wy)
 		req.add("by", d.By)
 		req.add("ids", d.IDs)

@@ -23,22 +23,24 @@ def array(message, name, dtype=torch.float32):
 
 
 class RNN:
-    """nn.RNN over a dense input."""
+    """nn.RNN, nn.LSTM or nn.GRU over a dense input."""
 
     def __init__(self, w, data):
         self.w = w
         t, b, e, h = w["t"], w["b"], w["e"], w["h"]
         self.training = w["pass"] != "forward"
-        self.rnn = make_rnn(e, h, w["act"], data)
+        self.rnn, self.params = make_rnn(e, h, w, data)
         self.rnn.train(self.training)
         self.x = array(data, "x").reshape(t, b, e).clone()
-        self.h0 = array(data, "h0").reshape(1, b, h).clone() if w["carry"] else None
+        self.h0 = None
+        if w["carry"]:
+            self.h0 = array(data, "h0").reshape(1, b, h).clone()
+            if w["cell"] == "lstm":
+                self.h0 = (self.h0, array(data, "c0").reshape(1, b, h).clone())
         if self.training:
             self.x.requires_grad_()
             self.dh = array(data, "dh").reshape(t, b, h).clone()
-            # The second bias is zero and isn't trained: the model has only one.
-            self.rnn.bias_hh_l0.requires_grad_(False)
-            self.wanted = [self.x, self.rnn.weight_ih_l0, self.rnn.weight_hh_l0, self.rnn.bias_ih_l0]
+            self.wanted = [self.x, *self.params.values()]
             if w["pass"] == "backward":
                 self.y = self.forward()
 
@@ -55,8 +57,7 @@ class RNN:
         y = self.forward()
         out = {"h": y}
         if self.training:
-            dx, dwx, dwh, dbh = self.backward(y, keep=False)
-            out.update(dx=dx, dwx=dwx.t(), dwh=dwh.t(), dbh=dbh)
+            out.update(named(["dx", *self.params], self.backward(y, keep=False)))
         return out
 
     def run(self):
@@ -76,15 +77,16 @@ class Train:
         self.v, h = w["v"], w["h"]
         self.ids = array(data, "ids", torch.int32).long().reshape(w["t"], w["b"])
         self.targets = array(data, "targets", torch.int32).long()
-        self.rnn = make_rnn(self.v, h, "tanh", data)
-        self.rnn.bias_hh_l0.requires_grad_(False)
+        self.rnn, params = make_rnn(self.v, h, w, data)
         self.out = torch.nn.Linear(h, self.v)
         with torch.no_grad():
             self.out.weight.copy_(array(data, "wy").reshape(h, self.v).t())
             self.out.bias.copy_(array(data, "by"))
-        self.params = [p for m in (self.rnn, self.out) for p in m.parameters() if p.requires_grad]
-        self.adam = torch.optim.Adam(self.params, lr=w["lr"])
+        self.params = {**params, "dwy": self.out.weight, "dby": self.out.bias}
+        self.adam = torch.optim.Adam(self.params.values(), lr=w["lr"])
         self.h0 = torch.zeros(1, w["b"], h)
+        if w["cell"] == "lstm":
+            self.h0 = (self.h0, torch.zeros(1, w["b"], h))
 
     def loss(self):
         x = F.one_hot(self.ids, self.v).float()
@@ -95,29 +97,43 @@ class Train:
         self.adam.zero_grad()
         loss = self.loss()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.params, self.w["clip"])
+        torch.nn.utils.clip_grad_norm_(self.params.values(), self.w["clip"])
         self.adam.step()
-        self.h0 = self.last.detach()
+        self.h0 = tuple(s.detach() for s in self.last) if self.w["cell"] == "lstm" else self.last.detach()
         return loss
 
     def results(self):
-        r, o = self.rnn, self.out
-        grads = torch.autograd.grad(self.loss(), [r.weight_ih_l0, r.weight_hh_l0, r.bias_ih_l0, o.weight, o.bias])
-        out = dict(zip(["dwx", "dwh", "dbh", "dwy", "dby"], grads))
-        for name in ["dwx", "dwh", "dwy"]:
-            out[name] = out[name].t()
+        out = named(self.params, torch.autograd.grad(self.loss(), self.params.values()))
         out["loss"] = torch.stack([self.run().detach() for _ in range(self.w["steps"])])
         return out
 
 
-def make_rnn(inputs, hidden, act, data):
-    rnn = torch.nn.RNN(inputs, hidden, nonlinearity=act)
+def named(names, grads):
+    """Gradients by name, those of weights in the layout of peers."""
+    return {n: g.t() if n.startswith("dw") else g for n, g in zip(names, grads)}
+
+
+def make_rnn(inputs, hidden, w, data):
+    """The module, and its trained parameters by the names of their gradients."""
+    match w["cell"]:
+        case "lstm":
+            rnn = torch.nn.LSTM(inputs, hidden)
+        case "gru":
+            rnn = torch.nn.GRU(inputs, hidden)
+        case _:
+            rnn = torch.nn.RNN(inputs, hidden, nonlinearity=w["act"] or "tanh")
     with torch.no_grad():
-        rnn.weight_ih_l0.copy_(array(data, "wx").reshape(inputs, hidden).t())
-        rnn.weight_hh_l0.copy_(array(data, "wh").reshape(hidden, hidden).t())
+        rnn.weight_ih_l0.copy_(array(data, "wx").reshape(inputs, -1).t())
+        rnn.weight_hh_l0.copy_(array(data, "wh").reshape(hidden, -1).t())
         rnn.bias_ih_l0.copy_(array(data, "bh"))
-        rnn.bias_hh_l0.zero_()
-    return rnn
+        rnn.bias_hh_l0.copy_(array(data, "br") if "br" in data else torch.zeros_like(rnn.bias_hh_l0))
+    params = {"dwx": rnn.weight_ih_l0, "dwh": rnn.weight_hh_l0, "dbh": rnn.bias_ih_l0}
+    if "br" in data:
+        params["dbr"] = rnn.bias_hh_l0
+    else:
+        # The second bias is zero and isn't trained: the model has only one.
+        rnn.bias_hh_l0.requires_grad_(False)
+    return rnn, params
 
 
 def answer(message, arrays=None):

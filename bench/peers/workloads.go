@@ -12,7 +12,8 @@ type Workload struct {
 	M, N, K int    // gemm: op(A)·op(B) of [M,K] and [K,N]
 	TransA  bool   // gemm: A is [K,M]
 	TransB  bool   // gemm: B is [N,K]
-	Act     string // rnn: tanh or relu; activation: tanh, sigmoid or exp
+	Cell    string // rnn, train: lstm, gru, or empty for the vanilla cell
+	Act     string // vanilla rnn: tanh or relu; activation: tanh, sigmoid or exp
 	Pass    string // rnn: forward, backward or both
 	H, B, T int    // rnn, train: hidden width, batch, steps
 	E       int    // rnn: width of a dense input; 0: the input is ids
@@ -43,9 +44,17 @@ func (w Workload) Name() string {
 		if w.E == 0 {
 			e = "ids"
 		}
-		return fmt.Sprintf("act=%s/h=%d/b=%d/t=%d/e=%s/pack=%s", w.Act, w.H, w.B, w.T, e, w.Pack)
+		kind := "act=" + w.Act
+		if w.Cell != "" {
+			kind = "cell=" + w.Cell
+		}
+		return fmt.Sprintf("%s/h=%d/b=%d/t=%d/e=%s/pack=%s", kind, w.H, w.B, w.T, e, w.Pack)
 	case "train":
-		return fmt.Sprintf("v=%d/h=%d/b=%d/t=%d", w.V, w.H, w.B, w.T)
+		kind := ""
+		if w.Cell != "" {
+			kind = "cell=" + w.Cell + "/"
+		}
+		return fmt.Sprintf("%sv=%d/h=%d/b=%d/t=%d", kind, w.V, w.H, w.B, w.T)
 	default:
 		return fmt.Sprintf("act=%s/n=%d", w.Act, w.Count)
 	}
@@ -89,20 +98,23 @@ func (w Workload) Backward() bool { return w.Pass == "backward" || w.Pass == "bo
 // calls start from zeros.
 func (w Workload) Carry() bool { return w.Kind == "rnn" && w.T == 1 }
 
+// Gates returns G, the number of products with each input and state.
+func (w Workload) Gates() int { return max(1, len(gates[w.Cell])) }
+
 // Flops counts the multiplications and additions of the products alone. Per row and
-// step these are 2·H·(H+E) forward and twice that backward (of inputs and of weights).
-// An input of ids has no input product. Activations, sums, packing and updates take
-// time, but count no operations.
+// step these are 2·G·H·(H+E) forward and twice that backward (of inputs and of
+// weights). An input of ids has no input product. Activations, sums, packing and
+// updates take time, but count no operations.
 func (w Workload) Flops() float64 {
 	rows := float64(w.T) * float64(w.B)
 	switch w.Kind {
 	case "gemm":
 		return 2 * float64(w.M) * float64(w.N) * float64(w.K)
 	case "rnn":
-		forward := 2 * rows * float64(w.H) * float64(w.H+w.E)
+		forward := 2 * rows * float64(w.Gates()*w.H) * float64(w.H+w.E)
 		return forward * map[string]float64{"forward": 1, "backward": 2, "both": 3}[w.Pass]
 	case "train":
-		return 6 * rows * float64(w.H) * float64(w.H+w.V)
+		return 6 * rows * float64(w.H) * float64(w.Gates()*w.H+w.V)
 	}
 	return 0
 }
@@ -114,7 +126,7 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 		return float64(w.Count) / ns, "Gelem/s"
 	case w.Kind == "train":
 		return float64(w.T*w.B) / ns * 1e9, "tokens/s"
-	case w.Kind == "rnn" && w.B == 1 && w.H <= 64:
+	case w.Kind == "rnn" && w.B == 1 && (w.T == 1 || w.H <= 64):
 		return ns / float64(w.T), "ns/step"
 	}
 	return w.Flops() / ns, "GFLOP/s"
@@ -176,6 +188,26 @@ func Workloads() []Workload {
 			}
 		}
 	}
+
+	cells := []string{"lstm", "gru"}
+	for _, pass := range []string{"forward", "backward", "both"} {
+		for _, cell := range cells {
+			for _, h := range []int{256, 512, 1024} {
+				for _, b := range batches {
+					add(Workload{Kind: "rnn", Pass: pass, Cell: cell, H: h, B: b, T: 50, E: h, Pack: "before"})
+				}
+			}
+		}
+	}
+	for _, cell := range cells {
+		for _, h := range []int{128, 256, 512, 1024} {
+			add(Workload{Kind: "rnn", Pass: "forward", Cell: cell, H: h, B: 1, T: 1, E: h, Pack: "before"})
+		}
+	}
+	for _, cell := range cells {
+		add(Workload{Kind: "train", Cell: cell, V: 65, H: 512, B: 32, T: 50})
+	}
+
 	for _, act := range []string{"tanh", "sigmoid", "exp"} {
 		add(Workload{Kind: "activation", Act: act, Count: 4096, OneThread: true})
 	}

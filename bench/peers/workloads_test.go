@@ -1,0 +1,43 @@
+package main
+
+import "testing"
+
+func TestGatedWorkloads(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		w     Workload
+		flops float64
+		unit  string
+	}{
+		{
+			"Both/cell=lstm/h=256/b=16/t=50/e=128/pack=before",
+			Workload{Kind: "rnn", Pass: "both", Cell: "lstm", H: 256, B: 16, T: 50, E: 128, Pack: "before"},
+			3 * 2 * 50 * 16 * 4 * 256 * (256 + 128), "GFLOP/s",
+		},
+		{
+			"Forward/cell=gru/h=512/b=1/t=1/e=512/pack=before",
+			Workload{Kind: "rnn", Pass: "forward", Cell: "gru", H: 512, B: 1, T: 1, E: 512, Pack: "before"},
+			2 * 3 * 512 * (512 + 512), "ns/step",
+		},
+		{
+			"Train/cell=gru/v=65/h=512/b=32/t=50",
+			Workload{Kind: "train", Cell: "gru", V: 65, H: 512, B: 32, T: 50},
+			3 * 2 * 50 * 32 * 512 * (3*512 + 65), "tokens/s",
+		},
+		{
+			"Train/v=65/h=512/b=32/t=50",
+			Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50},
+			3 * 2 * 50 * 32 * 512 * (512 + 65), "tokens/s",
+		},
+	} {
+		if got := tc.w.Bench() + "/" + tc.w.Name(); got != tc.name {
+			t.Errorf("name %q, want %q", got, tc.name)
+		}
+		if got := tc.w.Flops(); got != tc.flops {
+			t.Errorf("%s: %g operations, want %g", tc.name, got, tc.flops)
+		}
+		if _, unit := tc.w.Rate(1); unit != tc.unit {
+			t.Errorf("%s: unit %s, want %s", tc.name, unit, tc.unit)
+		}
+	}
+}
