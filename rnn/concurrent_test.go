@@ -16,11 +16,12 @@ import (
 func TestSameBitsConcurrent(t *testing.T) {
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
 		want := map[string]trace{}
-		for _, j := range []job{rowsJob, columnsJob} {
+		jobs := append([]job{rowsJob, columnsJob, rowsJob}, gatedJobs()...)
+		for _, j := range jobs {
 			want[j.String()] = j.run(j.workspace(t, e, nil), 2)
 		}
 		var group sync.WaitGroup
-		for i, j := range []job{rowsJob, columnsJob, rowsJob} {
+		for i, j := range jobs {
 			ws := j.workspace(t, e, nil)
 			group.Go(func() { j.run(ws, 2).same(t, fmt.Sprintf("caller %d, %v", i, j), want[j.String()]) })
 		}
@@ -38,8 +39,10 @@ func TestStress(t *testing.T) {
 	if testing.Short() {
 		deadline /= 4
 	}
+	turn := 0
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
-		j := job{Config{Input: 7, Layers: 1, Hidden: 65, Output: 7}, 10, 33}
+		j := job{Config{Input: 7, Cell: []CellKind{Vanilla, LSTM, GRU}[turn%3], Layers: 1, Hidden: 65, Output: 7}, 10, 33}
+		turn++
 		quiet := newEngine(t, e.ISA(), 1)
 		want := j.run(j.workspace(t, quiet, nil), 1)
 		b := newBatch(j.Config, j.steps, j.rows, 1)

@@ -15,7 +15,7 @@ import (
 // TestLimitThreads: a workspace that is held to some workers never has more, in any
 // stage of any pass, and gives the same bits; another one of the same model has all.
 func TestLimitThreads(t *testing.T) {
-	for _, j := range []job{rowsJob, columnsJob, adaptiveJob, deepJob} {
+	for _, j := range append([]job{rowsJob, columnsJob, adaptiveJob, deepJob}, gatedJobs()...) {
 		want := j.run(j.workspace(t, newEngine(t, "", 1), nil), 2)
 		for limit := 1; limit <= 3; limit++ {
 			e, most, limited := newEngine(t, "", 4), 0, true
@@ -90,7 +90,7 @@ func TestNoEngine(t *testing.T) {
 // TestSameBitsBesideOthers: the engine's own policy, beside goroutines that come and go
 // and while GOMAXPROCS changes, gives the bits of one worker.
 func TestSameBitsBesideOthers(t *testing.T) {
-	jobs := []job{rowsJob, columnsJob, adaptiveJob, deepJob}
+	jobs := append([]job{rowsJob, columnsJob, adaptiveJob, deepJob}, gatedJobs()...)
 	one := newEngine(t, "", 1)
 	var want []trace
 	for _, j := range jobs {
