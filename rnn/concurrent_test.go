@@ -39,43 +39,49 @@ func TestStress(t *testing.T) {
 	if testing.Short() {
 		deadline /= 4
 	}
-	turn := 0
+	cells := []CellKind{Vanilla, LSTM, GRU}
+	deadline /= time.Duration(len(cells))
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
-		j := job{Config{Input: 7, Cell: []CellKind{Vanilla, LSTM, GRU}[turn%3], Layers: 1, Hidden: 65, Output: 7}, 10, 33}
-		turn++
-		quiet := newEngine(t, e.ISA(), 1)
-		want := j.run(j.workspace(t, quiet, nil), 1)
-		b := newBatch(j.Config, j.steps, j.rows, 1)
-		scored := b.score(newModel(t, quiet, j.Config, 1).NewWorkspace(j.steps, j.rows))
-		shared := newModel(t, e, j.Config, 1)
-
-		var stop atomic.Bool
-		time.AfterFunc(deadline, func() { stop.Store(true) })
-		var group sync.WaitGroup
-		for range callers {
-			trained := newModel(t, e, j.Config, 1)
-			first := append([]float32(nil), trained.Slab...)
-			ws := trained.NewTraining(j.steps, j.rows)
-			ws.KeepInputGradients()
-			group.Go(func() { // trains a model of its own
-				for !stop.Load() && !t.Failed() {
-					copy(trained.Slab, first)
-					trained.Update()
-					j.run(ws, 1).same(t, "training", want)
-				}
-			})
-			scoring := shared.NewWorkspace(j.steps, j.rows)
-			group.Go(func() { // scores with the shared model
-				for !stop.Load() && !t.Failed() {
-					b.score(scoring).same(t, "scoring", scored)
-				}
-			})
+		for _, cell := range cells {
+			stress(t, e, job{Config{Input: 7, Cell: cell, Layers: 1, Hidden: 65, Output: 7}, 10, 33}, callers, deadline)
 		}
-		group.Go(func() {
-			for !stop.Load() {
-				runtime.GC()
+	})
+}
+
+func stress(t *testing.T, e *kernels.Engine, j job, callers int, deadline time.Duration) {
+	t.Helper()
+	quiet := newEngine(t, e.ISA(), 1)
+	want := j.run(j.workspace(t, quiet, nil), 1)
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	scored := b.score(newModel(t, quiet, j.Config, 1).NewWorkspace(j.steps, j.rows))
+	shared := newModel(t, e, j.Config, 1)
+
+	var stop atomic.Bool
+	time.AfterFunc(deadline, func() { stop.Store(true) })
+	var group sync.WaitGroup
+	for range callers {
+		trained := newModel(t, e, j.Config, 1)
+		first := append([]float32(nil), trained.Slab...)
+		ws := trained.NewTraining(j.steps, j.rows)
+		ws.KeepInputGradients()
+		group.Go(func() { // trains a model of its own
+			for !stop.Load() && !t.Failed() {
+				copy(trained.Slab, first)
+				trained.Update()
+				j.run(ws, 1).same(t, "training", want)
 			}
 		})
-		group.Wait()
+		scoring := shared.NewWorkspace(j.steps, j.rows)
+		group.Go(func() { // scores with the shared model
+			for !stop.Load() && !t.Failed() {
+				b.score(scoring).same(t, "scoring", scored)
+			}
+		})
+	}
+	group.Go(func() {
+		for !stop.Load() {
+			runtime.GC()
+		}
 	})
+	group.Wait()
 }
