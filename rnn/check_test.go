@@ -74,6 +74,12 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 	vectors := dense.NewTraining(ws.T, ws.B)
 	vectors.ForwardDense(make([]float32, n*4))
 	small := newModel(t, e, Config{Input: 1, Layers: 1, Hidden: 1}, 1)
+	lstm := newModel(t, e, Config{Input: m.Input, Cell: LSTM, Layers: 1, Hidden: 20, Projection: 6}, 1)
+	gated := lstm.NewTraining(ws.T, ws.B)
+	gated.Forward(good)
+	vanilla := ws.m.NewState(ws.B)
+	hAndC, short := lstm.NewState(ws.B), lstm.NewState(ws.B)
+	short.C = short.C[1:]
 	fresh := m.NewTraining(ws.T, ws.B)
 	freshDense := dense.NewTraining(ws.T, ws.B)
 
@@ -106,6 +112,21 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"SetState: too short", func() { ws.SetState(State{H: make([]float32, 7)}) }, []string{"SetState", "s.H", "7", "660", "L·D·B·P"}},
 		{"State: too short", func() { ws.State(State{H: make([]float32, 7)}) }, []string{"State", "dst.H", "7", "660"}},
 		{"BackwardStates: last too short", func() { ws.BackwardStates(nil, State{H: make([]float32, 7)}) }, []string{"BackwardStates", "last.H", "7", "660"}},
+		{"SetState: no c", func() { gated.SetState(State{H: hAndC.H}) }, []string{"SetState", "s.C is nil", "h and c", "Model.NewState"}},
+		{"State: no c", func() { gated.State(State{H: hAndC.H}) }, []string{"State", "dst.C is nil"}},
+		{"BackwardStates: no c", func() { gated.BackwardStates(nil, State{H: hAndC.H}) }, []string{"BackwardStates", "last.C is nil"}},
+		{"BackwardStates: c alone", func() { gated.BackwardStates(nil, State{C: hAndC.C}) }, []string{"BackwardStates", "last.H", "0", "198"}},
+		{"SetState: c too short", func() { gated.SetState(short) }, []string{"SetState", "s.C", "659", "660", "L·D·B·H"}},
+		{"SetState: h without projection", func() { gated.SetState(vanilla) }, []string{"SetState", "s.H", "660", "198", "L·D·B·P"}},
+		{"SetState: c of a vanilla cell", func() { ws.SetState(State{vanilla.H, hAndC.C}) }, []string{"SetState", "s.C is not nil", "LSTM"}},
+		{"State: c of a vanilla cell", func() { ws.State(State{vanilla.H, hAndC.C}) }, []string{"State", "dst.C is not nil", "LSTM"}},
+		{"State: empty c of a vanilla cell", func() { ws.State(State{vanilla.H, []float32{}}) }, []string{"State", "dst.C is not nil"}},
+		{"InitIdentity: gates", func() { lstm.InitIdentity(1) }, []string{"InitIdentity", "vanilla", "lstm", "InitForget"}},
+		{"InitForget: no gates", func() { m.InitForget(1) }, []string{"InitForget", "forget gate", "Config.Cell"}},
+		{"InitForget: NaN", func() { lstm.InitForget(float32(math.NaN())) }, []string{"InitForget", "bias is NaN"}},
+		{"InitForget: infinite", func() { lstm.InitForget(float32(math.Inf(-1))) }, []string{"InitForget", "bias is -Inf"}},
+		{"InitChrono: no gates", func() { m.InitChrono(9, 1) }, []string{"InitChrono", "forget gate", "Config.Cell"}},
+		{"InitChrono: too short", func() { lstm.InitChrono(2, 1) }, []string{"InitChrono", "2 steps", "at least 3"}},
 		{"BackwardBinary: too short", func() { ws.BackwardBinary(make([]float32, 7)) }, []string{"BackwardBinary", "targets", "7", "693"}},
 		{"BackwardBinary: not a probability", func() { v := make([]float32, n*m.Output); v[5] = 1.5; ws.BackwardBinary(v) }, []string{"BackwardBinary", "1.5 at index 5", "from 0 to 1"}},
 		{"BackwardSquared: scoring workspace", func() { scoring.BackwardSquared(make([]float32, n*m.Output)) }, []string{"BackwardSquared", "NewTraining"}},

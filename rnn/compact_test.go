@@ -10,13 +10,13 @@ import (
 // were there too, and can do nothing else.
 func TestCompact(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
-		for _, c := range []Config{
+		for _, c := range append([]Config{
 			{Input: 30, Layers: 1, Hidden: 33, Output: 17},
 			{Input: 30, Layers: 1, Hidden: 33, Output: 30, Tied: true},
 			{Input: 9, Layers: 1, Hidden: 33, Output: 60, Cutoffs: []int{10, 30}},
 			{Input: 5, Dense: true, Layers: 1, Hidden: 9, Output: 4},
 			{Input: 5, Layers: 2, Bidirectional: true, Residual: true, Hidden: 9, Output: 4, TimeSkip: 1},
-		} {
+		}, eachCell(Config{Input: 5, Layers: 2, Bidirectional: true, Residual: true, Hidden: 35, Output: 40, Cutoffs: []int{9}})...) {
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, 3, 5, 1)
 			before, training := m.NewWorkspace(3, 5), m.NewTraining(3, 5)

@@ -16,11 +16,12 @@ import (
 func TestSameBitsConcurrent(t *testing.T) {
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
 		want := map[string]trace{}
-		for _, j := range []job{rowsJob, columnsJob} {
+		jobs := append([]job{rowsJob, columnsJob, rowsJob}, gatedJobs()...)
+		for _, j := range jobs {
 			want[j.String()] = j.run(j.workspace(t, e, nil), 2)
 		}
 		var group sync.WaitGroup
-		for i, j := range []job{rowsJob, columnsJob, rowsJob} {
+		for i, j := range jobs {
 			ws := j.workspace(t, e, nil)
 			group.Go(func() { j.run(ws, 2).same(t, fmt.Sprintf("caller %d, %v", i, j), want[j.String()]) })
 		}
@@ -38,41 +39,49 @@ func TestStress(t *testing.T) {
 	if testing.Short() {
 		deadline /= 4
 	}
+	cells := []CellKind{Vanilla, LSTM, GRU}
+	deadline /= time.Duration(len(cells))
 	eachEngine(t, []int{2}, func(t *testing.T, e *kernels.Engine) {
-		j := job{Config{Input: 7, Layers: 1, Hidden: 65, Output: 7}, 10, 33}
-		quiet := newEngine(t, e.ISA(), 1)
-		want := j.run(j.workspace(t, quiet, nil), 1)
-		b := newBatch(j.Config, j.steps, j.rows, 1)
-		scored := b.score(newModel(t, quiet, j.Config, 1).NewWorkspace(j.steps, j.rows))
-		shared := newModel(t, e, j.Config, 1)
-
-		var stop atomic.Bool
-		time.AfterFunc(deadline, func() { stop.Store(true) })
-		var group sync.WaitGroup
-		for range callers {
-			trained := newModel(t, e, j.Config, 1)
-			first := append([]float32(nil), trained.Slab...)
-			ws := trained.NewTraining(j.steps, j.rows)
-			ws.KeepInputGradients()
-			group.Go(func() { // trains a model of its own
-				for !stop.Load() && !t.Failed() {
-					copy(trained.Slab, first)
-					trained.Update()
-					j.run(ws, 1).same(t, "training", want)
-				}
-			})
-			scoring := shared.NewWorkspace(j.steps, j.rows)
-			group.Go(func() { // scores with the shared model
-				for !stop.Load() && !t.Failed() {
-					b.score(scoring).same(t, "scoring", scored)
-				}
-			})
+		for _, cell := range cells {
+			stress(t, e, job{Config{Input: 7, Cell: cell, Layers: 1, Hidden: 65, Output: 7}, 10, 33}, callers, deadline)
 		}
-		group.Go(func() {
-			for !stop.Load() {
-				runtime.GC()
+	})
+}
+
+func stress(t *testing.T, e *kernels.Engine, j job, callers int, deadline time.Duration) {
+	t.Helper()
+	quiet := newEngine(t, e.ISA(), 1)
+	want := j.run(j.workspace(t, quiet, nil), 1)
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	scored := b.score(newModel(t, quiet, j.Config, 1).NewWorkspace(j.steps, j.rows))
+	shared := newModel(t, e, j.Config, 1)
+
+	var stop atomic.Bool
+	time.AfterFunc(deadline, func() { stop.Store(true) })
+	var group sync.WaitGroup
+	for range callers {
+		trained := newModel(t, e, j.Config, 1)
+		first := append([]float32(nil), trained.Slab...)
+		ws := trained.NewTraining(j.steps, j.rows)
+		ws.KeepInputGradients()
+		group.Go(func() { // trains a model of its own
+			for !stop.Load() && !t.Failed() {
+				copy(trained.Slab, first)
+				trained.Update()
+				j.run(ws, 1).same(t, "training", want)
 			}
 		})
-		group.Wait()
+		scoring := shared.NewWorkspace(j.steps, j.rows)
+		group.Go(func() { // scores with the shared model
+			for !stop.Load() && !t.Failed() {
+				b.score(scoring).same(t, "scoring", scored)
+			}
+		})
+	}
+	group.Go(func() {
+		for !stop.Load() {
+			runtime.GC()
+		}
 	})
+	group.Wait()
 }

@@ -35,7 +35,7 @@ type Config struct {
 	// GRU always has it, because the reset gate acts on it.
 	TwoBiases bool
 	// Bidirectional gives each layer a second cell, which reads the sequence from its
-	// end. The layer above and the output see both states side by side, 2H floats.
+	// end. The layer above and the output see both states side by side, 2P floats.
 	Bidirectional bool
 	// LastStep gives each sequence one output instead of one at each step: many-to-one.
 	// The output sees the state after the sequence's last step. For the second
@@ -182,7 +182,7 @@ func (c *Config) stateWidth() int {
 // twoBiases says whether cells have the second bias.
 func (c *Config) twoBiases() bool { return c.TwoBiases || c.Cell == GRU }
 
-// width returns W = D·H, the output width of a layer at each step.
+// width returns W = D·P, the output width of a layer at each step.
 func (c *Config) width() int { return c.directions() * c.stateWidth() }
 
 // gateWidth returns D·G·H, the width of a layer's start values.

@@ -49,6 +49,19 @@ func TestBadConfigs(t *testing.T) {
 		{"cutoffs alike", Config{Input: 9, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{5, 5}}, []string{"cutoff 1 is 5"}},
 		{"cutoffs without output", Config{Input: 9, Layers: 1, Hidden: 4, Cutoffs: []int{1}}, []string{"cutoff 0 is 1"}},
 		{"too many cutoffs", Config{Input: 99, Layers: 1, Hidden: 4, Output: 99, Cutoffs: []int{1, 2, 3, 4, 5, 6, 7, 8, 9}}, []string{"9 cutoffs", "at most 8"}},
+		{"unknown cell", Config{Input: 3, Layers: 1, Hidden: 4, Cell: 9}, []string{"cell kind 9", "lstm", "gru-reset-before"}},
+		{"negative cell", Config{Input: 3, Layers: 1, Hidden: 4, Cell: -1}, []string{"cell kind -1"}},
+		{"activation of an LSTM", Config{Input: 3, Layers: 1, Hidden: 4, Cell: LSTM, Activation: ReLU}, []string{"lstm cells", "Config.Activation", "relu"}},
+		{"activation of a GRU", Config{Input: 3, Layers: 1, Hidden: 4, Cell: GRU, Activation: Tanh}, []string{"gru cells", "Config.Activation", "tanh"}},
+		{"skip of an LSTM", Config{Input: 3, Layers: 1, Hidden: 4, Cell: LSTM, TimeSkip: 0.5}, []string{"lstm cells", "Config.TimeSkip"}},
+		{"skip of a GRU", Config{Input: 3, Layers: 1, Hidden: 4, Cell: GRUResetBefore, TimeSkip: float32(math.NaN())}, []string{"gru-reset-before cells", "Config.TimeSkip"}},
+		{"tied LSTM", Config{Input: 3, Layers: 1, Hidden: 4, Output: 3, Cell: LSTM, Tied: true}, []string{"lstm cells", "4 gates", "Config.Tied"}},
+		{"tied GRU", Config{Input: 3, Layers: 1, Hidden: 4, Output: 3, Cell: GRU, Tied: true}, []string{"gru cells", "3 gates", "Config.Tied"}},
+		{"negative projection", Config{Input: 3, Layers: 1, Hidden: 4, Cell: LSTM, Projection: -1}, []string{"projection to -1", "4 hidden units", "0 for none"}},
+		{"projection to all units", Config{Input: 3, Layers: 1, Hidden: 4, Cell: LSTM, Projection: 4}, []string{"projection to 4", "4 hidden units"}},
+		{"projection of a vanilla cell", Config{Input: 3, Layers: 1, Hidden: 4, Projection: 2}, []string{"projection", "rnn", "Config.Projection"}},
+		{"projection of a GRU", Config{Input: 3, Layers: 1, Hidden: 4, Cell: GRU, Projection: 2}, []string{"projection", "gru", "Config.Projection"}},
+		{"gates past every memory", Config{Input: 3, Layers: 1, Hidden: 30_000, Cell: LSTM}, []string{"30000 hidden units", "parameters"}},
 		{"output past every memory", Config{Input: 3, Layers: 1, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -94,5 +107,28 @@ func TestSeed(t *testing.T) {
 	}
 	if bound := 1 / math.Sqrt(5); !(maxAbs(want) <= bound && maxAbs(want) >= bound/2) {
 		t.Errorf("the largest parameter is %v, want it below %v and near", maxAbs(want), bound)
+	}
+}
+
+// TestCellNames: a name is a kind, both ways, and nothing else is.
+func TestCellNames(t *testing.T) {
+	for kind, want := range map[CellKind]string{Vanilla: "rnn", LSTM: "lstm", GRU: "gru", GRUResetBefore: "gru-reset-before"} {
+		name, err := kind.MarshalText()
+		if err != nil || string(name) != want || kind.String() != want {
+			t.Errorf("kind %d is %q and %q, error %v; want %q", int(kind), name, kind, err, want)
+		}
+		var again CellKind
+		if err := again.UnmarshalText(name); err != nil || again != kind {
+			t.Errorf("%q is kind %d, error %v", name, int(again), err)
+		}
+	}
+	k := GRU
+	for _, name := range []string{"", "LSTM", "lstm "} {
+		if err := k.UnmarshalText([]byte(name)); err == nil || k != GRU || !strings.Contains(err.Error(), "gru-reset-before") {
+			t.Errorf("%q is kind %v, error %v", name, k, err)
+		}
+	}
+	if name := CellKind(4).String(); name != "CellKind(4)" {
+		t.Errorf("kind 4 is %q", name)
 	}
 }

@@ -31,6 +31,18 @@ func randomIDs(r *rand.Rand, count, n int) []int32 {
 	return ids
 }
 
+// eachCell returns c with each kind of cell, and with LSTM cells that have two biases and
+// a projection. c has no option that gated cells lack.
+func eachCell(c Config) []Config {
+	var all []Config
+	for kind := range CellKind(len(cellKinds)) {
+		c.Cell = kind
+		all = append(all, c)
+	}
+	c.Cell, c.TwoBiases, c.Projection = LSTM, true, (c.Hidden+1)/2
+	return append(all, c)
+}
+
 // A batch is the input and what is wanted of a pass over T steps of B rows.
 type batch struct {
 	ids     []int32   // [T,B], where the input is ids

@@ -1,13 +1,44 @@
-// Package rnn is the vanilla recurrent network on batchrnn/kernels, batched, with
-// backpropagation through time (BPTT). Steady-state calls allocate nothing.
+// Package rnn holds recurrent networks on batchrnn/kernels: vanilla cells, LSTM and GRU,
+// batched, with backpropagation through time (BPTT). Steady-state calls allocate
+// nothing.
 //
-//	h_t = g(Wx x_t + Wh h_{t-1} + b_h)
+//	h_t = g(Wx x_t + Wh h_{t-1} + b_h)               or another cell
 //	y_t = Wy h_t + b_y
 //	J   = -(1/T) Σ_t log softmax(y_t)[target_t]      averaged over the batch too
 //
 // g is tanh, ReLU, sigmoid or the identity. The input x_t is an id, one-hot, or
 // a dense vector. Wy may be Wxᵀ ([Config].Tied). For large vocabularies the softmax
 // may be adaptive ([Config].Cutoffs, [Tail]).
+//
+// # Cells
+//
+// [Config.Cell] chooses the cell. The gates of a cell have blocks of H columns of Wx, Wh
+// and b_h, in PyTorch's order. σ is the sigmoid, ∘ the product of elements.
+//
+//	Vanilla           h_t = g(Wx x_t + Wh h_{t-1} + b_h)
+//
+//	LSTM              i, f, o = σ(Wx x_t + Wh h_{t-1} + b_h)
+//	                  g   = tanh(Wx x_t + Wh h_{t-1} + b_h)
+//	                  c_t = f∘c_{t-1} + i∘g
+//	                  h_t = o∘tanh(c_t)                         Wr (o∘tanh(c_t)) with a projection
+//
+//	GRU               r, z = σ(Wx x_t + Wh h_{t-1} + b_h)
+//	                  n   = tanh(Wx x_t + b_h + r∘(Wh h_{t-1} + b_r))
+//	                  h_t = (1-z)∘n + z∘h_{t-1}
+//
+//	GRUResetBefore    as GRU, with n = tanh(Wx x_t + b_h + Wh (r∘h_{t-1}))
+//
+// The LSTM is that of Hochreiter & Schmidhuber (1997) with the forget gate of Gers,
+// Schmidhuber & Cummins (2000), without peepholes. The projection is by Sak, Senior &
+// Beaufays (2014). The GRU is by Cho et al. (2014), who have the reset gate before the
+// product. PyTorch and cuDNN have it after the product. ONNX has both:
+// linear_before_reset=1 is GRU, and 0 is GRUResetBefore.
+//
+// With [Config.TwoBiases], b_r is added to each product with Wh, as in PyTorch. A GRU
+// always has b_r: its candidate n needs it apart from b_h.
+//
+// A [State] holds h of all cells, and c of LSTM cells. [Model.NewState] makes one. A
+// state without c is no state of an LSTM.
 //
 // # Use
 //
@@ -41,22 +72,28 @@
 //
 // Gradients may vanish or explode; [Workspace.StateGradNorms] shows it. These help:
 //
-//   - initial weights: [Model.InitIdentity] with ReLU, [Model.InitOrthogonal];
+//   - gates: LSTM or GRU cells, for long ranges with [Model.InitChrono];
+//   - initial weights: [Model.InitIdentity] with ReLU, [Model.InitOrthogonal],
+//     [Model.InitForget];
 //   - clipping by norm ([Model.Step]) and by value ([ClipValue]);
-//   - skip connections between layers (Residual) and through time (TimeSkip).
+//   - skip connections between layers (Residual) and, in vanilla cells, through time
+//     (TimeSkip).
 //
 // # Symbols
 //
 //	T  steps             E  input width, or number of ids
 //	B  batch rows        H  hidden width
-//	L  layers            W  output width of a layer, D·H
-//	D  directions        V  output width of the network
+//	L  layers            P  width of h: H, or Config.Projection
+//	D  directions        W  output width of a layer, D·P
+//	V  output width of the network
+//	G  gates: 1 of a vanilla cell, 3 of a GRU, 4 of an LSTM
+//	S  groups of H values that a step of a gated cell keeps: 4 of a GRU, 5 of an LSTM
 //	R  rows of outputs: T·B, or B with LastStep
 //	K  clusters of an adaptive softmax, of N outputs and F features each
 //
 // Activations are time-major, [T,B,·], row-major and flat: row t·B+b is step t of
-// sequence b. Initial and last states are [L·D,B,H]: layer by layer, with the forward
-// direction first.
+// sequence b. Initial and last states are [L·D,B,P] for h and [L·D,B,H] for c: layer by
+// layer, with the forward direction first.
 //
 // The states of a layer have T+1 slots; slot 0 holds the initial state. A second
 // direction stands beside the first, in rows of width W. Its initial state is in an
@@ -78,10 +115,22 @@
 //	                      column sums into db_h
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
 //
+// Of gated cells 1 and 2 differ. Z, [T,B,D,S,H], holds the gates of all steps, and what
+// else backward 2 needs: tanh(c_t) of an LSTM, the state's part of n of a GRU.
+//
+//	1  as above           the start values are G·H wide                       (dense: in Z)
+//	2  for t              Z_t = σ or tanh(start + H_t·Wh), gate by gate; then the cell's step
+//	                      makes H_{t+1}, and C_{t+1} of an LSTM, while Z_t is in L1
+//	                      GRUResetBefore and projections have a second product in each step
+//	backward 2, for t     dH_t += dZ_{t+1}·Whᵀ + what has not come through Wh: by z of a GRU;
+//	                      the cell's derivative makes dZ_t of dH_t and Z_t, and dC_{t-1} of dC_t
+//	                      then one product of all steps for dWh and dWr
+//
 // forward.go and backward.go call the stages in this order. Each stage stands in one
-// file with its mirror image: 1 input.go, 2 cell_vanilla.go, 3 head.go and
-// head_adaptive.go, 4 loss.go, 5 optimizer.go and model.go. weights.go has the one
-// table of all weights.
+// file with its mirror image: 1 input.go, 2 cell_vanilla.go, cell_lstm.go and
+// cell_gru.go, 3 head.go and head_adaptive.go, 4 loss.go, 5 optimizer.go and model.go.
+// cell_gated.go has the loops that gated cells share. weights.go has the one table of
+// all weights.
 //
 // Each stage of a layer is one parallel region. It has as many workers as its work is
 // worth. If the batch is large and Wh fits a core's cache, workers share the rows of the

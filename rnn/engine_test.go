@@ -67,6 +67,7 @@ func newModel(tb testing.TB, e *kernels.Engine, c Config, seed uint64) *Model {
 	for _, tail := range m.Tails {
 		fillUniform(r, tail.By, 0.5)
 	}
+	fillUniform(r, m.Cells[0].Br, 0.5)
 	m.Update()
 	return m
 }

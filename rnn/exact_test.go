@@ -189,6 +189,11 @@ var exactJobs = []job{
 	{Config{Input: 5, Cell: GRUResetBefore, Dense: true, Layers: 1, Hidden: 130, TwoBiases: true}, 6, 35},
 }
 
+// gatedJobs returns the jobs of gated cells.
+func gatedJobs() []job {
+	return slices.DeleteFunc(slices.Clone(exactJobs), func(j job) bool { return j.Cell == Vanilla })
+}
+
 // deepJob has everything between layers, and clusters whose rows are not all.
 var deepJob = job{Config{Input: 30, Layers: 3, Residual: true, Hidden: 33, Output: 17, TimeSkip: 0.5, Activation: Sigmoid}, 20, 33}
 

@@ -3,6 +3,7 @@ package rnn_test
 import (
 	"fmt"
 	"log"
+	"os"
 	"strings"
 
 	"batchrnn/kernels"
@@ -40,6 +41,52 @@ func Example() {
 	}
 	fmt.Println("not learnt")
 	// Output: hell gives ello
+}
+
+// A file of PyTorch's nn.LSTM, as safetensors.torch.save_file writes its state_dict, runs
+// on a stream. Each piece of the stream goes on from the state after the piece before.
+func ExampleModel_ReadSafetensors() {
+	engine, err := kernels.New("", 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+
+	// torch.nn.LSTM(input_size=6, hidden_size=9)
+	m, err := rnn.New(engine, rnn.Config{Input: 6, Dense: true, Cell: rnn.LSTM, Layers: 1, Hidden: 9}, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := os.Open("testdata/nn_lstm.safetensors")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := m.ReadSafetensors(file, info.Size()); err != nil {
+		log.Fatal(err)
+	}
+
+	const steps = 4
+	ws := m.NewWorkspace(steps, 1)
+	state := m.NewState(1) // h and c, zero before the first piece
+	x := make([]float32, steps*m.Input)
+	for piece := range 3 {
+		for i := range x {
+			x[i] = float32((piece*len(x)+i)%5) / 5
+		}
+		ws.SetState(state)
+		ws.ForwardDense(x)
+		ws.State(state)
+		fmt.Printf("h %.4f, c %.4f\n", state.H[:3], state.C[:3])
+	}
+	// Output:
+	// h [0.1012 0.2275 0.0185], c [0.2419 0.4305 0.0396]
+	// h [0.1183 0.2121 0.0265], c [0.3258 0.3877 0.0626]
+	// h [0.1367 0.1908 0.0369], c [0.3497 0.3033 0.0798]
 }
 
 // ids returns the places of text's letters in letters.

@@ -17,6 +17,9 @@ func FuzzForward(f *testing.F) {
 	f.Add([]byte{5, 12, 9, 32, 16, 1, 0, 0, 1, 7, 2, 1 + 2 + 16, 0, 5})
 	f.Add([]byte{6, 20, 9, 40, 3, 3, 0, 1, 7, 1, 1 + 4 + 8 + 16, 1, 5})
 	f.Add([]byte{4, 7, 9, 20, 5, 4, 0, 1, 7, 1, 31, 2, 5})
+	f.Add([]byte{4, 12, 9, 39, 5, 1, 0, 0, 0, 7, 1, 1 + 16, 1, 1, 20, 0, 5})
+	f.Add([]byte{4, 12, 9, 39, 5, 0, 0, 0, 1, 7, 1, 1 + 2 + 16, 2, 0, 0, 5})
+	f.Add([]byte{4, 12, 9, 39, 5, 0, 1, 0, 1, 7, 0, 4, 3, 1, 0, 5})
 	var engines []*kernels.Engine
 	for _, isa := range isas() {
 		engines = append(engines, newEngine(f, isa, 1), newEngine(f, isa, 3))
@@ -50,6 +53,13 @@ func FuzzForward(f *testing.F) {
 		c.LastStep = depth&4 == 4 && c.Output > 0
 		if depth&8 == 8 {
 			c.TimeSkip = 0.5
+		}
+		if c.Cell = CellKind(next(4)); c.Cell != Vanilla {
+			c.Activation, c.TimeSkip, c.Tied = 0, 0, false
+		}
+		c.TwoBiases = next(2) == 1
+		if c.Cell == LSTM {
+			c.Projection = next(c.Hidden)
 		}
 		b := newBatch(c, steps, rows, seed)
 		if depth&16 == 16 {

@@ -163,10 +163,15 @@ func TestBackwardStatesKeepsOutput(t *testing.T) {
 func TestNaN(t *testing.T) {
 	const steps, rows, bad = 4, 5, 2
 	nan := float32(math.NaN())
+	configs := eachCell(Config{Input: 6, Layers: 1, Hidden: 19, Output: 7})
 	for _, act := range activations {
-		t.Run(act.String(), func(t *testing.T) {
+		configs = append(configs, Config{Input: 6, Layers: 1, Hidden: 19, Output: 7, Activation: act})
+	}
+	for _, c := range configs {
+		t.Run(job{c, steps, rows}.String(), func(t *testing.T) {
 			eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-				c := Config{Input: 6, Dense: true, Layers: 1, Hidden: 19, Output: 7, Activation: act}
+				c := c
+				c.Dense = true
 				m := newModel(t, e, c, 1)
 				ws := m.NewTraining(steps, rows)
 				b := newBatch(c, steps, rows, 1)
@@ -187,7 +192,7 @@ func TestNaN(t *testing.T) {
 
 				c.Dense = false
 				m = newModel(t, e, c, 1)
-				m.Cells[0].Wx[3*c.Hidden+1] = nan
+				m.Cells[0].Wx[3*c.Cell.gates()*c.Hidden+1] = nan
 				ws = m.NewWorkspace(1, 1)
 				ws.Forward([]int32{3})
 				if loss := ws.Loss([]int32{0}); !math.IsNaN(loss) {

@@ -119,7 +119,8 @@ func (m *Model) InitIdentity(scale float32) {
 }
 
 // InitOrthogonal sets the part of Wh of each gate to gain times a random orthogonal
-// matrix, with a projection to its first P rows. Other parameters stay. It panics if gain is not finite. It takes time in proportion to H³.
+// matrix. With a projection it takes the matrix's first P rows. Other parameters stay.
+// It panics if gain is not finite. It takes time in proportion to H³.
 //
 // An orthogonal matrix keeps the length of every state (Saxe, McClelland & Ganguli
 // 2014). The matrix is the Q of the QR decomposition of a matrix of normal values, by

@@ -3,7 +3,6 @@ package rnn
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +111,10 @@ func TestLossGradients(t *testing.T) {
 		{Input: 6, Layers: 2, Hidden: 7, Output: 6, Tied: true},
 		{Input: 5, Layers: 1, Hidden: 7, Output: 20, Cutoffs: []int{4, 9}},
 		{Input: 5, Layers: 1, Hidden: 7, Output: 20, LastStep: true, Cutoffs: []int{4, 9}},
+		{Input: 5, Cell: LSTM, Layers: 1, Hidden: 7, Output: 6, LastStep: true},
+		{Input: 5, Cell: LSTM, Layers: 2, Hidden: 7, Projection: 4, Output: 20, Cutoffs: []int{4, 9}},
+		{Input: 5, Cell: GRU, Layers: 1, Hidden: 7, Output: 6},
+		{Input: 5, Cell: GRUResetBefore, Layers: 1, Bidirectional: true, Hidden: 7, Output: 6},
 	} {
 		for kind := crossEntropy; kind <= squaredError; kind++ {
 			for _, weighted := range []bool{false, true} {
@@ -153,10 +156,9 @@ func TestLossGradients(t *testing.T) {
 
 // TestNothingCounts: where no row counts, the loss and the gradient are 0.
 func TestNothingCounts(t *testing.T) {
-	for _, c := range []Config{
-		{Input: 3, Layers: 2, Hidden: 5, Output: 4},
-		{Input: 3, Dense: true, Layers: 1, Hidden: 5, Output: 9, Cutoffs: []int{3}},
-	} {
+	for _, c := range append(eachCell(Config{Input: 3, Layers: 2, Hidden: 5, Output: 4}),
+		Config{Input: 3, Dense: true, Layers: 1, Hidden: 5, Output: 9, Cutoffs: []int{3}},
+	) {
 		ws := job{c, 3, 2}.workspace(t, newEngine(t, "", 1), nil)
 		b := newBatch(c, 3, 2, 1)
 		b.forward(ws)
@@ -177,7 +179,14 @@ func TestNothingCounts(t *testing.T) {
 
 // TestCheckLosses: what is not a number in an input is named by step and row.
 func TestCheckLosses(t *testing.T) {
-	c := Config{Input: 3, Dense: true, Layers: 2, Hidden: 5, Output: 4, Activation: ReLU}
+	for _, c := range append(eachCell(Config{Input: 3, Dense: true, Layers: 2, Hidden: 5, Output: 4}),
+		Config{Input: 3, Dense: true, Layers: 2, Hidden: 5, Output: 4, Activation: ReLU}) {
+		checkLossesNamed(t, c)
+	}
+}
+
+func checkLossesNamed(t *testing.T, c Config) {
+	t.Helper()
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 		m := newModel(t, newEngine(t, "", 1), c, 1)
 		ws := m.NewTraining(4, 3)
@@ -193,8 +202,8 @@ func TestCheckLosses(t *testing.T) {
 		b.forward(ws)
 		loss := b.backward(ws)
 		err := ws.CheckLosses()
-		if err == nil || !strings.Contains(err.Error(), "step 2, row 1") || finite(loss) {
-			t.Errorf("with %v: loss %v, error %v", bad, loss, err)
+		if err == nil || !strings.Contains(err.Error(), "step 2, row 1") || (c.Activation == ReLU || math.IsNaN(bad)) && finite(loss) {
+			t.Errorf("%+v, with %v: loss %v, error %v", c, bad, loss, err)
 		}
 	}
 }
@@ -202,8 +211,7 @@ func TestCheckLosses(t *testing.T) {
 // TestStateIO: a stream fed in pieces through State and SetState gives the bits of
 // one that is carried, whatever the layers.
 func TestStateIO(t *testing.T) {
-	for _, kind := range []CellKind{Vanilla, LSTM, GRU, GRUResetBefore} {
-		c := Config{Input: 7, Cell: kind, Layers: 3, Residual: true, Hidden: 33, Output: 5}
+	for _, c := range eachCell(Config{Input: 7, Layers: 3, Residual: true, Hidden: 33, Output: 5}) {
 		m := newModel(t, newEngine(t, "", 1), c, 1)
 		a, b := m.NewWorkspace(4, 3), m.NewWorkspace(4, 3)
 		state := m.NewState(3)
@@ -213,7 +221,7 @@ func TestStateIO(t *testing.T) {
 			b.SetState(state)
 			b.Forward(ids)
 			b.State(state)
-			sameBits(t, kind.String()+" States", b.States(), a.States())
+			sameBits(t, c.Cell.String()+" States", b.States(), a.States())
 			a.Carry()
 		}
 	}
@@ -231,8 +239,10 @@ func TestOneToOne(t *testing.T) {
 func TestStateGradients(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		const steps, rows = 6, 3
-		for _, skip := range []float32{0, 0.4} {
-			c := Config{Input: 4, Layers: 1, Hidden: 9, Output: 3, LastStep: true, TimeSkip: skip}
+		c := Config{Input: 4, Layers: 1, Hidden: 9, Output: 3, LastStep: true}
+		skip := c
+		skip.TimeSkip = 0.4
+		for _, c := range append(eachCell(c), skip) {
 			m := newModel(t, e, c, 1)
 			ws := m.NewTraining(steps, rows)
 			ws.KeepStateGradients()
@@ -243,7 +253,9 @@ func TestStateGradients(t *testing.T) {
 			ws.StateGradNorms(norms, 0)
 			for s := range steps - 1 {
 				rest := b.part(c, rows, span{s + 1, steps}, span{0, rows})
-				rest.h0 = State{H: cut(ws.States(), rows, 9, span{s, s + 1}, span{0, rows})}
+				before := m.NewWorkspace(s+1, rows)
+				b.part(c, rows, span{0, s + 1}, span{0, rows}).forward(before)
+				before.State(rest.h0)
 				after := m.NewTraining(steps-1-s, rows)
 				after.KeepInputGradients()
 				rest.forward(after)
@@ -253,7 +265,7 @@ func TestStateGradients(t *testing.T) {
 					sum += float64(x) * float64(x)
 				}
 				if want := math.Sqrt(sum); !within(norms[s], want, 1e-5*want) {
-					t.Errorf("step %d: norm %v, want %v", s, norms[s], want)
+					t.Errorf("%v, step %d: norm %v, want %v", c.Cell, s, norms[s], want)
 				}
 			}
 		}
@@ -264,18 +276,22 @@ func TestStateGradients(t *testing.T) {
 // every other one of every layer has.
 func TestStateGradientsEnd(t *testing.T) {
 	const steps, rows = 6, 3
-	c := Config{Input: 4, Layers: 2, Residual: true, Bidirectional: true, Hidden: 9, Output: 3, TimeSkip: 0.5}
-	ws := job{c, steps, rows}.workspace(t, newEngine(t, "", 1), nil)
-	ws.KeepStateGradients()
-	b := newBatch(c, steps, rows, 1).ragged(c, steps, rows, 1)
-	for range 2 {
-		b.forward(ws)
-		b.backward(ws)
-		for k := range ws.layers {
-			for row := range steps * rows {
-				dh := ws.layers[k].dh[row*18:][:18]
-				if ended := row/rows >= int(b.lengths[row%rows]); ended && maxAbs(dh) != 0 || !ended && !(maxAbs(dh) > 0) {
-					t.Errorf("layer %d, step %d, row %d: dJ/dh is %v", k, row/rows, row%rows, dh)
+	c := Config{Input: 4, Layers: 2, Residual: true, Bidirectional: true, Hidden: 9, Output: 3}
+	skip := c
+	skip.TimeSkip = 0.5
+	for _, c := range append(eachCell(c), skip) {
+		ws := job{c, steps, rows}.workspace(t, newEngine(t, "", 1), nil)
+		ws.KeepStateGradients()
+		b := newBatch(c, steps, rows, 1).ragged(c, steps, rows, 1)
+		for range 2 {
+			b.forward(ws)
+			b.backward(ws)
+			for k := range ws.layers {
+				for row := range steps * rows {
+					dh := ws.layers[k].dh[row*c.width():][:c.width()]
+					if ended := row/rows >= int(b.lengths[row%rows]); ended && maxAbs(dh) != 0 || !ended && !(maxAbs(dh) > 0) {
+						t.Errorf("%v, layer %d, step %d, row %d: dJ/dh is %v", c.Cell, k, row/rows, row%rows, dh)
+					}
 				}
 			}
 		}
@@ -301,95 +317,6 @@ func TestGradientNorms(t *testing.T) {
 			t.Errorf("step %d: norm %v, want %v", s, norm, want)
 		}
 	}
-}
-
-// TestInitOrthogonalIsUniform: over all orthogonal matrices, each element has a mean of
-// 0 and a mean square of 1/H, the trace a mean square of 1, and half of the determinants
-// are -1. Without the right signs the determinants are all alike.
-func TestInitOrthogonalIsUniform(t *testing.T) {
-	const n = 3
-	const draws = 2000
-	m := newModel(t, newEngine(t, "", 1), Config{Input: 1, Layers: 1, Hidden: n}, 1)
-	var sums, squares [n * n]float64
-	var trace, traces, determinants float64
-	for seed := range uint64(draws) {
-		m.InitOrthogonal(1, seed)
-		q := m.Cells[0].Wh
-		for i, v := range q {
-			sums[i] += float64(v)
-			squares[i] += float64(v * v)
-		}
-		tr := float64(q[0] + q[4] + q[8])
-		trace += tr
-		traces += tr * tr
-		determinants += float64(q[0]*(q[4]*q[8]-q[5]*q[7]) - q[1]*(q[3]*q[8]-q[5]*q[6]) + q[2]*(q[3]*q[7]-q[4]*q[6]))
-	}
-	// Five standard deviations; of the square of a trace, whose fourth moment is 3, √2.
-	off := 5 / math.Sqrt(draws)
-	for i := range sums {
-		if !within(sums[i]/draws, 0, off/math.Sqrt(n)) || !within(squares[i]/draws, 1.0/n, off*0.3) {
-			t.Errorf("element %d has the mean %.3f and the mean square %.3f, want 0 and %.3f", i, sums[i]/draws, squares[i]/draws, 1.0/n)
-		}
-	}
-	if !within(trace/draws, 0, off) || !within(traces/draws, 1, off*math.Sqrt2) {
-		t.Errorf("traces have the mean %.3f and the mean square %.3f, want 0 and 1", trace/draws, traces/draws)
-	}
-	if !within(determinants/draws, 0, off) {
-		t.Errorf("determinants have the mean %.3f, want 0", determinants/draws)
-	}
-}
-
-// TestInit holds the initial weights to what they are named for.
-func TestInit(t *testing.T) {
-	c := Config{Input: 3, Layers: 2, Bidirectional: true, Hidden: 33, Output: 4}
-	m := newModel(t, newEngine(t, "", 1), c, 1)
-	wx := slices.Clone(m.Cells[0].Wx)
-	m.InitOrthogonal(2, 5)
-	for _, cell := range m.Cells {
-		for i := range c.Hidden {
-			for j := range i + 1 {
-				var sum float64
-				for k := range c.Hidden {
-					sum += float64(cell.Wh[i*c.Hidden+k]) * float64(cell.Wh[j*c.Hidden+k])
-				}
-				want := 0.0
-				if i == j {
-					want = 4
-				}
-				if !within(sum, want, 1e-5) {
-					t.Fatalf("rows %d and %d have the product %v, want %v", i, j, sum, want)
-				}
-			}
-		}
-	}
-	if firstDifference(m.Cells[0].Wh, m.Cells[1].Wh) < 0 {
-		t.Error("two cells begin alike")
-	}
-	wh := slices.Clone(m.Cells[3].Wh)
-	m.InitOrthogonal(2, 5)
-	sameBits(t, "a seed's Wh", m.Cells[3].Wh, wh)
-	m.InitIdentity(0.5)
-	for i, v := range m.Cells[2].Wh {
-		want := float32(0)
-		if i%(c.Hidden+1) == 0 {
-			want = 0.5
-		}
-		if v != want {
-			t.Fatalf("Wh[%d] is %v", i, v)
-		}
-	}
-	if maxAbs(m.Cells[1].Bh) != 0 {
-		t.Error("InitIdentity leaves biases")
-	}
-	sameBits(t, "Wx", m.Cells[0].Wx, wx)
-	fresh, err := New(m.engine, c, 9)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.InitUniform(9)
-	sameBits(t, "InitUniform", m.Slab, fresh.Slab)
-	mustPanic(t, func() { m.InitIdentity(float32(math.NaN())) }, "rnn: InitIdentity", "NaN")
-	mustPanic(t, func() { m.InitOrthogonal(float32(math.Inf(1)), 1) }, "rnn: InitOrthogonal", "Inf")
 }
 
 func TestClipValue(t *testing.T) {

@@ -53,10 +53,11 @@ type naiveInput struct {
 	batch
 	steps, rows int
 	x, h0, c0   []float64
+	masks       [][]float64 // [L][T,B,W], what dropout makes of the layers' outputs; nil for nothing
 }
 
 func newNaiveInput(b batch, steps, rows int) naiveInput {
-	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0.H), widen(b.h0.C)}
+	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0.H), widen(b.h0.C), nil}
 }
 
 // length returns how many steps sequence b has.
@@ -103,6 +104,11 @@ func (n *naive) states(in naiveInput) naiveStates {
 		if n.Residual && k > 0 {
 			for i, x := range read {
 				out[i] += x
+			}
+		}
+		if in.masks != nil {
+			for i, m := range in.masks[k] {
+				out[i] *= m
 			}
 		}
 		read = out

@@ -9,9 +9,9 @@ import (
 )
 
 // newSampled returns a model whose outputs are far from even.
-func newSampled(t *testing.T, e *kernels.Engine) *Model {
+func newSampled(t *testing.T, e *kernels.Engine, cell CellKind) *Model {
 	t.Helper()
-	m := newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10}, 1)
+	m := newModel(t, e, Config{Input: 10, Cell: cell, Layers: 1, Hidden: 17, Output: 10}, 1)
 	for i := range m.Wy {
 		m.Wy[i] *= 5
 	}
@@ -34,7 +34,7 @@ func draw(m *Model, draws int, temperature float32) []int {
 // by a naive network.
 func probabilities(m *Model) []float64 {
 	n := newNaive(m)
-	h := n.states(naiveInput{batch: batch{ids: []int32{3}}, steps: 1, rows: 1, h0: make([]float64, m.Hidden)}).out
+	h := n.states(naiveInput{batch: batch{ids: []int32{3}}, steps: 1, rows: 1, h0: make([]float64, m.Hidden), c0: make([]float64, m.Hidden)}).out
 	p := n.logits(h)
 	var sum float64
 	for i, v := range p {
@@ -52,11 +52,12 @@ func probabilities(m *Model) []float64 {
 func TestSamplerDistribution(t *testing.T) {
 	const draws = 20000
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-		for _, m := range []*Model{
-			newSampled(t, e),
+		models := []*Model{
+			newSampled(t, e, Vanilla), newSampled(t, e, LSTM), newSampled(t, e, GRU), newSampled(t, e, GRUResetBefore),
 			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Tied: true}, 1),
 			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
-		} {
+		}
+		for _, m := range models {
 			want := probabilities(m)
 			var chi2 float64
 			for i, n := range draw(m, draws, 1) {
@@ -77,7 +78,7 @@ func TestSamplerDistribution(t *testing.T) {
 // to 0 to divide by, the likeliest.
 func TestSamplerTemperature(t *testing.T) {
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-		m := newSampled(t, e)
+		m := newSampled(t, e, Vanilla)
 		p := probabilities(m)
 		best := slices.Index(p, slices.Max(p))
 		for _, cold := range []float32{0, math.SmallestNonzeroFloat32, 1e-38, 1e-30, 1e-6} {
@@ -115,28 +116,37 @@ func entropy(counts []int) float64 {
 // TestSamplerSeed: a seed is a sequence, and the state goes on from draw to draw.
 func TestSamplerSeed(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
-		m := newSampled(t, e)
-		sequence := func(seed uint64) []int32 {
-			s, ids := m.NewSampler(seed), []int32{3}
-			for range 50 {
-				ids = append(ids, s.Next(ids[len(ids)-1], 1))
-			}
-			return ids
+		for _, cell := range []CellKind{Vanilla, LSTM, GRU, GRUResetBefore} {
+			checkSamplerSeed(t, newSampled(t, e, cell))
 		}
-		ids := sequence(1)
-		if !slices.Equal(sequence(1), ids) {
-			t.Error("seed 1 draws two sequences")
-		}
-		if slices.Equal(sequence(2), ids) {
-			t.Error("seeds 1 and 2 draw the same sequence")
-		}
-
-		s := m.NewSampler(1)
-		for _, id := range ids {
-			s.Next(id, 1)
-		}
-		ws := m.NewWorkspace(len(ids), 1)
-		ws.Forward(ids)
-		sameBits(t, "state after 51 draws", s.ws.slot(s.ws.layers[0].h, 0), ws.slot(ws.layers[0].h, len(ids)))
 	})
+}
+
+func checkSamplerSeed(t *testing.T, m *Model) {
+	t.Helper()
+	sequence := func(seed uint64) []int32 {
+		s, ids := m.NewSampler(seed), []int32{3}
+		for range 50 {
+			ids = append(ids, s.Next(ids[len(ids)-1], 1))
+		}
+		return ids
+	}
+	ids := sequence(1)
+	if !slices.Equal(sequence(1), ids) {
+		t.Error("seed 1 draws two sequences")
+	}
+	if slices.Equal(sequence(2), ids) {
+		t.Error("seeds 1 and 2 draw the same sequence")
+	}
+
+	s := m.NewSampler(1)
+	for _, id := range ids {
+		s.Next(id, 1)
+	}
+	ws := m.NewWorkspace(len(ids), 1)
+	ws.Forward(ids)
+	sameBits(t, "state after 51 draws", s.ws.slot(s.ws.layers[0].h, 0), ws.slot(ws.layers[0].h, len(ids)))
+	if m.Cell == LSTM {
+		sameBits(t, "cell state after 51 draws", s.ws.cSlot(s.ws.layers[0].c, 0), ws.cSlot(ws.layers[0].c, len(ids)))
+	}
 }

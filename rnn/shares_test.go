@@ -10,7 +10,13 @@ import (
 // TestFewRows: fewer rows than workers, some of them left out, are shared out all
 // the same.
 func TestFewRows(t *testing.T) {
-	c := Config{Input: 4, Layers: 1, Hidden: 8, Output: 5}
+	for _, cell := range []CellKind{Vanilla, LSTM, GRUResetBefore} {
+		checkFewRows(t, Config{Input: 4, Cell: cell, Layers: 1, Hidden: 8, Output: 5})
+	}
+}
+
+func checkFewRows(t *testing.T, c Config) {
+	t.Helper()
 	for threads := 1; threads <= 9; threads++ {
 		if raceDetector && threads > 3 {
 			break
@@ -31,7 +37,7 @@ func TestFewRows(t *testing.T) {
 				}
 				of := ws.meanLoss()
 				if mean := ws.Backward(b.targets); mean != of {
-					t.Errorf("%d threads, %d rows, %d left out: losses %v and %v", threads, rows, out+1, of, mean)
+					t.Errorf("%v, %d threads, %d rows, %d left out: losses %v and %v", c.Cell, threads, rows, out+1, of, mean)
 				}
 			}
 		}
@@ -41,7 +47,7 @@ func TestFewRows(t *testing.T) {
 // TestGradientsThreads: the norms of states' gradients are the same for any number
 // of threads and either plan.
 func TestGradientsThreads(t *testing.T) {
-	for _, j := range []job{rowsJob, columnsJob, deepJob} {
+	for _, j := range append([]job{rowsJob, columnsJob, deepJob}, gatedJobs()...) {
 		var want []float64
 		for _, threads := range []int{1, 2, 3, 4} {
 			ws := j.workspace(t, newEngine(t, "", threads), nil)
@@ -68,15 +74,18 @@ func TestGradientsThreads(t *testing.T) {
 
 // TestSaturatedInput: infinity that tanh and sigmoid make a number of is named.
 func TestSaturatedInput(t *testing.T) {
+	configs := eachCell(Config{Input: 2, Dense: true, Layers: 1, Hidden: 3, Output: 2})
 	for _, act := range activations {
-		c := Config{Input: 2, Dense: true, Layers: 1, Hidden: 3, Output: 2, Activation: act}
+		configs = append(configs, Config{Input: 2, Dense: true, Layers: 1, Hidden: 3, Output: 2, Activation: act})
+	}
+	for _, c := range configs {
 		ws := newModel(t, newEngine(t, "", 1), c, 1).NewTraining(3, 2)
 		b := newBatch(c, 3, 2, 1)
 		b.x[(1*2+1)*2] = float32(math.Inf(1))
 		b.forward(ws)
 		b.backward(ws)
 		if err := ws.CheckLosses(); err == nil || !strings.Contains(err.Error(), "step 1, row 1") {
-			t.Errorf("%v: error %v", act, err)
+			t.Errorf("%+v: error %v", c, err)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // weighs.
 func TestSizes(t *testing.T) {
 	eachEngine(t, []int{1}, func(t *testing.T, e *kernels.Engine) {
-		for _, c := range []Config{
+		for _, c := range append([]Config{
 			{Input: 1, Layers: 1, Hidden: 1},
 			{Input: 65, Layers: 1, Hidden: 256, Output: 65},
 			{Input: 33, Dense: true, Layers: 1, Hidden: 65},
@@ -25,7 +25,9 @@ func TestSizes(t *testing.T) {
 			{Input: 50, Layers: 2, Hidden: 67, Output: 400, Bidirectional: true, Cutoffs: []int{20, 100}},
 			{Input: 500, Layers: 1, Hidden: 67, Output: 499, Cutoffs: []int{20, 100, 300}},
 			{Input: 5, Dense: true, Layers: 1, Hidden: 3, Output: 40, Cutoffs: []int{1, 2}},
-		} {
+			{Input: 50, Cell: LSTM, Dense: true, Layers: 1, Hidden: 100, Projection: 33, TwoBiases: true},
+			{Input: 50, Cell: GRU, Layers: 1, Hidden: 1},
+		}, eachCell(Config{Input: 50, Layers: 2, Hidden: 67, Output: 40, Bidirectional: true})...) {
 			name := fmt.Sprintf("%+v", c)
 			m := newModel(t, e, c, 1)
 			if got := len(m.Slab); got != c.Params() {
@@ -50,7 +52,7 @@ func TestSizes(t *testing.T) {
 func partsLen(m *Model) int {
 	n := len(m.Wy) + len(m.By)
 	for _, c := range m.Cells {
-		n += len(c.Wx) + len(c.Wh) + len(c.Bh)
+		n += len(c.Wx) + len(c.Wh) + len(c.Bh) + len(c.Br) + len(c.Wr)
 	}
 	for _, t := range m.Tails {
 		n += len(t.Proj) + len(t.Wy) + len(t.By)
@@ -78,7 +80,13 @@ func packedBytes(m *Model) int64 {
 // TestSlabParts: the parts lie in the slab one after another and can't grow into
 // each other.
 func TestSlabParts(t *testing.T) {
-	p := newParams(Config{Input: 2, Layers: 2, Bidirectional: true, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}})
+	for _, c := range eachCell(Config{Input: 2, Layers: 2, Bidirectional: true, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}}) {
+		checkSlabParts(t, newParams(c))
+	}
+}
+
+func checkSlabParts(t *testing.T, p Params) {
+	t.Helper()
 	for i := range p.Slab {
 		p.Slab[i] = float32(i)
 	}
@@ -86,6 +94,12 @@ func TestSlabParts(t *testing.T) {
 	var parts [][]float32
 	for _, c := range p.Cells {
 		parts = append(parts, c.Wx, c.Wh, c.Bh)
+		if c.Br != nil {
+			parts = append(parts, c.Br)
+		}
+		if c.Wr != nil {
+			parts = append(parts, c.Wr)
+		}
 	}
 	parts = append(parts, p.Wy, p.By)
 	for _, t := range p.Tails {

@@ -9,11 +9,8 @@ import (
 // TestCarryRows: rows go on from the states of other rows as from states that are set.
 func TestCarryRows(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
-		for _, c := range []Config{
-			{Input: 9, Layers: 2, Hidden: 33, Output: 5, TimeSkip: 0.5},
-			{Input: 9, Cell: LSTM, Layers: 2, Hidden: 33, Output: 5},
-			{Input: 9, Cell: GRU, Layers: 2, Hidden: 33, Output: 5},
-		} {
+		for _, c := range append(eachCell(Config{Input: 9, Layers: 2, Hidden: 33, Output: 5}),
+			Config{Input: 9, Layers: 2, Hidden: 33, Output: 5, TimeSkip: 0.5}) {
 			checkCarryRows(t, e, c)
 		}
 	})
@@ -33,7 +30,7 @@ func checkCarryRows(t *testing.T, e *kernels.Engine, c Config) {
 	set.State(last)
 	for k := range c.Layers {
 		for b, row := range from {
-			copy(set.cellRow(picked.H, k, b, 33), set.cellRow(last.H, k, int(row), 33))
+			copy(set.cellRow(picked.H, k, b, c.stateWidth()), set.cellRow(last.H, k, int(row), c.stateWidth()))
 			if c.Cell == LSTM {
 				copy(set.cellRow(picked.C, k, b, 33), set.cellRow(last.C, k, int(row), 33))
 			}

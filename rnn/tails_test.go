@@ -12,13 +12,16 @@ import (
 // are the same.
 func TestTailBlocks(t *testing.T) {
 	eachEngine(t, []int{1, 3}, func(t *testing.T, e *kernels.Engine) {
-		want := adaptiveJob.run(adaptiveJob.workspace(t, e, nil), 2)
-		for _, rows := range []int{3, 17, 64} {
-			ws := adaptiveJob.workspace(t, e, nil)
-			for i := range ws.tails.blockRows {
-				ws.tails.blockRows[i] = min(rows, ws.tails.blockRows[i])
+		for _, c := range eachCell(adaptiveJob.Config) {
+			j := job{c, adaptiveJob.steps, adaptiveJob.rows}
+			want := j.run(j.workspace(t, e, nil), 2)
+			for _, rows := range []int{3, 17, 64} {
+				ws := j.workspace(t, e, nil)
+				for i := range ws.tails.blockRows {
+					ws.tails.blockRows[i] = min(rows, ws.tails.blockRows[i])
+				}
+				j.run(ws, 2).same(t, fmt.Sprintf("%v, %d rows at a time", j, rows), want)
 			}
-			adaptiveJob.run(ws, 2).same(t, fmt.Sprintf("%d rows at a time", rows), want)
 		}
 	})
 }
@@ -67,24 +70,30 @@ func TestTailsWithoutRows(t *testing.T) {
 // distribution, whose cross-entropy Loss returns.
 func TestLogProbs(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
-		j := adaptiveJob
-		m := newModel(t, e, j.Config, 1)
-		ws := m.NewWorkspace(j.steps, j.rows)
-		b := newBatch(j.Config, j.steps, j.rows, 1)
-		got := b.score(ws)
-		for row := range j.steps * j.rows {
-			p := got.logits[row*j.Output:][:j.Output]
-			var sum float64
-			for _, v := range p {
-				sum += math.Exp(float64(v))
-			}
-			near(t, "sum", []float64{sum}, []float64{1}, 1e-5)
-			near(t, "loss", got.losses[row:row+1], []float64{-float64(p[b.targets[row]])}, 1e-5)
+		for _, c := range eachCell(adaptiveJob.Config) {
+			checkLogProbs(t, e, job{c, adaptiveJob.steps, adaptiveJob.rows})
 		}
-		n, in := newNaive(m), newNaiveInput(b, j.steps, j.rows)
-		h := n.states(in).out
-		near(t, "log-probabilities", got.logits, n.logits(h), 1e-4)
 	})
+}
+
+func checkLogProbs(t *testing.T, e *kernels.Engine, j job) {
+	t.Helper()
+	m := newModel(t, e, j.Config, 1)
+	ws := m.NewWorkspace(j.steps, j.rows)
+	b := newBatch(j.Config, j.steps, j.rows, 1)
+	got := b.score(ws)
+	for row := range j.steps * j.rows {
+		p := got.logits[row*j.Output:][:j.Output]
+		var sum float64
+		for _, v := range p {
+			sum += math.Exp(float64(v))
+		}
+		near(t, "sum", []float64{sum}, []float64{1}, 1e-5)
+		near(t, "loss", got.losses[row:row+1], []float64{-float64(p[b.targets[row]])}, 1e-5)
+	}
+	n, in := newNaive(m), newNaiveInput(b, j.steps, j.rows)
+	h := n.states(in).out
+	near(t, j.String()+": log-probabilities", got.logits, n.logits(h), 1e-4)
 }
 
 // TestTailsGrow: what a workspace takes for clusters does not grow with T·B·V.

@@ -14,18 +14,23 @@ import (
 
 // WriteSafetensors writes the parameters to w and returns the number of bytes written.
 // Names and layouts are those of PyTorch, where a weight is [outputs,inputs]. Without
-// an output layer the file is the state_dict of a torch.nn.RNN:
+// an output layer the file is the state_dict of a torch.nn.RNN, nn.LSTM or nn.GRU:
 //
-//	weight_ih_l0  [H,E]   Wxᵀ of the first cell
-//	weight_hh_l0  [H,H]   Whᵀ
-//	bias_ih_l0    [H]     Bh
-//	bias_hh_l0    [H]     zeros: PyTorch has two biases where one is enough
+//	weight_ih_l0  [G·H,E]   Wxᵀ of the first cell
+//	weight_hh_l0  [G·H,P]   Whᵀ
+//	bias_ih_l0    [G·H]     Bh
+//	bias_hh_l0    [G·H]     Br; zeros in a network of one bias, because PyTorch has two
+//	weight_hr_l0  [P,H]     Wrᵀ, of an LSTM with a projection
+//
+// The G gates of H rows are in PyTorch's order: i, f, g, o of an LSTM; r, z, n of a GRU.
+// No shape shows an order. Bring a file with another order, such as ONNX's, into this
+// one first.
 //
 // Layers above have l1, l2 and so on, with W in the place of E. The second direction
 // adds _reverse to the name.
 //
 // With an output layer the file is the state_dict of a module with two members. rnn is
-// such an nn.RNN, which reads one-hot vectors in the place of ids. Its names begin with
+// such a network, which reads one-hot vectors in the place of ids. Its names begin with
 // "rnn.". out is an nn.Linear:
 //
 //	out.weight    [V,W]   Wyᵀ; of a tied output, Wx
@@ -39,8 +44,9 @@ import (
 //	out.tail.i.1.weight                [N,F]   its Wyᵀ
 //	out.tail.i.1.bias                  [N]     its By
 //
-// The metadata holds what the shapes don't show. "nonlinearity" is the activation.
-// "residual" and "time_skip" are connections that PyTorch's nn.RNN lacks. The same
+// The metadata holds what the shapes don't show. "cell" is the name of the [CellKind]:
+// "gru-reset-before" is not PyTorch's GRU. "nonlinearity" is the activation of vanilla
+// cells. "residual" and "time_skip" are connections that PyTorch lacks. The same
 // parameters give the same bytes.
 func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	m.checkWhole("WriteSafetensors")
@@ -74,12 +80,12 @@ func (c Config) metadata() map[string]string {
 
 // ReadSafetensors sets the parameters from a file of size bytes, and prepares the model
 // for the next pass. [Model.WriteSafetensors] or PyTorch may have written the file. The
-// two biases are added. F16 and BF16 are converted exactly, and F64 is rounded. NaN and
-// infinities are accepted.
+// two biases are added, unless the model has both ([Config.TwoBiases]). F16 and BF16 are
+// converted exactly, and F64 is rounded. NaN and infinities are accepted.
 //
 // The file must have exactly the tensors of a network of this Config, in these shapes.
 // Its metadata must agree with the model. Otherwise ReadSafetensors returns an error
-// and changes nothing.
+// and changes nothing. A file of other cells is refused by their name.
 func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 	m.checkWhole("ReadSafetensors")
 	f, err := safetensors.Open(r, size)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"batchrnn/kernels"
+	"batchrnn/rnn/safetensors"
 )
 
 // stored are networks of every output layer.
@@ -20,6 +21,12 @@ var stored = []Config{
 	{Input: 5, Layers: 2, Hidden: 7, Output: 6, Activation: ReLU},
 	{Input: 5, Layers: 1, Hidden: 7, Output: 5, Tied: true},
 	{Input: 9, Layers: 1, Hidden: 33, Bidirectional: true, Output: 9, Cutoffs: []int{2, 5}},
+	{Input: 5, Cell: LSTM, Layers: 2, Hidden: 7, Output: 6},
+	{Input: 5, Cell: LSTM, Dense: true, Layers: 2, Hidden: 7, Projection: 3, Bidirectional: true, TwoBiases: true},
+	{Input: 5, Cell: GRU, Layers: 2, Hidden: 7, Bidirectional: true, Residual: true},
+	{Input: 5, Cell: GRUResetBefore, Layers: 1, Hidden: 7, Output: 9, Cutoffs: []int{2, 5}},
+	{Input: 5, Cell: GRUResetBefore, Layers: 1, Hidden: 7, TwoBiases: true},
+	{Input: 5, Layers: 1, Hidden: 7, TwoBiases: true},
 }
 
 func written(t testing.TB, m *Model) []byte {
@@ -46,6 +53,9 @@ func TestSafetensorsRoundTrip(t *testing.T) {
 				cell.Bh[i] = float32(i - 3)
 			}
 			cell.Bh[0] = float32(math.Copysign(0, -1))
+			for i := range cell.Br {
+				cell.Br[i] = float32(2*i + 1)
+			}
 		}
 		b := written(t, m)
 		other, err := New(e, c, 2)
@@ -107,6 +117,165 @@ func TestSafetensorsBytes(t *testing.T) {
 	}
 	if len(header) != 7 {
 		t.Errorf("%d entries, want 6 tensors and the metadata", len(header))
+	}
+}
+
+// TestSafetensorsNames: files have the names and shapes of PyTorch's nn.LSTM and nn.GRU,
+// and the metadata says which cells they are of.
+func TestSafetensorsNames(t *testing.T) {
+	e := newEngine(t, "", 1)
+	for _, test := range []struct {
+		c      Config
+		shapes map[string][]int
+	}{
+		{Config{Input: 5, Cell: LSTM, Layers: 2, Hidden: 7, Projection: 3, Bidirectional: true, TwoBiases: true}, map[string][]int{
+			"weight_ih_l0": {28, 5}, "weight_hh_l0": {28, 3}, "bias_ih_l0": {28}, "bias_hh_l0": {28}, "weight_hr_l0": {3, 7},
+			"weight_ih_l0_reverse": {28, 5}, "weight_hh_l0_reverse": {28, 3}, "bias_ih_l0_reverse": {28}, "bias_hh_l0_reverse": {28}, "weight_hr_l0_reverse": {3, 7},
+			"weight_ih_l1": {28, 6}, "weight_hh_l1": {28, 3}, "bias_ih_l1": {28}, "bias_hh_l1": {28}, "weight_hr_l1": {3, 7},
+			"weight_ih_l1_reverse": {28, 6}, "weight_hh_l1_reverse": {28, 3}, "bias_ih_l1_reverse": {28}, "bias_hh_l1_reverse": {28}, "weight_hr_l1_reverse": {3, 7},
+		}},
+		{Config{Input: 5, Cell: LSTM, Layers: 1, Hidden: 7, Output: 4}, map[string][]int{
+			"rnn.weight_ih_l0": {28, 5}, "rnn.weight_hh_l0": {28, 7}, "rnn.bias_ih_l0": {28}, "rnn.bias_hh_l0": {28}, "out.weight": {4, 7}, "out.bias": {4},
+		}},
+		{Config{Input: 5, Cell: GRU, Layers: 1, Hidden: 7}, map[string][]int{
+			"weight_ih_l0": {21, 5}, "weight_hh_l0": {21, 7}, "bias_ih_l0": {21}, "bias_hh_l0": {21},
+		}},
+		{Config{Input: 5, Cell: GRUResetBefore, Layers: 1, Hidden: 7}, map[string][]int{
+			"weight_ih_l0": {21, 5}, "weight_hh_l0": {21, 7}, "bias_ih_l0": {21}, "bias_hh_l0": {21},
+		}},
+	} {
+		b := written(t, newModel(t, e, test.c, 1))
+		f, err := safetensors.Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Metadata["cell"] != test.c.Cell.String() {
+			t.Errorf("%v: the metadata is %v", test.c.Cell, f.Metadata)
+		}
+		if len(f.Tensors) != len(test.shapes) {
+			t.Errorf("%v: %d tensors, want %d", test.c.Cell, len(f.Tensors), len(test.shapes))
+		}
+		for name, shape := range test.shapes {
+			if got, ok := f.Tensor(name); !ok || !slices.Equal(got.Shape, shape) {
+				t.Errorf("%v: %s has shape %v, want %v", test.c.Cell, name, got.Shape, shape)
+			}
+		}
+	}
+}
+
+// TestSafetensorsOfOtherCells: a file of other cells is refused by their name, whether
+// this package or PyTorch has written it, and the model stays.
+func TestSafetensorsOfOtherCells(t *testing.T) {
+	e := newEngine(t, "", 1)
+	base := Config{Input: 3, Layers: 1, Hidden: 4}
+	kinds := map[CellKind]string{Vanilla: "1·4 rows", GRU: "3·4 rows", LSTM: "4·4 rows"}
+	for kind := range kinds {
+		for from, rows := range kinds {
+			if kind == from {
+				continue
+			}
+			c := base
+			c.Cell = kind
+			m := newModel(t, e, c, 1)
+			before := slices.Clone(m.Slab)
+			c.Cell = from
+			for _, pytorch := range []bool{false, true} {
+				b := written(t, newModel(t, e, c, 2))
+				if pytorch {
+					b = withoutMetadata(t, b)
+				}
+				err := readInto(m, b)
+				for _, part := range []string{`"weight_hh_l0"`, rows, "the file are " + from.String(), "model's " + kind.String(), "Config.Cell"} {
+					if err == nil || !strings.Contains(err.Error(), part) {
+						t.Errorf("a file of %v into a model of %v: error %v, want %q in it", from, kind, err, part)
+					}
+				}
+				sameBits(t, "parameters", m.Slab, before)
+			}
+		}
+	}
+
+	// A projection has its own columns.
+	c := base
+	c.Cell, c.Projection = LSTM, 3
+	projected := written(t, newModel(t, e, c, 1))
+	m := newModel(t, e, Config{Input: 3, Cell: GRU, Layers: 1, Hidden: 4}, 1)
+	if err := readInto(m, projected); err == nil || !strings.Contains(err.Error(), "4·4 rows") || !strings.Contains(err.Error(), "lstm") {
+		t.Errorf("an LSTM with a projection into a GRU: error %v", err)
+	}
+	m = newModel(t, e, Config{Input: 3, Cell: LSTM, Layers: 1, Hidden: 4}, 1)
+	if err := readInto(m, projected); err == nil || !strings.Contains(err.Error(), `has "weight_hr_l0", which the model has not`) {
+		t.Errorf("an LSTM with a projection into one without: error %v", err)
+	}
+
+	// Only the metadata tells the two GRUs apart.
+	c = base
+	c.Cell, c.TwoBiases = GRUResetBefore, true
+	before := written(t, newModel(t, e, c, 1))
+	m = newModel(t, e, Config{Input: 3, Cell: GRU, Layers: 1, Hidden: 4}, 1)
+	if err := readInto(m, before); err == nil || !strings.Contains(err.Error(), `cell is "gru-reset-before", the model's "gru"`) {
+		t.Errorf("one GRU into the other: error %v", err)
+	}
+	if err := readInto(m, withoutMetadata(t, before)); err != nil {
+		t.Errorf("without metadata: error %v", err)
+	}
+}
+
+// withoutMetadata returns a file as PyTorch writes it.
+func withoutMetadata(t *testing.T, b []byte) []byte {
+	t.Helper()
+	f, err := safetensors.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []safetensors.Floats
+	for _, tensor := range f.Tensors {
+		x := safetensors.Floats{Name: tensor.Name, Shape: tensor.Shape}
+		size := 1
+		for _, n := range x.Shape {
+			size *= n
+		}
+		x.Values = make([]float32, size)
+		if err := f.Floats(x.Values, tensor); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, x)
+	}
+	var out bytes.Buffer
+	if _, err := safetensors.Write(&out, nil, all); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestSafetensorsBiases: a file has both biases of a cell. A model with one has their
+// sum, and a file without the second is refused.
+func TestSafetensorsBiases(t *testing.T) {
+	e := newEngine(t, "", 1)
+	for _, kind := range []CellKind{Vanilla, LSTM, GRUResetBefore} {
+		c := Config{Input: 3, Cell: kind, Layers: 1, Hidden: 4, TwoBiases: true}
+		two := newModel(t, e, c, 1)
+		cell := two.Cells[0]
+		fillUniform(newRand(8), cell.Br, 1)
+		c.TwoBiases = false
+		one := newModel(t, e, c, 2)
+		if err := readInto(one, written(t, two)); err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range one.Cells[0].Bh {
+			if want := cell.Bh[i] + cell.Br[i]; b != want {
+				t.Errorf("%v: bias %d is %v, want %v", kind, i, b, want)
+			}
+		}
+		for _, m := range []*Model{one, two, newModel(t, e, Config{Input: 3, Cell: GRU, Layers: 1, Hidden: 4}, 1)} {
+			if m.Cell == GRU && kind != GRUResetBefore {
+				continue
+			}
+			b := bytes.Replace(withoutMetadata(t, written(t, one)), []byte("bias_hh_l0"), []byte("bias_hx_l0"), 1)
+			if err := readInto(m, b); err == nil || !strings.Contains(err.Error(), `has no "bias_hh_l0"`) {
+				t.Errorf("%v: without the second bias: error %v", m.Cell, err)
+			}
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // TestLimitThreads: a workspace that is held to some workers never has more, in any
 // stage of any pass, and gives the same bits; another one of the same model has all.
 func TestLimitThreads(t *testing.T) {
-	for _, j := range []job{rowsJob, columnsJob, adaptiveJob, deepJob} {
+	for _, j := range append([]job{rowsJob, columnsJob, adaptiveJob, deepJob}, gatedJobs()...) {
 		want := j.run(j.workspace(t, newEngine(t, "", 1), nil), 2)
 		for limit := 1; limit <= 3; limit++ {
 			e, most, limited := newEngine(t, "", 4), 0, true
@@ -60,15 +60,18 @@ func TestGradedWorkers(t *testing.T) {
 	for _, isa := range kernels.ISAs() {
 		for _, threads := range []int{2, 16, 64} {
 			e := newEngine(t, isa, threads)
-			for _, s := range []struct{ hidden, batch int }{{256, 4}, {256, 32}, {32, 1}, {1760, 64}} {
-				m := newModel(t, e, Config{Input: 64, Layers: 1, Hidden: s.hidden}, 1)
+			for _, s := range []struct {
+				cell          CellKind
+				hidden, batch int
+			}{{Vanilla, 256, 4}, {Vanilla, 256, 32}, {Vanilla, 32, 1}, {Vanilla, 1760, 64}, {LSTM, 256, 4}, {LSTM, 256, 32}, {LSTM, 24, 1}, {GRU, 256, 32}} {
+				m := newModel(t, e, Config{Input: 64, Cell: s.cell, Layers: 1, Hidden: s.hidden}, 1)
 				p := m.newPlan(50, s.batch, threads)
 				panels := m.packed[cellWh][0].plain[0].Panels()
 				shares := panels
 				if p.byRows {
 					shares = s.batch
 				}
-				name := fmt.Sprintf("%s, %d threads, H %d, B %d: %+v", isa, threads, s.hidden, s.batch, p)
+				name := fmt.Sprintf("%s, %d threads, %v, H %d, B %d: %+v", isa, threads, s.cell, s.hidden, s.batch, p)
 				if p.steps > shares || p.grads[0] > panels || p.steps < 1 || p.grads[0] < 1 {
 					t.Errorf("%s: workers without work", name)
 				}
@@ -90,7 +93,7 @@ func TestNoEngine(t *testing.T) {
 // TestSameBitsBesideOthers: the engine's own policy, beside goroutines that come and go
 // and while GOMAXPROCS changes, gives the bits of one worker.
 func TestSameBitsBesideOthers(t *testing.T) {
-	jobs := []job{rowsJob, columnsJob, adaptiveJob, deepJob}
+	jobs := append([]job{rowsJob, columnsJob, adaptiveJob, deepJob}, gatedJobs()...)
 	one := newEngine(t, "", 1)
 	var want []trace
 	for _, j := range jobs {

@@ -38,7 +38,7 @@ func searched(s *Search, source, lens []int32) [][]Hypothesis {
 // order of their scores.
 func TestSearchExhaustive(t *testing.T) {
 	const steps = 3
-	for _, j := range []pairJob{pairJobs[0], pairJobs[3], pairJobs[4]} {
+	for _, j := range []pairJob{pairJobs[0], pairJobs[3], pairJobs[4], pairJobs[7], pairJobs[10]} {
 		eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 			p := j.pair(t, e)
 			source, _ := j.data(4)
@@ -145,8 +145,14 @@ func TestSearchBeam(t *testing.T) {
 // TestSearchSameBits: a source has the same results, scores and all, whatever the
 // batch around it, for any number of threads and from every SIMD set.
 func TestSearchSameBits(t *testing.T) {
+	for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM, rnn.GRU} {
+		t.Run(cell.String(), func(t *testing.T) { checkSearchSameBits(t, cell) })
+	}
+}
+
+func checkSearchSameBits(t *testing.T, cell rnn.CellKind) {
 	j := pairJob{
-		"", rnn.Config{Input: 9, Layers: 2, Hidden: 71, Bidirectional: true}, rnn.Config{Input: 8, Layers: 2, Hidden: 142, Output: 8},
+		"", rnn.Config{Input: 9, Cell: cell, Layers: 2, Hidden: 71, Bidirectional: true}, rnn.Config{Input: 8, Cell: cell, Layers: 2, Hidden: 142, Output: 8},
 		29, 7, 33, make([]int32, 33), nil, // enough for two workers in each step of the decoder
 	}
 	r := newRand(5)
@@ -244,11 +250,12 @@ func TestSearchNaN(t *testing.T) {
 
 // TestSearchCompact: models that only score are searched with as ever.
 func TestSearchCompact(t *testing.T) {
-	j := pairJobs[2]
-	p := j.pair(t, newEngine(t, "", 1))
-	source, _ := j.data(1)
-	want := searched(p.NewSearch(j.source, 5, j.batch, 2), source, j.sourceLens)
-	p.Encoder.Compact()
-	p.Decoder.Compact()
-	sameResults(t, "compact", searched(p.NewSearch(j.source, 5, j.batch, 2), source, j.sourceLens), want)
+	for _, j := range []pairJob{pairJobs[2], pairJobs[7], pairJobs[8]} {
+		p := j.pair(t, newEngine(t, "", 1))
+		source, _ := j.data(1)
+		want := searched(p.NewSearch(j.source, 5, j.batch, 2), source, j.sourceLens)
+		p.Encoder.Compact()
+		p.Decoder.Compact()
+		sameResults(t, j.name+", compact", searched(p.NewSearch(j.source, 5, j.batch, 2), source, j.sourceLens), want)
+	}
 }

@@ -31,6 +31,18 @@ func TestEncoderDecoderErrors(t *testing.T) {
 		{"other layers", func(_, d *rnn.Config) { d.Layers = 1 }, 0, []string{"encoder of 2 layers", "decoder of 1"}},
 		{"other widths", func(_, d *rnn.Config) { d.Hidden = 7 }, 0, []string{"6 floats", "1 directions", "7 hidden", "to 6"}},
 		{"encoder of two directions", func(e, _ *rnn.Config) { e.Bidirectional = true }, 0, []string{"12 floats", "2 directions", "6 hidden", "to 12"}},
+		{"LSTM and GRU", func(e, d *rnn.Config) { e.Cell, d.Cell = rnn.LSTM, rnn.GRU }, 0, []string{"lstm cells", "gru cells", "h and c", "Config.Cell"}},
+		{"vanilla and LSTM", func(_, d *rnn.Config) { d.Cell = rnn.LSTM }, 0, []string{"rnn cells", "lstm cells"}},
+		{"vanilla and GRU fit", func(_, d *rnn.Config) { d.Cell = rnn.GRU }, 0, nil},
+		{"other projections", func(e, d *rnn.Config) {
+			e.Cell, e.Hidden, e.Projection, e.Bidirectional = rnn.LSTM, 3, 2, true
+			d.Cell, d.Projection = rnn.LSTM, 2
+		}, 0, []string{"projections of 2 floats", "2 directions", "decoder's have 2", "Config.Projection to 4"}},
+		{"projection of one alone", func(e, d *rnn.Config) { e.Cell, d.Cell, d.Projection = rnn.LSTM, rnn.LSTM, 2 }, 0, []string{"projections of 0 floats", "Config.Projection to 0"}},
+		{"projections that fit", func(e, d *rnn.Config) {
+			e.Cell, e.Hidden, e.Projection, e.Bidirectional = rnn.LSTM, 3, 2, true
+			d.Cell, d.Projection = rnn.LSTM, 4
+		}, 0, nil},
 		{"end outside", func(_, _ *rnn.Config) {}, 4, []string{"id 4", "4 outputs"}},
 		{"end negative", func(_, _ *rnn.Config) {}, -1, []string{"id -1"}},
 	} {

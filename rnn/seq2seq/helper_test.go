@@ -99,6 +99,7 @@ func newModel(tb testing.TB, e *kernels.Engine, c rnn.Config, seed uint64) *rnn.
 	r := newRand(seed + 100)
 	fillUniform(r, m.Cells[0].Bh, 0.5)
 	fillUniform(r, m.By, 0.5)
+	fillUniform(r, m.Cells[0].Br, 0.5)
 	for _, tail := range m.Tails {
 		fillUniform(r, tail.By, 0.5)
 	}

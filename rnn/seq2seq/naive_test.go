@@ -1,7 +1,9 @@
 package seq2seq
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"batchrnn/rnn"
 )
@@ -18,13 +20,13 @@ func newNaivePair(p *EncoderDecoder) *naivePair {
 }
 
 // start returns the states that the decoder begins with after a source.
-func (p *naivePair) start(source []int32) []float64 {
-	_, last := p.encoder.states(source, make([]float64, len(p.encoder.cells)*p.encoder.Hidden))
+func (p *naivePair) start(source []int32) naiveState {
+	_, last := p.encoder.states(source, p.encoder.zeros())
 	return last // a layer's directions are side by side
 }
 
 // logProbs returns the log-probabilities of what may follow prefix.
-func (p *naivePair) logProbs(start []float64, prefix []int32) []float64 {
+func (p *naivePair) logProbs(start naiveState, prefix []int32) []float64 {
 	read := append([]int32{p.end}, prefix...)
 	for i, id := range read {
 		if id == rnn.Ignore {
@@ -32,7 +34,7 @@ func (p *naivePair) logProbs(start []float64, prefix []int32) []float64 {
 		}
 	}
 	out, _ := p.decoder.states(read, start)
-	return logSoftmax(p.decoder.logits(out[len(prefix)*p.decoder.Hidden:]))
+	return logSoftmax(p.decoder.logits(out[len(prefix)*p.decoder.width():]))
 }
 
 // loss returns the mean cross-entropy of the targets that count.
@@ -77,7 +79,7 @@ func (h naiveHypothesis) score(alpha float64) float64 {
 }
 
 // all returns every target of at most so many steps that begins with h.
-func (p *naivePair) all(start []float64, steps int, h naiveHypothesis) []naiveHypothesis {
+func (p *naivePair) all(start naiveState, steps int, h naiveHypothesis) []naiveHypothesis {
 	if h.ended || len(h.ids) == steps {
 		return []naiveHypothesis{h}
 	}
@@ -98,7 +100,10 @@ type naive struct {
 	tails  []naiveTail
 }
 
-type naiveCell struct{ wx, wh, bh []float64 }
+type naiveCell struct{ wx, wh, bh, br, wr []float64 }
+
+// A naiveState is a state of all cells: h, and c of an LSTM.
+type naiveState struct{ h, c []float64 }
 
 // A naiveTail is a cluster of an adaptive softmax.
 type naiveTail struct {
@@ -115,7 +120,7 @@ func newNaive(m *rnn.Model) *naive {
 		return v
 	}
 	for _, c := range m.Cells {
-		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh))})
+		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh)), cut(len(c.Br)), cut(len(c.Wr))})
 	}
 	n.wy, n.by = cut(len(m.Wy)), cut(len(m.By))
 	for i, t := range m.Tails {
@@ -134,27 +139,39 @@ func widen(x []float32) []float64 {
 }
 
 func (n *naive) directions() int { return len(n.cells) / n.Layers }
-func (n *naive) width() int      { return n.directions() * n.Hidden }
+func (n *naive) width() int      { return n.directions() * n.stateWidth() }
+
+// stateWidth returns the width of a cell's h.
+func (n *naive) stateWidth() int { return cmp.Or(n.Projection, n.Hidden) }
+
+// zeros returns the state before the first step.
+func (n *naive) zeros() naiveState {
+	return naiveState{make([]float64, len(n.cells)*n.stateWidth()), make([]float64, len(n.cells)*n.Hidden)}
+}
 
 // states returns what the last layer gives at each step, [T,W], and the last states,
-// [L·D,H], given the initial ones.
-func (n *naive) states(ids []int32, h0 []float64) (out, last []float64) {
-	width := n.width()
+// [L·D,P] and [L·D,H], given the initial ones.
+func (n *naive) states(ids []int32, first naiveState) (out []float64, last naiveState) {
+	width, p := n.width(), n.stateWidth()
 	var read []float64
 	for k := range n.Layers {
 		out = make([]float64, len(ids)*width)
 		for d := range n.directions() {
 			cell := k*n.directions() + d
-			h := append([]float64(nil), h0[cell*n.Hidden:][:n.Hidden]...)
+			h := slices.Clone(first.h[cell*p:][:p])
+			var c []float64
+			if n.Cell == rnn.LSTM {
+				c = slices.Clone(first.c[cell*n.Hidden:][:n.Hidden])
+			}
 			for step := range ids {
 				t := step
 				if d == 1 {
 					t = len(ids) - 1 - step
 				}
-				h = n.step(cell, n.start(cell, ids[t], t, read), h)
-				copy(out[t*width+d*n.Hidden:], h)
+				h, c = n.step(n.cells[cell], n.start(cell, ids[t], t, read), h, c)
+				copy(out[t*width+d*p:], h)
 			}
-			last = append(last, h...)
+			last.h, last.c = append(last.h, h...), append(last.c, c...)
 		}
 		if n.Residual && k > 0 {
 			for i, x := range read {
@@ -175,24 +192,57 @@ func (n *naive) start(cell int, id int32, t int, below []float64) []float64 {
 	z := append([]float64(nil), c.bh...)
 	if id != rnn.None {
 		for j := range z {
-			z[j] += c.wx[int(id)*n.Hidden+j]
+			z[j] += c.wx[int(id)*len(z)+j]
 		}
 	}
 	return z
 }
 
-// step returns the state after h.
-func (n *naive) step(cell int, start, h []float64) []float64 {
-	next := make([]float64, n.Hidden)
-	for j := range next {
-		z := start[j] + dot(h, n.cells[cell].wh[j:], n.Hidden)
-		next[j] = n.activate(z)
-		if n.TimeSkip != 0 {
-			next[j] = h[j] + float64(n.TimeSkip)*next[j]
+// step returns the states after h and c.
+func (n *naive) step(w naiveCell, start, h, c []float64) (next, nextC []float64) {
+	br := w.br
+	if len(br) == 0 {
+		br = make([]float64, len(w.bh))
+	}
+	state, k := affine(h, w.wh, br), n.Hidden
+	next, nextC = make([]float64, k), make([]float64, len(c))
+	switch n.Cell {
+	case rnn.LSTM:
+		for j := range k {
+			gate := func(g int) float64 { return start[g*k+j] + state[g*k+j] }
+			nextC[j] = sigmoid(gate(1))*c[j] + sigmoid(gate(0))*math.Tanh(gate(2))
+			next[j] = sigmoid(gate(3)) * math.Tanh(nextC[j])
+		}
+		if n.Projection > 0 {
+			next = affine(next, w.wr, make([]float64, n.Projection))
+		}
+	case rnn.GRU:
+		for j := range k {
+			r, z := sigmoid(start[j]+state[j]), sigmoid(start[k+j]+state[k+j])
+			next[j] = (1-z)*math.Tanh(start[2*k+j]+r*state[2*k+j]) + z*h[j]
+		}
+	case rnn.GRUResetBefore:
+		reset := make([]float64, k)
+		for j := range k {
+			reset[j] = sigmoid(start[j]+state[j]) * h[j]
+		}
+		candidate := affine(reset, w.wh, br)
+		for j := range k {
+			z := sigmoid(start[k+j] + state[k+j])
+			next[j] = (1-z)*math.Tanh(start[2*k+j]+candidate[2*k+j]) + z*h[j]
+		}
+	default:
+		for j := range k {
+			next[j] = n.activate(start[j] + state[j])
+			if n.TimeSkip != 0 {
+				next[j] = h[j] + float64(n.TimeSkip)*next[j]
+			}
 		}
 	}
-	return next
+	return next, nextC
 }
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func (n *naive) activate(z float64) float64 {
 	switch n.Activation {
@@ -201,7 +251,7 @@ func (n *naive) activate(z float64) float64 {
 	case rnn.ReLU:
 		return max(z, 0)
 	case rnn.Sigmoid:
-		return 1 / (1 + math.Exp(-z))
+		return sigmoid(z)
 	}
 	return z
 }

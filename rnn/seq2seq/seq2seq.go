@@ -33,7 +33,8 @@ type EncoderDecoder struct {
 //   - the encoder has an output layer, which nothing would train;
 //   - the decoder can't read its own outputs, or End is not one of them;
 //   - the decoder is bidirectional or has LastStep;
-//   - the states differ in the number of layers, or in their width.
+//   - the states differ in the number of layers or in their widths;
+//   - only one of them is of LSTM cells, whose state is h and c.
 func New(encoder, decoder *rnn.Model, end int32) (*EncoderDecoder, error) {
 	e, d := encoder.Config, decoder.Config
 	directions := 1

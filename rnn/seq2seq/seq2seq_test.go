@@ -52,6 +52,32 @@ var pairJobs = []pairJob{
 		rnn.Config{Input: 4, Layers: 1, Hidden: 9}, rnn.Config{Input: 8, Layers: 1, Hidden: 9, Output: 7, Cutoffs: []int{2, 4}},
 		3, 4, 3, nil, []int32{2, 4, 1},
 	},
+	{
+		"LSTM, two directions",
+		rnn.Config{Input: 5, Cell: rnn.LSTM, Layers: 2, Hidden: 4, Bidirectional: true}, rnn.Config{Input: 5, Cell: rnn.LSTM, Layers: 2, Hidden: 8, Output: 5},
+		4, 4, 5, []int32{4, 1, 3, 2, 2}, []int32{2, 3, 4, 1, 1},
+	},
+	{
+		"LSTM with a projection",
+		rnn.Config{Input: 5, Cell: rnn.LSTM, Layers: 2, Hidden: 4, Projection: 3, Bidirectional: true, TwoBiases: true},
+		rnn.Config{Input: 4, Cell: rnn.LSTM, Layers: 2, Hidden: 8, Projection: 6, Output: 4, Residual: true},
+		4, 3, 3, []int32{2, 4, 3}, []int32{3, 1, 2},
+	},
+	{
+		"GRU",
+		rnn.Config{Input: 5, Cell: rnn.GRU, Layers: 2, Hidden: 4, Bidirectional: true}, rnn.Config{Input: 5, Cell: rnn.GRU, Layers: 2, Hidden: 8, Output: 5},
+		4, 4, 4, []int32{2, 4, 1, 3}, []int32{1, 4, 2, 4},
+	},
+	{
+		"one GRU and the other",
+		rnn.Config{Input: 5, Cell: rnn.GRUResetBefore, Layers: 1, Hidden: 7}, rnn.Config{Input: 7, Cell: rnn.GRU, Layers: 1, Hidden: 7, Output: 7, Cutoffs: []int{2, 4}},
+		4, 3, 3, nil, nil,
+	},
+	{
+		"GRU with the reset gate before",
+		rnn.Config{Input: 5, Layers: 1, Hidden: 3, Bidirectional: true}, rnn.Config{Input: 4, Cell: rnn.GRUResetBefore, Layers: 1, Hidden: 6, Output: 4},
+		4, 3, 3, []int32{2, 4, 3}, nil,
+	},
 }
 
 func (j pairJob) pair(tb testing.TB, e *kernels.Engine) *EncoderDecoder {
@@ -181,8 +207,14 @@ func TestEncoderDecoderDense(t *testing.T) {
 // TestEncoderDecoderSameBits: any number of threads gives the same training, and a
 // pair the same losses whatever the batch around it.
 func TestEncoderDecoderSameBits(t *testing.T) {
+	for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM, rnn.GRU} {
+		t.Run(cell.String(), func(t *testing.T) { checkSameBits(t, cell) })
+	}
+}
+
+func checkSameBits(t *testing.T, cell rnn.CellKind) {
 	j := pairJob{
-		"", rnn.Config{Input: 9, Layers: 2, Hidden: 35, Bidirectional: true}, rnn.Config{Input: 8, Layers: 2, Hidden: 70, Output: 8},
+		"", rnn.Config{Input: 9, Cell: cell, Layers: 2, Hidden: 35, Bidirectional: true}, rnn.Config{Input: 8, Cell: cell, Layers: 2, Hidden: 70, Output: 8},
 		29, 7, 33, make([]int32, 33), make([]int32, 33), // enough for two workers
 	}
 	r := newRand(5)
@@ -239,7 +271,7 @@ func TestEncoderDecoderSameBits(t *testing.T) {
 // first batch with lengths.
 func TestEncoderDecoderNoAllocations(t *testing.T) {
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
-		for _, j := range []pairJob{pairJobs[2], pairJobs[5]} { // two directions; adaptive
+		for _, j := range pairJobs[2:] {
 			p := j.pair(t, e)
 			source, target := j.data(1)
 			tf := p.NewTraining(j.source, j.target, j.batch)
