@@ -101,7 +101,7 @@ func qualityPlot(rows []study.Row, token string) *plot.Plot {
 	}
 	p.X.Min, p.X.Max = lo/2, hi*4 // room for the last label
 	pad := max(0.1*(high-low), 0.05)
-	p.Y.Min, p.Y.Max = max(low-pad, 0), high+3*pad // room for the legend
+	p.Y.Min, p.Y.Max = max(low-pad, 0), high+3*pad       // room for the legend
 	p.Legend.Left, p.Legend.XOffs = false, vg.Points(-4) // above the end of the lines, which fall
 	p.Y.Tick.Marker = roundTicks{}
 
