@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"bench/speed":     {"rnn", "kernels", "bench/measure", "internal/engine", "internal/figures", "internal/memory", "internal/neighbour", "internal/option"},
 	"bench/report": {"kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/rnnlm", "bench/measure", "bench/study",
 		"internal/durable", "internal/figures", "internal/option"},
-	"cmd/rnnbench": {"kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/text", "bench/measure", "bench/report", "bench/residency", "bench/speed", "bench/study",
+	"cmd/rnnbench": {"rnn", "kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/text", "bench/measure", "bench/report", "bench/residency", "bench/speed", "bench/study",
 		"internal/durable", "internal/engine", "internal/figures", "internal/neighbour", "internal/option"},
 
 	"internal/durable":   {},

@@ -9,7 +9,7 @@ import (
 )
 
 // Marks are the distances that every profile has, up to the length of its sequence.
-var Marks = []int{1, 10, 50, 100, 200, 500}
+var Marks = []int{1, 10, 50, 100, 200, 500, 1000}
 
 // profileBatches is the number of batches that a profile averages.
 const profileBatches = 8

@@ -25,10 +25,11 @@ type Model struct {
 	Task         string  `json:"task"`   // Adding or Copy
 	Length       int     `json:"length"` // T
 	Network      string  `json:"network"`
-	Activation   string  `json:"activation"`
-	Start        string  `json:"start"`     // of Wh
-	TimeSkip     float64 `json:"time_skip"` // α, 0 without skip connections
-	Clip         float64 `json:"clip"`      // the norm that gradients are clipped to, 0 for none
+	Cell         string  `json:"cell"`       // the name of its rnn.CellKind
+	Activation   string  `json:"activation"` // of a vanilla cell
+	Start        string  `json:"start"`      // of Wh, or of the biases of gates
+	TimeSkip     float64 `json:"time_skip"`  // α, 0 without skip connections
+	Clip         float64 `json:"clip"`       // the norm that gradients are clipped to, 0 for none
 	LearningRate float64 `json:"learning_rate"`
 
 	Updates int  `json:"updates"`

@@ -13,14 +13,16 @@ import (
 	"batchrnn/internal/memory"
 	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // Options say what a [Study] trains.
 type Options struct {
-	Lengths  []int // of the sequences, T
-	Updates  int   // of each model, at most
-	Remember int   // symbols of the copy task
-	Threads  int   // each trains a model of its own
+	Cells    []rnn.CellKind // of the networks: rnn.Vanilla, rnn.LSTM or rnn.GRU
+	Lengths  []int          // of the sequences, T
+	Updates  int            // of each model, at most
+	Remember int            // symbols of the copy task
+	Threads  int            // each trains a model of its own
 	Seed     uint64
 	// Command repeats the run. It is printed in the result.
 	Command string
@@ -35,6 +37,17 @@ const (
 
 // Validate returns an [option.Error] for the first invalid option.
 func (o Options) Validate() error {
+	if len(o.Cells) == 0 {
+		return option.Misuse("Cell", "no cell is given: give one or more, such as %v,%v", rnn.Vanilla, rnn.GRU)
+	}
+	for i, c := range o.Cells {
+		switch {
+		case len(variantsOf([]rnn.CellKind{c})) == 0:
+			return option.Misuse("Cell", "no network of %v cells is trained here: give %v, %v or %v", c, rnn.Vanilla, rnn.LSTM, rnn.GRU)
+		case slices.Contains(o.Cells[:i], c):
+			return option.Misuse("Cell", "%v is given twice: give each cell once", c)
+		}
+	}
 	if len(o.Lengths) == 0 {
 		return option.Misuse("Lengths", "no length is given: give one or more, such as 50,150,500")
 	}
@@ -55,9 +68,14 @@ func (o Options) Validate() error {
 	if err := engine.CheckThreads(o.Threads); err != nil {
 		return err
 	}
-	// States, their gradients and their packed copies, in each of two workspaces.
-	models := min(o.Threads, 2*len(variants)*len(o.Lengths))
-	need := int64(models) * 2 * 4 * 4 * int64(slices.Max(o.Lengths)+2*o.Remember) * batch * hidden
+	// States, their gradients and their packed copies, in each of two workspaces. A step
+	// of a gated cell keeps about five times as much.
+	size := int64(4)
+	if slices.ContainsFunc(o.Cells, func(c rnn.CellKind) bool { return c != rnn.Vanilla }) {
+		size = 20
+	}
+	models := min(o.Threads, 2*len(variantsOf(o.Cells))*len(o.Lengths))
+	need := int64(models) * 2 * 4 * size * int64(slices.Max(o.Lengths)+2*o.Remember) * batch * hidden
 	if free, known := memory.Available(); known && need > free {
 		return option.Misuse("Lengths and Threads", "this takes %s, and %s are free: give smaller numbers", figures.Bytes(need), figures.Bytes(free))
 	}
@@ -108,7 +126,7 @@ func (s *Study) jobs() []job {
 	var jobs []job
 	for _, task := range []string{Adding, Copy} {
 		for _, length := range s.Lengths {
-			for _, v := range variants {
+			for _, v := range variantsOf(s.Cells) {
 				jobs = append(jobs, job{task, length, s.Remember, v})
 			}
 		}

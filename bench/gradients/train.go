@@ -69,8 +69,14 @@ func (j job) run(ctx context.Context, e *kernels.Engine, seed uint64, updates in
 
 // describe returns a model before its training.
 func (j job) describe(t task) Model {
-	m := Model{Task: j.task, Length: j.length, Network: j.name, Activation: j.activation.String(), Start: j.start.String(),
+	m := Model{Task: j.task, Length: j.length, Network: j.name, Cell: j.cell.String(), Start: j.start.String(),
 		LearningRate: float64(j.learningRate(j.length))}
+	switch {
+	case j.cell == rnn.Vanilla:
+		m.Activation = j.activation.String()
+	case j.cell == rnn.LSTM && j.start == uniform:
+		m.Start += ", forget biases 1"
+	}
 	if j.skip {
 		m.TimeSkip = alpha
 		if j.start == identity {

@@ -124,8 +124,8 @@ func (d *Data) Adjusted(bitsPerToken float64) float64 {
 func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
 	need := rnnlm.TrainBytes(e, d.Vocab.Len(), o)
 	if available := memory.Free(); need > available {
-		return option.Misuse("Hidden", "an RNN of width %d over %d tokens takes %s to train, and %s are free: give a smaller width, or a smaller %v",
-			o.Hidden, d.Vocab.Len(), figures.Bytes(need), figures.Bytes(available), option.Field("Vocab"))
+		return option.Misuse("Hidden", "%s %d over %d tokens takes %s to train, and %s are free: give a smaller width, or a smaller %v",
+			CellName(o.Cell.String()), o.Hidden, d.Vocab.Len(), figures.Bytes(need), figures.Bytes(available), option.Field("Vocab"))
 	}
 	return nil
 }

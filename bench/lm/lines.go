@@ -22,7 +22,8 @@ type Score struct {
 	Nats         float64 `json:"nats"`
 	Bits         float64 `json:"bits"`
 	BitsPerToken float64 `json:"bits_per_token"`
-	Perplexity   float64 `json:"perplexity"` // 0 if there is no token
+	Perplexity   float64 `json:"perplexity"`      // 0 if there is no token
+	Model        *Config `json:"model,omitempty"` // of a total
 }
 
 func (s *Score) add(nats float64, tokens, unk int) {
@@ -42,6 +43,7 @@ func (s *Score) add(nats float64, tokens, unk int) {
 // It calls on with each score. last says that no further line is buffered, so the
 // caller should flush.
 func ScoreLines(m *Model, r io.Reader, on func(s Score, last bool) error) (total Score, err error) {
+	total.Model = &m.Config
 	in := bufio.NewReaderSize(r, 64<<10)
 	stream := m.NewStream()
 	var line []byte

@@ -115,6 +115,34 @@ func encode(t testing.TB, m *Model) []byte {
 	return b.Bytes()
 }
 
+// TestCellOfAFile wants the cell of the network, whatever the configuration says: old
+// files say nothing.
+func TestCellOfAFile(t *testing.T) {
+	for _, m := range testModels(t, text.Char) {
+		want := m.Config.Cell
+		if (want == "rnn") != (m.Config.Kind == RNN) {
+			t.Errorf("%s: the cell is %q", m.Config.Name(), want)
+		}
+		m.Config.Cell = ""
+		file := encode(t, m)
+		got, err := Read(bytes.NewReader(file), int64(len(file)), newEngine(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Config.Cell != want {
+			t.Errorf("%s: the cell is %q, want %q", got.Config.Name(), got.Config.Cell, want)
+		}
+	}
+	for want, c := range map[string]Config{
+		"RNN 8": {Kind: RNN, Hidden: 8}, "RNN 9": {Kind: RNN, Cell: "rnn", Hidden: 9}, "LSTM 2×8": {Kind: RNN, Cell: "lstm", Layers: 2, Hidden: 8},
+		"GRU (reset before) 8": {Kind: RNN, Cell: "gru-reset-before", Hidden: 8},
+	} {
+		if got := c.Name(); got != want {
+			t.Errorf("%+v is named %q, want %q", c, got, want)
+		}
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	for _, level := range []text.Level{text.Char, text.Word} {
 		for _, m := range testModels(t, level) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/rnnlm"
@@ -31,6 +32,8 @@ type Config struct {
 	Hidden   int  `json:"hidden,omitempty"`
 	Layers   int  `json:"layers,omitempty"` // of an RNN of two layers or more
 
+	Cell string `json:"cell,omitempty"` // of an RNN, the name of its rnn.CellKind
+
 	// The output layer of an RNN.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
@@ -50,15 +53,28 @@ type Config struct {
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
-// Name returns a short name: "5-gram", "RNN 256", or "RNN 2×256" for two layers.
+// Name returns a short name: "5-gram", "GRU 256", or "GRU 2×256" for two layers. The
+// name of a network of vanilla cells begins with "RNN".
 func (c Config) Name() string {
 	if c.Kind == RNN {
 		if c.Layers > 1 {
-			return fmt.Sprintf("RNN %d×%d", c.Layers, c.Hidden)
+			return fmt.Sprintf("%s %d×%d", CellName(c.Cell), c.Layers, c.Hidden)
 		}
-		return fmt.Sprintf("RNN %d", c.Hidden)
+		return fmt.Sprintf("%s %d", CellName(c.Cell), c.Hidden)
 	}
 	return fmt.Sprintf("%d-gram", c.Order)
+}
+
+// CellName returns how tables and sentences name a network of a kind of cell, given by
+// the name of its rnn.CellKind: "RNN" for vanilla cells and for "", "LSTM", "GRU".
+func CellName(cell string) string {
+	switch cell {
+	case "", rnn.Vanilla.String():
+		return "RNN"
+	case rnn.GRUResetBefore.String():
+		return "GRU (reset before)"
+	}
+	return strings.ToUpper(cell)
 }
 
 // Description returns Name and the settings of output layer and training that are not
@@ -111,7 +127,7 @@ func NewRNN(m *rnn.Model, c *text.Corpus, config Config) *Model {
 
 // setNetwork sets the fields that follow from the network.
 func (c *Config) setNetwork(network rnn.Config) {
-	c.Softmax, c.Tied, c.Layers = rnnlm.SoftmaxOf(network), network.Tied, 0
+	c.Cell, c.Softmax, c.Tied, c.Layers = network.Cell.String(), rnnlm.SoftmaxOf(network), network.Tied, 0
 	if network.Layers > 1 {
 		c.Layers = network.Layers
 	}

@@ -15,6 +15,7 @@ import (
 	"batchrnn/internal/memory"
 	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // A Training holds the checked inputs of [Training.Run].
@@ -129,7 +130,7 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 
 func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	network := t.network
-	progress := Progress{Model: Config{Kind: RNN, Hidden: network.Hidden}.Name(), Left: network.Budget}
+	progress := Progress{Model: Config{Kind: RNN, Cell: network.Cell.String(), Hidden: network.Hidden}.Name(), Left: network.Budget}
 	on(progress)
 	m, stats, err := rnnlm.Train(ctx, t.engine, t.data.Corpus, network, func(p rnnlm.Progress) {
 		if network.Tokens > 0 {
@@ -185,11 +186,11 @@ func Detail(p rnnlm.Progress) string {
 // Peace 160 s.
 const wordDropout = 0.5
 
-// NetworkOptions returns the options for training an RNN of the given width on c,
-// without its budget and its seed. A large vocabulary gets an adaptive softmax: a full
-// one would read a fraction of the text in the same time.
-func NetworkOptions(c *text.Corpus, hidden int) rnnlm.Options {
-	o := rnnlm.Options{Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c.Vocab.Len())}
+// NetworkOptions returns the options for training an RNN of the given cell and width on
+// c, without its budget and its seed. A large vocabulary gets an adaptive softmax: a
+// full one would read a fraction of the text in the same time.
+func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options {
+	o := rnnlm.Options{Cell: cell, Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c.Vocab.Len())}
 	if c.Level == text.Word {
 		o.Dropout, o.Halve = wordDropout, true
 	}

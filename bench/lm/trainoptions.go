@@ -9,6 +9,7 @@ import (
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/engine"
 	"batchrnn/internal/option"
+	"batchrnn/rnn"
 )
 
 // TrainOptions say what model to train on what. What is nil takes its default, and
@@ -23,7 +24,8 @@ type TrainOptions struct {
 	Threads int
 
 	// Of an RNN, see rnnlm.Options.
-	Layers      *int // 1
+	Cell        *rnn.CellKind // rnn.Vanilla
+	Layers      *int          // 1
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
@@ -60,6 +62,7 @@ func (o TrainOptions) Validate() error {
 	}{
 		{"Hidden", o.Hidden != nil, "has no width"},
 		{"Budget", o.Budget != nil, "is trained in one pass, which takes as long as it takes"},
+		{"Cell", o.Cell != nil, "has no cells"},
 		{"Layers", o.Layers != nil, "has no layers"},
 		{"Tied", o.Tied, "has no weights"},
 		{"FullSoftmax", o.FullSoftmax, "has no softmax"},
@@ -73,7 +76,12 @@ func (o TrainOptions) Validate() error {
 			return option.Misuse(of.name, "an n-gram model %s: leave it out, or give %v %s", of.lacks, option.Field("Kind"), RNN)
 		}
 	}
+	if err := CheckCell(o.cell()); err != nil {
+		return err
+	}
 	switch {
+	case o.Tied && o.cell() != rnn.Vanilla:
+		return option.Misuse("Tied", "the input weights of %v cells serve several gates and can't be the output's: leave it out, or train %v cells", o.cell(), rnn.Vanilla)
 	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
 		return option.Misuse("Layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
 	case o.Epochs != nil && o.Budget != nil:
@@ -119,6 +127,14 @@ func CheckWidth(hidden int) error {
 	return nil
 }
 
+// CheckCell returns an [option.Error] for an unknown kind of cell.
+func CheckCell(cell rnn.CellKind) error {
+	if _, err := cell.MarshalText(); err != nil {
+		return option.Misuse("Cell", "%w", err)
+	}
+	return nil
+}
+
 // CheckBudget returns an [option.Error] for a time that no RNN should train for.
 func CheckBudget(budget time.Duration) error {
 	switch {
@@ -138,13 +154,14 @@ func value[T any](p *T, otherwise T) T {
 	return *p
 }
 
+func (o TrainOptions) cell() rnn.CellKind    { return value(o.Cell, rnn.Vanilla) }
 func (o TrainOptions) order() int            { return value(o.Order, DefaultOrder) }
 func (o TrainOptions) width() int            { return value(o.Hidden, DefaultHidden) }
 func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBudget) }
 
 // network says how an RNN is trained on c.
 func (o TrainOptions) network(c *text.Corpus) rnnlm.Options {
-	n := NetworkOptions(c, o.width())
+	n := NetworkOptions(c, o.cell(), o.width())
 	n.Budget, n.Seed, n.Tied = o.budget(), o.Seed, o.Tied
 	n.Layers, n.Patience, n.Every = value(o.Layers, 0), value(o.Patience, 0), value(o.Every, 0)
 	n.Dropout, n.Halve = value(o.Dropout, n.Dropout), value(o.Halve, n.Halve)

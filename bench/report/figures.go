@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"batchrnn/bench/lm"
 	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
@@ -33,7 +34,7 @@ func drawings(r study.Result, level string) []figure {
 	all := []figure{{
 		name:    "memory-" + level,
 		title:   "Memory against order",
-		caption: "The claim: the n-gram model grows with its order, the RNN has none. Above and below the lines, bits per " + token + " of the stores that lose nothing and of the quantised one.",
+		caption: "The claim: the n-gram model grows with its order, the RNN has none. RNNs of about the same size share a line. Above and below the lines, bits per " + token + " of the stores that lose nothing and of the quantised one.",
 		draft: func() *plot.Plot {
 			p := draft(at)
 			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the caption explains the RNNs
@@ -44,7 +45,7 @@ func drawings(r study.Result, level string) []figure {
 		all = append(all, figure{
 			name:    "quality-" + level,
 			title:   "Quality against memory",
-			caption: "Bits per " + token + " on the test split, lower is better, against bytes in memory. Further down and to the left is better.",
+			caption: "Bits per " + token + " on the test split, lower is better, against bytes in memory. Further down and to the left is better. Orders that are far above every RNN are left out.",
 			draft:   func() *plot.Plot { return qualityPlot(rows, token) },
 		})
 	}
@@ -69,10 +70,27 @@ func qualityPoints(rows []study.Row) (points []study.Row) {
 	return points
 }
 
+// shown returns the rows that a plot of quality has room for. Orders of n-grams that
+// predict far worse than every RNN would squeeze all others together.
+func shown(rows []study.Row) []study.Row {
+	best, worst := math.Inf(1), math.Inf(-1)
+	for _, r := range rows {
+		best = min(best, r.BitsPerToken)
+		if r.Kind == study.KindRNN {
+			worst = max(worst, r.BitsPerToken)
+		}
+	}
+	if worst < best { // no RNN
+		return rows
+	}
+	limit := worst + max(worst-best, 0.5)
+	return slices.DeleteFunc(rows, func(r study.Row) bool { return r.BitsPerToken > limit })
+}
+
 // qualityPlot draws bits against bytes. It has a line through the orders of each store,
-// a line through the widths, and a point for the mixture.
+// a line through the widths of each cell, and a point for the mixture.
 func qualityPlot(rows []study.Row, token string) *plot.Plot {
-	rows = qualityPoints(rows)
+	rows = shown(qualityPoints(rows))
 	p := newPlot("Quality of a language model against its memory", "size of the model (logarithmic)", "bits per "+token+", lower is better")
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, byteTicks{}
 	lo, hi := math.Inf(1), 1.0
@@ -83,10 +101,11 @@ func qualityPlot(rows []study.Row, token string) *plot.Plot {
 	}
 	p.X.Min, p.X.Max = lo/2, hi*4 // room for the last label
 	pad := max(0.1*(high-low), 0.05)
-	p.Y.Min, p.Y.Max = max(low-pad, 0), high+5*pad // room for the legend
+	p.Y.Min, p.Y.Max = max(low-pad, 0), high+3*pad       // room for the legend
+	p.Legend.Left, p.Legend.XOffs = false, vg.Points(-4) // above the end of the lines, which fall
 	p.Y.Tick.Marker = roundTicks{}
 
-	stores := storesOf(rows)
+	stores := storesOf(modelsOf(rows))
 	add := func(name string, c color.RGBA, shape draw.GlyphDrawer, dashes []vg.Length, label func(study.Row) string, of func(study.Row) bool) {
 		var points plotter.XYs
 		var labels []string
@@ -106,7 +125,13 @@ func qualityPlot(rows []study.Row, token string) *plot.Plot {
 		dots.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(3.5), Shape: shape}
 		p.Add(line)
 		if label != nil {
-			p.Add(besides(points, labels))
+			beside := besides(points, labels)
+			for i, at := range points {
+				if slices.ContainsFunc(rows, func(r study.Row) bool { return closeBelow(r, at, 2*pad) }) {
+					beside.above[i] = true
+				}
+			}
+			p.Add(beside)
 		}
 		p.Add(dots)
 		p.Legend.Add(name, line, dots)
@@ -120,21 +145,49 @@ func qualityPlot(rows []study.Row, token string) *plot.Plot {
 		style := storeStyles[i%len(storeStyles)]
 		add("n-gram models, by order: "+store, ink, style.shape, style.dashes, label, func(r study.Row) bool { return r.Kind == study.KindNgram && r.Store == store })
 	}
-	add("RNNs, by width", rnnColors[0], draw.BoxGlyph{}, nil, func(r study.Row) string { return fmt.Sprint(r.Hidden) },
-		func(r study.Row) bool { return r.Kind == study.KindRNN })
+	for i, cell := range cellsOf(rows) {
+		style := cellStyles[i%len(cellStyles)]
+		add(cell+"s, by width", style.color, style.shape, nil, func(r study.Row) string { return fmt.Sprint(r.Hidden) },
+			func(r study.Row) bool { return r.Kind == study.KindRNN && lm.CellName(r.Cell) == cell })
+	}
 	add("the best of both, mixed", rnnColors[1], draw.PyramidGlyph{}, nil, func(r study.Row) string { return fmt.Sprintf("%.3f", r.BitsPerToken) },
 		func(r study.Row) bool { return r.Kind == study.KindMixture })
 	return p
 }
 
-// storesOf returns the stores of the n-gram models, in the order of the rows.
-func storesOf(rows []study.Row) (stores []string) {
+// cellStyles are the colours and glyphs of cells. The mixture has the second colour.
+var cellStyles = []struct {
+	color color.RGBA
+	shape draw.GlyphDrawer
+}{
+	{rnnColors[0], draw.BoxGlyph{}},
+	{rnnColors[2], draw.CircleGlyph{}},
+	{rnnColors[3], draw.PyramidGlyph{}},
+	{rnnColors[4], draw.RingGlyph{}},
+}
+
+// cellsOf returns the names of the cells of RNNs, in the order of the rows.
+func cellsOf(rows []study.Row) (cells []string) {
 	for _, r := range rows {
-		if r.Kind == study.KindNgram && !slices.Contains(stores, r.Store) {
-			stores = append(stores, r.Store)
+		if name := lm.CellName(r.Cell); r.Kind == study.KindRNN && !slices.Contains(cells, name) {
+			cells = append(cells, name)
 		}
 	}
-	return stores
+	return cells
+}
+
+// closeBelow says whether an RNN's point lies where a label below at would stand.
+func closeBelow(r study.Row, at plotter.XY, within float64) bool {
+	ratio := float64(r.BytesPredicted) / at.X
+	return r.Kind == study.KindRNN && r.BitsPerToken < at.Y && r.BitsPerToken > at.Y-within && ratio > 1/oneLine && ratio < 2
+}
+
+// modelsOf returns the models of rows.
+func modelsOf(rows []study.Row) (models []study.Model) {
+	for _, r := range rows {
+		models = append(models, r.Model)
+	}
+	return models
 }
 
 // speedPlot draws the time of a token against the order. N-gram models are a line for
@@ -143,9 +196,13 @@ func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 	token := at.Corpus.TokenName()
 	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
 	lo, hi, orders := math.Inf(1), 0.0, 1
+	rnns := 0
 	for _, r := range rows {
-		if r.Kind == study.KindMixture {
+		switch r.Kind {
+		case study.KindMixture:
 			continue
+		case study.KindRNN:
+			rnns++
 		}
 		orders = max(orders, r.Order)
 		for _, s := range []float64{r.LatencySeconds, r.BatchSeconds} {
@@ -157,7 +214,7 @@ func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, timeTicks{}
-	p.Y.Min, p.Y.Max = lo/2, hi*legendRoom(lo, hi, at.Models)
+	p.Y.Min, p.Y.Max = lo/2, hi*legendRoom(lo, hi, len(storesOf(at.Models))+rnns)
 
 	dashed := []vg.Length{vg.Points(5), vg.Points(4)}
 	line := func(points plotter.XYs, c color.RGBA, dashes []vg.Length) *plotter.Line {
@@ -177,7 +234,7 @@ func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 			seconds float64
 			dashes  []vg.Length
 			name    string
-		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("RNN of width %d: %s, %s with %d streams", r.Hidden, figures.Seconds(r.LatencySeconds), figures.Seconds(r.BatchSeconds), r.BatchStreams)}} {
+		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("%s: %s, %s with %d streams", r.Name(), figures.Seconds(r.LatencySeconds), figures.Seconds(r.BatchSeconds), r.BatchStreams)}} {
 			if of.seconds <= 0 {
 				continue
 			}
@@ -187,7 +244,7 @@ func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
 			}
 		}
 	}
-	for i, store := range storesOf(rows) {
+	for i, store := range storesOf(modelsOf(rows)) {
 		var points, batched plotter.XYs
 		for _, r := range rows {
 			if r.Kind != study.KindNgram || r.Store != store {

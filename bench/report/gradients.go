@@ -22,6 +22,14 @@ const (
 	mostNorm  = 1e10
 )
 
+// gradientColors has a colour for each network.
+var gradientColors = append(rnnColors[:len(rnnColors):len(rnnColors)],
+	color.RGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff}, // sky blue
+	color.RGBA{R: 0x8c, G: 0x6d, B: 0x31, A: 0xff}, // brown
+	color.RGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}, // grey
+	color.RGBA{R: 0x26, G: 0x26, B: 0x26, A: 0xff}, // black
+)
+
 // GradientPlot draws the norm of dJ/dh_t against the distance from the loss, for every
 // network. It shows the adding problem at the greatest trained length, or else the copy
 // task. Lines are dotted before training, dashed after it, and solid after it with
@@ -46,7 +54,7 @@ func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 		} else {
 			networks = append(networks, m.Network)
 		}
-		stroke := rnnColors[color%len(rnnColors)]
+		stroke := gradientColors[color%len(gradientColors)]
 		trained := draw.LineStyle{Color: stroke, Width: vg.Points(1.5), Dashes: []vg.Length{vg.Points(7), vg.Points(3)}}
 		if m.Clip > 0 {
 			trained = draw.LineStyle{Color: stroke, Width: vg.Points(2)}
@@ -72,9 +80,9 @@ func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 	}
 	p.Y.Min, p.Y.Max = max(lo, leastNorm), min(hi, mostNorm)
 	p.Y.Tick.Marker = powerTicks{p.Y.Max}
-	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.45) // room for the legend
+	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.075*float64(len(networks)+1)) // room for the legend
 	for i, name := range networks {
-		p.Legend.Add(name, &plotter.Line{LineStyle: draw.LineStyle{Color: rnnColors[i%len(rnnColors)], Width: vg.Points(2)}})
+		p.Legend.Add(name, &plotter.Line{LineStyle: draw.LineStyle{Color: gradientColors[i%len(gradientColors)], Width: vg.Points(2)}})
 	}
 	p.Legend.Add("dotted: at the start; dashed: trained; solid: trained with clipping",
 		&plotter.Line{LineStyle: draw.LineStyle{Color: color.Transparent}})

@@ -113,7 +113,7 @@ func softmaxes(r study.LevelResult) string {
 	var clauses []string
 	for _, m := range r.Models {
 		if m.FullTrainTokensPerSecond > 0 {
-			clauses = append(clauses, fmt.Sprintf("width %d: %s, %s", m.Hidden,
+			clauses = append(clauses, fmt.Sprintf("%s: %s, %s", m.Name(),
 				figures.Rate(m.TrainTokensPerSecond), figures.Rate(m.FullTrainTokensPerSecond)))
 		}
 	}

@@ -63,8 +63,8 @@ func PlotFormat(path string) (string, error) {
 }
 
 // Plot draws the bytes of every model of r, on a logarithmic axis, against the n-gram
-// order. N-gram models are a line for each store, each RNN is a flat line. format is
-// "png" or "svg".
+// order. N-gram models are a line for each store. RNNs are flat lines, those of
+// different cells and about the same size one together. format is "png" or "svg".
 func Plot(w io.Writer, r study.LevelResult, format string) error {
 	if len(r.Models) == 0 {
 		return ErrNothingToPlot
@@ -139,22 +139,18 @@ func draft(r study.LevelResult) *plot.Plot {
 	p.X.Tick.Marker = orderTicks(orders)
 	p.Y.Scale = plot.LogScale{}
 	// This leaves room for a label below the lowest point.
-	p.Y.Min, p.Y.Max = lo/3, hi*legendRoom(lo, hi, r.Models)
+	p.Y.Min, p.Y.Max = lo/3, hi*legendRoom(lo, hi, len(storesOf(r.Models))+len(bySize(r.Models)))
 	p.Y.Tick.Marker = byteTicks{}
 
-	addRNNs(p, r, unit)
+	addRNNs(p, r)
 	addNgrams(p, r)
 	return p
 }
 
 // legendRoom returns the factor that stretches a logarithmic axis at its top. The first
 // four lines of the legend fit above the axis. Each further line needs a share of it.
-func legendRoom(lo, hi float64, models []study.Model) float64 {
-	lines := map[string]bool{}
-	for _, m := range models {
-		lines[fmt.Sprint(m.Hidden, m.Store)] = true
-	}
-	return 2 * math.Pow(hi/lo, 0.07*float64(max(len(lines)-4, 0)))
+func legendRoom(lo, hi float64, lines int) float64 {
+	return 2 * math.Pow(hi/lo, 0.07*float64(max(lines-4, 0)))
 }
 
 // extent returns the smallest and the largest size of the models in bytes, and the
@@ -184,12 +180,7 @@ var storeStyles = []struct {
 // order. Bits of the first store stand above its line; they hold for all but the
 // quantised one. Those of the last store stand below its line.
 func addNgrams(p *plot.Plot, r study.LevelResult) {
-	var stores []string
-	for _, m := range r.Models {
-		if m.Kind == study.KindNgram && !slices.Contains(stores, m.Store) {
-			stores = append(stores, m.Store)
-		}
-	}
+	stores := storesOf(r.Models)
 	for i, store := range stores {
 		var points plotter.XYs
 		var labels []string
@@ -219,6 +210,16 @@ func addNgrams(p *plot.Plot, r study.LevelResult) {
 	}
 }
 
+// storesOf returns the stores of the n-gram models, in the order of models.
+func storesOf(models []study.Model) (stores []string) {
+	for _, m := range models {
+		if m.Kind == study.KindNgram && !slices.Contains(stores, m.Store) {
+			stores = append(stores, m.Store)
+		}
+	}
+	return stores
+}
+
 // besides returns labels beside points.
 func besides(points plotter.XYs, labels []string) boxedLabels {
 	beside, _ := plotter.NewLabels(plotter.XYLabels{XYs: points, Labels: labels})
@@ -226,46 +227,74 @@ func besides(points plotter.XYs, labels []string) boxedLabels {
 		beside.TextStyle[i].Font, beside.TextStyle[i].Color = sans(10), ink
 	}
 	beside.Offset = vg.Point{X: vg.Points(6), Y: vg.Points(-11)}
-	return boxedLabels{beside}
+	return boxedLabels{beside, make([]bool, len(labels))}
 }
 
 // boxedLabels are labels with a background, so that no line of an RNN crosses their
-// text.
-type boxedLabels struct{ *plotter.Labels }
+// text. Some stand above their points instead of below.
+type boxedLabels struct {
+	*plotter.Labels
+	above []bool
+}
 
 // Plot implements [plot.Plotter].
 func (l boxedLabels) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	for i, label := range l.Labels.Labels {
 		at := vg.Point{X: x(l.XYs[i].X), Y: y(l.XYs[i].Y)}.Add(l.Offset)
+		if l.above[i] {
+			at.Y += vg.Points(15)
+		}
 		c.SetColor(paper)
 		c.Fill(l.TextStyle[i].Rectangle(label).Add(at).Path())
+		c.FillText(l.TextStyle[i], at, label)
 	}
-	l.Labels.Plot(c, p)
 }
 
-// addRNNs draws a flat line for each RNN, in the order of their widths.
-func addRNNs(p *plot.Plot, r study.LevelResult, unit string) {
-	nth := 0
-	byWidth := slices.Clone(r.Models)
-	slices.SortStableFunc(byWidth, func(a, b study.Model) int { return cmp.Compare(a.Hidden, b.Hidden) })
-	for _, m := range byWidth {
+// oneLine is the ratio of sizes up to which RNNs of different cells share a line. A
+// width that fits into given bytes may fall short of them by this much.
+const oneLine = 1.2
+
+// bySize groups RNNs of different cells and about the same size, smallest first. Within
+// a group they stay in the order of models.
+func bySize(models []study.Model) (groups [][]study.Model) {
+	for _, m := range models {
 		if m.Kind != study.KindRNN {
 			continue
 		}
-		y := max(float64(m.BytesPredicted), 1)
+		i := slices.IndexFunc(groups, func(g []study.Model) bool {
+			a, b := float64(g[0].BytesPredicted), float64(m.BytesPredicted)
+			return max(a, b) <= oneLine*min(a, b) && !slices.ContainsFunc(g, func(other study.Model) bool { return other.Cell == m.Cell })
+		})
+		if i < 0 {
+			groups = append(groups, nil)
+			i = len(groups) - 1
+		}
+		groups[i] = append(groups[i], m)
+	}
+	slices.SortStableFunc(groups, func(a, b []study.Model) int { return cmp.Compare(a[0].BytesPredicted, b[0].BytesPredicted) })
+	return groups
+}
+
+// addRNNs draws a flat line for each size of RNNs.
+func addRNNs(p *plot.Plot, r study.LevelResult) {
+	for nth, group := range bySize(r.Models) {
+		y := max(float64(group[0].BytesPredicted), 1)
 		line, _ := plotter.NewLine(plotter.XYs{{X: p.X.Min, Y: y}, {X: p.X.Max, Y: y}})
 		line.LineStyle = draw.LineStyle{
 			Color: rnnColors[nth%len(rnnColors)],
 			Width: vg.Points(2),
 		}
-		nth++
 		p.Add(line)
-		name := fmt.Sprintf("RNN of width %d: %s, %.2f %s", m.Hidden, figures.Bytes(m.BytesPredicted), m.BitsPerToken, unit)
-		if m.Unscored {
-			name = fmt.Sprintf("RNN of width %d: %s", m.Hidden, figures.Bytes(m.BytesPredicted))
+		var names []string
+		for _, m := range group {
+			name := m.Name()
+			if !m.Unscored {
+				name += fmt.Sprintf(" (%.2f bits)", m.BitsPerToken)
+			}
+			names = append(names, name)
 		}
-		p.Legend.Add(name, line)
+		p.Legend.Add(figures.Bytes(group[0].BytesPredicted)+": "+strings.Join(names, ", "), line)
 	}
 }
 

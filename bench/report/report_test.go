@@ -44,9 +44,22 @@ func sample() study.LevelResult {
 		size *= 6
 	}
 	for _, hidden := range []int{128, 256} {
-		r.Models = append(r.Models, study.Model{Kind: study.KindRNN, Hidden: hidden, Store: "dense", Parameters: int64(hidden * hidden),
+		r.Models = append(r.Models, study.Model{Kind: study.KindRNN, Cell: "rnn", Hidden: hidden, Store: "dense", Parameters: int64(hidden * hidden),
 			BytesPredicted: int64(hidden*hidden) * 9, BytesResident: int64(hidden*hidden) * 9, TrainSeconds: 40, TrainTokens: 1e7,
 			TrainTokensPerSecond: 250000, ScoreTokensPerSecond: 812345, ScoreRuns: 5, ScoreStreams: 32, BitsPerToken: 2.3, AdjustedBits: 2.302})
+	}
+	return r
+}
+
+// withGRU is sample with GRUs of almost as many bytes beside the vanilla networks.
+func withGRU() study.LevelResult {
+	r := sample()
+	for _, hidden := range []int{70, 140} {
+		m := r.Models[len(r.Models)-2]
+		m.Cell, m.Hidden = "gru", hidden
+		m.BytesPredicted -= int64(m.BytesPredicted / 20)
+		m.BitsPerToken -= 0.2
+		r.Models = append(r.Models, m)
 	}
 	return r
 }
@@ -198,11 +211,11 @@ func TestPlotFormats(t *testing.T) {
 	}
 
 	b.Reset()
-	if err := Plot(&b, sample(), "svg"); err != nil {
+	if err := Plot(&b, withGRU(), "svg"); err != nil {
 		t.Fatal(err)
 	}
 	text := b.String()
-	for _, want := range []string{"<svg", "RNN of width 256", "2 MiB", "modified Kneser-Ney: quantised trie"} {
+	for _, want := range []string{"<svg", "RNN 256 (2.30 bits)", "GRU 140 (2.10 bits)", "2 MiB", "modified Kneser-Ney: quantised trie"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("SVG has no %q", want)
 		}
@@ -227,6 +240,7 @@ func TestPlotOfOddResults(t *testing.T) {
 		"nothing known":  {{Kind: study.KindNgram, Order: 1}},
 		"terabytes":      {full[0], {Kind: study.KindNgram, Order: 9, BytesPredicted: 1 << 45}},
 		"more than hues": append(full[:30:30], full[29], full[29], full[29], full[29], full[29]),
+		"many cells":     withGRU().Models,
 	} {
 		if err := Plot(io.Discard, study.LevelResult{Models: models}, "svg"); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,8 +20,9 @@ import (
 )
 
 // sampleStudy is a study at both levels, made from sample.
-func sampleStudy() study.Result {
-	one := sample()
+func sampleStudy() study.Result { return studyOf(sample()) }
+
+func studyOf(one study.LevelResult) study.Result {
 	r := study.Result{
 		Format: study.Format, Command: "rnnbench report --corpus 'a <b>.txt' --out out", Machine: one.Machine, Seed: 1, BudgetSeconds: 40,
 		Notes: []string{"A note with <unk> & co."}, Limits: []string{"A limit."},
@@ -242,6 +244,40 @@ func TestSpeedPlotShowsStreams(t *testing.T) {
 	}
 	if got := with - dashes(); got != 4+2 {
 		t.Errorf("%d dashed lines, want one for each of 4 stores and 2 RNNs", got)
+	}
+}
+
+// TestCellsOfARow names the cells of all rows, in every output.
+func TestCellsOfARow(t *testing.T) {
+	r := studyOf(withGRU())
+	html := pageOf(t, r)
+	var table, list bytes.Buffer
+	if err := errors.Join(StudyText(&table, r), studyCSV(&list, r)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"RNN 256", "GRU 140", "GRUs, by width", "RNNs, by width"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if !strings.Contains(table.String(), "GRU 140") || !strings.Contains(list.String(), ",140,gru,") || !strings.Contains(list.String(), ",256,rnn,") {
+		t.Errorf("no GRU in\n%s%s", table.String(), list.String())
+	}
+}
+
+// TestQualityPlotShowsWhereTheFiguresAre leaves out the orders far above every RNN.
+func TestQualityPlotShowsWhereTheFiguresAre(t *testing.T) {
+	row := func(kind string, bits float64) study.Row {
+		return study.Row{Model: study.Model{Kind: kind, BitsPerToken: bits}}
+	}
+	for want, rows := range map[int][]study.Row{
+		2: {row(study.KindNgram, 4.5), row(study.KindNgram, 1.9), row(study.KindRNN, 2.1)},
+		3: {row(study.KindNgram, 4.5), row(study.KindNgram, 1.9), row(study.KindRNN, 4.6)},
+		1: {row(study.KindNgram, 4.5)},
+	} {
+		if got := shown(rows); len(got) != want {
+			t.Errorf("%d rows shown, want %d", len(got), want)
+		}
 	}
 }
 

@@ -46,15 +46,22 @@ func randoms(n int, bound float32) []float32 {
 	return x
 }
 
-// deepBench measures DeepBench's vanilla network of one size: ReLU, without the input
-// product, with packing. The backward pass computes the gradients of the weights and
-// the chain through time. Operations are counted by the formulas: 2·H² a row and step
-// forward, 4·H² backward.
-func (s *Speed) deepBench(ctx context.Context, e *kernels.Engine, h, b int) ([]Row, error) {
-	row := Row{Kind: KindDeepBench, ISA: e.ISA(), H: h, B: b, T: deepSteps, Threads: e.Threads()}
-	m := newModel(e, rnn.Config{Input: vocabulary, Layers: 1, Hidden: h, Activation: rnn.ReLU})
+// gates returns G of a model's cells.
+func gates(m *rnn.Model) int { return len(m.Cells[0].Bh) / m.Hidden }
+
+// passes measures a network of one cell and size: DeepBench's vanilla one with ReLU, or
+// a gated one. There is no input product, and packing is included. The backward pass
+// computes the gradients of the weights and the chain through time. Operations are
+// those of the products by the formulas: 2·G·H² a row and step forward, 4·G·H² backward.
+func (s *Speed) passes(ctx context.Context, e *kernels.Engine, cell rnn.CellKind, h, b int) ([]Row, error) {
+	row := Row{Kind: KindGated, ISA: e.ISA(), Cell: cell.String(), H: h, B: b, T: deepSteps, Threads: e.Threads()}
+	c := rnn.Config{Input: vocabulary, Cell: cell, Layers: 1, Hidden: h}
+	if cell == rnn.Vanilla {
+		row.Kind, c.Activation = KindDeepBench, rnn.ReLU
+	}
+	m := newModel(e, c)
 	ids := randomIDs(deepSteps*b, vocabulary)
-	flops := 2 * float64(b) * float64(h) * float64(h) * deepSteps
+	flops := 2 * float64(gates(m)) * float64(b) * float64(h) * float64(h) * deepSteps
 
 	// Without a workspace for training, Update packs Wh alone.
 	ws := m.NewWorkspace(deepSteps, b)
@@ -91,17 +98,17 @@ func (s *Speed) forward(ctx context.Context, e *kernels.Engine, h, b int) ([]Row
 	if err != nil {
 		return nil, err
 	}
-	row := Row{Kind: KindForward, ISA: e.ISA(), H: h, B: b, T: steps, Pass: PassForward, Threads: e.Threads()}
+	row := Row{Kind: KindForward, ISA: e.ISA(), Cell: rnn.Vanilla.String(), H: h, B: b, T: steps, Pass: PassForward, Threads: e.Threads()}
 	return []Row{row.rated(r)}, nil
 }
 
 // train measures whole steps of training a model of characters.
-func (s *Speed) train(ctx context.Context, e *kernels.Engine) ([]Row, error) {
+func (s *Speed) train(ctx context.Context, e *kernels.Engine, cell rnn.CellKind) ([]Row, error) {
 	const v, h, b, steps = 65, 512, 32, 50
-	m := newModel(e, rnn.Config{Input: v, Layers: 1, Hidden: h, Output: v})
+	m := newModel(e, rnn.Config{Input: v, Cell: cell, Layers: 1, Hidden: h, Output: v})
 	ws, opt := m.NewTraining(steps, b), rnn.NewAdam(m, 1e-3)
 	ids := randomIDs(steps*b, v)
-	r, err := timeFlops(ctx, s.Time, e, 6*b*steps*(h*h+h*v), func() {
+	r, err := timeFlops(ctx, s.Time, e, 6*b*steps*float64(gates(m)*h*h+h*v), func() {
 		ws.Forward(ids)
 		ws.Backward(ids)
 		m.Step(opt, ws.Grads.Slab, 5)
@@ -110,7 +117,7 @@ func (s *Speed) train(ctx context.Context, e *kernels.Engine) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	row := Row{Kind: KindTrain, ISA: e.ISA(), H: h, B: b, T: steps, V: v, Pass: PassTrain, Threads: e.Threads()}.rated(r)
+	row := Row{Kind: KindTrain, ISA: e.ISA(), Cell: cell.String(), H: h, B: b, T: steps, V: v, Pass: PassTrain, Threads: e.Threads()}.rated(r)
 	row.TokensPerSecond = b * steps / r.best
 	return []Row{row}, nil
 }
@@ -132,7 +139,7 @@ func (s *Speed) steps(ctx context.Context) (rows []Row, err error) {
 			if err != nil {
 				return rows, err
 			}
-			row := Row{Kind: KindStep, ISA: e.ISA(), H: h, B: 1, T: steps, Pass: PassForward, Threads: 1}.timed(t[0])
+			row := Row{Kind: KindStep, ISA: e.ISA(), Cell: rnn.Vanilla.String(), H: h, B: 1, T: steps, Pass: PassForward, Threads: 1}.timed(t[0])
 			row.SecondsPerStep = t[0].best / float64(steps)
 			rows = append(rows, row)
 		}

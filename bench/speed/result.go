@@ -32,6 +32,7 @@ func (r *Result) leaveOut(beside string, reason error) {
 // The kinds of [Row].
 const (
 	KindDeepBench = "deepbench" // ReLU, packing of the weights included
+	KindGated     = "gated"     // as KindDeepBench, of a gated cell
 	KindForward   = "forward"   // tanh, weights packed before
 	KindTrain     = "train"     // a whole training step: both passes, the output layer, clipping, Adam, packing
 	KindGemm      = "gemm"      // B rows times packed H×H weights, bias and tanh
@@ -52,6 +53,7 @@ const (
 type Row struct {
 	Kind    string `json:"kind"`
 	ISA     string `json:"isa"`
+	Cell    string `json:"cell,omitempty"` // of a network, the name of its rnn.CellKind
 	H       int    `json:"h"`
 	B       int    `json:"b"`
 	T       int    `json:"t,omitempty"`

@@ -11,16 +11,23 @@ import (
 	"batchrnn/bench/measure"
 	"batchrnn/internal/engine"
 	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // Options say what [Speed] measures.
 type Options struct {
 	Threads []int // of the passes; each is measured
-	// Hidden and Batch are the widths and batches of the DeepBench rows.
-	Hidden, Batch []int
-	Time          time.Duration // of each row, and again for the peak beside it
-	Batches       bool          // measure every B from 1 to 130 too
+	// Cells are the kinds of cells of the networks. The DeepBench rows, the small forward
+	// passes and the single steps are of vanilla cells.
+	Cells []rnn.CellKind
+	// Hidden and Batch are the widths and batches of the DeepBench rows. GatedHidden and
+	// GatedBatch are those of the rows of gated cells.
+	Hidden, Batch           []int
+	GatedHidden, GatedBatch []int
+	Time                    time.Duration // of each row, and again for the peak beside it
+	Batches                 bool          // measure every B from 1 to 130 too
 	// Command repeats the run. It is printed in the result.
 	Command string
 }
@@ -31,15 +38,49 @@ func (o Options) Validate() error {
 		checkSizes("Threads", o.Threads, kernels.MaxThreads, "1,2"),
 		checkSizes("Hidden", o.Hidden, maxSize, "1760,2048"),
 		checkSizes("Batch", o.Batch, maxSize, "16,64"),
+		checkSizes("Hidden", o.GatedHidden, maxSize, "256,1024"),
+		checkSizes("Batch", o.GatedBatch, maxSize, "16,64"),
 		checkTime(o.Time),
+		checkCells(o.Cells),
 	); err != nil {
 		return err
 	}
-	h, b := float64(slices.Max(o.Hidden)), float64(slices.Max(o.Batch))
-	// Weights, gradients and two packed forms; states, their gradients twice, and one
-	// packed copy.
-	need := 4 * (4*h*h + 4*(deepSteps+1)*b*h)
+	var need float64
+	if o.vanilla() {
+		h, b := float64(slices.Max(o.Hidden)), float64(slices.Max(o.Batch))
+		// Weights, gradients and two packed forms; states, their gradients twice, and one
+		// packed copy.
+		need = 4 * (4*h*h + 4*(deepSteps+1)*b*h)
+	}
+	if len(o.gated()) > 0 {
+		h, b := float64(slices.Max(o.GatedHidden)), float64(slices.Max(o.GatedBatch))
+		// The same for four gates, whose values and gradients are kept too.
+		need = max(need, 4*(16*h*h+16*(deepSteps+1)*b*h))
+	}
 	return checkMemory("Hidden and Batch", int64(min(need, 1<<62)))
+}
+
+func checkCells(cells []rnn.CellKind) error {
+	if len(cells) == 0 {
+		return option.Misuse("Cell", "no cell is given: give one or more, such as %v,%v", rnn.Vanilla, rnn.GRU)
+	}
+	for i, c := range cells {
+		if _, err := c.MarshalText(); err != nil {
+			return option.Misuse("Cell", "%w", err)
+		}
+		if slices.Contains(cells[:i], c) {
+			return option.Misuse("Cell", "%v is given twice: give each cell once", c)
+		}
+	}
+	return nil
+}
+
+// vanilla says whether vanilla cells are measured.
+func (o Options) vanilla() bool { return slices.Contains(o.Cells, rnn.Vanilla) }
+
+// gated returns the gated ones of the cells.
+func (o Options) gated() []rnn.CellKind {
+	return slices.DeleteFunc(slices.Clone(o.Cells), func(c rnn.CellKind) bool { return c == rnn.Vanilla })
 }
 
 // Speed measures passes through networks.
@@ -120,31 +161,46 @@ func (s *Speed) tasks() []task {
 	add := func(name string, run func(ctx context.Context) ([]Row, error)) {
 		tasks = append(tasks, task{name, run})
 	}
-	for _, h := range s.Hidden {
-		for _, b := range s.Batch {
-			for _, n := range s.Threads {
-				add(fmt.Sprintf("H %d, B %d, %s", h, b, figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
-					return s.deepBench(ctx, s.engines[n], h, b)
-				})
+	sizes := func(cell rnn.CellKind, hidden, batch []int) {
+		for _, h := range hidden {
+			for _, b := range batch {
+				for _, n := range s.Threads {
+					add(fmt.Sprintf("%v, H %d, B %d, %s", cell, h, b, figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
+						return s.passes(ctx, s.engines[n], cell, h, b)
+					})
+				}
 			}
 		}
 	}
+	if s.vanilla() {
+		sizes(rnn.Vanilla, s.Hidden, s.Batch)
+	}
+	for _, cell := range s.gated() {
+		sizes(cell, s.GatedHidden, s.GatedBatch)
+	}
 	for _, n := range s.Threads {
+		if !s.vanilla() {
+			break
+		}
 		for _, size := range [][2]int{{256, 32}, {128, 8}} {
 			add(fmt.Sprintf("forward, H %d, %s", size[0], figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
 				return s.forward(ctx, s.engines[n], size[0], size[1])
 			})
 		}
 	}
-	for _, n := range s.Threads {
-		add("training, "+figures.Plural(n, "thread"), func(ctx context.Context) ([]Row, error) {
-			return s.train(ctx, s.engines[n])
-		})
+	for _, cell := range s.Cells {
+		for _, n := range s.Threads {
+			add(fmt.Sprintf("training, %v, %s", cell, figures.Plural(n, "thread")), func(ctx context.Context) ([]Row, error) {
+				return s.train(ctx, s.engines[n], cell)
+			})
+		}
 	}
 	for _, isa := range gemmISAs() {
 		add("products, "+isa, func(ctx context.Context) ([]Row, error) { return s.gemms(ctx, isa) })
 	}
-	add("single steps", s.steps)
+	if s.vanilla() {
+		add("single steps", s.steps)
+	}
 	add("single rows", s.singles)
 	if s.Batches {
 		add("every batch", s.batches)

@@ -9,9 +9,11 @@ import (
 
 	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
-var small = Options{Threads: []int{1}, Hidden: []int{8}, Batch: []int{2}, Time: time.Microsecond}
+var small = Options{Cells: []rnn.CellKind{rnn.Vanilla, rnn.LSTM, rnn.GRU}, Threads: []int{1}, Hidden: []int{8}, Batch: []int{2},
+	GatedHidden: []int{9}, GatedBatch: []int{3}, Time: time.Microsecond}
 
 // TestStopped stops a run before its second task.
 func TestStopped(t *testing.T) {
@@ -56,14 +58,49 @@ func TestStopped(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
-	for name, o := range map[string]Options{
-		"Threads": {Threads: []int{0}, Hidden: []int{8}, Batch: []int{2}, Time: 1},
-		"Hidden":  {Threads: []int{1}, Hidden: []int{8, 8}, Batch: []int{2}, Time: 1},
-		"Batch":   {Threads: []int{1}, Hidden: []int{8}, Batch: nil, Time: 1},
-		"Time":    {Threads: []int{1}, Hidden: []int{8}, Batch: []int{2}},
+	for name, change := range map[string]func(*Options){
+		"Threads": func(o *Options) { o.Threads = []int{0} },
+		"Hidden":  func(o *Options) { o.Hidden = []int{8, 8} },
+		"Batch":   func(o *Options) { o.Batch = nil },
+		"Time":    func(o *Options) { o.Time = 0 },
+		"Cell":    func(o *Options) { o.Cells = []rnn.CellKind{rnn.GRU, rnn.GRU} },
 	} {
+		o := small
+		change(&o)
 		if _, err := NewSpeed(o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), name+": ") {
 			t.Errorf("bad %s: error %v", name, err)
+		}
+	}
+}
+
+// TestGatedCells wants rows of each cell, with the operations of all its gates counted.
+func TestGatedCells(t *testing.T) {
+	s, err := NewSpeed(small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	e := s.engines[1]
+	for cell, products := range map[rnn.CellKind]float64{rnn.LSTM: 4, rnn.GRU: 3, rnn.GRUResetBefore: 3, rnn.Vanilla: 1} {
+		rows, err := s.passes(t.Context(), e, cell, 9, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		train, err := s.train(t.Context(), e, cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range append(rows, train...) {
+			flops := []float64{2 * products * 3 * 9 * 9 * 50, 6 * products * 3 * 9 * 9 * 50, 6 * 32 * 50 * (products*512*512 + 512*65)}[i]
+			if got := row.GFLOPS * 1e9 * row.Seconds; !(math.Abs(got-flops) <= 1e-6*flops) || row.Cell != cell.String() || !(row.PercentPeak > 0) {
+				t.Errorf("%v, %s counts %g operations, want %g: %+v", cell, row.Pass, got, flops, row)
+			}
+		}
+	}
+	s.Cells = []rnn.CellKind{rnn.LSTM}
+	for _, task := range s.tasks() {
+		if strings.Contains(task.name, "forward") || strings.Contains(task.name, "rnn") || strings.Contains(task.name, "steps") {
+			t.Errorf("task %q of vanilla cells", task.name)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/residency"
 	"batchrnn/kernels"
 )
@@ -17,6 +18,7 @@ type level struct {
 	*Study
 	data   *lm.Data
 	corpus lm.Corpus
+	trains []rnnlm.Options // the RNNs
 	rows   []Row
 	notes  []string
 }
@@ -49,10 +51,10 @@ func (l *level) finish() {
 	}
 }
 
-// steps returns the largest number of rows of a level.
-func (s *Study) steps() int {
-	n := s.options.MaxOrder + len(s.options.Hidden)
-	if s.options.Full {
+// steps returns the largest number of rows of the level, each n-gram model counted once.
+func (l *level) steps() int {
+	n := l.options.MaxOrder + len(l.trains)
+	if l.options.Full {
 		n++
 	}
 	return n
@@ -64,7 +66,11 @@ func (l *level) event(name string) Event {
 	if l.options.Full {
 		name = l.corpus.Level + " " + name
 	}
-	return Event{Progress: lm.Progress{Model: name, Left: l.left(0)}, Nth: l.nth, Of: l.steps() * len(l.levels)}
+	of := 0
+	for _, other := range l.levels {
+		of += other.steps()
+	}
+	return Event{Progress: lm.Progress{Model: name, Left: l.left(0)}, Nth: l.nth, Of: of}
 }
 
 // Approximate times of a row beside an RNN's training, for estimating the time left.
@@ -80,13 +86,16 @@ func (l *level) left(trained time.Duration) time.Duration {
 		return 0
 	}
 	var left time.Duration
-	orders, step := l.options.MaxOrder, l.steps()
-	for nth := l.nth; nth <= step*len(l.levels); nth++ {
-		switch at := (nth - 1) % step; {
-		case at < orders || at == step-1:
-			left += timePerNgram
-		default:
-			left += l.budget + timePerRNN
+	nth := 0
+	for _, other := range l.levels {
+		for at := range other.steps() {
+			switch nth++; {
+			case nth < l.nth: // done
+			case at < l.options.MaxOrder || at == other.steps()-1:
+				left += timePerNgram
+			default:
+				left += l.budget + timePerRNN
+			}
 		}
 	}
 	return max(left-trained, time.Second)

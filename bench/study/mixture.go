@@ -23,7 +23,7 @@ func (l *level) mixture(ctx context.Context) error {
 	}
 	event := l.event("mixture")
 	l.on(event)
-	network, err := l.load(a.Hidden)
+	network, err := l.load(a.Cell, a.Hidden)
 	if err != nil {
 		return fmt.Errorf("the RNN of the mixture: %w", err)
 	}
@@ -31,7 +31,7 @@ func (l *level) mixture(ctx context.Context) error {
 	row := Row{
 		Level: a.Level, Label: a.Label + " + " + b.Label, Config: config, Parts: []string{a.Label, b.Label},
 		Model: Model{
-			Kind: KindMixture, Order: b.Order, Hidden: a.Hidden, Store: a.Store + " + " + b.Store,
+			Kind: KindMixture, Order: b.Order, Cell: a.Cell, Hidden: a.Hidden, Store: a.Store + " + " + b.Store,
 			Entries: b.Entries, Parameters: a.Parameters,
 			BytesPredicted: a.BytesPredicted + b.BytesPredicted, BytesResident: a.BytesResident + b.BytesResident,
 			ResidentUnknown: a.ResidentUnknown || b.ResidentUnknown,

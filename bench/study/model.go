@@ -1,8 +1,6 @@
 package study
 
 import (
-	"fmt"
-
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/measure"
@@ -42,6 +40,7 @@ type Model struct {
 	Kind       string `json:"kind"`       // KindNgram or KindRNN
 	Order      int    `json:"order"`      // n-gram: tokens in the longest n-gram
 	Hidden     int    `json:"hidden"`     // RNN: width of the hidden layer
+	Cell       string `json:"cell"`       // RNN: name of its rnn.CellKind; "" in old files means "rnn"
 	Smoothing  string `json:"smoothing"`  // n-gram: how counts become probabilities
 	Store      string `json:"store"`      // how the model lies in memory
 	Entries    int64  `json:"entries"`    // n-gram: stored n-grams of all orders
@@ -88,12 +87,9 @@ type Model struct {
 	ResidentUnknown bool `json:"resident_unknown"`
 }
 
-// Name returns the model's name in a table: "5-gram" or "RNN 256".
+// Name returns the model's name in a table: "5-gram", "RNN 256" or "GRU 128".
 func (m Model) Name() string {
-	if m.Kind == KindRNN {
-		return fmt.Sprintf("RNN %d", m.Hidden)
-	}
-	return fmt.Sprintf("%d-gram", m.Order)
+	return lm.Config{Kind: m.Kind, Order: m.Order, Cell: m.Cell, Hidden: m.Hidden}.Name()
 }
 
 // FullName returns Name with the store, if the model kind has several.

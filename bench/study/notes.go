@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/internal/figures"
 )
@@ -37,12 +38,16 @@ func notes(r LevelResult, skipped int) []string {
 	var spread float64
 	streams := 0 // of the RNNs
 	adaptive, small, rnns, ngrams := false, false, false, false
+	var cells []string // of the RNNs
 	var dropout float64
 	halve := false
 	var fixed []int // orders of the models with fixed discounts
 	for _, m := range r.Models {
 		spread = max(spread, m.ScoreSpread)
 		if m.Kind == KindRNN {
+			if name := lm.CellName(m.Cell); !slices.Contains(cells, name) {
+				cells = append(cells, name)
+			}
 			rnns, streams = true, max(streams, m.ScoreStreams)
 			dropout, halve = max(dropout, m.Dropout), halve || m.Halve
 			adaptive = adaptive || m.Softmax == rnnlm.AdaptiveSoftmax
@@ -80,6 +85,9 @@ func notes(r LevelResult, skipped int) []string {
 	}
 	if rnns {
 		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
+	}
+	if len(cells) > 1 {
+		add("Networks of %s cells stand beside each other. Beside each %s the others have the largest width that takes no more bytes.", strings.Join(cells, " and "), cells[0])
 	}
 	if dropout > 0 {
 		add("In training, the output layer of the RNNs doesn't see %.3g of their states (dropout).", dropout)

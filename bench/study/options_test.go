@@ -7,10 +7,11 @@ import (
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
+	"batchrnn/rnn"
 )
 
 func goodOptions() Options {
-	return Options{Levels: []text.Level{text.Char}, MaxOrder: 3, Hidden: []int{8}, Budget: lasting(100 * time.Millisecond), Threads: 1, Seed: 1}
+	return Options{Levels: []text.Level{text.Char}, MaxOrder: 3, Cells: []rnn.CellKind{rnn.Vanilla}, Hidden: []int{8}, Budget: lasting(100 * time.Millisecond), Threads: 1, Seed: 1}
 }
 
 func lasting(d time.Duration) *time.Duration { return &d }
@@ -31,6 +32,8 @@ func TestValidateNamesTheOption(t *testing.T) {
 		"order 0":      {"MaxOrder", func(o *Options) { o.MaxOrder = 0 }},
 		"order 99":     {"MaxOrder", func(o *Options) { o.MaxOrder = 99 }},
 		"no width":     {"Hidden", func(o *Options) { o.Hidden = nil }},
+		"no cell":      {"Cell", func(o *Options) { o.Cells = nil }},
+		"cell twice":   {"Cell", func(o *Options) { o.Cells = []rnn.CellKind{rnn.GRU, rnn.GRU} }},
 		"width 0":      {"Hidden", func(o *Options) { o.Hidden = []int{8, 0} }},
 		"width 2^30":   {"Hidden", func(o *Options) { o.Hidden = []int{1 << 30} }},
 		"width twice":  {"Hidden", func(o *Options) { o.Hidden = []int{8, 16, 8} }},

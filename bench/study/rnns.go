@@ -3,6 +3,7 @@ package study
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"batchrnn/bench/lm"
@@ -17,37 +18,52 @@ import (
 const rnnStore = "dense"
 
 // modelName returns the name of an RNN's file.
-func (l *level) modelName(hidden int) string {
-	return fmt.Sprintf("%s-rnn-%d.lm", l.corpus.Level, hidden)
+func (l *level) modelName(cell string, hidden int) string {
+	return fmt.Sprintf("%s-%s-%d.lm", l.corpus.Level, cell, hidden)
 }
 
 // load returns the RNN of an earlier run, if the store has it.
-func (l *level) load(hidden int) (*lm.Model, error) {
-	m, err := l.store.LoadModel(l.modelName(hidden), l.engine)
+func (l *level) load(cell string, hidden int) (*lm.Model, error) {
+	name := l.modelName(cell, hidden)
+	m, err := l.store.LoadModel(name, l.engine)
 	if err != nil {
 		return nil, err
 	}
 	c, want := m.Config, l.corpus
-	if c.Kind != lm.RNN || c.Hidden != hidden || c.SHA256 != want.SHA256 || c.Level != want.Level || c.Vocab != want.Vocab ||
+	if c.Kind != lm.RNN || c.Cell != cell || c.Hidden != hidden || c.SHA256 != want.SHA256 || c.Level != want.Level || c.Vocab != want.Vocab ||
 		c.Seed != l.options.Seed || c.BudgetSeconds != l.budget.Seconds() || c.Interrupted {
-		return nil, fmt.Errorf("%s is another model", l.modelName(hidden))
+		return nil, fmt.Errorf("%s is another model", name)
 	}
 	return m, nil
 }
 
-// network returns the options for training an RNN of the given width.
-func (l *level) network(hidden int) rnnlm.Options {
-	o := lm.NetworkOptions(l.data.Corpus, hidden)
-	o.Budget, o.Seed = l.budget, l.options.Seed
-	return o
+// networks returns the options for training the RNNs: for each of Options.Hidden one of
+// each cell.
+func (l *level) networks() (all []rnnlm.Options) {
+	for _, hidden := range l.options.Hidden {
+		var bytes int64 // of the first cell
+		for i, cell := range l.options.Cells {
+			o := lm.NetworkOptions(l.data.Corpus, cell, hidden)
+			o.Budget, o.Seed = l.budget, l.options.Seed
+			if i == 0 {
+				bytes = rnnlm.Bytes(l.engine, l.data.Vocab.Len(), o)
+			} else {
+				o.Hidden = o.WidthWithin(l.engine, l.data.Vocab.Len(), bytes)
+			}
+			// Two widths that are close may have one counterpart.
+			if !slices.ContainsFunc(all, func(other rnnlm.Options) bool { return other.Cell == o.Cell && other.Hidden == o.Hidden }) {
+				all = append(all, o)
+			}
+		}
+	}
+	return all
 }
 
 func (l *level) rnns(ctx context.Context) error {
-	for _, hidden := range l.options.Hidden {
-		options := l.network(hidden)
+	for _, options := range l.trains {
 		config := l.rnnConfig(options)
 		if _, ok := l.known[config]; ok {
-			if _, err := l.load(hidden); err == nil { // the mixture may need the model
+			if _, err := l.load(options.Cell.String(), options.Hidden); err == nil { // the mixture may need the model
 				l.again(config)
 				continue
 			}
@@ -62,7 +78,8 @@ func (l *level) rnns(ctx context.Context) error {
 // rnn trains and measures an RNN. If ctx ends meanwhile, it scores the parameters so
 // far, if there are any.
 func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) error {
-	event := l.event(Model{Kind: KindRNN, Hidden: options.Hidden}.Name())
+	name := Model{Kind: KindRNN, Cell: options.Cell.String(), Hidden: options.Hidden}.Name()
+	event := l.event(name)
 	l.on(event)
 	model, stats, err := rnnlm.Train(ctx, l.engine, l.data.Corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(l.budget), 1)
@@ -70,21 +87,21 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 		l.on(event)
 	})
 	if err != nil {
-		return fmt.Errorf("RNN of width %d: %w", options.Hidden, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	row := Row{Level: l.corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
-	row.Label = row.Model.Name()
+	row.Label = name
 	if err := l.scoreRNN(ctx, &row, model); err != nil {
-		return fmt.Errorf("RNN of width %d: %w", options.Hidden, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if l.options.Full {
 		if err := l.fullSoftmax(ctx, &row, options); err != nil {
-			return fmt.Errorf("RNN of width %d with a full softmax: %w", options.Hidden, err)
+			return fmt.Errorf("%s with a full softmax: %w", name, err)
 		}
 	}
 	if l.store != nil && !row.Interrupted {
 		file := lm.NewRNN(model, l.data.Corpus, lm.TrainedConfig(options, stats)).WithSpeller(l.data.Speller)
-		if err := l.store.SaveModel(l.modelName(options.Hidden), file); err != nil {
+		if err := l.store.SaveModel(l.modelName(row.Cell, row.Hidden), file); err != nil {
 			return err
 		}
 	}
@@ -123,6 +140,7 @@ func (l *level) fullSoftmax(ctx context.Context, row *Row, o rnnlm.Options) erro
 func newRNNRow(model *rnn.Model, o rnnlm.Options, stats rnnlm.Stats) Model {
 	return Model{
 		Kind:           KindRNN,
+		Cell:           o.Cell.String(),
 		Hidden:         o.Hidden,
 		Dropout:        o.Dropout,
 		Halve:          o.Halve,

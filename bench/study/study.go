@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,7 +13,9 @@ import (
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/measure"
 	"batchrnn/internal/engine"
+	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // A Store keeps the results of a study, for people and for a later run.
@@ -47,12 +50,18 @@ func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	if err := o.keepCells(known); err != nil {
+		return nil, err
+	}
 	e, err := engine.New("", o.Threads)
 	if err != nil {
 		return nil, err
 	}
 	s := &Study{options: o, engine: e, store: store, known: map[string]Row{}}
 	for _, r := range known {
+		if r.Kind == KindRNN && r.Cell == "" { // of a program that knew no other
+			r.Cell = rnn.Vanilla.String()
+		}
 		if !r.Interrupted && !r.Unscored {
 			s.known[r.Config] = r
 		}
@@ -62,6 +71,18 @@ func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// keepCells returns an [option.Error] if known rows are of cells that o leaves out. The
+// results would replace them.
+func (o Options) keepCells(known []Row) error {
+	for _, r := range known {
+		cell := cmp.Or(r.Cell, rnn.Vanilla.String())
+		if r.Kind == KindRNN && !slices.ContainsFunc(o.Cells, func(c rnn.CellKind) bool { return c.String() == cell }) {
+			return option.Misuse("Cell", "the report to go on from has %s, of %s cells: add them, or name another folder", r.Label, cell)
+		}
+	}
+	return nil
 }
 
 // read makes the levels. It checks all of them before the first one takes minutes.
@@ -91,8 +112,8 @@ func (s *Study) read(stdin io.Reader) error {
 				s.planned = append(s.planned, l.ngramConfig(order, store))
 			}
 		}
-		for _, hidden := range o.Hidden {
-			network := l.network(hidden)
+		l.trains = l.networks()
+		for _, network := range l.trains {
 			if err := data.CheckMemory(s.engine, network); err != nil {
 				return err
 			}
@@ -159,7 +180,7 @@ func (l *level) ngramConfig(order int, store ngram.Store) string {
 
 // rnnConfig returns the Config of an RNN's row.
 func (l *level) rnnConfig(o rnnlm.Options) string {
-	return config(l.base(), fmt.Sprint("rnn ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
+	return config(l.base(), fmt.Sprint(o.Cell, " ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
 		fmt.Sprint("dropout ", o.Dropout), fmt.Sprint("halve ", o.Halve),
 		fmt.Sprint("seed ", o.Seed), fmt.Sprint("threads ", l.engine.Threads()))
 }

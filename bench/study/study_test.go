@@ -19,6 +19,7 @@ import (
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // memoryStore is a Store that is no folder.
@@ -48,7 +49,7 @@ func (s *memoryStore) LoadModel(name string, e *kernels.Engine) (*lm.Model, erro
 }
 
 func studyOptions(corpusPath string) Options {
-	return Options{Corpus: corpusPath, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Hidden: []int{6, 8},
+	return Options{Corpus: corpusPath, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Cells: []rnn.CellKind{rnn.Vanilla}, Hidden: []int{6, 8},
 		Budget: lasting(150 * time.Millisecond), Threads: 1, Seed: 1, Full: true}
 }
 
@@ -150,6 +151,48 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	_, measured = runStudy(t, o, store, first.Rows, nil)
 	if len(measured) == 0 || measured[0] != "word RNN 8" {
 		t.Errorf("without a model: measured %q", measured)
+	}
+}
+
+// TestStudyOfCells wants gated cells of as many bytes beside vanilla ones, and nothing
+// lost by going on from a study of other cells.
+func TestStudyOfCells(t *testing.T) {
+	o := studyOptions(writeText(t))
+	o.Levels, o.MaxOrder, o.Hidden = o.Levels[:1], 1, []int{64}
+	store := &memoryStore{models: map[string][]byte{}}
+	first, _ := runStudy(t, o, store, nil, nil)
+	known := slices.Clone(first.Rows)
+	for i := range known {
+		known[i].Cell = "" // as programs wrote that knew vanilla cells alone
+	}
+	o.Cells = []rnn.CellKind{rnn.Vanilla, rnn.GRU, rnn.LSTM, rnn.GRUResetBefore}
+	r, measured := runStudy(t, o, store, known, nil)
+	if len(measured) != 4 || len(store.models) != 4 {
+		t.Fatalf("measured %q, %d models", measured, len(store.models))
+	}
+	rnns := slices.DeleteFunc(slices.Clone(r.Rows), func(r Row) bool { return r.Kind != KindRNN })
+	for i, cell := range o.Cells {
+		row := rnns[i]
+		if row.Cell != cell.String() || row.Label != fmt.Sprintf("%s %d", lm.CellName(row.Cell), row.Hidden) || measured[max(i, 1)-1] != "char "+row.Label && i > 0 {
+			t.Errorf("row %d is %q of %s cells", i, row.Label, row.Cell)
+		}
+		if size := row.BytesPredicted; size > rnns[0].BytesPredicted || 2*size < rnns[0].BytesPredicted {
+			t.Errorf("%s takes %d bytes, %s %d", row.Label, size, rnns[0].Label, rnns[0].BytesPredicted)
+		}
+	}
+	if all := strings.Join(r.Notes, " "); !strings.Contains(all, "RNN and GRU and LSTM") {
+		t.Errorf("notes %s", all)
+	}
+	mixture := r.Rows[len(r.Rows)-1]
+	if mixture.Kind != KindMixture || mixture.Cell == "" || !strings.HasPrefix(mixture.Label, lm.CellName(mixture.Cell)) {
+		t.Errorf("mixture %+v", mixture)
+	}
+	if _, measured := runStudy(t, o, store, r.Rows, nil); len(measured) > 0 {
+		t.Errorf("measured again: %q", measured)
+	}
+	o.Cells = o.Cells[1:]
+	if _, err := New(o, store, known, nil); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Cell: ") || !strings.Contains(err.Error(), "RNN 64") {
+		t.Errorf("without the cells of the study before: error %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,6 +33,7 @@ func Summarize(r LevelResult) string {
 	}
 	if len(rnns) > 0 {
 		clauses = append(clauses, rnnClause(r, ngrams, rnns))
+		clauses = append(clauses, otherCells(r, rnns)...)
 	} else if len(ngrams) > 0 {
 		best := lowestBits(ngrams)
 		clauses = append(clauses, fmt.Sprintf("%s predicts best of them, at %s", order(best.Order), bitsPer(r.Corpus, best)))
@@ -40,8 +42,8 @@ func Summarize(r LevelResult) string {
 		}
 	}
 	for _, m := range unscored {
-		clauses = append(clauses, fmt.Sprintf("the RNN of width %d takes %s, and how well it predicts was not measured",
-			m.Hidden, figures.Bytes(m.BytesPredicted)))
+		clauses = append(clauses, fmt.Sprintf("the %s of width %d takes %s, and how well it predicts was not measured",
+			lm.CellName(m.Cell), m.Hidden, figures.Bytes(m.BytesPredicted)))
 	}
 	if len(clauses) == 0 {
 		return "No model was measured."
@@ -70,8 +72,8 @@ func growthClause(ngrams []Model) string {
 func rnnClause(r LevelResult, ngrams, rnns []Model) string {
 	rnn := lowestBits(rnns)
 	var b strings.Builder
-	fmt.Fprintf(&b, "the RNN of width %d takes %s whatever the length of its context, and at %s",
-		rnn.Hidden, figures.Bytes(rnn.BytesPredicted), bitsPer(r.Corpus, rnn))
+	fmt.Fprintf(&b, "the %s of width %d takes %s whatever the length of its context, and at %s",
+		lm.CellName(rnn.Cell), rnn.Hidden, figures.Bytes(rnn.BytesPredicted), bitsPer(r.Corpus, rnn))
 	if rnn.Interrupted {
 		b.WriteString(", its training cut short,")
 	}
@@ -87,7 +89,7 @@ func rnnClause(r LevelResult, ngrams, rnns []Model) string {
 		}
 	}
 	best := lowestBits(ngrams)
-	relation := ratioOf(best.BytesPredicted, rnn.BytesPredicted)
+	relation := ratioOf(best, rnn)
 	switch {
 	case milliBits(rnn) < milliBits(best):
 		fmt.Fprintf(&b, " it predicts better than every order measured; the best of them, %s at %.3f, takes %s%s",
@@ -104,6 +106,23 @@ func rnnClause(r LevelResult, ngrams, rnns []Model) string {
 	}
 	b.WriteString(speedClause(rnn, best, r.Models))
 	return b.String()
+}
+
+// otherCells returns a clause for each cell that the RNN with the lowest bits does not
+// have, about the RNN with the lowest bits of that cell.
+func otherCells(r LevelResult, rnns []Model) (clauses []string) {
+	named := []string{lm.CellName(lowestBits(rnns).Cell)}
+	for _, m := range rnns {
+		name := lm.CellName(m.Cell)
+		if slices.Contains(named, name) {
+			continue
+		}
+		named = append(named, name)
+		best := lowestBits(slices.DeleteFunc(slices.Clone(rnns), func(m Model) bool { return lm.CellName(m.Cell) != name }))
+		clauses = append(clauses, fmt.Sprintf("the best %s, of width %d, takes %s and needs %s",
+			name, best.Hidden, figures.Bytes(best.BytesPredicted), bitsPer(r.Corpus, best)))
+	}
+	return clauses
 }
 
 // speedClause compares the speeds of scoring the test split. The n-gram model is in its
@@ -124,12 +143,13 @@ func speedClause(rnn, ngramModel Model, models []Model) string {
 	if quickest.Store != ngramModel.Store {
 		in = " in a " + storeNoun(quickest.Store)
 	}
-	faster, slower, times := "the RNN", "that n-gram model"+in, a/b
+	network := "the " + lm.CellName(rnn.Cell)
+	faster, slower, times := network, "that n-gram model"+in, a/b
 	if times < 1 {
 		faster, slower, times = slower, faster, b/a
 	}
 	if times < 1.05 {
-		return "; the RNN and that n-gram model" + in + " score at about the same speed"
+		return "; " + network + " and that n-gram model" + in + " score at about the same speed"
 	}
 	return fmt.Sprintf("; %s scores text %s times as fast as %s", faster, figures.Ratio(times), slower)
 }
@@ -155,18 +175,19 @@ func bitsPer(c lm.Corpus, m Model) string {
 
 func order(n int) string { return fmt.Sprintf("order %d", n) }
 
-// ratioOf describes the ratio of size bytes to the RNN's.
-func ratioOf(size, rnn int64) string {
+// ratioOf describes the ratio of an n-gram model's size to the RNN's.
+func ratioOf(ngramModel, network Model) string {
+	size, rnn, name := ngramModel.BytesPredicted, network.BytesPredicted, lm.CellName(network.Cell)
 	if size <= 0 || rnn <= 0 {
 		return ""
 	}
 	if size >= rnn {
-		return fmt.Sprintf(", %s times the RNN's size", figures.Ratio(float64(size)/float64(rnn)))
+		return fmt.Sprintf(", %s times the %s's size", figures.Ratio(float64(size)/float64(rnn)), name)
 	}
 	if times := float64(rnn) / float64(size); times >= 100 {
-		return fmt.Sprintf(", 1/%s of the RNN's size", figures.Ratio(times))
+		return fmt.Sprintf(", 1/%s of the %s's size", figures.Ratio(times), name)
 	}
-	return fmt.Sprintf(", %s %% of the RNN's size", figures.Ratio(100*float64(size)/float64(rnn)))
+	return fmt.Sprintf(", %s %% of the %s's size", figures.Ratio(100*float64(size)/float64(rnn)), name)
 }
 
 // orders lists ascending orders, runs of three or more as a range: "orders 1 to

@@ -15,6 +15,12 @@ func rnnRow(hidden int, bytes int64, bits float64) Model {
 	return Model{Kind: KindRNN, Hidden: hidden, BytesPredicted: bytes, BitsPerToken: bits, ScoreTokensPerSecond: 1e6}
 }
 
+func gru(hidden int, bytes int64, bits float64) Model {
+	m := rnnRow(hidden, bytes, bits)
+	m.Cell = "gru"
+	return m
+}
+
 func TestSummarizeIsTrueForEveryOutcome(t *testing.T) {
 	three := []Model{ngramRow(1, 1000, 4.5), ngramRow(2, 30_000, 3.5), ngramRow(3, 200_000, 3.0)}
 	with := func(rows ...Model) []Model { return append(three[:3:3], rows...) }
@@ -66,6 +72,9 @@ func TestSummarizeIsTrueForEveryOutcome(t *testing.T) {
 			[]string{"order 3 predicts best", "the RNN of width 64 takes 1000 B, and how well it predicts was not measured"}, []string{"no RNN was measured"}},
 		"the best RNN counts": {with(rnnRow(32, 50_000, 4.6), rnnRow(64, 100_000, 3.2), rnnRow(128, 300_000, 3.3)),
 			[]string{"the RNN of width 64 takes 97.7 KiB"}, []string{"width 32", "width 128"}},
+		"the best cell counts": {with(rnnRow(64, 100_000, 3.2), gru(40, 99_000, 3.1), gru(30, 50_000, 3.15)),
+			[]string{"the GRU of width 40 takes 96.7 KiB", "times the GRU's size", "as fast as the GRU", "; the best RNN, of width 64, takes 97.7 KiB and needs 3.200 bits per character"},
+			[]string{"width 30"}},
 		"cut short":      {with(cut), []string{"its training cut short, it matches"}, nil},
 		"RNN faster":     {with(fast), []string{"the RNN scores text 3.0 times as fast as that n-gram model"}, nil},
 		"about the same": {with(even), []string{"the RNN and that n-gram model score at about the same speed"}, nil},

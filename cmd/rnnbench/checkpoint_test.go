@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,11 @@ func TestEndedTrainingGoesOn(t *testing.T) {
 		case signal == os.Interrupt && (status != exitInterrupted || !strings.Contains(p.stderr.String(), "goes on from")):
 			t.Errorf("exit status %d\n%s", status, p.stderr.String())
 		}
+	}
+	// A training of another cell leaves the checkpoint as it is.
+	other := append(slices.Clone(checkpointed), "--cell", "lstm")
+	if status, _, stderr := runArgs("", other...); status != 1 || strings.Contains(strings.TrimSpace(stderr), "\n") || !strings.Contains(stderr, "cell rnn") || !strings.Contains(stderr, "lstm") {
+		t.Errorf("resumed with another cell: exit status %d\n%s", status, stderr)
 	}
 	status, stdout, stderr := runArgs("", checkpointed...)
 	if status != 0 || !strings.Contains(stdout, "resumed after") {

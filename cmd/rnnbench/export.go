@@ -20,7 +20,7 @@ type exportCommand struct {
 
 // Help is what kong prints below the summary.
 func (*exportCommand) Help() string {
-	return `The names and layouts are those of a PyTorch module with an nn.RNN as rnn and an nn.Linear as out, which reads one-hot vectors: rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The vocabulary stays in the model's file.`
+	return `The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out, which reads one-hot vectors: rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.`
 }
 
 // Run is called by kong.
@@ -30,7 +30,7 @@ func (c *exportCommand) Run(env *environment) error {
 		return err
 	}
 	defer close()
-	return writeConverted(env.stdout, c.Out, model.WriteSafetensors)
+	return writeConverted(env.stdout, c.Out, model, model.WriteSafetensors)
 }
 
 type importCommand struct {
@@ -41,7 +41,7 @@ type importCommand struct {
 
 // Help is what kong prints below the summary.
 func (*importCommand) Help() string {
-	return `Puts weights that were exported, and perhaps trained on elsewhere, into a model's file again. Names, shapes and the nonlinearity must be the model's; "rnnbench export --help" has them.`
+	return `Puts weights that were exported, and perhaps trained on elsewhere, into a model's file again. Names, shapes, the cell and the nonlinearity must be the model's; "rnnbench export --help" has them.`
 }
 
 // Run is called by kong.
@@ -57,7 +57,7 @@ func (c *importCommand) Run(env *environment) error {
 	if err := readWeights(model, c.Weights); err != nil {
 		return fmt.Errorf("--weights: %q: %w", c.Weights, durable.WithoutPath(err))
 	}
-	return writeConverted(env.stdout, c.Out, model.WriteTo)
+	return writeConverted(env.stdout, c.Out, model, model.WriteTo)
 }
 
 func readWeights(model *lm.Model, path string) error {
@@ -98,7 +98,8 @@ func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
 	return m, close, nil
 }
 
-func writeConverted(stdout io.Writer, path string, write func(io.Writer) (int64, error)) error {
+// writeConverted writes the file at path, and prints what m is and where it went.
+func writeConverted(stdout io.Writer, path string, m *lm.Model, write func(io.Writer) (int64, error)) error {
 	var size int64
 	err := durable.WriteFile(path, func(w io.Writer) (err error) {
 		size, err = write(w)
@@ -107,7 +108,7 @@ func writeConverted(stdout io.Writer, path string, write func(io.Writer) (int64,
 	if err != nil {
 		return fmt.Errorf("--out: %q was not written: %w", path, err)
 	}
-	if _, err := fmt.Fprintf(stdout, "saved    %s, %s\n", path, figures.Bytes(size)); err != nil {
+	if _, err := fmt.Fprintf(stdout, "model    %s\nsaved    %s, %s\n", m.Config.Description(), path, figures.Bytes(size)); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 	return nil

@@ -25,9 +25,13 @@ func TestExportAndImport(t *testing.T) {
 	}
 	train("a.lm")
 	train("b.lm", "--seed", "2")
+	train("gru.lm", "--cell", "gru")
 	train("wide.lm", "--hidden", "9")
 	must("train", "--corpus", text, "--kind", "ngram", "--out", at("ngram.lm"))
 	must("export", at("a.lm"), "--out", at("a.safetensors"))
+	if out := must("export", at("gru.lm"), "--out", at("gru.safetensors")); !strings.HasPrefix(out, "model    GRU 8") {
+		t.Errorf("export prints %q", out)
+	}
 	must("import", at("b.lm"), "--weights", at("a.safetensors"), "--out", at("c.lm"))
 	sample := func(name string) string { return must("sample", at(name), "--prompt", "The", "--length", "30") }
 	if sample("c.lm") != sample("a.lm") || sample("b.lm") == sample("a.lm") {
@@ -46,6 +50,7 @@ func TestExportAndImport(t *testing.T) {
 		{"onto the weights", 2, "--out", []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--out", at("a.safetensors")}},
 		{"no name", 2, "--out", []string{"export", at("a.lm"), "--out", ""}},
 		{"another width", 1, "has shape [8", []string{"import", at("wide.lm"), "--weights", at("a.safetensors"), "--out", at("x")}},
+		{"another cell", 1, "gru", []string{"import", at("a.lm"), "--weights", at("gru.safetensors"), "--out", at("x")}},
 		{"a model for weights", 1, "header", []string{"import", at("a.lm"), "--weights", at("b.lm"), "--out", at("x")}},
 		{"a folder for weights", 1, "regular file", []string{"import", at("a.lm"), "--weights", dir, "--out", at("x")}},
 		{"no weights", 1, "--weights", []string{"import", at("a.lm"), "--weights", at("none"), "--out", at("x")}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // message formats err for the command line, with the names of flags for options.
@@ -78,6 +80,37 @@ func parseSmoothing(s string) (ngram.Smoothing, error) {
 		return 0, option.Misuse("--smoothing", "%w", err)
 	}
 	return smoothing, nil
+}
+
+// parseCells parses a comma-separated list of kinds of cells, such as "rnn, gru".
+func parseCells(s string) (cells []rnn.CellKind, err error) {
+	for field := range strings.SplitSeq(s, ",") {
+		cell, err := parseCell(strings.TrimSpace(field))
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(cells, cell) {
+			return nil, option.Misuse("--cell", "%v is given twice: give each cell once", cell)
+		}
+		cells = append(cells, cell)
+	}
+	return cells, nil
+}
+
+func parseCell(s string) (cell rnn.CellKind, err error) {
+	if err := cell.UnmarshalText([]byte(s)); err != nil {
+		return 0, option.Misuse("--cell", "%w", err)
+	}
+	return cell, nil
+}
+
+// cellNames formats a list of cells as parseCells reads it.
+func cellNames(cells []rnn.CellKind) string {
+	names := make([]string, len(cells))
+	for i, c := range cells {
+		names[i] = c.String()
+	}
+	return strings.Join(names, ",")
 }
 
 // parseWidths parses a comma-separated list of widths, such as "128, 256".

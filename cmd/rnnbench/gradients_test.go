@@ -14,21 +14,21 @@ import (
 func TestGradients(t *testing.T) {
 	dir := t.TempDir()
 	plot := filepath.Join(dir, "g.png")
-	args := []string{"gradients", "--lengths", "4,12", "--updates", "5", "--seed", "7", "--threads", "2"}
+	args := []string{"gradients", "--cell", "rnn,lstm,gru", "--lengths", "4,12", "--updates", "5", "--seed", "7", "--threads", "2"}
 	status, stdout, stderr := runArgs("", append(args, "--json", "-", "--plot", plot)...)
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s", status, stderr)
 	}
 	var r gradients.Result
 	decodeStrictly(t, stdout, &r)
-	wantFields(t, stdout, "models", "task", "length", "network", "clip", "learning_rate", "accuracy", "loss", "baseline", "chance",
+	wantFields(t, stdout, "models", "task", "length", "network", "cell", "clip", "learning_rate", "accuracy", "loss", "baseline", "chance",
 		"clipped", "largest_norm", "diverged", "at_start", "trained")
-	if len(r.Models) != 40 || r.Seed != 7 || r.Interrupted {
+	if len(r.Models) != 56 || r.Seed != 7 || r.Interrupted {
 		t.Errorf("%d models, seed %d", len(r.Models), r.Seed)
 	}
 	text := strings.Join(strings.Fields(stderr), " ")
-	for _, want := range []string{"rnnbench gradients --lengths 4,12 --updates 5 --remember 1 --threads 2 --seed 7",
-		"Adding problem", "Copy task", "the best without looking 4 7.8 0.1667", "ReLU, identity, skip", "adding problem, T = 12",
+	for _, want := range []string{"rnnbench gradients --cell rnn,lstm,gru --lengths 4,12 --updates 5 --remember 1 --threads 2 --seed 7",
+		"Adding problem", "Copy task", "the best without looking 4 7.8 0.1667", "ReLU, identity, skip", "LSTM, chrono", "GRU, chrono", "adding problem, T = 12",
 		"The copy task at T = 12:", "Before training the gradient of “tanh” vanishes"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, stderr)
@@ -61,6 +61,10 @@ func TestBadInputOfGradients(t *testing.T) {
 	}{
 		{2, "stray", []string{"stray"}},
 		{2, "rnnbench gradients --help", []string{"--budget", "1s"}},
+		{2, "--cell", []string{"--cell", "elman"}},
+		{2, "--cell", []string{"--cell", ""}},
+		{2, "--cell", []string{"--cell", "gru,gru"}},
+		{2, "--cell", []string{"--cell", "rnn,gru-reset-before"}},
 		{2, "--lengths", []string{"--lengths", "1"}},
 		{2, "--lengths", []string{"--lengths", "5,5"}},
 		{2, "--lengths", []string{"--lengths", ""}},

@@ -29,7 +29,7 @@ type training struct {
 func startTraining(t *testing.T) *training {
 	t.Helper()
 	p := &training{json: filepath.Join(t.TempDir(), "r.json")}
-	p.cmd = exec.CommandContext(t.Context(), os.Args[0], "ram", "--corpus", writeText(t), "--max-order", "2", "--hidden", "8,16",
+	p.cmd = exec.CommandContext(t.Context(), os.Args[0], "ram", "--corpus", writeText(t), "--max-order", "2", "--cell", "rnn", "--hidden", "8,16",
 		"--budget", "1h", "--json", p.json)
 	p.cmd.Env = append(os.Environ(), asMain+"=1")
 	p.cmd.Stdout = &p.stdout
@@ -124,7 +124,7 @@ func TestInterruptedTrainingSavesItsModel(t *testing.T) {
 
 func TestInterruptedReportIsWrittenAndResumed(t *testing.T) {
 	dir, text := filepath.Join(t.TempDir(), "out"), writeText(t)
-	args := []string{"report", "--out", dir, "--corpus", text, "--level", "char", "--max-order", "1", "--hidden", "8,9", "--threads", "1"}
+	args := []string{"report", "--out", dir, "--corpus", text, "--level", "char", "--max-order", "1", "--cell", "rnn", "--hidden", "8,9", "--threads", "1"}
 	p := &training{cmd: exec.CommandContext(t.Context(), os.Args[0], append(args, "--budget", "1h")...)}
 	p.cmd.Env = append(os.Environ(), asMain+"=1")
 	p.cmd.Stdout = &p.stdout

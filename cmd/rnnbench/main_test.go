@@ -96,6 +96,9 @@ func TestBadInput(t *testing.T) {
 		{"hidden with a hole", 2, "--hidden", []string{"ram", "--hidden", "8,,16"}},
 		{"hidden absurd", 2, "--hidden", []string{"ram", "--hidden", "999999999"}},
 		{"hidden beyond int64", 2, "--hidden", []string{"ram", "--hidden", "99999999999999999999"}},
+		{"cell unknown", 2, "--cell", []string{"ram", "--cell", "elman"}},
+		{"cell none", 2, "--cell", []string{"ram", "--cell", ""}},
+		{"cell twice", 2, "--cell", []string{"ram", "--cell", "gru,gru"}},
 		{"budget 0", 2, "--budget", []string{"ram", "--budget", "0s"}},
 		{"budget negative", 2, "--budget", []string{"ram", "--budget", "-20s"}},
 		{"budget without unit", 2, "--budget", []string{"ram", "--budget", "20"}},
@@ -144,10 +147,10 @@ func TestHelp(t *testing.T) {
 		want []string
 	}{
 		{[]string{"--help"}, []string{"ram", "Usage: rnnbench"}},
-		{[]string{"ram", "--help"}, []string{"--corpus", "--level", "--max-order", "--smoothing", "--vocab", "--hidden", "--budget", "--threads",
+		{[]string{"ram", "--help"}, []string{"--corpus", "--level", "--max-order", "--smoothing", "--vocab", "--cell", "--hidden", "--budget", "--threads",
 			"--seed", "--json", "--csv", "--plot", "default 7", "128,256", "Ctrl-C"}},
-		{[]string{"report", "--help"}, []string{"--out", "--level", "--hidden", "--budget", "--resume", "report.html", "Ctrl-C"}},
-		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--hidden", "--budget", "--json", "Ctrl-C"}},
+		{[]string{"report", "--help"}, []string{"--out", "--level", "--cell", "--hidden", "--budget", "--resume", "report.html", "Ctrl-C"}},
+		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--cell", "--hidden", "--budget", "--json", "Ctrl-C"}},
 		{[]string{"eval", "--help"}, []string{"<model>", "--corpus", "--split", "--json", "U+FFFD"}},
 		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--prompt", "--seed", "--json", "<unk>"}},
 		{[]string{"score", "--help"}, []string{"<model>", "--json", "U+FFFD", "tabs"}},
@@ -172,17 +175,17 @@ func TestHelp(t *testing.T) {
 func TestRAMFromEndToEnd(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	status, stdout, stderr := runArgs("", "ram", "--corpus", writeText(t), "--max-order", "3", "--smoothing", "absolute", "--hidden", "8, 16", "--budget", "300ms",
+	status, stdout, stderr := runArgs("", "ram", "--corpus", writeText(t), "--max-order", "3", "--smoothing", "absolute", "--cell", "rnn, lstm", "--hidden", "16, 32", "--budget", "300ms",
 		"--threads", "2", "--json", at("r.json"), "--csv", at("r.csv"), "--plot", at("r.png"))
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	for _, want := range []string{"machine", "SHA-256", "2 threads", "3-gram", "RNN 16", "bits/char", "6,800 characters", "From order 1 to 3", "interpolated absolute discounting", "quantised"} {
+	for _, want := range []string{"machine", "SHA-256", "2 threads", "3-gram", "RNN 32", "LSTM ", "bits/char", "6,800 characters", "From order 1 to 3", "interpolated absolute discounting", "quantised"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
-	if !strings.Contains(stderr, "5/5 RNN 16") {
+	if !strings.Contains(stderr, "7/7 LSTM ") {
 		t.Errorf("progress: %s", stderr)
 	}
 
@@ -197,7 +200,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 	if err := d.Decode(&r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Models) != 14 || r.Interrupted || r.Machine.Threads != 2 || r.Models[13].Hidden != 16 || r.Models[0].Smoothing != "absolute" || !strings.Contains(stdout, r.Corpus.SHA256) {
+	if len(r.Models) != 16 || r.Interrupted || r.Machine.Threads != 2 || r.Models[14].Hidden != 32 || r.Models[14].Cell != "rnn" || r.Models[15].Cell != "lstm" || r.Models[15].BytesPredicted > r.Models[14].BytesPredicted || r.Models[0].Smoothing != "absolute" || !strings.Contains(stdout, r.Corpus.SHA256) {
 		t.Errorf("JSON: %+v", r)
 	}
 
@@ -206,7 +209,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	if rows, err := csv.NewReader(g).ReadAll(); err != nil || len(rows) != 15 {
+	if rows, err := csv.NewReader(g).ReadAll(); err != nil || len(rows) != 17 {
 		t.Errorf("CSV: %d rows, error %v", len(rows), err)
 	}
 	h, err := os.Open(at("r.png"))

@@ -82,7 +82,7 @@ func TestKernels(t *testing.T) {
 
 func TestSpeed(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "s.json")
-	args := []string{"speed", "--threads", "1,2", "--hidden", "24", "--batch", "3,4", "--time", "10us", "--assert", "0.001", "--json", file}
+	args := []string{"speed", "--cell", "rnn,gru", "--threads", "1,2", "--hidden", "24", "--batch", "3,4", "--time", "10us", "--assert", "0.001", "--json", file}
 	batches := 0
 	if isa := os.Getenv(kernels.EnvISA); isa != "generic" && len(kernels.ISAs()) > 1 { // else a matter of seconds
 		args, batches = append(args, "--batches"), 130
@@ -91,7 +91,7 @@ func TestSpeed(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s", status, stderr)
 	}
-	for _, want := range []string{"rnnbench speed --threads 1,2 --hidden 24 --batch 3,4 --time 10µs", "2 threads",
+	for _, want := range []string{"rnnbench speed --cell rnn,gru --threads 1,2 --hidden 24 --batch 3,4 --time 10µs", "2 threads",
 		"forward+backward", "training step", "tokens/s", "µs a step", "% of read", "% of peak"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
@@ -112,7 +112,7 @@ func TestSpeed(t *testing.T) {
 		}
 	}
 	// Two batches on one and two threads, two passes; the rest is fixed.
-	want := map[string]int{"deepbench": 8, "forward": 4, "train": 2, "step": 4, "single": 6, "batch": batches}
+	want := map[string]int{"deepbench": 8, "gated": 8, "forward": 4, "train": 4, "step": 4, "single": 6, "batch": batches}
 	want["gemm"] = 9 * max(1, len(kernels.ISAs())-1)
 	for kind, n := range want {
 		if rows[kind] != n {
@@ -125,7 +125,7 @@ func TestSpeed(t *testing.T) {
 }
 
 func TestSpeedAssertion(t *testing.T) {
-	status, _, stderr := runArgs("", "speed", "--threads", "1", "--hidden", "8,9", "--batch", "1", "--time", "1us", "--assert", "1000")
+	status, _, stderr := runArgs("", "speed", "--cell", "rnn", "--threads", "1", "--hidden", "8,9", "--batch", "1", "--time", "1us", "--assert", "1000")
 	if status != 1 || !strings.Contains(stderr, "--assert: 4 of") {
 		t.Errorf("exit status %d\n%s", status, stderr)
 	}
@@ -138,7 +138,7 @@ func TestSpeedAssertion(t *testing.T) {
 func TestHelpOfMeasurements(t *testing.T) {
 	for command, flags := range map[string][]string{
 		"kernels": {"--isa", "--time", "--largest", "--json", "20ms"},
-		"speed":   {"--threads", "--hidden", "--batch", "--time", "--batches", "--neighbours", "--assert", "--json", "300ms", "1760,2048,2560"},
+		"speed":   {"--cell", "--threads", "--hidden", "--batch", "--time", "--batches", "--neighbours", "--assert", "--json", "300ms", "1760,2048,2560"},
 	} {
 		status, stdout, stderr := runArgs("", command, "--help")
 		if status != 0 || stderr != "" {
@@ -173,6 +173,11 @@ func TestBadInputOfMeasurements(t *testing.T) {
 		{2, "--largest", []string{"kernels", "--largest", "50,128,0,10"}},
 		{2, "--largest", []string{"kernels", "--largest", "1048576,1048576,1048576,10"}},
 		{1, "--json", []string{"kernels", "--json", missing}},
+		{2, "--cell", []string{"speed", "--cell", "elman"}},
+		{2, "--cell", []string{"speed", "--cell", ""}},
+		{2, "--cell", []string{"speed", "--cell", "gru,gru"}},
+		{2, "--cell", []string{"speed", "--neighbours", "--cell", "gru"}},
+		{2, "--assert", []string{"speed", "--cell", "gru", "--assert", "90"}},
 		{2, "--threads", []string{"speed", "--threads", "0"}},
 		{2, "--threads", []string{"speed", "--threads", "1,1"}},
 		{2, "--threads", []string{"speed", "--threads", ""}},

@@ -20,6 +20,7 @@ func trainModels(t *testing.T, text string) (files []string) {
 	for _, args := range [][]string{
 		{"--kind", "rnn", "--hidden", "8", "--budget", "200ms"},
 		{"--hidden", "8", "--budget", "200ms", "--tied", "--dropout", "0.2", "--halve", "--patience", "3"},
+		{"--cell", "gru", "--hidden", "8", "--budget", "200ms"},
 		{"--kind", "ngram", "--order", "3"},
 		{"--kind", "rnn", "--level", "word", "--hidden", "8", "--budget", "200ms"},
 		{"--kind", "ngram", "--level", "word", "--vocab", "9", "--min-count", "2", "--order", "2"},
@@ -42,8 +43,9 @@ func trainModels(t *testing.T, text string) (files []string) {
 func TestModelsFromEndToEnd(t *testing.T) {
 	text := writeText(t)
 	for _, file := range trainModels(t, text) {
+		name := map[bool]string{true: "GRU 8", false: ""}[strings.Contains(file, "gru")] // what names the model
 		status, stdout, stderr := runArgs("", "eval", file, "--corpus", text)
-		if status != 0 || !strings.Contains(stdout, "split test: ") || !strings.Contains(stdout, "adjusted    ") || !strings.Contains(stdout, "perplexity") {
+		if status != 0 || !strings.Contains(stdout, "split test: ") || !strings.Contains(stdout, "adjusted    ") || !strings.Contains(stdout, "perplexity") || !strings.Contains(stdout, "model       "+name) {
 			t.Errorf("eval: exit status %d\n%s%s", status, stdout, stderr)
 		}
 		status, stdout, stderr = runArgs("the quick brown \xff\xfe fox", "eval", file, "--corpus", "-", "--json")
@@ -60,6 +62,9 @@ func TestModelsFromEndToEnd(t *testing.T) {
 				t.Errorf("sample: exit status %d\n%s", status, stderr)
 			}
 			return stdout
+		}
+		if e.Model.Cell != map[string]string{"rnn": "rnn", "ngram": ""}[e.Model.Kind] && (name == "" || e.Model.Cell != "gru") {
+			t.Errorf("%s: the cell is %q", e.Model.Name(), e.Model.Cell)
 		}
 		first := sample()
 		if !strings.HasPrefix(first, "The dog") || len(first) <= len("The dog")+20 || strings.Contains(first, "<unk>") {
@@ -78,7 +83,7 @@ func TestModelsFromEndToEnd(t *testing.T) {
 		}
 		var s lm.Sample
 		decodeStrictly(t, sample("--json"), &s)
-		if s.Tokens != 20 || s.Prompt+s.Text+"\n" != first {
+		if s.Tokens != 20 || s.Model.Cell != e.Model.Cell || s.Prompt+s.Text+"\n" != first {
 			t.Errorf("sample as JSON: %+v, want the text %q", s, first)
 		}
 	}
@@ -92,7 +97,7 @@ func TestScore(t *testing.T) {
 		if status != 0 || len(got) != 4 || got[0] != got[3] || got[1] != "0.0000\t0\t0\t0.000" || strings.Count(got[0], "\t") != 3 {
 			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 		}
-		if !strings.HasPrefix(stderr, "total: 4 lines, ") {
+		if !strings.HasPrefix(stderr, "total: 4 lines, ") || !strings.Contains(stderr, "; model ") {
 			t.Errorf("standard error: %s", stderr)
 		}
 		status, stdout, stderr = runArgs(lines, "score", file, "--json")
@@ -109,7 +114,7 @@ func TestScore(t *testing.T) {
 			sum.Unk += s.Unk
 			sum.Nats += s.Nats
 		}
-		if status != 0 || total.Lines != 4 || total.Tokens != sum.Tokens || total.Unk != sum.Unk || sum.Unk == 0 || total.Nats != sum.Nats {
+		if status != 0 || total.Lines != 4 || total.Tokens != sum.Tokens || total.Unk != sum.Unk || sum.Unk == 0 || total.Nats != sum.Nats || total.Model == nil {
 			t.Errorf("exit status %d, total %+v, sum %+v", status, total, sum)
 		}
 	}
@@ -159,6 +164,11 @@ func TestBadInputOfModels(t *testing.T) {
 		{"dropout of everything", 2, "--dropout", train("--dropout", "1")},
 		{"dropout NaN", 2, "--dropout", train("--dropout", "NaN")},
 		{"patience 0", 2, "all of --budget", train("--patience", "0")},
+		{"cell", 2, "--cell", train("--cell", "elman")},
+		{"cell without a name", 2, "--cell", train("--cell", "")},
+		{"two cells", 2, "--cell", train("--cell", "rnn,gru")},
+		{"cell of an n-gram model", 2, "--cell", train("--kind", "ngram", "--cell", "gru")},
+		{"tied gates", 2, "--tied", train("--cell", "lstm", "--tied")},
 		{"tied n-grams", 2, "--tied", train("--kind", "ngram", "--tied")},
 		{"softmax of an n-gram model", 2, "--full-softmax", train("--kind", "ngram", "--full-softmax")},
 		{"dropout of an n-gram model", 2, "--dropout", train("--kind", "ngram", "--dropout", "0.1")},

@@ -35,8 +35,9 @@ type ramCommand struct {
 	Smoothing string        `default:"kneser-ney" placeholder:"NAME" help:"Smoothing of the n-gram models: kneser-ney, modified and interpolated, or absolute discounting (default ${default})."`
 	Vocab     *int          `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
 	MinCount  *int          `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk> (default: 1, for words 2)."`
-	Hidden    string        `default:"128,256" placeholder:"H" help:"Width of an RNN; several with commas between them (default ${default})."`
-	Budget    time.Duration `default:"40s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
+	Cell      string        `default:"rnn,gru" placeholder:"NAME" help:"Cell of the RNNs: rnn, the vanilla one, lstm, gru, gru-reset-before; several with commas between them (default ${default})."`
+	Hidden    string        `default:"128,256" placeholder:"H" help:"Width of an RNN of the first cell; several with commas between them (default ${default}). The other cells have the largest width that takes no more bytes."`
+	Budget    time.Duration `default:"30s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
 	Threads   int           `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed      uint64        `default:"1" placeholder:"N" help:"Seed of the RNNs' initial weights, and of the text where it is generated (default ${default})."`
 	JSON      *string       `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
@@ -48,11 +49,11 @@ type ramCommand struct {
 func (*ramCommand) Help() string {
 	// kong rewraps the lines of a paragraph.
 	return `Trains n-gram models of every order, each in four stores, and RNNs of
-several widths on the same tokens, and prints for each what it weighs in memory, how fast it trains
+several cells and widths on the same tokens, and prints for each what it weighs in memory, how fast it trains
 and scores, and how many bits per token it needs on text held out from training.
 What a model weighs is computed, and measured in a process of its own.
 
-The default takes about two minutes on two cores: an RNN trains for the whole of
+The default takes about two and a half minutes on two cores: an RNN trains for the whole of
 its budget. Ctrl-C prints what has been measured until then.`
 }
 
@@ -67,6 +68,10 @@ func (c *ramCommand) Run(env *environment) error {
 		return err
 	}
 	hidden, err := parseWidths(c.Hidden)
+	if err != nil {
+		return err
+	}
+	cells, err := parseCells(c.Cell)
 	if err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ func (c *ramCommand) Run(env *environment) error {
 	}
 	options := study.Options{
 		Corpus: corpus, Levels: []text.Level{level}, Vocab: c.Vocab, MinCount: c.MinCount,
-		MaxOrder: c.MaxOrder, Smoothing: smoothing, Hidden: hidden, Budget: &c.Budget,
+		MaxOrder: c.MaxOrder, Smoothing: smoothing, Cells: cells, Hidden: hidden, Budget: &c.Budget,
 		Threads: c.Threads, Seed: c.Seed,
 	}
 	// Mistakes are reported now, not after minutes of work.

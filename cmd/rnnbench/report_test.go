@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,30 +24,35 @@ func readResults(t *testing.T, dir string) (r study.Result) {
 
 func TestReportFromEndToEnd(t *testing.T) {
 	dir, text := filepath.Join(t.TempDir(), "out"), writeText(t)
-	args := []string{"report", "--out", dir, "--corpus", text, "--max-order", "2", "--hidden", "8", "--budget", "200ms", "--threads", "1"}
+	args := []string{"report", "--out", dir, "--corpus", text, "--max-order", "2", "--cell", "rnn,gru", "--hidden", "32", "--budget", "200ms", "--threads", "1"}
 	status, stdout, stderr := runArgs("", args...)
 	if status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	for _, want := range []string{"SHA-256", "bits/char", "bits/word", "2-gram", "RNN 8", "RNN 8 + ", "From order 1 to 2", "report   " + filepath.Join(dir, "report.html")} {
+	for _, want := range []string{"SHA-256", "bits/char", "bits/word", "2-gram", "RNN 32", "GRU ", " + ", "From order 1 to 2", "report   " + filepath.Join(dir, "report.html")} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
-	if !strings.Contains(stderr, "8/8 word mixture") {
+	if !strings.Contains(stderr, "10/10 word mixture") {
 		t.Errorf("progress: %s", stderr)
 	}
 	first := readResults(t, dir)
-	if len(first.Rows) != 20 || first.Interrupted || !strings.Contains(first.Command, "--budget 200ms") {
+	if len(first.Rows) != 22 || first.Interrupted || !strings.Contains(first.Command, "--budget 200ms") {
 		t.Errorf("results %+v", first)
 	}
-	if status, stdout, stderr := runArgs("", "sample", filepath.Join(dir, "models", "word-rnn-8.lm"), "--length", "5"); status != 0 || len(strings.Fields(stdout)) != 5 {
+	if status, stdout, stderr := runArgs("", "sample", filepath.Join(dir, "models", "word-rnn-32.lm"), "--length", "5"); status != 0 || len(strings.Fields(stdout)) != 5 {
 		t.Errorf("sample of its model: exit status %d, %q, %s", status, stdout, stderr)
 	}
 
 	// All is there already, so that the figures stay the same to the last digit.
-	if status, _, stderr := runArgs("", append(args, "--resume")...); status != 0 || strings.Contains(stderr, "RNN") {
+	if status, _, stderr := runArgs("", append(args, "--resume")...); status != 0 || strings.Contains(stderr, "RNN") || strings.Contains(stderr, "GRU") {
 		t.Errorf("resumed: exit status %d\n%s", status, stderr)
+	}
+	// Going on without a cell of the report would lose its rows.
+	other := append(slices.Clone(args), "--resume", "--cell", "lstm")
+	if status, stdout, stderr := runArgs("", other...); status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--cell: ") {
+		t.Errorf("resumed with another cell: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	second := readResults(t, dir)
 	a, _ := json.Marshal(first.Rows)
@@ -88,6 +94,8 @@ func TestBadInputOfReport(t *testing.T) {
 		{"vocab of characters", 2, "--vocab", report("--level", "char", "--vocab", "50")},
 		{"order", 2, "--max-order", report("--max-order", "10")},
 		{"width", 2, "--hidden", report("--hidden", "0")},
+		{"cell", 2, "--cell", report("--cell", "elman")},
+		{"cell twice", 2, "--cell", report("--cell", "rnn,rnn")},
 		{"budget", 2, "--budget", report("--budget", "0s")},
 		{"threads", 2, "--threads", report("--threads", "0")},
 		{"corpus missing", 1, "--corpus", report("--corpus", filepath.Join(dir, "none"))},

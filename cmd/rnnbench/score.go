@@ -54,8 +54,8 @@ func (c *scoreCommand) Run(env *environment) error {
 	if c.JSON {
 		return json.NewEncoder(env.stderr).Encode(total)
 	}
-	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.3f bits per token, perplexity %s\n",
+	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.3f bits per token, perplexity %s; model %s\n",
 		figures.Count(int64(total.Lines)), figures.Count(int64(total.Tokens)), figures.Count(int64(total.Unk)),
-		total.BitsPerToken, figures.Significant(total.Perplexity))
+		total.BitsPerToken, figures.Significant(total.Perplexity), model.Config.Name())
 	return nil
 }

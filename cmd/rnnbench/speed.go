@@ -16,12 +16,14 @@ import (
 	"batchrnn/bench/speed"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
+	"batchrnn/rnn"
 )
 
 type speedCommand struct {
+	Cell       *string        `placeholder:"NAME" help:"Cells of the networks: rnn, the vanilla one, lstm, gru, gru-reset-before; several with commas between them (default ${speedCell})."`
 	Threads    []int          `placeholder:"N" help:"Threads to measure on, several with commas between them (default: one, and as many as there are cores)."`
-	Hidden     []int          `placeholder:"H" help:"Widths of the DeepBench networks (default ${speedHidden}), or of those beside others (default ${neighbourHidden})."`
-	Batch      []int          `placeholder:"B" help:"Batches of the DeepBench networks (default ${speedBatch}), or of those beside others (default ${neighbourBatch})."`
+	Hidden     []int          `placeholder:"H" help:"Widths of the DeepBench networks (default ${speedHidden}), of gated ones (default ${gatedHidden}), or of those beside others (default ${neighbourHidden})."`
+	Batch      []int          `placeholder:"B" help:"Batches of the DeepBench networks (default ${speedBatch}), of gated ones (default ${gatedBatch}), or of those beside others (default ${neighbourBatch})."`
 	Time       *time.Duration `placeholder:"TIME" help:"Time to measure each row for, at least three runs, and as much for the peak beside it (default ${speedTime}; with --neighbours ${neighbourTime} for each row)."`
 	Batches    bool           `help:"Measure products of every batch from 1 to 130 too."`
 	Neighbours bool           `help:"Measure passes of one worker and of the largest number of --threads beside others instead: busy processes, a busy goroutine, other callers."`
@@ -30,7 +32,10 @@ type speedCommand struct {
 }
 
 // Defaults of the flags.
+const speedCell = "rnn,lstm,gru"
+
 var (
+	gatedHidden, gatedBatch      = []int{256, 512, 1024}, []int{32}
 	speedHidden, neighbourHidden = []int{1760, 2048, 2560}, []int{32, 128, 256, 512, 1760}
 	speedBatch, neighbourBatch   = []int{16, 32, 64, 128}, []int{1, 8, 64}
 )
@@ -40,6 +45,7 @@ const speedTime, neighbourTime = 300 * time.Millisecond, 700 * time.Millisecond
 // speedVars returns the defaults for the help.
 func speedVars() kong.Vars {
 	return kong.Vars{
+		"speedCell": speedCell, "gatedHidden": figures.List(gatedHidden, ","), "gatedBatch": figures.List(gatedBatch, ","),
 		"speedHidden": figures.List(speedHidden, ","), "neighbourHidden": figures.List(neighbourHidden, ","),
 		"speedBatch": figures.List(speedBatch, ","), "neighbourBatch": figures.List(neighbourBatch, ","),
 		"speedTime": speedTime.String(), "neighbourTime": neighbourTime.String(),
@@ -48,11 +54,11 @@ func speedVars() kong.Vars {
 
 // Help returns the text that kong prints below the summary.
 func (*speedCommand) Help() string {
-	return `Measures passes through networks of DeepBench's sizes and of small ones, a training step, matrix products and single steps, as GFLOP/s and as a share of the peak of multiply-adds on as many threads, timed in turns with each row. The best run counts, for others on the machine can only make a run slower; the median stands beside it.
+	return `Measures passes through networks of DeepBench's sizes, of small ones and of gated cells, a training step of each cell, matrix products and single steps, as GFLOP/s and as a share of the peak of multiply-adds on as many threads, timed in turns with each row. The best run counts, for others on the machine can only make a run slower; the median stands beside it.
 
 --neighbours measures forward passes where others run too: beside nothing (quiet), a busy process, one of niceness 19, a busy goroutine; with GOMAXPROCS lowered to 1 after the engine was made; with two engines; with 8 callers of one engine. One worker and all take turns. The mean counts stalls. Marks are at least ` + fmt.Sprint(speed.LeastThroughput) + ` of one worker's throughput and at most ` + fmt.Sprint(speed.MostP99) + ` times its 99th percentile.
 
-The default takes about two minutes on two cores, --neighbours about three. Ctrl-C prints what has been measured until then.`
+The default takes two to three minutes on two cores, --neighbours about three. Ctrl-C prints what has been measured until then.`
 }
 
 // Run is called by kong.
@@ -64,11 +70,30 @@ func (c *speedCommand) Run(env *environment) error {
 	if !(assert >= 0) {
 		return option.Misuse("--assert", "%v is no share of the peak: give a percentage such as 90", assert)
 	}
+	list, err := given("--cell", c.Cell)
+	if err != nil {
+		return err
+	}
+	cells, err := parseCells(cmp.Or(list, speedCell))
+	if err != nil {
+		return err
+	}
+	if c.Assert != nil && !slices.Contains(cells, rnn.Vanilla) {
+		return option.Misuse("--assert", "the DeepBench rows are of rnn cells: add rnn to --cell, or leave it out")
+	}
 	options := speed.Options{
+		Cells: cells, GatedHidden: orDefault(c.Hidden, gatedHidden), GatedBatch: orDefault(c.Batch, gatedBatch),
 		Threads: orDefault(c.Threads, slices.Compact([]int{1, runtime.GOMAXPROCS(0)})), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
 		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
 	}
-	flags := append([]string{set("threads", figures.List(options.Threads, ","))}, sizeFlags(options.Hidden, options.Batch, options.Time)...)
+	flags := []string{set("cell", cellNames(cells)), set("threads", figures.List(options.Threads, ","))}
+	if c.Hidden != nil {
+		flags = append(flags, set("hidden", figures.List(c.Hidden, ",")))
+	}
+	if c.Batch != nil {
+		flags = append(flags, set("batch", figures.List(c.Batch, ",")))
+	}
+	flags = append(flags, set("time", options.Time.String()))
 	if c.Batches {
 		flags = append(flags, "--batches")
 	}
@@ -93,6 +118,8 @@ func (c *speedCommand) Run(env *environment) error {
 // runNeighbours is Run with --neighbours.
 func (c *speedCommand) runNeighbours(env *environment) error {
 	switch {
+	case c.Cell != nil:
+		return option.Misuse("--cell", "--neighbours measures vanilla cells: leave one of them out")
 	case c.Assert != nil:
 		return option.Misuse("--assert", "--neighbours measures no DeepBench row: leave one of them out")
 	case c.Batches:
@@ -106,7 +133,8 @@ func (c *speedCommand) runNeighbours(env *environment) error {
 	if c.Threads != nil {
 		flags = append(flags, set("threads", figures.List(c.Threads, ",")))
 	}
-	options.Command = asTyped("speed", append(flags, sizeFlags(options.Hidden, options.Batch, options.Time)...)...)
+	flags = append(flags, set("hidden", figures.List(options.Hidden, ",")), set("batch", figures.List(options.Batch, ",")), set("time", options.Time.String()))
+	options.Command = asTyped("speed", flags...)
 	n, err := speed.NewNeighbours(options)
 	if err != nil {
 		return err
@@ -114,11 +142,6 @@ func (c *speedCommand) runNeighbours(env *environment) error {
 	defer n.Close()
 	var result speed.Result
 	return c.measure(env, n, &result, printNeighbours)
-}
-
-// sizeFlags returns the flags that both kinds of measurement share.
-func sizeFlags(hidden, batch []int, time time.Duration) []string {
-	return []string{set("hidden", figures.List(hidden, ",")), set("batch", figures.List(batch, ",")), set("time", time.String())}
 }
 
 // orDefault returns the value of a flag, or otherwise if it was not given.
@@ -152,6 +175,7 @@ func printSpeed(w io.Writer, r speed.Result) {
 		kinds[row.Kind] = append(kinds[row.Kind], row)
 	}
 	printDeepBench(w, kinds[speed.KindDeepBench])
+	printGated(w, kinds[speed.KindGated])
 	printMarks(w, append(kinds[speed.KindForward], kinds[speed.KindTrain]...))
 	printGemms(w, kinds[speed.KindGemm])
 	printSteps(w, kinds[speed.KindStep])
@@ -169,18 +193,28 @@ func printDeepBench(w io.Writer, rows []speed.Row) {
 	writeTable(w, "DeepBench's vanilla RNN: ReLU, T = 50, without the input product, packing of the weights included", t, 3)
 }
 
+func printGated(w io.Writer, rows []speed.Row) {
+	t := figures.Table{{"cell", "H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% of peak", "median"}}
+	for _, r := range rows {
+		t.Add(r.Cell, strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), r.Pass,
+			figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
+			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1))
+	}
+	writeTable(w, "Gated cells, T = 50, products counted, without the input product, packing of the weights included", t, 0, 4)
+}
+
 func printMarks(w io.Writer, rows []speed.Row) {
 	t := figures.Table{{"work", "threads", "GFLOP/s", "median", "peak", "% of peak", "median", "tokens/s"}}
 	for _, r := range rows {
 		name, tokens := fmt.Sprintf("forward, H %d, B %d, T %d", r.H, r.B, r.T), "-"
 		if r.Kind == speed.KindTrain {
-			name = fmt.Sprintf("training step, V %d, H %d, B %d, T %d, Adam, clipping", r.V, r.H, r.B, r.T)
+			name = fmt.Sprintf("training step, %s, V %d, H %d, B %d, T %d, Adam, clipping", r.Cell, r.V, r.H, r.B, r.T)
 			tokens = figures.Rate(r.TokensPerSecond)
 		}
 		t.Add(name, strconv.Itoa(r.Threads), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
 			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1), tokens)
 	}
-	writeTable(w, "Smaller networks, tanh, weights packed before the forward passes", t, 0)
+	writeTable(w, "Smaller networks, weights packed before the forward passes", t, 0)
 }
 
 func printGemms(w io.Writer, rows []speed.Row) {

@@ -15,6 +15,7 @@ import (
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
+	"batchrnn/rnn"
 )
 
 type trainCommand struct {
@@ -25,13 +26,14 @@ type trainCommand struct {
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
 	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
+	Cell        *string        `placeholder:"NAME" help:"Cell of an RNN: rnn, the vanilla one, lstm, gru, or gru-reset-before (default rnn)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Layers      *int           `placeholder:"N" help:"Layers of an RNN, with residual connections where there are several (default 1)."`
 	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
 	Epochs      *float64       `placeholder:"N" help:"In place of a budget of time, how often an RNN reads its training text, such as 20 or 0.5. Then the same command gives the same file every time."`
 	Checkpoint  *string        `placeholder:"FILE" help:"Keep all of the training of an RNN in this file while it runs; if the file is there already, go on from it. It is removed once the model is saved."`
 	Every       *time.Duration `placeholder:"TIME" help:"Time between two checkpoints (default 30s)."`
-	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax."`
+	Tied        bool           `help:"One matrix for the input and the output of an RNN of vanilla cells, with a full softmax."`
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
 	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
 	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`
@@ -63,9 +65,17 @@ func (c *trainCommand) Run(env *environment) error {
 	if c.Out == "" {
 		return option.Misuse("--out", "the name is empty: give one")
 	}
+	var cell *rnn.CellKind
+	if c.Cell != nil {
+		kind, err := parseCell(*c.Cell)
+		if err != nil {
+			return err
+		}
+		cell = &kind
+	}
 	options := lm.TrainOptions{
 		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
-		Kind:        c.Kind, Order: c.Order, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
+		Kind:        c.Kind, Order: c.Order, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
 		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
 	}

@@ -101,7 +101,6 @@ func TestReadVersion3(t *testing.T) {
 	for _, c := range []rnn.Config{
 		{Input: 6, Layers: 2, Hidden: 5, Output: 7, Activation: rnn.ReLU, Residual: true, Cutoffs: []int{2, 4}},
 		{Input: 6, Layers: 1, Hidden: 5, Output: 6, Tied: true},
-		{Input: 6, Cell: rnn.LSTM, Layers: 1, Hidden: 5, Projection: 3, TwoBiases: true, Output: 6},
 	} {
 		m, err := rnn.New(newEngine(t), c, 1)
 		if err != nil {

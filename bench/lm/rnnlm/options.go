@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
@@ -179,3 +180,28 @@ func (o Options) config(vocab int) rnn.Config {
 		Residual: layers > 1, Tied: o.Tied, Cutoffs: o.Cutoffs,
 	}
 }
+
+// WidthWithin returns the largest width that an RNN over a vocabulary, otherwise of
+// these options, has within a number of bytes of a model that only scores. It returns 1
+// if none is small enough.
+func (o Options) WidthWithin(e *kernels.Engine, vocab int, bytes int64) int {
+	fits := func(hidden int) bool {
+		o.Hidden = hidden
+		return Bytes(e, vocab, o) <= bytes
+	}
+	lo, hi := 1, 2 // lo fits, or is 1
+	for fits(hi) {
+		lo, hi = hi, 2*hi
+	}
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; fits(mid) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// Bytes returns the size of an RNN over a vocabulary that only scores.
+func Bytes(e *kernels.Engine, vocab int, o Options) int64 { return o.config(vocab).Bytes(e) }

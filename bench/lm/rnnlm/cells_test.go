@@ -1,0 +1,58 @@
+package rnnlm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"batchrnn/rnn"
+)
+
+// TestCheckpointWithoutACell wants one that names no cell to be of vanilla cells.
+func TestCheckpointWithoutACell(t *testing.T) {
+	e, c := oneThread(t), tinyCorpus(t)
+	for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM} {
+		o := byTokens()["adaptive"]
+		o.Cell = cell
+		tr, err := newTrainer(e, c, o.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		vanilla := tr.identity
+		vanilla.Cell = rnn.Vanilla
+		raw, err := json.Marshal(vanilla)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := bytes.Replace(raw, []byte(`"cell":"rnn",`), nil, 1)
+		if len(old) == len(raw) {
+			t.Fatalf("no cell in %s", raw)
+		}
+		err = tr.recognise(old)
+		if cell == rnn.Vanilla && err != nil || cell != rnn.Vanilla && (!errors.Is(err, errOther) || !strings.Contains(err.Error(), "cell rnn, where this one has lstm")) {
+			t.Errorf("%v: error %v", cell, err)
+		}
+	}
+}
+
+// TestWidthWithin wants the largest width that fits.
+func TestWidthWithin(t *testing.T) {
+	e := oneThread(t)
+	for _, vocab := range []int{65, 5000} {
+		for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM, rnn.GRU, rnn.GRUResetBefore} {
+			o := Options{Cell: cell, Cutoffs: AdaptiveCutoffs(vocab)}
+			for _, bytes := range []int64{0, 50_000, 500_000, 5_000_000} {
+				h := o.WidthWithin(e, vocab, bytes)
+				size := func(hidden int) int64 {
+					o.Hidden = hidden
+					return Bytes(e, vocab, o)
+				}
+				if h < 1 || h > 1 && size(h) > bytes || size(h+1) <= bytes {
+					t.Errorf("%v, vocabulary of %d: width %d of %d bytes, the next one of %d, for %d", cell, vocab, h, size(h), size(h+1), bytes)
+				}
+			}
+		}
+	}
+}
