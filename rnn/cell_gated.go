@@ -23,7 +23,7 @@ func (ws *Workspace) part(w *kernels.Worker, k, d, t int, b *kernels.Packed) par
 
 // stepChunk is the number of values of the gates of a chunk of columns, which then stay
 // in L1 from their products to the cell's pointwise step.
-const stepChunk = 4096
+const stepChunk = 16384
 
 // chunk returns a few columns of p from panel from of b on, and the panel behind them.
 func (p part) chunk(b *kernels.Packed, from int) (chunk part, next int) {

@@ -190,7 +190,7 @@ const wordDropout = 0.5
 // c, without its budget and its seed. A large vocabulary gets an adaptive softmax: a
 // full one would read a fraction of the text in the same time.
 func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options {
-	o := rnnlm.Options{Cell: cell, Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c.Vocab.Len())}
+	o := rnnlm.Options{Cell: cell, Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c, hidden)}
 	if c.Level == text.Word {
 		o.Dropout, o.Halve = wordDropout, true
 	}

@@ -96,13 +96,7 @@ func notes(r LevelResult, skipped int) []string {
 		add("The learning rate of the RNNs is halved after each validation that finds nothing better.")
 	}
 	if adaptive {
-		cuts := rnnlm.AdaptiveCutoffs(r.Corpus.Vocab)
-		numbers := make([]string, len(cuts))
-		for i, cut := range cuts {
-			numbers[i] = figures.Count(int64(cut))
-		}
-		add("The RNNs have an adaptive softmax: in the order of frequency, %ss from number %s on are predicted in clusters, from fewer features of the state.",
-			r.Corpus.TokenName(), strings.Join(numbers, " and "))
+		add("The RNNs have an adaptive softmax: the rarer %ss are predicted in clusters, from fewer features of the state.", r.Corpus.TokenName())
 	}
 	if streams > 0 && (streams > 1 || r.Machine.Threads > 1) {
 		add("Scoring: an n-gram model reads the test split as one stream on one thread, an RNN as %s at once on %s.",

@@ -42,7 +42,7 @@ func TestWidthWithin(t *testing.T) {
 	e := oneThread(t)
 	for _, vocab := range []int{65, 5000} {
 		for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM, rnn.GRU, rnn.GRUResetBefore} {
-			o := Options{Cell: cell, Cutoffs: AdaptiveCutoffs(vocab)}
+			o := Options{Cell: cell, Cutoffs: AdaptiveCutoffs(wordCorpus(t, vocab), 64)}
 			for _, bytes := range []int64{0, 50_000, 500_000, 5_000_000} {
 				h := o.WidthWithin(e, vocab, bytes)
 				size := func(hidden int) int64 {

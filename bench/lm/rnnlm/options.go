@@ -51,23 +51,6 @@ type Options struct {
 	Every      time.Duration
 }
 
-// AdaptiveCutoffs returns the cutoffs of an adaptive softmax over a vocabulary of
-// words. It returns none for a small vocabulary, where a full softmax is about as fast.
-//
-// The figures are tokens/s of training on two threads with H = 128, 256 and 512 (go
-// test ./rnn -bench LargeVocabulary). With V = 10,000 an adaptive softmax reaches
-// 124,500, 63,400 and 29,100. A full one reaches 19,600, 10,800 and 5,600. With V =
-// 100,000 it reaches 45,900, 26,900 and 13,100. A full one reaches 1,660, 940 and 490.
-func AdaptiveCutoffs(vocab int) []int {
-	switch {
-	case vocab < manyTokens:
-		return nil
-	case vocab < 20_000:
-		return []int{vocab / 10, vocab * 4 / 10}
-	}
-	return []int{vocab / 50, vocab / 10, vocab * 4 / 10}
-}
-
 // The output layers that [SoftmaxOf] names.
 const (
 	FullSoftmax     = "full"

@@ -1,12 +1,15 @@
 package rnnlm
 
 import (
+	"fmt"
 	"math"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"batchrnn/bench/lm/text"
 )
 
 // TestBadOptions: what can't be trained is an error that names the value.
@@ -81,14 +84,71 @@ func TestTokensPerSecond(t *testing.T) {
 // TestAdaptiveCutoffs: every vocabulary gets cutoffs that make a model.
 func TestAdaptiveCutoffs(t *testing.T) {
 	for _, vocab := range []int{2, 1999, 2000, 19_999, 20_000, 1_000_000} {
-		o := Options{Hidden: 8, Cutoffs: AdaptiveCutoffs(vocab)}
-		if err := o.config(vocab).Validate(); err != nil {
-			t.Errorf("vocabulary of %d: %v", vocab, err)
-		}
-		if (len(o.Cutoffs) > 0) != (vocab >= 2000) {
-			t.Errorf("vocabulary of %d has cutoffs %v", vocab, o.Cutoffs)
+		for _, width := range []int{1, 8, 64, 1000} {
+			c := wordCorpus(t, vocab)
+			o := Options{Hidden: width, Cutoffs: AdaptiveCutoffs(c, width)}
+			if err := o.config(vocab).Validate(); err != nil {
+				t.Errorf("vocabulary of %d: %v", vocab, err)
+			}
+			if (len(o.Cutoffs) > 0) != (vocab >= 2000) {
+				t.Errorf("vocabulary of %d has cutoffs %v", vocab, o.Cutoffs)
+			}
 		}
 	}
+}
+
+// TestCutoffsCostLeast holds the cutoffs to the cost of every choice on a coarse grid.
+func TestCutoffsCostLeast(t *testing.T) {
+	const vocab, width = 4000, 128 // one cluster or two
+	c := wordCorpus(t, vocab)
+	share := make([]float64, vocab+1)
+	for _, id := range c.Train {
+		for i := range id + 1 {
+			share[i] += 1 / float64(len(c.Train))
+		}
+	}
+	cost := func(cuts []int) float64 {
+		sum := float64(cuts[0]+len(cuts)) * (width + perOutput)
+		for i, lo := range cuts {
+			hi := append(cuts, vocab)[i+1]
+			f := features(width, i)
+			sum += (share[lo] - share[hi]) * (float64(hi-lo)*(f+perOutput) + f*width)
+		}
+		return sum
+	}
+	least := cost(AdaptiveCutoffs(c, width))
+	for a := 16; a < vocab; a += 97 {
+		for b := a; b < vocab; b += 97 {
+			cuts := []int{a, b}
+			if b == a {
+				cuts = cuts[:1]
+			}
+			if got := cost(cuts); !(got >= 0.99*least) {
+				t.Errorf("cutoffs %v cost %.0f, those chosen, %v, %.0f", cuts, got, AdaptiveCutoffs(c, width), least)
+			}
+		}
+	}
+}
+
+// wordCorpus returns a corpus whose training text has the given number of words, the
+// n-th about 1/n as often as the first (Zipf).
+func wordCorpus(t *testing.T, vocab int) *text.Corpus {
+	t.Helper()
+	words := []string{text.UnkToken}
+	for i := range vocab - 1 {
+		words = append(words, fmt.Sprint("w", i))
+	}
+	v, err := text.NewVocabulary(words)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &text.Corpus{Level: text.Word, Vocab: v}
+	for i := range vocab {
+		for range max(1, vocab/(4*(i+1))) {
+			c.Train = append(c.Train, int32(i))
+		}
+	}
+	return c
 }
 
 // TestTrainWithOptions learns as TestTrainLearns does.

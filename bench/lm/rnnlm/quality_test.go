@@ -57,7 +57,7 @@ func TestQuality(t *testing.T) {
 		Dropout: *qualityDropout, Tied: *qualityTied, Halve: *qualityHalve, Patience: *qualityPatience,
 	}
 	if *qualityAdaptive {
-		o.Cutoffs = AdaptiveCutoffs(c.Vocab.Len())
+		o.Cutoffs = AdaptiveCutoffs(c, *qualityHidden)
 	}
 	e := newEngine(t)
 	said := time.Now()
