@@ -64,11 +64,11 @@ func (ws *Workspace) gatedShare(w *kernels.Worker) {
 	}
 }
 
-// gatedBackShare is one worker's part of backward 2 of a layer of gated cells. carry is
-// dJ/dh_t by the steps after t; a step turns it and dH_t into dZ_t and the carry of the
-// step before:
+// gatedBackShare is one worker's part of backward 2 of a layer of gated cells. The carry
+// is the part of dJ/dh_t that comes through later steps. From it and dH_t a step
+// computes dZ_t and the carry of the step before:
 //
-//	carry_{t-1} = (what bypasses the gates) + dZ_t·Whᵀ
+//	carry_{t-1} = z∘(carry_t + dH_t) + dZ_t·Whᵀ        z of a GRU; 0 in an LSTM
 func (ws *Workspace) gatedBackShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
 	directions, phases, group := m.directions(), m.phases(), ws.plan.group
@@ -149,8 +149,8 @@ func (ws *Workspace) gate(w *kernels.Worker, p part, g int, act kernels.Activati
 	w.Gemm(x, p.panels)
 }
 
-// holdRows keeps the states of sequences that step t is not of: a, whose rows are D·n
-// floats, in the rows and columns of p.
+// holdRows copies the states of sequences that have ended before step t from the slot
+// before it. The rows of a are D·n floats. It copies the rows and columns of p.
 func (ws *Workspace) holdRows(w *kernels.Worker, p part, a []float32, n int) {
 	if ws.lengths.of == nil {
 		return
@@ -222,8 +222,8 @@ func (ws *Workspace) begin(w *kernels.Worker, p part, to, from []float32, i, n i
 	}
 }
 
-// live returns the next rows from b on that step t is of, and clears dZ of those before
-// them that it is not of. It returns an empty span at the end.
+// live returns the next rows from b on whose sequence has step t. It clears dZ of the
+// rows before them. At the end it returns an empty span.
 func (ws *Workspace) live(w *kernels.Worker, p part, b int) kernels.Span {
 	if ws.lengths.of == nil {
 		return kernels.Span{Lo: b, Hi: p.own.Hi}

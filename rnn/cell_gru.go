@@ -54,6 +54,12 @@ func (ws *Workspace) gruStep(w *kernels.Worker, k, d, t int) {
 	}
 	if m.Cell == GRU {
 		ws.holdRows(w, all, l.h, hidden)
+		return
+	}
+	for b := all.own.Lo; b < all.own.Hi; b++ { // dWh of the candidate is a product over all rows
+		if ws.lengths.ended(t, b) {
+			w.Clear(ws.keptZ(k, d, t, b).Data[3*hidden:][all.cols.Lo:all.cols.Hi])
+		}
 	}
 }
 

@@ -105,8 +105,13 @@ func (c Config) Validate() error {
 	if err := c.validateOutput(); err != nil {
 		return err
 	}
-	for _, n := range []int{c.Input, c.Hidden, c.Output} {
-		if int64(n) > maxParams/int64(c.Hidden)/int64(2*c.Layers*c.Cell.gates()) {
+	// In floats, because a wild size would overflow an int.
+	gates, width, input := float64(c.gateWidth()), float64(c.directions())*float64(c.stateWidth()), float64(c.Input)
+	for _, n := range []float64{
+		float64(c.Hidden) * float64(c.Hidden), float64(c.Output),
+		gates * input, gates * float64(c.stateWidth()) * float64(c.Layers), gates * width * float64(c.Layers-1),
+	} {
+		if n > float64(maxParams) {
 			return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make more than the %d parameters that are supported",
 				c.Input, c.Layers, c.Hidden, c.Output, maxParams)
 		}
@@ -127,7 +132,7 @@ func (c Config) validateCell() error {
 	case c.Cell != Vanilla && c.Activation != 0:
 		return fmt.Errorf("rnn: the activations of %s cells are fixed: leave Config.Activation out, or take vanilla cells for %v", c.Cell, c.Activation)
 	case c.Cell != Vanilla && c.TimeSkip != 0:
-		return fmt.Errorf("rnn: a skip connection through time is for vanilla cells, the gates of %s cells have its part: leave Config.TimeSkip out", c.Cell)
+		return fmt.Errorf("rnn: a skip connection through time is for vanilla cells, %s cells keep their state by gates: leave Config.TimeSkip out", c.Cell)
 	case c.Cell != Vanilla && c.Tied:
 		return fmt.Errorf("rnn: the input weights of %s cells serve %d gates and can't be the output's: leave Config.Tied out", c.Cell, c.Cell.gates())
 	case c.Projection < 0 || c.Projection > 0 && c.Projection >= c.Hidden:

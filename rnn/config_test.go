@@ -61,7 +61,7 @@ func TestBadConfigs(t *testing.T) {
 		{"projection to all units", Config{Input: 3, Layers: 1, Hidden: 4, Cell: LSTM, Projection: 4}, []string{"projection to 4", "4 hidden units"}},
 		{"projection of a vanilla cell", Config{Input: 3, Layers: 1, Hidden: 4, Projection: 2}, []string{"projection", "rnn", "Config.Projection"}},
 		{"projection of a GRU", Config{Input: 3, Layers: 1, Hidden: 4, Cell: GRU, Projection: 2}, []string{"projection", "gru", "Config.Projection"}},
-		{"gates past every memory", Config{Input: 3, Layers: 1, Hidden: 30_000, Cell: LSTM}, []string{"30000 hidden units", "parameters"}},
+		{"gates past every memory", Config{Input: 3, Layers: 1, Hidden: 40_000, Cell: LSTM}, []string{"40000 hidden units", "parameters"}},
 		{"output past every memory", Config{Input: 3, Layers: 1, Hidden: 1 << 19, Output: 1 << 30}, []string{"1073741824 outputs", "parameters"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

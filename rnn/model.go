@@ -121,6 +121,15 @@ func (m *Model) checkUpdated(op string) {
 			panic(fmt.Sprintf("rnn: %s: weight %q was changed after the last Update: call Model.Update", op, w.name))
 		}
 	}
+	for i, sum := range m.sums {
+		c := &m.Cells[i]
+		n := m.Cell.summed() * m.Hidden
+		for _, j := range [...]int{0, n / 2, n - 1} {
+			if math.Float32bits(sum[j]) != math.Float32bits(c.Bh[j]+c.Br[j]) {
+				panic(fmt.Sprintf("rnn: %s: a bias of cell %d was changed after the last Update: call Model.Update", op, i))
+			}
+		}
+	}
 }
 
 // copied says whether an element of w's values has the same bits in p, a block of its

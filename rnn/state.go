@@ -1,5 +1,7 @@
 package rnn
 
+import "fmt"
+
 // A State is a state of all cells, layer by layer, in each the forward direction first.
 type State struct {
 	H []float32 // [L·D,B,P]
@@ -8,6 +10,9 @@ type State struct {
 
 // NewState returns a state of zeros for a batch of that many rows.
 func (m *Model) NewState(batch int) State {
+	if batch < 1 {
+		panic(fmt.Sprintf("rnn: NewState: a batch of %d rows, want at least 1", batch))
+	}
 	n := m.cells() * batch
 	s := State{H: make([]float32, n*m.stateWidth())}
 	if m.Cell == LSTM {
@@ -146,7 +151,7 @@ func (ws *Workspace) copyRows(states, given []float32, slot, i, n int, in bool) 
 // checkState wants a state of all cells.
 func (ws *Workspace) checkState(op, name string, s State) {
 	h, c := ws.m.cells()*ws.B*ws.m.stateWidth(), ws.m.cells()*ws.B*ws.m.Hidden
-	switch { // names are made only where they are told
+	switch { // a name is joined only for a message: joining allocates
 	case len(s.H) != h:
 		ws.checkLen(op, name+".H", len(s.H), h, "L·D·B·P")
 	case ws.m.Cell == LSTM && s.C == nil:

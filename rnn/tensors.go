@@ -103,6 +103,9 @@ func (m *Model) readTensors(f *safetensors.File) error {
 		return err
 	}
 	own := m.metadata()
+	if _, ok := f.Metadata["cell"]; m.Cell == GRUResetBefore && !ok {
+		return fmt.Errorf("the file does not say its cell, so a GRU in it is PyTorch's, with the reset gate after the product, and the model's is %v: set Config.Cell to %v", m.Cell, GRU)
+	}
 	for _, key := range slices.Sorted(maps.Keys(own)) {
 		if v, ok := f.Metadata[key]; ok && v != own[key] {
 			return fmt.Errorf("the file's %s is %.20q, the model's %q: make the model with the file's", key, v, own[key])
@@ -155,7 +158,11 @@ func (m *Model) checkKind(f *safetensors.File) error {
 		}
 		for _, kind := range []CellKind{Vanilla, GRU, LSTM} {
 			if g := kind.gates(); rows == g*units && g != m.Cell.gates() {
-				return fmt.Errorf("tensor %q has %d·%d rows: the cells of the file are %v, the model's %v: set Config.Cell", t.Name, g, units, kind, m.Cell)
+				name, ok := f.Metadata["cell"]
+				if !ok {
+					name = kind.String()
+				}
+				return fmt.Errorf("tensor %q has %d·%d rows: the cells of the file are %.20s, the model's %v: set Config.Cell", t.Name, g, units, name, m.Cell)
 			}
 		}
 	}

@@ -271,7 +271,11 @@ func TestSafetensorsBiases(t *testing.T) {
 			if m.Cell == GRU && kind != GRUResetBefore {
 				continue
 			}
-			b := bytes.Replace(withoutMetadata(t, written(t, one)), []byte("bias_hh_l0"), []byte("bias_hx_l0"), 1)
+			file := written(t, one)
+			if m.Cell != one.Cell {
+				file = withoutMetadata(t, file)
+			}
+			b := bytes.Replace(file, []byte("bias_hh_l0"), []byte("bias_hx_l0"), 1)
 			if err := readInto(m, b); err == nil || !strings.Contains(err.Error(), `has no "bias_hh_l0"`) {
 				t.Errorf("%v: without the second bias: error %v", m.Cell, err)
 			}

@@ -95,3 +95,19 @@ func TestUpdateNaN(t *testing.T) {
 		}
 	})
 }
+
+// TestUpdateOfBiases: where a model keeps the sum of two biases, a change of one without
+// Update is a mistake too.
+func TestUpdateOfBiases(t *testing.T) {
+	for _, c := range []Config{{Cell: GRU}, {Cell: LSTM, TwoBiases: true}, {TwoBiases: true}} {
+		c.Input, c.Layers, c.Hidden, c.Output = 5, 1, 9, 4
+		m := newModel(t, newEngine(t, "", 1), c, 1)
+		ws := m.NewWorkspace(2, 1)
+		for _, bias := range [][]float32{m.Cells[0].Bh, m.Cells[0].Br} {
+			bias[0]++
+			mustPanic(t, func() { ws.Forward([]int32{1, 2}) }, "rnn: Forward:", "bias of cell 0", "call Model.Update")
+			m.Update()
+			ws.Forward([]int32{1, 2})
+		}
+	}
+}

@@ -146,7 +146,15 @@ func (c Config) Bytes(e *kernels.Engine) int64 {
 			n += 4 * int64(w.params())
 		}
 	}
-	return n
+	return n + c.sumBytes()
+}
+
+// sumBytes returns the size of the sums of two biases.
+func (c Config) sumBytes() int64 {
+	if !c.twoBiases() {
+		return 0
+	}
+	return 4 * int64(c.cells()) * int64(c.Cell.gates()*c.Hidden)
 }
 
 // TrainingBytes returns the size of a model that is trained: all parameters, and the
@@ -159,7 +167,7 @@ func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 			n += w.packedBytes(e, false) + w.packedBytes(e, true)
 		}
 	}
-	return n
+	return n + c.sumBytes()
 }
 
 // Params are the parameters of a model, or their gradients: one slab, and row-major

@@ -50,7 +50,10 @@ func summary(r Result) []string {
 // outcome says which networks learnt a task.
 func outcome(task string, length int, models []Model) string {
 	var well, some, none, diverged []string
+	ways, both := map[string]int{}, map[string]bool{}
 	for _, m := range models {
+		ways[m.Network]++
+		both[m.Network] = ways[m.Network] > 1
 		group := &none
 		switch {
 		case m.Diverged:
@@ -73,20 +76,23 @@ func outcome(task string, length int, models []Model) string {
 		{"diverged:", diverged},
 	} {
 		if len(g.names) > 0 {
-			parts = append(parts, g.what+" "+merged(g.names))
+			parts = append(parts, g.what+" "+merged(g.names, both))
 		}
 	}
 	return fmt.Sprintf("The %s at T = %d: %s.", TaskName(task), length, strings.Join(parts, "; "))
 }
 
 // merged joins names. A network that is listed with and without clipping is named once.
-func merged(names []string) string {
+// both are the networks that were trained in both ways.
+func merged(names []string, both map[string]bool) string {
 	const clipped = ", clipped"
 	var all []string
 	for _, n := range names {
 		plain, is := strings.CutSuffix(n, clipped)
 		switch {
 		case is && slices.Contains(names, plain):
+		case is && !both[plain]:
+			all = append(all, "“"+plain+"”")
 		case is:
 			all = append(all, "“"+plain+"” if clipped")
 		case slices.Contains(names, n+clipped):

@@ -87,7 +87,7 @@ func notes(r LevelResult, skipped int) []string {
 		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
 	}
 	if len(cells) > 1 {
-		add("Networks of %s cells stand beside each other. Beside each %s the others have the largest width that takes no more bytes.", strings.Join(cells, " and "), cells[0])
+		add("Networks of %s cells stand beside each other. Beside each %s the others have the largest width that takes no more bytes.", joined(cells), cells[0])
 	}
 	if dropout > 0 {
 		add("In training, the output layer of the RNNs doesn't see %.3g of their states (dropout).", dropout)
@@ -106,4 +106,13 @@ func notes(r LevelResult, skipped int) []string {
 		add("Tokens per second in scoring are medians; the slowest and the fastest run lay at most %.0f %% of the median apart.", math.Ceil(100*spread))
 	}
 	return notes
+}
+
+// joined joins names by commas and, before the last, "and".
+func joined(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }

@@ -48,7 +48,7 @@ func (l *level) networks() (all []rnnlm.Options) {
 			if i == 0 {
 				bytes = rnnlm.Bytes(l.engine, l.data.Vocab.Len(), o)
 			} else {
-				o.Hidden = o.WidthWithin(l.engine, l.data.Vocab.Len(), bytes)
+				o = l.counterpart(o, bytes)
 			}
 			// Two widths that are close may have one counterpart.
 			if !slices.ContainsFunc(all, func(other rnnlm.Options) bool { return other.Cell == o.Cell && other.Hidden == o.Hidden }) {
@@ -57,6 +57,20 @@ func (l *level) networks() (all []rnnlm.Options) {
 		}
 	}
 	return all
+}
+
+// counterpart returns options with the largest width within a number of bytes. Cutoffs
+// follow the width, so the search begins above the width for those of o.
+func (l *level) counterpart(o rnnlm.Options, bytes int64) rnnlm.Options {
+	vocab := l.data.Vocab.Len()
+	most := o.WidthWithin(l.engine, vocab, bytes)
+	for hidden := most + most/8; ; hidden-- {
+		c := lm.NetworkOptions(l.data.Corpus, o.Cell, hidden)
+		c.Budget, c.Seed = o.Budget, o.Seed
+		if hidden <= 1 || rnnlm.Bytes(l.engine, vocab, c) <= bytes {
+			return c
+		}
+	}
 }
 
 func (l *level) rnns(ctx context.Context) error {

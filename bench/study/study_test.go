@@ -167,7 +167,8 @@ func TestStudyOfCells(t *testing.T) {
 	}
 	o.Cells = []rnn.CellKind{rnn.Vanilla, rnn.GRU, rnn.LSTM, rnn.GRUResetBefore}
 	r, measured := runStudy(t, o, store, known, nil)
-	if len(measured) != 4 || len(store.models) != 4 {
+	// The mixture is measured anew only if a gated cell is the best RNN.
+	if len(measured) < 3 || slices.Contains(measured, "char RNN 64") || len(store.models) != 4 {
 		t.Fatalf("measured %q, %d models", measured, len(store.models))
 	}
 	rnns := slices.DeleteFunc(slices.Clone(r.Rows), func(r Row) bool { return r.Kind != KindRNN })
@@ -180,11 +181,11 @@ func TestStudyOfCells(t *testing.T) {
 			t.Errorf("%s takes %d bytes, %s %d", row.Label, size, rnns[0].Label, rnns[0].BytesPredicted)
 		}
 	}
-	if all := strings.Join(r.Notes, " "); !strings.Contains(all, "RNN and GRU and LSTM") {
+	if all := strings.Join(r.Notes, " "); !strings.Contains(all, "RNN, GRU, LSTM and GRU (reset before)") {
 		t.Errorf("notes %s", all)
 	}
 	mixture := r.Rows[len(r.Rows)-1]
-	if mixture.Kind != KindMixture || mixture.Cell == "" || !strings.HasPrefix(mixture.Label, lm.CellName(mixture.Cell)) {
+	if mixture.Kind != KindMixture || !strings.HasPrefix(mixture.Label, lm.CellName(mixture.Cell)) {
 		t.Errorf("mixture %+v", mixture)
 	}
 	if _, measured := runStudy(t, o, store, r.Rows, nil); len(measured) > 0 {

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"batchrnn/bench/lm/text"
-	"batchrnn/rnn"
 )
 
 // The cost model of an adaptive softmax (Grave, Joulin, Cissé, Grangier & Jégou 2017),
@@ -17,10 +16,14 @@ import (
 // softmaxes of 64 rows: see bench/RESULTS.md, Cutoffs.
 const perOutput = 24
 
-// leastFeatures is the fewest features that a further cluster may have. With H = 256 and
-// 10,000 words two clusters reached a perplexity of 143, three 159 and four 176
-// (bench/RESULTS.md, Cutoffs).
-const leastFeatures = 8
+// More clusters cost less, but rare words then get too few features. With H = 256 and
+// 10,000 words of War and Peace, two clusters reached a perplexity of 143 on the
+// validation split, three 159 and four 176 (bench/RESULTS.md, Cutoffs).
+const (
+	mostClusters  = 2
+	leastFeatures = 8 // of a second cluster
+	leastGrowth   = 4 // of a cutoff over the one before it
+)
 
 // AdaptiveCutoffs returns the cutoffs of an adaptive softmax for states of the given
 // width, or none if the vocabulary is so small that a full softmax is about as fast.
@@ -45,7 +48,7 @@ func AdaptiveCutoffs(c *text.Corpus, width int) []int {
 	}
 	var best []int
 	least := math.Inf(1)
-	for clusters := 1; clusters <= rnn.MaxCutoffs && (clusters == 1 || features(width, clusters-1) >= leastFeatures); clusters++ {
+	for clusters := 1; clusters <= mostClusters && (clusters == 1 || features(width, clusters-1) >= leastFeatures); clusters++ {
 		if cuts, cost := cheapest(share, grid, width, clusters); cost < least {
 			best, least = cuts, cost
 		}
@@ -77,6 +80,9 @@ func cheapest(share []float64, grid []int, width, clusters int) (cuts []int, cos
 				continue
 			}
 			for k := j + 1; k < len(grid); k++ {
+				if grid[k] < leastGrowth*from {
+					continue
+				}
 				if c := reach(grid[k]) + costs[k]; c < now[j] {
 					now[j], next[i][j] = c, k
 				}
