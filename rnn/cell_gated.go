@@ -21,8 +21,9 @@ func (ws *Workspace) part(w *kernels.Worker, k, d, t int, b *kernels.Packed) par
 	return part{k, d, t, own, ws.lengths.rows(t, own), panels, b.Columns(panels)}
 }
 
-// stepChunk is the number of values of the gates of a chunk of columns, which then stay
-// in L1 from their products to the cell's pointwise step.
+// stepChunk is the number of values of a gate in a chunk of columns. The values stay in
+// L2 from their product to the cell's pointwise step. Shorter chunks, for L1, interrupt
+// the prefetching of the panels and cost up to 22 % (bench/RESULTS.md, Choices).
 const stepChunk = 16384
 
 // chunk returns a few columns of p from panel from of b on, and the panel behind them.

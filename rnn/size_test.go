@@ -36,7 +36,12 @@ func TestSizes(t *testing.T) {
 			if n := partsLen(m); n != len(m.Slab) {
 				t.Errorf("%s: the parts hold %d parameters, the slab %d", name, n, len(m.Slab))
 			}
-			m.NewTraining(1, 1)
+			ws := m.NewTraining(7, 3)
+			// The rest is small: a row of states for each sequence, and a layer's worth
+			// where not all layers have it.
+			if bytes, said := passBytes(ws), c.PassBytes(7, 3); bytes > said || said > bytes*5/4 {
+				t.Errorf("%s: passes take %d bytes, PassBytes says %d", name, bytes, said)
+			}
 			if bytes := 4*int64(len(m.Slab)) + packedBytes(m); bytes != c.TrainingBytes(e) {
 				t.Errorf("%s: %d bytes, TrainingBytes says %d", name, bytes, c.TrainingBytes(e))
 			}
@@ -60,7 +65,19 @@ func partsLen(m *Model) int {
 	return n
 }
 
-// packedBytes returns the bytes of all packed weights.
+// passBytes returns the bytes of a training workspace's activations and gradients.
+func passBytes(ws *Workspace) int64 {
+	n := len(ws.grads[0]) + len(ws.grads[1]) + len(ws.back.dz) + len(ws.back.dp)
+	for _, l := range ws.layers {
+		n += len(l.h) + len(l.c) + len(l.z) + len(l.m) + len(l.g)
+		if ws.m.Residual && &l.out[0] != &l.h[ws.B*ws.m.width()] {
+			n += len(l.out)
+		}
+	}
+	return 4 * int64(n)
+}
+
+// packedBytes returns the bytes of all packed weights, and of the sums of biases.
 func packedBytes(m *Model) int64 {
 	var all []*kernels.Packed
 	for _, weights := range m.packed {
@@ -69,6 +86,9 @@ func packedBytes(m *Model) int64 {
 		}
 	}
 	var n int64
+	for _, s := range m.sums {
+		n += 4 * int64(len(s))
+	}
 	for _, p := range all {
 		if p != nil {
 			n += 4 * int64(reflect.ValueOf(p).Elem().FieldByName("data").Len())

@@ -160,6 +160,34 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	return ws
 }
 
+// PassBytes returns the size of the activations and gradients of a training workspace
+// of that many steps and rows, without those of the output layer.
+func (c Config) PassBytes(steps, batch int) int64 {
+	rows, slots := int64(steps)*int64(batch), int64(steps+c.directions())*int64(batch)
+	width, units := int64(c.width()), int64(c.directions()*c.Hidden)
+	layer, shared := slots*width, rows*width
+	if c.Residual || c.TimeSkip != 0 {
+		layer += rows * width
+	}
+	switch c.Cell {
+	case Vanilla:
+		if c.Layers > 1 {
+			shared += rows * width
+		}
+	case LSTM:
+		layer += slots * units
+		fallthrough
+	default:
+		layer += rows * units * int64(c.Cell.kept())
+		shared += rows * units * gradGroups
+	}
+	if c.Projection > 0 {
+		layer += rows * units
+		shared += rows * width
+	}
+	return 4 * (int64(c.Layers)*layer + shared)
+}
+
 // KeepInputGradients makes Backward compute DState, and also DX if the input is dense.
 func (ws *Workspace) KeepInputGradients() {
 	ws.checkTraining("KeepInputGradients")

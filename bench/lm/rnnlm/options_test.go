@@ -38,7 +38,7 @@ func TestBadOptions(t *testing.T) {
 // TestDefaults take the place of zeros and of nothing else.
 func TestDefaults(t *testing.T) {
 	got := Options{Hidden: 4}.withDefaults()
-	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: defaultSteps, Rate: defaultRate(4), Clip: defaultClip, Every: defaultEvery}
+	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: vanillaRecipe.steps, Rate: 0.01, Clip: vanillaRecipe.clip, Every: defaultEvery}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}

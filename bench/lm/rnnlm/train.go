@@ -39,11 +39,12 @@ type Stats struct {
 }
 
 // TrainBytes estimates the memory in bytes that training an RNN takes. It adds the
-// model in training and four times its parameters: gradients, Adam's two moments and
-// the best parameters.
+// model in training, four times its parameters (gradients, Adam's two moments and the
+// best parameters), and the activations of a pass.
 func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
+	o = o.withDefaults()
 	c := o.config(vocab)
-	return c.TrainingBytes(e) + 4*4*int64(c.Params())
+	return c.TrainingBytes(e) + 4*4*int64(c.Params()) + c.PassBytes(o.Steps, o.Streams)
 }
 
 // Train trains an RNN on c's training split until the budget is spent, patience is lost
@@ -137,6 +138,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 		clock:     time.Now,
 		writeFile: durable.WriteFile,
 	}
+	t.optimizer.Beta2 = o.recipe().beta2
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
 	t.ws.Dropout(o.Dropout, o.Seed)
 	t.carried = model.NewState(t.ws.B)
