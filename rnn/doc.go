@@ -120,7 +120,7 @@
 //
 //	1  as above           the start values are G·H wide                       (dense: in Z)
 //	2  for t              Z_t = σ or tanh(start + H_t·Wh), gate by gate; then the cell's step
-//	                      makes H_{t+1}, and C_{t+1} of an LSTM, while Z_t is in L1
+//	                      makes H_{t+1}, and C_{t+1} of an LSTM, while Z_t is in L2
 //	                      GRUResetBefore and projections have a second product in each step
 //	backward 2, for t     dH_t += dZ_{t+1}·Whᵀ + what has not come through Wh: by z of a GRU;
 //	                      the cell's derivative makes dZ_t of dH_t and Z_t, and dC_{t-1} of dC_t

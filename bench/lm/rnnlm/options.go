@@ -36,8 +36,10 @@ type Options struct {
 	// It helps when a text is read many times over. In the run described at inputScale,
 	// 0.3 reached a perplexity of 179.
 	Dropout float64
-	// Halve halves the rate after each validation that finds no better parameters. It
-	// replaces the cosine decay, which needs the whole budget.
+	// Halve goes back to the best parameters and halves the rate after each validation
+	// that finds no better parameters. It replaces the cosine decay, which needs the
+	// whole budget. Without going back, words of War and Peace were worse after 15
+	// minutes than after one: a perplexity of 199, and 169 with it after 3.
 	Halve bool
 	// Patience ends the training after this many validations in a row without better
 	// parameters.

@@ -35,6 +35,9 @@ func (t *trainer) validate(ctx context.Context) {
 	default:
 		t.worse++
 		t.halvings++
+		if t.options.Halve { // go on from the best, more slowly
+			t.keepBest()
+		}
 	}
 	t.validated, t.validTook = t.spent(), t.clock().Sub(start)
 	if !t.byTokens() {
