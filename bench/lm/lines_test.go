@@ -29,7 +29,7 @@ func TestScoreLines(t *testing.T) {
 			want = append(want, s)
 			sum.add(nats, len(ids), countUnk(ids))
 		}
-		sum.Lines = len(lines)
+		sum.Lines, sum.Model = len(lines), &m.Config
 		if sum.Unk == 0 {
 			t.Errorf("%+v: want something unknown", sum)
 		}
