@@ -245,6 +245,9 @@ func TestSameBitsThreads(t *testing.T) {
 			}
 			e := newEngine(t, isa, threads)
 			for i, j := range exactJobs {
+				if j.Cell != Vanilla && threads > 3 { // the barriers are those of the vanilla cell
+					continue
+				}
 				name := fmt.Sprintf("isa=%s/threads=%d/%v", isa, threads, j)
 				if threads == 2 {
 					j.run(j.workspace(t, e, nil), 2).same(t, name, want[i])
