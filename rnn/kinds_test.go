@@ -54,6 +54,9 @@ func TestKindsGradients(t *testing.T) {
 // TestCellGradients does it for every gated cell: one layer and two, one direction and
 // both, whole sequences and ragged ones, ids and vectors, states, outputs and last steps.
 func TestCellGradients(t *testing.T) {
+	if raceDetector {
+		t.Skip("one goroutine; ten times as long with the race detector")
+	}
 	const steps, rows = 4, 3
 	for _, c := range []Config{
 		{Cell: LSTM}, {Cell: LSTM, TwoBiases: true}, {Cell: LSTM, Projection: 4},
@@ -83,6 +86,9 @@ func TestCellGradients(t *testing.T) {
 
 // TestWideGradients does it for sizes beyond a panel and a tile.
 func TestWideGradients(t *testing.T) {
+	if raceDetector {
+		t.Skip("ten times as long with the race detector; the workers are those of the exact jobs")
+	}
 	for _, j := range []job{
 		{Config{Input: 7, Layers: 2, Bidirectional: true, Residual: true, Hidden: 37, Output: 35, TimeSkip: 0.3}, 3, 13},
 		{Config{Input: 40, Layers: 3, Residual: true, Hidden: 33, Output: 40, Tied: true}, 4, 13},
