@@ -45,7 +45,7 @@ func tanhGradGeneric(m, n int, d *float32, ldd int, y *float32, ldy int) {
 	for i := range m {
 		di, yi := row(d, i*ldd, n), row(y, i*ldy, n)
 		for j, y := range yi {
-			di[j] *= 1 - float32(y*y)
+			di[j] *= tanhSlope(y)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func sigmoidGradGeneric(m, n int, d *float32, ldd int, y *float32, ldy int) {
 	for i := range m {
 		di, yi := row(d, i*ldd, n), row(y, i*ldy, n)
 		for j, y := range yi {
-			di[j] *= float32(y * (1 - y))
+			di[j] *= sigmoidSlope(y)
 		}
 	}
 }
@@ -69,6 +69,10 @@ func reluGradGeneric(m, n int, d *float32, ldd int, y *float32, ldy int) {
 		}
 	}
 }
+
+// tanhSlope and sigmoidSlope return the derivatives at y = tanh(z) and y = sigmoid(z).
+func tanhSlope(y float32) float32    { return 1 - float32(y*y) }
+func sigmoidSlope(y float32) float32 { return float32(y * (1 - y)) }
 
 // tanh returns (e^2|x| - 1) / (e^2|x| + 1) with the sign of x.
 func tanh(x float32) float32 {

@@ -50,7 +50,3 @@ func gruGradGeneric(n int, dz, z *float32, gate int, carry, dh, h *float32) {
 		dr[j] = float32(dy*q[j]) * sigmoidSlope(r[j])
 	}
 }
-
-// sigmoidSlope and tanhSlope are the derivatives, from the values.
-func sigmoidSlope(y float32) float32 { return float32(y * (1 - y)) }
-func tanhSlope(y float32) float32    { return 1 - float32(y*y) }

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"errors"
 	"runtime"
 	"testing"
 
@@ -13,7 +14,7 @@ func TestProcessorsOfThread(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	var all, one unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if got, want := processors(), min(runtime.GOMAXPROCS(0), all.Count()); got != want {
 		t.Errorf("%d processors, want %d", got, want)
@@ -23,8 +24,10 @@ func TestProcessorsOfThread(t *testing.T) {
 		cpu++
 	}
 	one.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		t.Skip(err)
+	if err := unix.SchedSetaffinity(0, &one); errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
+		t.Skipf("this sandbox forbids it: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	defer unix.SchedSetaffinity(0, &all)
 	if got := processors(); got != 1 {

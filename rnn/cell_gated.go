@@ -242,16 +242,35 @@ func (ws *Workspace) live(w *kernels.Worker, p part, b int) kernels.Span {
 	return kernels.Span{Lo: b, Hi: end}
 }
 
-// keepStateGrad keeps dJ/dh_t, the sum of the carry and dH_t, where it is wanted.
+// clearCarry clears the carry of sequences that have step t, where the next product adds
+// to it. An LSTM passes all of it on through dZ.
+func (ws *Workspace) clearCarry(w *kernels.Worker, p part) {
+	if !ws.bypassed() {
+		return
+	}
+	for b := p.own.Lo; b < p.own.Hi; b++ {
+		if !ws.lengths.ended(p.t, b) {
+			w.Clear(ws.stateRows(ws.back.carry, 0, p.d, ws.m.stateWidth(), b, p.cols.Lo).Data[:p.cols.Len()])
+		}
+	}
+}
+
+// keepStateGrad keeps dJ/dh_t if KeepStateGradients was called.
 func (ws *Workspace) keepStateGrad(w *kernels.Worker, p part) {
 	kept := ws.layers[p.k].dh
 	if kept == nil {
 		return
 	}
+	ws.stateGrad(w, p, kept)
+}
+
+// stateGrad sets step t of to, [T,B,W], to dJ/dh_t: the sum of the carry and dH_t, or
+// zeros for sequences that have ended.
+func (ws *Workspace) stateGrad(w *kernels.Worker, p part, to []float32) {
 	n := ws.m.stateWidth()
 	dh, _, _ := ws.layerGrads(p.k)
 	for b := p.own.Lo; b < p.own.Hi; b++ {
-		to := ws.stateRows(kept, p.t, p.d, n, b, p.cols.Lo).Data[:p.cols.Len()]
+		to := ws.stateRows(to, p.t, p.d, n, b, p.cols.Lo).Data[:p.cols.Len()]
 		carry := ws.stateRows(ws.back.carry, 0, p.d, n, b, p.cols.Lo).Data[:len(to)]
 		switch {
 		case ws.lengths.ended(p.t, b):

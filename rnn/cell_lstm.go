@@ -90,38 +90,20 @@ func (ws *Workspace) lstmStepBack(w *kernels.Worker, k, d, t int) {
 			s.DH = ws.outputGrad(p, rows.Lo)
 		}
 		w.LSTMGrad(s)
-		if ws.bypassed() && m.Projection == 0 { // the carry has gone into dZ
-			for b := rows.Lo; b < rows.Hi; b++ {
-				w.Clear(ws.stateRows(carry, 0, d, hidden, b, p.cols.Lo).Data[:p.cols.Len()])
-			}
-		}
 		b = rows.Hi
+	}
+	if m.Projection == 0 {
+		ws.clearCarry(w, p)
 	}
 }
 
 // projectBack is the first phase of a step back with a projection: it leaves dJ/dh_t in
 // dp.
 func (ws *Workspace) projectBack(w *kernels.Worker, k, d, t int) {
-	n := ws.m.Projection
 	p := ws.part(w, k, d, t, ws.wh(k, d).trans[0])
 	ws.keepStateGrad(w, p)
-	dh, _, _ := ws.layerGrads(k)
-	for b := p.own.Lo; b < p.own.Hi; b++ {
-		to := ws.stateRows(ws.back.dp, t, d, n, b, p.cols.Lo).Data[:p.cols.Len()]
-		carry := ws.stateRows(ws.back.carry, 0, d, n, b, p.cols.Lo).Data[:len(to)]
-		switch {
-		case ws.lengths.ended(t, b):
-			w.Clear(to)
-			continue
-		case dh == nil:
-			w.Copy(to, carry)
-		default:
-			w.Add(to, carry, ws.stateRows(dh, t, d, n, b, p.cols.Lo).Data[:len(to)])
-		}
-		if ws.bypassed() {
-			w.Clear(carry)
-		}
-	}
+	ws.stateGrad(w, p, ws.back.dp)
+	ws.clearCarry(w, p)
 }
 
 // beforeProjection sets dm to dJ of the output before the projection.

@@ -220,7 +220,7 @@ func TestExactJobs(t *testing.T) {
 // too, gives the bits of one, by newPlan's choice and by every other.
 func TestSameBitsThreads(t *testing.T) {
 	exactJobs := exactJobs
-	if raceDetector { // it takes ten times as long: one job of a cell with one phase, one with two
+	if raceDetector { // it takes ten times as long: of gated cells, those of two layers and not all
 		exactJobs = slices.DeleteFunc(slices.Clone(exactJobs), func(j job) bool {
 			return j.Cell != Vanilla && j.Layers == 1 || j.Cell == LSTM && j.Projection == 0
 		})
@@ -251,7 +251,7 @@ func TestSameBitsThreads(t *testing.T) {
 			}
 			e := newEngine(t, isa, threads)
 			for i, j := range exactJobs {
-				if j.Cell != Vanilla && threads > 3 { // the barriers are those of the vanilla cell
+				if j.Cell != Vanilla && threads == 4 { // 2, 3 and more than there are processors remain
 					continue
 				}
 				name := fmt.Sprintf("isa=%s/threads=%d/%v", isa, threads, j)

@@ -98,17 +98,8 @@ func gated(g *gen) {
 
 	one := g.vec[len(g.vec)-2]
 	t := g.vec[0]
-	// sigmoid emits d *= y(1 - y), tanh d *= 1 - y².
-	sigmoid := func(d, y reg.VecPhysical) {
-		g.VSUBPS(y, one, t)
-		g.VMULPS(y, t, t)
-		g.VMULPS(t, d, d)
-	}
-	tanh := func(d, y reg.VecPhysical) {
-		g.VMOVAPS(one, t)
-		g.VFNMADD231PS(y, y, t)
-		g.VMULPS(t, d, d)
-	}
+	sigmoid := func(d, y reg.VecPhysical) { g.timesSigmoidGrad(d, y, one, t) }
+	tanh := func(d, y reg.VecPhysical) { g.timesTanhGrad(d, y, one, t) }
 
 	g.kernel("lstmGrad", "", "LSTMGrad", "is the derivative of LSTM.")
 	left, z = g.arg("n"), g.groups()

@@ -38,18 +38,10 @@ func vector(g *gen) {
 	one := g.vec[3]
 	g.grad("tanhGrad", "TanhGrad", "multiplies D by 1 - Y².", func() {
 		g.VMOVUPS(g.f32(1), one)
-	}, func(d, y reg.VecPhysical) {
-		g.VMOVAPS(one, t)
-		g.VFNMADD231PS(y, y, t) // 1 - y²
-		g.VMULPS(t, d, d)
-	})
+	}, func(d, y reg.VecPhysical) { g.timesTanhGrad(d, y, one, t) })
 	g.grad("sigmoidGrad", "SigmoidGrad", "multiplies D by Y(1 - Y).", func() {
 		g.VMOVUPS(g.f32(1), one)
-	}, func(d, y reg.VecPhysical) {
-		g.VSUBPS(y, one, t)
-		g.VMULPS(y, t, t)
-		g.VMULPS(t, d, d)
-	})
+	}, func(d, y reg.VecPhysical) { g.timesSigmoidGrad(d, y, one, t) })
 	g.grad("reluGrad", "ReLUGrad", "clears D where Y <= 0.", func() {
 		g.zero(one)
 	}, func(d, y reg.VecPhysical) {
@@ -78,6 +70,20 @@ func (g *gen) pairwise(op, slot, doc string, apply func(...operand.Op)) {
 		l.store(x, dst)
 	}))
 	g.finish()
+}
+
+// timesTanhGrad emits d *= 1 - y². one holds ones, t is scratch.
+func (g *gen) timesTanhGrad(d, y, one, t reg.VecPhysical) {
+	g.VMOVAPS(one, t)
+	g.VFNMADD231PS(y, y, t)
+	g.VMULPS(t, d, d)
+}
+
+// timesSigmoidGrad emits d *= y(1 - y), with the registers of timesTanhGrad.
+func (g *gen) timesSigmoidGrad(d, y, one, t reg.VecPhysical) {
+	g.VSUBPS(y, one, t)
+	g.VMULPS(y, t, t)
+	g.VMULPS(t, d, d)
 }
 
 // grad emits one of the derivative kernels over an m×n matrix.

@@ -68,14 +68,12 @@ func (o Options) Validate() error {
 	if err := engine.CheckThreads(o.Threads); err != nil {
 		return err
 	}
-	// States, their gradients and their packed copies, in each of two workspaces. A step
-	// of a gated cell keeps about five times as much.
-	size := int64(4)
-	if slices.ContainsFunc(o.Cells, func(c rnn.CellKind) bool { return c != rnn.Vanilla }) {
-		size = 20
+	var pass int64
+	for _, c := range o.Cells {
+		pass = max(pass, rnn.Config{Cell: c, Layers: 1, Hidden: hidden}.PassBytes(slices.Max(o.Lengths)+2*o.Remember, batch))
 	}
 	models := min(o.Threads, 2*len(variantsOf(o.Cells))*len(o.Lengths))
-	need := int64(models) * 2 * 4 * size * int64(slices.Max(o.Lengths)+2*o.Remember) * batch * hidden
+	need := int64(models) * 2 * 2 * pass // two workspaces, each with packed copies
 	if free, known := memory.Available(); known && need > free {
 		return option.Misuse("Lengths and Threads", "this takes %s, and %s are free: give smaller numbers", figures.Bytes(need), figures.Bytes(free))
 	}
