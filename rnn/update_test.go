@@ -109,5 +109,8 @@ func TestUpdateOfBiases(t *testing.T) {
 			m.Update()
 			ws.Forward([]int32{1, 2})
 		}
+		m.Cells[0].Bh[0], m.Cells[0].Br[0] = math.Float32frombits(0x7fc00001), math.Float32frombits(0xffc00002)
+		m.Update()
+		ws.Forward([]int32{1, 2})
 	}
 }
