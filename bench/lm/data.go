@@ -201,11 +201,12 @@ var GraceTime = 3 * time.Second
 // Grace returns a context that ends GraceTime after ctx. It bounds the work that is
 // still worth doing after Ctrl-C.
 func Grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	grace := GraceTime
 	if ctx.Err() != nil {
-		return context.WithTimeout(context.WithoutCancel(ctx), GraceTime)
+		return context.WithTimeout(context.WithoutCancel(ctx), grace)
 	}
 	after, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(GraceTime, cancel) })
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	return after, func() { stop(); cancel() }
 }
 
