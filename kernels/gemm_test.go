@@ -79,8 +79,8 @@ func TestGemmManyRows(t *testing.T) {
 
 // TestGemmFarPanels runs products with a B so large that rows are tiled otherwise.
 func TestGemmFarPanels(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 3 s; -short leaves it out")
+	if testing.Short() || raceDetector {
+		t.Skip("takes 3 s, and with -race a minute, on one thread")
 	}
 	r := rand.New(rand.NewPCG(11, 12))
 	const k, n = 2100, 2531

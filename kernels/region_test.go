@@ -282,28 +282,34 @@ func TestTeamsChange(t *testing.T) {
 }
 
 // TestStalledWorkerIsLeftOut: a worker that is waited for twice leaves the team, the
-// policy remembers it, and the region goes on without.
+// policy remembers it, and the region goes on without. On a busy machine the caller may
+// come as late as the worker, so it tries again.
 func TestStalledWorkerIsLeftOut(t *testing.T) {
-	e := open(t, "", 2)
-	ForceTeams(e, func(most int) int { // the first team is whole, the policy has the rest
-		e.pool.policy.procs, e.pool.policy.recount, e.pool.force = 2, 1<<62, nil
-		e.pool.policy.worked = int64(time.Second)
-		return most
-	})
 	var sizes [4]int
-	e.Run(2, func(w *Worker) {
-		for phase := range sizes {
-			if w.ID() == 0 {
-				sizes[phase] = w.Workers()
-			} else if phase < 2 {
-				time.Sleep(50 * time.Millisecond) // as one without a processor
+	var p policy
+	for range 20 {
+		e := open(t, "", 2)
+		ForceTeams(e, func(most int) int { // the first team is whole, the policy has the rest
+			e.pool.policy.procs, e.pool.policy.recount, e.pool.force = 2, 1<<62, nil
+			e.pool.policy.worked = int64(time.Second)
+			return most
+		})
+		e.Run(2, func(w *Worker) {
+			for phase := range sizes {
+				if w.ID() == 0 {
+					sizes[phase] = w.Workers()
+				} else if phase < 2 {
+					time.Sleep(50 * time.Millisecond) // as one without a processor
+				}
+				w.Barrier()
 			}
-			w.Barrier()
+		})
+		p = e.pool.policy
+		if sizes == [4]int{2, 2, 1, 1} && p.limit == 1 && p.backoff >= int64(20*time.Millisecond) {
+			return
 		}
-	})
-	if p := e.pool.policy; sizes != [4]int{2, 2, 1, 1} || p.limit != 1 || p.backoff < int64(20*time.Millisecond) {
-		t.Errorf("teams of %v, policy %+v", sizes, p)
 	}
+	t.Errorf("teams of %v, policy %+v", sizes, p)
 }
 
 // TestLateHelperJoins: a helper that comes during a phase longer than its patience is in

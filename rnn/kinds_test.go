@@ -97,9 +97,6 @@ func TestWideGradients(t *testing.T) {
 		{Config{Input: 9, Cell: GRU, Dense: true, Layers: 1, Bidirectional: true, Hidden: 35, Output: 70, Cutoffs: []int{10, 40}}, 3, 7},
 		{Config{Input: 9, Cell: GRUResetBefore, Layers: 1, Bidirectional: true, Hidden: 35, Output: 7, LastStep: true}, 3, 13},
 	} {
-		if raceDetector && j.Cell != Vanilla { // it takes ten times as long; TestCellGradients has all cells
-			continue
-		}
 		t.Run(j.String(), func(t *testing.T) {
 			checkBatchGradients(t, j.Config, j.steps, j.rows, func(seed uint64) batch {
 				return newBatch(j.Config, j.steps, j.rows, seed).ragged(j.Config, j.steps, j.rows, seed)

@@ -185,7 +185,11 @@ func mustPanic(t *testing.T, f func(), parts ...string) {
 // 150 at equal distances.
 func thin[A float](x []A) []*A {
 	var some []*A
-	for i := 0; i < len(x); i += 1 + len(x)/150 {
+	many := 150
+	if raceDetector {
+		many = 15
+	}
+	for i := 0; i < len(x); i += 1 + len(x)/many {
 		some = append(some, &x[i])
 	}
 	return some
