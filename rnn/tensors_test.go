@@ -351,7 +351,7 @@ func TestSafetensorsTellConfigs(t *testing.T) {
 	same := []string{"Dense", "LastStep", "Tied", "TwoBiases"}
 	other := map[string]any{
 		"Input": 7, "Dense": true, "Layers": 3, "Hidden": 4, "Output": 7, "Activation": Sigmoid, "Bidirectional": true, "LastStep": true,
-		"Cell": GRU, "Projection": 2, "TwoBiases": true,
+		"Cell": GRU, "Projection": 2, "TwoBiases": true, "Embedding": 3,
 		"Residual": true, "TimeSkip": float32(0.1), "Tied": true, "Cutoffs": []int{2},
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {
