@@ -60,7 +60,7 @@ func (c Config) weights() []weight {
 		if c.Tied {
 			fan = width // as Wy, which it also is
 		}
-		add(weight{role: embedding, name: "embedding.weight", rows: c.Input, cols: c.Embedding, fan: fan})
+		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: fan})
 	}
 	for i := range c.cells() {
 		k, d := c.place(i)
