@@ -56,11 +56,9 @@ func (c Config) weights() []weight {
 	h, width := c.Hidden, c.width()
 	gates := c.Cell.gates() * h
 	if c.embeds() {
-		fan := 1 // ±1 is near PyTorch's N(0,1): vectors of ids start far apart
-		if c.Tied {
-			fan = width // as Wy, which it also is
-		}
-		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: fan})
+		// A product reads one row, hence fan 1. PyTorch's N(0,1) is about as wide. Tied ones
+		// learn faster from ±1 than from ±1/√W (bench/RESULTS.md, Embeddings).
+		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: 1})
 	}
 	for i := range c.cells() {
 		k, d := c.place(i)

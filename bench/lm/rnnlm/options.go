@@ -132,16 +132,21 @@ func inputScale(vocab int) float64 {
 	return 0.25
 }
 
-// The initial weights of a network with an embedding. Embeddings come from plus and minus
-// a bound. A tied one is the output's too, and a wide one gives large logits.
+// The bounds of the initial weights of a network with an embedding. A tied embedding is
+// the output's too: small ones learn slowly, and large ones give large logits. The table
+// has perplexities of 2,000 words of War and Peace (bench/RESULTS.md, Embeddings):
+//
+//	bound        0.09    0.3    0.4    0.6    1
+//	alone        50.7   50.9                50.7
+//	tied         75.0          56.8   55.3  62.0
 var (
-	embeddingScale     = 1.0 // the bound: a standard deviation of 0.58
-	tiedEmbeddingScale = 0.2 // the bound of a tied one: a standard deviation of 0.12
-	embeddedScale      = 1.0 // bound of the input weights, times 1/√H
+	embeddingScale     = 0.3 // of embeddings
+	tiedEmbeddingScale = 0.5 // of tied ones
+	embeddedScale      = 1.0 // of the input weights, times 1/√H
 )
 
 // scaleInputs gives the initial weights that read tokens their bounds, in place of those
-// of rnn.New: ±1 of an embedding, ±1/√W of a tied one, ±1/√H of input weights.
+// of rnn.New: ±1 of embeddings, ±1/√H of input weights.
 func (o Options) scaleInputs(m *rnn.Model) {
 	scale := func(values []float32, by float64) {
 		for i := range values {
@@ -149,13 +154,14 @@ func (o Options) scaleInputs(m *rnn.Model) {
 		}
 	}
 	switch wx := m.Cells[0].Wx; {
-	case o.Embedding > 0 && o.Tied:
-		scale(m.Params.Embedding, tiedEmbeddingScale*math.Sqrt(float64(o.Embedding)))
-		scale(wx, embeddedScale)
 	case o.Embedding > 0:
-		scale(m.Params.Embedding, embeddingScale)
+		bound := embeddingScale
+		if o.Tied {
+			bound = tiedEmbeddingScale
+		}
+		scale(m.Params.Embedding, bound)
 		scale(wx, embeddedScale)
-	case !o.Tied: // tied input weights are output weights too
+	case !o.Tied: // tied input weights are output weights too, and wide ones give large logits
 		scale(wx, inputScale(m.Input)*math.Sqrt(float64(o.Hidden)))
 	}
 	m.Update()
