@@ -205,8 +205,8 @@ func (m *Model) startBias(i int) []float32 {
 
 // Compact drops what only training needs. The model then holds each weight once, which
 // saves about half of the memory. Weights of products remain in packed form alone.
-// Params keeps only the rows of ids, or their embedding, and the biases; Slab and the other views are nil. A
-// tied model keeps its one matrix in both forms.
+// Params keeps only the rows of ids, or their embedding, and the biases; Slab and the
+// other views are nil. A tied model keeps its one matrix in both forms.
 //
 // Afterwards the model can't be trained, changed or saved. Workspaces that score go on
 // working. No workspace may run during the call.

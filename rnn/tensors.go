@@ -36,8 +36,8 @@ import (
 //	out.weight    [V,W]   Wyᵀ; of a tied output, the embedding or Wx
 //	out.bias      [V]     By
 //
-// With an embedding there is a member embedding, an nn.Embedding. rnn then reads its
-// vectors, and is a member without an output layer too:
+// With an embedding there is a member embedding, an nn.Embedding, whose vectors rnn reads.
+// rnn is then a member even without an output layer:
 //
 //	embedding.weight   [Input,E]   Params.Embedding
 //

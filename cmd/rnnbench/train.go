@@ -36,7 +36,7 @@ type trainCommand struct {
 	Embedding   *int           `placeholder:"N" help:"Width of an embedding between the tokens and the first layer of an RNN (default: none)."`
 	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax. Other cells than rnn need an embedding for it, as wide as the RNN."`
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
-	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
+	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, and of the embeddings that the first layer doesn't see, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
 	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
 	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`

@@ -23,9 +23,9 @@ import (
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
 //
-// Version 4 is read too. It is of networks without an embedding. So is version 3. In place of length and config it has these words: input,
-// hidden, output, the activation's index in numbered, tied, clusters, layers, residual
-// and the cutoffs.
+// Versions 3 and 4 are read too. They are of networks without an embedding. In place of
+// length and config, version 3 has these words: input, hidden, output, the activation's
+// index in numbered, tied, clusters, layers, residual and the cutoffs.
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
 	fileVersion   = 5
