@@ -22,6 +22,8 @@ func TestNoAllocations(t *testing.T) {
 			{Config{Input: 9, Cell: LSTM, Dense: true, Layers: 2, Bidirectional: true, Hidden: 67, Projection: 30, Output: 5, TwoBiases: true}, 4, 13},
 			{Config{Input: 11, Cell: GRU, Layers: 1, Hidden: 201, Output: 13}, 2, 13},
 			{Config{Input: 9, Cell: GRUResetBefore, Layers: 2, Bidirectional: true, Hidden: 35, Output: 11}, 7, 13},
+			embeddingJob,
+			tiedEmbeddingJob,
 		} {
 			noAllocations(t, j, j.workspace(t, e, nil))
 		}

@@ -117,4 +117,7 @@ func (ws *Workspace) gradsShare(w *kernels.Worker) {
 		ws.gatedInitialGrads(w, k)
 	}
 	ws.inputGrads(w, k)
+	if k == 0 && ws.m.embeds() {
+		ws.embeddingGrads(w)
+	}
 }

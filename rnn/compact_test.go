@@ -16,6 +16,8 @@ func TestCompact(t *testing.T) {
 			{Input: 9, Layers: 1, Hidden: 33, Output: 60, Cutoffs: []int{10, 30}},
 			{Input: 5, Dense: true, Layers: 1, Hidden: 9, Output: 4},
 			{Input: 5, Layers: 2, Bidirectional: true, Residual: true, Hidden: 9, Output: 4, TimeSkip: 1},
+			{Input: 30, Embedding: 7, Layers: 1, Hidden: 33, Output: 17},
+			{Input: 30, Embedding: 33, Cell: GRU, Layers: 1, Hidden: 33, Output: 30, Tied: true},
 		}, eachCell(Config{Input: 5, Layers: 2, Bidirectional: true, Residual: true, Hidden: 35, Output: 40, Cutoffs: []int{9}})...) {
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, 3, 5, 1)

@@ -19,7 +19,7 @@ const (
 
 // A Config is the shape of a network.
 type Config struct {
-	Input  int  // E: the number of ids, or the width of a dense input
+	Input  int  // the number of ids, or the width of a dense input
 	Dense  bool // the input is vectors of Input floats instead of ids
 	Layers int  // L, at least 1: each layer reads the output of the one below
 	Hidden int  // H, of each layer and direction
@@ -34,6 +34,10 @@ type Config struct {
 	// state. It adds to the first one. Training on with both goes as it does there. A
 	// GRU always has it, because the reset gate acts on it.
 	TwoBiases bool
+	// Embedding, if not 0, is the width of a table of vectors, one for each id (Bengio et
+	// al. 2003). The first layer reads the id's vector, and learns it. It reads zeros for
+	// None. Many ids then cost Input·Embedding floats instead of Input·G·H.
+	Embedding int
 	// Bidirectional gives each layer a second cell, which reads the sequence from its
 	// end. The layer above and the output see both states side by side, 2P floats.
 	Bidirectional bool
@@ -53,8 +57,10 @@ type Config struct {
 	//	h_t = h_{t-1} + α·g(Wx x_t + Wh h_{t-1} + b_h)
 	TimeSkip float32
 
-	// Tied makes Wy the transpose of the first layer's Wx: one matrix for both. The
-	// input must be ids, as many as outputs.
+	// Tied makes Wy the transpose of the matrix that reads ids: the embedding, or else
+	// the first layer's Wx (Press & Wolf 2017). The input must be ids, as many as
+	// outputs. An embedding must be as wide as what the output layer reads. Without an
+	// embedding the cells must be vanilla ones, of one direction.
 	Tied bool
 	// Cutoffs make the output an adaptive softmax. It suits many outputs whose ids are
 	// sorted by falling frequency. Ids below Cutoffs[0] each have a logit at every
@@ -89,6 +95,10 @@ func (c Config) Validate() error {
 	switch {
 	case c.Input < 1:
 		return fmt.Errorf("rnn: input size is %d, must be at least 1", c.Input)
+	case c.Embedding < 0:
+		return fmt.Errorf("rnn: an embedding of width %d, must be at least 1, or 0 for none", c.Embedding)
+	case c.Dense && c.Embedding > 0:
+		return fmt.Errorf("rnn: an embedding is for ids, and the input is dense: leave Config.Embedding or Config.Dense out")
 	case c.Layers < 1 || c.Layers > maxLayers:
 		return fmt.Errorf("rnn: %d layers, must be from 1 to %d: set Config.Layers", c.Layers, maxLayers)
 	case c.Hidden < 1:
@@ -106,21 +116,28 @@ func (c Config) Validate() error {
 		return err
 	}
 	// In floats, because a wild size would overflow an int.
-	gates, width, input := float64(c.gateWidth()), float64(c.directions())*float64(c.stateWidth()), float64(c.Input)
+	gates, width := float64(c.gateWidth()), float64(c.directions())*float64(c.stateWidth())
 	for _, n := range []float64{
-		float64(c.Hidden) * float64(c.Hidden), float64(c.Output),
-		gates * input, gates * float64(c.stateWidth()) * float64(c.Layers), gates * width * float64(c.Layers-1),
+		float64(c.Hidden) * float64(c.Hidden), float64(c.Output), float64(c.Input) * float64(max(c.Embedding, 1)),
+		gates * float64(c.reads(0)), gates * float64(c.stateWidth()) * float64(c.Layers), gates * width * float64(c.Layers-1),
 	} {
 		if n > float64(maxParams) {
-			return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make more than the %d parameters that are supported",
-				c.Input, c.Layers, c.Hidden, c.Output, maxParams)
+			return fmt.Errorf("rnn: %v make more than the %d parameters that are supported", c.sizes(), maxParams)
 		}
 	}
 	if n := int64(c.Params()); n > maxParams {
-		return fmt.Errorf("rnn: %d inputs, %d layers of %d hidden units and %d outputs make %d parameters, at most %d are supported",
-			c.Input, c.Layers, c.Hidden, c.Output, n, maxParams)
+		return fmt.Errorf("rnn: %v make %d parameters, at most %d are supported", c.sizes(), n, maxParams)
 	}
 	return nil
+}
+
+// sizes names the sizes that decide the number of parameters.
+func (c *Config) sizes() string {
+	embedding := ""
+	if c.embeds() {
+		embedding = fmt.Sprintf("an embedding of width %d, ", c.Embedding)
+	}
+	return fmt.Sprintf("%d inputs, %s%d layers of %d hidden units and %d outputs", c.Input, embedding, c.Layers, c.Hidden, c.Output)
 }
 
 // validateCell returns an error for options that the kind of cell does not have.
@@ -133,8 +150,8 @@ func (c Config) validateCell() error {
 		return fmt.Errorf("rnn: the activations of %s cells are fixed: leave Config.Activation out, or take vanilla cells for %v", c.Cell, c.Activation)
 	case c.Cell != Vanilla && c.TimeSkip != 0:
 		return fmt.Errorf("rnn: a skip connection through time is for vanilla cells, %s cells keep their state by gates: leave Config.TimeSkip out", c.Cell)
-	case c.Cell != Vanilla && c.Tied:
-		return fmt.Errorf("rnn: the input weights of %s cells serve %d gates and can't be the output's: leave Config.Tied out", c.Cell, c.Cell.gates())
+	case c.Cell != Vanilla && c.Tied && c.Embedding == 0:
+		return fmt.Errorf("rnn: the input weights of %s cells serve %d gates and can't be the output's: set Config.Embedding to the width that the output reads, or leave Config.Tied out", c.Cell, c.Cell.gates())
 	case c.Projection < 0 || c.Projection > 0 && c.Projection >= c.Hidden:
 		return fmt.Errorf("rnn: a projection to %d floats, must be from 1 to one less than the %d hidden units, or 0 for none", c.Projection, c.Hidden)
 	case c.Projection > 0 && c.Cell != LSTM:
@@ -148,8 +165,10 @@ func (c Config) validateOutput() error {
 	switch {
 	case c.Tied && c.Dense:
 		return fmt.Errorf("rnn: a dense input can't be tied to the output: give ids, or leave Tied out")
-	case c.Tied && c.Bidirectional:
-		return fmt.Errorf("rnn: a bidirectional network's output reads %d states, and can't be tied to inputs %d wide: leave Tied or Bidirectional out", c.width(), c.Hidden)
+	case c.Tied && c.Bidirectional && !c.embeds():
+		return fmt.Errorf("rnn: a bidirectional network's output reads %d states, and can't be tied to inputs %d wide: leave Tied or Bidirectional out, or set Embedding to %d", c.width(), c.Hidden, c.width())
+	case c.Tied && c.embeds() && c.Embedding != c.width():
+		return fmt.Errorf("rnn: an embedding of width %d can't be tied to an output that reads %d floats: set Config.Embedding to %d, or leave Config.Tied out", c.Embedding, c.width(), c.width())
 	case c.Tied && c.Input != c.Output:
 		return fmt.Errorf("rnn: %d inputs can't be tied to %d outputs: give as many of both", c.Input, c.Output)
 	case c.Tied && len(c.Cutoffs) > 0:
@@ -197,15 +216,21 @@ func (c *Config) gateWidth() int { return c.directions() * c.Cell.gates() * c.Hi
 // the forward direction comes first.
 func (c *Config) cells() int { return c.Layers * c.directions() }
 
-// dense says whether layer k reads vectors.
-func (c *Config) dense(k int) bool { return k > 0 || c.Dense }
+// embeds says whether ids become vectors before the first layer.
+func (c *Config) embeds() bool { return c.Embedding > 0 }
 
-// reads returns the width of layer k's input.
+// dense says whether layer k reads vectors.
+func (c *Config) dense(k int) bool { return k > 0 || c.Dense || c.embeds() }
+
+// reads returns the width of layer k's input. For k = L it is that of the output layer.
 func (c *Config) reads(k int) int {
-	if k == 0 {
-		return c.Input
+	switch {
+	case k > 0:
+		return c.width()
+	case c.embeds():
+		return c.Embedding
 	}
-	return c.width()
+	return c.Input
 }
 
 // place returns the layer and direction of cell i.

@@ -6,9 +6,10 @@
 //	y_t = Wy h_t + b_y
 //	J   = -(1/T) Σ_t log softmax(y_t)[target_t]      averaged over the batch too
 //
-// g is tanh, ReLU, sigmoid or the identity. The input x_t is an id, one-hot, or
-// a dense vector. Wy may be Wxᵀ ([Config].Tied). For large vocabularies the softmax
-// may be adaptive ([Config].Cutoffs, [Tail]).
+// g is tanh, ReLU, sigmoid or the identity. The input x_t is an id, one-hot, or a dense
+// vector. [Config.Embedding] turns ids into vectors that are learnt. Wy may be Wxᵀ, or
+// the transpose of the embedding ([Config].Tied). For large vocabularies the softmax may
+// be adaptive ([Config].Cutoffs, [Tail]).
 //
 // # Cells
 //
@@ -81,7 +82,7 @@
 //
 // # Symbols
 //
-//	T  steps             E  input width, or number of ids
+//	T  steps             E  input width: of vectors or embeddings, or number of ids
 //	B  batch rows        H  hidden width
 //	L  layers            P  width of h: H, or Config.Projection
 //	D  directions        W  output width of a layer, D·P
@@ -103,6 +104,7 @@
 //
 // Forward and backward are mirror images. The code names the stages by these numbers:
 //
+//	   embedding          X: a row of [Input,E] for each id, masked by dropout; then as dense input
 //	1  ids [T,B]          each product of 2 starts from rows of Wx plus b_h   (dense: H_{1..T} = X·Wx + b_h)
 //	2  for t              H_{t+1} = g(start + H_t·Wh)                         (start: H_{t+1} where dense)
 //	   1 and 2 again for each layer above, dense, on the output of the one below
@@ -113,6 +115,7 @@
 //	backward 2, for t     dZ_t = (dH_t + dZ_{t+1}·Whᵀ) ∘ g'(H_{t+1}); then one dWh = H_{0..T-1}ᵀ·dZ
 //	backward 1            scatter-add dZ into dWx (dense: one GEMM, and dX = dZ·Wxᵀ for the layer below),
 //	                      column sums into db_h
+//	   embedding          dX, masked as X; then scatter-add dX into the embedding's gradient
 //	5  clip, step, pack   one pass over the parameter slab, then the panels anew
 //
 // Of gated cells 1 and 2 differ. Z, [T,B,D,S,H], holds the gates of all steps, and what

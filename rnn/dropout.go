@@ -7,8 +7,8 @@ import (
 	"batchrnn/kernels"
 )
 
-// A dropout clears random elements of a layer's output. It acts on the way to the layer
-// above or to the output layer.
+// A dropout clears random elements of a layer's output, and of embeddings. It acts on the
+// way to the layer above or to the output layer.
 type dropout struct {
 	seed, draws uint64
 	keep        uint64  // a state is kept if its random number, below 1<<16, is below keep
@@ -17,20 +17,22 @@ type dropout struct {
 
 // Dropout clears each element of a layer's output with probability rate, and multiplies
 // the others by 1/(1-rate) (Srivastava et al. 2014). It acts on the way to the layer
-// above and, in Backward, on the way to the output layer. The state that goes to the
-// next step stays whole. Loss and Logits drop nothing on the way to the output layer.
-// To score a network of several layers, use a workspace without dropout.
+// above and, in Backward, on the way to the output layer. It also acts on embeddings, on
+// the way to the first layer (Zaremba, Sutskever & Vinyals 2014). The state that goes to
+// the next step stays whole. Loss and Logits drop nothing on the way to the output layer.
+// To score a network of several layers or with an embedding, use a workspace without
+// dropout.
 //
 // Each Forward draws new masks; the same seed gives the same masks. rate is rounded to
 // 16 bits, and a rate of 0 turns dropout off. A mask belongs to a row's place in the
 // batch. An element that is dropped is 0, even if it was NaN.
 //
 // Dropout allocates a copy of the states; passes still allocate nothing. It panics in a
-// workspace not made by NewTraining. It also panics if there is neither a layer above
-// nor an output layer.
+// workspace not made by NewTraining. It also panics if there is neither an embedding,
+// nor a layer above, nor an output layer.
 func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
-	if ws.m.Output == 0 && ws.m.Layers == 1 {
+	if ws.m.Output == 0 && ws.m.Layers == 1 && !ws.m.embeds() {
 		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
 	}
 	if !(rate >= 0 && rate < 1) {
@@ -60,12 +62,12 @@ func (ws *Workspace) SkipDropout(n uint64) {
 	}
 }
 
-// mask sets dst to src, both [T,B,W], with the dropout mask of layer k applied. Workers
-// share the rows. A row's mask depends only on its layer and its number. The random
-// numbers are those of SplitMix64 (Steele, Lea & Flood 2014), four from each word.
-func (ws *Workspace) mask(w *kernels.Worker, k int, dst, src []float32) {
-	d, width := ws.drop, ws.m.width()
-	rows := w.Share(ws.T * ws.B)
+// mask sets some rows of dst to those of src, both [T,B,·], with the dropout mask of
+// layer k applied. Layer -1 is the embedding. A row's mask depends only on its layer and
+// its number. The random numbers are those of SplitMix64 (Steele, Lea & Flood 2014), four
+// from each word.
+func (ws *Workspace) mask(k int, rows kernels.Span, dst, src []float32) {
+	d, width := ws.drop, ws.m.reads(k+1)
 	below := (len(ws.layers) - 1 - k) * ws.T * ws.B
 	for row := rows.Lo; row < rows.Hi; row++ {
 		state := mix(mix(d.seed^mix(d.draws)) + uint64(below+row))

@@ -18,6 +18,8 @@ var dropped = []job{
 	{Config{Input: 9, Cell: LSTM, Layers: 2, Hidden: 35, Projection: 18, Output: 17}, 3, 5},
 	{Config{Input: 9, Cell: GRU, Layers: 3, Bidirectional: true, Residual: true, Hidden: 19, Output: 17}, 4, 5},
 	{Config{Input: 9, Cell: GRUResetBefore, Layers: 2, Hidden: 35, Output: 17}, 3, 5},
+	{Config{Input: 30, Embedding: 35, Cell: GRU, Layers: 1, Hidden: 35, Output: 30, Tied: true}, 5, 13},
+	{Config{Input: 30, Embedding: 9, Layers: 2, Bidirectional: true, Hidden: 19, Output: 17}, 4, 5},
 }
 
 // TestDropoutGradients holds the gradients to the differences of the losses that
@@ -41,6 +43,10 @@ func TestDropoutGradients(t *testing.T) {
 				mask[i] = float64(l.up[i]) / float64(h)
 			}
 			in.masks = append(in.masks, mask)
+		}
+		for i, x := range ws.embedded {
+			e := j.Embedding
+			in.mask = append(in.mask, float64(x)/float64(ws.m.Params.Embedding[int(b.ids[i/e])*e+i%e]))
 		}
 		f := func() float64 { return n.loss(in) }
 		near(t, j.String()+": loss", []float64{loss}, []float64{f()}, 1e-5)
@@ -87,6 +93,53 @@ func TestDropoutMask(t *testing.T) {
 	}
 }
 
+// TestDropoutEmbedding: embeddings have a mask unlike those of all layers, None stays
+// zeros, and a network of embeddings and states alone may have dropout.
+func TestDropoutEmbedding(t *testing.T) {
+	e := newEngine(t, "", 1)
+	const width, rate = 64, 0.5
+	for _, j := range []job{
+		{Config{Input: 9, Embedding: width, Layers: 3, Hidden: width, Output: 5}, 10, 10},
+		{Config{Input: 9, Embedding: width, Cell: LSTM, Layers: 1, Hidden: width}, 10, 10},
+	} {
+		ws := j.workspace(t, e, nil)
+		ws.Dropout(rate, 7)
+		b := newBatch(j.Config, j.steps, j.rows, 1)
+		b.ids[3] = None
+		b.forward(ws)
+		b.backward(ws)
+		if x := ws.embedded[3*width:][:width]; maxAbs(x) != 0 {
+			t.Errorf("%v: None reads %v", j, x)
+		}
+		count := 0
+		for i, x := range ws.embedded {
+			if x == 0 {
+				count++
+			} else if want := ws.m.Params.Embedding[int(b.ids[i/width])*width+i%width]; !within(float64(x)*(1-rate), float64(want), 1e-4) {
+				t.Fatalf("%v: %g came out as %g", j, want, x)
+			}
+		}
+		n := float64(len(ws.embedded) - width)
+		if off := float64(count-width) - rate*n; !(math.Abs(off) <= 5*math.Sqrt(n*rate*(1-rate))) {
+			t.Errorf("%v: %d of %v elements dropped", j, count-width, n)
+		}
+		for k, l := range ws.layers {
+			if k+1 == j.Layers && j.Output == 0 {
+				continue
+			}
+			same := 0
+			for i, x := range ws.embedded {
+				if (x == 0) == (l.up[i] == 0) {
+					same++
+				}
+			}
+			if !(float64(same) < 0.6*float64(len(l.up))) {
+				t.Errorf("%v: %d of %d elements are dropped as in layer %d", j, same, len(l.up), k)
+			}
+		}
+	}
+}
+
 // TestDropoutBits: a seed gives the same bits for any number of threads and, as
 // training does without dropout, from AVX2 and AVX-512; scoring drops nothing;
 // and a rate of 0 is none.
@@ -120,7 +173,7 @@ func TestDropoutBits(t *testing.T) {
 		ws.Dropout(0.5, 1)
 		b.forward(ws)
 		b.backward(ws)
-		if j.Layers == 1 { // of several layers a workspace with dropout does not score
+		if j.Layers == 1 && j.Embedding == 0 { // with others a workspace with dropout does not score
 			b.score(ws).same(t, "scoring", want)
 		}
 		for _, rate := range []float64{-0.1, 1, math.NaN()} {

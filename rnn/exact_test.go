@@ -47,6 +47,9 @@ type job struct {
 // plain cell, its sequences are of different lengths.
 func (j job) batch(i uint64) batch {
 	b := newBatch(j.Config, j.steps, j.rows, i)
+	if j.Embedding > 0 {
+		b.ids[0], b.ids[len(b.ids)/2] = None, None
+	}
 	if j.Layers > 1 || j.Bidirectional || j.LastStep {
 		b = b.ragged(j.Config, j.steps, j.rows, i)
 	}
@@ -57,6 +60,9 @@ func (j job) String() string {
 	name := fmt.Sprintf("dense=%t/v=%d/h=%d/t=%d/b=%d/%v", j.Dense, j.Output, j.Hidden, j.steps, j.rows, cmp.Or(j.Activation, Tanh))
 	if j.Cell != Vanilla {
 		name = fmt.Sprintf("%v/%s/biases=%t", j.Cell, name, j.TwoBiases)
+	}
+	if j.Embedding > 0 {
+		name += fmt.Sprintf("/e=%d", j.Embedding)
 	}
 	if j.Tied {
 		name += "/tied"
@@ -187,7 +193,19 @@ var exactJobs = []job{
 	{Config{Input: 50, Cell: GRU, Layers: 1, Hidden: 130, Output: 200, Cutoffs: []int{20, 90}}, 13, 1},
 	{Config{Input: 9, Cell: GRUResetBefore, Layers: 2, Bidirectional: true, Hidden: 35, Output: 11}, 7, 13},
 	{Config{Input: 5, Cell: GRUResetBefore, Dense: true, Layers: 1, Hidden: 130, TwoBiases: true}, 6, 35},
+	embeddingJob,
+	tiedEmbeddingJob,
+	{Config{Input: 9, Embedding: 19, Layers: 2, Bidirectional: true, Residual: true, Hidden: 35, Output: 11}, 7, 13},
+	{Config{Input: 30, Embedding: 36, Cell: LSTM, Layers: 1, Bidirectional: true, Hidden: 35, Projection: 18, Output: 30, Tied: true}, 5, 9},
+	{Config{Input: 50, Embedding: 1, Cell: GRUResetBefore, Layers: 1, Hidden: 33}, 4, 5},
 }
+
+// embeddingJob has phases of starts and clusters. tiedEmbeddingJob has several blocks of
+// logits, and columns of the embedding for several workers.
+var (
+	embeddingJob     = job{Config{Input: 200, Embedding: 101, Cell: GRU, Layers: 1, Hidden: 65, Output: 200, Cutoffs: []int{20, 90}}, 13, 33}
+	tiedEmbeddingJob = job{Config{Input: 40, Embedding: 130, Cell: GRU, Layers: 1, Hidden: 130, Output: 40, Tied: true}, 20, 13}
+)
 
 // gatedJobs returns the jobs of gated cells.
 func gatedJobs() []job {
@@ -353,7 +371,7 @@ func scoreConfigs() []Config {
 		}
 	}
 	for _, j := range exactJobs {
-		if j.Output > 0 && (j.Tied || j.Cutoffs != nil || j.Layers > 1 || j.Bidirectional || j.LastStep) {
+		if j.Output > 0 && (j.Embedding > 0 || j.Tied || j.Cutoffs != nil || j.Layers > 1 || j.Bidirectional || j.LastStep) {
 			configs = append(configs, j.Config)
 		}
 	}

@@ -20,6 +20,8 @@ func FuzzForward(f *testing.F) {
 	f.Add([]byte{4, 12, 9, 39, 5, 1, 0, 0, 0, 7, 1, 1 + 16, 1, 1, 20, 0, 5})
 	f.Add([]byte{4, 12, 9, 39, 5, 0, 0, 0, 1, 7, 1, 1 + 2 + 16, 2, 0, 0, 5})
 	f.Add([]byte{4, 12, 9, 39, 5, 0, 1, 0, 1, 7, 0, 4, 3, 1, 0, 5})
+	f.Add([]byte{4, 12, 9, 39, 20, 0, 0, 0, 0, 7, 1, 1 + 16, 2, 1, 2, 5, 9, 3})
+	f.Add([]byte{4, 12, 9, 39, 20, 0, 0, 0, 0, 7, 1, 1 + 4, 1, 1, 20, 1, 9, 3})
 	var engines []*kernels.Engine
 	for _, isa := range isas() {
 		engines = append(engines, newEngine(f, isa, 1), newEngine(f, isa, 3))
@@ -60,6 +62,14 @@ func FuzzForward(f *testing.F) {
 		c.TwoBiases = next(2) == 1
 		if c.Cell == LSTM {
 			c.Projection = next(c.Hidden)
+		}
+		if e := next(3); !c.Dense && e > 0 {
+			c.Embedding = e * 9
+			if e == 2 && c.Cutoffs == nil && c.Output > 0 {
+				c.Input, c.Embedding, c.Tied = c.Output, c.width(), true
+			} else {
+				c.Tied = false
+			}
 		}
 		b := newBatch(c, steps, rows, seed)
 		if depth&16 == 16 {

@@ -52,6 +52,40 @@ func TestOutputGradients(t *testing.T) {
 	}
 }
 
+// TestEmbeddingGradients holds embeddings before every kind of cell to the differences,
+// with a tied output and without, with lengths and inputs that are None.
+func TestEmbeddingGradients(t *testing.T) {
+	const steps, rows = 4, 5
+	wide := []Config{
+		{Input: 40, Embedding: 35, Layers: 2, Residual: true, Hidden: 37, Output: 35, TimeSkip: 0.3},
+		{Input: 70, Embedding: 37, Cell: GRU, Layers: 1, Hidden: 37, Output: 70, Tied: true},
+		{Input: 20, Embedding: 12, Layers: 1, Bidirectional: true, Hidden: 6, Output: 20, Tied: true, LastStep: true},
+		{Input: 20, Embedding: 9, Cell: GRU, Layers: 1, Hidden: 7, Output: 20, Cutoffs: []int{4, 9}},
+		{Input: 7, Embedding: 1, Layers: 1, Hidden: 5, Activation: Sigmoid},
+	}
+	for _, c := range eachCell(Config{Input: 6, Embedding: 3, Layers: 1, Hidden: 8, Output: 6}) {
+		tied := c
+		tied.Embedding, tied.Tied = c.width(), true
+		both := tied
+		both.Layers, both.Bidirectional, both.Embedding = 2, true, 2*c.width()
+		wide = append(wide, c, tied, both)
+	}
+	for _, c := range wide {
+		for _, ragged := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v/ragged=%t", job{c, steps, rows}, ragged), func(t *testing.T) {
+				checkBatchGradients(t, c, steps, rows, func(seed uint64) batch {
+					b := newBatch(c, steps, rows, seed)
+					if ragged {
+						b.ids[1], b.ids[2*rows], b.ids[2*rows+1] = None, None, None
+						b = b.ragged(c, steps, rows, seed)
+					}
+					return b
+				})
+			})
+		}
+	}
+}
+
 func checkGradients(t *testing.T, c Config, steps, rows int) {
 	t.Helper()
 	checkBatchGradients(t, c, steps, rows, func(seed uint64) batch { return newBatch(c, steps, rows, seed) })

@@ -51,7 +51,7 @@ func (ws *Workspace) trainOutputs() {
 	ws.logits = make([]float32, len(ws.packs)*ws.plan.blockRows*m.head())
 	right := m.head() // columns of the right-hand side of dWy, or of its transpose
 	if m.Tied {
-		right = m.Hidden
+		right = m.width()
 	}
 	for i := range ws.packs {
 		if i*ws.plan.blockRows < ws.rows {
@@ -168,7 +168,7 @@ func (ws *Workspace) cutBlocks() {
 func (ws *Workspace) outputsShare(w *kernels.Worker) {
 	top := len(ws.layers) - 1
 	if ws.drop != nil {
-		ws.mask(w, top, ws.layers[top].up, ws.layers[top].out)
+		ws.mask(top, w.Share(ws.T*ws.B), ws.layers[top].up, ws.layers[top].out)
 		w.Barrier()
 	}
 	if ws.picks {
@@ -184,7 +184,7 @@ func (ws *Workspace) outputsShare(w *kernels.Worker) {
 		ws.scatterRows(w, ws.pass.dout)
 	}
 	if ws.drop != nil {
-		ws.mask(w, top, ws.pass.dout, ws.pass.dout)
+		ws.mask(top, w.Share(ws.T*ws.B), ws.pass.dout, ws.pass.dout)
 		w.Barrier()
 	}
 }
@@ -220,12 +220,12 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 		w.Barrier()
 		units, classes := w.Share(width), w.Share(v)
 		var dwy kernels.Product
-		if m.Tied { // 3: dWx += dlogitsᵀ·H, to which backward 1 adds
+		if m.Tied { // 3: dWyᵀ += dlogitsᵀ·H, to which backward 1 adds
 			dwy = kernels.Product{
 				M: classes.Len(),
 				A: ws.logits[at*v+classes.Lo:], LDA: v, TransA: true,
 				B: &b.right,
-				C: ws.Grads.Cells[0].Wx[classes.Lo*width:], LDC: width,
+				C: ws.Grads.tiedTo()[classes.Lo*width:], LDC: width,
 			}
 		} else { // 3: dWy += Hᵀ·dlogits
 			dwy = kernels.Product{

@@ -9,7 +9,8 @@ import "batchrnn/kernels"
 // their state and bias. It is not -1, because a failed lookup often gives -1.
 const None = -200
 
-// takeIDs copies ids. It replaces ids beyond a sequence's end by 0.
+// takeIDs copies ids. It replaces ids beyond a sequence's end by 0, or by None before an
+// embedding: a NaN there would reach the gradient as 0·NaN.
 func (ws *Workspace) takeIDs(ids []int32) {
 	p := &ws.pass
 	p.absent = false
@@ -23,6 +24,9 @@ func (ws *Workspace) takeIDs(ids []int32) {
 	for row, id := range ids {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {
 			id = 0
+			if ws.m.embeds() {
+				id = None
+			}
 		}
 		p.absent = p.absent || id == None
 		p.ids[row] = id
@@ -52,10 +56,13 @@ func (ws *Workspace) takeDense(x []float32) {
 
 // read returns the input of dense layer k, [T,B,·].
 func (ws *Workspace) read(k int) []float32 {
-	if k == 0 {
-		return ws.pass.x
+	switch {
+	case k > 0:
+		return ws.layers[k-1].up
+	case ws.m.embeds():
+		return ws.embedded
 	}
-	return ws.layers[k-1].up
+	return ws.pass.x
 }
 
 // startsInPlace says whether stage 1 of layer k is a separate pass. That pass writes
@@ -92,6 +99,9 @@ func (ws *Workspace) startsShare(w *kernels.Worker) {
 // startRows runs stage 1 of layer k on a span of rows.
 func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 	m := ws.m
+	if k == 0 && m.embeds() {
+		ws.embed(w, rows)
+	}
 	for d := range m.directions() {
 		c := k*m.directions() + d
 		bias := m.startBias(c)
@@ -115,6 +125,23 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 				w.Add(start, m.Cells[c].Wx[int(id)*gates:][:gates], bias)
 			}
 		}
+	}
+}
+
+// embed gathers the embeddings of some rows, and applies dropout to them.
+// embeddingGrads is its mirror image.
+func (ws *Workspace) embed(w *kernels.Worker, rows kernels.Span) {
+	e, table := ws.m.Config.Embedding, ws.m.Params.Embedding
+	for row := rows.Lo; row < rows.Hi; row++ {
+		to := ws.embedded[row*e:][:e]
+		if id := ws.pass.ids[row]; id == None {
+			w.Clear(to)
+		} else {
+			w.Copy(to, table[int(id)*e:][:e]) // 1: a row of the embedding
+		}
+	}
+	if ws.drop != nil {
+		ws.mask(-1, rows, ws.embedded, ws.embedded)
 	}
 }
 
@@ -144,8 +171,18 @@ func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 	}
 }
 
+// embeddingGrads is one worker's part of the gradient of the embedding, in backward 1.
+// It follows inputGrads. Workers share the columns.
+func (ws *Workspace) embeddingGrads(w *kernels.Worker) {
+	e := ws.m.Config.Embedding
+	w.Barrier() // inputGrads shares the rows
+	cols := w.Columns(e)
+	ws.idGrads(w, ws.Grads.Embedding[cols.Lo:], e, cols.Len(), ws.dembedded[cols.Lo:], e)
+}
+
 // idGrads scatters columns of dz, [T·B,cols], into dwx: each row is added to the row of
-// its id.
+// its id. With an embedding they are the gradients of the rows that embed gathers, and
+// of the table.
 func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx, cols int, dz []float32, lddz int) {
 	m := ws.m
 	if cols == 0 {
@@ -158,7 +195,7 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx, cols int, 
 	}
 	ids := ws.pass.ids
 	if !ws.pass.absent {
-		w.ScatterAdd(cols, ids, dz, lddz, dwx, lddwx) // 1: scatter-add dZ into dWx
+		w.ScatterAdd(cols, ids, dz, lddz, dwx, lddwx) // 1: scatter-add dZ into dWx, or dX into the embedding's gradient
 		return
 	}
 	for from := 0; from < len(ids); { // each run of rows with an id
@@ -180,7 +217,10 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx, cols int, 
 func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 	m := ws.m
 	dh, dz, dx := ws.layerGrads(k)
-	if k == 0 {
+	switch {
+	case k == 0 && m.embeds():
+		dx = ws.dembedded
+	case k == 0:
 		dx = ws.DX
 	}
 	if dx == nil {
@@ -205,8 +245,8 @@ func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 		}
 		w.Gemm(p, wxT.All())
 	}
-	if k > 0 && ws.drop != nil {
-		ws.mask(w, k-1, dx, dx)
+	if ws.drop != nil && (k > 0 || m.embeds()) {
+		ws.mask(k-1, rows, dx, dx)
 	}
 }
 
@@ -226,6 +266,6 @@ func (ws *Workspace) passUpShare(w *kernels.Worker) {
 		w.Add(l.out[from:to], l.h[ws.B*width:][from:to], ws.layers[k-1].up[from:to])
 	}
 	if ws.drop != nil && k < len(ws.layers)-1 {
-		ws.mask(w, k, l.up, l.out)
+		ws.mask(k, rows, l.up, l.out)
 	}
 }

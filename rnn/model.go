@@ -16,7 +16,8 @@ import (
 // may run on it at once, as long as nothing changes the parameters.
 //
 // The sizes in Config and the lengths of the Params are read-only. The values of the
-// parameters may be changed, followed by a call of Update.
+// parameters may be changed, followed by a call of Update. Config.Embedding is a width
+// and Params.Embedding the table, so a model's need their full names.
 type Model struct {
 	Config
 	Params
@@ -204,8 +205,8 @@ func (m *Model) startBias(i int) []float32 {
 
 // Compact drops what only training needs. The model then holds each weight once, which
 // saves about half of the memory. Weights of products remain in packed form alone.
-// Params keeps only the rows of ids and the biases; Slab and the other views are nil. A
-// tied model keeps its one matrix in both forms.
+// Params keeps only the rows of ids, or their embedding, and the biases; Slab and the
+// other views are nil. A tied model keeps its one matrix in both forms.
 //
 // Afterwards the model can't be trained, changed or saved. Workspaces that score go on
 // working. No workspace may run during the call.

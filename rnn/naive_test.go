@@ -7,6 +7,7 @@ import "math"
 type naive struct {
 	Config
 	slab   []float64
+	table  []float64 // the embedding
 	cells  []naiveCell
 	wy, by []float64
 	tails  []naiveTail
@@ -28,6 +29,7 @@ func newNaive(m *Model) *naive {
 		rest = rest[size:]
 		return v
 	}
+	n.table = cut(len(m.Params.Embedding))
 	for _, c := range m.Cells {
 		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh)), cut(len(c.Br)), cut(len(c.Wr))})
 	}
@@ -54,10 +56,11 @@ type naiveInput struct {
 	steps, rows int
 	x, h0, c0   []float64
 	masks       [][]float64 // [L][T,B,W], what dropout makes of the layers' outputs; nil for nothing
+	mask        []float64   // [T,B,E], what it makes of embeddings
 }
 
 func newNaiveInput(b batch, steps, rows int) naiveInput {
-	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0.H), widen(b.h0.C), nil}
+	return naiveInput{b, steps, rows, widen(b.x), widen(b.h0.H), widen(b.h0.C), nil, nil}
 }
 
 // length returns how many steps sequence b has.
@@ -127,7 +130,15 @@ func (n *naive) start(in naiveInput, cell, row int, below []float64) []float64 {
 		return affine(in.x[row*n.Input:][:n.Input], c.wx, c.bh)
 	}
 	z := append([]float64(nil), c.bh...)
-	if id := in.ids[row]; id != None {
+	if id := in.ids[row]; id != None && n.Embedding > 0 {
+		x := append([]float64(nil), n.table[int(id)*n.Embedding:][:n.Embedding]...)
+		if in.mask != nil {
+			for i, m := range in.mask[row*n.Embedding:][:n.Embedding] {
+				x[i] *= m
+			}
+		}
+		return affine(x, c.wx, c.bh)
+	} else if id != None {
 		for j := range z {
 			z[j] += c.wx[int(id)*len(z)+j]
 		}
@@ -253,7 +264,7 @@ func (n *naive) logits(h []float64) []float64 {
 	for ; len(h) > 0; h = h[n.width():] {
 		if n.Tied {
 			for j := range n.Output {
-				y = append(y, n.by[j]+dot(h[:n.Hidden], n.cells[0].wx[j*n.Hidden:], 1))
+				y = append(y, n.by[j]+dot(h[:n.width()], n.tiedTo()[j*n.width():], 1))
 			}
 			continue
 		}
@@ -272,6 +283,14 @@ func (n *naive) logits(h []float64) []float64 {
 		}
 	}
 	return y
+}
+
+// tiedTo returns a tied Wyᵀ.
+func (n *naive) tiedTo() []float64 {
+	if n.Embedding > 0 {
+		return n.table
+	}
+	return n.cells[0].wx
 }
 
 // affine returns b + x·w, w of len(x) rows.

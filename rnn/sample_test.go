@@ -56,6 +56,7 @@ func TestSamplerDistribution(t *testing.T) {
 			newSampled(t, e, Vanilla), newSampled(t, e, LSTM), newSampled(t, e, GRU), newSampled(t, e, GRUResetBefore),
 			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Tied: true}, 1),
 			newModel(t, e, Config{Input: 10, Layers: 1, Hidden: 17, Output: 10, Cutoffs: []int{3, 6}}, 1),
+			newModel(t, e, Config{Input: 10, Embedding: 17, Cell: GRU, Layers: 1, Hidden: 17, Output: 10, Tied: true}, 1),
 		}
 		for _, m := range models {
 			want := probabilities(m)

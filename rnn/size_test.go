@@ -27,6 +27,8 @@ func TestSizes(t *testing.T) {
 			{Input: 5, Dense: true, Layers: 1, Hidden: 3, Output: 40, Cutoffs: []int{1, 2}},
 			{Input: 50, Cell: LSTM, Dense: true, Layers: 1, Hidden: 100, Projection: 33, TwoBiases: true},
 			{Input: 50, Cell: GRU, Layers: 1, Hidden: 1},
+			{Input: 50, Embedding: 70, Layers: 1, Hidden: 31, Output: 49},
+			{Input: 50, Embedding: 67, Cell: GRU, Layers: 1, Hidden: 67, Output: 50, Tied: true},
 		}, eachCell(Config{Input: 50, Layers: 2, Hidden: 67, Output: 40, Bidirectional: true})...) {
 			name := fmt.Sprintf("%+v", c)
 			m := newModel(t, e, c, 1)
@@ -55,7 +57,7 @@ func TestSizes(t *testing.T) {
 
 // partsLen returns the number of floats in all parts of the parameters.
 func partsLen(m *Model) int {
-	n := len(m.Wy) + len(m.By)
+	n := len(m.Params.Embedding) + len(m.Wy) + len(m.By)
 	for _, c := range m.Cells {
 		n += len(c.Wx) + len(c.Wh) + len(c.Bh) + len(c.Br) + len(c.Wr)
 	}
@@ -67,7 +69,7 @@ func partsLen(m *Model) int {
 
 // passBytes returns the bytes of a training workspace's activations and gradients.
 func passBytes(ws *Workspace) int64 {
-	n := len(ws.grads[0]) + len(ws.grads[1]) + len(ws.back.dz) + len(ws.back.dp)
+	n := len(ws.grads[0]) + len(ws.grads[1]) + len(ws.back.dz) + len(ws.back.dp) + len(ws.embedded) + len(ws.dembedded)
 	for _, l := range ws.layers {
 		n += len(l.h) + len(l.c) + len(l.z) + len(l.m) + len(l.g)
 		if ws.m.Residual && &l.out[0] != &l.h[ws.B*ws.m.width()] {
@@ -100,7 +102,7 @@ func packedBytes(m *Model) int64 {
 // TestSlabParts: the parts lie in the slab one after another and can't grow into
 // each other.
 func TestSlabParts(t *testing.T) {
-	for _, c := range eachCell(Config{Input: 2, Layers: 2, Bidirectional: true, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}}) {
+	for _, c := range eachCell(Config{Input: 2, Embedding: 5, Layers: 2, Bidirectional: true, Hidden: 3, Output: 14, Cutoffs: []int{4, 9}}) {
 		checkSlabParts(t, newParams(c))
 	}
 }
@@ -111,7 +113,7 @@ func checkSlabParts(t *testing.T, p Params) {
 		p.Slab[i] = float32(i)
 	}
 	first := float32(0)
-	var parts [][]float32
+	parts := [][]float32{p.Embedding}
 	for _, c := range p.Cells {
 		parts = append(parts, c.Wx, c.Wh, c.Bh)
 		if c.Br != nil {

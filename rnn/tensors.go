@@ -33,8 +33,13 @@ import (
 // such a network, which reads one-hot vectors in the place of ids. Its names begin with
 // "rnn.". out is an nn.Linear:
 //
-//	out.weight    [V,W]   Wyᵀ; of a tied output, Wx
+//	out.weight    [V,W]   Wyᵀ; of a tied output, the embedding or Wx
 //	out.bias      [V]     By
+//
+// With an embedding there is a member embedding, an nn.Embedding, whose vectors rnn reads.
+// rnn is then a member even without an output layer:
+//
+//	embedding.weight   [Input,E]   Params.Embedding
 //
 // With an adaptive softmax out is an nn.AdaptiveLogSoftmaxWithLoss with head_bias. That
 // module has no bias in its tails, so the last tensor is additional:
@@ -102,6 +107,9 @@ func (m *Model) readTensors(f *safetensors.File) error {
 	if err := m.checkKind(f); err != nil {
 		return err
 	}
+	if err := m.checkEmbedding(f); err != nil {
+		return err
+	}
 	own := m.metadata()
 	if _, ok := f.Metadata["cell"]; m.Cell == GRUResetBefore && !ok {
 		return fmt.Errorf("the file does not say its cell, so a GRU in it is PyTorch's, with the reset gate after the product, and the model's is %v: set Config.Cell to %v", m.Cell, GRU)
@@ -123,7 +131,7 @@ func (m *Model) readTensors(f *safetensors.File) error {
 			return err
 		}
 		switch t.layout {
-		case vector:
+		case asIs:
 			m.engine.Copy(t.params, values)
 		case matrix:
 			transpose(t.params, values, t.shape[0], t.shape[1])
@@ -136,7 +144,7 @@ func (m *Model) readTensors(f *safetensors.File) error {
 		case sharedWeight:
 			for i, v := range values {
 				if v != t.params[i] && (v == v || t.params[i] == t.params[i]) {
-					return fmt.Errorf("tensor %q is not the same weights as the input's, and the model's output is tied: leave Config.Tied out", t.name)
+					return fmt.Errorf("tensor %q is not the same weights as those that read the ids, and the model's output is tied: leave Config.Tied out", t.name)
 				}
 			}
 		}
@@ -165,6 +173,20 @@ func (m *Model) checkKind(f *safetensors.File) error {
 				return fmt.Errorf("tensor %q has %d·%d rows: the cells of the file are %.20s, the model's %v: set Config.Cell", t.Name, g, units, name, m.Cell)
 			}
 		}
+	}
+	return nil
+}
+
+// embeddingName is the name of the embedding in a file.
+const embeddingName = "embedding.weight"
+
+// checkEmbedding returns an error if only one of the file and the model has an embedding.
+func (m *Model) checkEmbedding(f *safetensors.File) error {
+	switch t, ok := f.Tensor(embeddingName); {
+	case ok && !m.embeds():
+		return fmt.Errorf("the file has an embedding, tensor %q of shape %.200s, and the model has none: set Config.Embedding", embeddingName, fmt.Sprint(t.Shape))
+	case !ok && m.embeds():
+		return fmt.Errorf("the file has no embedding, tensor %q, and the model's has width %d: leave Config.Embedding out", embeddingName, m.Config.Embedding)
 	}
 	return nil
 }
@@ -229,9 +251,9 @@ type tensor struct {
 type layout int
 
 const (
-	vector       layout = iota
+	asIs         layout = iota
 	matrix              // the transpose of the parameters
-	secondBias          // added to the vector before it
+	secondBias          // added to the bias before it
 	sharedWeight        // the parameters as they are, which an earlier matrix also holds
 )
 
@@ -242,7 +264,9 @@ func (p *Params) tensors(c Config) []tensor {
 		t := tensor{w.name, []int{w.cols, w.rows}, p.values(&w), matrix}
 		switch {
 		case w.bias():
-			t.shape, t.layout = []int{w.cols}, vector
+			t.shape, t.layout = []int{w.cols}, asIs
+		case w.role == embedding:
+			t.shape, t.layout = []int{w.rows, w.cols}, asIs
 		case w.tied:
 			t.layout = sharedWeight
 		}

@@ -27,6 +27,9 @@ var stored = []Config{
 	{Input: 5, Cell: GRUResetBefore, Layers: 1, Hidden: 7, Output: 9, Cutoffs: []int{2, 5}},
 	{Input: 5, Cell: GRUResetBefore, Layers: 1, Hidden: 7, TwoBiases: true},
 	{Input: 5, Layers: 1, Hidden: 7, TwoBiases: true},
+	{Input: 5, Embedding: 3, Cell: GRU, Layers: 2, Hidden: 7, Output: 6},
+	{Input: 5, Embedding: 7, Cell: GRU, Layers: 1, Hidden: 7, Output: 5, Tied: true},
+	{Input: 5, Embedding: 9, Layers: 1, Hidden: 7, Bidirectional: true},
 }
 
 func written(t testing.TB, m *Model) []byte {
@@ -142,6 +145,13 @@ func TestSafetensorsNames(t *testing.T) {
 		}},
 		{Config{Input: 5, Cell: GRUResetBefore, Layers: 1, Hidden: 7}, map[string][]int{
 			"weight_ih_l0": {21, 5}, "weight_hh_l0": {21, 7}, "bias_ih_l0": {21}, "bias_hh_l0": {21},
+		}},
+		{Config{Input: 5, Embedding: 7, Cell: GRU, Layers: 1, Hidden: 7, Output: 5, Tied: true}, map[string][]int{
+			"embedding.weight": {5, 7}, "rnn.weight_ih_l0": {21, 7}, "rnn.weight_hh_l0": {21, 7}, "rnn.bias_ih_l0": {21}, "rnn.bias_hh_l0": {21},
+			"out.weight": {5, 7}, "out.bias": {5},
+		}},
+		{Config{Input: 5, Embedding: 3, Layers: 1, Hidden: 7}, map[string][]int{
+			"embedding.weight": {5, 3}, "rnn.weight_ih_l0": {7, 3}, "rnn.weight_hh_l0": {7, 7}, "rnn.bias_ih_l0": {7}, "rnn.bias_hh_l0": {7},
 		}},
 	} {
 		b := written(t, newModel(t, e, test.c, 1))
@@ -283,6 +293,49 @@ func TestSafetensorsBiases(t *testing.T) {
 	}
 }
 
+// TestSafetensorsEmbedding: a file has an embedding as it is, a row for each id, and a
+// tied output is the same matrix again. Only a model with an embedding reads it.
+func TestSafetensorsEmbedding(t *testing.T) {
+	e := newEngine(t, "", 1)
+	c := Config{Input: 5, Embedding: 7, Cell: GRU, Layers: 1, Hidden: 7, Output: 5, Tied: true}
+	m := newModel(t, e, c, 1)
+	b := written(t, m)
+	f, err := safetensors.Open(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"embedding.weight", "out.weight"} {
+		tensor, _ := f.Tensor(name)
+		values := make([]float32, 5*7)
+		if err := f.Floats(values, tensor); err != nil {
+			t.Fatal(err)
+		}
+		sameBits(t, name, values, m.Params.Embedding)
+	}
+	without := c
+	without.Embedding, without.Tied = 0, false
+	untied := c
+	untied.Tied = false
+	for _, test := range []struct {
+		from, to Config
+		want     string
+	}{
+		{c, without, `the file has an embedding, tensor "embedding.weight" of shape [5 7], and the model has none: set Config.Embedding`},
+		{without, c, `the file has no embedding, tensor "embedding.weight", and the model's has width 7: leave Config.Embedding out`},
+		{untied, c, `"out.weight" is not the same weights as those that read the ids`},
+	} {
+		m := newModel(t, e, test.to, 2)
+		before := slices.Clone(m.Slab)
+		if err := readInto(m, written(t, newModel(t, e, test.from, 1))); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want %q in it", err, test.want)
+		}
+		sameBits(t, "parameters", m.Slab, before)
+	}
+	if err := readInto(newModel(t, e, untied, 2), b); err != nil {
+		t.Errorf("a tied file into a model that is not: %v", err)
+	}
+}
+
 func TestReadSafetensorsRefuses(t *testing.T) {
 	e := newEngine(t, "", 1)
 	c := Config{Input: 3, Layers: 1, Hidden: 2, Output: 3}
@@ -351,7 +404,7 @@ func TestSafetensorsTellConfigs(t *testing.T) {
 	same := []string{"Dense", "LastStep", "Tied", "TwoBiases"}
 	other := map[string]any{
 		"Input": 7, "Dense": true, "Layers": 3, "Hidden": 4, "Output": 7, "Activation": Sigmoid, "Bidirectional": true, "LastStep": true,
-		"Cell": GRU, "Projection": 2, "TwoBiases": true,
+		"Cell": GRU, "Projection": 2, "TwoBiases": true, "Embedding": 3,
 		"Residual": true, "TimeSkip": float32(0.1), "Tied": true, "Cutoffs": []int{2},
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {

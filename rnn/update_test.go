@@ -19,6 +19,8 @@ func TestUpdateForgotten(t *testing.T) {
 			{Input: 5, Dense: true, Layers: 1, Hidden: 9, Output: 4},
 			{Input: 5, Dense: true, Layers: 1, Hidden: 9},
 			{Input: 5, Layers: 2, Bidirectional: true, Hidden: 9, Output: 4},
+			{Input: 30, Embedding: 7, Layers: 1, Hidden: 9, Output: 4},
+			{Input: 30, Embedding: 33, Cell: GRU, Layers: 1, Hidden: 33, Output: 30, Tied: true},
 		} {
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, 3, 5, 1)
@@ -80,6 +82,7 @@ func TestUpdateNaN(t *testing.T) {
 		for _, c := range []Config{
 			{Input: 5, Layers: 1, Hidden: 9, Output: 4},
 			{Input: 4, Layers: 1, Hidden: 9, Output: 4, Tied: true},
+			{Input: 4, Embedding: 9, Cell: GRU, Layers: 1, Hidden: 9, Output: 4, Tied: true},
 		} {
 			m := newModel(t, e, c, 1)
 			b := newBatch(c, 3, 5, 1)

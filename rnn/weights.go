@@ -10,7 +10,8 @@ import (
 type role int
 
 const (
-	cellWx role = iota
+	embedding role = iota
+	cellWx
 	cellWh
 	cellBh
 	cellBr
@@ -49,11 +50,16 @@ func (c Config) weights() []weight {
 	var all []weight
 	add := func(w weight) { all = append(all, w) }
 	prefix := ""
-	if c.Output > 0 {
+	if c.Output > 0 || c.embeds() {
 		prefix = "rnn."
 	}
 	h, width := c.Hidden, c.width()
 	gates := c.Cell.gates() * h
+	if c.embeds() {
+		// A product reads one row, hence fan 1. PyTorch's N(0,1) is about as wide. Tied ones
+		// learn faster from ±1 than from ±1/√W (bench/RESULTS.md, Embeddings).
+		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: 1})
+	}
 	for i := range c.cells() {
 		k, d := c.place(i)
 		suffix := fmt.Sprintf("_l%d%s", k, [...]string{"", "_reverse"}[d])
@@ -121,6 +127,7 @@ func (w *weight) packedBytes(e *kernels.Engine, trans bool) (n int64) {
 
 // Params returns the number of parameters:
 //
+//   - Input·E for an embedding of width E;
 //   - E·G·H + P·G·H + G·H for each cell; E is D·P above the first layer;
 //   - G·H more with a second bias, and H·P with a projection;
 //   - W·V + V for an output layer, or V for a tied one;
@@ -174,7 +181,11 @@ func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 // views of its parts. Clipping, updating and saving treat all parameters alike, so they
 // walk the slab.
 type Params struct {
-	Slab  []float32
+	Slab []float32
+	// Embedding is [Input,E], a row for each id; empty without one. With Tied it is Wyᵀ
+	// too, and its gradient is that of both.
+	Embedding []float32
+
 	Cells []Cell    // [L·D]: layer by layer, in each the forward direction first
 	Wy    []float32 // [W,V], empty without an output layer or with a tied one
 	By    []float32 // [V], empty without an output layer
@@ -189,7 +200,7 @@ type Params struct {
 // blocks of H for each gate, in PyTorch's order: i, f, g, o of an LSTM; r, z, n of a
 // GRU.
 type Cell struct {
-	Wx []float32 // [E,G·H]; with Tied, that of the first cell is Wyᵀ too, and its gradient is that of both
+	Wx []float32 // [E,G·H]; with Tied and no embedding, that of the first cell is Wyᵀ too, and its gradient is that of both
 	Wh []float32 // [P,G·H]
 	Bh []float32 // [G·H]
 	Br []float32 // [G·H], the second bias, beside the state's product; nil without one
@@ -231,6 +242,8 @@ func newParams(c Config) Params {
 // view returns the field of p that holds w.
 func (p *Params) view(w *weight) *[]float32 {
 	switch w.role {
+	case embedding:
+		return &p.Embedding
 	case cellWx:
 		return &p.Cells[w.i].Wx
 	case cellWh:
@@ -259,9 +272,17 @@ func (p *Params) view(w *weight) *[]float32 {
 // transpose.
 func (p *Params) values(w *weight) []float32 {
 	if w.tied {
-		return p.Cells[0].Wx
+		return p.tiedTo()
 	}
 	return *p.view(w)
+}
+
+// tiedTo returns the matrix whose transpose is a tied Wy, [V,W].
+func (p *Params) tiedTo() []float32 {
+	if p.Embedding != nil {
+		return p.Embedding
+	}
+	return p.Cells[0].Wx
 }
 
 // A packedWeight holds the packed forms of a weight, one for each of its blocks. Both

@@ -33,7 +33,10 @@ type Workspace struct {
 	pass    pass
 	lengths lengths
 	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil until needed
-	drop    *dropout  // nil without dropout
+	// embedded is [T,B,E], the rows of the embedding that the first layer reads.
+	// dembedded is its gradient. Both are nil without an embedding.
+	embedded, dembedded []float32
+	drop                *dropout // nil without dropout
 
 	counted // rows of outputs
 	headRoom
@@ -76,6 +79,9 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	if !m.Dense {
 		ws.pass.ids = make([]int32, steps*batch)
 	}
+	if m.embeds() {
+		ws.embedded = kernels.Floats(steps * batch * m.reads(0))
+	}
 	for k := range m.Layers {
 		ws.layers = append(ws.layers, m.newLayer(k, steps, batch))
 	}
@@ -90,7 +96,7 @@ func (m *Model) checkSize(steps, batch int) {
 	if steps < 1 || batch < 1 {
 		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows: both must be at least 1", steps, batch))
 	}
-	widest := int64(max(m.gateWidth()+2*m.directions()*m.Hidden, m.Output, m.Input))
+	widest := int64(max(m.gateWidth()+2*m.directions()*m.Hidden, m.Output, m.Input, m.reads(0)))
 	if int64(steps) >= maxStates/int64(batch)/widest {
 		panic(fmt.Sprintf("rnn: a workspace of %d steps and %d rows %d wide is more than the %d floats that are supported",
 			steps, batch, widest, int64(maxStates)))
@@ -150,6 +156,9 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 	if m.Layers > 1 && m.Cell == Vanilla {
 		ws.grads[1] = kernels.Floats(rows * width)
 	}
+	if m.embeds() {
+		ws.dembedded = kernels.Floats(len(ws.embedded))
+	}
 	ws.back = m.newBackPass(steps, batch)
 	if m.TimeSkip != 0 {
 		ws.reached = make([]float32, batch*width)
@@ -165,7 +174,7 @@ func (m *Model) NewTraining(steps, batch int) *Workspace {
 func (c Config) PassBytes(steps, batch int) int64 {
 	rows, slots := int64(steps)*int64(batch), int64(steps+c.directions())*int64(batch)
 	width, units := int64(c.width()), int64(c.directions()*c.Hidden)
-	layer, shared := slots*width, rows*width
+	layer, shared := slots*width, rows*width+2*rows*int64(c.Embedding)
 	if c.Residual || c.TimeSkip != 0 {
 		layer += rows * width
 	}

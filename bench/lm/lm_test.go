@@ -78,6 +78,7 @@ func testModels(t testing.TB, level text.Level) []*Model {
 		{Input: v, Layers: 1, Hidden: 24, Output: v},
 		{Input: v, Layers: 1, Hidden: 24, Output: v, Tied: true},
 		{Input: v, Layers: 1, Hidden: 24, Output: v, Cutoffs: []int{3, 6}},
+		{Input: v, Embedding: 24, Cell: rnn.GRU, Layers: 1, Hidden: 24, Output: v, Tied: true},
 	} {
 		n, err := rnn.New(e, config, 1)
 		if err != nil {
@@ -120,7 +121,7 @@ func encode(t testing.TB, m *Model) []byte {
 func TestCellOfAFile(t *testing.T) {
 	for _, m := range testModels(t, text.Char) {
 		want := m.Config.Cell
-		if (want == "rnn") != (m.Config.Kind == RNN) {
+		if n := m.Network(); n == nil && want != "" || n != nil && want != n.Cell.String() {
 			t.Errorf("%s: the cell is %q", m.Config.Name(), want)
 		}
 		m.Config.Cell = ""
@@ -507,6 +508,8 @@ func TestDescriptions(t *testing.T) {
 	}{
 		"RNN 8":   {rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v}, Config{}},
 		"RNN 2×8": {rnn.Config{Input: v, Layers: 2, Hidden: 8, Output: v}, Config{}},
+		"GRU 2×8 (embedding 8) with tied weights": {
+			rnn.Config{Input: v, Cell: rnn.GRU, Embedding: 8, Layers: 2, Hidden: 8, Output: v, Tied: true}, Config{}},
 		"RNN 8 with an adaptive softmax, trained with a dropout of 0.25": {
 			rnn.Config{Input: v, Layers: 1, Hidden: 8, Output: v, Cutoffs: []int{4}}, Config{Dropout: 0.25}},
 		"RNN 8 with tied weights, its rate halved where it stood still": {

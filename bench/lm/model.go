@@ -34,6 +34,8 @@ type Config struct {
 
 	Cell string `json:"cell,omitempty"` // of an RNN, the name of its rnn.CellKind
 
+	Embedding int `json:"embedding,omitempty"` // of an RNN, the width of its embedding
+
 	// The output layer of an RNN.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
@@ -53,14 +55,19 @@ type Config struct {
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
-// Name returns a short name: "5-gram", "GRU 256", or "GRU 2×256" for two layers. The
-// name of a network of vanilla cells begins with "RNN".
+// Name returns a short name: "5-gram", "GRU 256", or "GRU 2×256" for two layers. An
+// embedding of 128 adds " (embedding 128)". The name of a network of vanilla cells begins
+// with "RNN".
 func (c Config) Name() string {
 	if c.Kind == RNN {
+		name := fmt.Sprintf("%s %d", CellName(c.Cell), c.Hidden)
 		if c.Layers > 1 {
-			return fmt.Sprintf("%s %d×%d", CellName(c.Cell), c.Layers, c.Hidden)
+			name = fmt.Sprintf("%s %d×%d", CellName(c.Cell), c.Layers, c.Hidden)
 		}
-		return fmt.Sprintf("%s %d", CellName(c.Cell), c.Hidden)
+		if c.Embedding > 0 {
+			name += fmt.Sprintf(" (embedding %d)", c.Embedding)
+		}
+		return name
 	}
 	return fmt.Sprintf("%d-gram", c.Order)
 }
@@ -127,7 +134,7 @@ func NewRNN(m *rnn.Model, c *text.Corpus, config Config) *Model {
 
 // setNetwork sets the fields that follow from the network.
 func (c *Config) setNetwork(network rnn.Config) {
-	c.Cell, c.Softmax, c.Tied, c.Layers = network.Cell.String(), rnnlm.SoftmaxOf(network), network.Tied, 0
+	c.Cell, c.Embedding, c.Softmax, c.Tied, c.Layers = network.Cell.String(), network.Embedding, rnnlm.SoftmaxOf(network), network.Tied, 0
 	if network.Layers > 1 {
 		c.Layers = network.Layers
 	}

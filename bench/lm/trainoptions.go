@@ -26,6 +26,7 @@ type TrainOptions struct {
 	// Of an RNN, see rnnlm.Options.
 	Cell        *rnn.CellKind // rnn.Vanilla
 	Layers      *int          // 1
+	Embedding   *int          // width of an embedding: 0, none
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
@@ -64,6 +65,7 @@ func (o TrainOptions) Validate() error {
 		{"Budget", o.Budget != nil, "is trained in one pass, which takes as long as it takes"},
 		{"Cell", o.Cell != nil, "has no cells"},
 		{"Layers", o.Layers != nil, "has no layers"},
+		{"Embedding", o.Embedding != nil, "has no embedding"},
 		{"Tied", o.Tied, "has no weights"},
 		{"FullSoftmax", o.FullSoftmax, "has no softmax"},
 		{"Dropout", o.Dropout != nil, "has no states"},
@@ -80,8 +82,12 @@ func (o TrainOptions) Validate() error {
 		return err
 	}
 	switch {
-	case o.Tied && o.cell() != rnn.Vanilla:
-		return option.Misuse("Tied", "the input weights of %v cells serve several gates and can't be the output's: leave it out, or train %v cells", o.cell(), rnn.Vanilla)
+	case o.embedding() < 0 || o.embedding() > maxHidden:
+		return option.Misuse("Embedding", "%d is no width of an embedding: give 1 to %d, or 0 for none", o.embedding(), maxHidden)
+	case o.Tied && o.cell() != rnn.Vanilla && o.embedding() == 0:
+		return option.Misuse("Tied", "the input weights of %v cells serve several gates and can't be the output's: give %v %d too, or leave it out", o.cell(), option.Field("Embedding"), o.width())
+	case o.Tied && o.embedding() > 0 && o.embedding() != o.width():
+		return option.Misuse("Embedding", "an embedding of width %d can't be tied to an output that reads %d states: give %d, or leave %v out", o.embedding(), o.width(), o.width(), option.Field("Tied"))
 	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
 		return option.Misuse("Layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
 	case o.Epochs != nil && o.Budget != nil:
@@ -157,12 +163,13 @@ func value[T any](p *T, otherwise T) T {
 func (o TrainOptions) cell() rnn.CellKind    { return value(o.Cell, rnn.Vanilla) }
 func (o TrainOptions) order() int            { return value(o.Order, DefaultOrder) }
 func (o TrainOptions) width() int            { return value(o.Hidden, DefaultHidden) }
+func (o TrainOptions) embedding() int        { return value(o.Embedding, 0) }
 func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBudget) }
 
 // network says how an RNN is trained on c.
 func (o TrainOptions) network(c *text.Corpus) rnnlm.Options {
 	n := NetworkOptions(c, o.cell(), o.width())
-	n.Budget, n.Seed, n.Tied = o.budget(), o.Seed, o.Tied
+	n.Budget, n.Seed, n.Embedding, n.Tied = o.budget(), o.Seed, o.embedding(), o.Tied
 	n.Layers, n.Patience, n.Every = value(o.Layers, 0), value(o.Patience, 0), value(o.Every, 0)
 	n.Dropout, n.Halve = value(o.Dropout, n.Dropout), value(o.Halve, n.Halve)
 	n.Checkpoint = value(o.Checkpoint, "")

@@ -33,9 +33,10 @@ type trainCommand struct {
 	Epochs      *float64       `placeholder:"N" help:"In place of a budget of time, how often an RNN reads its training text, such as 20 or 0.5. Then the same command gives the same file every time."`
 	Checkpoint  *string        `placeholder:"FILE" help:"Keep all of the training of an RNN in this file while it runs; if the file is there already, go on from it. It is removed once the model is saved."`
 	Every       *time.Duration `placeholder:"TIME" help:"Time between two checkpoints (default 30s)."`
-	Tied        bool           `help:"One matrix for the input and the output of an RNN of vanilla cells, with a full softmax."`
+	Embedding   *int           `placeholder:"N" help:"Width of an embedding between the tokens and the first layer of an RNN (default: none)."`
+	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax. Other cells than rnn need an embedding for it, as wide as the RNN."`
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
-	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
+	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, and of the embeddings that the first layer doesn't see, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
 	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
 	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
@@ -76,7 +77,7 @@ func (c *trainCommand) Run(env *environment) error {
 	options := lm.TrainOptions{
 		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
 		Kind:        c.Kind, Order: c.Order, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
-		Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
+		Embedding: c.Embedding, Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
 	}
 	// Mistakes are reported now, not after minutes of work.

@@ -95,6 +95,7 @@ func (p *naivePair) all(start naiveState, steps int, h naiveHypothesis) []naiveH
 type naive struct {
 	rnn.Config
 	slab   []float64
+	table  []float64 // the embedding
 	cells  []naiveCell
 	wy, by []float64
 	tails  []naiveTail
@@ -119,6 +120,7 @@ func newNaive(m *rnn.Model) *naive {
 		rest = rest[size:]
 		return v
 	}
+	n.table = cut(len(m.Params.Embedding))
 	for _, c := range m.Cells {
 		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh)), cut(len(c.Br)), cut(len(c.Wr))})
 	}
@@ -190,7 +192,9 @@ func (n *naive) start(cell int, id int32, t int, below []float64) []float64 {
 		return affine(below[t*n.width():][:n.width()], c.wx, c.bh)
 	}
 	z := append([]float64(nil), c.bh...)
-	if id != rnn.None {
+	if id != rnn.None && n.Embedding > 0 {
+		return affine(n.table[int(id)*n.Embedding:][:n.Embedding], c.wx, c.bh)
+	} else if id != rnn.None {
 		for j := range z {
 			z[j] += c.wx[int(id)*len(z)+j]
 		}
@@ -263,7 +267,7 @@ func (n *naive) logits(h []float64) []float64 {
 	for ; len(h) > 0; h = h[n.width():] {
 		if n.Tied {
 			for j := range n.Output {
-				y = append(y, n.by[j]+dot(h[:n.Hidden], n.cells[0].wx[j*n.Hidden:], 1))
+				y = append(y, n.by[j]+dot(h[:n.width()], n.tiedTo()[j*n.width():], 1))
 			}
 			continue
 		}
@@ -282,6 +286,14 @@ func (n *naive) logits(h []float64) []float64 {
 		}
 	}
 	return y
+}
+
+// tiedTo returns a tied Wyᵀ.
+func (n *naive) tiedTo() []float64 {
+	if n.Embedding > 0 {
+		return n.table
+	}
+	return n.cells[0].wx
 }
 
 // affine returns b + x·w, w of len(x) rows.

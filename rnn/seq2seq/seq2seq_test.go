@@ -74,6 +74,12 @@ var pairJobs = []pairJob{
 		4, 3, 3, nil, nil,
 	},
 	{
+		"embeddings, the decoder's tied",
+		rnn.Config{Input: 5, Embedding: 3, Cell: rnn.GRU, Layers: 1, Hidden: 4, Bidirectional: true},
+		rnn.Config{Input: 6, Embedding: 8, Cell: rnn.GRU, Layers: 1, Hidden: 8, Output: 6, Tied: true},
+		4, 3, 3, []int32{2, 4, 3}, []int32{3, 1, 2},
+	},
+	{
 		"GRU with the reset gate before",
 		rnn.Config{Input: 5, Layers: 1, Hidden: 3, Bidirectional: true}, rnn.Config{Input: 4, Cell: rnn.GRUResetBefore, Layers: 1, Hidden: 6, Output: 4},
 		4, 3, 3, []int32{2, 4, 3}, nil,

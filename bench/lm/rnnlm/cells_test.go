@@ -37,6 +37,33 @@ func TestCheckpointWithoutACell(t *testing.T) {
 	}
 }
 
+// TestCheckpointWithoutAnEmbedding wants one that names no embedding to be of none.
+func TestCheckpointWithoutAnEmbedding(t *testing.T) {
+	e, c := oneThread(t), tinyCorpus(t)
+	for _, width := range []int{0, 5} {
+		o := byTokens()["plain"]
+		o.Embedding = width
+		tr, err := newTrainer(e, c, o.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		without := tr.identity
+		without.Embedding = 0
+		raw, err := json.Marshal(without)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := bytes.Replace(raw, []byte(`"embedding":0,`), nil, 1)
+		if len(old) == len(raw) {
+			t.Fatalf("no embedding in %s", raw)
+		}
+		err = tr.recognise(old)
+		if width == 0 && err != nil || width > 0 && (!errors.Is(err, errOther) || !strings.Contains(err.Error(), "embedding 0, where this one has 5")) {
+			t.Errorf("width %d: error %v", width, err)
+		}
+	}
+}
+
 // TestWidthWithin wants the largest width that fits.
 func TestWidthWithin(t *testing.T) {
 	e := oneThread(t)

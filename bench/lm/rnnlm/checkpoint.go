@@ -36,21 +36,22 @@ type identity struct {
 	Text  string `json:"SHA-256 of the text"`
 	Level string `json:"level"`
 
-	Hidden   int           `json:"hidden"`
-	Budget   time.Duration `json:"a budget of time"`
-	Layers   int           `json:"layers"`
-	Cell     rnn.CellKind  `json:"cell"`
-	Tokens   int64         `json:"a budget of tokens"`
-	Seed     uint64        `json:"seed"`
-	Streams  int           `json:"streams"`
-	Steps    int           `json:"steps"`
-	Rate     float64       `json:"rate"`
-	Clip     float64       `json:"clip"`
-	Cutoffs  []int         `json:"cutoffs"`
-	Tied     bool          `json:"tied"`
-	Dropout  float64       `json:"dropout"`
-	Halve    bool          `json:"halve"`
-	Patience int           `json:"patience"`
+	Hidden    int           `json:"hidden"`
+	Budget    time.Duration `json:"a budget of time"`
+	Layers    int           `json:"layers"`
+	Cell      rnn.CellKind  `json:"cell"`
+	Tokens    int64         `json:"a budget of tokens"`
+	Seed      uint64        `json:"seed"`
+	Streams   int           `json:"streams"`
+	Steps     int           `json:"steps"`
+	Rate      float64       `json:"rate"`
+	Clip      float64       `json:"clip"`
+	Embedding int           `json:"embedding"`
+	Cutoffs   []int         `json:"cutoffs"`
+	Tied      bool          `json:"tied"`
+	Dropout   float64       `json:"dropout"`
+	Halve     bool          `json:"halve"`
+	Patience  int           `json:"patience"`
 
 	Vocab int `json:"tokens in the vocabulary"`
 	Train int `json:"tokens to train on"`
@@ -61,7 +62,7 @@ func identityOf(o Options, c *text.Corpus) identity {
 	return identity{
 		Hidden: o.Hidden, Layers: o.Layers, Cell: o.Cell, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
 		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
-		Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
+		Embedding: o.Embedding, Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
 		Text: c.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),
 	}
 }

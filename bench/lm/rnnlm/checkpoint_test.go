@@ -11,6 +11,7 @@ import (
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/durable"
 	"batchrnn/kernels"
+	"batchrnn/rnn"
 )
 
 // byTokens returns options of trainings by tokens that take part of a second, with
@@ -20,6 +21,7 @@ func byTokens() map[string]Options {
 		"plain":    {},
 		"adaptive": {Cutoffs: []int{3, 7}, Dropout: 0.2, Halve: true, Rate: 0.05, Patience: 4},
 		"tied":     {Tied: true, Dropout: 0.5},
+		"embedded": {Cell: rnn.GRU, Embedding: 16, Tied: true, Dropout: 0.2},
 	}
 	for name, o := range variants {
 		o.Hidden, o.Tokens, o.Seed, o.Streams, o.Steps = 16, 30_000, 5, 4, 15

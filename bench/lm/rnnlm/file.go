@@ -23,12 +23,12 @@ import (
 //	parameters  [params]float32  in the order of rnn.Model.Slab
 //	checksum    uint32           CRC-32C of all bytes before it
 //
-// Version 3 is read too. In place of length and config it has these words: input,
-// hidden, output, the activation's index in numbered, tied, clusters, layers, residual
-// and the cutoffs.
+// Versions 3 and 4 are read too. They are of networks without an embedding. In place of
+// length and config, version 3 has these words: input, hidden, output, the activation's
+// index in numbered, tied, clusters, layers, residual and the cutoffs.
 const (
 	fileMagic     = "\x89RNNLM\r\n" // a text-mode copy damages it
-	fileVersion   = 4
+	fileVersion   = 5
 	headBytes     = 8 + 2*4 // without the configuration
 	headBytes3    = 8 + 9*4 // without the cutoffs
 	maxConfig     = 64 << 10
@@ -124,9 +124,9 @@ func readHead(r io.Reader) (c rnn.Config, head []byte, err error) {
 	switch version := binary.LittleEndian.Uint32(head[8:]); version {
 	case 3:
 		return readHead3(r, head)
-	case fileVersion:
+	case 4, fileVersion:
 	default:
-		return c, nil, fmt.Errorf("version %d: this program reads versions 3 and %d", version, fileVersion)
+		return c, nil, fmt.Errorf("version %d: this program reads versions 3 to %d", version, fileVersion)
 	}
 	size := binary.LittleEndian.Uint32(head[12:])
 	if size > maxConfig {

@@ -30,6 +30,8 @@ func TestFileRoundTrip(t *testing.T) {
 		{Hidden: 129, Tied: true},
 		{Hidden: 12, Layers: 3},
 		{Hidden: 12, Cutoffs: []int{10, 40, 59}},
+		{Hidden: 12, Embedding: 7},
+		{Hidden: 12, Cell: rnn.GRU, Embedding: 12, Tied: true},
 	} {
 		m, err := rnn.New(newEngine(t), o.config(60), 1)
 		if err != nil {
@@ -54,6 +56,7 @@ func TestFileKeepsTheConfig(t *testing.T) {
 		{Input: 6, Dense: true, Layers: 2, Hidden: 5, Output: 7, Activation: rnn.Sigmoid, Bidirectional: true, LastStep: true, Residual: true, TimeSkip: 0.1, Cutoffs: []int{2, 4}},
 		{Input: 6, Layers: 1, Hidden: 5, Output: 6, Tied: true},
 		{Input: 6, Cell: rnn.LSTM, Layers: 1, Hidden: 5, Projection: 3, TwoBiases: true, Output: 6},
+		{Input: 6, Embedding: 3, Layers: 1, Hidden: 5, Output: 6},
 	} {
 		m, err := rnn.New(newEngine(t), c, 1)
 		if err != nil {
@@ -117,6 +120,28 @@ func TestReadVersion3(t *testing.T) {
 	}
 }
 
+// TestReadVersion4: a file of version 4 is one without an embedding in its configuration.
+func TestReadVersion4(t *testing.T) {
+	m := newModel(t, 6, 5)
+	file := modelFile(t, m)
+	size := binary.LittleEndian.Uint32(file[12:])
+	config := bytes.Replace(file[headBytes:headBytes+size], []byte(`"Embedding":0,`), nil, 1)
+	if len(config) == int(size) {
+		t.Fatalf("no embedding in %s", config)
+	}
+	old := binary.LittleEndian.AppendUint32([]byte(fileMagic), 4)
+	old = append(binary.LittleEndian.AppendUint32(old, uint32(len(config))), config...)
+	old = append(old, file[headBytes+size:len(file)-checksumBytes]...)
+	old = binary.LittleEndian.AppendUint32(old, crc32.Checksum(old, castagnoli))
+	got, err := Read(m.Engine(), bytes.NewReader(old), int64(len(old)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Config, m.Config) || !slices.Equal(got.Slab, m.Slab) {
+		t.Error("another model came back")
+	}
+}
+
 func TestCompactModelsAreNotWritten(t *testing.T) {
 	m := newModel(t, 6, 5)
 	m.Compact()
@@ -152,6 +177,7 @@ func TestReadRefusesBadFiles(t *testing.T) {
 		"of another kind":   {bytes.Repeat([]byte("text"), 100), "not a model file"},
 		"a bit flipped":     {flipped, "checksum"},
 		"another version":   {head(0, 2), "version 2"},
+		"a later version":   {head(0, 6), "version 6: this program reads versions 3 to 5"},
 		"tied a little":     {head(5, 2), "impossible"},
 		"tied, unasked":     {head(5, 1), "truncated or damaged"},
 		"residual a little": {head(8, 2), "impossible"},

@@ -2,6 +2,7 @@ package rnnlm
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"batchrnn/kernels"
@@ -30,11 +31,13 @@ type Options struct {
 	Rate    float64 // peak learning rate of Adam
 	Clip    float64 // largest global norm of a gradient
 
-	Cutoffs []int // an adaptive softmax, see rnn.Config; [AdaptiveCutoffs] has good ones
-	Tied    bool  // one matrix for input and output, see rnn.Config
+	Embedding int   // width of an embedding, see rnn.Config
+	Cutoffs   []int // an adaptive softmax, see rnn.Config; [AdaptiveCutoffs] has good ones
+	Tied      bool  // one matrix for input and output, see rnn.Config
 	// Dropout is the share of the states that the output layer doesn't see, in [0, 1).
-	// It helps when a text is read many times over. In the run described at inputScale,
-	// 0.3 reached a perplexity of 179.
+	// The first layer doesn't see that share of embeddings. It helps when a text is read
+	// many times over. In the run described at inputScale, 0.3 reached a perplexity of
+	// 179.
 	Dropout float64
 	// Halve goes back to the best parameters and halves the rate after each validation
 	// that finds no better parameters. It replaces the cosine decay, which needs the
@@ -129,6 +132,41 @@ func inputScale(vocab int) float64 {
 	return 0.25
 }
 
+// The bounds of the initial weights of a network with an embedding. A tied embedding is
+// the output's too: small ones learn slowly, and large ones give large logits. The table
+// has perplexities of 2,000 words of War and Peace (bench/RESULTS.md, Embeddings):
+//
+//	bound        0.09    0.3    0.4    0.6    1
+//	alone        50.7   50.9                50.7
+//	tied         75.0          56.8   55.3  62.0
+var (
+	embeddingScale     = 0.3 // of embeddings
+	tiedEmbeddingScale = 0.5 // of tied ones
+	embeddedScale      = 1.0 // of the input weights, times 1/√H
+)
+
+// scaleInputs gives the initial weights that read tokens their bounds, in place of those
+// of rnn.New: ±1 of embeddings, ±1/√H of input weights.
+func (o Options) scaleInputs(m *rnn.Model) {
+	scale := func(values []float32, by float64) {
+		for i := range values {
+			values[i] *= float32(by)
+		}
+	}
+	switch wx := m.Cells[0].Wx; {
+	case o.Embedding > 0:
+		bound := embeddingScale
+		if o.Tied {
+			bound = tiedEmbeddingScale
+		}
+		scale(m.Params.Embedding, bound)
+		scale(wx, embeddedScale)
+	case !o.Tied: // tied input weights are output weights too, and wide ones give large logits
+		scale(wx, inputScale(m.Input)*math.Sqrt(float64(o.Hidden)))
+	}
+	m.Update()
+}
+
 // manyTokens is the size from which a vocabulary is treated as one of words.
 const manyTokens = 2000
 
@@ -176,7 +214,7 @@ func (o Options) config(vocab int) rnn.Config {
 	layers := max(o.Layers, 1)
 	return rnn.Config{
 		Input: vocab, Cell: o.Cell, Layers: layers, Hidden: o.Hidden, Output: vocab,
-		Residual: layers > 1, Tied: o.Tied, Cutoffs: o.Cutoffs,
+		Residual: layers > 1, Embedding: o.Embedding, Tied: o.Tied, Cutoffs: o.Cutoffs,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"batchrnn/bench/lm/text"
+	"batchrnn/rnn"
 )
 
 // TestBadOptions: what can't be trained is an error that names the value.
@@ -26,6 +27,8 @@ func TestBadOptions(t *testing.T) {
 		"cutoff too large":  {Options{Hidden: 4, Cutoffs: []int{1000}}, "cutoff 0 is 1000"},
 		"tied and adaptive": {Options{Hidden: 4, Cutoffs: []int{3}, Tied: true}, "tied and adaptive"},
 		"no width":          {Options{}, "hidden size is 0"},
+		"embedding below 0": {Options{Hidden: 4, Embedding: -1}, "embedding of width -1"},
+		"tied gates":        {Options{Hidden: 4, Cell: rnn.GRU, Tied: true}, "Config.Embedding"},
 	} {
 		test.Budget = time.Minute
 		m, _, err := Train(t.Context(), e, c, test.Options, func(Progress) {})
@@ -65,6 +68,36 @@ func TestInputsStartWide(t *testing.T) {
 			wx := tr.model.Cells[0].Wx
 			if got := float64(max(slices.Max(wx), -slices.Min(wx))); !(got <= 1.0001*want && got >= 0.9*want) {
 				t.Errorf("width %d, tied %t: input weights up to %v, want %v", hidden, tied, got, want)
+			}
+		}
+	}
+}
+
+// TestEmbeddingsStart: embeddings come from ±embeddingScale, tied ones from
+// ±tiedEmbeddingScale, and the input weights from ±embeddedScale/√H at any width.
+func TestEmbeddingsStart(t *testing.T) {
+	e, c := newEngine(t), tinyCorpus(t)
+	for _, width := range []int{16, 64} {
+		for _, tied := range []bool{false, true} {
+			o := Options{Cell: rnn.GRU, Hidden: width, Embedding: width, Tied: tied, Budget: time.Minute}
+			tr, err := newTrainer(e, c, o.withDefaults())
+			if err != nil {
+				t.Fatal(err)
+			}
+			embedding := embeddingScale
+			if tied {
+				embedding = tiedEmbeddingScale
+			}
+			for name, of := range map[string]struct {
+				values []float32
+				want   float64
+			}{
+				"embeddings":    {tr.model.Params.Embedding, embedding},
+				"input weights": {tr.model.Cells[0].Wx, embeddedScale / math.Sqrt(float64(width))},
+			} {
+				if got := float64(max(slices.Max(of.values), -slices.Min(of.values))); !(got <= 1.0001*of.want && got >= 0.9*of.want) {
+					t.Errorf("width %d, tied %t: %s up to %v, want %v", width, tied, name, got, of.want)
+				}
 			}
 		}
 	}
@@ -159,6 +192,8 @@ func TestTrainWithOptions(t *testing.T) {
 		"tied":     {Tied: true},
 		"dropout":  {Dropout: 0.1},
 		"halves":   {Halve: true},
+		"embedded": {Embedding: 8},
+		"both":     {Cell: rnn.GRU, Embedding: 32, Tied: true},
 	} {
 		o.Hidden, o.Budget, o.Seed = 32, time.Minute, 1
 		tr, err := newTrainer(e, c, o.withDefaults())
@@ -183,7 +218,7 @@ func TestTrainWithOptions(t *testing.T) {
 }
 
 func TestStepsWithOptionsAllocateNothing(t *testing.T) {
-	for _, o := range []Options{{Cutoffs: []int{10, 30}, Dropout: 0.2}, {Tied: true, Halve: true}} {
+	for _, o := range []Options{{Cutoffs: []int{10, 30}, Dropout: 0.2}, {Tied: true, Halve: true}, {Cell: rnn.GRU, Embedding: 32, Tied: true, Dropout: 0.2}} {
 		o.Hidden, o.Budget = 32, time.Hour
 		tr, err := newTrainer(newEngine(t), printableCorpus(t), o.withDefaults())
 		if err != nil {

@@ -12,21 +12,23 @@ import (
 
 // The flags of TestQuality.
 var (
-	qualityCorpus   = flag.String("quality", "", "a text to train on at length; without one the test is skipped")
-	qualityWords    = flag.Int("words", 0, "train on so many words instead of on characters")
-	qualityHidden   = flag.Int("hidden", 400, "")
-	qualityLayers   = flag.Int("layers", 1, "")
-	qualityBudget   = flag.Duration("budget", time.Minute, "")
-	qualitySeed     = flag.Uint64("seed", 1, "")
-	qualityStreams  = flag.Int("streams", 0, "")
-	qualitySteps    = flag.Int("steps", 0, "")
-	qualityRate     = flag.Float64("rate", 0, "")
-	qualityClip     = flag.Float64("clip", 0, "")
-	qualityDropout  = flag.Float64("dropout", 0, "")
-	qualityTied     = flag.Bool("tied", false, "")
-	qualityAdaptive = flag.Bool("adaptive", false, "")
-	qualityHalve    = flag.Bool("halve", false, "")
-	qualityPatience = flag.Int("patience", 0, "")
+	qualityCorpus    = flag.String("quality", "", "a text to train on at length; without one the test is skipped")
+	qualityWords     = flag.Int("words", 0, "train on so many words instead of on characters")
+	qualityHidden    = flag.Int("hidden", 400, "")
+	qualityLayers    = flag.Int("layers", 1, "")
+	qualityBudget    = flag.Duration("budget", time.Minute, "")
+	qualitySeed      = flag.Uint64("seed", 1, "")
+	qualityStreams   = flag.Int("streams", 0, "")
+	qualitySteps     = flag.Int("steps", 0, "")
+	qualityRate      = flag.Float64("rate", 0, "")
+	qualityClip      = flag.Float64("clip", 0, "")
+	qualityDropout   = flag.Float64("dropout", 0, "")
+	qualityEmbedding = flag.Int("embedding", 0, "")
+	qualityCell      = flag.String("cell", "rnn", "")
+	qualityTied      = flag.Bool("tied", false, "")
+	qualityAdaptive  = flag.Bool("adaptive", false, "")
+	qualityHalve     = flag.Bool("halve", false, "")
+	qualityPatience  = flag.Int("patience", 0, "")
 )
 
 // TestQuality trains one model as the flags have it, and reports what it scores
@@ -54,7 +56,10 @@ func TestQuality(t *testing.T) {
 	o := Options{
 		Hidden: *qualityHidden, Layers: *qualityLayers, Budget: *qualityBudget, Seed: *qualitySeed,
 		Streams: *qualityStreams, Steps: *qualitySteps, Rate: *qualityRate, Clip: *qualityClip,
-		Dropout: *qualityDropout, Tied: *qualityTied, Halve: *qualityHalve, Patience: *qualityPatience,
+		Dropout: *qualityDropout, Embedding: *qualityEmbedding, Tied: *qualityTied, Halve: *qualityHalve, Patience: *qualityPatience,
+	}
+	if err := o.Cell.UnmarshalText([]byte(*qualityCell)); err != nil {
+		t.Fatal(err)
 	}
 	if *qualityAdaptive {
 		o.Cutoffs = AdaptiveCutoffs(c, *qualityHidden)

@@ -118,13 +118,7 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 	if err != nil {
 		return nil, err
 	}
-	if !o.Tied { // tied input weights are output weights too, and wide ones give large logits
-		widen := float32(inputScale(c.Vocab.Len()) * math.Sqrt(float64(o.Hidden)))
-		for i := range model.Cells[0].Wx {
-			model.Cells[0].Wx[i] *= widen
-		}
-		model.Update()
-	}
+	o.scaleInputs(model)
 	t := &trainer{
 		options:   o,
 		identity:  identityOf(o, c),
