@@ -46,7 +46,7 @@ func TestDropoutGradients(t *testing.T) {
 		}
 		for i, x := range ws.embedded {
 			e := j.Embedding
-			in.mask = append(in.mask, float64(x)/float64(ws.m.Params.Embedding[int(b.ids[i/e])*e+i%e]))
+			in.mask = append(in.mask, float64(x)/float64(ws.m.We[int(b.ids[i/e])*e+i%e]))
 		}
 		f := func() float64 { return n.loss(in) }
 		near(t, j.String()+": loss", []float64{loss}, []float64{f()}, 1e-5)
@@ -115,7 +115,7 @@ func TestDropoutEmbedding(t *testing.T) {
 		for i, x := range ws.embedded {
 			if x == 0 {
 				count++
-			} else if want := ws.m.Params.Embedding[int(b.ids[i/width])*width+i%width]; !within(float64(x)*(1-rate), float64(want), 1e-4) {
+			} else if want := ws.m.We[int(b.ids[i/width])*width+i%width]; !within(float64(x)*(1-rate), float64(want), 1e-4) {
 				t.Fatalf("%v: %g came out as %g", j, want, x)
 			}
 		}

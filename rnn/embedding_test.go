@@ -14,12 +14,12 @@ func TestEmbeddingIsWx(t *testing.T) {
 		gates := c.Cell.gates() * c.Hidden
 		c.Embedding = gates
 		m := newModel(t, e, c, 2)
-		copy(m.Params.Embedding, plain.Cells[0].Wx)
+		copy(m.We, plain.Cells[0].Wx)
 		clear(m.Cells[0].Wx)
 		for i := range gates {
 			m.Cells[0].Wx[i*gates+i] = 1
 		}
-		copy(m.Slab[len(m.Params.Embedding)+gates*gates:], plain.Slab[6*gates:])
+		copy(m.Slab[len(m.We)+gates*gates:], plain.Slab[6*gates:])
 		m.Update()
 		b := newBatch(c, 3, 4, 1)
 		b.ids[5] = None
@@ -48,8 +48,8 @@ func TestEmbeddingLeavesNothing(t *testing.T) {
 	for _, ws := range []*Workspace{used, fresh} {
 		ws.BackwardStates(dh, State{})
 	}
-	sameBits(t, "dEmbedding", used.Grads.Embedding, fresh.Grads.Embedding)
-	if maxAbs(fresh.Grads.Embedding) == 0 {
+	sameBits(t, "dWe", used.Grads.We, fresh.Grads.We)
+	if maxAbs(fresh.Grads.We) == 0 {
 		t.Error("the gradient of the embedding is 0")
 	}
 }
@@ -60,7 +60,7 @@ func TestEmbeddingNaN(t *testing.T) {
 	for _, c := range eachCell(Config{Input: 9, Embedding: 4, Layers: 1, Hidden: 7, Output: 5}) {
 		m := newModel(t, newEngine(t, "", 1), c, 1)
 		for i := range c.Embedding {
-			m.Params.Embedding[i] = float32(math.NaN())
+			m.We[i] = float32(math.NaN())
 		}
 		ws := m.NewTraining(4, 3)
 		b := newBatch(c, 4, 3, 1).ragged(c, 4, 3, 1)
@@ -91,7 +91,7 @@ func TestEmbeddingNaN(t *testing.T) {
 func TestEmbeddingInit(t *testing.T) {
 	for _, tied := range []bool{false, true} {
 		m := newModel(t, newEngine(t, "", 1), Config{Input: 30, Embedding: 25, Cell: GRU, Layers: 1, Hidden: 25, Output: 30, Tied: tied}, 1)
-		if largest := maxAbs(m.Params.Embedding); !(largest <= 1 && largest >= 0.9) {
+		if largest := maxAbs(m.We); !(largest <= 1 && largest >= 0.9) {
 			t.Errorf("tied %t: the largest element is %v, want it below 1 and near", tied, largest)
 		}
 	}

@@ -131,7 +131,7 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 // embed gathers the embeddings of some rows, and applies dropout to them.
 // embeddingGrads is its mirror image.
 func (ws *Workspace) embed(w *kernels.Worker, rows kernels.Span) {
-	e, table := ws.m.Config.Embedding, ws.m.Params.Embedding
+	e, table := ws.m.Embedding, ws.m.We
 	for row := rows.Lo; row < rows.Hi; row++ {
 		to := ws.embedded[row*e:][:e]
 		if id := ws.pass.ids[row]; id == None {
@@ -174,10 +174,10 @@ func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 // embeddingGrads is one worker's part of the gradient of the embedding, in backward 1.
 // It follows inputGrads. Workers share the columns.
 func (ws *Workspace) embeddingGrads(w *kernels.Worker) {
-	e := ws.m.Config.Embedding
+	e := ws.m.Embedding
 	w.Barrier() // inputGrads shares the rows
 	cols := w.Columns(e)
-	ws.idGrads(w, ws.Grads.Embedding[cols.Lo:], e, cols.Len(), ws.dembedded[cols.Lo:], e)
+	ws.idGrads(w, ws.Grads.We[cols.Lo:], e, cols.Len(), ws.dembedded[cols.Lo:], e)
 }
 
 // idGrads scatters columns of dz, [T·B,cols], into dwx: each row is added to the row of

@@ -16,8 +16,7 @@ import (
 // may run on it at once, as long as nothing changes the parameters.
 //
 // The sizes in Config and the lengths of the Params are read-only. The values of the
-// parameters may be changed, followed by a call of Update. Config.Embedding is a width
-// and Params.Embedding the table, so a model's need their full names.
+// parameters may be changed, followed by a call of Update.
 type Model struct {
 	Config
 	Params

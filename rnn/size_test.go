@@ -57,7 +57,7 @@ func TestSizes(t *testing.T) {
 
 // partsLen returns the number of floats in all parts of the parameters.
 func partsLen(m *Model) int {
-	n := len(m.Params.Embedding) + len(m.Wy) + len(m.By)
+	n := len(m.We) + len(m.Wy) + len(m.By)
 	for _, c := range m.Cells {
 		n += len(c.Wx) + len(c.Wh) + len(c.Bh) + len(c.Br) + len(c.Wr)
 	}
@@ -113,7 +113,7 @@ func checkSlabParts(t *testing.T, p Params) {
 		p.Slab[i] = float32(i)
 	}
 	first := float32(0)
-	parts := [][]float32{p.Embedding}
+	parts := [][]float32{p.We}
 	for _, c := range p.Cells {
 		parts = append(parts, c.Wx, c.Wh, c.Bh)
 		if c.Br != nil {

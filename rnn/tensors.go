@@ -39,7 +39,7 @@ import (
 // With an embedding there is a member embedding, an nn.Embedding, whose vectors rnn reads.
 // rnn is then a member even without an output layer:
 //
-//	embedding.weight   [Input,E]   Params.Embedding
+//	embedding.weight   [Input,E]   Params.We
 //
 // With an adaptive softmax out is an nn.AdaptiveLogSoftmaxWithLoss with head_bias. That
 // module has no bias in its tails, so the last tensor is additional:
@@ -186,7 +186,7 @@ func (m *Model) checkEmbedding(f *safetensors.File) error {
 	case ok && !m.embeds():
 		return fmt.Errorf("the file has an embedding, tensor %q of shape %.200s, and the model has none: set Config.Embedding", embeddingName, fmt.Sprint(t.Shape))
 	case !ok && m.embeds():
-		return fmt.Errorf("the file has no embedding, tensor %q, and the model's has width %d: leave Config.Embedding out", embeddingName, m.Config.Embedding)
+		return fmt.Errorf("the file has no embedding, tensor %q, and the model's has width %d: leave Config.Embedding out", embeddingName, m.Embedding)
 	}
 	return nil
 }

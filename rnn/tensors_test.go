@@ -310,7 +310,7 @@ func TestSafetensorsEmbedding(t *testing.T) {
 		if err := f.Floats(values, tensor); err != nil {
 			t.Fatal(err)
 		}
-		sameBits(t, name, values, m.Params.Embedding)
+		sameBits(t, name, values, m.We)
 	}
 	without := c
 	without.Embedding, without.Tied = 0, false

@@ -182,10 +182,9 @@ func (c Config) TrainingBytes(e *kernels.Engine) int64 {
 // walk the slab.
 type Params struct {
 	Slab []float32
-	// Embedding is [Input,E], a row for each id; empty without one. With Tied it is Wyᵀ
-	// too, and its gradient is that of both.
-	Embedding []float32
-
+	// We is the embedding, [Input,E], a row for each id; empty without one. With Tied it
+	// is Wyᵀ too, and its gradient is that of both.
+	We    []float32
 	Cells []Cell    // [L·D]: layer by layer, in each the forward direction first
 	Wy    []float32 // [W,V], empty without an output layer or with a tied one
 	By    []float32 // [V], empty without an output layer
@@ -243,7 +242,7 @@ func newParams(c Config) Params {
 func (p *Params) view(w *weight) *[]float32 {
 	switch w.role {
 	case embedding:
-		return &p.Embedding
+		return &p.We
 	case cellWx:
 		return &p.Cells[w.i].Wx
 	case cellWh:
@@ -279,8 +278,8 @@ func (p *Params) values(w *weight) []float32 {
 
 // tiedTo returns the matrix whose transpose is a tied Wy, [V,W].
 func (p *Params) tiedTo() []float32 {
-	if p.Embedding != nil {
-		return p.Embedding
+	if p.We != nil {
+		return p.We
 	}
 	return p.Cells[0].Wx
 }

@@ -120,7 +120,7 @@ func newNaive(m *rnn.Model) *naive {
 		rest = rest[size:]
 		return v
 	}
-	n.table = cut(len(m.Params.Embedding))
+	n.table = cut(len(m.We))
 	for _, c := range m.Cells {
 		n.cells = append(n.cells, naiveCell{cut(len(c.Wx)), cut(len(c.Wh)), cut(len(c.Bh)), cut(len(c.Br)), cut(len(c.Wr))})
 	}

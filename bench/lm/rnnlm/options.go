@@ -132,37 +132,28 @@ func inputScale(vocab int) float64 {
 	return 0.25
 }
 
-// The bounds of the initial weights of a network with an embedding. A tied embedding is
-// the output's too: small ones learn slowly, and large ones give large logits. The table
-// has perplexities of 2,000 words of War and Peace (bench/RESULTS.md, Embeddings):
-//
-//	bound        0.09    0.3    0.4    0.6    1
-//	alone        50.7   50.9                50.7
-//	tied         75.0          56.8   55.3  62.0
-var (
-	embeddingScale     = 0.3 // of embeddings
-	tiedEmbeddingScale = 0.5 // of tied ones
-	embeddedScale      = 1.0 // of the input weights, times 1/√H
+// The bounds of initial embeddings (bench/RESULTS.md, Embeddings). A tied embedding is the
+// output's too: small ones learn slowly, and large ones give large logits.
+const (
+	embeddingScale     = 0.3
+	tiedEmbeddingScale = 0.5
 )
 
 // scaleInputs gives the initial weights that read tokens their bounds, in place of those
-// of rnn.New: ±1 of embeddings, ±1/√H of input weights.
+// of rnn.New. Weights that read embeddings keep theirs.
 func (o Options) scaleInputs(m *rnn.Model) {
 	scale := func(values []float32, by float64) {
 		for i := range values {
 			values[i] *= float32(by)
 		}
 	}
-	switch wx := m.Cells[0].Wx; {
+	switch {
+	case o.Embedding > 0 && o.Tied:
+		scale(m.We, tiedEmbeddingScale)
 	case o.Embedding > 0:
-		bound := embeddingScale
-		if o.Tied {
-			bound = tiedEmbeddingScale
-		}
-		scale(m.Params.Embedding, bound)
-		scale(wx, embeddedScale)
+		scale(m.We, embeddingScale)
 	case !o.Tied: // tied input weights are output weights too, and wide ones give large logits
-		scale(wx, inputScale(m.Input)*math.Sqrt(float64(o.Hidden)))
+		scale(m.Cells[0].Wx, inputScale(m.Input)*math.Sqrt(float64(o.Hidden)))
 	}
 	m.Update()
 }

@@ -74,7 +74,7 @@ func TestInputsStartWide(t *testing.T) {
 }
 
 // TestEmbeddingsStart: embeddings come from ±embeddingScale, tied ones from
-// ±tiedEmbeddingScale, and the input weights from ±embeddedScale/√H at any width.
+// ±tiedEmbeddingScale, and the input weights from ±1/√H at any width.
 func TestEmbeddingsStart(t *testing.T) {
 	e, c := newEngine(t), tinyCorpus(t)
 	for _, width := range []int{16, 64} {
@@ -92,8 +92,8 @@ func TestEmbeddingsStart(t *testing.T) {
 				values []float32
 				want   float64
 			}{
-				"embeddings":    {tr.model.Params.Embedding, embedding},
-				"input weights": {tr.model.Cells[0].Wx, embeddedScale / math.Sqrt(float64(width))},
+				"embeddings":    {tr.model.We, embedding},
+				"input weights": {tr.model.Cells[0].Wx, 1 / math.Sqrt(float64(width))},
 			} {
 				if got := float64(max(slices.Max(of.values), -slices.Min(of.values))); !(got <= 1.0001*of.want && got >= 0.9*of.want) {
 					t.Errorf("width %d, tied %t: %s up to %v, want %v", width, tied, name, got, of.want)
