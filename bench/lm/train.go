@@ -188,9 +188,13 @@ const wordDropout = 0.5
 
 // NetworkOptions returns the options for training an RNN of the given cell and width on
 // c, without its budget and its seed. A large vocabulary gets an adaptive softmax: a
-// full one would read a fraction of the text in the same time.
+// full one would read a fraction of the text in the same time. Gated cells then get an
+// embedding too.
 func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options {
 	o := rnnlm.Options{Cell: cell, Hidden: hidden, Cutoffs: rnnlm.AdaptiveCutoffs(c, hidden)}
+	if cell != rnn.Vanilla && len(o.Cutoffs) > 0 {
+		o.Embedding = rnnlm.EmbeddingWidth(hidden)
+	}
 	if c.Level == text.Word {
 		o.Dropout, o.Halve = wordDropout, true
 	}

@@ -12,6 +12,7 @@ import (
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
+	"batchrnn/rnn"
 )
 
 // writeText writes a text of some 7,000 characters and returns its path.
@@ -119,7 +120,7 @@ func TestFraction(t *testing.T) {
 }
 
 // TestSoftmax: many words have an adaptive softmax, but for a tied output and where a
-// full one is asked for.
+// full one is asked for. Gated cells read them through an embedding.
 func TestSoftmax(t *testing.T) {
 	var words strings.Builder
 	for i := range 3000 {
@@ -129,17 +130,25 @@ func TestSoftmax(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gru, none, wide := rnn.GRU, 0, 100
 	for _, test := range []struct {
-		o        TrainOptions
-		adaptive bool
+		o         TrainOptions
+		adaptive  bool
+		embedding int
 	}{
-		{TrainOptions{}, true},
-		{TrainOptions{Tied: true}, false},
-		{TrainOptions{FullSoftmax: true}, false},
-		{TrainOptions{Tied: true, FullSoftmax: true}, false},
+		{TrainOptions{}, true, 0},
+		{TrainOptions{Tied: true}, false, 0},
+		{TrainOptions{FullSoftmax: true}, false, 0},
+		{TrainOptions{Tied: true, FullSoftmax: true}, false, 0},
+		{TrainOptions{Embedding: &wide}, true, 100},
+		{TrainOptions{Cell: &gru}, true, DefaultHidden / 2},
+		{TrainOptions{Cell: &gru, FullSoftmax: true}, false, DefaultHidden / 2},
+		{TrainOptions{Cell: &gru, Embedding: &wide}, true, 100},
+		{TrainOptions{Cell: &gru, Embedding: &none}, true, 0},
 	} {
-		if cutoffs := test.o.network(c).Cutoffs; (len(cutoffs) > 0) != test.adaptive {
-			t.Errorf("tied %t, full %t: cutoffs %v", test.o.Tied, test.o.FullSoftmax, cutoffs)
+		got := test.o.network(c)
+		if (len(got.Cutoffs) > 0) != test.adaptive || got.Embedding != test.embedding {
+			t.Errorf("%+v: cutoffs %v, an embedding of %d", test.o, got.Cutoffs, got.Embedding)
 		}
 	}
 }

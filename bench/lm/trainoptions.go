@@ -26,7 +26,7 @@ type TrainOptions struct {
 	// Of an RNN, see rnnlm.Options.
 	Cell        *rnn.CellKind // rnn.Vanilla
 	Layers      *int          // 1
-	Embedding   *int          // width of an embedding: 0, none
+	Embedding   *int          // width of an embedding, 0 for none; [NetworkOptions] has the default
 	Tied        bool
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
@@ -169,7 +169,8 @@ func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBud
 // network says how an RNN is trained on c.
 func (o TrainOptions) network(c *text.Corpus) rnnlm.Options {
 	n := NetworkOptions(c, o.cell(), o.width())
-	n.Budget, n.Seed, n.Embedding, n.Tied = o.budget(), o.Seed, o.embedding(), o.Tied
+	n.Budget, n.Seed, n.Tied = o.budget(), o.Seed, o.Tied
+	n.Embedding = value(o.Embedding, n.Embedding)
 	n.Layers, n.Patience, n.Every = value(o.Layers, 0), value(o.Patience, 0), value(o.Every, 0)
 	n.Dropout, n.Halve = value(o.Dropout, n.Dropout), value(o.Halve, n.Halve)
 	n.Checkpoint = value(o.Checkpoint, "")

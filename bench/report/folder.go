@@ -127,14 +127,14 @@ func studyJSON(w io.Writer, r study.Result) error {
 func studyCSV(w io.Writer, r study.Result) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
-		"level", "name", "kind", "order", "hidden", "cell", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",
+		"level", "name", "kind", "order", "hidden", "cell", "embedding", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",
 		"bytes_predicted", "bytes_resident", "train_seconds", "train_tokens", "train_tokens_per_second", "full_train_tokens_per_second",
 		"score_tokens_per_second", "score_spread", "latency_seconds", "batch_seconds", "batch_streams", "batch_threads",
 		"valid_bits_per_token", "bits_per_token", "perplexity", "adjusted_bits_per_token", "adjusted_perplexity", "weight", "interrupted", "unscored", "resident_unknown", "config",
 	})
 	for _, m := range r.Rows {
 		c.Write([]string{
-			m.Level, m.Label, m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Cell, m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax, number(m.Dropout), strconv.FormatBool(m.Halve),
+			m.Level, m.Label, m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Cell, strconv.Itoa(m.Embedding), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax, number(m.Dropout), strconv.FormatBool(m.Halve),
 			integer(m.BytesPredicted), integer(m.BytesResident), number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), number(m.ScoreSpread), number(m.LatencySeconds), number(m.BatchSeconds),
 			strconv.Itoa(m.BatchStreams), strconv.Itoa(m.BatchThreads),

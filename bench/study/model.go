@@ -41,6 +41,7 @@ type Model struct {
 	Order      int    `json:"order"`      // n-gram: tokens in the longest n-gram
 	Hidden     int    `json:"hidden"`     // RNN: width of the hidden layer
 	Cell       string `json:"cell"`       // RNN: name of its rnn.CellKind; "" in old files means "rnn"
+	Embedding  int    `json:"embedding"`  // RNN: width of the embedding; 0 without one
 	Smoothing  string `json:"smoothing"`  // n-gram: how counts become probabilities
 	Store      string `json:"store"`      // how the model lies in memory
 	Entries    int64  `json:"entries"`    // n-gram: stored n-grams of all orders

@@ -38,7 +38,7 @@ func notes(r LevelResult, skipped int) []string {
 	var spread float64
 	streams := 0 // of the RNNs
 	adaptive, small, rnns, ngrams := false, false, false, false
-	var cells []string // of the RNNs
+	var cells, embed []string // cells of the RNNs, and of those with embeddings
 	var dropout float64
 	halve := false
 	var fixed []int // orders of the models with fixed discounts
@@ -47,6 +47,9 @@ func notes(r LevelResult, skipped int) []string {
 		if m.Kind == KindRNN {
 			if name := lm.CellName(m.Cell); !slices.Contains(cells, name) {
 				cells = append(cells, name)
+				if m.Embedding > 0 {
+					embed = append(embed, name)
+				}
 			}
 			rnns, streams = true, max(streams, m.ScoreStreams)
 			dropout, halve = max(dropout, m.Dropout), halve || m.Halve
@@ -88,6 +91,9 @@ func notes(r LevelResult, skipped int) []string {
 	}
 	if len(cells) > 1 {
 		add("Networks of %s cells stand beside each other. Beside each %s the others have the largest width that takes no more bytes.", joined(cells), cells[0])
+	}
+	if len(embed) > 0 {
+		add("Networks of %s cells read embeddings half as wide as their state. Without these their input weights, several for each unit and %s, would take most of the bytes.", joined(embed), r.Corpus.TokenName())
 	}
 	if dropout > 0 {
 		add("In training, the output layer of the RNNs doesn't see %.3g of their states (dropout).", dropout)

@@ -44,12 +44,12 @@ func (l *level) networks() (all []rnnlm.Options) {
 		var bytes int64 // of the first cell
 		for i, cell := range l.options.Cells {
 			o := lm.NetworkOptions(l.data.Corpus, cell, hidden)
-			o.Budget, o.Seed = l.budget, l.options.Seed
 			if i == 0 {
 				bytes = rnnlm.Bytes(l.engine, l.data.Vocab.Len(), o)
 			} else {
-				o = l.counterpart(o, bytes)
+				o = l.counterpart(cell, bytes)
 			}
+			o.Budget, o.Seed = l.budget, l.options.Seed
 			// Two widths that are close may have one counterpart.
 			if !slices.ContainsFunc(all, func(other rnnlm.Options) bool { return other.Cell == o.Cell && other.Hidden == o.Hidden }) {
 				all = append(all, o)
@@ -59,18 +59,20 @@ func (l *level) networks() (all []rnnlm.Options) {
 	return all
 }
 
-// counterpart returns options with the largest width within a number of bytes. Cutoffs
-// follow the width, so the search begins above the width for those of o.
-func (l *level) counterpart(o rnnlm.Options, bytes int64) rnnlm.Options {
-	vocab := l.data.Vocab.Len()
-	most := o.WidthWithin(l.engine, vocab, bytes)
-	for hidden := most + most/8; ; hidden-- {
-		c := lm.NetworkOptions(l.data.Corpus, o.Cell, hidden)
-		c.Budget, c.Seed = o.Budget, o.Seed
-		if hidden <= 1 || rnnlm.Bytes(l.engine, vocab, c) <= bytes {
-			return c
-		}
+// counterpart returns the options of a cell with the largest width within a number of
+// bytes. Cutoffs and embeddings follow the width, so bytes do not always rise with it.
+func (l *level) counterpart(cell rnn.CellKind, bytes int64) rnnlm.Options {
+	fits := func(hidden int) bool {
+		return rnnlm.Bytes(l.engine, l.data.Vocab.Len(), lm.NetworkOptions(l.data.Corpus, cell, hidden)) <= bytes
 	}
+	hidden := 2
+	for fits(hidden) {
+		hidden *= 2
+	}
+	for hidden > 1 && !fits(hidden) {
+		hidden--
+	}
+	return lm.NetworkOptions(l.data.Corpus, cell, hidden)
 }
 
 func (l *level) rnns(ctx context.Context) error {
@@ -156,6 +158,7 @@ func newRNNRow(model *rnn.Model, o rnnlm.Options, stats rnnlm.Stats) Model {
 		Kind:           KindRNN,
 		Cell:           o.Cell.String(),
 		Hidden:         o.Hidden,
+		Embedding:      o.Embedding,
 		Dropout:        o.Dropout,
 		Halve:          o.Halve,
 		Store:          rnnStore,

@@ -180,7 +180,11 @@ func (l *level) ngramConfig(order int, store ngram.Store) string {
 
 // rnnConfig returns the Config of an RNN's row.
 func (l *level) rnnConfig(o rnnlm.Options) string {
-	return config(l.base(), fmt.Sprint(o.Cell, " ", o.Hidden), fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
+	name := fmt.Sprint(o.Cell, " ", o.Hidden)
+	if o.Embedding > 0 {
+		name += fmt.Sprint(" embedding ", o.Embedding)
+	}
+	return config(l.base(), name, fmt.Sprint("cutoffs ", o.Cutoffs), fmt.Sprint("budget ", o.Budget),
 		fmt.Sprint("dropout ", o.Dropout), fmt.Sprint("halve ", o.Halve),
 		fmt.Sprint("seed ", o.Seed), fmt.Sprint("threads ", l.engine.Threads()))
 }

@@ -208,16 +208,28 @@ func TestStudyOfManyWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := studyOptions(path)
-	o.Levels, o.MaxOrder, o.Hidden = o.Levels[1:], 1, []int{8}
-	for vocab, adaptive := range map[int]bool{1000: false, 2000: true} {
+	o.Levels, o.MaxOrder, o.Hidden, o.Cells = o.Levels[1:], 1, []int{8}, []rnn.CellKind{rnn.Vanilla, rnn.GRU}
+	for vocab, large := range map[int]bool{1000: false, 2000: true} {
 		o.Vocab = &vocab
 		r, _ := runStudy(t, o, &memoryStore{models: map[string][]byte{}}, nil, nil)
-		rnn := r.Rows[len(r.Rows)-2]
-		if got := rnn.Softmax == "adaptive"; got != adaptive || (rnn.FullTrainTokensPerSecond > 0) != adaptive || rnn.Kind != KindRNN {
-			t.Errorf("vocabulary of %d: row %+v", vocab, rnn)
+		vanilla, gru := r.Rows[len(r.Rows)-3], r.Rows[len(r.Rows)-2]
+		for _, row := range []Row{vanilla, gru} {
+			if got := row.Softmax == "adaptive"; got != large || (row.FullTrainTokensPerSecond > 0) != large || row.Kind != KindRNN {
+				t.Errorf("vocabulary of %d: row %+v", vocab, row)
+			}
 		}
-		if got := strings.Contains(strings.Join(r.Notes, " "), "adaptive softmax"); got != adaptive {
-			t.Errorf("vocabulary of %d: notes %q", vocab, r.Notes)
+		embedding := 0
+		if large {
+			embedding = gru.Hidden / 2
+		}
+		if vanilla.Embedding != 0 || gru.Cell != "gru" || gru.Embedding != embedding || strings.Contains(gru.Config, "embedding") != large ||
+			gru.BytesPredicted > vanilla.BytesPredicted || 3*gru.BytesPredicted < 2*vanilla.BytesPredicted {
+			t.Errorf("vocabulary of %d: rows %+v, %+v", vocab, vanilla, gru)
+		}
+		for _, note := range []string{"adaptive softmax", "Networks of GRU cells read embeddings"} {
+			if got := strings.Contains(strings.Join(r.Notes, " "), note); got != large {
+				t.Errorf("vocabulary of %d: notes %q", vocab, r.Notes)
+			}
 		}
 	}
 }

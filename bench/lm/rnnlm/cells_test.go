@@ -63,23 +63,3 @@ func TestCheckpointWithoutAnEmbedding(t *testing.T) {
 		}
 	}
 }
-
-// TestWidthWithin wants the largest width that fits.
-func TestWidthWithin(t *testing.T) {
-	e := oneThread(t)
-	for _, vocab := range []int{65, 5000} {
-		for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM, rnn.GRU, rnn.GRUResetBefore} {
-			o := Options{Cell: cell, Cutoffs: AdaptiveCutoffs(wordCorpus(t, vocab), 64)}
-			for _, bytes := range []int64{0, 50_000, 500_000, 5_000_000} {
-				h := o.WidthWithin(e, vocab, bytes)
-				size := func(hidden int) int64 {
-					o.Hidden = hidden
-					return Bytes(e, vocab, o)
-				}
-				if h < 1 || h > 1 && size(h) > bytes || size(h+1) <= bytes {
-					t.Errorf("%v, vocabulary of %d: width %d of %d bytes, the next one of %d, for %d", cell, vocab, h, size(h), size(h+1), bytes)
-				}
-			}
-		}
-	}
-}
