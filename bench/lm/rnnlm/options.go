@@ -132,12 +132,9 @@ func inputScale(vocab int) float64 {
 	return 0.25
 }
 
-// The bounds of initial embeddings (bench/RESULTS.md, Embeddings). A tied embedding is the
-// output's too: small ones learn slowly, and large ones give large logits.
-const (
-	embeddingScale     = 0.3
-	tiedEmbeddingScale = 0.5
-)
+// embeddingScale is the bound of initial embeddings. A tied one is the output's too: small
+// values learn slowly, and large ones give large logits (bench/RESULTS.md, Embeddings).
+const embeddingScale = 0.3
 
 // EmbeddingWidth returns the width of the embedding that suits cells of H units and a
 // large vocabulary: H/2. With 10,000 words of War and Peace and 100 s, a GRU of 256 units
@@ -154,8 +151,6 @@ func (o Options) scaleInputs(m *rnn.Model) {
 		}
 	}
 	switch {
-	case o.Embedding > 0 && o.Tied:
-		scale(m.We, tiedEmbeddingScale)
 	case o.Embedding > 0:
 		scale(m.We, embeddingScale)
 	case !o.Tied: // tied input weights are output weights too, and wide ones give large logits

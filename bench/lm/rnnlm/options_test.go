@@ -73,8 +73,8 @@ func TestInputsStartWide(t *testing.T) {
 	}
 }
 
-// TestEmbeddingsStart: embeddings come from ±embeddingScale, tied ones from
-// ±tiedEmbeddingScale, and the input weights from ±1/√H at any width.
+// TestEmbeddingsStart: embeddings come from ±embeddingScale, and the input weights from
+// ±1/√H at any width.
 func TestEmbeddingsStart(t *testing.T) {
 	e, c := newEngine(t), tinyCorpus(t)
 	for _, width := range []int{16, 64} {
@@ -84,15 +84,11 @@ func TestEmbeddingsStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			embedding := embeddingScale
-			if tied {
-				embedding = tiedEmbeddingScale
-			}
 			for name, of := range map[string]struct {
 				values []float32
 				want   float64
 			}{
-				"embeddings":    {tr.model.We, embedding},
+				"embeddings":    {tr.model.We, embeddingScale},
 				"input weights": {tr.model.Cells[0].Wx, 1 / math.Sqrt(float64(width))},
 			} {
 				if got := float64(max(slices.Max(of.values), -slices.Min(of.values))); !(got <= 1.0001*of.want && got >= 0.9*of.want) {
