@@ -29,7 +29,7 @@ func JSON(w io.Writer, r study.LevelResult) error {
 func CSV(w io.Writer, r study.LevelResult) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{
-		"kind", "order", "hidden", "cell", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",
+		"kind", "order", "hidden", "cell", "embedding", "smoothing", "store", "entries", "parameters", "softmax", "dropout", "halve",
 		"bytes_predicted", "bytes_resident",
 		"train_seconds", "train_tokens", "train_tokens_per_second", "full_train_tokens_per_second",
 		"score_tokens_per_second", "score_runs", "score_spread", "score_streams",
@@ -37,7 +37,7 @@ func CSV(w io.Writer, r study.LevelResult) error {
 	})
 	for _, m := range r.Models {
 		c.Write([]string{
-			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Cell, m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax, number(m.Dropout), strconv.FormatBool(m.Halve),
+			m.Kind, strconv.Itoa(m.Order), strconv.Itoa(m.Hidden), m.Cell, strconv.Itoa(m.Embedding), m.Smoothing, m.Store, integer(m.Entries), integer(m.Parameters), m.Softmax, number(m.Dropout), strconv.FormatBool(m.Halve),
 			integer(m.BytesPredicted), integer(m.BytesResident),
 			number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), strconv.Itoa(m.ScoreRuns), number(m.ScoreSpread), strconv.Itoa(m.ScoreStreams),
