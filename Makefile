@@ -4,6 +4,9 @@
 # which `make test` runs on, and the generic one, which `make purego` runs on.
 ISAS ?= $(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo avx2)
 FUZZTIME ?= 4s
+
+# A set that this processor has must not be skipped by a mistake in detection.
+export BATCHRNN_REQUIRE_ISA ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2)$(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo ,avx512)
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose results depend on the engine that is picked.

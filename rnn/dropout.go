@@ -33,7 +33,7 @@ type dropout struct {
 func (ws *Workspace) Dropout(rate float64, seed uint64) {
 	ws.checkTraining("Dropout")
 	if ws.m.Output == 0 && ws.m.Layers == 1 && !ws.m.embeds() {
-		panic("rnn: Dropout is of states on their way to a layer above or an output layer, and the model has neither")
+		panic("rnn: Dropout is of embeddings, and of states on their way to a layer above or an output layer: the model has none of these")
 	}
 	if !(rate >= 0 && rate < 1) {
 		panic(fmt.Sprintf("rnn: Dropout of %v: want a share of the states, from 0 to below 1", rate))

@@ -204,7 +204,7 @@ var exactJobs = []job{
 // logits, and columns of the embedding for several workers.
 var (
 	embeddingJob     = job{Config{Input: 200, Embedding: 101, Cell: GRU, Layers: 1, Hidden: 65, Output: 200, Cutoffs: []int{20, 90}}, 13, 33}
-	tiedEmbeddingJob = job{Config{Input: 40, Embedding: 130, Cell: GRU, Layers: 1, Hidden: 130, Output: 40, Tied: true}, 20, 13}
+	tiedEmbeddingJob = job{Config{Input: 40, Embedding: 130, Cell: GRU, Layers: 1, Hidden: 130, Output: 40, Tied: true}, 70, 33}
 )
 
 // gatedJobs returns the jobs of gated cells.
@@ -225,8 +225,10 @@ func TestExactJobs(t *testing.T) {
 		if p := columns.plan; p.byRows || p.steps < 2 {
 			t.Errorf("%v: plan %+v, want one by columns on several workers", columnsJob, p)
 		}
-		if n := cap(tiedJob.workspace(t, e, nil).blocks); n < 3 {
-			t.Errorf("%v: %d blocks of logits, want 3", tiedJob, n)
+		for _, j := range []job{tiedJob, tiedEmbeddingJob} {
+			if n := cap(j.workspace(t, e, nil).blocks); n < 3 {
+				t.Errorf("%v: %d blocks of logits, want 3", j, n)
+			}
 		}
 		if n := cap(rows.blocks); n < 3 {
 			t.Errorf("%v: %d blocks of logits, want 3: both buffers used and one again", rowsJob, n)

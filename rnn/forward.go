@@ -1,7 +1,7 @@
 package rnn
 
-// Forward runs T steps from the initial states. ids is [T,B], and each id is below E or
-// None. It panics if the model's input is dense, ids has another length, or an id is
+// Forward runs T steps from the initial states. ids is [T,B], and each id is below
+// Config.Input or None. It panics if the model's input is dense, ids has another length, or an id is
 // out of range. With T > 1 it also panics if [Model.Update] is seen to be missing.
 func (ws *Workspace) Forward(ids []int32) {
 	ws.CheckForward(ids)

@@ -9,7 +9,7 @@ import (
 // InitUniform draws all weights uniformly and sets the biases to zero, those of the
 // forget gates of an LSTM to 1 (Jozefowicz, Zaremba & Sutskever 2015). The bounds are
 // ±1/√W for weights that read W states. They are ±1/√F for weights that read a
-// cluster's F features, and ±1/√H for all others. Embeddings have ±1. [New]
+// cluster's F features, and ±1/√H for all others. Embeddings have ±1, tied ones ±1/3. [New]
 // calls it.
 func (m *Model) InitUniform(seed uint64) {
 	m.checkWhole("InitUniform")

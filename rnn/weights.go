@@ -56,9 +56,11 @@ func (c Config) weights() []weight {
 	h, width := c.Hidden, c.width()
 	gates := c.Cell.gates() * h
 	if c.embeds() {
-		// A product reads one row, hence fan 1. PyTorch's N(0,1) is about as wide. Tied ones
-		// learn faster from ±1 than from ±1/√W (bench/RESULTS.md, Embeddings).
-		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: 1})
+		fan := 1 // the cell reads one row at a time: ±1, where PyTorch has N(0,1)
+		if c.Tied {
+			fan = 9 // ±1/3: the output reads it too, and larger ones give large logits (bench/RESULTS.md, Embeddings)
+		}
+		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: fan})
 	}
 	for i := range c.cells() {
 		k, d := c.place(i)

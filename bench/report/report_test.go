@@ -178,7 +178,9 @@ func TestJSONHasEveryPromisedField(t *testing.T) {
 
 func TestCSVHasTheFieldsOfJSON(t *testing.T) {
 	var b bytes.Buffer
-	if err := CSV(&b, sample()); err != nil {
+	r := sample()
+	r.Models[len(r.Models)-1].Embedding = 77
+	if err := CSV(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&b).ReadAll()
@@ -192,7 +194,7 @@ func TestCSVHasTheFieldsOfJSON(t *testing.T) {
 	if !reflect.DeepEqual(rows[0], want) {
 		t.Errorf("header %q, want %q", rows[0], want)
 	}
-	if len(rows) != 31 || rows[30][0] != "rnn" || rows[30][2] != "256" || rows[30][len(want)-6] != "2.3" || rows[30][len(want)-5] != "2.302" {
+	if len(rows) != 31 || rows[30][0] != "rnn" || rows[30][2] != "256" || rows[30][4] != "77" || rows[30][len(want)-6] != "2.3" || rows[30][len(want)-5] != "2.302" {
 		t.Errorf("rows: %q", rows)
 	}
 }

@@ -180,12 +180,17 @@ func TestResultsHaveEveryPromisedField(t *testing.T) {
 	}
 	row := got["rows"].([]any)[0].(map[string]any)
 	b.Reset()
-	if err := studyCSV(&b, sampleStudy()); err != nil {
+	s := sampleStudy()
+	s.Rows[0].Embedding = 77
+	if err := studyCSV(&b, s); err != nil {
 		t.Fatal(err)
 	}
 	lines, err := csv.NewReader(&b).ReadAll()
-	if err != nil || len(lines) != 1+len(sampleStudy().Rows) {
+	if err != nil || len(lines) != 1+len(s.Rows) {
 		t.Fatalf("%d lines, error %v", len(lines), err)
+	}
+	if got := lines[1][slices.Index(lines[0], "embedding")]; got != "77" {
+		t.Errorf("an embedding of %s, want 77", got)
 	}
 	for _, key := range lines[0] {
 		if _, ok := row[key]; !ok {

@@ -88,7 +88,8 @@ type Model struct {
 	ResidentUnknown bool `json:"resident_unknown"`
 }
 
-// Name returns the model's name in a table: "5-gram", "RNN 256" or "GRU 128".
+// Name returns the model's name in a table: "5-gram", "RNN 256" or "GRU 128". A note tells
+// of embeddings.
 func (m Model) Name() string {
 	return lm.Config{Kind: m.Kind, Order: m.Order, Cell: m.Cell, Hidden: m.Hidden}.Name()
 }

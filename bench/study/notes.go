@@ -96,7 +96,11 @@ func notes(r LevelResult, skipped int) []string {
 		add("Networks of %s cells read embeddings half as wide as their state. Without these their input weights, several for each unit and %s, would take most of the bytes.", joined(embed), r.Corpus.TokenName())
 	}
 	if dropout > 0 {
-		add("In training, the output layer of the RNNs doesn't see %.3g of their states (dropout).", dropout)
+		seen := "states"
+		if len(embed) > 0 {
+			seen = "states, nor the first layer of the embeddings"
+		}
+		add("In training, the output layer of the RNNs doesn't see %.3g of their %s (dropout).", dropout, seen)
 	}
 	if halve {
 		add("The learning rate of the RNNs is halved after each validation that finds nothing better.")

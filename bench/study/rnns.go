@@ -65,10 +65,18 @@ func (l *level) counterpart(cell rnn.CellKind, bytes int64) rnnlm.Options {
 	fits := func(hidden int) bool {
 		return rnnlm.Bytes(l.engine, l.data.Vocab.Len(), lm.NetworkOptions(l.data.Corpus, cell, hidden)) <= bytes
 	}
-	hidden := 2
-	for fits(hidden) {
-		hidden *= 2
+	lo, hi := 1, 2
+	for fits(hi) {
+		lo, hi = hi, 2*hi
 	}
+	for hi-lo > 1 {
+		if mid := (lo + hi) / 2; fits(mid) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	hidden := lo + min(lo/8, 64)
 	for hidden > 1 && !fits(hidden) {
 		hidden--
 	}

@@ -20,7 +20,7 @@ type exportCommand struct {
 
 // Help is what kong prints below the summary.
 func (*exportCommand) Help() string {
-	return `The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out, which reads one-hot vectors: rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.`
+	return `The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out. It reads one-hot vectors, or with an embedding the vectors of an nn.Embedding, embedding.weight. The tensors are rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.`
 }
 
 // Run is called by kong.

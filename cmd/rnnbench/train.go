@@ -34,7 +34,7 @@ type trainCommand struct {
 	Checkpoint  *string        `placeholder:"FILE" help:"Keep all of the training of an RNN in this file while it runs; if the file is there already, go on from it. It is removed once the model is saved."`
 	Every       *time.Duration `placeholder:"TIME" help:"Time between two checkpoints (default 30s)."`
 	Embedding   *int           `placeholder:"N" help:"Width of an embedding between the tokens and the first layer of an RNN (default: none; half the width of gated cells where the vocabulary is large)."`
-	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax. Other cells than rnn need an embedding for it, as wide as the RNN."`
+	Tied        bool           `help:"One matrix for the input and the output of an RNN, with a full softmax. Cells other than rnn need an embedding for it, as wide as the RNN."`
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
 	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, and of the embeddings that the first layer doesn't see, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
 	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`

@@ -181,8 +181,8 @@ func mustPanic(t *testing.T, f func(), parts ...string) {
 	f()
 }
 
-// thin returns the places of all elements of x, or where they are many of about
-// 150 at equal distances.
+// thin returns the places of all elements of x, or where they are many of about 150 at
+// equal distances. Under the race detector 15 are many.
 func thin[A float](x []A) []*A {
 	var some []*A
 	many := 150

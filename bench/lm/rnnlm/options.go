@@ -132,8 +132,8 @@ func inputScale(vocab int) float64 {
 	return 0.25
 }
 
-// embeddingScale is the bound of initial embeddings. A tied one is the output's too: small
-// values learn slowly, and large ones give large logits (bench/RESULTS.md, Embeddings).
+// embeddingScale is the bound of initial embeddings that are not tied (bench/RESULTS.md,
+// Embeddings).
 const embeddingScale = 0.3
 
 // EmbeddingWidth returns the width of the embedding that suits cells of H units and a
@@ -151,9 +151,10 @@ func (o Options) scaleInputs(m *rnn.Model) {
 		}
 	}
 	switch {
+	case o.Tied: // what reads tokens predicts them too, and wide weights give large logits
 	case o.Embedding > 0:
 		scale(m.We, embeddingScale)
-	case !o.Tied: // tied input weights are output weights too, and wide ones give large logits
+	default:
 		scale(m.Cells[0].Wx, inputScale(m.Input)*math.Sqrt(float64(o.Hidden)))
 	}
 	m.Update()

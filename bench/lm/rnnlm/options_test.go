@@ -73,8 +73,8 @@ func TestInputsStartWide(t *testing.T) {
 	}
 }
 
-// TestEmbeddingsStart: embeddings come from ±embeddingScale, and the input weights from
-// ±1/√H at any width.
+// TestEmbeddingsStart: embeddings come from ±embeddingScale, tied ones from ±1/3, and the
+// input weights from ±1/√H at any width.
 func TestEmbeddingsStart(t *testing.T) {
 	e, c := newEngine(t), tinyCorpus(t)
 	for _, width := range []int{16, 64} {
@@ -84,11 +84,15 @@ func TestEmbeddingsStart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			bound := embeddingScale
+			if tied {
+				bound = 1.0 / 3
+			}
 			for name, of := range map[string]struct {
 				values []float32
 				want   float64
 			}{
-				"embeddings":    {tr.model.We, embeddingScale},
+				"embeddings":    {tr.model.We, bound},
 				"input weights": {tr.model.Cells[0].Wx, 1 / math.Sqrt(float64(width))},
 			} {
 				if got := float64(max(slices.Max(of.values), -slices.Min(of.values))); !(got <= 1.0001*of.want && got >= 0.9*of.want) {
