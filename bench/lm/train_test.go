@@ -102,16 +102,22 @@ func TestGrace(t *testing.T) {
 	}
 }
 
-// TestFraction: a training tells how much of it is done, from nothing to all.
+// TestFraction: a training tells what it trains, and how much of it is done, from nothing
+// to all.
 func TestFraction(t *testing.T) {
-	epochs, hidden := 3.0, 8
-	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Epochs: &epochs, Hidden: &hidden, Threads: 1}, nil)
+	epochs, hidden, layers, embedding := 3.0, 8, 2, 5
+	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Epochs: &epochs,
+		Hidden: &hidden, Layers: &layers, Embedding: &embedding, Threads: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer training.Close()
 	var done []float64
-	if _, _, err := training.Run(t.Context(), func(p Progress) { done = append(done, p.Fraction) }); err != nil {
+	if _, _, err := training.Run(t.Context(), func(p Progress) {
+		if done = append(done, p.Fraction); p.Model != "RNN 2×8 (embedding 5)" {
+			t.Errorf("it trains %s", p.Model)
+		}
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.IsSorted(done) || done[0] != 0 || done[len(done)-1] != 1 {

@@ -280,3 +280,20 @@ func TestTrainLosesPatience(t *testing.T) {
 		t.Errorf("model %v, stats %+v, error %v", m != nil, stats, err)
 	}
 }
+
+// TestDefaultRate: the rate falls with the width, and with the layers of gated cells.
+func TestDefaultRate(t *testing.T) {
+	for _, test := range []struct {
+		Options
+		want float64
+	}{
+		{Options{Hidden: 50, Layers: 1}, 0.01},
+		{Options{Hidden: 200, Layers: 4}, 0.005},
+		{Options{Hidden: 150, Layers: 1, Cell: rnn.GRU}, 0.01},
+		{Options{Hidden: 150, Layers: 4, Cell: rnn.LSTM}, 0.005},
+	} {
+		if got := test.withDefaults().Rate; !(math.Abs(got-test.want) <= 1e-12) {
+			t.Errorf("%+v: rate %v, want %v", test.Options, got, test.want)
+		}
+	}
+}
