@@ -251,10 +251,10 @@ type tensor struct {
 type layout int
 
 const (
-	asIs         layout = iota
-	matrix              // the transpose of the parameters
-	secondBias          // added to the bias before it
-	sharedWeight        // the parameters as they are, which an earlier matrix also holds
+	asIs         layout = iota // the parameters as they are
+	matrix                     // the transpose of the parameters
+	secondBias                 // added to the bias before it
+	sharedWeight               // the parameters as they are, which an earlier matrix also holds
 )
 
 // tensors lists the parameters in the order of a file.

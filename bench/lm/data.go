@@ -125,12 +125,12 @@ func (d *Data) Adjusted(bitsPerToken float64) float64 {
 func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
 	need := rnnlm.TrainBytes(e, d.Vocab.Len(), o)
 	if available := memory.Free(); need > available {
-		name, embedding := Config{Kind: RNN, Cell: o.Cell.String(), Hidden: o.Hidden, Embedding: o.Embedding}.Name(), ""
+		embedding := ""
 		if o.Embedding > 0 {
 			embedding = fmt.Sprintf(", a smaller %v", option.Field("Embedding"))
 		}
 		return option.Misuse("Hidden", "%s over %d tokens takes %s to train, and %s are free: give a smaller width%s, or a smaller %v",
-			name, d.Vocab.Len(), figures.Bytes(need), figures.Bytes(available), embedding, option.Field("Vocab"))
+			networkName(o), d.Vocab.Len(), figures.Bytes(need), figures.Bytes(available), embedding, option.Field("Vocab"))
 	}
 	return nil
 }

@@ -72,6 +72,11 @@ func (c Config) Name() string {
 	return fmt.Sprintf("%d-gram", c.Order)
 }
 
+// networkName returns the name of the RNN that o trains.
+func networkName(o rnnlm.Options) string {
+	return Config{Kind: RNN, Cell: o.Cell.String(), Hidden: o.Hidden, Layers: o.Layers, Embedding: o.Embedding}.Name()
+}
+
 // CellName returns how tables and sentences name a network of a kind of cell, given by
 // the name of its rnn.CellKind: "RNN" for vanilla cells and for "", "LSTM", "GRU".
 func CellName(cell string) string {

@@ -130,7 +130,7 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 
 func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	network := t.network
-	progress := Progress{Model: Config{Kind: RNN, Cell: network.Cell.String(), Hidden: network.Hidden, Layers: network.Layers, Embedding: network.Embedding}.Name(), Left: network.Budget}
+	progress := Progress{Model: networkName(network), Left: network.Budget}
 	on(progress)
 	m, stats, err := rnnlm.Train(ctx, t.engine, t.data.Corpus, network, func(p rnnlm.Progress) {
 		if network.Tokens > 0 {
