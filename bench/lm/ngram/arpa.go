@@ -28,12 +28,23 @@ import (
 //
 // A line of an n-gram is log10 p(w|h), its words and log10 of its back-off. A tab
 // separates the three, one blank separates words. The highest order has no back-offs.
+// KenLM and SRILM write it so; other programs write tabs and blanks otherwise.
 
 // maxARPAWord and maxARPALine are the most bytes of a word and of a line of MaxOrder
 // words. They bound the memory of reading.
 const (
 	maxARPAWord = 64 << 10
 	maxARPALine = 1 << 20
+)
+
+// MissingUnk is log10 of the probability of <unk> where an ARPA file lists none. KenLM
+// takes the same.
+const MissingUnk = -100
+
+// The word of an ARPA file that stands for all others, and another spelling of it.
+const (
+	unkWord    = "<unk>"
+	unkCapital = "<UNK>"
 )
 
 // arpaBlanks are the bytes that separate words, so a word can't contain them.
@@ -43,8 +54,9 @@ const arpaBlanks = "\x00\t\n\r "
 // words are not as many as e's or not all different. It also refuses a word that is
 // empty, longer than 64 KiB, or contains a blank.
 //
-// Numbers are written so that reading them gives the same float32. KenLM loads the file
-// if <s> and </s> are among the words.
+// Numbers are written so that reading them gives the same float32. Other programs ask for
+// <s> and </s>. If neither is among the words, both are added with log10 p = -99, and
+// [ReadARPA] leaves them out again.
 func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 	if len(words) != e.Vocab {
 		return fmt.Errorf("ngram: writing ARPA: %d words for a vocabulary of %d", len(words), e.Vocab)
@@ -58,6 +70,11 @@ func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 			return fmt.Errorf("ngram: writing ARPA: words %d and %d are both %s", first, id, quote(word))
 		}
 		seen[word] = id
+	}
+	_, start := seen[startWord]
+	_, end := seen[endWord]
+	if !start && !end {
+		e, words = e.withMarks(words)
 	}
 
 	b := bufio.NewWriter(w) // keeps its first error
@@ -74,13 +91,13 @@ func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 			if i > 0 && (j == 0 || o.Prefix[j] != o.Prefix[j-1]) {
 				history = e.gram(i, int(o.Prefix[j]), words) + " "
 			}
-			line = strconv.AppendFloat(line[:0], float64(o.Prob[j]), 'g', -1, 32)
+			line = appendLog10(line[:0], o.Prob[j])
 			line = append(line, '\t')
 			line = append(line, history...)
 			line = append(line, words[o.Word[j]]...)
 			if o.Backoff != nil {
 				line = append(line, '\t')
-				line = strconv.AppendFloat(line, float64(o.Backoff[j]), 'g', -1, 32)
+				line = appendLog10(line, o.Backoff[j])
 			}
 			b.Write(append(line, '\n'))
 		}
@@ -90,6 +107,14 @@ func WriteARPA(w io.Writer, e *Estimates, words []string) error {
 		return fmt.Errorf("ngram: writing ARPA: %w", err)
 	}
 	return nil
+}
+
+// appendLog10 appends v, which may be -0, to line.
+func appendLog10(line []byte, v float32) []byte {
+	if v == 0 {
+		return append(line, '0')
+	}
+	return strconv.AppendFloat(line, float64(v), 'g', -1, 32)
 }
 
 // gram returns the words of an n-gram of order n, separated by blanks.

@@ -3,6 +3,7 @@ package ngram
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,22 +14,34 @@ type arpaSection struct {
 	prefix    []uint32
 	word      []int32
 	prob      []float32
-	backoff   []float32 // NaN where there is none
+	backoff   []float32
 }
 
-// ngram adds the n-gram of a line to its section.
+// ngram adds the n-gram of a line to its section: a log-probability, n words, and perhaps
+// a back-off.
 func (a *arpaReader) ngram(n int, line string, highest bool, s *arpaSection) error {
-	field, rest, _ := strings.Cut(line, "\t")
-	gram, last, hasBackoff := strings.Cut(rest, "\t")
-	prob, err := parseLog10(field)
+	var fields [MaxOrder + 2]string
+	count := 0
+	for field := range strings.FieldsFuncSeq(line, isARPASeparator) {
+		if count == n+2 {
+			return fmt.Errorf("want a log-probability, %d words and a back-off, and nothing more: %s", n, quote(line))
+		}
+		fields[count] = field
+		count++
+	}
+	prob, err := parseLog10(fields[0])
 	if err != nil {
 		return fmt.Errorf("log-probability %w", err)
 	}
 	if prob > 0 {
-		return fmt.Errorf("log-probability %s is above 0", quote(field))
+		return fmt.Errorf("log-probability %s is above 0", quote(fields[0]))
 	}
-	backoff := float32(math.NaN())
-	if hasBackoff {
+	if count < n+1 {
+		return fmt.Errorf("want a log-probability and %d words, not %d: %s", n, count-1, quote(line))
+	}
+	var backoff float32
+	if count == n+2 {
+		last := fields[n+1]
 		if backoff, err = parseLog10(last); err != nil {
 			return fmt.Errorf("back-off %w", err)
 		}
@@ -36,21 +49,18 @@ func (a *arpaReader) ngram(n int, line string, highest bool, s *arpaSection) err
 			return fmt.Errorf("back-off %s in the highest order, which has none", quote(last))
 		}
 	}
-	if got := strings.Count(gram, " ") + 1; gram == "" || got != n {
-		if gram == "" {
-			got = 0
-		}
-		return fmt.Errorf("want %d words with a tab before and single blanks between them, not %d: %s", n, got, quote(line))
-	}
 	if n == 1 {
-		err = a.addWord(gram, s)
+		err = a.addWord(fields[1], s)
 	} else {
-		err = a.addGram(n, gram, s)
+		err = a.addGram(fields[1:n+1], s)
 	}
 	s.prob = append(s.prob, prob)
 	s.backoff = append(s.backoff, backoff)
 	return err
 }
+
+// isARPASeparator reports whether r separates the fields of a line.
+func isARPASeparator(r rune) bool { return r == '\t' || r == ' ' }
 
 // addWord adds a word to the vocabulary.
 func (a *arpaReader) addWord(word string, s *arpaSection) error {
@@ -60,35 +70,61 @@ func (a *arpaReader) addWord(word string, s *arpaSection) error {
 	if first, twice := a.ids[word]; twice {
 		return fmt.Errorf("%s is listed already, in line %d", quote(word), s.firstLine+int(first))
 	}
-	id := int32(len(a.words))
 	word = strings.Clone(word) // a copy, so that the line can be freed
+	a.ids[word] = int32(len(a.words))
 	a.words = append(a.words, word)
-	a.ids[word] = id
-	s.word = append(s.word, id)
 	return nil
 }
 
+// unigrams makes order 1 of its section. <unk> gets id 0, and is added if it is missing.
+// The sentence marks follow it.
+func (a *arpaReader) unigrams(s *arpaSection) {
+	unk, listed := a.ids[unkWord]
+	if !listed {
+		unk, listed = a.ids[unkCapital]
+	}
+	if listed {
+		a.words[unk] = unkWord
+	} else {
+		a.words, s.prob, s.backoff = append(a.words, unkWord), append(s.prob, MissingUnk), append(s.backoff, 0)
+	}
+	for _, special := range []string{endWord, startWord, unkWord} {
+		if id := slices.Index(a.words, special); id >= 0 {
+			toFront(a.words, id)
+			toFront(s.prob, id)
+			toFront(s.backoff, id)
+		}
+	}
+	clear(a.ids)
+	s.word = make([]int32, len(a.words))
+	for id, word := range a.words {
+		s.word[id], a.ids[word] = int32(id), int32(id)
+	}
+	if _, word := a.ids[unkCapital]; !word { // either spelling, as in KenLM
+		a.ids[unkCapital] = 0
+	}
+	a.Vocab = len(a.words)
+	a.Orders = append(a.Orders, Order{Word: s.word, Prob: s.prob, Backoff: s.backoff})
+	a.children = append(a.children, nil)
+}
+
 // addGram adds the prefix and the last word of an n-gram of two or more words.
-func (a *arpaReader) addGram(n int, gram string, s *arpaSection) error {
+func (a *arpaReader) addGram(words []string, s *arpaSection) error {
+	n := len(words)
 	var ids [MaxOrder]int32
-	i := 0
-	for word := range strings.SplitSeq(gram, " ") {
+	for i, word := range words {
 		id, known := a.ids[word]
 		if !known {
-			return fmt.Errorf("word %s of %s is not among the 1-grams", quote(word), quote(gram))
+			return fmt.Errorf("word %s of %s is not among the 1-grams", quote(word), quote(strings.Join(words, " ")))
 		}
 		ids[i] = id
-		i++
 	}
 	prefix := uint32(ids[0])
 	for k := 2; k < n; k++ {
 		var listed bool
 		if prefix, listed = a.find(k, prefix, ids[k-1]); !listed {
-			return fmt.Errorf("%s is listed, but the first %d of its words are not", quote(gram), k)
+			return fmt.Errorf("%s is listed, but the first %d of its words are not", quote(strings.Join(words, " ")), k)
 		}
-	}
-	if math.IsNaN(float64(a.Orders[n-2].Backoff[prefix])) {
-		return fmt.Errorf("%s goes on from %s, which has no back-off", quote(gram), quote(a.gram(n-1, int(prefix), a.words)))
 	}
 	s.prefix = append(s.prefix, prefix)
 	s.word = append(s.word, ids[n-1])
@@ -155,6 +191,13 @@ func (a *arpaReader) sort(n int, s *arpaSection) error {
 	a.children = append(a.children, children)
 	a.suffix = suffix
 	return nil
+}
+
+// toFront moves list[i] to the front; the elements before it keep their order.
+func toFront[T any](list []T, i int) {
+	v := list[i]
+	copy(list[1:i+1], list[:i])
+	list[0] = v
 }
 
 // parseLog10 returns a finite number in decimal.

@@ -6,18 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 )
 
-// ReadARPA reads an ARPA file. It returns the estimates and the words by id, numbered
-// in the order of the file. An error names the line.
+// ReadARPA reads an ARPA file. It returns the estimates and the words by id: <unk>, then
+// <s> and </s> where the file lists them, then the others in the order of the file. An
+// error names the line.
 //
-// Lines may end in CR LF. Blank lines and lines that begin with # may precede \data\. A
-// missing back-off means 0; it may be missing where no listed n-gram continues the
-// n-gram. The highest order has none, or 0. Back-offs may be above 0, as pruned models
-// have them; log-probabilities may not.
+// <UNK> counts as <unk>, unless the file lists both. Where it lists neither, <unk> is
+// added with [MissingUnk]. Sentence marks that [WriteARPA] has added are left out.
+//
+// It takes what KenLM, SRILM, IRSTLM and Sphinx write. Tabs or blanks separate the fields
+// of a line, and may stand around them. Lines may end in CR LF. Any text may precede
+// \data\. An order announced as 0 may lack its section. A missing back-off means 0. The
+// highest order has none, or 0. Back-offs may be above 0, as pruned models have them;
+// log-probabilities may not.
 //
 // The file must be complete: as many n-grams as the header says, then \end\ and nothing
 // after it. No n-gram is listed twice. For every n-gram, its prefix without the last
@@ -54,34 +58,35 @@ type arpaReader struct {
 }
 
 func (a *arpaReader) read() error {
-	counts, err := a.header()
+	counts, heading, err := a.header()
 	if err != nil {
 		return err
 	}
-	for n := 1; n <= len(counts); n++ {
-		s, err := a.section(n, counts[n-1], n == len(counts))
+	for n, count := range counts {
+		n++
+		if count == 0 && heading != headingOf(n) { // the section is left out
+			if err := a.sort(n, new(arpaSection)); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := wantHeading(heading, headingOf(n)); err != nil {
+			return err
+		}
+		s, err := a.section(n, count, n == len(counts))
 		if err != nil {
 			return err
 		}
 		if n == 1 {
-			a.Vocab = len(s.word)
-			a.Orders = append(a.Orders, Order{Word: s.word, Prob: s.prob, Backoff: s.backoff})
-			a.children = append(a.children, nil)
-			continue
+			a.unigrams(s)
+		} else if err := a.sort(n, s); err != nil {
+			return err
 		}
-		if err := a.sort(n, s); err != nil {
+		if heading, err = a.heading(n, count); err != nil {
 			return err
 		}
 	}
-	for i := range a.Orders {
-		backoff := a.Orders[i].Backoff
-		for j, b := range backoff {
-			if math.IsNaN(float64(b)) {
-				backoff[j] = 0
-			}
-		}
-	}
-	if err := a.end(); err != nil {
+	if err := a.end(heading); err != nil {
 		return err
 	}
 	if a.incomplete {
@@ -90,13 +95,16 @@ func (a *arpaReader) read() error {
 		}
 	}
 	a.Orders[len(counts)-1].Backoff = nil
+	if a.marksUnused(a.words) {
+		a.words = a.dropMarks(a.words)
+	}
 	return nil
 }
 
 var errTruncated = errors.New(`the file ends before \end\: truncated`)
 
-// next returns the next line without its end, valid until the next call, or io.EOF.
-// Before \end\, an unterminated last line counts as missing.
+// next returns the next line without its end and the blanks around it, valid until the
+// next call, or io.EOF. Before \end\, an unterminated last line counts as missing.
 func (a *arpaReader) next() ([]byte, error) {
 	a.line++
 	line, err := a.r.ReadSlice('\n')
@@ -113,7 +121,7 @@ func (a *arpaReader) next() ([]byte, error) {
 		return nil, fmt.Errorf("longer than %d bytes: no ARPA file", maxARPALine)
 	}
 	cut := err == io.EOF && len(line) > 0
-	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	line = bytes.Trim(bytes.TrimSuffix(line, []byte("\n")), " \t\r")
 	if cut {
 		if err = nil; !a.ended && string(line) != `\end\` {
 			err = errTruncated
@@ -137,69 +145,92 @@ func (a *arpaReader) nextFilled() ([]byte, error) {
 
 func isBlank(line []byte) bool { return len(bytes.Trim(line, arpaBlanks)) == 0 }
 
-// header reads up to the heading of the 1-grams. It returns the announced number of
-// n-grams of each order.
-func (a *arpaReader) header() (counts []int, err error) {
-	line, err := a.nextFilled()
-	for err == nil && line[0] == '#' {
-		line, err = a.nextFilled()
-	}
-	if err != nil {
-		return nil, err
-	}
-	if string(line) != `\data\` {
-		return nil, fmt.Errorf(`want \data\, not %s: no ARPA file`, quote(string(line)))
+// header reads up to the heading of the 1-grams, which it returns. It also returns the
+// announced number of n-grams of each order.
+func (a *arpaReader) header() (counts []int, heading string, err error) {
+	if err := a.preamble(); err != nil {
+		return nil, "", err
 	}
 	for {
-		if line, err = a.nextFilled(); err != nil {
-			return nil, err
+		line, err := a.nextFilled()
+		if err != nil {
+			return nil, "", err
 		}
 		if line[0] == '\\' {
+			heading = string(line)
 			break
 		}
-		var count int64
-		text, isCount := strings.CutPrefix(string(line), fmt.Sprintf("ngram %d=", len(counts)+1))
-		if isCount {
-			count, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-		}
-		if !isCount || err != nil || count < 0 {
-			return nil, fmt.Errorf("want \"ngram %d=\" and a count, not %s", len(counts)+1, quote(string(line)))
+		count, ok := parseCount(string(line), len(counts)+1)
+		if !ok {
+			return nil, "", fmt.Errorf("want \"ngram %d=\" and a count, not %s", len(counts)+1, quote(string(line)))
 		}
 		if len(counts) == MaxOrder {
-			return nil, fmt.Errorf("more than %d orders", MaxOrder)
+			return nil, "", fmt.Errorf("more than %d orders", MaxOrder)
 		}
 		if count > MaxEntries {
-			return nil, fmt.Errorf("%d n-grams of order %d: at most %d can be held", count, len(counts)+1, MaxEntries)
+			return nil, "", fmt.Errorf("%d n-grams of order %d: at most %d can be held", count, len(counts)+1, MaxEntries)
 		}
 		counts = append(counts, int(count))
 	}
 	if len(counts) == 0 || counts[0] == 0 {
-		return nil, errors.New("the header announces no words")
+		return nil, "", errors.New("the header announces no words")
 	}
-	return counts, wantHeading(line, `\1-grams:`)
+	return counts, heading, nil
 }
 
-func wantHeading(line []byte, want string) error {
-	if string(line) != want {
-		return fmt.Errorf("want %s, not %s", want, quote(string(line)))
+// preamble reads up to \data\. It refuses a NUL, because then the file is no text, and
+// another heading, because then \data\ is damaged.
+func (a *arpaReader) preamble() error {
+	for {
+		line, err := a.next()
+		switch {
+		case err == io.EOF:
+			return errors.New(`no \data\ in it: no ARPA file, or truncated`)
+		case err != nil:
+			return err
+		case string(line) == `\data\`:
+			return nil
+		case len(line) > 0 && line[0] == '\\' || bytes.IndexByte(line, 0) >= 0:
+			return fmt.Errorf(`want \data\, not %s: no ARPA file`, quote(string(line)))
+		}
+	}
+}
+
+// parseCount parses the line with the number of n-grams of order n. Programs pad its
+// numbers in different ways.
+func parseCount(line string, n int) (count int64, ok bool) {
+	text, ok := strings.CutPrefix(line, "ngram")
+	order, number, equals := strings.Cut(text, "=")
+	if !ok || !equals || !strings.HasPrefix(order, " ") && !strings.HasPrefix(order, "\t") {
+		return 0, false
+	}
+	if got, err := strconv.Atoi(strings.TrimSpace(order)); err != nil || got != n {
+		return 0, false
+	}
+	count, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+	return count, err == nil && count >= 0
+}
+
+func headingOf(n int) string { return fmt.Sprintf(`\%d-grams:`, n) }
+
+func wantHeading(line, want string) error {
+	if line != want {
+		return fmt.Errorf("want %s, not %s", want, quote(line))
 	}
 	return nil
 }
 
-// section reads the n-grams of order n. For order 1 the heading has been read already.
-func (a *arpaReader) section(n, count int, highest bool) (*arpaSection, error) {
-	if n > 1 {
-		line, err := a.nextFilled()
-		if err != nil {
-			return nil, err
-		}
-		if isNGram(line) {
-			return nil, fmt.Errorf("more than the %d n-grams of order %d that the header announces", len(a.Orders[n-2].Word), n-1)
-		}
-		if err := wantHeading(line, fmt.Sprintf(`\%d-grams:`, n)); err != nil {
-			return nil, err
-		}
+// heading returns the heading after the count n-grams of order n.
+func (a *arpaReader) heading(n, count int) (string, error) {
+	line, err := a.nextFilled()
+	if err == nil && isNGram(line) {
+		err = fmt.Errorf("more than the %d n-grams of order %d that the header announces", count, n)
 	}
+	return string(line), err
+}
+
+// section reads the n-grams of order n, whose heading has been read.
+func (a *arpaReader) section(n, count int, highest bool) (*arpaSection, error) {
 	s := &arpaSection{firstLine: a.line + 1}
 	for i := range count {
 		line, err := a.next()
@@ -221,17 +252,9 @@ func (a *arpaReader) section(n, count int, highest bool) (*arpaSection, error) {
 // isNGram reports whether a line is neither blank nor a heading.
 func isNGram(line []byte) bool { return !isBlank(line) && line[0] != '\\' }
 
-// end reads the end of the file: \end\ and nothing after it.
-func (a *arpaReader) end() error {
-	line, err := a.nextFilled()
-	if err != nil {
-		return err
-	}
-	if isNGram(line) {
-		n := len(a.Orders)
-		return fmt.Errorf("more than the %d n-grams of order %d that the header announces", a.Orders[n-1].Len(), n)
-	}
-	if err := wantHeading(line, `\end\`); err != nil {
+// end reads the end of the file: nothing after \end\, the heading read last.
+func (a *arpaReader) end(heading string) error {
+	if err := wantHeading(heading, `\end\`); err != nil {
 		return err
 	}
 	a.ended = true

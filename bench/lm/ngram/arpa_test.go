@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -85,6 +86,13 @@ func TestReadARPAVariants(t *testing.T) {
 	want, _ := mustReadARPA(t, smallARPA)
 	for _, c := range []struct{ name, text string }{
 		{"CR LF", strings.ReplaceAll(smallARPA, "\n", "\r\n")},
+		{"tabs between words", regexp.MustCompile(`(?m)([</su>ab]) ([</su>ab])`).ReplaceAllString(smallARPA, "$1\t$2")},
+		{"several blanks and tabs", strings.NewReplacer("\t", " \t ", "a b", "a   b", "<s> a", "<s> \t a").Replace(smallARPA)},
+		{"one blank for everything", strings.ReplaceAll(smallARPA, "\t", " ")},
+		{"blanks around every line", regexp.MustCompile(`(?m)^(.+)$`).ReplaceAllString(smallARPA, " \t$1\t ")},
+		{"padded counts", strings.NewReplacer("ngram 1=", "ngram  1=         ", "ngram 2=", "ngram\t2 =\t", "ngram 3=3", "ngram 03=3 ").Replace(smallARPA)},
+		{"prose before \\data\\", "Written by a toolkit,\nngram 1=7 and more\n\n" + smallARPA},
+		{"back-offs of 0 left out where n-grams go on", strings.ReplaceAll(strings.ReplaceAll(smallARPA, "a b\t-0.15", "a b"), "b\t-0.2\n", "b\n")},
 		{"blank lines and # before \\data\\", "\n# Input file: x\n# Token count: 3\n" + smallARPA},
 		{"no blank lines between sections", strings.ReplaceAll(smallARPA, "\n\n", "\n")},
 		{"many blank lines between sections", strings.ReplaceAll(smallARPA, "\n\n", "\n\n \n\n")},
@@ -96,6 +104,13 @@ func TestReadARPAVariants(t *testing.T) {
 		{"blanks around a count", strings.ReplaceAll(smallARPA, "ngram 2=5", "ngram 2= 5 ")},
 		{"exponents", strings.ReplaceAll(smallARPA, "-0.05", "-5e-02")},
 	} {
+		if c.text == smallARPA {
+			t.Fatalf("%s: nothing replaced", c.name)
+		}
+		want := want
+		if strings.Contains(c.name, "left out") {
+			want, _ = mustReadARPA(t, strings.ReplaceAll(strings.ReplaceAll(smallARPA, "a b\t-0.15", "a b\t0"), "b\t-0.2\n", "b\t0\n"))
+		}
 		got, _ := mustReadARPA(t, c.text)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: other estimates", c.name)
@@ -105,15 +120,24 @@ func TestReadARPAVariants(t *testing.T) {
 	if got := (backoff{e}).log10([]int32{3, 3}, 0); !within(got, 0.1-0.2-1.5, 1e-6) {
 		t.Errorf("a back-off above 0 is not kept: %v", got)
 	}
-	if _, words := mustReadARPA(t, "\\data\\\nngram 1=1\nngram 2=0\n\\1-grams:\n-99\ta\n\\2-grams:\n\\end\\\n"); len(words) != 1 {
-		t.Errorf("an order without n-grams: words %q", words)
+	const words = "\\data\\\nngram 1=2\nngram 2=0\n\\1-grams:\n-9\t<unk>\n-99\ta\n"
+	with, _ := mustReadARPA(t, words+"\\2-grams:\n\\end\\\n")
+	without, _ := mustReadARPA(t, words+"\\end\\\n")
+	if with.Orders[1].Len() != 0 || !reflect.DeepEqual(with, without) {
+		t.Errorf("an order without n-grams, with its section %+v, without %+v", with, without)
 	}
 }
 
 func TestReadARPAErrors(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
-		{"empty", smallARPA, "", `line 1: the file ends before \end\: truncated`},
-		{"other file", smallARPA, "\x7fELF\x02\x01\n", `line 1: want \data\, not "\x7fELF\x02\x01": no ARPA file`},
+		{"empty", smallARPA, "", `line 1: no \data\ in it: no ARPA file, or truncated`},
+		{"other text", smallARPA, "Call me Ishmael.\n", `line 2: no \data\ in it: no ARPA file`},
+		{"other file", smallARPA, "\x7fELF\x02\x00\n", `line 1: want \data\, not "\x7fELF\x02\x00": no ARPA file`},
+		{"no \\data\\", "\\data\\\n", "", `line 5: want \data\, not "\\1-grams:": no ARPA file`},
+		{"no blank in a count", "ngram 2=5", "ngram2=5", `line 3: want "ngram 2=" and a count, not "ngram2=5"`},
+		{"no order in a count", "ngram 2=5", "ngram =5", `line 3: want "ngram 2=" and a count, not "ngram =5"`},
+		{"a section of an order not of 0 missing", smallARPA[strings.Index(smallARPA, "\\3-grams:"):], "\\end\\\n", `line 20: want \3-grams:, not "\\end\\"`},
+		{"n-grams of an order of 0", "ngram 3=3", "ngram 3=0", `line 21: more than the 0 n-grams of order 3 that the header announces`},
 		{"no counts", "ngram 1=5\nngram 2=5\nngram 3=3\n", "", "line 3: the header announces no words"},
 		{"no words", "ngram 1=5", "ngram 1=0", "the header announces no words"},
 		{"orders out of turn", "ngram 2=5", "ngram 3=5", `line 3: want "ngram 2=" and a count, not "ngram 3=5"`},
@@ -128,7 +152,7 @@ func TestReadARPAErrors(t *testing.T) {
 		{"count too small", "ngram 2=5", "ngram 2=4", "line 18: more than the 4 n-grams of order 2 that the header announces"},
 		{"count too small, highest order", "ngram 3=3", "ngram 3=2", "line 23: more than the 2 n-grams of order 3 that the header announces"},
 		{"no number", "-0.1\t<s> a", "x\t<s> a", `line 15: log-probability "x" is not a finite number`},
-		{"nothing for a number", "-0.1\t<s> a", "\t<s> a", `line 15: log-probability "" is not a finite number`},
+		{"nothing for a number", "-0.1\t<s> a", "\t<s> a", `line 15: log-probability "<s>" is not a finite number`},
 		{"NaN", "-0.1\t<s> a", "nan\t<s> a", `line 15: log-probability "nan" is not a finite number`},
 		{"infinite", "-0.1\t<s> a", "-inf\t<s> a", `line 15: log-probability "-inf" is not a finite number`},
 		{"beyond float32", "-0.1\t<s> a", "-1e39\t<s> a", `line 15: log-probability "-1e39" is not a finite number`},
@@ -136,21 +160,19 @@ func TestReadARPAErrors(t *testing.T) {
 		{"positive", "-0.1\t<s> a", "0.1\t<s> a", `line 15: log-probability "0.1" is above 0`},
 		{"back-off NaN", "<s> a\t-0.25", "<s> a\tNaN", `line 15: back-off "NaN" is not a finite number`},
 		{"back-off infinite", "<s> a\t-0.25", "<s> a\tInf", `line 15: back-off "Inf" is not a finite number`},
-		{"back-off empty", "<s> a\t-0.25", "<s> a\t", `line 15: back-off "" is not a finite number`},
-		{"back-off missing", "<s> a\t-0.25", "<s> a", `line 22: "<s> a b" goes on from "<s> a", which has no back-off`},
-		{"back-off missing, order 1", "<s>\t-0.5", "<s>", `line 15: "<s> a" goes on from "<s>", which has no back-off`},
 		{"back-off in the highest order", "<s> a b", "<s> a b\t-0.1", `line 22: back-off "-0.1" in the highest order`},
-		{"a field too many", "<s> a\t-0.25", "<s> a\t-0.25\t-0.1", `line 15: back-off "-0.25\t-0.1" is not a finite number`},
-		{"a word missing", "-0.1\t<s> a", "-0.1\t<s>", `line 15: want 2 words with a tab before and single blanks between them, not 1: "-0.1\t<s>\t-0.25"`},
-		{"no words in the line", "-0.1\t<s> a\t-0.25", "-0.1", `not 0: "-0.1"`},
-		{"a word too many", "-0.1\t<s> a", "-0.1\t<s> a b", `line 15: want 2 words with a tab before and single blanks between them, not 3: "-0.1`},
-		{"fifty words", "-0.1\t<s> a", "-0.1\t" + strings.Repeat("a ", 49) + "b", `line 15: want 2 words with a tab before and single blanks between them, not 50: "-0.1`},
-		{"blanks for tabs", "-0.1\t<s> a", "-0.1 <s> a", `line 15: log-probability "-0.1 <s> a" is not a finite number`},
-		{"two blanks", "-0.1\t<s> a", "-0.1\t<s>  a", `line 15: want 2 words with a tab before and single blanks between them, not 3: "-0.1`},
-		{"two blanks in order 3", "-0.07\t<s> a b", "-0.07\t<s>  b", `line 22: word "" of "<s>  b" is not among the 1-grams`},
+		{"a field too many", "<s> a\t-0.25", "<s> a\t-0.25\t-0.1", `line 15: want a log-probability, 2 words and a back-off, and nothing more: "-0.1\t<s> a\t-0.25\t-0.1"`},
+		{"a word missing", "-0.1\t<s> a", "-0.1\t<s>", `line 15: word "-0.25" of "<s> -0.25" is not among the 1-grams`},
+		{"a word and the back-off missing", "-0.1\t<s> a\t-0.25", "-0.1\t<s>", `line 15: want a log-probability and 2 words, not 1: "-0.1\t<s>"`},
+		{"no words in the line", "-0.1\t<s> a\t-0.25", "-0.1", `line 15: want a log-probability and 2 words, not 0: "-0.1"`},
+		{"a word too many", "-0.1\t<s> a", "-0.1\t<s> a b", `line 15: want a log-probability, 2 words and a back-off, and nothing more: "-0.1`},
+		{"a word for the back-off", "-0.1\t<s> a\t-0.25", "-0.1\t<s> a b", `line 15: back-off "b" is not a finite number`},
+		{"fifty words", "-0.1\t<s> a", "-0.1\t" + strings.Repeat("a ", 49) + "b", `line 15: want a log-probability, 2 words and a back-off, and nothing more: "-0.1`},
+		{"a word missing in order 3", "-0.07\t<s> a b", "-0.07\t<s>  b", `line 22: want a log-probability and 3 words, not 2`},
 		{"unknown word", "-0.1\t<s> a", "-0.1\t<s> c", `line 15: word "c" of "<s> c" is not among the 1-grams`},
 		{"word twice", "-0.7\ta", "-0.7\tb", `line 11: "b" is listed already, in line 10`},
 		{"CR in a word", "-0.7\ta", "-0.7\ta\rc", `line 11: word "a\rc" has a blank`},
+		{"NUL in a word", "-0.7\ta", "-0.7\ta\x00c", `line 11: word "a\x00c" has a blank`},
 		{"n-gram twice", "-0.9\ta a", "-0.9\ta b", `line 18: "a b" is listed already, in line 16`},
 		{"prefix not listed", "-0.04\tb b </s>", "-0.04\tb a </s>", `line 23: "b a </s>" is listed, but the first 2 of its words are not`},
 		{"no end", "\n\\end\\\n", "", `line 24: the file ends before \end\: truncated`},
@@ -255,6 +277,7 @@ func TestARPARoundTrip(t *testing.T) {
 		for i := range words {
 			words[i] = fmt.Sprintf("w%d", i)
 		}
+		words[0] = "<unk>"
 		for _, c.Order = range []int{1, 2, 3, MaxOrder} {
 			e, _ := mustEstimate(t, text, c)
 			var b bytes.Buffer

@@ -58,6 +58,7 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 		{"back-off infinite", []Store{Hash}, put32(bigrams[Hash]+12, inf), "order 2 has values"},
 		{"probability NaN", []Store{Map}, put32(bigrams[Map]+8, nan), "order 2 has values NaN"},
 		{"prefix missing", []Store{Hash}, put64(bigrams[Hash], hashOf(3, 0)), "without its prefix"},
+		{"prefix missing", []Store{Map}, func(b []byte) { b[bigrams[Map]+2*mapRecordBytes(2)+3] ^= 0x80 }, "without its prefix"},
 		{"word outside", []Store{Hash}, put64(bigrams[Hash], hashOf(0, 3)), "word 3, outside"},
 		{"free slot", []Store{Hash}, put64(bigrams[Hash], freeSlot), "order 2 does not ascend"},
 		{"one hash twice", []Store{Hash}, func(b []byte) {

@@ -86,6 +86,9 @@ func (d *decoder) mapStore(s Shape) (store, error) {
 				return fmt.Errorf("order %d does not ascend: damaged file", n)
 			}
 			previous = key
+			if _, listed := m.grams[key[:wordBytes*i]]; i > 0 && !listed {
+				return fmt.Errorf("order %d has an n-gram without its prefix: damaged file", n)
+			}
 			if w := binary.BigEndian.Uint32(b[wordBytes*i:]); w >= uint32(s.Vocab) {
 				return outside(n, w)
 			}

@@ -24,3 +24,23 @@ type Order struct {
 
 // Len returns the number of n-grams.
 func (o *Order) Len() int { return len(o.Word) }
+
+// newEstimates returns estimates with room for entries[n-1] n-grams of order n, all of them
+// 0 but the words of order 1.
+func newEstimates(vocab int, entries []int) *Estimates {
+	est := &Estimates{Vocab: vocab, Orders: make([]Order, len(entries))}
+	for i, n := range entries {
+		o := &est.Orders[i]
+		o.Word, o.Prob = make([]int32, n), make([]float32, n)
+		if i > 0 {
+			o.Prefix = make([]uint32, n)
+		}
+		if i+1 < len(entries) {
+			o.Backoff = make([]float32, n)
+		}
+	}
+	for w := range est.Orders[0].Word {
+		est.Orders[0].Word[w] = int32(w)
+	}
+	return est
+}

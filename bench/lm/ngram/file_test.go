@@ -195,5 +195,8 @@ func FuzzRead(f *testing.F) {
 		if !bytes.Equal(encode(t, m), data) {
 			t.Fatal("a second copy differs")
 		}
+		if err := m.Estimates().check(); err != nil {
+			t.Fatal(err)
+		}
 	})
 }

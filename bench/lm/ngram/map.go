@@ -86,6 +86,29 @@ func (m *mapStore) next(s *Scorer, w int32) float64 {
 	return sum
 }
 
+func (m *mapStore) fill(est *Estimates) {
+	var below []string // keys
+	for i := range est.Orders {
+		o, keys := &est.Orders[i], m.ascending(i+1)
+		prefix := 0
+		for j, key := range keys {
+			v := m.grams[key]
+			o.Prob[j] = v.prob
+			if o.Backoff != nil {
+				o.Backoff[j] = v.backoff
+			}
+			if i > 0 {
+				for below[prefix] != key[:wordBytes*i] {
+					prefix++
+				}
+				o.Prefix[j] = uint32(prefix)
+				o.Word[j] = int32(binary.BigEndian.Uint32([]byte(key[wordBytes*i:])))
+			}
+		}
+		below = keys
+	}
+}
+
 // bytes estimates the size of the map, whose tables can't be inspected.
 func (m *mapStore) bytes() int64 { return mapBytes(m.entries) }
 

@@ -48,6 +48,14 @@ func (est *Estimates) entries() []int {
 	return entries
 }
 
+// Estimates returns the numbers of the model, as [WriteARPA] writes them. Those of a
+// [Quantised] model are its rounded ones.
+func (m *Model) Estimates() *Estimates {
+	est := newEstimates(m.shape.Vocab, m.shape.Entries)
+	m.store.fill(est)
+	return est
+}
+
 // check returns an error if est differs from the description of its type. It doesn't
 // check that suffixes are listed: a missing one gives the score of a shorter match.
 func (est *Estimates) check() error {

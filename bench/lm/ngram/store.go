@@ -1,6 +1,9 @@
 package ngram
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Store says how a [Model] lies in memory. All but [Quantised] give the same scores,
 // bit for bit.
@@ -35,6 +38,17 @@ func (s Store) String() string {
 	return fmt.Sprintf("Store(%d)", int(s))
 }
 
+// ParseStore returns the store whose String begins with the word s, or an error that
+// lists the choices.
+func ParseStore(s string) (Store, error) {
+	for _, store := range Stores {
+		if name, _, _ := strings.Cut(store.String(), " "); s == name {
+			return store, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown store %q: choose map, hash, trie or quantised", s)
+}
+
 // store is one way to hold the n-grams. [Scorer] also calls the method next on the
 // concrete type. A call through the interface would move every Scorer to the heap.
 type store interface {
@@ -42,4 +56,6 @@ type store interface {
 	bytes() int64
 	// encode writes it as the [decoder] reads it.
 	encode(e *encoder)
+	// fill sets est, which has the sizes of the model, to the numbers that it holds.
+	fill(est *Estimates)
 }

@@ -1,8 +1,10 @@
 package ngram
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // hashStore holds a dense array for order 1 and an open-addressed table for each order
@@ -182,6 +184,51 @@ func newHashStore(est *Estimates) (*hashStore, error) {
 		}
 	}
 	return h, nil
+}
+
+func (h *hashStore) fill(est *Estimates) {
+	for w, v := range h.words {
+		est.Orders[0].Prob[w] = v.prob
+		if h.order > 1 {
+			est.Orders[0].Backoff[w] = v.backoff
+		}
+	}
+	type found struct{ prefix, word, slot uint32 }
+	places := identity(len(h.words)) // of the n-grams of the order below, by slot
+	for n := 2; n <= h.order; n++ {
+		o := &est.Orders[n-1]
+		grams := make([]found, 0, o.Len())
+		add := func(at int, hash uint64) {
+			if hash != freeSlot {
+				prefix, w := keyOf(hash)
+				grams = append(grams, found{places[prefix], w, uint32(at)})
+			}
+		}
+		var slots []slot // empty in the highest order
+		if n < h.order {
+			slots = h.middle[n-2].slots
+		} else {
+			for i := range h.last.slots {
+				add(i, h.last.slots[i].hash())
+			}
+		}
+		for i := range slots {
+			add(i, slots[i].hash)
+		}
+		slices.SortFunc(grams, func(a, b found) int {
+			return cmp.Or(cmp.Compare(a.prefix, b.prefix), cmp.Compare(a.word, b.word))
+		})
+		places = make([]uint32, len(slots))
+		for i, g := range grams {
+			o.Prefix[i], o.Word[i] = g.prefix, int32(g.word)
+			if n == h.order {
+				o.Prob[i] = h.last.slots[g.slot].prob
+				continue
+			}
+			v := &slots[g.slot]
+			o.Prob[i], o.Backoff[i], places[g.slot] = v.prob, v.backoff, uint32(i)
+		}
+	}
 }
 
 // arrange returns the slot of each hash: from its home on, the lowest that no lower

@@ -97,6 +97,30 @@ func (t *trie) next(s *Scorer, w int32) float64 {
 	return sum
 }
 
+func (t *trie) fill(est *Estimates) {
+	for i := range t.levels {
+		l, o := &t.levels[i], &est.Orders[i]
+		for j := range o.Prob {
+			o.Prob[j] = l.prob.at(uint32(j))
+		}
+		for j := range o.Backoff {
+			o.Backoff[j] = l.backoff.at(uint32(j))
+		}
+		if i == 0 {
+			continue
+		}
+		for j := range o.Word {
+			o.Word[j] = int32(l.words.at(uint32(j)))
+		}
+		for p := range uint32(t.shape.Entries[i-1]) {
+			at, end := t.levels[i-1].next.span(p)
+			for ; at < end; at++ {
+				o.Prefix[at] = p
+			}
+		}
+	}
+}
+
 func (t *trie) bytes() int64 {
 	var total int64
 	for i := range t.levels {
