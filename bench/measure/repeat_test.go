@@ -33,6 +33,10 @@ func TestRepeatLastsAtLeast(t *testing.T) {
 	if spent := time.Since(start); spent < d {
 		t.Errorf("spent %v, want at least %v", spent, d)
 	}
+	// Whatever the speed, at least half of the runs take the median or longer.
+	if half := time.Duration((got.N + 1) / 2); got.Median*half > time.Since(start) {
+		t.Errorf("the median of %d runs is %v: more than one run", got.N, got.Median)
+	}
 	if got.Min > got.Median || got.Median > got.Max || got.Min < time.Millisecond {
 		t.Errorf("not in order, or shorter than the work: %+v", got)
 	}

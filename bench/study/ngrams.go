@@ -103,8 +103,8 @@ type ngramEstimates struct {
 	*ngram.Estimates
 	smoothing ngram.Smoothing
 	order     int
-	seconds   float64 // time of estimating them
-	fixed     bool    // some order has fixed discounts, because its counts gave none
+	took      measure.Timing // of estimating them once
+	fixed     bool           // some order has fixed discounts, because its counts gave none
 }
 
 // estimateNgram estimates the n-gram model of the given order. It can't be interrupted.
@@ -114,13 +114,12 @@ func estimateNgram(c *text.Corpus, smoothing ngram.Smoothing, order int) (*ngram
 	var discounts []ngram.Discounts
 	var err error
 	runtime.GC() // so that earlier garbage isn't swept while the clock runs
-	took := measure.Repeat(1, 100*time.Millisecond, func() {
+	e.took = measure.Repeat(1, 100*time.Millisecond, func() {
 		e.Estimates, discounts, err = ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Smoothing: smoothing})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%d-gram model: %w", order, err)
 	}
-	e.seconds = took.Median.Seconds()
 	for _, d := range discounts {
 		e.fixed = e.fixed || !d.Estimated
 	}
@@ -158,7 +157,7 @@ func measureNgram(c *text.Corpus, e *ngramEstimates, store ngram.Store) (Model, 
 		Store:          store.String(),
 		Entries:        int64(model.TotalEntries()),
 		BytesPredicted: model.Shape().Bytes(),
-		TrainSeconds:   e.seconds + stored.Median.Seconds(),
+		TrainSeconds:   (e.took.Median + stored.Median).Seconds(),
 		TrainTokens:    int64(len(c.Train)),
 		ScoreStreams:   1,
 		BitsPerToken:   lm.Bits(nats, len(c.Test)),

@@ -1,7 +1,9 @@
 package study
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/text"
@@ -28,5 +30,32 @@ func TestNgramBytes(t *testing.T) {
 		if need < got || need > 3*got {
 			t.Errorf("order %d: %d bytes are taken, %d were foretold", order, got, need)
 		}
+	}
+}
+
+// TestTrainingTimeIsThatOfOneRun: a small text is estimated and stored many times over, and
+// the sum of these runs is not the time of training. At least half of the runs take the
+// median or longer, whatever the speed.
+func TestTrainingTimeIsThatOfOneRun(t *testing.T) {
+	c, err := text.Build(text.New("a fable", []byte(strings.Repeat("The quick brown fox. ", 20))), text.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	e, err := estimateNgram(c, ngram.KneserNey, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spent := time.Since(start)
+	if half := time.Duration((e.took.N + 1) / 2); e.took.Median*half > spent {
+		t.Errorf("one of %d estimates takes %v, and all of them took %v", e.took.N, e.took.Median, spent)
+	}
+	start = time.Now()
+	row, _, err := measureNgram(c, e, ngram.Trie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := e.took.Median + time.Since(start); !(row.TrainSeconds <= most.Seconds()) {
+		t.Errorf("training took %v s, want at most %v", row.TrainSeconds, most)
 	}
 }
