@@ -83,27 +83,40 @@ func (c Config) metadata() map[string]string {
 	return m
 }
 
-// ReadSafetensors sets the parameters from a file of size bytes, and prepares the model
-// for the next pass. [Model.WriteSafetensors] or PyTorch may have written the file. The
-// two biases are added, unless the model has both ([Config.TwoBiases]). F16 and BF16 are
-// converted exactly, and F64 is rounded. NaN and infinities are accepted.
-//
-// The file must have exactly the tensors of a network of this Config, in these shapes.
-// Its metadata must agree with the model. Otherwise ReadSafetensors returns an error
-// and changes nothing. A file of other cells is refused by their name.
+// ReadSafetensors sets the parameters from a file of size bytes, as [Model.SetTensors]
+// does.
 func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 	m.checkWhole("ReadSafetensors")
 	f, err := safetensors.Open(r, size)
-	if err == nil {
-		err = m.readTensors(f)
-	}
 	if err != nil {
+		return fmt.Errorf("rnn: %w", err)
+	}
+	return m.SetTensors(f)
+}
+
+// SetTensors sets the parameters from a file, and prepares the model for the next pass.
+// [Model.WriteSafetensors] or PyTorch may have written the file. The two biases are added,
+// unless the model has both ([Config.TwoBiases]). F16 and BF16 are converted exactly, and
+// F64 is rounded. NaN and infinities are accepted.
+//
+// The file must have exactly the tensors of a network of this Config, in these shapes.
+// Its metadata must agree with the model. Otherwise SetTensors returns an error and
+// changes nothing. A file of other cells is refused by their name. Of a file whose names
+// have a prefix, give what [safetensors.File.Behind] returns.
+func (m *Model) SetTensors(f *safetensors.File) error {
+	m.checkWhole("SetTensors")
+	if err := m.readTensors(f); err != nil {
 		return fmt.Errorf("rnn: %w", err)
 	}
 	return nil
 }
 
 func (m *Model) readTensors(f *safetensors.File) error {
+	read := newParams(m.Config)
+	tensors := read.tensors(m.Config)
+	if prefix := prefixOf(f, tensors); prefix != "" {
+		return fmt.Errorf("the names of the model's tensors all have the prefix %.100q in the file: give that prefix", prefix)
+	}
 	if err := m.checkKind(f); err != nil {
 		return err
 	}
@@ -119,8 +132,6 @@ func (m *Model) readTensors(f *safetensors.File) error {
 			return fmt.Errorf("the file's %s is %.20q, the model's %q: make the model with the file's", key, v, own[key])
 		}
 	}
-	read := newParams(m.Config)
-	tensors := read.tensors(m.Config)
 	if err := match(f, tensors); err != nil {
 		return err
 	}
@@ -189,6 +200,22 @@ func (m *Model) checkEmbedding(f *safetensors.File) error {
 		return fmt.Errorf("the file has no embedding, tensor %q, and the model's has width %d: leave Config.Embedding out", embeddingName, m.Embedding)
 	}
 	return nil
+}
+
+// prefixOf returns what stands before the names of all tensors in the file, "" if nothing
+// does.
+func prefixOf(f *safetensors.File, tensors []tensor) string {
+	for _, stored := range f.Tensors {
+		prefix, ok := strings.CutSuffix(stored.Name, tensors[0].name)
+		if ok && prefix != "" && !slices.ContainsFunc(tensors, func(t tensor) bool {
+			_, whole := f.Tensor(t.name)
+			_, behind := f.Tensor(prefix + t.name)
+			return whole || !behind
+		}) {
+			return prefix
+		}
+	}
+	return ""
 }
 
 // match returns an error unless the file has just these tensors.

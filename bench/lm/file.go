@@ -124,6 +124,9 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 			}
 		} else {
 			m.ngram, err = ngram.Read(r, size)
+			if err == nil {
+				m.Config.setStore(m.ngram)
+			}
 		}
 		return err
 	})

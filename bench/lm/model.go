@@ -32,6 +32,8 @@ type Config struct {
 	Hidden   int  `json:"hidden,omitempty"`
 	Layers   int  `json:"layers,omitempty"` // of an RNN of two layers or more
 
+	Store string `json:"store,omitempty"` // of an n-gram model that is in no trie, the name of its ngram.Store
+
 	Cell string `json:"cell,omitempty"` // of an RNN, the name of its rnn.CellKind
 
 	Embedding int `json:"embedding,omitempty"` // of an RNN, the width of its embedding
@@ -47,7 +49,7 @@ type Config struct {
 	Corpus        string  `json:"corpus"`
 	SHA256        string  `json:"sha256"`
 	Seed          uint64  `json:"seed"`
-	TrainSeconds  float64 `json:"train_seconds"` // 0 where BudgetTokens is set
+	TrainSeconds  float64 `json:"train_seconds"` // 0 of a training that gives the same file every time
 	TrainTokens   int64   `json:"train_tokens"`  // repeats counted
 	ValidBits     float64 `json:"valid_bits_per_token"`
 	BudgetSeconds float64 `json:"budget_seconds,omitempty"`
@@ -89,10 +91,13 @@ func CellName(cell string) string {
 	return strings.ToUpper(cell)
 }
 
-// Description returns Name and the settings of output layer and training that are not
-// the default.
+// Description returns Name and the settings of store, output layer and training that are
+// not the default.
 func (c Config) Description() string {
 	name := c.Name()
+	if c.Store != "" {
+		name += " (" + c.Store + ")"
+	}
 	if c.Softmax == rnnlm.AdaptiveSoftmax {
 		name += " with an adaptive softmax"
 	}
@@ -126,6 +131,7 @@ type Model struct {
 // training.
 func NewNgram(m *ngram.Model, c *text.Corpus, config Config) *Model {
 	config.Kind, config.Order = Ngram, m.Order()
+	config.setStore(m)
 	return newModel(&Model{Config: config, ngram: m}, c)
 }
 
@@ -135,6 +141,14 @@ func NewRNN(m *rnn.Model, c *text.Corpus, config Config) *Model {
 	config.Kind, config.Hidden = RNN, m.Hidden
 	config.setNetwork(m.Config)
 	return newModel(&Model{Config: config, rnn: m}, c)
+}
+
+// setStore sets the field that follows from the n-gram model.
+func (c *Config) setStore(m *ngram.Model) {
+	c.Store = ""
+	if m.Store() != fileStore {
+		c.Store = m.Store().String()
+	}
 }
 
 // setNetwork sets the fields that follow from the network.

@@ -2,11 +2,15 @@ package lm
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math"
+	"strings"
 	"testing"
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/rnn"
+	"batchrnn/rnn/safetensors"
 )
 
 // TestSafetensors: weights come back bit for bit, and what the configuration said of
@@ -25,7 +29,7 @@ func TestSafetensors(t *testing.T) {
 		}
 		read := NewRNN(other, testCorpus(t, text.Char), Config{ValidBits: 1.5, TrainTokens: 3})
 		read.WithSpeller(m.Speller)
-		if err := read.ReadSafetensors(bytes.NewReader(weights.Bytes()), int64(weights.Len())); err != nil {
+		if err := read.ReadSafetensors(bytes.NewReader(weights.Bytes()), int64(weights.Len()), ""); err != nil {
 			t.Fatal(err)
 		}
 		if read.Config.ValidBits != 0 || read.Config.TrainTokens != 0 {
@@ -36,14 +40,103 @@ func TestSafetensors(t *testing.T) {
 			t.Errorf("%s: other weights came back", m.Config.Name())
 		}
 		half := weights.Bytes()[:weights.Len()/2]
-		if err := read.ReadSafetensors(bytes.NewReader(half), int64(len(half))); err == nil || read.Config != m.Config {
+		if err := read.ReadSafetensors(bytes.NewReader(half), int64(len(half)), ""); err == nil || read.Config != m.Config {
 			t.Errorf("%s: half a file: error %v, trained as %+v", m.Config.Name(), err, read.Config)
 		}
 	}
 	if _, err := models[0].WriteSafetensors(io.Discard); err == nil {
 		t.Error("an n-gram model wrote weights")
 	}
-	if err := models[0].ReadSafetensors(bytes.NewReader(nil), 0); err == nil {
+	if err := models[0].ReadSafetensors(bytes.NewReader(nil), 0, ""); err == nil {
 		t.Error("an n-gram model read weights")
+	}
+}
+
+// weightsOf returns the tensors that a network writes.
+func weightsOf(t *testing.T, m *Model) []safetensors.Floats {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := m.WriteSafetensors(&b); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tensors []safetensors.Floats
+	for _, tensor := range f.Tensors {
+		values := make([]float32, tensor.Len())
+		if err := f.Floats(values, tensor); err != nil {
+			t.Fatal(err)
+		}
+		tensors = append(tensors, safetensors.Floats{Name: tensor.Name, Shape: tensor.Shape, Values: values})
+	}
+	return tensors
+}
+
+func readWeights(t *testing.T, m *Model, tensors []safetensors.Floats, prefix string) error {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := safetensors.Write(&b, nil, tensors); err != nil {
+		t.Fatal(err)
+	}
+	return m.ReadSafetensors(bytes.NewReader(b.Bytes()), int64(b.Len()), prefix)
+}
+
+// TestSafetensorsRefusesNaN: one value that is not finite, in any tensor, is named and
+// changes nothing.
+func TestSafetensorsRefusesNaN(t *testing.T) {
+	for _, m := range testModels(t, text.Char)[1:] {
+		before := encode(t, m)
+		tensors := weightsOf(t, m)
+		for i, tensor := range tensors {
+			for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+				last := len(tensor.Values) - 1
+				was := tensor.Values[last]
+				tensor.Values[last] = bad
+				err := readWeights(t, m, tensors, "")
+				if want := fmt.Sprintf("tensor %q: NaN or infinite weights: 1 of %d: ", tensor.Name, len(tensor.Values)); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s, %v: error %v, want one with %q", m.Config.Name(), bad, err, want)
+				}
+				tensor.Values[last] = was
+			}
+			if i == 1 {
+				tensors[0].Values[0], tensor.Values[0] = float32(math.NaN()), float32(math.NaN())
+				if err := readWeights(t, m, tensors, ""); err == nil || !strings.Contains(err.Error(), "tensors with such weights: 2:") {
+					t.Errorf("two tensors: error %v", err)
+				}
+				tensors[0].Values[0], tensor.Values[0] = 0, 0
+			}
+		}
+		if !bytes.Equal(encode(t, m), before) {
+			t.Errorf("%s: the model has changed", m.Config.Name())
+		}
+	}
+}
+
+// TestSafetensorsPrefix: weights behind a prefix are read by it, and other tensors don't
+// matter.
+func TestSafetensorsPrefix(t *testing.T) {
+	for _, m := range testModels(t, text.Char)[1:] {
+		want := encode(t, m)
+		tensors := weightsOf(t, m)
+		for i := range tensors {
+			tensors[i].Name = "model.module." + tensors[i].Name
+		}
+		if err := readWeights(t, m, tensors, ""); err == nil || !strings.Contains(err.Error(), `prefix "model.module." in the file`) {
+			t.Errorf("%s: no prefix: error %v", m.Config.Name(), err)
+		}
+		tensors = append(tensors, safetensors.Floats{Name: "step", Values: []float32{float32(math.NaN())}})
+		if err := readWeights(t, m, tensors, "module."); err == nil || !strings.Contains(err.Error(), `no tensor has a name that begins with "module.": the first is "model.module.`) {
+			t.Errorf("%s: another prefix: error %v", m.Config.Name(), err)
+		}
+		clear(m.rnn.Slab)
+		was := m.Config
+		if err := readWeights(t, m, tensors, "model.module."); err != nil {
+			t.Fatal(err)
+		}
+		if m.Config = was; !bytes.Equal(encode(t, m), want) {
+			t.Errorf("%s: other weights came back", m.Config.Name())
+		}
 	}
 }

@@ -201,18 +201,18 @@ func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options
 	return o
 }
 
-// fileStore is the store of n-gram models in files: the smallest lossless one.
+// fileStore is the default store of n-gram models in files: the smallest lossless one.
 const fileStore = ngram.Trie
 
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
-	order, c := t.options.order(), t.data.Corpus
+	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
 	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
 	// This bounds the size: no order has more n-grams than the text has tokens.
 	entries := make([]int, order)
 	for n := range entries {
 		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
 	}
-	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(fileStore, c.Vocab.Len(), entries).Bytes()
+	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(store, c.Vocab.Len(), entries).Bytes()
 	if available := memory.Free(); need > available {
 		return nil, option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
 			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
@@ -222,7 +222,7 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	err := Await(ctx, func() error {
 		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order})
 		if err == nil {
-			m, err = ngram.NewModel(e, fileStore)
+			m, err = ngram.NewModel(e, store)
 		}
 		if err != nil {
 			return fmt.Errorf("%d-gram model: %w", order, err)
@@ -234,7 +234,7 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	}
 	took := time.Since(start).Seconds()
 	out.TrainSeconds, out.TrainTokensPerSecond = took, float64(len(c.Train))/took
-	model := NewNgram(m, c, Config{Seed: t.options.Seed, TrainSeconds: took, TrainTokens: int64(len(c.Train))})
+	model := NewNgram(m, c, Config{Seed: t.options.Seed, TrainTokens: int64(len(c.Train))}) // without times: the same text gives the same file
 	nats, err := model.Score(ctx, c.Train, c.Valid)
 	if err != nil {
 		return nil, err

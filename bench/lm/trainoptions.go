@@ -18,6 +18,7 @@ type TrainOptions struct {
 	TextOptions
 	Kind    string         // RNN or Ngram
 	Order   *int           // of an n-gram model: DefaultOrder
+	Store   *ngram.Store   // of an n-gram model: ngram.Trie
 	Hidden  *int           // width of an RNN: DefaultHidden
 	Budget  *time.Duration // training time of an RNN: DefaultBudget
 	Epochs  *float64       // in its place, how often an RNN reads its training text
@@ -104,6 +105,8 @@ func (o TrainOptions) Validate() error {
 		return option.Misuse("Patience", "%d validations are no time to wait: give 1 or more, or leave it out to train for all of %v", *o.Patience, option.Field("Budget"))
 	case !ngrams && o.Order != nil:
 		return option.Misuse("Order", "an RNN has no order: leave it out, or give %v %s", option.Field("Kind"), Ngram)
+	case !ngrams && o.Store != nil:
+		return option.Misuse("Store", "an RNN has no store: leave it out, or give %v %s", option.Field("Kind"), Ngram)
 	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
 		return option.Misuse("Order", "%d is no order that can be trained: give 1 to %d", *o.Order, ngram.MaxOrder)
 	}
@@ -162,6 +165,7 @@ func value[T any](p *T, otherwise T) T {
 
 func (o TrainOptions) cell() rnn.CellKind    { return value(o.Cell, rnn.Vanilla) }
 func (o TrainOptions) order() int            { return value(o.Order, DefaultOrder) }
+func (o TrainOptions) store() ngram.Store    { return value(o.Store, fileStore) }
 func (o TrainOptions) width() int            { return value(o.Hidden, DefaultHidden) }
 func (o TrainOptions) embedding() int        { return value(o.Embedding, 0) }
 func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBudget) }

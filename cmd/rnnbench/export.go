@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/ngram"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
@@ -14,13 +16,15 @@ import (
 )
 
 type exportCommand struct {
-	Model string `arg:"" help:"A file that rnnbench train has written, of an RNN."`
-	Out   string `required:"" placeholder:"FILE" help:"Where the weights go, as safetensors."`
+	Model string `arg:"" help:"A file that rnnbench train or import has written."`
+	Out   string `required:"" placeholder:"FILE" help:"Where the weights of an RNN go, as safetensors, or the n-grams of an n-gram model, as an ARPA file."`
 }
 
 // Help is what kong prints below the summary.
 func (*exportCommand) Help() string {
-	return `The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out. It reads one-hot vectors, or with an embedding the vectors of an nn.Embedding, embedding.weight. The tensors are rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.`
+	return `An RNN becomes safetensors. The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out. It reads one-hot vectors, or with an embedding the vectors of an nn.Embedding, embedding.weight. The tensors are rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.
+
+An n-gram model becomes an ARPA file, which KenLM, SRILM, IRSTLM and Sphinx read. A model of characters writes white space and control characters by their code points, such as <U+0020> for a space. Those programs ask for <s> and </s>: a model that knows no sentences lists both with a log10 probability of -99, so leave the end of a sentence out of their figures (query -n). The values of a quantised model are its rounded ones.`
 }
 
 // Run is called by kong.
@@ -30,72 +34,132 @@ func (c *exportCommand) Run(env *environment) error {
 		return err
 	}
 	defer close()
-	return writeConverted(env.stdout, c.Out, model, model.WriteSafetensors)
+	write := model.WriteSafetensors
+	if model.Config.Kind == lm.Ngram {
+		write = model.WriteARPA
+	}
+	return writeConverted(env.stdout, c.Out, model, write)
 }
 
 type importCommand struct {
-	Model   string `arg:"" help:"A file that rnnbench train has written, of an RNN, which the vocabulary and the sizes come from. It stays as it is."`
-	Weights string `required:"" placeholder:"FILE" help:"Weights as rnnbench export or PyTorch writes them, as safetensors."`
-	Out     string `required:"" placeholder:"FILE" help:"Where the model with these weights goes."`
+	Model   string  `arg:"" help:"An ARPA file; with --weights a file that rnnbench train has written, of an RNN, which the vocabulary and the sizes come from. It stays as it is."`
+	Weights *string `placeholder:"FILE" help:"Weights as rnnbench export or PyTorch writes them, as safetensors."`
+	Prefix  string  `placeholder:"NAME" help:"What precedes the names of the weights, such as module. of a wrapped module. Other tensors of the file are left out."`
+	Out     string  `required:"" placeholder:"FILE" help:"Where the model goes."`
+	Store   *string `placeholder:"NAME" help:"How the n-grams of an ARPA file lie in memory: map, hash, the fastest, trie, or quantised, the smallest (default trie)."`
+	Level   *string `placeholder:"char|word" help:"What a word of an ARPA file is: char or word (default: char if all are characters and white space among them is written as export writes it, else word)."`
 }
 
 // Help is what kong prints below the summary.
 func (*importCommand) Help() string {
-	return `Puts weights that were exported, and perhaps trained on elsewhere, into a model's file again. Names, shapes, the cell and the nonlinearity must be the model's; "rnnbench export --help" has them.`
+	return `Makes a model of an ARPA file, which KenLM, SRILM, IRSTLM, Sphinx or rnnbench export may have written. Unknown words have the probability of <unk>, also spelled <UNK>. If the file lists neither, it is 10^-100, as in KenLM.
+
+With --weights it puts weights that were exported, and perhaps trained on elsewhere, into a model's file again. Names, shapes, the cell and the nonlinearity must be the model's; "rnnbench export --help" has them.`
 }
 
 // Run is called by kong.
 func (c *importCommand) Run(env *environment) error {
+	weights, err := given("--weights", c.Weights)
+	switch {
+	case err != nil:
+		return err
+	case weights == "":
+		return c.arpa(env)
+	case c.Store != nil:
+		return option.Misuse("--store", "--weights are those of an RNN, which has no store: leave it out")
+	case c.Level != nil:
+		return option.Misuse("--level", "with --weights the level is that of the model: leave it out")
+	case report.SameFile(weights, c.Out):
+		return option.Misuse("--out", "%q is the file of --weights too: name another", c.Out)
+	}
 	model, close, err := openToConvert(c.Model, c.Out)
 	if err != nil {
 		return err
 	}
 	defer close()
-	if report.SameFile(c.Weights, c.Out) {
-		return option.Misuse("--out", "%q is the file of --weights too: name another", c.Out)
+	if model.Config.Kind != lm.RNN {
+		return option.Failure(modelArgument, "%q is an n-gram model, which has no weights: give a file that rnnbench train --kind rnn has written", c.Model)
 	}
-	if err := readWeights(model, c.Weights); err != nil {
-		return fmt.Errorf("--weights: %q: %w", c.Weights, durable.WithoutPath(err))
+	err = readFile(weights, func(f *os.File, size int64) error { return model.ReadSafetensors(f, size, c.Prefix) })
+	if err != nil {
+		return fmt.Errorf("--weights: %q: %w", weights, err)
 	}
 	return writeConverted(env.stdout, c.Out, model, model.WriteTo)
 }
 
-func readWeights(model *lm.Model, path string) error {
+// arpa makes a model of an ARPA file.
+func (c *importCommand) arpa(env *environment) error {
+	if c.Prefix != "" {
+		return option.Misuse("--prefix", "an ARPA file has no names of weights: leave it out, or give --weights")
+	}
+	store, err := parseStore(c.Store)
+	if err != nil {
+		return err
+	}
+	var level *text.Level
+	if c.Level != nil {
+		l, err := parseLevel(*c.Level)
+		if err != nil {
+			return err
+		}
+		level = &l
+	}
+	if err := checkConverted(c.Model, c.Out); err != nil {
+		return err
+	}
+	var model *lm.Model
+	var noUnk bool
+	err = readFile(c.Model, func(f *os.File, size int64) (err error) {
+		model, noUnk, err = lm.ReadARPA(f, size, level, store)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %q: %w: give an ARPA file, or --weights", modelArgument, c.Model, err)
+	}
+	if err := writeConverted(env.stdout, c.Out, model, model.WriteTo); err != nil || !noUnk {
+		return err
+	}
+	if _, err := fmt.Fprintf(env.stdout, "note     the file lists no <unk>: unknown words have a log10 probability of %d, as in KenLM\n", ngram.MissingUnk); err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
+}
+
+// readFile calls read with a regular file and its size.
+func readFile(path string, read func(f *os.File, size int64) error) error {
 	// Before it is opened: opening a pipe waits for somebody who writes to it.
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return durable.WithoutPath(err)
 	}
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file: name one")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return durable.WithoutPath(err)
 	}
 	defer f.Close()
-	return model.ReadSafetensors(f, info.Size())
+	return durable.WithoutPath(read(f, info.Size()))
 }
 
-// openToConvert opens a model of an RNN that out is made of, which is another file.
-func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
+// checkConverted returns an error unless out can be made of the file in.
+func checkConverted(in, out string) error {
 	switch {
 	case out == "":
-		return nil, nil, option.Misuse("--out", "the name is empty: give one")
-	case report.SameFile(model, out):
-		return nil, nil, option.Misuse("--out", "%q is the model's own file: name another", out)
+		return option.Misuse("--out", "the name is empty: give one")
+	case report.SameFile(in, out):
+		return option.Misuse("--out", "%q is the model's own file: name another", out)
 	}
-	if err := report.CheckFile("--out", out, ""); err != nil {
+	return report.CheckFile("--out", out, "")
+}
+
+// openToConvert opens a model that out is made of, which is another file.
+func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
+	if err := checkConverted(model, out); err != nil {
 		return nil, nil, err
 	}
-	if m, close, err = openModel(model, 1); err != nil {
-		return nil, nil, err
-	}
-	if m.Config.Kind != lm.RNN {
-		close()
-		return nil, nil, option.Failure(modelArgument, "%q is an n-gram model, which has no weights: give a file that rnnbench train --kind rnn has written", model)
-	}
-	return m, close, nil
+	return openModel(model, 1)
 }
 
 // writeConverted writes the file at path, and prints what m is and where it went.

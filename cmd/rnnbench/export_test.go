@@ -44,7 +44,6 @@ func TestExportAndImport(t *testing.T) {
 		want   string
 		args   []string
 	}{
-		{"n-grams exported", 1, ngrams, []string{"export", at("ngram.lm"), "--out", at("x")}},
 		{"n-grams imported", 1, ngrams, []string{"import", at("ngram.lm"), "--weights", at("a.safetensors"), "--out", at("x")}},
 		{"onto itself", 2, "--out", []string{"export", at("a.lm"), "--out", at("a.lm")}},
 		{"onto the weights", 2, "--out", []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--out", at("a.safetensors")}},
@@ -53,6 +52,10 @@ func TestExportAndImport(t *testing.T) {
 		{"another cell", 1, "gru", []string{"import", at("a.lm"), "--weights", at("gru.safetensors"), "--out", at("x")}},
 		{"a model for weights", 1, "header", []string{"import", at("a.lm"), "--weights", at("b.lm"), "--out", at("x")}},
 		{"a folder for weights", 1, "regular file", []string{"import", at("a.lm"), "--weights", dir, "--out", at("x")}},
+		{"weights of no name", 2, "--weights: the name is empty", []string{"import", at("a.lm"), "--weights", "", "--out", at("x")}},
+		{"weights behind another prefix", 1, `no tensor has a name that begins with "module."`, []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--prefix", "module.", "--out", at("x")}},
+		{"a store of weights", 2, "--store: ", []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--store", "hash", "--out", at("x")}},
+		{"a level of weights", 2, "--level: ", []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--level", "char", "--out", at("x")}},
 		{"no weights", 1, "--weights", []string{"import", at("a.lm"), "--weights", at("none"), "--out", at("x")}},
 		{"weights for a model", 1, "not a model file", []string{"export", at("a.safetensors"), "--out", at("x")}},
 	} {

@@ -82,6 +82,18 @@ func parseSmoothing(s string) (ngram.Smoothing, error) {
 	return smoothing, nil
 }
 
+// parseStore parses the name of a store of n-grams, nil if it was not given.
+func parseStore(s *string) (*ngram.Store, error) {
+	if s == nil {
+		return nil, nil
+	}
+	store, err := ngram.ParseStore(*s)
+	if err != nil {
+		return nil, option.Misuse("--store", "%w", err)
+	}
+	return &store, nil
+}
+
 // parseCells parses a comma-separated list of kinds of cells, such as "rnn, gru".
 func parseCells(s string) (cells []rnn.CellKind, err error) {
 	for field := range strings.SplitSeq(s, ",") {

@@ -6,8 +6,8 @@
 //	rnnbench eval       how well a saved model predicts a text
 //	rnnbench sample     text drawn from a saved model
 //	rnnbench score      the cost of each line of standard input under a saved model
-//	rnnbench export     a saved RNN's weights as safetensors, for PyTorch
-//	rnnbench import     such weights into a saved RNN
+//	rnnbench export     a saved model for other programs, as safetensors or ARPA
+//	rnnbench import     a model from such a file
 //	rnnbench kernels    every kernel beside the machine's peak
 //	rnnbench speed      passes through networks beside the machine's peak
 //	rnnbench gradients  gradients over long sequences, and what keeps them
@@ -59,8 +59,8 @@ type commandLine struct {
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
 	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
 
-	Export exportCommand `cmd:"" help:"Write the weights of a saved RNN as safetensors, in PyTorch's names and layouts."`
-	Import importCommand `cmd:"" help:"Make a model of a saved RNN and other weights, from safetensors."`
+	Export exportCommand `cmd:"" help:"Write a saved model for other programs: an RNN's weights as safetensors, in PyTorch's names and layouts, n-grams as an ARPA file."`
+	Import importCommand `cmd:"" help:"Make a model of an ARPA file, or of a saved RNN and other weights, from safetensors."`
 
 	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`
 	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`

@@ -26,6 +26,7 @@ type trainCommand struct {
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
 	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
+	Store       *string        `placeholder:"NAME" help:"How the n-grams lie in memory and in the file: map, hash, the fastest, trie, or quantised, the smallest, whose values are rounded (default trie)."`
 	Cell        *string        `placeholder:"NAME" help:"Cell of an RNN: rnn, the vanilla one, lstm, gru, or gru-reset-before (default rnn)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Layers      *int           `placeholder:"N" help:"Layers of an RNN, with residual connections where there are several (default 1)."`
@@ -66,6 +67,10 @@ func (c *trainCommand) Run(env *environment) error {
 	if c.Out == "" {
 		return option.Misuse("--out", "the name is empty: give one")
 	}
+	store, err := parseStore(c.Store)
+	if err != nil {
+		return err
+	}
 	var cell *rnn.CellKind
 	if c.Cell != nil {
 		kind, err := parseCell(*c.Cell)
@@ -76,7 +81,7 @@ func (c *trainCommand) Run(env *environment) error {
 	}
 	options := lm.TrainOptions{
 		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
-		Kind:        c.Kind, Order: c.Order, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
+		Kind:        c.Kind, Order: c.Order, Store: store, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
 		Embedding: c.Embedding, Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Checkpoint: c.Checkpoint, Every: c.Every,
 	}

@@ -5,8 +5,8 @@
 //	header  [n]byte        JSON: {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [0,24]}, ...}
 //	data    the tensors, row-major and little-endian, one after the other
 //
-// The header may have an entry "__metadata__", an object of strings. It may end in
-// spaces.
+// The header may have an entry "__metadata__", an object of strings or null. It may end
+// in spaces.
 //
 // Reading is strict: every value is checked against the file's real size before use.
 // Each of these is an error, with a message of one line:

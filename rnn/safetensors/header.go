@@ -28,11 +28,9 @@ func (f *File) parse(raw []byte) error {
 	h.UseNumber()
 	err := h.object(func(key string) error {
 		if key == metadataKey {
-			f.Metadata = map[string]string{}
-			return h.object(func(key string) (err error) {
-				f.Metadata[key], err = h.text()
-				return err
-			})
+			var err error
+			f.Metadata, err = h.metadata()
+			return err
 		}
 		t, err := h.tensor()
 		t.Name = key
@@ -46,6 +44,22 @@ func (f *File) parse(raw []byte) error {
 		return errors.New("something follows it that is not white space: damaged")
 	}
 	return nil
+}
+
+// metadata reads an object of strings, or null, which is none.
+func (h header) metadata() (map[string]string, error) {
+	token, err := h.next()
+	if err != nil || token == nil {
+		return nil, err
+	}
+	if token != json.Delim('{') {
+		return nil, fmt.Errorf("%s instead of {", describe(token))
+	}
+	m := map[string]string{}
+	return m, h.members(func(key string) (err error) {
+		m[key], err = h.text()
+		return err
+	})
 }
 
 func (h header) tensor() (t Tensor, err error) {
@@ -88,6 +102,11 @@ func (h header) object(value func(key string) error) error {
 	if err := h.delimiter('{'); err != nil {
 		return err
 	}
+	return h.members(value)
+}
+
+// members reads the rest of an object.
+func (h header) members(value func(key string) error) error {
 	seen := map[string]bool{}
 	for h.More() {
 		key, err := h.text()

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxHeader is the size of a header with about ten thousand tensors.
@@ -119,6 +120,31 @@ func (f *File) Tensor(name string) (t Tensor, ok bool) {
 		return t, false
 	}
 	return f.Tensors[i], true
+}
+
+// Behind returns the file of the tensors whose names begin with prefix, named by the rest.
+// Wrappers of modules write such names: "module.rnn.weight_hh_l0". It returns an error if
+// there are none.
+func (f *File) Behind(prefix string) (*File, error) {
+	if prefix == "" {
+		return f, nil
+	}
+	behind := *f
+	behind.Tensors = nil
+	for _, t := range f.Tensors {
+		if name, ok := strings.CutPrefix(t.Name, prefix); ok {
+			t.Name = name
+			behind.Tensors = append(behind.Tensors, t)
+		}
+	}
+	if len(behind.Tensors) == 0 {
+		first := "there are none"
+		if len(f.Tensors) > 0 {
+			first = "the first is " + quote(f.Tensors[0].Name)
+		}
+		return nil, fmt.Errorf("safetensors: no tensor has a name that begins with %s: %s", quote(prefix), first)
+	}
+	return &behind, nil
 }
 
 // Bytes returns the data of one of the file's tensors.

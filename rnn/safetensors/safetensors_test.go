@@ -82,6 +82,57 @@ func TestEmptyFile(t *testing.T) {
 	}
 }
 
+// TestMetadata: null is no metadata.
+func TestMetadata(t *testing.T) {
+	for metadata, want := range map[string]map[string]string{
+		"null":      nil,
+		"{}":        {},
+		`{"a":"b"}`: {"a": "b"},
+	} {
+		f, err := open(file(`{"__metadata__": `+metadata+`,"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4))
+		if err != nil || !reflect.DeepEqual(f.Metadata, want) || len(f.Tensors) != 1 {
+			t.Errorf("%s: error %v, file %+v", metadata, err, f)
+		}
+	}
+}
+
+func TestBehind(t *testing.T) {
+	var b bytes.Buffer
+	if _, err := Write(&b, map[string]string{"x": "1"}, []Floats{
+		{"m.a", nil, []float32{1}}, {"a", nil, []float32{2}}, {"m.b", nil, []float32{3}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := open(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := whole.Behind(""); err != nil || f != whole {
+		t.Errorf("no prefix: %+v, error %v", f, err)
+	}
+	f, err := whole.Behind("m.")
+	if err != nil || len(f.Tensors) != 2 || f.Metadata["x"] != "1" || len(whole.Tensors) != 3 {
+		t.Fatalf("%+v, error %v", f, err)
+	}
+	for name, want := range map[string]float32{"a": 1, "b": 3} {
+		var got [1]float32
+		tensor, ok := f.Tensor(name)
+		if err := f.Floats(got[:], tensor); !ok || err != nil || got[0] != want {
+			t.Errorf("%s is %v, want %v, error %v", name, got[0], want, err)
+		}
+	}
+	if _, err := whole.Behind("n."); err == nil || !strings.Contains(err.Error(), `no tensor has a name that begins with "n.": the first is "m.a"`) {
+		t.Errorf("error %v", err)
+	}
+	empty, err := open(file("{}", 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := empty.Behind("n."); err == nil || !strings.Contains(err.Error(), "there are none") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	for want, tensors := range map[string][]Floats{
 		"of shape [2 2]": {{"a", []int{2, 2}, make([]float32, 3)}},
@@ -123,6 +174,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"two of a name, escaped", `key "a" is there twice`, file("{"+a+","+strings.Replace(a, `"a"`, `"\u0061"`, 1)+"}", 8)},
 		{"two of a key", `key "dtype" is there twice`, file(`{"a":{"dtype":"F32","dtype":"F32","shape":[],"data_offsets":[0,4]}}`, 4)},
 		{"two of a key of the metadata", `key "x" is there twice`, file(`{"__metadata__":{"x":"1","x":"2"}}`, 0)},
+		{"metadata of a list", `"[" instead of {`, file(`{"__metadata__":[]}`, 0)},
+		{"no metadata", `"false" instead of {`, file(`{"__metadata__":false}`, 0)},
+		{"metadata that is cut off", "not JSON", file(`{"__metadata__":`, 0)},
+		{"two metadata", `key "__metadata__" is there twice`, file(`{"__metadata__":null,"__metadata__":{}}`, 0)},
+		{"null for a tensor", `"<nil>" instead of {`, file(`{"a":null}`, 0)},
 		{"metadata of numbers", "instead of a string", file(`{"__metadata__":{"x":1}}`, 0)},
 		{"a missing key", "wants all of", file(`{"a":{"dtype":"F32","shape":[]}}`, 0)},
 		{"a key in capitals", "not one of", file(strings.Replace("{"+a+"}", "dtype", "DTYPE", 1), 8)},
