@@ -182,7 +182,7 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	if t.ResumedTokens > 0 {
 		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
 	}
-	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
+	fmt.Fprintf(out, "trained  %s, %s tokens%s, %s tokens/s\n", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}
