@@ -53,7 +53,7 @@ func (c *counter) Write(b []byte) (int, error) {
 }
 
 // arpaMemory is the most bytes of memory that reading takes for a byte of an ARPA file.
-const arpaMemory = 3
+const arpaMemory = 4
 
 // ReadARPA returns the model of an ARPA file of size bytes, see [ngram.ReadARPA]. Without
 // a store it is in a trie. level is what its tokens are. Without it, a file of characters
