@@ -200,3 +200,15 @@ func TestParseStore(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteARPAZero: a trie gives back -0 for 0, which files don't show.
+func TestWriteARPAZero(t *testing.T) {
+	e, words := mustReadARPA(t, smallARPA)
+	var b bytes.Buffer
+	if err := WriteARPA(&b, mustModel(t, e, Trie).Estimates(), words); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "\n0\t<s>\t-0.5\n") || !strings.Contains(b.String(), "</s>\t0\n") || strings.Contains(b.String(), "-0\t") || strings.Contains(b.String(), "-0\n") {
+		t.Errorf("written:\n%s", b.String())
+	}
+}
