@@ -166,7 +166,7 @@ type stepState struct {
 	clip  float32
 	sums  []float64 // Σ g² by chunk
 	norm  float64
-	skip  bool // the gradient isn't finite and must change nothing
+	skip  bool // the norm isn't finite, and the step must change nothing
 }
 
 // Step changes the parameters by one step of opt along grads, and prepares the model
@@ -174,10 +174,14 @@ type stepState struct {
 // norm of the gradient over all parameters, before clipping.
 //
 // If clip > 0 and the norm is greater, Step scales the gradient down to norm clip
-// (Pascanu et al. 2013). grads itself does not change. If the norm is NaN or infinite,
-// SkipNonFinite leaves the parameters and the state of opt as they are. Without it the
-// step spoils them. Step panics if grads has another length than the slab, or if opt
-// refuses m.
+// (Pascanu et al. 2013). grads itself does not change. A gradient whose norm is then
+// still above 2⁶³, about 9.2e18, counts as infinite, and Step returns +Inf. Its squares
+// may overflow a float32. Adam and Adagrad would divide by infinity ever after, and no
+// longer move.
+//
+// If the norm is NaN or infinite, SkipNonFinite leaves the parameters and the state of
+// opt as they are. Without it the step spoils them. Step panics if grads has another
+// length than the slab, or if opt refuses m.
 func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64) {
 	s := &m.step
 	m.checkWhole("Step")
@@ -227,8 +231,12 @@ func (m *Model) stepShare(w *kernels.Worker) {
 	m.pack(w)
 }
 
+// maxNorm is the largest norm of a gradient that an optimizer reads. The square of any
+// element is then a quarter of the largest float32 at most.
+const maxNorm = 1 << 63
+
 // scale joins the sums to the norm, and returns the factor by which the gradient is
-// read.
+// read. The factor is NaN if the norm isn't finite.
 func (s *stepState) scale() float64 {
 	var sum float64
 	for _, x := range s.sums {
@@ -241,11 +249,15 @@ func (s *stepState) scale() float64 {
 		}
 	}
 	s.norm = math.Sqrt(sum)
-	switch {
-	case math.IsInf(s.norm, 1) || math.IsNaN(s.norm):
-		return math.NaN() // otherwise an infinite gradient would lead to a step of zero
-	case s.clip > 0 && s.norm > float64(s.clip):
-		return float64(s.clip) / s.norm
+	scale, read := 1.0, s.norm
+	if s.clip > 0 && s.norm > float64(s.clip) {
+		scale, read = float64(s.clip)/s.norm, float64(s.clip)
 	}
-	return 1
+	if read > maxNorm {
+		s.norm = math.Inf(1)
+	}
+	if math.IsInf(s.norm, 1) || math.IsNaN(s.norm) {
+		return math.NaN() // otherwise an infinite gradient would lead to a step of zero
+	}
+	return scale
 }
