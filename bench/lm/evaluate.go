@@ -57,7 +57,7 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 	if err != nil {
 		return Evaluation{}, err
 	}
-	trainedOn := source.SHA256 == m.Config.SHA256
+	trainedOn := m.Config.trainedOn(source.SHA256)
 	if split == SplitAuto {
 		if split = SplitAll; trainedOn {
 			split = SplitTest
