@@ -350,6 +350,33 @@ func TestStepTooLargeGradient(t *testing.T) {
 	})
 }
 
+// TestAdagradKeepsRoom: gradients that fit one by one, and whose squares add up to more
+// than a float32 holds, show in the norm too, after sums that were set by hand as well.
+func TestAdagradKeepsRoom(t *testing.T) {
+	m := newModel(t, newEngine(t, "generic", 1), Config{Input: 2, Layers: 1, Hidden: 3}, 1)
+	m.SkipNonFinite = true
+	grads := make([]float32, len(m.Slab))
+	for _, start := range []float32{0, 1e38, 8e37} {
+		opt := NewAdagrad(m, 0.1)
+		opt.Sum[4] = start
+		refused := 0
+		for step := range 100 {
+			grads[4] = 3e18
+			if norm := m.Step(opt, grads, 0); math.IsInf(norm, 1) {
+				refused++
+			} else if refused > 0 || step > 20 || start == 1e38 {
+				t.Fatalf("sums from %g, step %d: norm %v, refused before: %d", start, step, norm, refused)
+			}
+			if v := float64(opt.Sum[4]); !(v <= math.MaxFloat32) {
+				t.Fatalf("sums from %g, step %d: %v", start, step, v)
+			}
+		}
+		if grads[4] = 1; math.IsInf(m.Step(opt, grads, 0), 1) != (start == 1e38) {
+			t.Errorf("sums from %g: a small gradient counts as infinite or not", start)
+		}
+	}
+}
+
 // optimizerState returns the arrays of an optimizer.
 func optimizerState(opt Optimizer) [][]float32 {
 	switch o := opt.(type) {

@@ -20,6 +20,11 @@ func (o TrainOptions) openInit(e *kernels.Engine) (*Model, error) {
 	if c.Kind != RNN {
 		return nil, option.Misuse("Init", "%q is an n-gram model, which can't be trained further: give an RNN", *o.Init)
 	}
+	for _, v := range m.rnn.Slab {
+		if v-v != 0 {
+			return nil, option.Failure("Init", "%q has parameters that are not finite, and can't be trained further: give another model", *o.Init)
+		}
+	}
 	network := m.rnn.Config
 	adaptive := c.Softmax == rnnlm.AdaptiveSoftmax
 	for _, of := range []struct {

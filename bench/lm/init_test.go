@@ -95,7 +95,13 @@ func TestInitContradicted(t *testing.T) {
 	if err := os.WriteFile(unknown, []byte(strings.Repeat("Ω", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	spoiled := filepath.Join(t.TempDir(), "nan.lm")
+	m.Network().Slab[5] = float32(math.NaN())
+	if err := os.WriteFile(spoiled, encode(t, m), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, change := range map[string]func(*TrainOptions){
+		"Init: \"":    func(o *TrainOptions) { o.Init = &spoiled },
 		"Level":       func(o *TrainOptions) { o.Level, o.AnyLevel = text.Word, false },
 		"Vocab":       func(o *TrainOptions) { o.Vocab = ptr(7) },
 		"MinCount":    func(o *TrainOptions) { o.MinCount = ptr(2) },
@@ -114,7 +120,7 @@ func TestInitContradicted(t *testing.T) {
 		if err == nil {
 			training.Close()
 		}
-		if failed := name == "Corpus" || name == "Init: model"; err == nil || option.IsMisuse(err) == failed || !strings.HasPrefix(err.Error(), name) {
+		if failed := name == "Corpus" || strings.HasPrefix(name, "Init: "); err == nil || option.IsMisuse(err) == failed || !strings.HasPrefix(err.Error(), name) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -180,6 +186,8 @@ func TestBadStepOptions(t *testing.T) {
 	}{
 		{"Rate", func(o *TrainOptions) { o.Rate = ptr(0.0) }},
 		{"Rate", func(o *TrainOptions) { o.Rate = ptr(math.NaN()) }},
+		{"Rate", func(o *TrainOptions) { o.Rate = ptr(1e-60) }},
+		{"Clip", func(o *TrainOptions) { o.Clip = ptr(1e-60) }}, // not no clipping
 		{"Rate", func(o *TrainOptions) { o.Rate = ptr(math.Inf(1)) }},
 		{"Rate", func(o *TrainOptions) { o.Optimizer = ptr(rnnlm.SGD) }},
 		{"Rate", func(o *TrainOptions) { o.Optimizer = ptr(rnnlm.Adagrad) }},

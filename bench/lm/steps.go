@@ -28,13 +28,13 @@ func (o TrainOptions) validateSteps() error {
 		return option.Misuse("Optimizer", "%q is no optimizer: give one of %s", optimizer, strings.Join(rnnlm.Optimizers, ", "))
 	case o.Rate == nil && !rnnlm.HasRate(optimizer):
 		return option.Misuse("Rate", "%s has no learning rate of its own: give one, such as 0.1", optimizer)
-	case o.Rate != nil && !(*o.Rate > 0 && *o.Rate <= maxRate):
+	case o.Rate != nil && !(float32(*o.Rate) > 0 && *o.Rate <= maxRate):
 		return option.Misuse("Rate", "%v is no learning rate: give more than 0 and at most %d, such as 0.004", *o.Rate, maxRate)
 	case o.Batch != nil && (*o.Batch < 1 || *o.Batch > maxBatch):
 		return option.Misuse("Batch", "%d places of a text can't be read at once: give 1 to %d, such as 32", *o.Batch, maxBatch)
 	case o.Steps != nil && (*o.Steps < 1 || *o.Steps > maxSteps):
 		return option.Misuse("Steps", "gradients can't go back %d steps: give 1 to %d, such as 50", *o.Steps, maxSteps)
-	case o.Clip != nil && !(*o.Clip >= 0 && *o.Clip <= math.MaxFloat32):
+	case o.Clip != nil && *o.Clip != 0 && !(float32(*o.Clip) > 0 && *o.Clip <= math.MaxFloat32):
 		return option.Misuse("Clip", "%v is no norm to clip gradients to: give one above 0, such as 1, or 0 for no clipping", *o.Clip)
 	}
 	return nil

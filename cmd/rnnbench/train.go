@@ -206,6 +206,9 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	if t.ResumedTokens > 0 {
 		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
 	}
+	if t.Model.TokensBefore > 0 {
+		resumed += fmt.Sprintf(" (after %s before)", figures.Count(t.Model.TokensBefore))
+	}
 	fmt.Fprintf(out, "trained  %.1f s, %s tokens%s, %s tokens/s\n", t.TrainSeconds, figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
 	if t.Model.Optimizer != "" {
 		fmt.Fprintf(out, "steps    %s\n", recipe(t.Model))
