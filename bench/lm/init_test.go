@@ -128,6 +128,20 @@ func TestInitContradicted(t *testing.T) {
 		Cell: ptr(rnn.Vanilla), Hidden: ptr(8), Layers: ptr(1), Embedding: ptr(0), FullSoftmax: true})
 }
 
+// TestInitSoftmax: a full softmax is refused of a model with an adaptive one.
+func TestInitSoftmax(t *testing.T) {
+	for _, m := range testModels(t, text.Char)[1:] {
+		file := filepath.Join(t.TempDir(), "m.lm")
+		if err := os.WriteFile(file, encode(t, m), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := TrainOptions{Init: &file, FullSoftmax: true, AnyLevel: true}.openInit(newEngine(t))
+		if refused := err != nil && strings.HasPrefix(err.Error(), "FullSoftmax: "); refused != (m.Config.Softmax == rnnlm.AdaptiveSoftmax) {
+			t.Errorf("%s: error %v", m.Config.Description(), err)
+		}
+	}
+}
+
 // TestGoneOn: the texts before are listed once each, and not without end.
 func TestGoneOn(t *testing.T) {
 	c := Config{SHA256: "a", TrainTokens: 1}

@@ -75,6 +75,21 @@ func TestRestrict(t *testing.T) {
 	}
 }
 
+// TestRestrictToAll: a share of 1 keeps what rounding loses from the sum too.
+func TestRestrictToAll(t *testing.T) {
+	s := testModels(t, text.Char)[0].NewSampler(1, 1)
+	s.logits = make([]float64, 3)
+	s.Restrict(3, 1)
+	weights := []float64{1e-18, 1, 1e-17}
+	if s.keep.restrict(weights); !slices.Equal(weights, []float64{1e-18, 1, 1e-17}) {
+		t.Errorf("all of three leave %v", weights)
+	}
+	s.Restrict(2, 1)
+	if s.keep.restrict(weights); !slices.Equal(weights, []float64{0, 1, 1e-17}) {
+		t.Errorf("two of three leave %v", weights)
+	}
+}
+
 // TestRestrictedDraws: a sampler draws what is kept, in proportion, after the temperature.
 func TestRestrictedDraws(t *testing.T) {
 	// At a temperature of 2 these have weights of 1, 1/2, 1/2, 1/4, and 8 for <unk>.

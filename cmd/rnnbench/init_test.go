@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"batchrnn/bench/lm"
 )
 
 // TestTrainGoesOn: by its flags a training says what its steps are, another goes on from
@@ -57,6 +59,27 @@ func TestTrainGoesOn(t *testing.T) {
 		status, _, stderr := runArgs("", append([]string{"train", "--corpus", text, "--out", at("d.lm"), "--init", at("a.lm")}, args...)...)
 		if status != exitMisuse || !strings.HasPrefix(stderr, "rnnbench: "+flag) {
 			t.Errorf("%q: exit status %d, %s", args, status, stderr)
+		}
+	}
+}
+
+// TestNotesOfTraining: a training that diverged, or that has a larger budget than its
+// checkpoint, says so.
+func TestNotesOfTraining(t *testing.T) {
+	for _, test := range []struct {
+		trained lm.Trained
+		want    string
+	}{
+		{lm.Trained{Diverged: true}, "the training diverged and ended there"},
+		{lm.Trained{Extended: true}, "the checkpoint was of a smaller budget"},
+		{lm.Trained{}, ""},
+	} {
+		var out bytes.Buffer
+		if err := printTrained(&out, trainResult{Trained: test.trained}, "m.lm", 1); err != nil {
+			t.Fatal(err)
+		}
+		if notes := strings.Count(out.String(), "note "); !strings.Contains(out.String(), test.want) || (notes > 0) != (test.want != "") {
+			t.Errorf("%+v:\n%s", test.trained, out.String())
 		}
 	}
 }

@@ -196,6 +196,10 @@ func TestLargerBudget(t *testing.T) {
 	if err := tr.resume(); err != nil || !tr.extended {
 		t.Errorf("a larger time: extended %t, error %v", tr.extended, err)
 	}
+	o.Budget = time.Minute
+	if _, _, err := Train(t.Context(), e, c, o, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "a budget of time 1h0m0s, where this one has 1m0s") {
+		t.Errorf("a smaller time: error %v", err)
+	}
 }
 
 // TestLargerBudgetHasRoomForValidations: a budget too short for any drops the validation
@@ -234,7 +238,7 @@ func TestLargerBudgetHasRoomForValidations(t *testing.T) {
 // TestGoingOn: a training goes on from a network of any form, by the same bits every time,
 // and is better for it.
 func TestGoingOn(t *testing.T) {
-	e, c := newEngine(t), tinyCorpus(t)
+	e, c, dir := newEngine(t), tinyCorpus(t), t.TempDir()
 	for name, o := range byTokens() {
 		first, stats, err := Train(t.Context(), e, c, o, func(Progress) {})
 		if err != nil {
@@ -261,6 +265,21 @@ func TestGoingOn(t *testing.T) {
 		if firstDifference(slabs[0], first.Slab) < 0 {
 			t.Errorf("%s: nothing was learned", name)
 		}
+	}
+	// The checkpoint of one network is not that of another.
+	init := func(seed uint64) Options {
+		m, err := rnn.New(e, Options{Hidden: 8}.config(c.Vocab.Len()), seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Options{Tokens: 3_000, Streams: 4, Steps: 15, Checkpoint: filepath.Join(dir, "checkpoint")}.Of(m)
+	}
+	broken(t, e, c, init(1), 5)
+	if _, _, err := Train(t.Context(), e, c, init(2), func(Progress) {}); err == nil || !strings.Contains(err.Error(), "network to go on from") {
+		t.Errorf("resumed from another network: error %v", err)
+	}
+	if _, stats := train(t, e, c, init(1)); stats.Resumed == 0 {
+		t.Error("not resumed from the same network")
 	}
 	// What the options can't say is kept: here the activation.
 	odd, err := rnn.New(e, rnn.Config{Input: c.Vocab.Len(), Layers: 2, Hidden: 8, Output: c.Vocab.Len(), Activation: rnn.ReLU}, 1)

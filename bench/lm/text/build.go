@@ -94,13 +94,11 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	for _, n := range train {
 		counts[n]++
 	}
-	vocab, ids := opt.Vocab, []int32(nil)
+	var ids []int32
+	vocab := opt.Vocab
 	if vocab != nil {
 		ids = seen.idsIn(vocab)
-	} else {
-		vocab, ids = newVocab(seen, counts, opt)
-	}
-	if opt.Vocab == nil && opt.MinCount > 1 && vocab.Len() == 1 {
+	} else if vocab, ids = newVocab(seen, counts, opt); opt.MinCount > 1 && vocab.Len() == 1 {
 		return nil, &TooRare{Name: text.Name, MinCount: opt.MinCount}
 	}
 	unknown := func(n int32) bool { return ids[n] == Unk }
