@@ -49,10 +49,10 @@ func (o TrainOptions) openInit(e *kernels.Engine) (*Model, error) {
 	return m, nil
 }
 
-// trainedOn reports whether the model was trained on the text of that checksum, in its
-// last training or in one before.
-func (c Config) trainedOn(sha256 string) bool {
-	return c.SHA256 == sha256 || sha256 != "" && strings.Contains(c.Before, sha256)
+// before reports whether the model was trained on the text of that checksum before its
+// last training.
+func (c Config) before(sha256 string) bool {
+	return slices.Contains(strings.Split(c.Before, ","), sha256)
 }
 
 // mostBefore is how many texts Config.Before lists, the last ones.
@@ -61,7 +61,10 @@ const mostBefore = 400
 // goneOn adds to the configuration of a model what it went on from.
 func (c *Config) goneOn(from Config) {
 	c.TokensBefore = from.TokensBefore + from.TrainTokens
-	texts := strings.Fields(strings.ReplaceAll(from.Before, ",", " "))
+	var texts []string
+	if from.Before != "" {
+		texts = strings.Split(from.Before, ",")
+	}
 	if from.SHA256 != c.SHA256 && !slices.Contains(texts, from.SHA256) {
 		texts = append(texts, from.SHA256)
 	}

@@ -65,18 +65,16 @@ func TestInit(t *testing.T) {
 			if c.Level != level.String() || c.Vocab != from.Config.Vocab || c.Hidden != 12 || c.Layers != 2 || c.Embedding != 5 || c.Cell != "gru" || m.Vocab.Token(1) != from.Vocab.Token(1) {
 				t.Errorf("%v: went on to %+v from %+v", level, c, from.Config)
 			}
-			if c.TokensBefore != from.Config.TrainTokens || !c.trainedOn(from.Config.SHA256) || !c.trainedOn(c.SHA256) || c.trainedOn("") || (c.Before != "") != (corpus != first) {
+			if c.TokensBefore != from.Config.TrainTokens || c.before(from.Config.SHA256) != (corpus != first) || c.before(c.SHA256) {
 				t.Errorf("%v: trained before on %d tokens of %q", level, c.TokensBefore, c.Before)
 			}
 			if !(out.BitsPerToken > 0) || out.ResumedTokens != 0 {
 				t.Errorf("%v: %+v", level, out)
 			}
-			e, err := Evaluate(t.Context(), m, first, SplitAuto, nil)
-			if err != nil || e.Split != SplitTest || e.Seen {
-				t.Errorf("%v: evaluated on split %s, seen %t, error %v", level, e.Split, e.Seen, err)
-			}
-			if e, err := Evaluate(t.Context(), m, first, SplitAll, nil); err != nil || !e.Seen {
-				t.Errorf("%v: seen %t, error %v", level, e.Seen, err)
+			for split, seen := range map[string]bool{SplitAll: true, SplitTrain: true, SplitTest: false, SplitAuto: corpus != first} {
+				if e, err := Evaluate(t.Context(), m, first, split, nil); err != nil || e.Seen != seen {
+					t.Errorf("%v, split %s: seen %t, want %t, error %v", level, split, e.Seen, seen, err)
+				}
 			}
 		}
 	}
