@@ -134,7 +134,7 @@ func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
 	need := rnnlm.TrainBytes(e, d.Vocab.Len(), o)
 	if available := memory.Free(); need > available {
 		if o.Init != nil {
-			return option.Misuse("Init", "%s takes %s to train, and %s are free", networkName(o), figures.Bytes(need), figures.Bytes(available))
+			return option.Misuse("Init", "%s takes %s to train, and %s are free: give a smaller model, or free memory", networkName(o), figures.Bytes(need), figures.Bytes(available))
 		}
 		embedding := ""
 		if o.Embedding > 0 {

@@ -227,17 +227,19 @@ func TestBadStepOptions(t *testing.T) {
 	}
 }
 
-// TestDivergedTraining: the error names the rate, and what was tried.
+// TestDivergedTraining: the error names the rate, what was tried, and what else helps.
 func TestDivergedTraining(t *testing.T) {
-	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Threads: 1, Hidden: ptr(8),
-		Epochs: ptr(50.0)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer training.Close()
-	training.network.Rate = 1e42 // a thousand, the most, need not be enough
-	m, _, err := training.Run(t.Context(), func(Progress) {})
-	if m != nil || err == nil || option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Rate: training has diverged after ") || !strings.Contains(err.Error(), "than 1e+42") {
-		t.Errorf("model %v, error %v", m != nil, err)
+	for clip, want := range map[float64]string{0.5: "or a lower Clip", 0: "or a Clip"} {
+		training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Threads: 1, Hidden: ptr(8),
+			Epochs: ptr(50.0), Clip: &clip}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer training.Close()
+		training.network.Rate = 1e42 // a thousand, the most, need not be enough
+		m, _, err := training.Run(t.Context(), func(Progress) {})
+		if m != nil || err == nil || option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Rate: training has diverged after ") || !strings.Contains(err.Error(), "than 1e+42, "+want) {
+			t.Errorf("model %v, error %v", m != nil, err)
+		}
 	}
 }

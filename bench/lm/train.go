@@ -157,7 +157,11 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 		on(progress)
 	})
 	if errors.Is(err, rnnlm.ErrDiverged) {
-		return nil, option.Failure("Rate", "%w: give a lower one than %.3g, or a lower %v", err, stats.Options.Rate, option.Field("Clip"))
+		clip := "a lower"
+		if stats.Options.Clip == rnnlm.NoClip {
+			clip = "a"
+		}
+		return nil, option.Failure("Rate", "%w: give a lower one than %.3g, or %s %v", err, stats.Options.Rate, clip, option.Field("Clip"))
 	}
 	if err != nil {
 		return nil, err
@@ -165,14 +169,14 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
 	out.Diverged, out.Extended = stats.Diverged, stats.Extended
 	config := TrainedConfig(network, stats)
-	if t.init != nil {
-		config.SHA256 = t.data.SHA256
-		config.goneOn(t.init.Config)
-	}
 	if network.Tokens > 0 { // a training by tokens gives the same file every time, so it stores no time
 		config.BudgetSeconds, config.TrainSeconds, config.BudgetTokens = 0, 0, network.Tokens
 	}
-	return NewRNN(m, t.data.Corpus, config), nil
+	model := NewRNN(m, t.data.Corpus, config)
+	if t.init != nil {
+		model.Config.goneOn(t.init.Config)
+	}
+	return model, nil
 }
 
 // TrainedConfig returns the part of an RNN's Config that describes its training.
