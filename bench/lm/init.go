@@ -1,6 +1,7 @@
 package lm
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ func (o TrainOptions) openInit(e *kernels.Engine) (*Model, error) {
 		return nil, option.Misuse("Init", "%q is an n-gram model, which can't be trained further: give an RNN", *o.Init)
 	}
 	for _, v := range m.rnn.Slab {
-		if v-v != 0 {
+		if !(math.Abs(float64(v)) <= math.MaxFloat32) {
 			return nil, option.Failure("Init", "%q has parameters that are not finite, and can't be trained further: give another model", *o.Init)
 		}
 	}
