@@ -20,7 +20,7 @@ import (
 type Model struct {
 	Config
 	Params
-	SkipNonFinite bool // makes Step change nothing if the gradient's norm is NaN or infinite
+	SkipNonFinite bool // makes Step change nothing if it returns a norm that is NaN or infinite
 	engine        *kernels.Engine
 
 	table    []weight // the result of Config.weights

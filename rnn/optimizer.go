@@ -3,6 +3,7 @@ package rnn
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"batchrnn/kernels"
 )
@@ -47,6 +48,10 @@ type Adagrad struct {
 	Sum     []float32 // Σ g², in the layout of the slab
 	owner   owner
 	scale   float32
+	// bound is at least the largest element of Sum: the one before the first step, and
+	// the squared norms of all steps since.
+	bound   float64
+	bounded bool // after the first Check
 }
 
 // NewAdagrad returns Adagrad for m with learning rate lr and Eps 1e-10.
@@ -56,10 +61,17 @@ func NewAdagrad(m *Model, lr float32) *Adagrad {
 
 // Check panics if m is not the model of o: the one that o was made for, or else stepped
 // first.
-func (o *Adagrad) Check(m *Model) { o.owner.check("Adagrad", m, o.Sum) }
+func (o *Adagrad) Check(m *Model) {
+	if o.owner.check("Adagrad", m, o.Sum); !o.bounded {
+		o.bound, o.bounded = float64(slices.Max(o.Sum)), true
+	}
+}
 
 // Begin implements [Optimizer].
-func (o *Adagrad) Begin(scale float32) { o.scale = scale }
+func (o *Adagrad) Begin(scale float32) {
+	norm := float64(scale) * o.owner.m.step.norm
+	o.scale, o.bound = scale, o.bound+norm*norm
+}
 
 // Update implements [Optimizer].
 func (o *Adagrad) Update(w *kernels.Worker, p, g []float32, s kernels.Span) {
@@ -166,7 +178,7 @@ type stepState struct {
 	clip  float32
 	sums  []float64 // Σ g² by chunk
 	norm  float64
-	skip  bool // the gradient isn't finite and must change nothing
+	skip  bool // the norm isn't finite, and the step must change nothing
 }
 
 // Step changes the parameters by one step of opt along grads, and prepares the model
@@ -174,10 +186,14 @@ type stepState struct {
 // norm of the gradient over all parameters, before clipping.
 //
 // If clip > 0 and the norm is greater, Step scales the gradient down to norm clip
-// (Pascanu et al. 2013). grads itself does not change. If the norm is NaN or infinite,
-// SkipNonFinite leaves the parameters and the state of opt as they are. Without it the
-// step spoils them. Step panics if grads has another length than the slab, or if opt
-// refuses m.
+// (Pascanu et al. 2013). grads itself does not change. A gradient whose norm is then
+// still above 2⁶³, about 9.2e18, counts as infinite, and Step returns +Inf. Its squares
+// may overflow a float32. Adam and Adagrad would divide by infinity ever after, and no
+// longer move. For Adagrad the root of all squared norms so far counts in its place.
+//
+// If the norm is NaN or infinite, SkipNonFinite leaves the parameters and the state of
+// opt as they are. Without it the step spoils them. Step panics if grads has another
+// length than the slab, or if opt refuses m.
 func (m *Model) Step(opt Optimizer, grads []float32, clip float32) (norm float64) {
 	s := &m.step
 	m.checkWhole("Step")
@@ -227,8 +243,12 @@ func (m *Model) stepShare(w *kernels.Worker) {
 	m.pack(w)
 }
 
+// maxNorm is the largest norm of a gradient that an optimizer reads. The square of any
+// element is then a quarter of the largest float32 at most.
+const maxNorm = 1 << 63
+
 // scale joins the sums to the norm, and returns the factor by which the gradient is
-// read.
+// read. The factor is NaN if the norm isn't finite.
 func (s *stepState) scale() float64 {
 	var sum float64
 	for _, x := range s.sums {
@@ -241,11 +261,19 @@ func (s *stepState) scale() float64 {
 		}
 	}
 	s.norm = math.Sqrt(sum)
-	switch {
-	case math.IsInf(s.norm, 1) || math.IsNaN(s.norm):
-		return math.NaN() // otherwise an infinite gradient would lead to a step of zero
-	case s.clip > 0 && s.norm > float64(s.clip):
-		return float64(s.clip) / s.norm
+	scale, read := 1.0, s.norm
+	if s.clip > 0 && s.norm > float64(s.clip) {
+		scale, read = float64(s.clip)/s.norm, float64(s.clip)
 	}
-	return 1
+	squares := read * read
+	if a, ok := s.opt.(*Adagrad); ok {
+		squares += a.bound
+	}
+	if squares > maxNorm*maxNorm {
+		s.norm = math.Inf(1)
+	}
+	if math.IsInf(s.norm, 1) || math.IsNaN(s.norm) {
+		return math.NaN() // otherwise an infinite gradient would lead to a step of zero
+	}
+	return scale
 }

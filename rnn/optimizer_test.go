@@ -286,3 +286,106 @@ func TestOptimizerMistakes(t *testing.T) {
 	adam.Beta2 = 1
 	mustPanic(t, func() { m.Step(adam, grads, 0) }, "rnn: Step", "AdamW", "Beta2 1")
 }
+
+// TestStepTooLargeGradient: a finite gradient whose squares may overflow never freezes an
+// optimizer in silence. Step returns +Inf for it, and with SkipNonFinite later steps move
+// every parameter.
+func TestStepTooLargeGradient(t *testing.T) {
+	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
+		c := Config{Input: 40, Layers: 1, Hidden: 101, Output: 29}
+		for name, newOptimizer := range map[string]func(m *Model) Optimizer{
+			"SGD":     func(m *Model) Optimizer { return NewSGD(0.01) },
+			"Adagrad": func(m *Model) Optimizer { return NewAdagrad(m, 0.01) },
+			"Adam":    func(m *Model) Optimizer { return NewAdam(m, 0.01) },
+			"AdamW":   func(m *Model) Optimizer { return NewAdamW(m, 0.01, 0.1) },
+		} {
+			for _, test := range []struct {
+				g        float32 // one element; the others are 0
+				clip     float32
+				infinite bool
+			}{
+				{math.MaxFloat32, 0, true}, {-1e20, 0, true}, {1.85e19, 0, true}, {1.84e19, 0, true}, {-9.3e18, 0, true},
+				{9.2e18, 0, false}, {1e20, 5, false}, {math.MaxFloat32, 9.2e18, false}, {1e30, 1e20, true}, {1e10, 1e20, false},
+			} {
+				m := newModel(t, e, c, 1)
+				m.SkipNonFinite = true
+				opt, before := newOptimizer(m), append([]float32(nil), m.Slab...)
+				grads := make([]float32, len(m.Slab))
+				at := len(grads) - 3
+				grads[at] = test.g
+				norm := m.Step(opt, grads, test.clip)
+				if math.IsInf(norm, 1) != test.infinite || !test.infinite && !within(norm, math.Abs(float64(test.g)), 1e-6*norm) {
+					t.Errorf("%s, gradient %g, clip %g: norm %v", name, test.g, test.clip, norm)
+				}
+				if test.infinite {
+					sameBits(t, name+": parameters after a step that was refused", m.Slab, before)
+					for i := range grads {
+						grads[i] = 1
+					}
+					m.Step(opt, grads, 0)
+					for i := range before {
+						if m.Slab[i] == before[i] {
+							t.Fatalf("%s: after a gradient of %g parameter %d stands still", name, test.g, i)
+						}
+					}
+				}
+				for _, state := range optimizerState(opt) {
+					for i, v := range state {
+						if !(math.Abs(float64(v)) <= math.MaxFloat32) {
+							t.Fatalf("%s, gradient %g, clip %g: the state of parameter %d is %v", name, test.g, test.clip, i, v)
+						}
+					}
+				}
+				// Without SkipNonFinite the step shows in the parameters too.
+				if m.SkipNonFinite = false; test.infinite {
+					clear(grads)
+					grads[at] = test.g
+					m.Step(opt, grads, test.clip)
+					if v := m.Slab[at]; v == v {
+						t.Errorf("%s, gradient %g, clip %g: the parameter is %v", name, test.g, test.clip, v)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestAdagradKeepsRoom: gradients that fit one by one, and whose squares add up to more
+// than a float32 holds, show in the norm too, after sums that were set by hand as well.
+func TestAdagradKeepsRoom(t *testing.T) {
+	m := newModel(t, newEngine(t, "generic", 1), Config{Input: 2, Layers: 1, Hidden: 3}, 1)
+	m.SkipNonFinite = true
+	grads := make([]float32, len(m.Slab))
+	for _, start := range []float32{0, 1e38, 8e37} {
+		opt := NewAdagrad(m, 0.1)
+		opt.Sum[4] = start
+		refused := 0
+		for step := range 100 {
+			grads[4] = 3e18
+			if norm := m.Step(opt, grads, 0); math.IsInf(norm, 1) {
+				refused++
+			} else if refused > 0 || step > 20 || start == 1e38 {
+				t.Fatalf("sums from %g, step %d: norm %v, refused before: %d", start, step, norm, refused)
+			}
+			if v := float64(opt.Sum[4]); !(v <= math.MaxFloat32) {
+				t.Fatalf("sums from %g, step %d: %v", start, step, v)
+			}
+		}
+		if grads[4] = 1; math.IsInf(m.Step(opt, grads, 0), 1) != (start == 1e38) {
+			t.Errorf("sums from %g: a small gradient counts as infinite or not", start)
+		}
+	}
+}
+
+// optimizerState returns the arrays of an optimizer.
+func optimizerState(opt Optimizer) [][]float32 {
+	switch o := opt.(type) {
+	case *Adagrad:
+		return [][]float32{o.Sum}
+	case *Adam:
+		return [][]float32{o.M, o.V}
+	case *AdamW:
+		return [][]float32{o.M, o.V}
+	}
+	return nil
+}

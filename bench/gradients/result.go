@@ -34,8 +34,9 @@ type Model struct {
 
 	Updates int  `json:"updates"`
 	Solved  bool `json:"solved"` // its training ended after solvedAfter batches without a wrong answer
-	// Diverged is true if a loss or a gradient became NaN or infinite, which ended the
-	// training. There is no Loss or Accuracy then.
+	// Diverged is true if a loss became NaN or infinite, or a gradient too large for a
+	// step, see rnn.Model.Step. That ended the training. There is no Loss or Accuracy
+	// then.
 	Diverged bool    `json:"diverged"`
 	Seconds  float64 `json:"seconds"`
 

@@ -201,3 +201,23 @@ func TestDistances(t *testing.T) {
 		}
 	}
 }
+
+// TestTooLargeGradientsDiverge: a network whose gradients are finite, and too large for
+// Adam to square, has diverged. Adam would stand still from then on.
+func TestTooLargeGradientsDiverge(t *testing.T) {
+	e, err := kernels.New("", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for _, clipped := range []bool{false, true} {
+		v := variant{name: "tanh, gain 2", activation: rnn.Tanh, start: large, clipped: clipped, rate: 1e-3}
+		m, err := job{Adding, 400, 1, v}.run(t.Context(), e, 1, 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Diverged == clipped || m.Diverged && !(m.LargestNorm < 1e19) {
+			t.Errorf("clipped %t: %+v", clipped, m)
+		}
+	}
+}

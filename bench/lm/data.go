@@ -29,6 +29,8 @@ type TextOptions struct {
 	// tokens become <unk>. Nil means 1 for characters and DefaultMinCount for words.
 	MinCount *int
 	Seed     uint64 // of the models, and of the default text where it is generated
+
+	vocab *text.Vocab // of the model to go on from, in place of one of the text
 }
 
 // Stdin as TextOptions.Corpus means standard input.
@@ -60,6 +62,9 @@ func (o TextOptions) Validate() error {
 
 // corpusOptions returns o with its defaults.
 func (o TextOptions) corpusOptions() text.Options {
+	if o.vocab != nil {
+		return text.Options{Level: o.Level, Vocab: o.vocab}
+	}
 	c := text.Options{Level: o.Level, MinCount: 1}
 	if o.Level == text.Word {
 		c.MaxVocab, c.MinCount = DefaultWords, DefaultMinCount
@@ -89,7 +94,7 @@ func ReadText(path string, seed uint64, stdin io.Reader) (*text.Text, error) {
 type Data struct {
 	*text.Corpus
 	Speller  *spell.Speller
-	MinCount int // least count in the training split of every token in the vocabulary
+	MinCount int // least count in the training split of every token in the vocabulary; 0 for that of another text
 	Skipped  int // files of the corpus that are not text
 
 	unkNats float64 // cost of spelling every <unk> of the test split
@@ -123,8 +128,14 @@ func (d *Data) Adjusted(bitsPerToken float64) float64 {
 
 // CheckMemory returns an [option.Error] if there is not enough memory to train the RNN.
 func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
+	if err := d.checkSteps(e, o); err != nil {
+		return err
+	}
 	need := rnnlm.TrainBytes(e, d.Vocab.Len(), o)
 	if available := memory.Free(); need > available {
+		if o.Init != nil {
+			return option.Misuse("Init", "%s takes %s to train, and %s are free: give a smaller model, or free memory", networkName(o), figures.Bytes(need), figures.Bytes(available))
+		}
 		embedding := ""
 		if o.Embedding > 0 {
 			embedding = fmt.Sprintf(", a smaller %v", option.Field("Embedding"))

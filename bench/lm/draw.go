@@ -9,6 +9,8 @@ import (
 type SampleOptions struct {
 	Length      int // tokens
 	Temperature float64
+	TopK        *int     // draw from the k likeliest tokens, see Sampler.Restrict; nil for all
+	TopP        *float64 // draw from the likeliest that make up this share; nil for all
 	Seed        uint64
 	Prompt      string
 	Spell       bool // draw <unk> too, and write a word for it
@@ -26,6 +28,10 @@ func (o SampleOptions) Validate() error {
 		return option.Misuse("Length", "%d tokens can't be drawn: give 1 to %d", o.Length, maxSample)
 	case !(o.Temperature >= 0 && o.Temperature <= maxTemperature): // NaN too
 		return option.Misuse("Temperature", "%v is no temperature: give 0 for the likeliest token, 1 for the model's own distribution, at most %d", o.Temperature, maxTemperature)
+	case o.TopK != nil && *o.TopK < 1:
+		return option.Misuse("TopK", "%d tokens leave none to draw: give 1 or more, or leave it out for all", *o.TopK)
+	case o.TopP != nil && !(*o.TopP > 0 && *o.TopP <= 1):
+		return option.Misuse("TopP", "%v is no share of the probability: give more than 0 and at most 1, such as 0.9", *o.TopP)
 	}
 	return nil
 }
@@ -35,6 +41,8 @@ type Sample struct {
 	Model       Config  `json:"model"`
 	Seed        uint64  `json:"seed"`
 	Temperature float64 `json:"temperature"`
+	TopK        int     `json:"top_k"` // 0 for all
+	TopP        float64 `json:"top_p"` // 1 for all
 	Prompt      string  `json:"prompt"`
 	UnknownTo   int     `json:"prompt_unk"` // tokens of the prompt that are not in the vocabulary
 	Tokens      int     `json:"tokens"`
@@ -45,11 +53,12 @@ type Sample struct {
 // Draw draws a text. It calls on with each piece as soon as it is drawn, the prompt
 // first. An error of on ends it.
 func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error) {
-	out := Sample{Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, Prompt: o.Prompt}
+	out := Sample{Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, TopK: value(o.TopK, 0), TopP: value(o.TopP, 1), Prompt: o.Prompt}
 	if err := o.Validate(); err != nil {
 		return out, err
 	}
 	s := m.NewSampler(o.Seed, o.Temperature)
+	s.Restrict(out.TopK, out.TopP)
 	if o.Spell {
 		if m.Speller == nil || !m.Speller.HasWords() {
 			return out, option.Misuse("Spell", "the model has no spelling of words, as training on words gives it: leave it out")

@@ -88,7 +88,7 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 		Tokens: len(ids), UnkRate: float64(countUnk(ids)) / float64(len(ids)),
 		BitsPerToken: Bits(nats, len(ids)),
 		Seconds:      time.Since(start).Seconds(),
-		Seen:         trainedOn && (split == SplitAll || split == SplitTrain),
+		Seen:         (trainedOn || m.Config.before(source.SHA256)) && (split == SplitAll || split == SplitTrain),
 	}
 	e.Perplexity = Perplexity(e.BitsPerToken)
 	e.AdjustedUnknown = m.Speller == nil

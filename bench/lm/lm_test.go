@@ -425,7 +425,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 	logits := []float64{9, math.Log(1), math.Log(2), math.Log(5)} // <unk> is never drawn
 	var counts [4]int
 	for range 80_000 {
-		id, ok := draw(slices.Clone(logits), 1, 1, rng)
+		id, ok := draw(slices.Clone(logits), 1, 1, &likeliest{}, rng)
 		if !ok {
 			t.Fatal("nothing drawn")
 		}
@@ -436,7 +436,7 @@ func TestDrawFollowsTheDistribution(t *testing.T) {
 			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
 		}
 	}
-	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, 1, rng); ok {
+	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, 1, &likeliest{}, rng); ok {
 		t.Error("drawn from NaN")
 	}
 }
@@ -449,7 +449,7 @@ func TestDrawHeedsTheTemperature(t *testing.T) {
 		const draws = 20_000
 		drawn := 0
 		for range draws {
-			if id, _ := draw([]float64{0, math.Log(2)}, 0, test.temperature, rng); id == 1 {
+			if id, _ := draw([]float64{0, math.Log(2)}, 0, test.temperature, &likeliest{}, rng); id == 1 {
 				drawn++
 			}
 		}

@@ -42,8 +42,17 @@ type Config struct {
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
 	// The training of an RNN, see rnnlm.Options.
-	Dropout float64 `json:"dropout,omitempty"`
-	Halve   bool    `json:"halve,omitempty"`
+	Dropout   float64 `json:"dropout,omitempty"`
+	Halve     bool    `json:"halve,omitempty"`
+	Optimizer string  `json:"optimizer,omitempty"` // "" and 0 below if not known
+	Rate      float64 `json:"rate,omitempty"`      // peak learning rate
+	Batch     int     `json:"batch,omitempty"`     // streams
+	Steps     int     `json:"steps,omitempty"`     // between truncations
+	Clip      float64 `json:"clip,omitempty"`      // 0 for none, where Optimizer is known
+	// What was there before a training that went on from a model: the tokens that it had
+	// been trained on, and the SHA-256 of other texts, with commas between them.
+	TokensBefore int64  `json:"tokens_before,omitempty"`
+	Before       string `json:"sha256_before,omitempty"`
 
 	// The training text and the training, for the record.
 	Corpus        string  `json:"corpus"`

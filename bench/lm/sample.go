@@ -19,6 +19,7 @@ type Sampler struct {
 	rng         *rand.Rand
 	logits      []float64  // [V] log-probabilities of the next token, up to a constant
 	pen         *spell.Pen // writes a word for <unk>; nil before Spell
+	keep        likeliest  // which tokens may be drawn
 
 	ngram  *ngram.Scorer
 	ws     *rnn.Workspace
@@ -79,7 +80,7 @@ func (s *Sampler) Next() (int32, error) {
 	if s.pen != nil || len(s.logits) == 1 { // with <unk> alone in the vocabulary there is no other token
 		first = text.Unk
 	}
-	id, ok := draw(s.logits, int(first), s.temperature, s.rng)
+	id, ok := draw(s.logits, int(first), s.temperature, &s.keep, s.rng)
 	if !ok {
 		return 0, errNotFinite
 	}
@@ -114,9 +115,10 @@ func (s *Sampler) AppendText(dst []byte, id int32) []byte {
 	return s.pen.Append(dst)
 }
 
-// draw picks a token from softmax(logits/temperature) over the ids from first on. It
-// overwrites logits. ok is false if a logit is NaN or the largest is infinite.
-func draw(logits []float64, first int, temperature float64, rng *rand.Rand) (id int32, ok bool) {
+// draw picks a token from softmax(logits/temperature) over the ids from first on, of
+// those that keep leaves. It overwrites logits. ok is false if a logit is NaN or the
+// largest is infinite.
+func draw(logits []float64, first int, temperature float64, keep *likeliest, rng *rand.Rand) (id int32, ok bool) {
 	best := first
 	for i := first; i < len(logits); i++ {
 		if math.IsNaN(logits[i]) {
@@ -132,12 +134,16 @@ func draw(logits []float64, first int, temperature float64, rng *rand.Rand) (id 
 	if temperature < coldest {
 		return int32(best), true
 	}
-	top, sum := logits[best], 0.0
-	for i := first; i < len(logits); i++ {
-		logits[i] = math.Exp((logits[i] - top) / temperature)
-		sum += logits[i]
+	top, weights := logits[best], logits[first:]
+	for i, v := range weights {
+		weights[i] = math.Exp((v - top) / temperature)
 	}
-	if i, ok := spell.Pick(rng, logits[first:], sum); ok {
+	keep.restrict(weights)
+	sum := 0.0
+	for _, w := range weights {
+		sum += w
+	}
+	if i, ok := spell.Pick(rng, weights, sum); ok {
 		return int32(first + i), true
 	}
 	return int32(best), true

@@ -2,6 +2,7 @@ package lm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -24,6 +25,7 @@ type Training struct {
 	data    *Data
 	engine  *kernels.Engine
 	network rnnlm.Options // of an RNN
+	init    *Model        // to go on from; nil to begin
 }
 
 // NewTraining reads the corpus and makes the engine. The caller closes the Training.
@@ -45,7 +47,14 @@ func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
 	return t, nil
 }
 
-func (t *Training) read(stdin io.Reader) error {
+func (t *Training) read(stdin io.Reader) (err error) {
+	o := &t.options.TextOptions
+	if t.options.Init != nil {
+		if t.init, err = t.options.openInit(t.engine); err != nil {
+			return err
+		}
+		o.Level, o.vocab = t.init.level, t.init.Vocab
+	}
 	source, err := ReadText(t.options.Corpus, t.options.Seed, stdin)
 	if err != nil {
 		return err
@@ -56,7 +65,10 @@ func (t *Training) read(stdin io.Reader) error {
 	if t.options.Kind == Ngram {
 		return nil
 	}
-	t.network = t.options.network(t.data.Corpus)
+	if t.init != nil && t.data.TrainUnkRate == 1 {
+		return option.Failure("Corpus", "no token of %q is in the vocabulary of the model of %v: give another text", source.Name, option.Field("Init"))
+	}
+	t.network = t.options.network(t.data.Corpus, t.init)
 	return t.data.CheckMemory(t.engine, t.network)
 }
 
@@ -95,6 +107,8 @@ type Trained struct {
 	Unscored     bool    `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
+	Diverged    bool `json:"diverged"`        // of an RNN, which is as it was at its best before
+	Extended    bool `json:"budget_extended"` // resumed from a checkpoint with a smaller budget
 }
 
 // Run trains the model, calls on with the progress, and scores the test split. If ctx
@@ -142,21 +156,35 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 		progress.Detail = Detail(p)
 		on(progress)
 	})
+	if errors.Is(err, rnnlm.ErrDiverged) {
+		clip := "a lower"
+		if stats.Options.Clip == rnnlm.NoClip {
+			clip = "a"
+		}
+		return nil, option.Failure("Rate", "%w: give a lower one than %.3g, or %s %v", err, stats.Options.Rate, clip, option.Field("Clip"))
+	}
 	if err != nil {
 		return nil, err
 	}
 	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
+	out.Diverged, out.Extended = stats.Diverged, stats.Extended
 	config := TrainedConfig(network, stats)
 	if network.Tokens > 0 { // a training by tokens gives the same file every time, so it stores no time
 		config.BudgetSeconds, config.TrainSeconds, config.BudgetTokens = 0, 0, network.Tokens
 	}
-	return NewRNN(m, t.data.Corpus, config), nil
+	model := NewRNN(m, t.data.Corpus, config)
+	if t.init != nil {
+		model.Config.goneOn(t.init.Config)
+	}
+	return model, nil
 }
 
 // TrainedConfig returns the part of an RNN's Config that describes its training.
 func TrainedConfig(o rnnlm.Options, stats rnnlm.Stats) Config {
+	with := stats.Options
 	return Config{
 		Dropout: o.Dropout, Halve: o.Halve,
+		Optimizer: with.Optimizer, Rate: with.Rate, Batch: with.Streams, Steps: with.Steps, Clip: max(with.Clip, 0),
 		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
 		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: Bits(stats.Valid, 1),
 	}

@@ -152,7 +152,7 @@ func TestSoftmax(t *testing.T) {
 		{TrainOptions{Cell: &gru, Embedding: &wide}, true, 100},
 		{TrainOptions{Cell: &gru, Embedding: &none}, true, 0},
 	} {
-		got := test.o.network(c)
+		got := test.o.network(c, nil)
 		if (len(got.Cutoffs) > 0) != test.adaptive || got.Embedding != test.embedding {
 			t.Errorf("%+v: cutoffs %v, an embedding of %d", test.o, got.Cutoffs, got.Embedding)
 		}

@@ -23,6 +23,11 @@ type TrainOptions struct {
 	Budget  *time.Duration // training time of an RNN: DefaultBudget
 	Epochs  *float64       // in its place, how often an RNN reads its training text
 	Threads int
+	// Init names the file of an RNN to go on from. It decides the vocabulary and the
+	// network. What is set of these must be as in the model. The optimizer begins anew.
+	Init *string
+	// AnyLevel says that Level was not given, and is that of the model of Init.
+	AnyLevel bool
 
 	// Of an RNN, see rnnlm.Options.
 	Cell        *rnn.CellKind // rnn.Vanilla
@@ -32,6 +37,11 @@ type TrainOptions struct {
 	FullSoftmax bool // even where an adaptive one is the default
 	Dropout     *float64
 	Halve       *bool
+	Rate        *float64 // peak learning rate
+	Batch       *int     // streams
+	Steps       *int     // tokens between truncations
+	Clip        *float64 // largest norm of a gradient, 0 for no clipping
+	Optimizer   *string  // one of rnnlm.Optimizers
 	Patience    *int
 	Checkpoint  *string
 	Every       *time.Duration // between checkpoints
@@ -71,6 +81,12 @@ func (o TrainOptions) Validate() error {
 		{"FullSoftmax", o.FullSoftmax, "has no softmax"},
 		{"Dropout", o.Dropout != nil, "has no states"},
 		{"Halve", o.Halve != nil, "has no learning rate"},
+		{"Rate", o.Rate != nil, "has no learning rate"},
+		{"Batch", o.Batch != nil, "is trained in one pass"},
+		{"Steps", o.Steps != nil, "is trained in one pass"},
+		{"Clip", o.Clip != nil, "has no gradient"},
+		{"Optimizer", o.Optimizer != nil, "has no optimizer"},
+		{"Init", o.Init != nil, "is counted, and can't go on from another"},
 		{"Patience", o.Patience != nil, "is trained in one pass"},
 		{"Epochs", o.Epochs != nil, "is trained in one pass"},
 		{"Checkpoint", o.Checkpoint != nil, "is trained in one pass, which nothing goes on from"},
@@ -82,12 +98,15 @@ func (o TrainOptions) Validate() error {
 	if err := CheckCell(o.cell()); err != nil {
 		return err
 	}
+	if err := o.validateSteps(); err != nil {
+		return err
+	}
 	switch {
 	case o.embedding() < 0 || o.embedding() > maxHidden:
 		return option.Misuse("Embedding", "%d is no width of an embedding: give 1 to %d, or 0 for none", o.embedding(), maxHidden)
-	case o.Tied && o.cell() != rnn.Vanilla && o.embedding() == 0:
+	case o.Init == nil && o.Tied && o.cell() != rnn.Vanilla && o.embedding() == 0:
 		return option.Misuse("Tied", "the input weights of %v cells serve several gates and can't be the output's: give %v %d too, or leave it out", o.cell(), option.Field("Embedding"), o.width())
-	case o.Tied && o.embedding() > 0 && o.embedding() != o.width():
+	case o.Init == nil && o.Tied && o.embedding() > 0 && o.embedding() != o.width():
 		return option.Misuse("Embedding", "an embedding of width %d can't be tied to an output that reads %d states: give %d, or leave %v out", o.embedding(), o.width(), o.width(), option.Field("Tied"))
 	case o.Layers != nil && (*o.Layers < 1 || *o.Layers > maxLayers):
 		return option.Misuse("Layers", "%d layers can't be trained: give 1 to %d", *o.Layers, maxLayers)
@@ -170,16 +189,23 @@ func (o TrainOptions) width() int            { return value(o.Hidden, DefaultHid
 func (o TrainOptions) embedding() int        { return value(o.Embedding, 0) }
 func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBudget) }
 
-// network says how an RNN is trained on c.
-func (o TrainOptions) network(c *text.Corpus) rnnlm.Options {
+// network says how an RNN is trained on c. It goes on from init, where that is not nil.
+func (o TrainOptions) network(c *text.Corpus, init *Model) rnnlm.Options {
 	n := NetworkOptions(c, o.cell(), o.width())
 	n.Budget, n.Seed, n.Tied = o.budget(), o.Seed, o.Tied
 	n.Embedding = value(o.Embedding, n.Embedding)
 	n.Layers, n.Patience, n.Every = value(o.Layers, 0), value(o.Patience, 0), value(o.Every, 0)
 	n.Dropout, n.Halve = value(o.Dropout, n.Dropout), value(o.Halve, n.Halve)
+	n.Rate, n.Streams, n.Steps, n.Optimizer = value(o.Rate, 0), value(o.Batch, 0), value(o.Steps, 0), value(o.Optimizer, "")
+	if n.Clip = value(o.Clip, 0); o.Clip != nil && *o.Clip == 0 {
+		n.Clip = rnnlm.NoClip
+	}
 	n.Checkpoint = value(o.Checkpoint, "")
 	if o.Tied || o.FullSoftmax {
 		n.Cutoffs = nil
+	}
+	if init != nil {
+		n = n.Of(init.rnn)
 	}
 	if o.Epochs != nil {
 		n.Budget, n.Tokens = 0, int64(math.Ceil(*o.Epochs*float64(len(c.Train))))

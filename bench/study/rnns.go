@@ -113,6 +113,9 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	if stats.Diverged {
+		l.notes = append(l.notes, fmt.Sprintf("%s: its training diverged after %d tokens and ended there. The figures are of its best parameters before.", name, stats.Tokens))
+	}
 	row := Row{Level: l.corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
 	row.Label = name
 	if err := l.scoreRNN(ctx, &row, model); err != nil {

@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -90,13 +89,17 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
-		kong.Vars{"cores": strconv.Itoa(runtime.GOMAXPROCS(0))},
+		kong.Vars{"cores": strconv.Itoa(cores())},
 		speedVars(),
+		readers(),
 	)
 	if err != nil {
 		return fail(exitFailure, err.Error())
 	}
-	parsed, err := parser.Parse(args)
+	var parsed *kong.Context
+	if err = checkValues(parser, args); err == nil {
+		parsed, err = parser.Parse(args)
+	}
 	if helped {
 		return exitOK
 	}

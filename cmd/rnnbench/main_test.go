@@ -150,9 +150,9 @@ func TestHelp(t *testing.T) {
 		{[]string{"ram", "--help"}, []string{"--corpus", "--level", "--max-order", "--smoothing", "--vocab", "--cell", "--hidden", "--budget", "--threads",
 			"--seed", "--json", "--csv", "--plot", "default 7", "128,256", "Ctrl-C"}},
 		{[]string{"report", "--help"}, []string{"--out", "--level", "--cell", "--hidden", "--budget", "--resume", "report.html", "Ctrl-C"}},
-		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--cell", "--embedding", "--hidden", "--budget", "--json", "Ctrl-C"}},
+		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--cell", "--embedding", "--hidden", "--budget", "--init", "--rate", "--batch", "--steps", "--clip", "--optimizer", "--json", "Ctrl-C"}},
 		{[]string{"eval", "--help"}, []string{"<model>", "--corpus", "--split", "--json", "U+FFFD"}},
-		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--prompt", "--seed", "--json", "<unk>"}},
+		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--top-k", "--top-p", "--prompt", "--seed", "--json", "<unk>"}},
 		{[]string{"score", "--help"}, []string{"<model>", "--json", "U+FFFD", "tabs"}},
 	} {
 		status, stdout, stderr := runArgs("", test.args...)

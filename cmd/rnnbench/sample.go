@@ -10,23 +10,25 @@ import (
 )
 
 type sampleCommand struct {
-	Model       string  `arg:"" help:"A file that rnnbench train has written."`
-	Length      int     `default:"400" placeholder:"N" help:"Tokens to draw (default ${default})."`
-	Temperature float64 `default:"0.8" placeholder:"T" help:"0 takes the likeliest token each time, below 1 favours it, 1 draws from the model's own distribution (default ${default})."`
-	Prompt      string  `placeholder:"TEXT" help:"What the text begins with."`
-	Seed        uint64  `default:"1" placeholder:"N" help:"The same seed draws the same text (default ${default})."`
-	Spell       bool    `help:"Draw <unk> as well, and spell a word for it that the model doesn't know, by the characters of rare words in its training."`
-	JSON        bool    `name:"json" help:"Print the result as JSON."`
+	Model       string   `arg:"" help:"A file that rnnbench train has written."`
+	Length      int      `default:"400" placeholder:"N" help:"Tokens to draw (default ${default})."`
+	Temperature float64  `default:"0.8" placeholder:"T" help:"0 takes the likeliest token each time, below 1 favours it, 1 draws from the model's own distribution (default ${default})."`
+	TopK        *int     `name:"top-k" placeholder:"N" help:"Draw from the N likeliest tokens alone (default: all)."`
+	TopP        *float64 `name:"top-p" placeholder:"P" help:"Draw from the likeliest tokens alone that together have a probability of P, such as 0.9; of those that --top-k leaves (default: all)."`
+	Prompt      string   `placeholder:"TEXT" help:"What the text begins with."`
+	Seed        uint64   `default:"1" placeholder:"N" help:"The same seed draws the same text (default ${default})."`
+	Spell       bool     `help:"Draw <unk> as well, and spell a word for it that the model doesn't know, by the characters of rare words in its training."`
+	JSON        bool     `name:"json" help:"Print the result as JSON."`
 }
 
 // Help returns the text that kong prints below the summary.
 func (*sampleCommand) Help() string {
-	return `Prints the prompt and what follows it. <unk> is not drawn, unless --spell writes a word for it. A token of the prompt that the model doesn't know is fed to it as <unk>.`
+	return `Prints the prompt and what follows it. <unk> is not drawn, unless --spell writes a word for it. A token of the prompt that the model doesn't know is fed to it as <unk>. The temperature comes first, then --top-k, then --top-p; of equally likely tokens the one of the smaller id comes first, which is the more frequent one in training.`
 }
 
 // Run is called by kong.
 func (c *sampleCommand) Run(env *environment) error {
-	options := lm.SampleOptions{Length: c.Length, Temperature: c.Temperature, Seed: c.Seed, Prompt: c.Prompt, Spell: c.Spell}
+	options := lm.SampleOptions{Length: c.Length, Temperature: c.Temperature, TopK: c.TopK, TopP: c.TopP, Seed: c.Seed, Prompt: c.Prompt, Spell: c.Spell}
 	if err := options.Validate(); err != nil {
 		return err
 	}

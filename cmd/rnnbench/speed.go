@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -83,7 +82,7 @@ func (c *speedCommand) Run(env *environment) error {
 	}
 	options := speed.Options{
 		Cells: cells, GatedHidden: orDefault(c.Hidden, gatedHidden), GatedBatch: orDefault(c.Batch, gatedBatch),
-		Threads: orDefault(c.Threads, slices.Compact([]int{1, runtime.GOMAXPROCS(0)})), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
+		Threads: orDefault(c.Threads, slices.Compact([]int{1, cores()})), Hidden: orDefault(c.Hidden, speedHidden), Batch: orDefault(c.Batch, speedBatch),
 		Time: *cmp.Or(c.Time, new(speedTime)), Batches: c.Batches,
 	}
 	flags := []string{set("cell", cellNames(cells)), set("threads", figures.List(options.Threads, ","))}

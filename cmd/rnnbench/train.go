@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 	"batchrnn/bench/study"
@@ -22,7 +23,7 @@ type trainCommand struct {
 	Out         string         `required:"" placeholder:"FILE" help:"Where the model goes."`
 	Corpus      *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
 	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
-	Level       string         `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
+	Level       *string        `placeholder:"char|word" help:"What a token is: char or word (default char, or that of the model of --init)."`
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
 	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
@@ -31,6 +32,7 @@ type trainCommand struct {
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Layers      *int           `placeholder:"N" help:"Layers of an RNN, with residual connections where there are several (default 1)."`
 	Budget      *time.Duration `placeholder:"TIME" help:"Training time of an RNN, such as 20s or 3m (default 1m)."`
+	Init        *string        `placeholder:"MODEL" help:"Go on from this RNN, a file that rnnbench train has written, on the same text or another one. The vocabulary and the network are the model's; the optimizer and the learning rate begin anew."`
 	Epochs      *float64       `placeholder:"N" help:"In place of a budget of time, how often an RNN reads its training text, such as 20 or 0.5. Then the same command gives the same file every time."`
 	Checkpoint  *string        `placeholder:"FILE" help:"Keep all of the training of an RNN in this file while it runs; if the file is there already, go on from it. It is removed once the model is saved."`
 	Every       *time.Duration `placeholder:"TIME" help:"Time between two checkpoints (default 30s)."`
@@ -39,6 +41,11 @@ type trainCommand struct {
 	FullSoftmax bool           `help:"A full softmax however large the vocabulary; without it, one of 2000 tokens or more has an adaptive softmax, which trains several times as fast."`
 	Dropout     *float64       `placeholder:"SHARE" help:"Share of the states that the output doesn't see in training, and of the embeddings that the first layer doesn't see, such as 0.3; for texts that are read many times over (default: none for characters, 0.5 for words)."`
 	Halve       *bool          `negatable:"" help:"Halve the learning rate after each validation that finds nothing better, where it otherwise falls along a cosine over the budget (default: for words)."`
+	Optimizer   *string        `placeholder:"NAME" help:"Optimizer of an RNN: adam, adamw (weight decay 0.01), adagrad or sgd (default adam). adagrad and sgd need a --rate."`
+	Rate        *float64       `placeholder:"R" help:"Peak of the learning rate of an RNN (default: by cell, width and layers, such as 0.0039 for a vanilla one of 256 units)."`
+	Batch       *int           `placeholder:"N" help:"Places of the text that an RNN reads at once, the rows of a training step (default 32; fewer on a short text)."`
+	Steps       *int           `placeholder:"N" help:"Tokens that gradients go back, the length of backpropagation through time (default 25, with gates 50)."`
+	Clip        *float64       `placeholder:"NORM" help:"Largest norm of a gradient, larger ones are scaled down to it; 0 for no clipping (default 1, with gates 0.25)."`
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
 	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed        uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
@@ -51,14 +58,17 @@ func (*trainCommand) Help() string {
 
 Ctrl-C ends the training of an RNN and saves it as it was at its best.
 
-With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Give each training that runs at the same time a checkpoint of its own.`
+With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Only --epochs or --budget may be larger than before: then the training goes on, and from there its learning rate falls over the whole of the new number. The checkpoint of a finished training is gone; --init goes on from its model. Give each training that runs at the same time a checkpoint of its own.`
 }
 
 // Run is called by kong.
 func (c *trainCommand) Run(env *environment) error {
-	level, err := parseLevel(c.Level)
-	if err != nil {
-		return err
+	level := text.Char
+	if c.Level != nil {
+		var err error
+		if level, err = parseLevel(*c.Level); err != nil {
+			return err
+		}
 	}
 	corpus, err := given("--corpus", c.Corpus)
 	if err != nil {
@@ -83,7 +93,8 @@ func (c *trainCommand) Run(env *environment) error {
 		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
 		Kind:        c.Kind, Order: c.Order, Store: store, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
 		Embedding: c.Embedding, Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
-		Checkpoint: c.Checkpoint, Every: c.Every,
+		Rate: c.Rate, Batch: c.Batch, Steps: c.Steps, Clip: c.Clip, Optimizer: c.Optimizer,
+		Checkpoint: c.Checkpoint, Every: c.Every, Init: c.Init, AnyLevel: c.Level == nil,
 	}
 	// Mistakes are reported now, not after minutes of work.
 	if err := options.Validate(); err != nil {
@@ -95,6 +106,15 @@ func (c *trainCommand) Run(env *environment) error {
 	checkpoint, err := given("--checkpoint", c.Checkpoint)
 	if err != nil {
 		return err
+	}
+	init, err := given("--init", c.Init)
+	if err != nil {
+		return err
+	}
+	for _, file := range []struct{ flag, path string }{{"--out", c.Out}, {"--checkpoint", checkpoint}} {
+		if init != "" && file.path != "" && report.SameFile(init, file.path) {
+			return option.Misuse(file.flag, "%q is the file of --init too: name another", file.path)
+		}
 	}
 	if checkpoint != "" {
 		if report.SameFile(checkpoint, c.Out) {
@@ -168,6 +188,15 @@ type trainResult struct {
 	lm.Trained
 }
 
+// recipe describes the steps of a training.
+func recipe(c lm.Config) string {
+	clip := "no clipping"
+	if c.Clip > 0 {
+		clip = fmt.Sprintf("gradients up to a norm of %.3g", c.Clip)
+	}
+	return fmt.Sprintf("%s, rate %.3g, batch %d, %d steps back, %s", c.Optimizer, c.Rate, c.Batch, c.Steps, clip)
+}
+
 func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	if !t.Unscored {
@@ -182,7 +211,19 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	if t.ResumedTokens > 0 {
 		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
 	}
+	if t.Model.TokensBefore > 0 {
+		resumed += fmt.Sprintf(" (after %s before)", figures.Count(t.Model.TokensBefore))
+	}
 	fmt.Fprintf(out, "trained  %s, %s tokens%s, %s tokens/s\n", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
+	if t.Model.Optimizer != "" {
+		fmt.Fprintf(out, "steps    %s\n", recipe(t.Model))
+	}
+	if t.Diverged {
+		fmt.Fprintf(out, "note     the training diverged and ended there; the model is as it was at its best before: a lower --rate or --clip helps\n")
+	}
+	if t.Extended {
+		fmt.Fprintf(out, "note     the checkpoint was of a smaller budget; from there the learning rate fell over the whole of this one\n")
+	}
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}

@@ -2,7 +2,9 @@ package rnnlm
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,7 +22,7 @@ import (
 //	vocabulary  see text.Vocab.Append
 //	progress    JSON: a progressRecord
 //	model       the parameters, float32 in the order of rnn.Model.Slab
-//	optimiser   Adam's first moments, then the second
+//	optimiser   Adam's first moments, then the second; Adagrad's sums; nothing of SGD
 //	state       of the streams, [L,B,H], into the next step; c of an LSTM follows h
 //	best        the parameters of the lowest validation loss; empty before one
 const (
@@ -46,20 +48,30 @@ type identity struct {
 	Steps     int           `json:"steps"`
 	Rate      float64       `json:"rate"`
 	Clip      float64       `json:"clip"`
+	Optimizer string        `json:"optimizer"`
 	Embedding int           `json:"embedding"`
 	Cutoffs   []int         `json:"cutoffs"`
 	Tied      bool          `json:"tied"`
 	Dropout   float64       `json:"dropout"`
 	Halve     bool          `json:"halve"`
 	Patience  int           `json:"patience"`
+	Init      string        `json:"SHA-256 of the network to go on from"`
 
 	Vocab int `json:"tokens in the vocabulary"`
 	Train int `json:"tokens to train on"`
 	Valid int `json:"tokens to validate on"`
 }
 
+// identityOf returns the identity of a training that has not begun.
 func identityOf(o Options, c *text.Corpus) identity {
+	init := ""
+	if o.Init != nil {
+		sum := sha256.New()
+		File{o.Init}.WriteTo(sum) // a hash takes everything
+		init = hex.EncodeToString(sum.Sum(nil))
+	}
 	return identity{
+		Optimizer: o.Optimizer, Init: init,
 		Hidden: o.Hidden, Layers: o.Layers, Cell: o.Cell, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
 		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
 		Embedding: o.Embedding, Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
@@ -144,7 +156,7 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 
 func (t *trainer) parameters() []floats { return []floats{t.model.Slab} }
 
-func (t *trainer) moments() []floats { return []floats{t.optimizer.M, t.optimizer.V} }
+func (t *trainer) moments() []floats { return t.optimizer.state }
 
 func (t *trainer) state() []floats { return []floats{t.carried.H, t.carried.C} }
 

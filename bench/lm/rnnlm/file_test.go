@@ -198,6 +198,8 @@ func TestReadRefusesBadFiles(t *testing.T) {
 		"an unknown field":  {config(`{"Gates": 4}`), "Gates"},
 		"an empty config":   {config("{}"), "input"},
 		"another config":    {config(`{"Input": 6, "Layers": 1, "Hidden": 4, "Output": 6}`), "truncated or damaged"},
+		"an embedding":      {config(`{"Input": 6, "Embedding": 1, "Layers": 1, "Hidden": 5, "Output": 6}`), "truncated or damaged"},
+		"a huge embedding":  {config(`{"Input": 6, "Embedding": 4000000000000000000, "Layers": 1, "Hidden": 5, "Output": 6}`), "parameters"},
 		"huge sizes":        {config(`{"Input": 6, "Layers": 1, "Hidden": 4000000000000000000, "Output": 6}`), "parameters"},
 	} {
 		_, err := Read(m.Engine(), bytes.NewReader(test.file), int64(len(test.file)))

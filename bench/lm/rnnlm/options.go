@@ -3,15 +3,22 @@ package rnnlm
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
-// Options say what to train and for how long. A zero value of Streams, Steps, Rate or
-// Clip means the default. A zero value of any later field switches it off.
+// Options say what to train and for how long. A zero value of Streams, Steps, Rate,
+// Clip or Optimizer means the default. A zero value of any later field switches it off.
 type Options struct {
+	// Init is a network to go on from, or nil. The training changes it. It decides all
+	// that a network is: Cell, Hidden, Layers, Embedding, Cutoffs and Tied below must be
+	// its own, as [Options.Of] sets them. The optimizer and the learning rate begin anew.
+	Init *rnn.Model
+
 	Cell   rnn.CellKind
 	Hidden int
 	// Layers is the number of layers; 0 means 1. Several layers have residual
@@ -26,10 +33,11 @@ type Options struct {
 	Tokens int64
 	Seed   uint64
 
-	Streams int     // parallel streams, the batch
-	Steps   int     // tokens between truncations
-	Rate    float64 // peak learning rate of Adam
-	Clip    float64 // largest global norm of a gradient
+	Streams   int     // parallel streams, the batch
+	Steps     int     // tokens between truncations
+	Rate      float64 // peak learning rate; only Adam and AdamW have a default
+	Clip      float64 // largest global norm of a gradient, or NoClip
+	Optimizer string  // one of Optimizers; Adam by default
 
 	Embedding int   // width of an embedding, see rnn.Config
 	Cutoffs   []int // an adaptive softmax, see rnn.Config; [AdaptiveCutoffs] has good ones
@@ -51,7 +59,8 @@ type Options struct {
 	// Checkpoint names a file that holds the whole state of the training. It is
 	// rewritten after each period of Every; 0 means 30 seconds. If the file exists, the
 	// training resumes from it and ends with the same bits as without a break. A
-	// resumed Budget is the time that was left.
+	// resumed Budget is the time that was left. Budget or Tokens may be larger than they
+	// were. Then the schedule goes on over the new one, see [Stats].
 	Checkpoint string
 	Every      time.Duration
 }
@@ -79,6 +88,9 @@ type recipe struct {
 }
 
 const defaultStreams = 32
+
+// NoClip as Options.Clip leaves gradients as they are.
+const NoClip = -1
 
 // The recipes were chosen on the validation split of War and Peace, as characters. The
 // figures are bits per character of its first 120,000, one run each, so differences
@@ -187,6 +199,16 @@ func (o Options) validate() error {
 		return fmt.Errorf("a budget of both %d tokens and %v: give one of them", o.Tokens, o.Budget)
 	case o.Every < 0:
 		return fmt.Errorf("a checkpoint every %v: give a time, or 0 for %v", o.Every, defaultEvery)
+	case o.Streams < 1 || o.Steps < 1:
+		return fmt.Errorf("%d streams of %d steps: give 1 or more of both, or 0 for the default", o.Streams, o.Steps)
+	case !slices.Contains(Optimizers, o.Optimizer):
+		return fmt.Errorf("optimizer %q: give one of %s", o.Optimizer, strings.Join(Optimizers, ", "))
+	case o.Rate == 0:
+		return fmt.Errorf("no learning rate: %s has no default, give one", o.Optimizer)
+	case !(o.Rate > 0):
+		return fmt.Errorf("a learning rate of %v: give one above 0", o.Rate)
+	case !(o.Clip > 0) && o.Clip != NoClip:
+		return fmt.Errorf("clipping to a norm of %v: give one above 0, or %d for none", o.Clip, NoClip)
 	}
 	return nil
 }
@@ -201,7 +223,10 @@ func (o Options) withDefaults() Options {
 	if o.Steps == 0 {
 		o.Steps = o.recipe().steps
 	}
-	if o.Rate == 0 {
+	if o.Optimizer == "" {
+		o.Optimizer = Adam
+	}
+	if o.Rate == 0 && HasRate(o.Optimizer) {
 		o.Rate = o.defaultRate()
 	}
 	if o.Clip == 0 {
@@ -213,8 +238,19 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Of returns o with m as Init, and with the fields that must be those of m.
+func (o Options) Of(m *rnn.Model) Options {
+	c := m.Config
+	o.Init, o.Cell, o.Hidden, o.Layers = m, c.Cell, c.Hidden, c.Layers
+	o.Embedding, o.Cutoffs, o.Tied = c.Embedding, c.Cutoffs, c.Tied
+	return o
+}
+
 // config returns the configuration of the network for a vocabulary.
 func (o Options) config(vocab int) rnn.Config {
+	if o.Init != nil {
+		return o.Init.Config
+	}
 	layers := max(o.Layers, 1)
 	return rnn.Config{
 		Input: vocab, Cell: o.Cell, Layers: layers, Hidden: o.Hidden, Output: vocab,

@@ -28,6 +28,14 @@ func TestBadOptions(t *testing.T) {
 		"tied and adaptive": {Options{Hidden: 4, Cutoffs: []int{3}, Tied: true}, "tied and adaptive"},
 		"no width":          {Options{}, "hidden size is 0"},
 		"embedding below 0": {Options{Hidden: 4, Embedding: -1}, "embedding of width -1"},
+		"batch below 0":     {Options{Hidden: 4, Streams: -1}, "-1 streams"},
+		"steps below 0":     {Options{Hidden: 4, Steps: -2}, "-2 steps"},
+		"rate below 0":      {Options{Hidden: 4, Rate: -0.1}, "learning rate of -0.1"},
+		"rate NaN":          {Options{Hidden: 4, Rate: math.NaN()}, "learning rate of NaN"},
+		"SGD without rate":  {Options{Hidden: 4, Optimizer: SGD}, "sgd has no default"},
+		"clip below 0":      {Options{Hidden: 4, Clip: -2}, "norm of -2"},
+		"clip NaN":          {Options{Hidden: 4, Clip: math.NaN()}, "norm of NaN"},
+		"optimizer":         {Options{Hidden: 4, Optimizer: "lion"}, "lion"},
 		"tied gates":        {Options{Hidden: 4, Cell: rnn.GRU, Tied: true}, "Config.Embedding"},
 	} {
 		test.Budget = time.Minute
@@ -41,11 +49,11 @@ func TestBadOptions(t *testing.T) {
 // TestDefaults take the place of zeros and of nothing else.
 func TestDefaults(t *testing.T) {
 	got := Options{Hidden: 4}.withDefaults()
-	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: vanillaRecipe.steps, Rate: 0.01, Clip: vanillaRecipe.clip, Every: defaultEvery}
+	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: vanillaRecipe.steps, Rate: 0.01, Clip: vanillaRecipe.clip, Optimizer: Adam, Every: defaultEvery}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	set := Options{Hidden: 4, Layers: 2, Streams: 3, Steps: 5, Rate: 0.5, Clip: 0.75, Every: time.Second}
+	set := Options{Hidden: 4, Layers: 2, Streams: 3, Steps: 5, Rate: 0.5, Clip: 0.75, Optimizer: SGD, Every: time.Second}
 	if got := set.withDefaults(); !reflect.DeepEqual(got, set) {
 		t.Errorf("%+v, were %+v", got, set)
 	}

@@ -106,9 +106,13 @@ var errOther = errors.New("of a training with")
 
 // recognise returns an error if the checkpoint belongs to another training.
 func (t *trainer) recognise(raw []byte) error {
-	var was identity
+	was := identity{Optimizer: Adam} // the only one of earlier versions, whose files don't name it
 	if err := json.Unmarshal(raw, &was); err != nil {
 		return fmt.Errorf("training: %w: damaged", err)
+	}
+	if t.extends(was) {
+		t.extended = true
+		was.Budget, was.Tokens = t.identity.Budget, t.identity.Tokens
 	}
 	have, want := reflect.ValueOf(was), reflect.ValueOf(t.identity)
 	for i := range have.NumField() {
@@ -118,6 +122,12 @@ func (t *trainer) recognise(raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// extends reports whether this training has a larger budget than was, of the same unit.
+func (t *trainer) extends(was identity) bool {
+	now := t.identity
+	return was.Budget == 0 && was.Tokens > 0 && now.Tokens > was.Tokens || was.Tokens == 0 && was.Budget > 0 && now.Budget > was.Budget
 }
 
 // setProgress sets the progress from a progressRecord, or returns an error if it is
@@ -147,9 +157,15 @@ func (t *trainer) setProgress(raw []byte) error {
 	s.offset, s.at = p.Offset, p.At
 	t.progress = Progress{Elapsed: p.Elapsed, Steps: p.Steps, Tokens: p.Tokens, Loss: p.Loss, Valid: p.Valid, Resumed: p.Tokens}
 	t.validated, t.validCost, t.validTook = p.Validated, p.ValidCost, p.ValidTook
-	t.valid, t.cut, t.worse, t.halvings = t.valid[:p.ValidTokens], p.Cut, p.Worse, p.Halvings
-	t.optimizer.T = int(p.Tokens / perStep)
-	t.ws.SkipDropout(uint64(t.optimizer.T))
+	t.worse, t.halvings = p.Worse, p.Halvings
+	if !t.extended || p.Valid > 0 { // a larger budget may have room for the first validation
+		t.valid, t.cut = t.valid[:p.ValidTokens], p.Cut
+	}
+	steps := p.Tokens / perStep
+	if t.optimizer.taken != nil {
+		*t.optimizer.taken = int(steps)
+	}
+	t.ws.SkipDropout(uint64(steps))
 	return nil
 }
 

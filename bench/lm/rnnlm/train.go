@@ -3,6 +3,7 @@ package rnnlm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"time"
@@ -34,9 +35,20 @@ func (p Progress) TokensPerSecond() float64 {
 // Stats are the results of a training.
 type Stats struct {
 	Progress
-	Interrupted bool // its context ended before its budget
-	Stopped     bool // it lost patience before its budget
+	Options     Options // of the training, with the defaults in place
+	Interrupted bool    // its context ended before its budget
+	Stopped     bool    // it lost patience before its budget
+	// Diverged is true if the training diverged after a validation, and ended there.
+	// The parameters are then the best before.
+	Diverged bool
+	// Extended is true if the training resumed from a checkpoint with a smaller budget.
+	// From there on its learning rate fell as in a training with the new budget. So its
+	// bits depend on where the checkpoint was.
+	Extended bool
 }
+
+// ErrDiverged is the error of a training whose loss or gradient is no longer finite.
+var ErrDiverged = errors.New("training has diverged")
 
 // TrainBytes estimates the memory in bytes that training an RNN takes. It adds the
 // model in training, four times its parameters (gradients, Adam's two moments and the
@@ -50,7 +62,8 @@ func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
 // Train trains an RNN on c's training split until the budget is spent, patience is lost
 // or ctx ends. It returns the parameters with the lowest loss on c's validation split.
 // If the budget is too short for a validation, it returns the last parameters. If ctx
-// ends before the first step is done, Train returns ctx's error.
+// ends before the first step is done, Train returns ctx's error. If the training
+// diverges before a validation, the error is [ErrDiverged].
 //
 // It calls on with the progress, at most a few times a second.
 //
@@ -73,8 +86,11 @@ func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on
 func (t *trainer) stats(ctx context.Context) Stats {
 	return Stats{
 		Progress:    t.progress,
+		Options:     t.options,
 		Interrupted: t.interrupted || ctx.Err() != nil && t.spent() < t.budget(),
 		Stopped:     t.outOfPatience(),
+		Diverged:    t.diverged,
+		Extended:    t.extended,
 	}
 }
 
@@ -89,7 +105,7 @@ type trainer struct {
 	history   []int32 // the training split, which precedes the validation split
 	valid     []int32 // the text of validations; empty if there is no time for any
 	validator *Scorer // of valid; nil before the first validation
-	optimizer *rnn.Adam
+	optimizer optimizer
 	carried   rnn.State // the state of the streams, in and out of a checkpoint
 
 	started  time.Time // moved back by the time spent before a checkpoint
@@ -105,6 +121,8 @@ type trainer struct {
 	halvings  int           // of the rate, where Options.Halve is set
 
 	interrupted bool // in the last validation
+	diverged    bool
+	extended    bool // see Stats
 
 	clock     func() time.Time                                     // replaced in tests
 	writeFile func(path string, write func(io.Writer) error) error // replaced in tests
@@ -114,11 +132,10 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	model, err := rnn.New(e, o.config(c.Vocab.Len()), o.Seed)
+	model, err := o.model(e, c.Vocab.Len())
 	if err != nil {
 		return nil, err
 	}
-	o.scaleInputs(model)
 	t := &trainer{
 		options:   o,
 		identity:  identityOf(o, c),
@@ -127,16 +144,34 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 		history:   c.Train,
 		valid:     c.Valid[:min(len(c.Valid), maxValid)],
 		streams:   newStreams(c.Train, o.Streams, o.Steps, o.Seed),
-		optimizer: rnn.NewAdam(model, float32(o.Rate)),
+		optimizer: newOptimizer(o, model),
 		best:      make([]float32, len(model.Slab)),
 		clock:     time.Now,
 		writeFile: durable.WriteFile,
 	}
-	t.optimizer.Beta2 = o.recipe().beta2
+	model.SkipNonFinite = true // such a step ends the training
 	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
 	t.ws.Dropout(o.Dropout, o.Seed)
 	t.carried = model.NewState(t.ws.B)
 	return t, nil
+}
+
+// model returns the network to train: a new one, or Init.
+func (o Options) model(e *kernels.Engine, vocab int) (*rnn.Model, error) {
+	if m := o.Init; m != nil {
+		switch {
+		case m.Slab == nil:
+			return nil, errors.New("rnnlm: a compact model can't be trained")
+		case m.Input != vocab || m.Output != vocab:
+			return nil, fmt.Errorf("rnnlm: a network of %d inputs and %d outputs can't go on with %d tokens", m.Input, m.Output, vocab)
+		}
+		return m, nil
+	}
+	m, err := rnn.New(e, o.config(vocab), o.Seed)
+	if err == nil {
+		o.scaleInputs(m)
+	}
+	return m, err
 }
 
 // tellEvery is the interval between reports of progress.
@@ -167,6 +202,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 			if t.progress.Valid == 0 {
 				return err
 			}
+			t.diverged = true
 			break
 		}
 		now := t.clock().Sub(t.started)
@@ -219,10 +255,13 @@ func (t *trainer) step() error {
 	t.ws.Forward(t.streams.ids)
 	loss := t.ws.Backward(t.streams.targets)
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return errors.New("training has diverged: the loss is not finite")
+		return fmt.Errorf("%w after %d tokens: the loss is %v", ErrDiverged, t.progress.Tokens, loss)
 	}
-	t.optimizer.LR = t.rate()
-	t.model.Step(t.optimizer, t.ws.Grads.Slab, float32(t.options.Clip))
+	*t.optimizer.rate = t.rate()
+	norm := t.model.Step(t.optimizer.Optimizer, t.ws.Grads.Slab, float32(max(t.options.Clip, 0)))
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return fmt.Errorf("%w after %d tokens: the gradient is too large for a step", ErrDiverged, t.progress.Tokens)
+	}
 	t.ws.Carry()
 	t.progress.Tokens += int64(len(t.streams.ids))
 	if t.progress.Loss == 0 {

@@ -17,6 +17,9 @@ type Options struct {
 	// From 2 on, rare tokens become <unk>, so that models learn where unknown words
 	// stand. 0 and 1 exclude none.
 	MinCount int
+	// Vocab, if not nil, is the vocabulary. MaxVocab and MinCount then play no part, and
+	// tokens that it lacks become <unk>.
+	Vocab *Vocab
 }
 
 // Corpus is a text as token ids, cut into a training, a validation and a test part, in
@@ -91,8 +94,11 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	for _, n := range train {
 		counts[n]++
 	}
-	vocab, ids := newVocab(seen, counts, opt)
-	if opt.MinCount > 1 && vocab.Len() == 1 {
+	var ids []int32
+	vocab := opt.Vocab
+	if vocab != nil {
+		ids = seen.idsIn(vocab)
+	} else if vocab, ids = newVocab(seen, counts, opt); opt.MinCount > 1 && vocab.Len() == 1 {
 		return nil, &TooRare{Name: text.Name, MinCount: opt.MinCount}
 	}
 	unknown := func(n int32) bool { return ids[n] == Unk }

@@ -302,3 +302,24 @@ func TestVocabFile(t *testing.T) {
 		}
 	}
 }
+
+// TestBuildWithVocabulary: another text's vocabulary stays as it is, and what it lacks is
+// <unk>, in every part.
+func TestBuildWithVocabulary(t *testing.T) {
+	vocab, err := NewVocabulary([]string{UnkToken, "c", "a", "z"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := New("letters", []byte(strings.Repeat("abc", 40)))
+	c, err := Build(source, Options{Level: Char, Vocab: vocab, MaxVocab: 2, MinCount: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Concat(c.Train, c.Valid, c.Test)
+	if c.Vocab != vocab || !slices.Equal(all, slices.Repeat([]int32{2, Unk, 1}, 40)) {
+		t.Errorf("ids %v in %v", all, c.Vocab)
+	}
+	if !slices.Equal(c.TestUnk, []string{"b", "b"}) || !(c.UnkRate > 0.3 && c.UnkRate < 0.4) || c.TrainUnkRate != 1.0/3 || len(c.Rare) != 36 || c.Rare[0] != "b" {
+		t.Errorf("unknown %q, %v of the test, %v of the training, rare %q", c.TestUnk, c.UnkRate, c.TrainUnkRate, c.Rare)
+	}
+}

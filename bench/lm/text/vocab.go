@@ -51,6 +51,15 @@ func (c *census) number(token []byte) int32 {
 	return n
 }
 
+// idsIn returns the id in v of each of c's numbers.
+func (c *census) idsIn(v *Vocab) []int32 {
+	ids := make([]int32, len(c.tokens))
+	for n, token := range c.tokens {
+		ids[n] = v.ids[token]
+	}
+	return ids
+}
+
 // newVocab returns a vocabulary of the most frequent tokens of c, within the limits of
 // opt. counts is by number; tokens with a count of 0 are left out. It also returns the
 // id of each of c's numbers.
