@@ -50,7 +50,11 @@ func (t *Training) read(stdin io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if t.data, err = NewData(source, t.options.TextOptions); err != nil {
+	parts, err := t.options.readParts(stdin)
+	if err != nil {
+		return err
+	}
+	if t.data, err = NewData(source, t.options.textOptions(), parts); err != nil {
 		return err
 	}
 	if t.options.Kind == Ngram {
@@ -87,12 +91,12 @@ type Trained struct {
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
 	ResumedTokens        int64   `json:"resumed_tokens"`
 
-	// On the test split; 0 if Unscored, because time ran out after Ctrl-C.
-	BitsPerToken float64 `json:"bits_per_token"`
-	Perplexity   float64 `json:"perplexity"`
-	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
-	Adjusted     float64 `json:"adjusted_perplexity"`
-	Unscored     bool    `json:"unscored"`
+	// On the test split; 0 without one, and if Unscored, because time ran out after Ctrl-C.
+	BitsPerToken float64    `json:"bits_per_token"`
+	Perplexity   Perplexity `json:"perplexity"`
+	AdjustedBits float64    `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     Perplexity `json:"adjusted_perplexity"`
+	Unscored     bool       `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
 }
@@ -112,14 +116,17 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 	}
 	m.WithSpeller(t.data.Speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
+	if len(t.data.Test) == 0 {
+		return m, out, nil
+	}
 	scoring, cancel := Grace(ctx)
 	defer cancel()
-	nats, err := m.Score(scoring, t.data.Valid, t.data.Test)
+	nats, err := m.Score(scoring, t.data.BeforeTest(), t.data.Test)
 	switch {
 	case err == nil:
 		out.BitsPerToken = Bits(nats, len(t.data.Test))
 		out.AdjustedBits = t.data.Adjusted(out.BitsPerToken)
-		out.Perplexity, out.Adjusted = Perplexity(out.BitsPerToken), Perplexity(out.AdjustedBits)
+		out.Perplexity, out.Adjusted = PerplexityOf(out.BitsPerToken), PerplexityOf(out.AdjustedBits)
 	case scoring.Err() != nil:
 		out.Unscored = true
 	default:
@@ -195,7 +202,7 @@ func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options
 	if cell != rnn.Vanilla && len(o.Cutoffs) > 0 {
 		o.Embedding = rnnlm.EmbeddingWidth(hidden)
 	}
-	if c.Level == text.Word {
+	if c.Level != text.Char {
 		o.Dropout, o.Halve = wordDropout, true
 	}
 	return o
@@ -207,12 +214,22 @@ const fileStore = ngram.Trie
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	order, c := t.options.order(), t.data.Corpus
 	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
+	read := len(c.Train)
+	var marks *ngram.Marks
+	if c.Level == text.Sentence {
+		marks = &ngram.Marks{Start: text.Start, End: text.End}
+		for _, id := range c.Train {
+			if id == text.End { // <s> is read too
+				read++
+			}
+		}
+	}
 	// This bounds the size: no order has more n-grams than the text has tokens.
 	entries := make([]int, order)
 	for n := range entries {
-		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
+		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(read)))
 	}
-	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(fileStore, c.Vocab.Len(), entries).Bytes()
+	need := ngram.EstimateBytes(read, c.Vocab.Len(), entries) + ngram.NewShape(fileStore, c.Vocab.Len(), entries).Bytes()
 	if available := memory.Free(); need > available {
 		return nil, option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
 			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
@@ -220,7 +237,7 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	var m *ngram.Model
 	start := time.Now()
 	err := Await(ctx, func() error {
-		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order})
+		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marks})
 		if err == nil {
 			m, err = ngram.NewModel(e, fileStore)
 		}
@@ -235,7 +252,10 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	took := time.Since(start).Seconds()
 	out.TrainSeconds, out.TrainTokensPerSecond = took, float64(len(c.Train))/took
 	model := NewNgram(m, c, Config{Seed: t.options.Seed, TrainSeconds: took, TrainTokens: int64(len(c.Train))})
-	nats, err := model.Score(ctx, c.Train, c.Valid)
+	if len(c.Valid) == 0 {
+		return model, nil
+	}
+	nats, err := model.Score(ctx, c.BeforeValid(), c.Valid)
 	if err != nil {
 		return nil, err
 	}

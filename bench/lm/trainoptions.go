@@ -16,12 +16,18 @@ import (
 // may not be set for a model of the other kind.
 type TrainOptions struct {
 	TextOptions
-	Kind    string         // RNN or Ngram
-	Order   *int           // of an n-gram model: DefaultOrder
-	Hidden  *int           // width of an RNN: DefaultHidden
-	Budget  *time.Duration // training time of an RNN: DefaultBudget
-	Epochs  *float64       // in its place, how often an RNN reads its training text
-	Threads int
+	// Valid and Test are the texts of these splits, with the values of Corpus. With
+	// either of them, or with All, the corpus is all for training. An RNN needs a
+	// validation split for its schedule. Without Valid it takes the last twentieth of the
+	// corpus. An n-gram model goes without.
+	Valid, Test *string
+	All         bool
+	Kind        string         // RNN or Ngram
+	Order       *int           // of an n-gram model: DefaultOrder
+	Hidden      *int           // width of an RNN: DefaultHidden
+	Budget      *time.Duration // training time of an RNN: DefaultBudget
+	Epochs      *float64       // in its place, how often an RNN reads its training text
+	Threads     int
 
 	// Of an RNN, see rnnlm.Options.
 	Cell        *rnn.CellKind // rnn.Vanilla
@@ -106,6 +112,9 @@ func (o TrainOptions) Validate() error {
 		return option.Misuse("Order", "an RNN has no order: leave it out, or give %v %s", option.Field("Kind"), Ngram)
 	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
 		return option.Misuse("Order", "%d is no order that can be trained: give 1 to %d", *o.Order, ngram.MaxOrder)
+	}
+	if err := o.checkParts(); err != nil {
+		return err
 	}
 	if err := o.TextOptions.Validate(); err != nil {
 		return err

@@ -41,6 +41,11 @@ func writeSource(b *bufio.Writer, c lm.Corpus) {
 		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
 	}
 	fmt.Fprintf(b, "         SHA-256 %s\n", c.SHA256)
+	for _, part := range []struct{ name, source string }{{"validation", c.ValidName}, {"test", c.TestName}} {
+		if part.source != "" {
+			fmt.Fprintf(b, "         %s from %s\n", part.name, printable(part.source))
+		}
+	}
 }
 
 // writeTokens writes the numbers of tokens and of the vocabulary.
