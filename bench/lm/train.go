@@ -211,17 +211,23 @@ func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options
 // fileStore is the store of n-gram models in files: the smallest lossless one.
 const fileStore = ngram.Trie
 
+// marksOf returns the marks of a text of sentences, nil for any other.
+func marksOf(c *text.Corpus) *ngram.Marks {
+	marks, ok := c.Vocab.Marks()
+	if !ok || c.Level != text.Sentence {
+		return nil
+	}
+	return &ngram.Marks{Start: marks.Start, End: marks.End}
+}
+
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	order, c := t.options.order(), t.data.Corpus
 	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
+	marks := marksOf(c)
 	read := len(c.Train)
-	var marks *ngram.Marks
-	if c.Level == text.Sentence {
-		marks = &ngram.Marks{Start: text.Start, End: text.End}
-		for _, id := range c.Train {
-			if id == text.End { // <s> is read too
-				read++
-			}
+	for _, id := range c.Train {
+		if marks != nil && id == marks.End { // <s> is read too
+			read++
 		}
 	}
 	// This bounds the size: no order has more n-grams than the text has tokens.
