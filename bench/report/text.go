@@ -63,6 +63,9 @@ func writeTokens(b *bufio.Writer, c lm.Corpus) {
 
 // unknowns describes the share of <unk> in the text.
 func unknowns(c lm.Corpus) string {
+	if c.Test == 0 {
+		return fmt.Sprintf("%.2f %% of the training split is <unk>", 100*c.TrainUnk)
+	}
 	text := fmt.Sprintf("%.2f %% of the test split is <unk>", 100*c.UnkRate)
 	if c.TrainUnk > 0 {
 		text = fmt.Sprintf("%.2f %% of the training and %s", 100*c.TrainUnk, text)
