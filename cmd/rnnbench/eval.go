@@ -57,7 +57,7 @@ func (c *evalCommand) Run(env *environment) error {
 	fmt.Fprintf(out, "loss        %.4f bits per %s\n", e.BitsPerToken, token)
 	fmt.Fprintf(out, "perplexity  %s\n", e.Perplexity.Digits(6))
 	fmt.Fprintf(out, "<unk>       %s, %.2f %% of the %ss\n", figures.Count(int64(e.Unk)), 100*e.UnkRate, token)
-	if e.Unk > 0 {
+	if e.Unk > 0 && e.Unk < e.Tokens {
 		fmt.Fprintf(out, "without it  %.4f bits per %s, perplexity %s\n", e.KnownBits, token, e.Known.Digits(6))
 	}
 	if e.AdjustedUnknown {

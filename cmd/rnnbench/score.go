@@ -70,11 +70,11 @@ func (c *scoreCommand) Run(env *environment) error {
 
 // others describes the figures of a total beside those of all tokens.
 func others(c lm.Costs) (text string) {
-	if c.Unk > 0 {
+	if c.Unk > 0 && c.Unk < c.Tokens {
 		text = fmt.Sprintf(", without <unk> %s", c.Known.Digits(6))
-		if !c.AdjustedUnknown {
-			text += fmt.Sprintf(", with every <unk> spelled %s", c.Adjusted.Digits(6))
-		}
+	}
+	if c.Unk > 0 && !c.AdjustedUnknown {
+		text += fmt.Sprintf(", with every <unk> spelled %s", c.Adjusted.Digits(6))
 	}
 	if c.BitsPerByte > 0 {
 		text += fmt.Sprintf("; %.4f bits per byte", c.BitsPerByte)

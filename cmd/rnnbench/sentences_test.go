@@ -89,7 +89,7 @@ func TestPartsFromTheShell(t *testing.T) {
 		want []string
 	}{
 		{nil, []string{"244 to train, 13 to validate, 13 to test", "test     "}},
-		{[]string{"--all"}, []string{"270 to train, 0 to validate, 0 to test", "test     none: all of the text was for training"}},
+		{[]string{"--all"}, []string{"270 to train, 0 to validate, 0 to test", "test     none: no text was held out for it"}},
 		{[]string{"--valid", valid}, []string{"270 to train, 3 to validate, 0 to test", "validation from " + valid, "valid    "}},
 		{[]string{"--test", test}, []string{"270 to train, 0 to validate, 3 to test", "test from " + test, "with every <unk> spelled"}},
 		{[]string{"--valid", valid, "--test", test, "--sentences"}, []string{"330 to train, 4 to validate, 5 to test", "5-gram of sentences"}},

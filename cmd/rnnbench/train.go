@@ -191,7 +191,7 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
 	switch {
 	case t.Corpus.Test == 0:
-		test = "none: all of the text was for training"
+		test = "none: no text was held out for it"
 	case !t.Unscored:
 		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), t.Perplexity)
 		if t.Corpus.UnkRate > 0 {
