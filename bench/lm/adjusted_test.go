@@ -39,7 +39,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 		if want := trained.BitsPerToken + c.UnkRate*c.UnkBits; !(math.Abs(trained.AdjustedBits-want) <= 1e-9) {
 			t.Errorf("vocabulary of %d: %v bits adjusted, want %v", vocab, trained.AdjustedBits, want)
 		}
-		raw, adjusted = append(raw, trained.Perplexity), append(adjusted, trained.Adjusted)
+		raw, adjusted = append(raw, float64(trained.Perplexity)), append(adjusted, float64(trained.Adjusted))
 
 		// What a model of the file says is what the training said.
 		e, err := Evaluate(t.Context(), m, path, SplitTest, nil)

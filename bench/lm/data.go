@@ -52,8 +52,12 @@ const DefaultMinCount = 2
 // Validate returns an [option.Error] for the first invalid option.
 func (o TextOptions) Validate() error {
 	switch {
-	case o.Vocab != nil && *o.Vocab < 2:
-		return option.Misuse("Vocab", "%d leaves no room for <unk> and one token: give 2 or more", *o.Vocab)
+	case o.Vocab != nil && *o.Vocab < o.Level.LeastVocab():
+		marks := ""
+		if o.Level == text.Sentence {
+			marks = ", <s>, </s>"
+		}
+		return option.Misuse("Vocab", "%d leaves no room for <unk>%s and one token: give %d or more", *o.Vocab, marks, o.Level.LeastVocab())
 	case o.MinCount != nil && *o.MinCount < 1:
 		return option.Misuse("MinCount", "a token can't be seen %d times: give 1 or more", *o.MinCount)
 	}
@@ -66,7 +70,7 @@ func (o TextOptions) corpusOptions() text.Options {
 		return text.Options{Level: o.Level, Vocab: o.vocab}
 	}
 	c := text.Options{Level: o.Level, MinCount: 1}
-	if o.Level == text.Word {
+	if o.Level != text.Char {
 		c.MaxVocab, c.MinCount = DefaultWords, DefaultMinCount
 	}
 	if o.Vocab != nil {
@@ -100,14 +104,25 @@ type Data struct {
 	unkNats float64 // cost of spelling every <unk> of the test split
 }
 
+// Parts are the texts of validation and test. A part without one is cut off the training
+// text, unless uncut.
+type Parts struct {
+	Valid, Test *text.Text
+	Uncut       text.Uncut
+}
+
 // NewData cuts a text into tokens.
-func NewData(source *text.Text, o TextOptions) (*Data, error) {
+func NewData(source *text.Text, o TextOptions, parts Parts) (*Data, error) {
 	c := o.corpusOptions()
+	c.Valid, c.Test, c.Uncut = parts.Valid, parts.Test, parts.Uncut
 	d := &Data{MinCount: c.MinCount, Skipped: source.Skipped}
 	var err error
 	d.Corpus, err = text.Build(source, c)
 	if tooRare, ok := errors.AsType[*text.TooRare](err); ok {
 		return nil, option.Misuse("MinCount", "the training part of %q has no token %d times: give 1, or a longer text", tooRare.Name, tooRare.MinCount)
+	}
+	if part, ok := errors.AsType[*text.PartError](err); ok {
+		return nil, option.Failure(part.Part, "%w", part.Err)
 	}
 	if err == nil {
 		d.Speller, err = spell.New(d.Corpus)
@@ -123,7 +138,7 @@ func NewData(source *text.Text, o TextOptions) (*Data, error) {
 // bitsPerToken is the cost without spelling. Adjusted figures compare across
 // vocabularies.
 func (d *Data) Adjusted(bitsPerToken float64) float64 {
-	return bitsPerToken + Bits(d.unkNats, len(d.Test))
+	return bitsPerToken + Bits(d.unkNats, max(len(d.Test), 1))
 }
 
 // CheckMemory returns an [option.Error] if there is not enough memory to train the RNN.
@@ -151,7 +166,7 @@ func (d *Data) CheckMemory(e *kernels.Engine, o rnnlm.Options) error {
 type Corpus struct {
 	Name      string  `json:"name"`
 	SHA256    string  `json:"sha256"`
-	Level     string  `json:"level"`  // "char" or "word"
+	Level     string  `json:"level"`  // "char", "word", or "sentence": words, each line a sentence
 	Tokens    int     `json:"tokens"` // all splits together
 	Train     int     `json:"train_tokens"`
 	Valid     int     `json:"valid_tokens"`
@@ -163,14 +178,21 @@ type Corpus struct {
 	UnkBits   float64 `json:"bits_per_unk"`   // mean cost of spelling an <unk> of the test split, see package spell
 	BadBytes  int64   `json:"bad_bytes"`
 	Synthetic bool    `json:"synthetic"` // generated, not written by people
+
+	// The texts of the validation and the test split, where they were not cut off the
+	// corpus. Without either and without tokens there is no such split.
+	ValidName   string `json:"valid_name,omitempty"`
+	ValidSHA256 string `json:"valid_sha256,omitempty"`
+	TestName    string `json:"test_name,omitempty"`
+	TestSHA256  string `json:"test_sha256,omitempty"`
 }
 
 // TokenName returns the name of a token of the corpus: "character" or "word".
 func (c Corpus) TokenName() string {
-	if c.Level == "word" {
-		return "word"
+	if c.Level == text.Char.String() {
+		return "character"
 	}
-	return "character"
+	return "word"
 }
 
 // Describe returns the description of d.
@@ -190,6 +212,8 @@ func (d *Data) Describe() Corpus {
 		UnkBits:   Bits(d.unkNats, max(len(d.TestUnk), 1)),
 		BadBytes:  int64(d.BadBytes),
 		Synthetic: d.Synthetic,
+		ValidName: d.ValidSource.Name, ValidSHA256: d.ValidSource.SHA256,
+		TestName: d.TestSource.Name, TestSHA256: d.TestSource.SHA256,
 	}
 }
 
@@ -197,12 +221,6 @@ func (d *Data) Describe() Corpus {
 func Bits(nats float64, tokens int) float64 {
 	// A cost is at least 0; max removes a negative rounding error.
 	return max(nats/math.Ln2/float64(tokens), 0)
-}
-
-// Perplexity returns 2^bitsPerToken: the number of equally likely tokens that cost as
-// many bits.
-func Perplexity(bitsPerToken float64) float64 {
-	return min(math.Exp2(bitsPerToken), math.MaxFloat64) // JSON has no infinity
 }
 
 // IsInterrupt reports whether err comes from a context that ended.

@@ -14,4 +14,8 @@
 // mark. At character level a text starts as if a line end stood before it. At word
 // level an n-gram model starts with an empty history. An RNN needs an input there and
 // starts with <unk>.
+//
+// At level [text.Sentence] each line is a sentence by itself. It starts after <s>, an RNN
+// with a state of zeros, and </s> is its last token. So scores don't depend on the lines
+// before, as in KenLM.
 package lm

@@ -1,6 +1,8 @@
 package lm
 
 import (
+	"strings"
+
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
 )
@@ -65,7 +67,13 @@ func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error
 		}
 		s.Spell()
 	}
+	if err := m.level.CheckMarks([]byte(o.Prompt), 1); err != nil {
+		return out, option.Misuse("Prompt", "%w", err)
+	}
 	prompt := m.Vocab.Encode(nil, m.Level(), []byte(o.Prompt))
+	if n := len(prompt); n > 0 && m.ends(prompt[n-1]) && !strings.HasSuffix(o.Prompt, "\n") {
+		prompt = prompt[:n-1] // its last sentence goes on
+	}
 	out.UnknownTo = countUnk(prompt)
 	for _, id := range prompt {
 		s.Feed(id)

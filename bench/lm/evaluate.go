@@ -23,22 +23,14 @@ var splits = []string{SplitAuto, SplitAll, SplitTrain, SplitValid, SplitTest}
 
 // An Evaluation says how well a model predicts a text.
 type Evaluation struct {
-	Model    Config  `json:"model"`
-	Bytes    int64   `json:"bytes"`
-	Corpus   string  `json:"corpus"`
-	SHA256   string  `json:"sha256"`
-	Split    string  `json:"split"`
-	Tokens   int     `json:"tokens"`
-	UnkRate  float64 `json:"unk_rate"`
-	BadBytes int     `json:"bad_bytes"` // of the whole text; each is taken as U+FFFD
+	Model    Config `json:"model"`
+	Bytes    int64  `json:"bytes"` // of the model
+	Corpus   string `json:"corpus"`
+	SHA256   string `json:"sha256"`
+	Split    string `json:"split"`
+	BadBytes int    `json:"bad_bytes"` // of the whole text; each is taken as U+FFFD
 
-	BitsPerToken float64 `json:"bits_per_token"`
-	Perplexity   float64 `json:"perplexity"`
-	// AdjustedBits and Adjusted are the costs with every <unk> spelled. They are 0 if
-	// AdjustedUnknown: the model's file has no speller.
-	AdjustedBits    float64 `json:"adjusted_bits_per_token"`
-	Adjusted        float64 `json:"adjusted_perplexity"`
-	AdjustedUnknown bool    `json:"adjusted_unknown"`
+	Costs // of the split
 
 	Seconds         float64 `json:"seconds"`
 	TokensPerSecond float64 `json:"tokens_per_second"`
@@ -57,14 +49,21 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 	if err != nil {
 		return Evaluation{}, err
 	}
+	if err := m.level.CheckMarks(source.Data, 1); err != nil {
+		return Evaluation{}, option.Failure("Corpus", "%q, %w", source.Name, err)
+	}
 	trainedOn := source.SHA256 == m.Config.SHA256
+	var uncut text.Uncut
+	if trainedOn {
+		uncut = text.Uncut{Valid: m.Config.UncutValid, Test: m.Config.UncutTest}
+	}
 	if split == SplitAuto {
-		if split = SplitAll; trainedOn {
+		if split = SplitAll; trainedOn && !uncut.Test {
 			split = SplitTest
 		}
 	}
-	ids := m.Vocab.Encode(nil, m.Level(), source.Data)
-	train, valid, test := text.Split(ids)
+	ids := m.Vocab.Encode(nil, m.level, source.Data)
+	train, valid, test := m.Vocab.Split(m.level, ids, uncut)
 	var history []int32
 	switch split {
 	case SplitTrain:
@@ -74,29 +73,25 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 	case SplitTest:
 		history, ids = ids[:len(train)+len(valid)], test
 	}
-	if len(ids) == 0 {
+	switch {
+	case len(ids) == 0 && (split == SplitValid && uncut.Valid || split == SplitTest && uncut.Test):
+		return Evaluation{}, option.Failure("Split", "the model has learned from all of %q, and nothing was held out as %s: give another text, or %v all", source.Name, split, option.Field("Split"))
+	case len(ids) == 0:
 		return Evaluation{}, option.Failure("Corpus", "%q has no token in split %s: give a longer text, or %v all", source.Name, split, option.Field("Split"))
 	}
 	start := time.Now()
-	nats, err := m.Score(ctx, history, ids)
+	losses, err := m.Losses(ctx, history, ids)
 	if err != nil {
 		return Evaluation{}, err
 	}
 	e := Evaluation{
 		Model: m.Config, Bytes: m.Bytes(),
 		Corpus: source.Name, SHA256: source.SHA256, Split: split, BadBytes: source.BadBytes,
-		Tokens: len(ids), UnkRate: float64(countUnk(ids)) / float64(len(ids)),
-		BitsPerToken: Bits(nats, len(ids)),
-		Seconds:      time.Since(start).Seconds(),
-		Seen:         (trainedOn || m.Config.before(source.SHA256)) && (split == SplitAll || split == SplitTrain),
+		Seconds: time.Since(start).Seconds(),
+		Seen:    (trainedOn || m.Config.before(source.SHA256)) && (split == SplitAll || split == SplitTrain),
 	}
-	e.Perplexity = Perplexity(e.BitsPerToken)
-	e.AdjustedUnknown = m.Speller == nil
-	if m.Speller != nil {
-		unknown := m.Vocab.Unknown(m.Level(), source.Data)[countUnk(history):][:countUnk(ids)]
-		e.AdjustedBits = Bits(nats+m.Speller.Total(unknown), len(ids))
-		e.Adjusted = Perplexity(e.AdjustedBits)
-	}
+	unknown := m.Vocab.Unknown(m.level, source.Data)[countUnk(history):][:countUnk(ids)]
+	tally(&e.Costs, m, ids, losses, unknown)
 	if e.Seconds > 0 {
 		e.TokensPerSecond = float64(e.Tokens) / e.Seconds
 	}

@@ -116,6 +116,10 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if m.Vocab, err = text.ParseVocab(raw, m.Config.Vocab); err != nil {
 		return nil, fmt.Errorf("vocabulary: %w", err)
 	}
+	var marked bool
+	if m.marks, marked = m.Vocab.Marks(); !marked && m.level == text.Sentence {
+		return nil, fmt.Errorf("vocabulary: %s or %s is missing: damaged", text.StartToken, text.EndToken)
+	}
 	err = s.Section("model", s.Left(), func(r io.Reader, size int64) (err error) {
 		if m.Config.Kind == RNN {
 			m.rnn, err = rnnlm.Read(e, r, size)

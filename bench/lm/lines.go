@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"batchrnn/bench/lm/text"
 	"batchrnn/internal/figures"
 )
 
@@ -15,34 +16,29 @@ const maxLine = 64 << 20
 
 // A Score is the cost of one line, or of all lines, under a model.
 type Score struct {
-	Line         int     `json:"line,omitempty"`  // from 1; 0 of a total
-	Lines        int     `json:"lines,omitempty"` // of a total
-	Tokens       int     `json:"tokens"`
-	Unk          int     `json:"unk"` // tokens that are not in the vocabulary
-	Nats         float64 `json:"nats"`
-	Bits         float64 `json:"bits"`
-	BitsPerToken float64 `json:"bits_per_token"`
-	Perplexity   float64 `json:"perplexity"`      // 0 if there is no token
-	Model        *Config `json:"model,omitempty"` // of a total
+	Line  int `json:"line,omitempty"`  // from 1; 0 of a total
+	Lines int `json:"lines,omitempty"` // of a total
+
+	Costs
+
+	TokenCosts []TokenCost `json:"token_costs,omitempty"` // of a line, where they are asked for
+	Model      *Config     `json:"model,omitempty"`       // of a total
 }
 
-func (s *Score) add(nats float64, tokens, unk int) {
-	s.Tokens += tokens
-	s.Unk += unk
-	s.Nats += nats
-	if s.Tokens > 0 {
-		s.Bits = Bits(s.Nats, 1)
-		s.BitsPerToken = Bits(s.Nats, s.Tokens)
-		s.Perplexity = Perplexity(s.BitsPerToken)
-	}
+// A TokenCost is the cost of one token of a line.
+type TokenCost struct {
+	Token string  `json:"token"` // as written
+	Bits  float64 `json:"bits"`
+	Unk   bool    `json:"unk,omitempty"` // it is not in the vocabulary; Bits are those of <unk>
 }
 
 // ScoreLines scores each line of r by itself, without its line end, and returns the
-// total. A line end is \n or \r\n. A byte that is not UTF-8 counts as U+FFFD.
+// total. A line end is \n or \r\n. A byte that is not UTF-8 counts as U+FFFD. Under a
+// model of sentences each line is a sentence: after <s>, with </s> as its last token.
 //
-// It calls on with each score. last says that no further line is buffered, so the
-// caller should flush.
-func ScoreLines(m *Model, r io.Reader, on func(s Score, last bool) error) (total Score, err error) {
+// It calls on with each score, which has its TokenCosts if tokens is true. last says that
+// no further line is buffered, so the caller should flush.
+func ScoreLines(m *Model, r io.Reader, tokens bool, on func(s Score, last bool) error) (total Score, err error) {
 	total.Model = &m.Config
 	in := bufio.NewReaderSize(r, 64<<10)
 	stream := m.NewStream()
@@ -61,14 +57,29 @@ func ScoreLines(m *Model, r io.Reader, on func(s Score, last bool) error) (total
 			return total, fmt.Errorf("standard input: line %d: %w", total.Lines+1, err)
 		}
 		total.Lines++
-		ids = m.Vocab.Encode(ids[:0], m.Level(), line)
-		nats, err := stream.Score(ids)
+		if m.level == text.Sentence {
+			if err := m.level.CheckMarks(line, total.Lines); err != nil {
+				return total, fmt.Errorf("standard input: %w", err)
+			}
+			line = append(line, '\n') // an empty line is a sentence too
+		}
+		ids = m.Vocab.Encode(ids[:0], m.level, line)
+		losses, err := stream.Losses(ids)
 		if err != nil {
 			return total, err
 		}
 		s := Score{Line: total.Lines}
-		s.add(nats, len(ids), countUnk(ids))
-		total.add(nats, s.Tokens, s.Unk)
+		var unknown []string
+		if countUnk(ids) > 0 {
+			unknown = m.Vocab.Unknown(m.level, line)
+		}
+		tally(&s.Costs, m, ids, losses, unknown)
+		total.join(s.Costs)
+		if tokens {
+			for i, token := range m.level.Tokens(line) {
+				s.TokenCosts = append(s.TokenCosts, TokenCost{Token: token, Bits: Bits(losses[i], 1), Unk: ids[i] == text.Unk})
+			}
+		}
 		if err := on(s, in.Buffered() == 0); err != nil {
 			return total, err
 		}

@@ -59,7 +59,7 @@ func testCorpus(t testing.TB, level text.Level) *text.Corpus {
 func testModels(t testing.TB, level text.Level) []*Model {
 	t.Helper()
 	c := testCorpus(t, level)
-	estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: 3})
+	estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: 3, Marks: marksOf(c)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestCellOfAFile(t *testing.T) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	for _, level := range []text.Level{text.Char, text.Word} {
+	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		for _, m := range testModels(t, level) {
 			file := encode(t, m)
 			got, err := Read(bytes.NewReader(file), int64(len(file)), newEngine(t))
@@ -163,7 +163,7 @@ func TestRoundTrip(t *testing.T) {
 			if b, err := got.NewStream().Score(ids); err != nil || a != b || !(a > 0) {
 				t.Errorf("%s: %v nats before, %v after, error %v", m.Config.Name(), a, b, err)
 			}
-			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level == text.Word) {
+			if a, b := m.Speller.Nats("zébra"), got.Speller.Nats("zébra"); a != b || got.Speller.HasWords() != (level != text.Char) {
 				t.Errorf("%s: an unknown word cost %v nats, and costs %v", m.Config.Name(), a, b)
 			}
 			if !bytes.Equal(encode(t, got), file) {
@@ -174,7 +174,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestReadRefusesTruncationAndDamage(t *testing.T) {
-	for _, m := range append(testModels(t, text.Char), testModels(t, text.Word)[0]) {
+	for _, m := range append(testModels(t, text.Char), testModels(t, text.Word)[0], testModels(t, text.Sentence)[0]) {
 		file := encode(t, m)
 		refuse := func(what string, b []byte) {
 			t.Helper()
@@ -267,7 +267,7 @@ func TestOpenNamesTheFile(t *testing.T) {
 // A stream reads each text from the start, and as one long text would read its
 // beginning.
 func TestStreamsForgetTheTextBefore(t *testing.T) {
-	for _, level := range []text.Level{text.Char, text.Word} {
+	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		for _, m := range testModels(t, level) {
 			s := m.NewStream()
 			for _, line := range []string{"The quick", "", strings.Repeat("brown fox ", 30), "The quick"} {
@@ -332,13 +332,13 @@ func TestLongScoresEndWithTheirContext(t *testing.T) {
 }
 
 func TestSampler(t *testing.T) {
-	for _, level := range []text.Level{text.Char, text.Word} {
+	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		for _, m := range testModels(t, level) {
 			sample := func(seed uint64, temperature float64) (ids []int32) {
 				s := m.NewSampler(seed, temperature)
 				for range 100 {
 					id, err := s.Next()
-					if err != nil || id == text.Unk || int(id) >= m.Vocab.Len() {
+					if err != nil || id == text.Unk || m.starts(id) || int(id) >= m.Vocab.Len() {
 						t.Fatalf("id %d, error %v", id, err)
 					}
 					ids = append(ids, id)
@@ -392,21 +392,29 @@ func TestNextFeeds(t *testing.T) {
 	}
 }
 
+// starts reports whether id marks the start of a sentence.
+func (m *Model) starts(id int32) bool { return m.level == text.Sentence && id == m.marks.Start }
+
 // What a sampler draws from is what a stream scores by, whatever the softmax.
 func TestSamplersAndStreamsAgree(t *testing.T) {
-	for _, m := range append(testModels(t, text.Word), testModels(t, text.Char)...) {
-		for _, history := range [][]int32{nil, {2}, {2, 7, 4}} {
+	for _, m := range slices.Concat(testModels(t, text.Word), testModels(t, text.Char), testModels(t, text.Sentence)) {
+		for _, history := range [][]int32{nil, {2}, {2, 7, 4}, {7, 4, 2, 3}} {
 			s := m.NewSampler(1, 1)
 			for _, id := range history {
 				s.Feed(id)
 			}
 			s.predict()
 			var total float64
-			for _, v := range s.logits {
-				total += math.Exp(v)
+			for id, v := range s.logits {
+				if m.ngram == nil || !m.starts(int32(id)) { // n-grams list no share of it
+					total += math.Exp(v)
+				}
 			}
 			before, _ := m.NewStream().Score(history)
 			for id, v := range s.logits {
+				if m.starts(int32(id)) {
+					continue
+				}
 				after, err := m.NewStream().Score(append(slices.Clone(history), int32(id)))
 				if err != nil {
 					t.Fatal(err)
@@ -463,7 +471,7 @@ func TestDrawHeedsTheTemperature(t *testing.T) {
 func TestLosses(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, level := range []text.Level{text.Char, text.Word} {
+	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		for _, m := range testModels(t, level) {
 			for _, history := range [][]int32{nil, {2, 3}} {
 				tokens := []int32{1, 2, 3, 1, 1}
@@ -487,10 +495,10 @@ func TestLosses(t *testing.T) {
 }
 
 func TestAppendText(t *testing.T) {
-	for level, want := range map[text.Level]string{text.Char: "ab", text.Word: "fox the"} {
+	for level, want := range map[text.Level]string{text.Char: "ab", text.Word: "fox the", text.Sentence: "fox the\nfox\n"} {
 		m := testModels(t, level)[0]
 		var written []byte
-		for _, token := range strings.Fields(map[text.Level]string{text.Char: "a b", text.Word: "fox the"}[level]) {
+		for _, token := range strings.Fields(map[text.Level]string{text.Char: "a b", text.Word: "fox the", text.Sentence: "fox the </s> fox </s>"}[level]) {
 			written = m.AppendText(written, m.Vocab.ID(token))
 		}
 		if string(written) != want {
@@ -529,7 +537,7 @@ func TestDescriptions(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, m := range append(testModels(f, text.Char), testModels(f, text.Word)[0]) {
+	for _, m := range append(testModels(f, text.Char), testModels(f, text.Word)[0], testModels(f, text.Sentence)[0]) {
 		file := encode(f, m)
 		f.Add(file)
 		f.Add(file[:len(file)/2])

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"batchrnn/bench/lm/ngram"
@@ -23,8 +24,10 @@ const (
 // Config says what a model is and how it was trained. Its JSON form is part of a
 // model's file.
 type Config struct {
-	Kind  string `json:"kind"`  // Ngram or RNN
-	Level string `json:"level"` // "char" or "word"
+	Kind string `json:"kind"` // Ngram or RNN
+	// Level is "char", "word", or "sentence": words, each line a sentence with <s> before
+	// it and </s> at its end.
+	Level string `json:"level"`
 	Vocab int    `json:"vocab"` // <unk> included
 	// Spelling says that the file has a section with the speller of <unk>.
 	Spelling bool `json:"spelling,omitempty"`
@@ -55,8 +58,13 @@ type Config struct {
 	Before       string `json:"sha256_before,omitempty"`
 
 	// The training text and the training, for the record.
-	Corpus        string  `json:"corpus"`
-	SHA256        string  `json:"sha256"`
+	Corpus string `json:"corpus"`
+	SHA256 string `json:"sha256"`
+	// UncutValid and UncutTest say that this part was not cut off the training text. The
+	// model may have learned from the whole text.
+	UncutValid bool `json:"uncut_valid,omitempty"`
+	UncutTest  bool `json:"uncut_test,omitempty"`
+
 	Seed          uint64  `json:"seed"`
 	TrainSeconds  float64 `json:"train_seconds"` // 0 of a training that gives the same file every time
 	TrainTokens   int64   `json:"train_tokens"`  // repeats counted
@@ -104,6 +112,9 @@ func CellName(cell string) string {
 // not the default.
 func (c Config) Description() string {
 	name := c.Name()
+	if c.Level == text.Sentence.String() {
+		name += " of sentences"
+	}
 	if c.Store != "" {
 		name += " (" + c.Store + ")"
 	}
@@ -128,6 +139,7 @@ type Model struct {
 	Config Config
 	Vocab  *text.Vocab
 	level  text.Level
+	marks  text.Marks   // at level Sentence
 	ngram  *ngram.Model // one of the two is nil
 	rnn    *rnn.Model
 
@@ -170,8 +182,10 @@ func (c *Config) setNetwork(network rnn.Config) {
 
 func newModel(m *Model, c *text.Corpus) *Model {
 	m.Vocab, m.level = c.Vocab, c.Level
+	m.marks, _ = c.Vocab.Marks()
 	m.Config.Level, m.Config.Vocab = c.Level.String(), c.Vocab.Len()
 	m.Config.Corpus, m.Config.SHA256 = c.Name, c.SHA256
+	m.Config.UncutValid, m.Config.UncutTest = c.Uncut.Valid, c.Uncut.Test
 	return m
 }
 
@@ -198,26 +212,30 @@ func (m *Model) Bytes() int64 {
 	return m.ngram.Bytes()
 }
 
-// start returns the input that a text starts with, where the model needs one.
-func (m *Model) start() int32 {
-	if m.level == text.Char {
-		return m.Vocab.ID("\n") // Unk where no text had a line end
+// start returns the token that precedes a text, or a sentence, where the model needs one.
+func (m *Model) start() int32 { return m.Vocab.Start(m.level) }
+
+// ends reports whether a sentence ends with this token.
+func (m *Model) ends(id int32) bool { return m.level == text.Sentence && id == m.marks.End }
+
+// begin brings s to the start of a text, or of a sentence.
+func (m *Model) begin(s *ngram.Scorer) {
+	s.Reset()
+	if m.level != text.Word {
+		s.Score(m.start())
 	}
-	return text.Unk
 }
 
 // errNotFinite reports a network whose training diverged.
 var errNotFinite = errors.New("the model's scores are not finite: it has diverged in training, train it again")
 
 // Score returns the cost in nats of tokens, at least one, which follow history in one
-// long text. An RNN reads the text as parallel streams, as in training. If ctx ends
-// first, Score returns an error.
+// long text. An RNN reads the text as parallel streams, as in training. Sentences are
+// scored one by one, each by itself, and history doesn't matter. If ctx ends first, Score
+// returns an error.
 func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float64, err error) {
 	if m.rnn != nil {
-		if len(history) == 0 {
-			history = []int32{m.start()}
-		}
-		s, err := rnnlm.NewScorer(m.rnn, history, tokens)
+		s, err := m.scorer(history, tokens)
 		if err != nil {
 			return 0, err
 		}
@@ -228,17 +246,38 @@ func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float6
 		if i%(1<<16) == 0 && ctx.Err() != nil {
 			return 0, ctx.Err()
 		}
-		nats += s.Score(w)
+		nats += m.next(s, w)
 	}
 	return nats, nil
 }
 
-// A Stream scores short texts one after the other, each from the start. Scoring
-// allocates nothing. One goroutine may use a Stream at a time.
+// scorer returns a Scorer of tokens under the network.
+func (m *Model) scorer(history, tokens []int32) (*rnnlm.Scorer, error) {
+	if m.level == text.Sentence {
+		return rnnlm.NewSentenceScorer(m.rnn, m.marks, tokens)
+	}
+	if len(history) == 0 {
+		history = []int32{m.start()}
+	}
+	return rnnlm.NewScorer(m.rnn, history, tokens)
+}
+
+// next returns the cost of the next token of a text.
+func (m *Model) next(s *ngram.Scorer, w int32) float64 {
+	nats := s.Score(w)
+	if m.ends(w) {
+		m.begin(s)
+	}
+	return nats
+}
+
+// A Stream scores short texts one after the other, each from the start. Scoring allocates
+// only while the longest text grows. One goroutine may use a Stream at a time.
 type Stream struct {
-	model *Model
-	ngram *ngram.Scorer
-	rnn   *rnnStream
+	model  *Model
+	ngram  *ngram.Scorer
+	rnn    *rnnStream
+	losses []float64
 }
 
 // NewStream returns a stream.
@@ -252,39 +291,62 @@ func (m *Model) NewStream() *Stream {
 // Score returns the cost of a text by itself, in nats; that of an empty text is 0. It
 // returns an error if the model's parameters are not finite.
 func (s *Stream) Score(tokens []int32) (nats float64, err error) {
-	if s.rnn != nil {
-		nats = s.rnn.score(s.model.start(), tokens)
-		if math.IsNaN(nats) || math.IsInf(nats, 0) {
-			return 0, errNotFinite
-		}
-		return nats, nil
+	losses, err := s.Losses(tokens)
+	for _, l := range losses {
+		nats += l
 	}
-	s.ngram.Reset()
-	if s.model.level == text.Char {
-		s.ngram.Score(s.model.start())
-	}
-	for _, w := range tokens {
-		nats += s.ngram.Score(w)
-	}
-	return nats, nil
+	return nats, err
 }
 
-// AppendText appends a token to dst, the text so far. Words have a space between them.
-func (m *Model) AppendText(dst []byte, id int32) []byte {
-	if m.level == text.Word && len(dst) > 0 {
-		dst = append(dst, ' ')
+// Losses returns the cost of each token of a text by itself, in nats. The next call
+// overwrites them. It returns an error as Score does.
+func (s *Stream) Losses(tokens []int32) ([]float64, error) {
+	s.losses = s.losses[:0]
+	if s.rnn == nil {
+		s.model.begin(s.ngram)
+		for _, w := range tokens {
+			s.losses = append(s.losses, s.model.next(s.ngram, w))
+		}
+		return s.losses, nil
 	}
-	return append(dst, m.Vocab.Token(id)...)
+	for len(tokens) > 0 {
+		n := len(tokens) // of a text, or of its first sentence
+		if end := slices.IndexFunc(tokens, s.model.ends); end >= 0 {
+			n = end + 1
+		}
+		s.losses = s.rnn.losses(s.losses, s.model.start(), tokens[:n])
+		tokens = tokens[n:]
+	}
+	for _, l := range s.losses {
+		if math.IsNaN(l) || math.IsInf(l, 0) {
+			return nil, errNotFinite
+		}
+	}
+	return s.losses, nil
+}
+
+// AppendText appends a token to dst, the text so far. Words have a space between them,
+// and a sentence's end is a line end.
+func (m *Model) AppendText(dst []byte, id int32) []byte {
+	if m.ends(id) {
+		return append(dst, '\n')
+	}
+	return append(m.appendSpace(dst), m.Vocab.Token(id)...)
+}
+
+// appendSpace appends what stands between dst, the text so far, and another token.
+func (m *Model) appendSpace(dst []byte) []byte {
+	if m.level == text.Char || len(dst) == 0 || m.level == text.Sentence && dst[len(dst)-1] == '\n' {
+		return dst
+	}
+	return append(dst, ' ')
 }
 
 // Losses returns the cost of each token in nats: the terms of Score's sum.
 func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32, error) {
 	losses := make([]float32, len(tokens))
 	if m.rnn != nil {
-		if len(history) == 0 {
-			history = []int32{m.start()}
-		}
-		s, err := rnnlm.NewScorer(m.rnn, history, tokens)
+		s, err := m.scorer(history, tokens)
 		if err != nil {
 			return nil, err
 		}
@@ -295,7 +357,7 @@ func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32,
 		if i%(1<<16) == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		losses[i] = float32(s.Score(w))
+		losses[i] = float32(m.next(s, w))
 	}
 	return losses, nil
 }
@@ -303,9 +365,10 @@ func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32,
 // ngramAfter returns a scorer of the text after history.
 func (m *Model) ngramAfter(history []int32) *ngram.Scorer {
 	s := m.ngram.NewScorer()
-	if len(history) == 0 && m.level == text.Char {
-		history = []int32{m.start()}
+	if m.level == text.Sentence || len(history) == 0 {
+		m.begin(s)
+	} else {
+		s.ResetTo(history...)
 	}
-	s.ResetTo(history...)
 	return s
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // A Sampler draws a text from a model, one token at a time. It draws <unk> only after
-// Spell. Drawing allocates nothing.
+// Spell. After the end of a sentence it begins another. Drawing allocates nothing.
 type Sampler struct {
 	model       *Model
 	temperature float64
@@ -44,14 +44,22 @@ func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
 	}
 	if m.rnn != nil {
 		s.ws, s.scores = m.rnn.NewWorkspace(1, 1), make([]float32, m.Vocab.Len())
-		s.Feed(m.start())
-		return s
+	} else {
+		s.ngram = m.ngram.NewScorer()
 	}
-	s.ngram = m.ngram.NewScorer()
-	if m.level == text.Char {
-		s.Feed(m.start())
-	}
+	s.begin()
 	return s
+}
+
+// begin starts a text, or a sentence.
+func (s *Sampler) begin() {
+	if s.ngram != nil {
+		s.model.begin(s.ngram)
+		return
+	}
+	s.ws.Reset()
+	s.id[0] = s.model.start()
+	s.ws.Forward(s.id[:])
 }
 
 // Spell lets the sampler draw <unk>. [Sampler.AppendText] then writes a word outside
@@ -63,11 +71,15 @@ func (s *Sampler) Spell() {
 
 // Feed appends a token to the text.
 func (s *Sampler) Feed(id int32) {
+	if s.model.ends(id) {
+		s.begin()
+		return
+	}
 	if s.ngram != nil {
 		s.ngram.Score(id)
 		return
 	}
-	s.ws.Carry() // the state after the token before; at first, zero
+	s.ws.Carry() // the state after the token before
 	s.id[0] = id
 	s.ws.Forward(s.id[:])
 }
@@ -76,6 +88,9 @@ func (s *Sampler) Feed(id int32) {
 // parameters are not finite.
 func (s *Sampler) Next() (int32, error) {
 	s.predict()
+	if s.model.level == text.Sentence {
+		s.logits[s.model.marks.Start] = math.Inf(-1) // it is never predicted
+	}
 	first := text.Unk + 1
 	if s.pen != nil || len(s.logits) == 1 { // with <unk> alone in the vocabulary there is no other token
 		first = text.Unk
@@ -109,10 +124,7 @@ func (s *Sampler) AppendText(dst []byte, id int32) []byte {
 	if s.pen == nil || id != text.Unk {
 		return s.model.AppendText(dst, id)
 	}
-	if len(dst) > 0 {
-		dst = append(dst, ' ')
-	}
-	return s.pen.Append(dst)
+	return s.pen.Append(s.model.appendSpace(dst))
 }
 
 // draw picks a token from softmax(logits/temperature) over the ids from first on, of

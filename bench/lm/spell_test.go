@@ -21,7 +21,7 @@ func TestReadWithoutASpelling(t *testing.T) {
 // <unk> is drawn only where it can be spelled, and never as a word that the model
 // knows; a sampler that doesn't spell draws as if there were no speller.
 func TestSamplersSpell(t *testing.T) {
-	for _, m := range testModels(t, text.Word) {
+	for _, m := range append(testModels(t, text.Word), testModels(t, text.Sentence)...) {
 		write := func(seed uint64) (written string, spelled int) {
 			s := m.NewSampler(seed, 1)
 			s.Spell()
@@ -34,6 +34,9 @@ func TestSamplersSpell(t *testing.T) {
 				at := len(b)
 				b = s.AppendText(b, id)
 				word := bytes.TrimPrefix(b[at:], []byte(" "))
+				if m.ends(id) {
+					word = []byte(text.EndToken)
+				}
 				if len(word) == 0 || m.Vocab.Has(word) != (id != text.Unk) {
 					t.Fatalf("%s: token %d is written %q", m.Config.Name(), id, word)
 				}

@@ -20,8 +20,8 @@ func newRNNStream(m *rnn.Model) *rnnStream {
 	}
 }
 
-// score returns the nats of tokens after start, from the zero state.
-func (s *rnnStream) score(start int32, tokens []int32) (nats float64) {
+// losses appends the nats of each of tokens after start, from the zero state, to dst.
+func (s *rnnStream) losses(dst []float64, start int32, tokens []int32) []float64 {
 	s.ws.Reset()
 	for len(tokens) > 0 {
 		n := copy(s.targets, tokens)
@@ -32,10 +32,10 @@ func (s *rnnStream) score(start int32, tokens []int32) (nats float64) {
 		s.ws.Forward(s.ids)
 		s.ws.Loss(s.targets)
 		for _, l := range s.ws.Losses[:n] {
-			nats += float64(l)
+			dst = append(dst, float64(l))
 		}
 		s.ws.Carry()
 		start, tokens = tokens[n-1], tokens[n:]
 	}
-	return nats
+	return dst
 }

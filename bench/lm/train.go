@@ -59,7 +59,11 @@ func (t *Training) read(stdin io.Reader) (err error) {
 	if err != nil {
 		return err
 	}
-	if t.data, err = NewData(source, t.options.TextOptions); err != nil {
+	parts, err := t.options.readParts(stdin)
+	if err != nil {
+		return err
+	}
+	if t.data, err = NewData(source, t.options.textOptions(), parts); err != nil {
 		return err
 	}
 	if t.options.Kind == Ngram {
@@ -99,12 +103,12 @@ type Trained struct {
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
 	ResumedTokens        int64   `json:"resumed_tokens"`
 
-	// On the test split; 0 if Unscored, because time ran out after Ctrl-C.
-	BitsPerToken float64 `json:"bits_per_token"`
-	Perplexity   float64 `json:"perplexity"`
-	AdjustedBits float64 `json:"adjusted_bits_per_token"` // every <unk> spelled
-	Adjusted     float64 `json:"adjusted_perplexity"`
-	Unscored     bool    `json:"unscored"`
+	// On the test split; 0 without one, and if Unscored, because time ran out after Ctrl-C.
+	BitsPerToken float64    `json:"bits_per_token"`
+	Perplexity   Perplexity `json:"perplexity"`
+	AdjustedBits float64    `json:"adjusted_bits_per_token"` // every <unk> spelled
+	Adjusted     Perplexity `json:"adjusted_perplexity"`
+	Unscored     bool       `json:"unscored"`
 
 	Interrupted bool `json:"interrupted"`
 	Diverged    bool `json:"diverged"`        // of an RNN, which is as it was at its best before
@@ -126,14 +130,17 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 	}
 	m.WithSpeller(t.data.Speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
+	if len(t.data.Test) == 0 {
+		return m, out, nil
+	}
 	scoring, cancel := Grace(ctx)
 	defer cancel()
-	nats, err := m.Score(scoring, t.data.Valid, t.data.Test)
+	nats, err := m.Score(scoring, t.data.BeforeTest(), t.data.Test)
 	switch {
 	case err == nil:
 		out.BitsPerToken = Bits(nats, len(t.data.Test))
 		out.AdjustedBits = t.data.Adjusted(out.BitsPerToken)
-		out.Perplexity, out.Adjusted = Perplexity(out.BitsPerToken), Perplexity(out.AdjustedBits)
+		out.Perplexity, out.Adjusted = PerplexityOf(out.BitsPerToken), PerplexityOf(out.AdjustedBits)
 	case scoring.Err() != nil:
 		out.Unscored = true
 	default:
@@ -223,7 +230,7 @@ func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options
 	if cell != rnn.Vanilla && len(o.Cutoffs) > 0 {
 		o.Embedding = rnnlm.EmbeddingWidth(hidden)
 	}
-	if c.Level == text.Word {
+	if c.Level != text.Char {
 		o.Dropout, o.Halve = wordDropout, true
 	}
 	return o
@@ -232,15 +239,31 @@ func NetworkOptions(c *text.Corpus, cell rnn.CellKind, hidden int) rnnlm.Options
 // fileStore is the default store of n-gram models in files: the smallest lossless one.
 const fileStore = ngram.Trie
 
+// marksOf returns the marks of a text of sentences, nil for any other.
+func marksOf(c *text.Corpus) *ngram.Marks {
+	marks, ok := c.Vocab.Marks()
+	if !ok || c.Level != text.Sentence {
+		return nil
+	}
+	return &ngram.Marks{Start: marks.Start, End: marks.End}
+}
+
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
 	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
+	marks := marksOf(c)
+	read := len(c.Train)
+	for _, id := range c.Train {
+		if marks != nil && id == marks.End { // <s> is read too
+			read++
+		}
+	}
 	// This bounds the size: no order has more n-grams than the text has tokens.
 	entries := make([]int, order)
 	for n := range entries {
-		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(len(c.Train))))
+		entries[n] = int(min(math.Pow(float64(c.Vocab.Len()), float64(n+1)), float64(read)))
 	}
-	need := ngram.EstimateBytes(len(c.Train), c.Vocab.Len(), entries) + ngram.NewShape(store, c.Vocab.Len(), entries).Bytes()
+	need := ngram.EstimateBytes(read, c.Vocab.Len(), entries) + ngram.NewShape(store, c.Vocab.Len(), entries).Bytes()
 	if available := memory.Free(); need > available {
 		return nil, option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
 			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
@@ -248,7 +271,7 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	var m *ngram.Model
 	start := time.Now()
 	err := Await(ctx, func() error {
-		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order})
+		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marks})
 		if err == nil {
 			m, err = ngram.NewModel(e, store)
 		}
@@ -263,7 +286,10 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	took := time.Since(start).Seconds()
 	out.TrainSeconds, out.TrainTokensPerSecond = took, float64(len(c.Train))/took
 	model := NewNgram(m, c, Config{Seed: t.options.Seed, TrainTokens: int64(len(c.Train))}) // without times: the same text gives the same file
-	nats, err := model.Score(ctx, c.Train, c.Valid)
+	if len(c.Valid) == 0 {
+		return model, nil
+	}
+	nats, err := model.Score(ctx, c.BeforeValid(), c.Valid)
 	if err != nil {
 		return nil, err
 	}

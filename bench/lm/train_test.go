@@ -61,12 +61,12 @@ func TestTextOfRareWords(t *testing.T) {
 	}
 	source := text.New("rare words", []byte(words.String()))
 	o := TextOptions{Level: text.Word}
-	if _, err := NewData(source, o); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "MinCount: ") {
+	if _, err := NewData(source, o, Parts{}); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "MinCount: ") {
 		t.Errorf("error %v", err)
 	}
 	one := 1
 	o.MinCount = &one
-	if _, err := NewData(source, o); err != nil {
+	if _, err := NewData(source, o, Parts{}); err != nil {
 		t.Fatal(err)
 	}
 }

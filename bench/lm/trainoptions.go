@@ -16,13 +16,19 @@ import (
 // may not be set for a model of the other kind.
 type TrainOptions struct {
 	TextOptions
-	Kind    string         // RNN or Ngram
-	Order   *int           // of an n-gram model: DefaultOrder
-	Store   *ngram.Store   // of an n-gram model: ngram.Trie
-	Hidden  *int           // width of an RNN: DefaultHidden
-	Budget  *time.Duration // training time of an RNN: DefaultBudget
-	Epochs  *float64       // in its place, how often an RNN reads its training text
-	Threads int
+	// Valid and Test are the texts of these splits, with the values of Corpus. With
+	// either of them, or with All, the corpus is all for training. An RNN needs a
+	// validation split for its schedule. Without Valid it takes the last twentieth of the
+	// corpus. An n-gram model goes without.
+	Valid, Test *string
+	All         bool
+	Kind        string         // RNN or Ngram
+	Order       *int           // of an n-gram model: DefaultOrder
+	Store       *ngram.Store   // of an n-gram model: ngram.Trie
+	Hidden      *int           // width of an RNN: DefaultHidden
+	Budget      *time.Duration // training time of an RNN: DefaultBudget
+	Epochs      *float64       // in its place, how often an RNN reads its training text
+	Threads     int
 	// Init names the file of an RNN to go on from. It decides the vocabulary and the
 	// network. What is set of these must be as in the model. The optimizer begins anew.
 	Init *string
@@ -128,6 +134,9 @@ func (o TrainOptions) Validate() error {
 		return option.Misuse("Store", "an RNN has no store: leave it out, or give %v %s", option.Field("Kind"), Ngram)
 	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
 		return option.Misuse("Order", "%d is no order that can be trained: give 1 to %d", *o.Order, ngram.MaxOrder)
+	}
+	if err := o.checkParts(); err != nil {
+		return err
 	}
 	if err := o.TextOptions.Validate(); err != nil {
 		return err

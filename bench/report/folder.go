@@ -138,7 +138,7 @@ func studyCSV(w io.Writer, r study.Result) error {
 			integer(m.BytesPredicted), integer(m.BytesResident), number(m.TrainSeconds), integer(m.TrainTokens), number(m.TrainTokensPerSecond), number(m.FullTrainTokensPerSecond),
 			number(m.ScoreTokensPerSecond), number(m.ScoreSpread), number(m.LatencySeconds), number(m.BatchSeconds),
 			strconv.Itoa(m.BatchStreams), strconv.Itoa(m.BatchThreads),
-			number(m.ValidBits), number(m.BitsPerToken), number(m.Perplexity), number(m.AdjustedBits), number(m.Adjusted), number(m.Weight),
+			number(m.ValidBits), number(m.BitsPerToken), number(float64(m.Perplexity)), number(m.AdjustedBits), number(float64(m.Adjusted)), number(m.Weight),
 			strconv.FormatBool(m.Interrupted), strconv.FormatBool(m.Unscored), strconv.FormatBool(m.ResidentUnknown), m.Config,
 		})
 	}

@@ -41,6 +41,11 @@ func writeSource(b *bufio.Writer, c lm.Corpus) {
 		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
 	}
 	fmt.Fprintf(b, "         SHA-256 %s\n", c.SHA256)
+	for _, part := range []struct{ name, source string }{{"validation", c.ValidName}, {"test", c.TestName}} {
+		if part.source != "" {
+			fmt.Fprintf(b, "         %s from %s\n", part.name, printable(part.source))
+		}
+	}
 }
 
 // writeTokens writes the numbers of tokens and of the vocabulary.
@@ -58,6 +63,9 @@ func writeTokens(b *bufio.Writer, c lm.Corpus) {
 
 // unknowns describes the share of <unk> in the text.
 func unknowns(c lm.Corpus) string {
+	if c.Test == 0 {
+		return fmt.Sprintf("%.2f %% of the training split is <unk>", 100*c.TrainUnk)
+	}
 	text := fmt.Sprintf("%.2f %% of the test split is <unk>", 100*c.UnkRate)
 	if c.TrainUnk > 0 {
 		text = fmt.Sprintf("%.2f %% of the training and %s", 100*c.TrainUnk, text)

@@ -142,7 +142,7 @@ func (l *level) keep(ctx context.Context, row Row, model io.WriterTo) error {
 	row.BytesResident, row.ResidentUnknown = resident, err != nil
 	if !row.Unscored {
 		row.AdjustedBits = l.data.Adjusted(row.BitsPerToken)
-		row.Perplexity, row.Adjusted = lm.Perplexity(row.BitsPerToken), lm.Perplexity(row.AdjustedBits)
+		row.Perplexity, row.Adjusted = lm.PerplexityOf(row.BitsPerToken), lm.PerplexityOf(row.AdjustedBits)
 	}
 	l.add(row)
 	if l.store != nil {

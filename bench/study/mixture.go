@@ -60,7 +60,7 @@ func (l *level) mixture(ctx context.Context) error {
 		row.ValidBits = lm.Bits(mixtureNats(row.Weight, ofA, ofB), len(c.Valid))
 		row.BitsPerToken = lm.Bits(mixtureNats(row.Weight, testA, testB), len(c.Test))
 		row.AdjustedBits = l.data.Adjusted(row.BitsPerToken)
-		row.Perplexity, row.Adjusted = lm.Perplexity(row.BitsPerToken), lm.Perplexity(row.AdjustedBits)
+		row.Perplexity, row.Adjusted = lm.PerplexityOf(row.BitsPerToken), lm.PerplexityOf(row.AdjustedBits)
 		return nil
 	})
 	if err != nil {

@@ -37,9 +37,9 @@ type Row struct {
 	Label string `json:"name"`
 	Model
 
-	ValidBits  float64 `json:"valid_bits_per_token"` // on all of the validation split
-	Perplexity float64 `json:"perplexity"`           // on the test split, as BitsPerToken
-	Adjusted   float64 `json:"adjusted_perplexity"`  // as AdjustedBits
+	ValidBits  float64       `json:"valid_bits_per_token"` // on all of the validation split
+	Perplexity lm.Perplexity `json:"perplexity"`           // on the test split, as BitsPerToken
+	Adjusted   lm.Perplexity `json:"adjusted_perplexity"`  // as AdjustedBits
 
 	// LatencySeconds is the time of a token on one stream, where each token waits for
 	// the one before. BatchSeconds is the time of a token with BatchStreams parallel

@@ -102,7 +102,7 @@ func (s *Study) read(stdin io.Reader) error {
 		Corpora: []lm.Corpus{}, Rows: []Row{}, Notes: []string{}, Limits: limits,
 	}
 	for _, at := range o.Levels {
-		data, err := lm.NewData(source, o.textOptions(at))
+		data, err := lm.NewData(source, o.textOptions(at), lm.Parts{})
 		if err != nil {
 			return err
 		}

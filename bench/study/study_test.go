@@ -98,7 +98,7 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	}
 	for _, r := range first.Rows {
 		for what, v := range map[string]float64{"bytes": float64(r.BytesPredicted), "bits": r.BitsPerToken, "validation bits": r.ValidBits,
-			"perplexity": r.Perplexity, "training": r.TrainSeconds, "latency": r.LatencySeconds} {
+			"perplexity": float64(r.Perplexity), "training": r.TrainSeconds, "latency": r.LatencySeconds} {
 			if !(v > 0) || math.IsInf(v, 0) {
 				t.Errorf("%s in %s: %s is %v", r.Label, r.Store, what, v)
 			}

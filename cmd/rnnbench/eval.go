@@ -18,7 +18,9 @@ type evalCommand struct {
 
 // Help returns the text that kong prints below the summary.
 func (*evalCommand) Help() string {
-	return `The text is scored as one, the history carried through; an RNN reads up to 32 places of it at once, each after the tokens before it. A token that the model doesn't know counts as <unk>, which is part of the bits and of the rate that is printed. That flatters a small vocabulary, and so there are adjusted figures, which charge each such token for its spelling too, by a model of the characters of rare words: they compare between models of any vocabulary. A byte that is not UTF-8 counts as the character U+FFFD.`
+	return `The text is scored as one, the history carried through; an RNN reads up to 32 places of it at once, each after the tokens before it. A model of sentences, see "rnnbench train --sentences", scores each line by itself, as KenLM's query does: after <s>, with </s> as its last token.
+
+A token that the model doesn't know counts as <unk>, which is part of the bits and of the rate that is printed. That flatters a small vocabulary, and so there are adjusted figures, which charge each such token for its spelling too, by a model of the characters of rare words: they compare between models of any vocabulary, and per byte also between characters and words. "Without it" leaves out the tokens that are <unk>, as KenLM's "excluding OOVs" does. A byte that is not UTF-8 counts as the character U+FFFD.`
 }
 
 // Run is called by kong.
@@ -47,14 +49,24 @@ func (c *evalCommand) Run(env *environment) error {
 	token := lm.Corpus{Level: e.Model.Level}.TokenName()
 	out := &firstError{w: env.stdout}
 	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Description(), figures.Bytes(e.Bytes))
-	fmt.Fprintf(out, "text        %q, split %s: %s %ss\n", e.Corpus, e.Split, figures.Count(int64(e.Tokens)), token)
-	fmt.Fprintf(out, "loss        %.3f bits per %s\n", e.BitsPerToken, token)
-	fmt.Fprintf(out, "perplexity  %s\n", figures.Significant(e.Perplexity))
-	fmt.Fprintf(out, "<unk>       %.2f %% of the %ss\n", 100*e.UnkRate, token)
+	sentences := ""
+	if e.Sentences > 0 {
+		sentences = fmt.Sprintf(", %s </s> among them", figures.Count(int64(e.Sentences)))
+	}
+	fmt.Fprintf(out, "text        %q, split %s: %s %ss%s\n", e.Corpus, e.Split, figures.Count(int64(e.Tokens)), token, sentences)
+	fmt.Fprintf(out, "loss        %.4f bits per %s\n", e.BitsPerToken, token)
+	fmt.Fprintf(out, "perplexity  %s\n", e.Perplexity.Digits(6))
+	fmt.Fprintf(out, "<unk>       %s, %.2f %% of the %ss\n", figures.Count(int64(e.Unk)), 100*e.UnkRate, token)
+	if e.Unk > 0 && e.Unk < e.Tokens {
+		fmt.Fprintf(out, "without it  %.4f bits per %s, perplexity %s\n", e.KnownBits, token, e.Known.Digits(6))
+	}
 	if e.AdjustedUnknown {
 		fmt.Fprintf(out, "adjusted    not known: the file does not say how unknown words are spelled\n")
 	} else {
-		fmt.Fprintf(out, "adjusted    %.3f bits per %s, perplexity %s, with every <unk> spelled\n", e.AdjustedBits, token, figures.Significant(e.Adjusted))
+		fmt.Fprintf(out, "adjusted    %.4f bits per %s, perplexity %s, with every <unk> spelled\n", e.AdjustedBits, token, e.Adjusted.Digits(6))
+	}
+	if e.BitsPerByte > 0 {
+		fmt.Fprintf(out, "per byte    %.4f bits, with every <unk> spelled, of %s\n", e.BitsPerByte, figures.Plural(int64(e.TextBytes), "byte"))
 	}
 	fmt.Fprintf(out, "speed       %s tokens/s\n", figures.Rate(e.TokensPerSecond))
 	if e.BadBytes > 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -68,6 +69,9 @@ func parseLevels(s string) (levels []text.Level, err error) {
 
 func parseLevel(s string) (text.Level, error) {
 	level, err := text.ParseLevel(s)
+	if err == nil && level == text.Sentence { // which --sentences asks for
+		err = fmt.Errorf("unknown level %q: choose char or word", s)
+	}
 	if err != nil {
 		return 0, option.Misuse("--level", "%w", err)
 	}

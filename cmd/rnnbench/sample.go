@@ -23,7 +23,7 @@ type sampleCommand struct {
 
 // Help returns the text that kong prints below the summary.
 func (*sampleCommand) Help() string {
-	return `Prints the prompt and what follows it. <unk> is not drawn, unless --spell writes a word for it. A token of the prompt that the model doesn't know is fed to it as <unk>. The temperature comes first, then --top-k, then --top-p; of equally likely tokens the one of the smaller id comes first, which is the more frequent one in training.`
+	return `Prints the prompt and what follows it. <unk> is not drawn, unless --spell writes a word for it. A token of the prompt that the model doesn't know is fed to it as <unk>. The temperature comes first, then --top-k, then --top-p; of equally likely tokens the one of the smaller id comes first, which is the more frequent one in training. A model of sentences writes one on each line; </s> counts as a token.`
 }
 
 // Run is called by kong.

@@ -4,21 +4,25 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"batchrnn/bench/lm"
 	"batchrnn/internal/figures"
 )
 
 type scoreCommand struct {
-	Model string `arg:"" help:"A file that rnnbench train has written."`
-	JSON  bool   `name:"json" help:"Print a JSON object for each line, and one for the total on standard error."`
+	Model  string `arg:"" help:"A file that rnnbench train has written."`
+	Tokens bool   `help:"Print a line for each token in place of one for each line, or with --json an array of them."`
+	JSON   bool   `name:"json" help:"Print a JSON object for each line, and one for the total on standard error."`
 }
 
 // Help returns the text that kong prints below the summary.
 func (*scoreCommand) Help() string {
-	return `Prints for each line of standard input, separated by tabs: its bits, its tokens, how many of them are <unk>, its perplexity per token. The total goes to standard error.
+	return `Prints for each line of standard input, separated by tabs: its bits, its tokens, how many of them are <unk>, its perplexity per token. With --tokens, for each token: the number of its line, the token as written (quoted where it has a blank, or a character that can't be printed), its bits, and 1 if it is <unk>, otherwise 0. The total goes to standard error. In JSON are also the figures without <unk>, those with every <unk> spelled, and bits per byte.
 
-Each line is scored by itself, and its end isn't counted; a character model starts as after a line end, an n-gram model of words with no history, an RNN of words after <unk>. An empty line costs nothing, and its perplexity is 0. A byte that is not UTF-8 counts as the character U+FFFD. A line has at most 64 MiB.`
+Each line is scored by itself, and its end isn't counted; a character model starts as after a line end, an n-gram model of words with no history, an RNN of words after <unk>. An empty line costs nothing, and its perplexity is 0. Under a model of sentences, see "rnnbench train --sentences", each line starts after <s> and ends in </s>, which counts as a token, of an empty line too. A byte that is not UTF-8 counts as the character U+FFFD. A line has at most 64 MiB.`
 }
 
 // Run is called by kong.
@@ -30,12 +34,16 @@ func (c *scoreCommand) Run(env *environment) error {
 	defer close()
 	out := bufio.NewWriter(env.stdout)
 	objects := json.NewEncoder(out)
+	objects.SetEscapeHTML(false) // <unk> and </s> are as written
 	var outErr error
-	total, err := lm.ScoreLines(model, env.stdin, func(s lm.Score, last bool) error {
-		if c.JSON {
+	total, err := lm.ScoreLines(model, env.stdin, c.Tokens, func(s lm.Score, last bool) error {
+		switch {
+		case c.JSON:
 			outErr = objects.Encode(s)
-		} else {
-			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, figures.Significant(s.Perplexity))
+		case c.Tokens:
+			outErr = printTokens(out, s)
+		default:
+			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, s.Perplexity)
 		}
 		if outErr == nil && last {
 			outErr = out.Flush()
@@ -54,8 +62,39 @@ func (c *scoreCommand) Run(env *environment) error {
 	if c.JSON {
 		return json.NewEncoder(env.stderr).Encode(total)
 	}
-	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.3f bits per token, perplexity %s; model %s\n",
+	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s\n",
 		figures.Count(int64(total.Lines)), figures.Count(int64(total.Tokens)), figures.Count(int64(total.Unk)),
-		total.BitsPerToken, figures.Significant(total.Perplexity), model.Config.Name())
+		total.BitsPerToken, total.Perplexity.Digits(6), others(total.Costs), model.Config.Name())
+	return nil
+}
+
+// others describes the figures of a total beside those of all tokens.
+func others(c lm.Costs) (text string) {
+	if c.Unk > 0 && c.Unk < c.Tokens {
+		text = fmt.Sprintf(", without <unk> %s", c.Known.Digits(6))
+	}
+	if c.Unk > 0 && !c.AdjustedUnknown {
+		text += fmt.Sprintf(", with every <unk> spelled %s", c.Adjusted.Digits(6))
+	}
+	if c.BitsPerByte > 0 {
+		text += fmt.Sprintf("; %.4f bits per byte", c.BitsPerByte)
+	}
+	return text
+}
+
+// printTokens prints a line for each token of s.
+func printTokens(out *bufio.Writer, s lm.Score) error {
+	for _, token := range s.TokenCosts {
+		text, unk := token.Token, 0
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
+			text = strconv.Quote(text)
+		}
+		if token.Unk {
+			unk = 1
+		}
+		if _, err := fmt.Fprintf(out, "%d\t%s\t%.4f\t%d\n", s.Line, text, token.Bits, unk); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -22,10 +22,14 @@ import (
 type trainCommand struct {
 	Out         string         `required:"" placeholder:"FILE" help:"Where the model goes."`
 	Corpus      *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Valid       *string        `placeholder:"FILE" help:"Text to validate on. The corpus is then all for training."`
+	Test        *string        `placeholder:"FILE" help:"Text to test on. The corpus is then all for training; an RNN without --valid still validates on its last 5 %."`
+	All         bool           `help:"Train on all of the corpus, and hold nothing out for a test; an RNN without --valid still validates on its last 5 %."`
 	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
 	Level       *string        `placeholder:"char|word" help:"What a token is: char or word (default char, or that of the model of --init)."`
-	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words)."`
-	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2)."`
+	Sentences   bool           `help:"With --level word: each line is a sentence by itself, with <s> before it and </s> at its end, as in KenLM. The model's file says so to eval, score and sample."`
+	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words; all words for n-grams with --sentences)."`
+	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2; 1 for n-grams with --sentences)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
 	Store       *string        `placeholder:"NAME" help:"How the n-grams lie in memory and in the file: map, hash, the fastest, trie, or quantised, the smallest, whose values are rounded (default trie)."`
 	Cell        *string        `placeholder:"NAME" help:"Cell of an RNN: rnn, the vanilla one, lstm, gru, or gru-reset-before (default rnn)."`
@@ -54,7 +58,7 @@ type trainCommand struct {
 
 // Help returns the text that kong prints below the summary.
 func (*trainCommand) Help() string {
-	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test. An RNN trains for the whole of its budget, unless --patience ends it, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
+	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test, unless --valid, --test or --all make all of it training text. An RNN trains for the whole of its budget, unless --patience ends it, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
 
 Ctrl-C ends the training of an RNN and saves it as it was at its best.
 
@@ -69,6 +73,12 @@ func (c *trainCommand) Run(env *environment) error {
 		if level, err = parseLevel(*c.Level); err != nil {
 			return err
 		}
+	}
+	if c.Sentences {
+		if level != text.Word {
+			return option.Misuse("--sentences", "only words make sentences, and characters have their line ends: give --level word too, or leave it out")
+		}
+		level = text.Sentence
 	}
 	corpus, err := given("--corpus", c.Corpus)
 	if err != nil {
@@ -91,7 +101,8 @@ func (c *trainCommand) Run(env *environment) error {
 	}
 	options := lm.TrainOptions{
 		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
-		Kind:        c.Kind, Order: c.Order, Store: store, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
+		Valid:       c.Valid, Test: c.Test, All: c.All,
+		Kind: c.Kind, Order: c.Order, Store: store, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
 		Embedding: c.Embedding, Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
 		Rate: c.Rate, Batch: c.Batch, Steps: c.Steps, Clip: c.Clip, Optimizer: c.Optimizer,
 		Checkpoint: c.Checkpoint, Every: c.Every, Init: c.Init, AnyLevel: c.Level == nil,
@@ -100,7 +111,7 @@ func (c *trainCommand) Run(env *environment) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	if err := report.CheckFile("--out", c.Out, corpus); err != nil {
+	if err := c.checkFile("--out", c.Out, corpus); err != nil {
 		return err
 	}
 	checkpoint, err := given("--checkpoint", c.Checkpoint)
@@ -120,7 +131,7 @@ func (c *trainCommand) Run(env *environment) error {
 		if report.SameFile(checkpoint, c.Out) {
 			return option.Misuse("--checkpoint", "%q is the file of --out too: give each its own", checkpoint)
 		}
-		if err := report.CheckFile("--checkpoint", checkpoint, corpus); err != nil {
+		if err := c.checkFile("--checkpoint", checkpoint, corpus); err != nil {
 			return err
 		}
 	}
@@ -129,12 +140,12 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	defer training.Close()
-	text := env.stdout
+	stdout := env.stdout
 	if c.JSON {
-		text = env.stderr
+		stdout = env.stderr
 	}
 	result := trainResult{Machine: measure.ThisMachine(training.Engine().ISA(), training.Engine().Threads()), Corpus: training.Corpus()}
-	if err := report.Heading(text, result.Machine, result.Corpus); err != nil {
+	if err := report.Heading(stdout, result.Machine, result.Corpus); err != nil {
 		return fmt.Errorf("standard output: %w", err)
 	}
 
@@ -167,7 +178,7 @@ func (c *trainCommand) Run(env *environment) error {
 	if c.JSON {
 		err = writeJSON(report.Stdout, env.stdout, result)
 	} else {
-		err = printTrained(text, result, c.Out, size)
+		err = printTrained(stdout, result, c.Out, size)
 	}
 	if err == nil && trained.Unscored && !trained.Interrupted {
 		err = fmt.Errorf("%w: the model is complete and saved, its test score is not known", errStopped)
@@ -179,6 +190,18 @@ func (c *trainCommand) Run(env *environment) error {
 		}
 	}
 	return err
+}
+
+// checkFile returns an error if a file can't be written, or would overwrite a text.
+func (c *trainCommand) checkFile(flag, path, corpus string) error {
+	for _, text := range []*string{&corpus, c.Valid, c.Test} {
+		if text != nil {
+			if err := report.CheckFile(flag, path, *text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // A trainResult is the JSON output of the command.
@@ -199,10 +222,13 @@ func recipe(c lm.Config) string {
 
 func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	test := "not known: scoring takes longer than an interrupted run waits"
-	if !t.Unscored {
-		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), figures.Significant(t.Perplexity))
+	switch {
+	case t.Corpus.Test == 0:
+		test = "none: no text was held out for it"
+	case !t.Unscored:
+		test = fmt.Sprintf("%.3f bits per %s, perplexity %s", t.BitsPerToken, t.Corpus.TokenName(), t.Perplexity)
 		if t.Corpus.UnkRate > 0 {
-			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, figures.Significant(t.Adjusted))
+			test += fmt.Sprintf("; %.3f and %s with every <unk> spelled", t.AdjustedBits, t.Adjusted)
 		}
 	}
 	out := &firstError{w: w}

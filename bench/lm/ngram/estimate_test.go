@@ -267,10 +267,7 @@ func TestEstimateBytes(t *testing.T) {
 // A line of a megabyte is one long sentence.
 func TestEstimateLongSentence(t *testing.T) {
 	source := text.New("long", []byte(strings.Repeat("a b c d e f g h ", 1<<16)+"\n"))
-	vocab, ids, err := text.NewSentences(source)
-	if err != nil {
-		t.Fatal(err)
-	}
+	vocab, ids, _ := sentences(t, source, source)
 	e, _ := mustEstimate(t, ids, Config{Vocab: vocab.Len(), Order: 5, Marks: kenlmMarks})
 	if err := checkEstimates(e); err != nil {
 		t.Fatal(err)
@@ -293,14 +290,7 @@ func TestEstimateGolden(t *testing.T) {
 		}
 		return text.New(part, raw)
 	}
-	vocab, train, err := text.NewSentences(read("train"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	test, err := vocab.Sentences(read("test"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	vocab, train, test := sentences(t, read("train"), read("test"))
 	ngrams := []int{1815, 6435, 8886, 9304, 9261, 9142, 8999, 8855, 8709}
 	for _, golden := range []struct {
 		smoothing  Smoothing

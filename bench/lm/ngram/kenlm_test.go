@@ -29,7 +29,7 @@ var kenlmFigures = []struct {
 		[]float64{11.50692, 7.11634, 4.73636, 3.82032, 3.50295, 3.39034, 3.35696}},
 }
 
-// kenlmMarks are the sentence marks of text.NewSentences.
+// kenlmMarks are the marks of text.Sentence.
 var kenlmMarks = &Marks{Start: text.Start, End: text.End}
 
 // kenlmText returns the training and test text of a level.
@@ -46,15 +46,17 @@ func kenlmText(t testing.TB, level string) (vocab *text.Vocab, train, test []int
 		}
 		return text.New(name, raw)
 	}
-	vocab, train, err := text.NewSentences(read("train"))
+	return sentences(t, read("train"), read("test"))
+}
+
+// sentences returns the ids of a training and a test text whose lines are sentences.
+func sentences(t testing.TB, train, test *text.Text) (vocab *text.Vocab, trainIDs, testIDs []int32) {
+	t.Helper()
+	c, err := text.Build(train, text.Options{Level: text.Sentence, Test: test, Uncut: text.Uncut{Valid: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	test, err = vocab.Sentences(read("test"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return vocab, train, test
+	return c.Vocab, c.Train, c.Test
 }
 
 func TestEstimateAgreesWithKenLM(t *testing.T) {

@@ -37,6 +37,8 @@ const (
 type identity struct {
 	Text  string `json:"SHA-256 of the text"`
 	Level string `json:"level"`
+	// ValidText is that of a validation text of its own.
+	ValidText string `json:"SHA-256 of the validation text"`
 
 	Hidden    int           `json:"hidden"`
 	Budget    time.Duration `json:"a budget of time"`
@@ -75,7 +77,7 @@ func identityOf(o Options, c *text.Corpus) identity {
 		Hidden: o.Hidden, Layers: o.Layers, Cell: o.Cell, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
 		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
 		Embedding: o.Embedding, Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
-		Text: c.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),
+		Text: c.SHA256, ValidText: c.ValidSource.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),
 	}
 }
 
@@ -98,6 +100,10 @@ type progressRecord struct {
 	Offset int    `json:"offset"` // of the streams
 	At     int    `json:"at"`
 	Random []byte `json:"random"` // PCG, as it marshals itself
+
+	// Of a text of sentences, in place of the streams.
+	Passes    int64           `json:"passes,omitempty"`
+	Sentences *sentenceRecord `json:"sentences,omitempty"`
 }
 
 // save writes the checkpoint, if Options.Checkpoint is set and a step has been done.
@@ -118,17 +124,16 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	random, err := t.streams.random.MarshalBinary()
-	if err != nil {
-		return err
-	}
 	p := t.progress
-	progress, err := json.Marshal(progressRecord{
+	record := progressRecord{
 		Elapsed: p.Elapsed, Steps: p.Steps, Tokens: p.Tokens, Loss: p.Loss, Valid: p.Valid,
 		Validated: t.validated, ValidCost: t.validCost, ValidTook: t.validTook, ValidTokens: len(t.valid),
 		Cut: t.cut, Worse: t.worse, Halvings: t.halvings,
-		Offset: t.streams.offset, At: t.streams.at, Random: random,
-	})
+	}
+	if err := t.recordPlace(&record); err != nil {
+		return err
+	}
+	progress, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}
@@ -149,6 +154,17 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 			err = out.Section(s)
 		}
 	}
+	return err
+}
+
+// recordPlace sets the fields of r that say where the training stands in its text.
+func (t *trainer) recordPlace(r *progressRecord) (err error) {
+	if t.sentences != nil {
+		r.Passes, r.Sentences = t.passes, t.sentences.record()
+		return nil
+	}
+	r.Offset, r.At = t.streams.offset, t.streams.at
+	r.Random, err = t.streams.random.MarshalBinary()
 	return err
 }
 

@@ -11,12 +11,21 @@ import (
 // are the terms of [Scorer.Score]'s sum, in the order of the text.
 func (s *Scorer) Losses(ctx context.Context, dst []float32) error {
 	body := s.body.streams * s.body.steps * s.body.pieces
-	if want := body + s.tail.streams*s.tail.steps*s.tail.pieces; len(dst) != want {
+	want := body + s.tail.streams*s.tail.steps*s.tail.pieces
+	if s.sentences != nil {
+		want = len(s.sentences.losses)
+	}
+	if len(dst) != want {
 		return fmt.Errorf("rnnlm: room for the losses of %d tokens: want %d", len(dst), want)
 	}
-	s.body.losses(ctx, dst[:body])
-	if s.tail.ws != nil {
-		s.tail.losses(ctx, dst[body:])
+	if s.sentences != nil {
+		s.sentences.score(ctx)
+		copy(dst, s.sentences.losses)
+	} else {
+		s.body.losses(ctx, dst[:body])
+		if s.tail.ws != nil {
+			s.tail.losses(ctx, dst[body:])
+		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -252,7 +252,7 @@ func TestHalvesAndPatience(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr.started = time.Now()
-	tr.progress.Tokens = 1e9 // long after the rate's rise
+	tr.passes = 1e9 // long after the rate's rise
 	good := slices.Clone(tr.model.Slab)
 	set := func(slab []float32) {
 		copy(tr.model.Slab, slab)

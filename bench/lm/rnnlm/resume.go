@@ -98,6 +98,10 @@ func (t *trainer) readSections(r io.Reader, size int64) error {
 		return err
 	}
 	t.ws.SetState(t.carried)
+	if t.sentences != nil {
+		copy(t.sentences.carried.H, t.carried.H)
+		copy(t.sentences.carried.C, t.carried.C)
+	}
 	t.model.Update()
 	return nil
 }
@@ -137,36 +141,49 @@ func (t *trainer) setProgress(raw []byte) error {
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return err
 	}
-	s := t.streams
-	perStep := int64(len(s.ids))
 	switch {
-	case p.Tokens < perStep || p.Tokens%perStep != 0 || p.Tokens > maxTokens:
-		return fmt.Errorf("%d tokens in steps of %d", p.Tokens, perStep)
 	case p.Elapsed < 0 || p.Elapsed > math.MaxInt64/2 || p.Steps < 0 || p.ValidTook < 0 || p.Validated < 0 || p.ValidCost < 0 || p.ValidCost > math.MaxInt64/(2*validateShare):
 		return errors.New("a time that can't be")
 	case p.Valid < 0 || p.Worse < 0 || p.Halvings < 0:
 		return errors.New("less than nothing")
 	case p.ValidTokens < 0 || p.ValidTokens > len(t.valid) || p.ValidTokens == 0 && p.Valid != 0:
 		return fmt.Errorf("a validation of %d tokens, where there are %d", p.ValidTokens, len(t.valid))
-	case p.Offset < 0 || p.Offset > len(s.tokens)-1-s.count*s.length || p.At < s.steps || p.At > s.length:
-		return fmt.Errorf("streams at %d+%d of %d tokens", p.Offset, p.At, s.length)
 	}
-	if err := s.random.UnmarshalBinary(p.Random); err != nil {
+	if err := t.setPlace(p); err != nil {
 		return err
 	}
-	s.offset, s.at = p.Offset, p.At
 	t.progress = Progress{Elapsed: p.Elapsed, Steps: p.Steps, Tokens: p.Tokens, Loss: p.Loss, Valid: p.Valid, Resumed: p.Tokens}
 	t.validated, t.validCost, t.validTook = p.Validated, p.ValidCost, p.ValidTook
 	t.worse, t.halvings = p.Worse, p.Halvings
 	if !t.extended || p.Valid > 0 { // a larger budget may have room for the first validation
 		t.valid, t.cut = t.valid[:p.ValidTokens], p.Cut
 	}
-	steps := p.Tokens / perStep
 	if t.optimizer.taken != nil {
-		*t.optimizer.taken = int(steps)
+		*t.optimizer.taken = int(t.passes)
 	}
-	t.ws.SkipDropout(uint64(steps))
+	t.ws.SkipDropout(uint64(t.passes))
 	return nil
+}
+
+// setPlace goes on where the training stood in its text.
+func (t *trainer) setPlace(p progressRecord) error {
+	if t.sentences != nil {
+		if p.Passes < 1 || p.Tokens < p.Passes || p.Tokens > maxTokens || p.Tokens > p.Passes*int64(len(t.sentences.ids)) {
+			return fmt.Errorf("%d tokens in %d steps", p.Tokens, p.Passes)
+		}
+		t.passes = p.Passes
+		return t.sentences.resume(p.Sentences)
+	}
+	s := t.streams
+	perStep := int64(len(s.ids))
+	switch {
+	case p.Tokens < perStep || p.Tokens%perStep != 0 || p.Tokens > maxTokens:
+		return fmt.Errorf("%d tokens in steps of %d", p.Tokens, perStep)
+	case p.Offset < 0 || p.Offset > len(s.tokens)-1-s.count*s.length || p.At < s.steps || p.At > s.length:
+		return fmt.Errorf("streams at %d+%d of %d tokens", p.Offset, p.At, s.length)
+	}
+	t.passes, s.offset, s.at = p.Tokens/perStep, p.Offset, p.At
+	return s.random.UnmarshalBinary(p.Random)
 }
 
 // record reads a section of bytes, at most limit after its version.

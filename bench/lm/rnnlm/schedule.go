@@ -86,6 +86,5 @@ func (t *trainer) rate() float32 {
 	if t.options.Halve {
 		rate = math.Ldexp(t.options.Rate, -t.halvings)
 	}
-	steps := t.progress.Tokens / int64(len(t.streams.ids))
-	return float32(rate * rnn.WarmUp(int(steps), warmUp))
+	return float32(rate * rnn.WarmUp(int(t.passes), warmUp))
 }

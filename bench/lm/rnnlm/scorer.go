@@ -24,6 +24,7 @@ const (
 // one piece are read, but not counted.
 type Scorer struct {
 	body, tail section
+	sentences  *sentenceScorer // in place of body and tail
 }
 
 // NewScorer returns a Scorer of tokens, which follow history in the text. Neither may
@@ -69,9 +70,13 @@ func (s *Scorer) Streams() int { return s.body.streams }
 // Score returns the cost of all tokens, the sum of -ln p in nats. It allocates nothing.
 // It returns an error if ctx ends first, or if the model's parameters are not finite.
 func (s *Scorer) Score(ctx context.Context) (nats float64, err error) {
-	nats = s.body.score(ctx)
-	if s.tail.ws != nil {
-		nats += s.tail.score(ctx)
+	if s.sentences != nil {
+		nats = s.sentences.score(ctx)
+	} else {
+		nats = s.body.score(ctx)
+		if s.tail.ws != nil {
+			nats += s.tail.score(ctx)
+		}
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -101,10 +101,13 @@ type trainer struct {
 	vocab     *text.Vocab
 	model     *rnn.Model
 	ws        *rnn.Workspace
-	streams   *streams
-	history   []int32 // the training split, which precedes the validation split
-	valid     []int32 // the text of validations; empty if there is no time for any
-	validator *Scorer // of valid; nil before the first validation
+	streams   *streams   // nil of a text of sentences
+	sentences *sentences // nil of any other text
+	passes    int64      // steps of the optimizer
+	history   []int32    // what precedes the validation split
+	marks     text.Marks // of sentences
+	valid     []int32    // the text of validations; empty if there is no time for any
+	validator *Scorer    // of valid; nil before the first validation
 	optimizer optimizer
 	carried   rnn.State // the state of the streams, in and out of a checkpoint
 
@@ -141,16 +144,22 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 		identity:  identityOf(o, c),
 		vocab:     c.Vocab,
 		model:     model,
-		history:   c.Train,
+		history:   historyOf(c),
 		valid:     c.Valid[:min(len(c.Valid), maxValid)],
-		streams:   newStreams(c.Train, o.Streams, o.Steps, o.Seed),
 		optimizer: newOptimizer(o, model),
 		best:      make([]float32, len(model.Slab)),
 		clock:     time.Now,
 		writeFile: durable.WriteFile,
 	}
 	model.SkipNonFinite = true // such a step ends the training
-	t.ws = model.NewTraining(t.streams.steps, t.streams.count)
+	if marks, ok := c.Vocab.Marks(); ok && c.Level == text.Sentence {
+		t.sentences, t.marks = newSentences(model, marks, c.Train, o.Streams, o.Steps), marks
+		t.sentences.seed = o.Seed
+		t.ws = model.NewTraining(t.sentences.steps, len(t.sentences.rows))
+	} else {
+		t.streams = newStreams(c.Train, o.Streams, o.Steps, o.Seed)
+		t.ws = model.NewTraining(t.streams.steps, t.streams.count)
+	}
 	t.ws.Dropout(o.Dropout, o.Seed)
 	t.carried = model.NewState(t.ws.B)
 	return t, nil
@@ -172,6 +181,44 @@ func (o Options) model(e *kernels.Engine, vocab int) (*rnn.Model, error) {
 		o.scaleInputs(m)
 	}
 	return m, err
+}
+
+// historyOf returns what precedes the validation split, at least one token.
+func historyOf(c *text.Corpus) []int32 {
+	if before := c.BeforeValid(); len(before) > 0 {
+		return before
+	}
+	return []int32{c.Vocab.Start(c.Level)}
+}
+
+// deal returns the next piece of the text, with the number of its tokens. It sets the
+// states before it.
+func (t *trainer) deal() (ids, targets []int32, tokens int) {
+	if s := t.sentences; s != nil {
+		tokens = s.deal(t.ws, true)
+		return s.ids, s.targets, tokens
+	}
+	if first := t.streams.next(); first {
+		t.ws.Reset()
+	}
+	return t.streams.ids, t.streams.targets, len(t.streams.ids)
+}
+
+// keep carries the states to the next piece.
+func (t *trainer) keep() {
+	if t.sentences != nil {
+		t.sentences.keep(t.ws)
+		return
+	}
+	t.ws.Carry()
+}
+
+// scorer returns a Scorer of a part of the validation text.
+func (t *trainer) scorer(tokens []int32) (*Scorer, error) {
+	if t.sentences != nil {
+		return NewSentenceScorer(t.model, t.marks, tokens)
+	}
+	return NewScorer(t.model, t.history, tokens)
 }
 
 // tellEvery is the interval between reports of progress.
@@ -249,11 +296,9 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 func (t *trainer) step() error {
 	start := t.clock()
 	defer func() { t.progress.Steps += t.clock().Sub(start) }()
-	if first := t.streams.next(); first {
-		t.ws.Reset()
-	}
-	t.ws.Forward(t.streams.ids)
-	loss := t.ws.Backward(t.streams.targets)
+	ids, targets, tokens := t.deal()
+	t.ws.Forward(ids)
+	loss := t.ws.Backward(targets)
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return fmt.Errorf("%w after %d tokens: the loss is %v", ErrDiverged, t.progress.Tokens, loss)
 	}
@@ -262,8 +307,9 @@ func (t *trainer) step() error {
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return fmt.Errorf("%w after %d tokens: the gradient is too large for a step", ErrDiverged, t.progress.Tokens)
 	}
-	t.ws.Carry()
-	t.progress.Tokens += int64(len(t.streams.ids))
+	t.keep()
+	t.passes++
+	t.progress.Tokens += int64(tokens)
 	if t.progress.Loss == 0 {
 		t.progress.Loss = loss
 	}

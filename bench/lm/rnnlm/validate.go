@@ -18,7 +18,7 @@ func (t *trainer) validate(ctx context.Context) {
 	from, start := t.spent(), t.clock()
 	if t.validator == nil {
 		var err error
-		if t.validator, err = NewScorer(t.model, t.history, t.valid); err != nil {
+		if t.validator, err = t.scorer(t.valid); err != nil {
 			t.valid = nil
 			return
 		}
@@ -71,7 +71,7 @@ func (t *trainer) chooseSoon(ctx context.Context) {
 	if len(piece) < min(len(t.valid), minValid) {
 		return
 	}
-	scorer, err := NewScorer(t.model, t.history, piece)
+	scorer, err := t.scorer(piece)
 	if err != nil {
 		return
 	}

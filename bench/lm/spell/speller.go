@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"unicode"
 
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/text"
@@ -76,7 +77,7 @@ func Train(words []string, vocab *text.Vocab) (*Speller, error) {
 	for _, word := range words {
 		for _, c := range word {
 			id, ok := ids[c]
-			if !ok {
+			if !ok && !unicode.IsSpace(c) { // some spaces are part of a sentence's words, and stay unknown
 				id = firstChar + int32(len(chars))
 				ids[c], chars = id, append(chars, c)
 			}

@@ -6,13 +6,14 @@
 //	c.Train, c.Valid, c.Test // ids below c.Vocab.Len()
 //
 // A token is a Unicode code point or a word between white space. The text is cut in
-// order into 90 % for training, 5 % for validation and 5 % for the test.
+// order into 90 % for training, 5 % for validation and 5 % for the test. The held-out
+// parts may be texts of their own, and the text is then all for training.
 //
 // The vocabulary comes from the training part alone. Other tokens of the held-out parts
 // become <unk>, id 0. A limit on the vocabulary or a least count makes tokens of the
 // training part <unk>, too. So a model learns where such tokens stand; package spell
 // models how they are written.
 //
-// [NewSentences] reads a text as n-gram toolkits do: each line is a sentence, which
-// ends in the word </s>.
+// At level [Sentence] a text is read as n-gram toolkits do: each line is a sentence, which
+// ends in the word </s>. The mark <s> precedes it, understood.
 package text

@@ -50,9 +50,81 @@ func (v *Vocab) Unknown(level Level, raw []byte) (tokens []string) {
 	return tokens
 }
 
-// Split cuts tokens as [Build] does, into training, validation and test parts.
-func Split(tokens []int32) (train, valid, test []int32) {
+// Start returns the token that precedes a text in models that need one: the mark of a
+// sentence's start, the line end of a text of characters, otherwise Unk.
+func (v *Vocab) Start(level Level) int32 {
+	switch level {
+	case Char:
+		return v.ID("\n") // Unk where no text had a line end
+	case Sentence:
+		return v.ID(StartToken)
+	}
+	return Unk
+}
+
+// Bytes returns the length in UTF-8 of the text of ids, in which unknown are the tokens
+// that are Unk, as written. A word counts with the blank or line end after it, an empty
+// line as one.
+func (v *Vocab) Bytes(level Level, ids []int32, unknown []string) (n int) {
+	marks, _ := v.Marks()
+	between := 0
+	if level != Char {
+		between = 1
+	}
+	ended := true // a line has no word yet
+	for _, id := range ids {
+		switch {
+		case level == Sentence && id == marks.End:
+			if ended {
+				n++
+			}
+			ended = true
+			continue
+		case id == Unk && len(unknown) > 0:
+			n += len(unknown[0]) + between
+			unknown = unknown[1:]
+		default:
+			n += len(v.Token(id)) + between
+		}
+		ended = false
+	}
+	return n
+}
+
+// Uncut says which parts are not cut off the end of a text.
+type Uncut struct{ Valid, Test bool }
+
+// Split cuts the ids of a text as [Build] does, into training, validation and test parts.
+// Validation and test have a twentieth each, unless uncut. Sentences stay whole.
+func (v *Vocab) Split(level Level, ids []int32, uncut Uncut) (train, valid, test []int32) {
+	if level != Sentence {
+		return split(ids, uncut, noEnd)
+	}
+	marks, _ := v.Marks()
+	return split(ids, uncut, marks.End)
+}
+
+// noEnd is the mark of a sentence's end where there are no sentences.
+const noEnd = -1
+
+// split is Split with the id of a sentence's end. A cut inside a sentence moves to its
+// start.
+func split(tokens []int32, uncut Uncut, end int32) (train, valid, test []int32) {
 	part := len(tokens) / heldOut
-	a, b := len(tokens)-2*part, len(tokens)-part
+	b := len(tokens)
+	cut := func(from int) int {
+		from = max(from-part, 0)
+		if end != noEnd && part > 0 {
+			from = sentenceAt(tokens, from, end)
+		}
+		return from
+	}
+	if !uncut.Test {
+		b = cut(b)
+	}
+	a := b
+	if !uncut.Valid {
+		a = cut(a)
+	}
 	return tokens[:a:a], tokens[a:b:b], tokens[b:]
 }

@@ -17,7 +17,7 @@ func TestEncodeGivesTheIdsOfBuild(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%v: ids %v, want %v", level, got, want)
 		}
-		train, valid, test := Split(got)
+		train, valid, test := c.Vocab.Split(level, got, Uncut{})
 		if len(train) != len(c.Train) || len(valid) != len(c.Valid) || len(test) != len(c.Test) {
 			t.Errorf("%v: split into %d, %d and %d", level, len(train), len(valid), len(test))
 		}

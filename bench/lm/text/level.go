@@ -16,11 +16,16 @@ const (
 	// Word makes each run of characters between Unicode white space a token,
 	// as strings.Fields does. Line ends are white space like any other.
 	Word
+	// Sentence makes each line a sentence: the words between ASCII blanks, then the mark
+	// EndToken. An empty line is a sentence without words. A no-break space is part of a
+	// word, as in KenLM.
+	Sentence
 )
 
-// ParseLevel returns the level whose String is s, or an error that lists the choices.
+// ParseLevel returns the level whose String is s, or an error that lists the choices of
+// people, who ask for sentences by an option of its own.
 func ParseLevel(s string) (Level, error) {
-	for _, l := range []Level{Char, Word} {
+	for _, l := range []Level{Char, Word, Sentence} {
 		if s == l.String() {
 			return l, nil
 		}
@@ -28,21 +33,26 @@ func ParseLevel(s string) (Level, error) {
 	return 0, fmt.Errorf("unknown level %q: choose char or word", s)
 }
 
-// String returns "char" or "word".
+// String returns "char", "word" or "sentence".
 func (l Level) String() string {
 	switch l {
 	case Char:
 		return "char"
 	case Word:
 		return "word"
+	case Sentence:
+		return "sentence"
 	}
 	return fmt.Sprintf("Level(%d)", int(l))
 }
 
 // tokens yields the tokens of data, which is valid UTF-8, in order.
 func (l Level) tokens(data []byte) iter.Seq[[]byte] {
-	if l == Word {
+	switch l {
+	case Word:
 		return bytes.FieldsSeq(data)
+	case Sentence:
+		return sentences(data)
 	}
 	return func(yield func([]byte) bool) {
 		for i := 0; i < len(data); {
@@ -53,6 +63,16 @@ func (l Level) tokens(data []byte) iter.Seq[[]byte] {
 			i += n
 		}
 	}
+}
+
+// Tokens returns the tokens of raw, as written. A byte that is not UTF-8 counts as U+FFFD,
+// as in [New].
+func (l Level) Tokens(raw []byte) (tokens []string) {
+	data, _ := repair(raw)
+	for token := range l.tokens(data) {
+		tokens = append(tokens, string(token))
+	}
+	return tokens
 }
 
 // count returns the number of tokens in data.

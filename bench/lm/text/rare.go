@@ -10,15 +10,18 @@ func (c *census) pick(numbers []int32, want func(n int32) bool) (tokens []string
 	return tokens
 }
 
-// rare returns [Corpus.Rare] of the training part; counts is by number.
-func (c *census) rare(train []int32, counts []int, unknown func(n int32) bool) []string {
-	tokens := c.pick(train, func(n int32) bool { return unknown(n) || counts[n] == 1 })
+// rare returns [Corpus.Rare] of the training part; counts is by number. mark is true for
+// the marks of sentences, which are no words.
+func (c *census) rare(train []int32, counts []int, unknown, mark func(n int32) bool) []string {
+	tokens := c.pick(train, func(n int32) bool { return unknown(n) || counts[n] == 1 && !mark(n) })
 	if len(tokens) > 0 {
 		return tokens
 	}
-	least := counts[train[0]]
+	least := len(train)
 	for _, n := range train {
-		least = min(least, counts[n])
+		if !mark(n) {
+			least = min(least, counts[n])
+		}
 	}
-	return c.pick(train, func(n int32) bool { return counts[n] == least })
+	return c.pick(train, func(n int32) bool { return counts[n] == least && !mark(n) })
 }

@@ -7,68 +7,51 @@ import (
 	"slices"
 )
 
-// The sentence marks of a vocabulary made by [NewSentences].
+// The words that mark a sentence's start and end. Vocabularies of [Sentence] that [Build]
+// makes have the ids Start and End. Others, such as those of ARPA files, have the ids of
+// [Vocab.Marks].
 const (
-	Start      int32 = 1
-	End        int32 = 2
-	StartToken       = "<s>"
-	EndToken         = "</s>"
+	StartToken = "<s>"
+	EndToken   = "</s>"
+
+	Start int32 = 1
+	End   int32 = 2
 )
 
-// specials are the first words of a vocabulary made by NewSentences, by id.
-var specials = []string{UnkToken, StartToken, EndToken}
+// Marks are the ids of the words that mark a sentence's start and end. Start precedes each
+// sentence. It is never in a text and never predicted. End is the last token of each.
+type Marks struct{ Start, End int32 }
 
-// NewSentences reads a text whose sentences are its lines, and returns its vocabulary
-// and its ids. The ids are the words of each line, followed by End. Blanks separate
-// words; an empty line is a sentence without words. The vocabulary is Unk, Start, End
-// and then all words in the order of their first appearance.
-//
-// The words <unk>, <s> and </s> in the text are an error that names the line. They
-// would have the ids of the marks.
-func NewSentences(text *Text) (*Vocab, []int32, error) {
-	seen := &census{numbers: make(map[string]int32)}
-	for _, special := range specials {
-		seen.number([]byte(special))
-	}
-	ids, err := sentences(text, seen.number)
-	if err != nil {
-		return nil, nil, err
-	}
-	return &Vocab{tokens: seen.tokens, ids: seen.numbers}, ids, nil
+// Marks returns the ids of the marks. ok is false if the vocabulary lacks one.
+func (v *Vocab) Marks() (m Marks, ok bool) {
+	start, hasStart := v.ids[StartToken]
+	end, hasEnd := v.ids[EndToken]
+	return Marks{start, end}, hasStart && hasEnd
 }
 
-// Sentences reads more text for a vocabulary made by [NewSentences]. Words outside the
-// vocabulary become Unk.
-func (v *Vocab) Sentences(text *Text) ([]int32, error) {
-	return sentences(text, func(word []byte) int32 { return v.ids[string(word)] })
+// specials returns the first tokens of a vocabulary, by id.
+func (l Level) specials() []string {
+	if l == Sentence {
+		return []string{UnkToken, StartToken, EndToken}
+	}
+	return []string{UnkToken}
 }
 
-// sentences returns the ids of a text's words, by id, with End after each line.
-func sentences(text *Text, id func([]byte) int32) ([]int32, error) {
-	total := 0
-	for line := range bytes.Lines(text.Data) {
-		for range words(line) {
-			total++
-		}
-		total++
-	}
-	if total == 0 {
-		return nil, fmt.Errorf("corpus %q has no sentences: give a text with one on each line", text.Name)
-	}
-	ids := make([]int32, 0, total)
-	number := 0
-	for line := range bytes.Lines(text.Data) {
-		number++
-		for word := range words(line) {
-			if slices.Contains(specials, string(word)) {
-				return nil, fmt.Errorf("corpus %q, line %d: %s is no word, it has a meaning of its own: take it out or write it otherwise",
-					text.Name, number, word)
+// sentences yields the words of each line, and then EndToken.
+func sentences(data []byte) iter.Seq[[]byte] {
+	end := []byte(EndToken)
+	return func(yield func([]byte) bool) {
+		for line := range bytes.Lines(data) {
+			for word := range words(line) {
+				if !yield(word) {
+					return
+				}
 			}
-			ids = append(ids, id(word))
+			if !yield(end) {
+				return
+			}
 		}
-		ids = append(ids, End)
 	}
-	return ids, nil
 }
 
 // words yields the words of a line, between blanks. Only ASCII blanks separate words,
@@ -77,4 +60,31 @@ func words(line []byte) iter.Seq[[]byte] {
 	return bytes.FieldsFuncSeq(line, func(r rune) bool {
 		return r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == 0
 	})
+}
+
+// CheckMarks returns an error if a word of data, a text of sentences, is a mark. Both are
+// understood, and such a word would have the mark's id. The error names the line; the
+// first one of data has the given number.
+func (l Level) CheckMarks(data []byte, number int) error {
+	marks := [][]byte{[]byte(StartToken), []byte(EndToken)}
+	if l != Sentence || !slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Contains(data, m) }) {
+		return nil
+	}
+	for line := range bytes.Lines(data) {
+		for word := range words(line) {
+			if slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Equal(word, m) }) {
+				return fmt.Errorf("line %d: %s marks a sentence by itself and is no word: take it out", number, word)
+			}
+		}
+		number++
+	}
+	return nil
+}
+
+// sentenceAt returns where the sentence of token i starts.
+func sentenceAt(tokens []int32, i int, end int32) int {
+	for i > 0 && tokens[i-1] != end {
+		i--
+	}
+	return i
 }

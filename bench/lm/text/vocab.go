@@ -12,7 +12,7 @@ const (
 
 // Vocab maps tokens to ids and back. Ids are dense: Unk first, then the tokens from the
 // most frequent in training to the rarest. Equal counts stay in the order of first
-// appearance.
+// appearance. A vocabulary of sentences has Start and End after Unk.
 type Vocab struct {
 	tokens []string // by id
 	ids    map[string]int32
@@ -64,29 +64,29 @@ func (c *census) idsIn(v *Vocab) []int32 {
 // opt. counts is by number; tokens with a count of 0 are left out. It also returns the
 // id of each of c's numbers.
 func newVocab(c *census, counts []int, opt Options) (v *Vocab, ids []int32) {
+	specials := opt.Level.specials()
 	var order []int32
 	for n, count := range counts {
-		if count >= max(opt.MinCount, 1) && c.tokens[n] != UnkToken {
+		if count >= max(opt.MinCount, 1) && !slices.Contains(specials, c.tokens[n]) {
 			order = append(order, int32(n))
 		}
 	}
 	// Stable sorting keeps equal counts in the order of first appearance.
 	slices.SortStableFunc(order, func(a, b int32) int { return counts[b] - counts[a] })
-	if opt.MaxVocab > 0 && len(order) > opt.MaxVocab-1 {
-		order = order[:opt.MaxVocab-1]
+	if room := opt.MaxVocab - len(specials); opt.MaxVocab > 0 && len(order) > room {
+		order = order[:room]
 	}
-	v = &Vocab{
-		tokens: make([]string, 1, len(order)+1),
-		ids:    make(map[string]int32, len(order)+1),
-	}
-	v.tokens[Unk] = UnkToken
-	v.ids[UnkToken] = Unk
-	ids = make([]int32, len(c.tokens)) // Unk by default
+	v = &Vocab{ids: make(map[string]int32, len(specials)+len(order))}
+	v.tokens = append(make([]string, 0, len(specials)+len(order)), specials...)
 	for _, n := range order {
-		id := int32(len(v.tokens))
-		ids[n] = id
 		v.tokens = append(v.tokens, c.tokens[n])
-		v.ids[c.tokens[n]] = id
+	}
+	for id, token := range v.tokens {
+		v.ids[token] = int32(id)
+	}
+	ids = make([]int32, len(c.tokens))
+	for n, token := range c.tokens {
+		ids[n] = v.ids[token] // Unk where it is missing
 	}
 	return v, ids
 }
