@@ -58,6 +58,7 @@ const arpaMemory = 4
 // ReadARPA returns the model of an ARPA file of size bytes, see [ngram.ReadARPA]. Without
 // a store it is in a trie. level is what its tokens are. Without it, a file of characters
 // in which WriteARPA has escaped one is a character model, and any other a model of words.
+// A model of words that lists <s> and </s> is one of sentences, as all of lmplz are.
 //
 // The file doesn't say how unknown words are spelled, so a model of words has no speller.
 // noUnk says that it lists no <unk>, which then has [ngram.MissingUnk].
@@ -91,6 +92,9 @@ func ReadARPA(r io.Reader, size int64, level *text.Level, store *ngram.Store) (m
 	}
 	if c.Vocab, err = text.NewVocabulary(tokens); err != nil {
 		return nil, false, err
+	}
+	if _, ok := c.Vocab.Marks(); ok && c.Level == text.Word {
+		c.Level = text.Sentence
 	}
 	n, err := ngram.NewModel(estimates, value(store, fileStore))
 	if err != nil {
