@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
 	"batchrnn/kernels"
 )
@@ -48,6 +49,11 @@ func (o TrainOptions) openInit(e *kernels.Engine) (*Model, error) {
 		}
 	}
 	return m, nil
+}
+
+// knowsAny reports whether any of the tokens is known, beside the ends of sentences.
+func (m *Model) knowsAny(tokens []int32) bool {
+	return slices.ContainsFunc(tokens, func(id int32) bool { return id != text.Unk && !m.ends(id) })
 }
 
 // before reports whether the model was trained on the text of that checksum before its

@@ -49,11 +49,22 @@ func otherText(t *testing.T) string {
 // TestInit: a model goes on in its own vocabulary, on its text or another one, and the
 // same options give the same file.
 func TestInit(t *testing.T) {
-	first := writeText(t)
-	for _, level := range []text.Level{text.Char, text.Word} {
+	// Sentences stand on lines of their own.
+	lines := func(path string) string {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, bytes.ReplaceAll(raw, []byte(". "), []byte(".\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	first, other := lines(writeText(t)), lines(otherText(t))
+	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		base := TrainOptions{TextOptions: TextOptions{Corpus: first, Level: level, Seed: 1}, Epochs: ptr(3.0), Hidden: ptr(12), Layers: ptr(2), Embedding: ptr(5), Cell: ptr(rnn.GRU)}
 		from, _, file := trained(t, base)
-		for _, corpus := range []string{first, otherText(t)} {
+		for _, corpus := range []string{first, other} {
 			more := TrainOptions{TextOptions: TextOptions{Corpus: corpus, Level: text.Char, Seed: 1}, AnyLevel: true, Epochs: ptr(2.0), Init: &file}
 			m, out, path := trained(t, more)
 			_, _, again := trained(t, more)
@@ -97,6 +108,9 @@ func TestInitContradicted(t *testing.T) {
 	m.Network().Slab[5] = float32(math.NaN())
 	if err := os.WriteFile(spoiled, encode(t, m), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if m := testModels(t, text.Sentence)[1]; m.knowsAny([]int32{text.Unk, m.marks.End}) || !m.knowsAny([]int32{text.Unk, m.marks.End + 1}) {
+		t.Error("the ends of sentences count as known")
 	}
 	for name, change := range map[string]func(*TrainOptions){
 		"Init: \"":    func(o *TrainOptions) { o.Init = &spoiled },

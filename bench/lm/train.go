@@ -69,7 +69,7 @@ func (t *Training) read(stdin io.Reader) (err error) {
 	if t.options.Kind == Ngram {
 		return nil
 	}
-	if t.init != nil && t.data.TrainUnkRate == 1 {
+	if t.init != nil && !t.init.knowsAny(t.data.Train) {
 		return option.Failure("Corpus", "no token of %q is in the vocabulary of the model of %v: give another text", source.Name, option.Field("Init"))
 	}
 	t.network = t.options.network(t.data.Corpus, t.init)
