@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -56,9 +57,9 @@ func (c *counter) Write(b []byte) (int, error) {
 const arpaMemory = 4
 
 // ReadARPA returns the model of an ARPA file of size bytes, see [ngram.ReadARPA]. Without
-// a store it is in a trie. level is what its tokens are. Without it, a file of characters
-// in which WriteARPA has escaped one is a character model, and any other a model of words.
-// A model of words that lists <s> and </s> is one of sentences, as all of lmplz are.
+// a store it is in a trie. level is what its tokens are, text.Char or text.Word. Without
+// it, a file of characters in which WriteARPA has escaped one is a character model, and
+// any other a model of words. Words with <s> and </s> among them are a model of sentences.
 //
 // The file doesn't say how unknown words are spelled, so a model of words has no speller.
 // noUnk says that it lists no <unk>, which then has [ngram.MissingUnk].
@@ -81,7 +82,7 @@ func ReadARPA(r io.Reader, size int64, level *text.Level, store *ngram.Store) (m
 	switch {
 	case level != nil:
 		c.Level = *level
-	case bad == "" && escaped:
+	case bad == "" && escaped && !slices.Contains(tokens, text.EndToken):
 		c.Level = text.Char
 	}
 	if c.Level == text.Char {
@@ -93,7 +94,10 @@ func ReadARPA(r io.Reader, size int64, level *text.Level, store *ngram.Store) (m
 	if c.Vocab, err = text.NewVocabulary(tokens); err != nil {
 		return nil, false, err
 	}
-	if _, ok := c.Vocab.Marks(); ok && c.Level == text.Word {
+	if _, marked := c.Vocab.Marks(); marked {
+		if c.Level == text.Char {
+			return nil, false, fmt.Errorf("%s and %s are among the words, and models of characters know no sentences: the model is one of words", text.StartToken, text.EndToken)
+		}
 		c.Level = text.Sentence
 	}
 	n, err := ngram.NewModel(estimates, value(store, fileStore))

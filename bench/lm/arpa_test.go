@@ -19,11 +19,11 @@ func readARPA(file string, level *text.Level) (*Model, bool, error) {
 
 // TestARPARoundTrip: a model comes back as it was, but for what an ARPA file doesn't hold.
 func TestARPARoundTrip(t *testing.T) {
-	for _, level := range []text.Level{text.Char, text.Word} {
+	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		c := testCorpus(t, level)
 		for _, order := range []int{1, 3} {
 			for _, store := range ngram.Stores {
-				estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order})
+				estimates, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marksOf(c)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -115,7 +115,11 @@ func TestARPALevels(t *testing.T) {
 		{"<unk> a b c", &char, text.Char, ""},
 		{"<unk> a <U+0020>", nil, text.Char, ""},
 		{"<unk> a <U+0020>", &word, text.Word, ""},
-		{"<unk> <s> </s> a <U+000A>", nil, text.Char, ""},
+		{"<unk> <s> </s> a <U+000A>", nil, text.Sentence, ""},
+		{"<unk> <s> </s> a <U+000A>", &word, text.Sentence, ""},
+		{"<unk> <s> </s> a <U+000A>", &char, 0, "<s> and </s> are among the words"},
+		{"<unk> b </s> a <s>", nil, text.Sentence, ""},
+		{"<unk> <s> a", nil, text.Word, ""},
 		{"<unk> ab <U+0020>", nil, text.Word, ""},
 		{"<unk> ab <U+0020>", &char, 0, `word "ab" is no character`},
 		{"<unk> <U+0061>", &char, 0, `word "<U+0061>" is no character`}, // an a is written as itself
@@ -168,7 +172,7 @@ ngram 2=3
 	unk := "-1.5\t<unk>\t0\n"
 	for name, c := range map[string]struct {
 		file string
-		want float64 // log10 of the sentence "red bus car"
+		want float64 // log10 of "red bus car" after <s>, with </s>
 	}{
 		"<unk> first": {file, -0.1 + -0.2 + -1.5 + -0.7 + -0.2},
 		"<unk> last":  {strings.Replace(strings.Replace(file, unk, "", 1), "-0.3\n\n", "-0.3\n"+unk+"\n", 1), -0.1 + -0.2 + -1.5 + -0.7 + -0.2},
@@ -183,7 +187,7 @@ ngram 2=3
 		if m, err = Read(bytes.NewReader(saved), int64(len(saved)), newEngine(t)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		ids := m.Vocab.Encode(nil, m.Level(), []byte("red bus car"))
+		ids := m.Vocab.Encode(nil, m.level, []byte("red bus car"))
 		nats, err := m.Score(context.Background(), nil, ids)
 		if got := -nats / math.Ln10; err != nil || !(math.Abs(got-c.want) <= 1e-5) {
 			t.Errorf("%s: log10 %v, want %v, error %v", name, got, c.want, err)

@@ -90,6 +90,7 @@ func (c *Costs) settle() {
 		c.AdjustedBits = Bits(c.Nats+c.spelling, c.Tokens)
 		c.Adjusted = PerplexityOf(c.AdjustedBits)
 	}
+	c.BitsPerByte = 0 // earlier tokens may have had some
 	if c.TextBytes > 0 && (!c.AdjustedUnknown || c.Unk == 0) {
 		c.BitsPerByte = Bits(c.Nats+c.spelling, c.TextBytes)
 	}

@@ -47,6 +47,27 @@ func TestARPA(t *testing.T) {
 		}
 	}
 
+	must("train", "--corpus", text, "--kind", "ngram", "--level", "word", "--sentences", "--all", "--out", at("s.lm"))
+	must("export", at("s.lm"), "--out", at("s.arpa"))
+	must("import", at("s.arpa"), "--out", at("s2.lm"))
+	if got, want := must("score", at("s2.lm")), must("score", at("s.lm")); got != want {
+		t.Errorf("sentences: the line costs %q, was %q", got, want)
+	}
+	// KenLM's own model and figures, whose sum is -30.9168 in log10, 102.7033 in bits.
+	must("import", "../../bench/lm/ngram/testdata/kenlm-test.arpa", "--out", at("kenlm.lm"))
+	if status, stdout, _ := runArgs("looking on a little the biarritz not_found more .\n", "score", at("kenlm.lm")); status != 0 || !strings.HasPrefix(stdout, "102.70") {
+		t.Errorf("KenLM's model: %q", stdout)
+	}
+	// Its words have no spelling, so a text with an unknown one has no bits per byte.
+	for lines, want := range map[string]bool{"looking on\n": true, "looking on\nnot_found\n": false, "not_found\nlooking on\n": false} {
+		if _, _, stderr := runArgs(lines, "score", at("kenlm.lm")); strings.Contains(stderr, "bits per byte") != want {
+			t.Errorf("%q: %s", lines, stderr)
+		}
+	}
+	if out := must("sample", at("kenlm.lm"), "--length", "200"); strings.Contains(out, "<s>") || strings.Contains(out, "</s>") {
+		t.Errorf("marks in a sample: %q", out)
+	}
+
 	raw, err := os.ReadFile(at("a.arpa"))
 	if err != nil {
 		t.Fatal(err)

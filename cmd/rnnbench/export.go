@@ -24,7 +24,7 @@ type exportCommand struct {
 func (*exportCommand) Help() string {
 	return `An RNN becomes safetensors. The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out. It reads one-hot vectors, or with an embedding the vectors of an nn.Embedding, embedding.weight. The tensors are rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.
 
-An n-gram model becomes an ARPA file, which KenLM, SRILM, IRSTLM and Sphinx read. A model of characters writes white space and control characters by their code points, such as <U+0020> for a space. Those programs ask for <s> and </s>: a model that knows no sentences lists both with a log10 probability of -99, so leave the end of a sentence out of their figures (query -n). The values of a quantised model are its rounded ones.`
+An n-gram model becomes an ARPA file, which KenLM, SRILM, IRSTLM and Sphinx read. A model of characters writes white space and control characters by their code points, such as <U+0020> for a space. Those programs ask for <s> and </s>, which a model of sentences has, see "rnnbench train --sentences". Any other model lists both with a log10 probability of -99, so leave the end of a sentence out of their figures (query -n). The values of a quantised model are its rounded ones.`
 }
 
 // Run is called by kong.
@@ -52,7 +52,7 @@ type importCommand struct {
 
 // Help is what kong prints below the summary.
 func (*importCommand) Help() string {
-	return `Makes a model of an ARPA file, which KenLM, SRILM, IRSTLM, Sphinx or rnnbench export may have written. Unknown words have the probability of <unk>, also spelled <UNK>. If the file lists neither, it is 10^-100, as in KenLM.
+	return `Makes a model of an ARPA file, which KenLM, SRILM, IRSTLM, Sphinx or rnnbench export may have written. With <s> and </s> among its words it is a model of sentences, as after "rnnbench train --sentences". Unknown words have the probability of <unk>, also spelled <UNK>. If the file lists neither, it is 10^-100, as in KenLM.
 
 With --weights it puts weights that were exported, and perhaps trained on elsewhere, into a model's file again. Names, shapes, the cell and the nonlinearity must be the model's; "rnnbench export --help" has them.`
 }
