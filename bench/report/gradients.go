@@ -43,7 +43,7 @@ func GradientPlot(w io.Writer, r gradients.Result, format string) error {
 		Title: "Gradients against distance",
 		Caption: "The norm of the gradient of the last step’s loss with respect to the state some steps before, as a multiple of that at distance 0. " +
 			"Where a line stays level, a network can learn over that distance; where it falls, gradients vanish; where it rises, they explode. " +
-			fmt.Sprintf("Lines end at %.0e and %.0e.", leastNorm, mostNorm),
+			fmt.Sprintf("A line that reaches %.0e or %.0e ends there.", leastNorm, mostNorm),
 		X:      chart.Axis{Label: "distance from the loss, in steps", Unit: chart.Plain},
 		Y:      chart.Axis{Label: "norm of dJ/dh, logarithmic", Unit: chart.Powers},
 		Panels: append(start, trained...),

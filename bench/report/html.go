@@ -170,13 +170,15 @@ func mixtures(r study.Result) (sentences []string) {
 	return sentences
 }
 
-// secondsOrNone formats a time of scoring, in nanoseconds if it is short.
+// secondsOrNone formats a time of scoring with at least two digits.
 func secondsOrNone(s float64) string {
-	if s <= 0 {
+	switch {
+	case s <= 0:
 		return figures.None
-	}
-	if s < 1e-6 {
+	case s < 1e-6:
 		return fmt.Sprintf("%.0f ns", 1e9*s)
+	case s >= 99.95e-6 && s < 999.5e-6:
+		return fmt.Sprintf("%.0f µs", 1e6*s)
 	}
 	return figures.Seconds(s)
 }

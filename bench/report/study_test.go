@@ -280,3 +280,11 @@ func TestQualityPlotShowsWhereTheFiguresAre(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesOfTokens(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "-", 3e-8: "30 ns", 1.26e-6: "1.3 µs", 99.9e-6: "99.9 µs", 104e-6: "104 µs", 999.7e-6: "1.0 ms", 0.0123: "12.3 ms"} {
+		if got := secondsOrNone(seconds); got != want {
+			t.Errorf("%g s: %s, want %s", seconds, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package chart
 
 import (
 	"bytes"
+	"encoding/xml"
 	"fmt"
 	"image/png"
 	"io"
@@ -170,6 +171,39 @@ func TestEveryAxisIsMarked(t *testing.T) {
 					t.Errorf("unit %d from %g to %g, at most %d: %q", unit, lo, hi, most, labels)
 				}
 			}
+		}
+	}
+}
+
+// Text of every kind stays text.
+func TestSVGIsWellFormed(t *testing.T) {
+	const odd = "a <b> & \"c\" 'd' \x00 \xff €"
+	p := Plot{Title: odd, Caption: odd, X: Axis{Label: odd}, Y: Axis{Label: odd}, Panels: []Panel{{odd, []Series{
+		{Name: odd, Points: []Point{{1, 1, odd, ""}, {2, 2, "", ""}}}, {Name: odd + "2", Level: true, Points: []Point{{1, 1, odd, ""}}}}}}}
+	var file bytes.Buffer
+	if err := p.SVG(&file); err != nil {
+		t.Fatal(err)
+	}
+	drawings := []string{file.String(), p.Inline(860, "wide"), p.Inline(348, "narrow")}
+	for _, key := range p.Legend() {
+		drawings = append(drawings, key.Swatch)
+	}
+	if len(drawings) != 5 {
+		t.Errorf("%d entries in the legend, want 2", len(drawings)-3)
+	}
+	for _, svg := range drawings {
+		d := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			if _, err := d.Token(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatalf("%v in\n%s", err, svg)
+			}
+		}
+	}
+	for _, svg := range drawings[:3] {
+		if !strings.Contains(svg, "a &lt;b&gt; &amp;") {
+			t.Errorf("no text in\n%s", svg)
 		}
 	}
 }
