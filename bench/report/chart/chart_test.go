@@ -91,6 +91,46 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// TestLabelsOfLevelLines sets more labels in the margin than there is room for, or fewer
+// at almost one height: labels stay in their panel, in the order of the lines, the middle
+// of them beside the lines.
+func TestLabelsOfLevelLines(t *testing.T) {
+	for _, n := range []int{1, 6, 60} {
+		panel := Panel{Series: []Series{{Points: []Point{{1, 0, "", ""}, {2, 10, "", ""}}}}}
+		for i := range n {
+			panel.Series = append(panel.Series, Series{Level: true, Points: []Point{{Y: 5 - float64(i)/100, Label: fmt.Sprintf("line\n%02d", i)}}})
+		}
+		sc := Plot{Panels: []Panel{panel}}.layout(348, false)
+		var labels []text
+		bottom, height := 0.0, 0.0 // of the panel, of the lines
+		for _, l := range sc.lines {
+			if l.color == Soft {
+				bottom = l.points[0].y
+			}
+			if l.color == panel.Series[1].Style.Color && l.width == stroke {
+				height = l.points[0].y
+			}
+		}
+		sum := 0.0
+		for _, a := range sc.texts {
+			if !a.label {
+				continue
+			}
+			labels = append(labels, a)
+			sum += (a.box().y0 + a.box().y1) / 2
+			if last := len(labels) - 2; a.box().y0 < 0 || a.box().y1 > bottom+1 || last >= 0 && a.box().y0 < labels[last].box().y1-1 {
+				t.Errorf("%d lines: %q at %v, the panel ends at %g", n, a.s, a.box(), bottom)
+			}
+		}
+		if len(labels) < min(2*n, 16) || len(labels) > 2*n || labels[1].s != "00" {
+			t.Errorf("%d lines: %d labels", n, len(labels))
+		}
+		if middle := sum / float64(len(labels)); n < 60 && !(math.Abs(middle-height) < 6) {
+			t.Errorf("%d lines at %g: the middle of the labels is at %g", n, height, middle)
+		}
+	}
+}
+
 // TestLabelsKeepOffLines sets labels at the corners of a zigzag, where some spots near
 // the points are crossed by it.
 func TestLabelsKeepOffLines(t *testing.T) {
