@@ -94,7 +94,7 @@ func qualityPlot(rows []study.Row, token string) chart.Plot {
 			func(r study.Row) bool { return r.Kind == study.KindNgram && r.Store == store })
 	}
 	for i, cell := range cellsOf(rows) {
-		add(chart.Series{Name: cell + "s, by width", Style: cellStyle(i, 0), Below: true},
+		add(chart.Series{Name: cell + ", by width", Style: cellStyle(i, 0), Below: true},
 			func(r study.Row) (string, string) { return r.Name(), fmt.Sprint(r.Hidden) },
 			func(r study.Row) bool { return r.Kind == study.KindRNN && lm.CellName(r.Cell) == cell })
 	}

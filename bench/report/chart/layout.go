@@ -178,7 +178,7 @@ func (p Plot) layout(width float64, whole bool) *scene {
 	right := edge // room for the labels of level lines
 	for _, panel := range p.Panels {
 		for _, s := range panel.Series {
-			for _, l := range s.levelLabel() {
+			for _, l := range s.levelLabel(sc.labelSize, room) {
 				right = max(right, levelGap+textWidth(l, sc.labelSize))
 			}
 		}
@@ -207,7 +207,7 @@ func (p Plot) layout(width float64, whole bool) *scene {
 		xScale.from, xScale.to, yScale.from, yScale.to = area.x0, area.x1, area.y1, area.y0
 		sc.axes(area, xScale, yScale, xTicks, yTicks)
 		sc.texts = append(sc.texts, text{at: point{area.x1, area.y1 + 2*textSize*lineSpace + 2}, s: p.X.Label, size: textSize, color: Soft, anchor: end})
-		sc.series(area, xScale, yScale, panel.Series)
+		sc.series(area, xScale, yScale, panel.Series, room)
 		bottom = max(bottom, area.y1+2*textSize*lineSpace+8)
 	}
 	sc.height = math.Ceil(bottom + margin/2)
@@ -294,8 +294,8 @@ func (sc *scene) axes(area rect, x, y scale, xTicks, yTicks []tick) {
 }
 
 // series draws the lines and markers of a panel, then puts the labels where there is
-// room.
-func (sc *scene) series(area rect, x, y scale, all []Series) {
+// room. room is the width of area and its margins.
+func (sc *scene) series(area rect, x, y scale, all []Series, room float64) {
 	free := placer{area: area.grown(-1)}
 	places := make([][]point, len(all))
 	for i, s := range all {
@@ -351,7 +351,7 @@ func (sc *scene) series(area rect, x, y scale, all []Series) {
 	}
 	var levels []levelLabel
 	for i, s := range all {
-		if lines := s.levelLabel(); len(lines) > 0 {
+		if lines := s.levelLabel(sc.labelSize, room); len(lines) > 0 {
 			levels = append(levels, levelLabel{at: places[i][0].y, lines: lines, height: sc.labelSize * levelSpace * float64(len(lines)), color: s.Style.Color})
 		}
 	}
@@ -363,12 +363,16 @@ func (sc *scene) series(area rect, x, y scale, all []Series) {
 	}
 }
 
-// levelLabel returns the lines of the label of a level line.
-func (s Series) levelLabel() []string {
-	if !s.Level || len(s.Points) == 0 || s.Points[0].Label == "" {
+// levelLabel returns the lines of the label of a level line. They are broken at blanks
+// where they would take more than a third of a panel.
+func (s Series) levelLabel(size, room float64) (lines []string) {
+	if !s.Level || len(s.Points) == 0 {
 		return nil
 	}
-	return strings.Split(s.Points[0].Label, "\n")
+	for l := range strings.SplitSeq(s.Points[0].Label, "\n") {
+		lines = append(lines, wrapped(l, size, room/3)...)
+	}
+	return lines
 }
 
 // thinned returns places along a line that are some way apart. phase in [0,1) keeps the
