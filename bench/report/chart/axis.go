@@ -13,8 +13,10 @@ type scale struct {
 	log      bool
 }
 
+// at returns the place of a value. Values beyond the axis are at its end.
 func (s scale) at(v float64) float64 {
 	lo, hi := s.lo, s.hi
+	v = min(max(v, lo), hi)
 	if s.log {
 		v, lo, hi = math.Log(v), math.Log(lo), math.Log(hi)
 	}
@@ -24,13 +26,19 @@ func (s scale) at(v float64) float64 {
 // bounds returns the ends of an axis for values from v[0] to v[1], with some room
 // beside them. An axis without values gets some.
 func (u Unit) bounds(v [2]float64) (lo, hi float64) {
-	lo, hi = v[0], v[1]
-	if lo > hi {
+	const most = 1e100 // beyond it an axis ends
+	least := -most
+	if u.log() {
+		least = 1 / most
+	}
+	lo, hi = min(max(v[0], least), most), min(max(v[1], least), most)
+	if v[0] > v[1] {
 		lo, hi = 1, 1
 	}
 	switch u {
 	case Whole:
-		return lo - 0.55, hi + 0.55
+		pad := max(0.55, 1e-6*math.Abs(hi))
+		return lo - pad, hi + pad
 	case Plain:
 		pad := max(0.07*(hi-lo), 0.01*math.Abs(hi), 1e-9)
 		if lo >= 0 {
@@ -39,11 +47,11 @@ func (u Unit) bounds(v [2]float64) (lo, hi float64) {
 		return lo - pad, hi + pad
 	}
 	// Enough for two ticks, on an axis of one size too.
-	least := 12.0
+	span := 12.0
 	if u == Powers {
-		least = 200
+		span = 200
 	}
-	pad := max(math.Pow(hi/lo, 0.07), math.Sqrt(least*lo/hi), 1.2)
+	pad := max(math.Pow(hi/lo, 0.07), math.Sqrt(span*lo/hi), 1.2)
 	return lo / pad, hi * pad
 }
 
@@ -85,7 +93,11 @@ func round(lo, hi float64, most int, whole bool) (list []tick) {
 			}
 			for i := first; i <= last; i++ {
 				v := i*step + 0 // not -0
-				list = append(list, tick{v, strconv.FormatFloat(v, 'f', int(max(-exponent, 0)), 64)})
+				label := strconv.FormatFloat(v, 'f', int(max(-exponent, 0)), 64)
+				if exponent > 14 {
+					label = fmt.Sprintf("%.3g", v)
+				}
+				list = append(list, tick{v, label})
 			}
 			return list
 		}

@@ -194,7 +194,7 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// Every axis has at least two ticks, with labels that differ.
+// Every axis has two ticks or more, with labels that differ, where its values do.
 func TestEveryAxisIsMarked(t *testing.T) {
 	for unit := Plain; unit <= Powers; unit++ {
 		for _, v := range [][2]float64{{1, 1}, {1, 2}, {3, 1000}, {1, 1e12}, {2.0001, 2.0002}, {math.Inf(1), math.Inf(-1)}} {
@@ -209,6 +209,29 @@ func TestEveryAxisIsMarked(t *testing.T) {
 				}
 				if n := len(slices.Compact(labels)); n != len(labels) || n > most || n < 1 || n < 2 && most > 3 && v[0] != v[1] && unit != Whole {
 					t.Errorf("unit %d from %g to %g, at most %d: %q", unit, lo, hi, most, labels)
+				}
+			}
+		}
+	}
+}
+
+// Values that no measurement has, such as those of a damaged file, stay on the paper.
+func TestAbsurdValues(t *testing.T) {
+	for unit := Plain; unit <= Powers; unit++ {
+		for _, v := range [][]float64{{1e18, 1e18}, {5e-324, 1}, {1e308, 1e308}, {-1e308, 1e308}, {-1e308}, {0, 0}, {1, 1e18}} {
+			p := Plot{X: Axis{Unit: unit}, Y: Axis{Unit: unit}, Panels: []Panel{{Series: []Series{{}, {Style: Style{Marker: Disc}}}}}}
+			for _, x := range v {
+				p.Panels[0].Series[1].Points = append(p.Panels[0].Series[1].Points, Point{x, x, "label", ""})
+			}
+			sc := p.layout(348, false)
+			for _, m := range sc.marks {
+				if !(m.at.x >= 0 && m.at.x <= sc.width && m.at.y >= 0 && m.at.y <= sc.height) {
+					t.Errorf("unit %d, values %g: a marker at %v", unit, v, m.at)
+				}
+			}
+			for _, a := range sc.texts {
+				if len(a.s) > 120 {
+					t.Errorf("unit %d, values %g: %s", unit, v, a.s)
 				}
 			}
 		}
