@@ -2,60 +2,34 @@ package report
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"slices"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
+	"strings"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/report/chart"
 	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
 // A figure is one plot of a study.
 type figure struct {
-	name    string // of its files, without extension
-	title   string
-	caption string
-	draft   func() *plot.Plot
+	name string // of its files, without extension
+	chart.Plot
 }
 
 // drawings returns the plots of one level that have rows.
-func drawings(r study.Result, level string) []figure {
+func drawings(r study.Result, level string) (all []figure) {
 	at, rows := r.At(level), r.RowsAt(level)
 	if len(at.Models) == 0 {
 		return nil
 	}
-	token := at.Corpus.TokenName()
-	all := []figure{{
-		name:    "memory-" + level,
-		title:   "Memory against order",
-		caption: "The claim: the n-gram model grows with its order, the RNN has none. RNNs of about the same size share a line. Above and below the lines, bits per " + token + " of the stores that lose nothing and of the quantised one.",
-		draft: func() *plot.Plot {
-			p := draft(at)
-			p.X.Label.Text = "n-gram order, in " + token + "s (an RNN has none)" // the caption explains the RNNs
-			return p
-		},
-	}}
+	all = append(all, figure{"memory-" + level, memoryPlot(at)})
 	if len(qualityPoints(rows)) > 0 {
-		all = append(all, figure{
-			name:    "quality-" + level,
-			title:   "Quality against memory",
-			caption: "Bits per " + token + " on the test split, lower is better, against bytes in memory. Further down and to the left is better. Orders that are far above every RNN are left out.",
-			draft:   func() *plot.Plot { return qualityPlot(rows, token) },
-		})
+		all = append(all, figure{"quality-" + level, qualityPlot(rows, at.Corpus.TokenName())})
 	}
-	if slices.ContainsFunc(rows, func(r study.Row) bool { return r.LatencySeconds > 0 }) {
-		all = append(all, figure{
-			name:    "speed-" + level,
-			title:   "Time against order",
-			caption: "Time to score a " + token + ": one by one (solid), and with several streams at once (dashed), the RNNs on all threads, the n-gram models on one.",
-			draft:   func() *plot.Plot { return speedPlot(at, rows) },
-		})
+	if panels := timePanels(rows); len(panels) > 0 {
+		all = append(all, figure{"speed-" + level, timePlot(panels, at.Corpus.TokenName())})
 	}
 	return all
 }
@@ -70,9 +44,9 @@ func qualityPoints(rows []study.Row) (points []study.Row) {
 	return points
 }
 
-// shown returns the rows that a plot of quality has room for. Orders of n-grams that
-// predict far worse than every RNN would squeeze all others together.
-func shown(rows []study.Row) []study.Row {
+// shown splits rows into those that a plot of quality has room for, and others. Orders
+// of n-grams that predict far worse than every RNN would squeeze all others together.
+func shown(rows []study.Row) (in, out []study.Row) {
 	best, worst := math.Inf(1), math.Inf(-1)
 	for _, r := range rows {
 		best = min(best, r.BitsPerToken)
@@ -81,89 +55,89 @@ func shown(rows []study.Row) []study.Row {
 		}
 	}
 	if worst < best { // no RNN
-		return rows
+		return rows, nil
 	}
 	limit := worst + max(worst-best, 0.5)
-	return slices.DeleteFunc(rows, func(r study.Row) bool { return r.BitsPerToken > limit })
+	for _, r := range rows {
+		if r.BitsPerToken <= limit {
+			in = append(in, r)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return in, out
 }
 
 // qualityPlot draws bits against bytes. It has a line through the orders of each store,
 // a line through the widths of each cell, and a point for the mixture.
-func qualityPlot(rows []study.Row, token string) *plot.Plot {
-	rows = shown(qualityPoints(rows))
-	p := newPlot("Quality of a language model against its memory", "size of the model (logarithmic)", "bits per "+token+", lower is better")
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, byteTicks{}
-	lo, hi := math.Inf(1), 1.0
-	low, high := math.Inf(1), 0.0
-	for _, r := range rows {
-		lo, hi = min(lo, float64(r.BytesPredicted)), max(hi, float64(r.BytesPredicted))
-		low, high = min(low, r.BitsPerToken), max(high, r.BitsPerToken)
-	}
-	p.X.Min, p.X.Max = lo/2, hi*4 // room for the last label
-	pad := max(0.1*(high-low), 0.05)
-	p.Y.Min, p.Y.Max = max(low-pad, 0), high+3*pad       // room for the legend
-	p.Legend.Left, p.Legend.XOffs = false, vg.Points(-4) // above the end of the lines, which fall
-	p.Y.Tick.Marker = roundTicks{}
-
+func qualityPlot(rows []study.Row, token string) chart.Plot {
+	rows, out := shown(qualityPoints(rows))
 	stores := storesOf(modelsOf(rows))
-	add := func(name string, c color.RGBA, shape draw.GlyphDrawer, dashes []vg.Length, label func(study.Row) string, of func(study.Row) bool) {
-		var points plotter.XYs
-		var labels []string
+	var all []chart.Series
+	add := func(s chart.Series, label func(study.Row) (label, short string), of func(study.Row) bool) {
 		for _, r := range rows {
 			if of(r) {
-				points = append(points, plotter.XY{X: float64(r.BytesPredicted), Y: r.BitsPerToken})
-				if label != nil {
-					labels = append(labels, label(r))
-				}
+				label, short := label(r)
+				s.Points = append(s.Points, chart.Point{X: float64(r.BytesPredicted), Y: r.BitsPerToken, Label: label, Short: short})
 			}
 		}
-		if len(points) == 0 {
-			return
+		if len(s.Points) > 0 {
+			all = append(all, s)
 		}
-		line, dots, _ := plotter.NewLinePoints(points) // finite and not empty
-		line.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(2), Dashes: dashes}
-		dots.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(3.5), Shape: shape}
-		p.Add(line)
-		if label != nil {
-			beside := besides(points, labels)
-			for i, at := range points {
-				if slices.ContainsFunc(rows, func(r study.Row) bool { return closeBelow(r, at, 2*pad) }) {
-					beside.above[i] = true
-				}
-			}
-			p.Add(beside)
-		}
-		p.Add(dots)
-		p.Legend.Add(name, line, dots)
 	}
-	order := func(r study.Row) string { return fmt.Sprint(r.Order) }
 	for i, store := range stores {
-		label := order
-		if i > 0 && i < len(stores)-1 { // no labels: the points are as high as those of the other stores
-			label = nil
+		order := func(r study.Row) (string, string) { return fmt.Sprint(r.Order), "" }
+		if i > 0 && i < len(stores)-1 { // the points are as high as those of the stores beside
+			order = func(study.Row) (string, string) { return "", "" }
 		}
-		style := storeStyles[i%len(storeStyles)]
-		add("n-gram models, by order: "+store, ink, style.shape, style.dashes, label, func(r study.Row) bool { return r.Kind == study.KindNgram && r.Store == store })
+		add(chart.Series{Name: "n-gram models, by order: " + store, Style: storeStyle(i), Below: i > 0}, order,
+			func(r study.Row) bool { return r.Kind == study.KindNgram && r.Store == store })
 	}
 	for i, cell := range cellsOf(rows) {
-		style := cellStyles[i%len(cellStyles)]
-		add(cell+"s, by width", style.color, style.shape, nil, func(r study.Row) string { return fmt.Sprint(r.Hidden) },
+		add(chart.Series{Name: cell + ", by width", Style: cellStyle(i, 0), Below: true},
+			func(r study.Row) (string, string) { return r.Name(), fmt.Sprint(r.Hidden) },
 			func(r study.Row) bool { return r.Kind == study.KindRNN && lm.CellName(r.Cell) == cell })
 	}
-	add("the best of both, mixed", rnnColors[1], draw.PyramidGlyph{}, nil, func(r study.Row) string { return fmt.Sprintf("%.3f", r.BitsPerToken) },
+	add(chart.Series{Name: "the best RNN and the best n-gram model, mixed", Style: chart.Style{Color: chart.Hue(1), Marker: chart.Star}, Below: true},
+		func(r study.Row) (string, string) { return fmt.Sprintf("mixed: %.3f", r.BitsPerToken), "" },
 		func(r study.Row) bool { return r.Kind == study.KindMixture })
-	return p
+	caption := "Bits per " + token + " on the test text against memory: lower predicts better, further left is smaller."
+	if len(stores) > 0 {
+		caption += " The numbers beside the black lines are n-gram orders."
+	}
+	var orders []string
+	for _, r := range out {
+		if name := fmt.Sprint(r.Order); !slices.Contains(orders, name) {
+			orders = append(orders, name)
+		}
+	}
+	switch n := len(orders); {
+	case n == 1:
+		caption += " Order " + orders[0] + " predicts far worse and is left out."
+	case n > 1:
+		caption += " Orders " + strings.Join(orders[:n-1], ", ") + " and " + orders[n-1] + " predict far worse and are left out."
+	}
+	return chart.Plot{
+		Title:   "Quality against memory",
+		Caption: caption,
+		X:       chart.Axis{Label: "size of the model, logarithmic", Unit: chart.Bytes},
+		Y:       chart.Axis{Label: "bits per " + token, Unit: chart.Plain},
+		Panels:  []chart.Panel{{Series: all}},
+	}
 }
 
-// cellStyles are the colours and glyphs of cells. The mixture has the second colour.
-var cellStyles = []struct {
-	color color.RGBA
-	shape draw.GlyphDrawer
-}{
-	{rnnColors[0], draw.BoxGlyph{}},
-	{rnnColors[2], draw.CircleGlyph{}},
-	{rnnColors[3], draw.PyramidGlyph{}},
-	{rnnColors[4], draw.RingGlyph{}},
+// cellStyle returns the style of the nth cell, and of the nth width of it. Cells look
+// alike in the plots of quality and time. The mixture has the second colour.
+func cellStyle(cell, width int) chart.Style {
+	styles := []chart.Style{
+		{Color: chart.Hue(0), Marker: chart.Diamond},
+		{Color: chart.Hue(2), Marker: chart.Down},
+		{Color: chart.Hue(3), Marker: chart.Cross},
+		{Color: chart.Hue(4), Marker: chart.Plus},
+	}
+	style := styles[cell%len(styles)]
+	style.Dash = []chart.Dash{chart.Solid, chart.LongDash, chart.Dotted, chart.DashDot}[width%4]
+	return style
 }
 
 // cellsOf returns the names of the cells of RNNs, in the order of the rows.
@@ -176,12 +150,6 @@ func cellsOf(rows []study.Row) (cells []string) {
 	return cells
 }
 
-// closeBelow says whether an RNN's point lies where a label below at would stand.
-func closeBelow(r study.Row, at plotter.XY, within float64) bool {
-	ratio := float64(r.BytesPredicted) / at.X
-	return r.Kind == study.KindRNN && r.BitsPerToken < at.Y && r.BitsPerToken > at.Y-within && ratio > 1/oneLine && ratio < 2
-}
-
 // modelsOf returns the models of rows.
 func modelsOf(rows []study.Row) (models []study.Model) {
 	for _, r := range rows {
@@ -190,134 +158,72 @@ func modelsOf(rows []study.Row) (models []study.Model) {
 	return models
 }
 
-// speedPlot draws the time of a token against the order. N-gram models are a line for
-// each store, each RNN is a flat line.
-func speedPlot(at study.LevelResult, rows []study.Row) *plot.Plot {
-	token := at.Corpus.TokenName()
-	p := newPlot("Time to score a "+token+" against n-gram order", "n-gram order, in "+token+"s (an RNN has none)", "time per "+token+" (logarithmic)")
-	lo, hi, orders := math.Inf(1), 0.0, 1
-	rnns := 0
+// timePanels returns a panel for tokens that wait for each other, and one for several
+// streams at once. Times that were not measured have none.
+func timePanels(rows []study.Row) (panels []chart.Panel) {
+	streams := 0 // of the RNNs
 	for _, r := range rows {
-		switch r.Kind {
-		case study.KindMixture:
-			continue
-		case study.KindRNN:
-			rnns++
-		}
-		orders = max(orders, r.Order)
-		for _, s := range []float64{r.LatencySeconds, r.BatchSeconds} {
-			if s > 0 {
-				lo, hi = min(lo, s), max(hi, s)
-			}
+		if r.Kind == study.KindRNN {
+			streams = max(streams, r.BatchStreams)
 		}
 	}
-	p.X.Min, p.X.Max = 0.6, float64(orders)+0.6
-	p.X.Tick.Marker = orderTicks(orders)
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, timeTicks{}
-	p.Y.Min, p.Y.Max = lo/2, hi*legendRoom(lo, hi, len(storesOf(at.Models))+rnns)
+	batched := "batched"
+	if streams > 0 {
+		batched = fmt.Sprintf("batched, RNNs with %d streams", streams)
+	}
+	for _, of := range []struct {
+		title   string
+		seconds func(study.Row) float64
+	}{
+		{"one by one", func(r study.Row) float64 { return r.LatencySeconds }},
+		{batched, func(r study.Row) float64 { return r.BatchSeconds }},
+	} {
+		if series := timesOf(rows, of.seconds); len(series) > 0 {
+			panels = append(panels, chart.Panel{Title: of.title, Series: series})
+		}
+	}
+	return panels
+}
 
-	dashed := []vg.Length{vg.Points(5), vg.Points(4)}
-	line := func(points plotter.XYs, c color.RGBA, dashes []vg.Length) *plotter.Line {
-		l, _ := plotter.NewLine(points) // finite and not empty
-		l.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(2), Dashes: dashes}
-		p.Add(l)
-		return l
-	}
-	nth := 0
-	for _, r := range rows {
-		if r.Kind != study.KindRNN {
-			continue
-		}
-		c := rnnColors[nth%len(rnnColors)]
-		nth++
-		for _, of := range []struct {
-			seconds float64
-			dashes  []vg.Length
-			name    string
-		}{{r.BatchSeconds, dashed, ""}, {r.LatencySeconds, nil, fmt.Sprintf("%s: %s, %s with %d streams", r.Name(), figures.Seconds(r.LatencySeconds), figures.Seconds(r.BatchSeconds), r.BatchStreams)}} {
-			if of.seconds <= 0 {
-				continue
-			}
-			l := line(plotter.XYs{{X: p.X.Min, Y: of.seconds}, {X: p.X.Max, Y: of.seconds}}, c, of.dashes)
-			if of.name != "" {
-				p.Legend.Add(of.name, l)
-			}
-		}
-	}
+// timesOf returns a line for each store of n-gram models and a level line for each RNN.
+func timesOf(rows []study.Row, seconds func(study.Row) float64) (all []chart.Series) {
 	for i, store := range storesOf(modelsOf(rows)) {
-		var points, batched plotter.XYs
+		line := chart.Series{Name: "n-gram models: " + store, Style: storeStyle(i)}
 		for _, r := range rows {
-			if r.Kind != study.KindNgram || r.Store != store {
+			if s := seconds(r); r.Kind == study.KindNgram && r.Store == store && s > 0 {
+				line.Points = append(line.Points, chart.Point{X: float64(r.Order), Y: s})
+			}
+		}
+		if len(line.Points) > 0 {
+			all = append(all, line)
+		}
+	}
+	for i, cell := range cellsOf(rows) {
+		width := 0
+		for _, r := range rows {
+			if r.Kind != study.KindRNN || lm.CellName(r.Cell) != cell {
 				continue
 			}
-			if r.LatencySeconds > 0 {
-				points = append(points, plotter.XY{X: float64(r.Order), Y: r.LatencySeconds})
+			if s := seconds(r); s > 0 {
+				all = append(all, chart.Series{Name: r.Name(), Style: cellStyle(i, width), Level: true,
+					Points: []chart.Point{{Y: s, Label: r.Name() + ": " + secondsOrNone(s)}}})
 			}
-			if r.BatchSeconds > 0 {
-				batched = append(batched, plotter.XY{X: float64(r.Order), Y: r.BatchSeconds})
-			}
-		}
-		for _, of := range []struct {
-			points plotter.XYs
-			dashes []vg.Length
-			name   string
-		}{{batched, dashed, ""}, {points, nil, "n-gram models: " + store}} {
-			if len(of.points) == 0 {
-				continue
-			}
-			l := line(of.points, ink, of.dashes)
-			dots, _ := plotter.NewScatter(of.points)
-			dots.GlyphStyle = draw.GlyphStyle{Color: ink, Radius: vg.Points(3.5), Shape: storeStyles[i%len(storeStyles)].shape}
-			p.Add(dots)
-			if of.name != "" {
-				p.Legend.Add(of.name, l, dots)
-			}
+			width++
 		}
 	}
-	return p
+	return all
 }
 
-// roundTicks marks about six round numbers.
-type roundTicks struct{}
-
-// Ticks implements [plot.Ticker].
-func (roundTicks) Ticks(min, max float64) (ticks []plot.Tick) {
-	step := math.Pow(10, math.Floor(math.Log10((max-min)/5)))
-	for _, times := range []float64{1, 2, 5, 10} {
-		if (max-min)/(times*step) <= 8 {
-			step *= times
-			break
-		}
+// timePlot draws the time of a token against the order.
+func timePlot(panels []chart.Panel, token string) chart.Plot {
+	return chart.Plot{
+		Title: "Time against n-gram order",
+		Caption: "Time to score a " + token + ", lower is faster. One by one, each " + token + " waits for the one before. Batched, several streams are read at once: " +
+			"by an RNN on all threads, by an n-gram model on one. An RNN has no order, so its time is a level line.",
+		X:      chart.Axis{Label: "n-gram order", Unit: chart.Whole},
+		Y:      chart.Axis{Label: "time per " + token + ", logarithmic", Unit: chart.Seconds},
+		Panels: panels,
 	}
-	for i := math.Ceil(min / step); i*step <= max; i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: fmt.Sprintf("%.4g", i*step)})
-	}
-	return ticks
-}
-
-// timeTicks marks powers of ten as times with units: 100 ns, 1 µs, ...
-type timeTicks struct{}
-
-// Ticks implements [plot.Ticker].
-func (timeTicks) Ticks(min, max float64) []plot.Tick {
-	var ticks []plot.Tick
-	for e := math.Ceil(math.Log10(min) - 1e-9); e <= math.Log10(max); e++ {
-		v, unit := math.Round(math.Pow(10, e+9)), "ns" // whole nanoseconds, at least one
-		if e < -9 {
-			continue
-		}
-		for _, next := range []string{"µs", "ms", "s"} {
-			if v < 1000 {
-				break
-			}
-			v, unit = v/1000, next
-		}
-		ticks = append(ticks, plot.Tick{Value: math.Pow(10, e), Label: fmt.Sprintf("%g %s", v, unit)})
-		if e+math.Log10(3) <= math.Log10(max) {
-			ticks = append(ticks, plot.Tick{Value: 3 * math.Pow(10, e)})
-		}
-	}
-	return ticks
 }
 
 // nameOf returns the name of a row in a table.

@@ -106,7 +106,7 @@ func (f Folder) Write(r study.Result) error {
 		for _, fig := range drawings(r, c.Level) {
 			for _, format := range []string{"png", "svg"} {
 				errs = append(errs, f.write(fig.name+"."+format, func(w io.Writer) error {
-					return writePlot(w, fig.draft(), plotWidth, plotHeight, format)
+					return writePlot(w, fig.Plot, format)
 				}))
 			}
 		}

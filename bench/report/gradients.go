@@ -2,17 +2,11 @@ package report
 
 import (
 	"fmt"
-	"image/color"
 	"io"
 	"math"
-	"slices"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"batchrnn/bench/gradients"
+	"batchrnn/bench/report/chart"
 )
 
 // Bounds of the axis of norms. Norms beyond them have vanished or exploded, and showing
@@ -22,115 +16,106 @@ const (
 	mostNorm  = 1e10
 )
 
-// gradientColors has a colour for each network.
-var gradientColors = append(rnnColors[:len(rnnColors):len(rnnColors)],
-	color.RGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff}, // sky blue
-	color.RGBA{R: 0x8c, G: 0x6d, B: 0x31, A: 0xff}, // brown
-	color.RGBA{R: 0x99, G: 0x99, B: 0x99, A: 0xff}, // grey
-	color.RGBA{R: 0x26, G: 0x26, B: 0x26, A: 0xff}, // black
-)
-
 // GradientPlot draws the norm of dJ/dh_t against the distance from the loss, for every
-// network. It shows the adding problem at the greatest trained length, or else the copy
-// task. Lines are dotted before training, dashed after it, and solid after it with
-// clipping. format is "png" or "svg".
+// network, before and after training. It shows both tasks beside each other, each at
+// the greatest trained length. format is "png" or "svg".
 func GradientPlot(w io.Writer, r gradients.Result, format string) error {
-	models := longest(r)
-	if len(models) == 0 {
+	var start, trained []chart.Panel
+	colors := map[string]int{} // of the networks
+	for _, task := range []string{gradients.Adding, gradients.Copy} {
+		models := longest(r, task)
+		if len(models) == 0 {
+			continue
+		}
+		for _, m := range models {
+			if _, ok := colors[m.Network]; !ok {
+				colors[m.Network] = len(colors)
+			}
+		}
+		name := fmt.Sprintf("%s, T = %d, ", gradients.TaskName(task), models[0].Length)
+		start = append(start, chart.Panel{Title: name + "at the start", Series: startNorms(models, colors)})
+		trained = append(trained, chart.Panel{Title: name + "trained", Series: trainedNorms(models, colors)})
+	}
+	if len(start) == 0 {
 		return ErrNothingToPlot
 	}
-	first := models[0]
-	p := newPlot(fmt.Sprintf("Norm of gradients beside that at distance 0, %s, T = %d", gradients.TaskName(first.Task), first.Length),
-		"distance from the loss, in steps", "norm of dJ/dh")
-	p.X.Min, p.X.Max = 0, float64(first.Length)
-	p.X.Tick.Marker = roundTicks{}
-	p.Y.Scale = plot.LogScale{}
-	lo, hi := 0.1, 10.0
-	var networks []string
+	return writePlot(w, chart.Plot{
+		Title: "Gradients against distance",
+		Caption: "The norm of the gradient of the last step’s loss with respect to the state some steps before, as a multiple of that at distance 0. " +
+			"Where a line stays level, a network can learn over that distance; where it falls, gradients vanish; where it rises, they explode. " +
+			fmt.Sprintf("A line that reaches %.0e or %.0e ends there.", leastNorm, mostNorm),
+		X:      chart.Axis{Label: "distance from the loss, in steps", Unit: chart.Plain},
+		Y:      chart.Axis{Label: "norm of dJ/dh, logarithmic", Unit: chart.Powers},
+		Panels: append(start, trained...),
+	}, format)
+}
+
+// longest returns the models of a task at the greatest length that was trained.
+func longest(r gradients.Result, task string) []gradients.Model {
+	most := 0
+	for _, m := range r.Models {
+		if m.Task == task {
+			most = max(most, m.Length)
+		}
+	}
+	return r.Of(task, most)
+}
+
+// networkStyle returns the style of the nth network.
+func networkStyle(nth int) chart.Style {
+	markers := []chart.Marker{chart.Disc, chart.Ring, chart.Square, chart.Triangle, chart.Diamond, chart.Down, chart.Cross, chart.Plus, chart.Star}
+	return chart.Style{Color: chart.Hue(nth), Marker: markers[nth%len(markers)]}
+}
+
+// startNorms returns a line for each network before its training. Networks that differ
+// in clipping alone start alike.
+func startNorms(models []gradients.Model, nth map[string]int) (lines []chart.Series) {
+	seen := map[string]bool{}
 	for _, m := range models {
-		color := len(networks)
-		if i := slices.Index(networks, m.Network); i >= 0 {
-			color = i
-		} else {
-			networks = append(networks, m.Network)
-		}
-		stroke := gradientColors[color%len(gradientColors)]
-		trained := draw.LineStyle{Color: stroke, Width: vg.Points(1.5), Dashes: []vg.Length{vg.Points(7), vg.Points(3)}}
-		if m.Clip > 0 {
-			trained = draw.LineStyle{Color: stroke, Width: vg.Points(2)}
-		}
-		for _, curve := range []struct {
-			norms []gradients.Norm
-			style draw.LineStyle
-		}{
-			{m.AtStart, draw.LineStyle{Color: stroke, Width: vg.Points(1.5), Dashes: []vg.Length{vg.Points(1.5), vg.Points(3)}}},
-			{m.Trained, trained},
-		} {
-			points := logPoints(curve.norms)
-			if len(points) == 0 {
-				continue
-			}
-			for _, point := range points {
-				lo, hi = min(lo, point.Y), max(hi, point.Y)
-			}
-			line, _ := plotter.NewLine(points) // finite and not empty
-			line.LineStyle = curve.style
-			p.Add(line)
+		if !seen[m.Network] {
+			seen[m.Network] = true
+			lines = append(lines, chart.Series{Name: m.Network, Style: networkStyle(nth[m.Network]), Sparse: true, Points: within(m.AtStart)})
 		}
 	}
-	p.Y.Min, p.Y.Max = max(lo, leastNorm), min(hi, mostNorm)
-	p.Y.Tick.Marker = powerTicks{p.Y.Max}
-	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.075*float64(len(networks)+1)) // room for the legend
-	for i, name := range networks {
-		p.Legend.Add(name, &plotter.Line{LineStyle: draw.LineStyle{Color: gradientColors[i%len(gradientColors)], Width: vg.Points(2)}})
-	}
-	p.Legend.Add("dotted: at the start; dashed: trained; solid: trained with clipping",
-		&plotter.Line{LineStyle: draw.LineStyle{Color: color.Transparent}})
-	return writePlot(w, p, plotWidth, plotHeight, format)
+	return lines
 }
 
-// longest returns the models of one task at the greatest length that was trained.
-func longest(r gradients.Result) []gradients.Model {
-	for _, task := range []string{gradients.Adding, gradients.Copy} {
-		most := 0
-		for _, m := range r.Models {
-			if m.Task == task {
-				most = max(most, m.Length)
-			}
+// trainedNorms returns a line for each model after its training, dashed if its gradients
+// were not clipped.
+func trainedNorms(models []gradients.Model, nth map[string]int) (lines []chart.Series) {
+	clipped := map[bool]bool{}
+	for _, m := range models {
+		style := networkStyle(nth[m.Network])
+		if m.Clip == 0 {
+			style.Dash = chart.Dashed
 		}
-		if most > 0 {
-			return r.Of(task, most)
-		}
+		clipped[m.Clip > 0] = true
+		lines = append(lines, chart.Series{Name: m.Network, Style: style, Sparse: true, Points: within(m.Trained)})
 	}
-	return nil
+	if clipped[true] {
+		lines = append(lines, chart.Series{Name: "trained with clipping", Style: chart.Style{Color: chart.Ink}})
+	}
+	if clipped[false] {
+		lines = append(lines, chart.Series{Name: "trained without clipping", Style: chart.Style{Color: chart.Ink, Dash: chart.Dashed}})
+	}
+	return lines
 }
 
-// logPoints returns the norms that a logarithmic axis can show. It stops at the first
-// one beyond the bounds, where the line ends.
-func logPoints(norms []gradients.Norm) (points plotter.XYs) {
-	for _, n := range norms {
-		if n.Norm <= 0 {
+// within returns the norms within the bounds. A line that leaves them ends at the bound.
+func within(norms []gradients.Norm) (points []chart.Point) {
+	for i, n := range norms {
+		if !(n.Norm >= leastNorm && n.Norm <= mostNorm) {
+			if i > 0 && n.Norm >= 0 {
+				bound := min(max(n.Norm, leastNorm), mostNorm)
+				before, share := norms[i-1], 1.0
+				if n.Norm > 0 {
+					share = math.Log(bound/before.Norm) / math.Log(n.Norm/before.Norm)
+				}
+				points = append(points, chart.Point{X: float64(before.Distance) + share*float64(n.Distance-before.Distance), Y: bound})
+			}
 			break
 		}
-		points = append(points, plotter.XY{X: float64(n.Distance), Y: n.Norm})
-		if n.Norm < leastNorm || n.Norm > mostNorm {
-			break
-		}
+		points = append(points, chart.Point{X: float64(n.Distance), Y: n.Norm})
 	}
 	return points
-}
-
-// powerTicks marks powers of ten up to most.
-type powerTicks struct{ most float64 }
-
-// Ticks implements [plot.Ticker].
-func (t powerTicks) Ticks(min, max float64) []plot.Tick {
-	first, last := math.Ceil(math.Log10(min)), math.Floor(math.Log10(t.most))
-	step := math.Max(1, math.Ceil((last-first)/10))
-	var ticks []plot.Tick
-	for e := math.Ceil(first/step) * step; e <= last; e += step {
-		v := math.Pow(10, e)
-		ticks = append(ticks, plot.Tick{Value: v, Label: fmt.Sprintf("%.3g", v)})
-	}
-	return ticks
 }

@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
-	"gonum.org/v1/plot/vg"
-
 	"batchrnn/bench/lm/rnnlm"
+	"batchrnn/bench/report/chart"
 	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
@@ -25,10 +23,11 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"unknowns": unknowns,
 }).Parse(pageSource))
 
-// The size of a plot in the page. Its letters stay legible on a phone.
+// The widths that a plot is laid out for: on a desk, and on a phone. The page shows the
+// one that fits.
 const (
-	inlineWidth  = 6.6 * vg.Inch
-	inlineHeight = 5 * vg.Inch
+	wide   = 860
+	narrow = 348
 )
 
 // A section is one level in the page.
@@ -43,8 +42,27 @@ type section struct {
 }
 
 type inlineFigure struct {
-	Name, Title, Caption string
-	SVG                  template.HTML
+	Title, Caption string
+	Legend         []inlineKey
+	Wide, Narrow   template.HTML
+}
+
+type inlineKey struct {
+	Name   string
+	Swatch template.HTML
+}
+
+// inline returns a figure as parts of the page.
+func inline(fig figure) inlineFigure {
+	f := inlineFigure{
+		Title: fig.Title, Caption: fig.Caption,
+		Wide:   template.HTML(fig.Inline(wide, fig.name+"-wide")),
+		Narrow: template.HTML(fig.Inline(narrow, fig.name+"-narrow")),
+	}
+	for _, key := range fig.Legend() {
+		f.Legend = append(f.Legend, inlineKey{key.Name, template.HTML(key.Swatch)})
+	}
+	return f
 }
 
 // HTML writes the report as one self-contained page. Every figure in it comes from r.
@@ -55,13 +73,7 @@ func HTML(w io.Writer, r study.Result) error {
 		s := section{LevelResult: at, Token: c.TokenName()}
 		s.Corpus = c
 		for _, fig := range drawings(r, c.Level) {
-			var svg bytes.Buffer
-			p := fig.draft()
-			p.Title.Text = "" // the page has it above the plot
-			if err := writePlot(&svg, p, inlineWidth, inlineHeight, "svg"); err != nil {
-				return err
-			}
-			s.Figures = append(s.Figures, inlineFigure{fig.name, fig.title, fig.caption, inline(svg.String(), fig.title)})
+			s.Figures = append(s.Figures, inline(fig))
 		}
 		s.Rows = studyTable(r.OneStoreAt(c.Level), s.Token)
 		s.Stores, s.Softmax = storesTable(at.Models, s.Token), softmaxes(at)
@@ -76,7 +88,8 @@ func HTML(w io.Writer, r study.Result) error {
 		Sections []section
 		Mixtures []string
 		Budget   string
-	}{r, sections, mixtures(r), figures.Seconds(r.BudgetSeconds)})
+		Colors   template.CSS
+	}{r, sections, mixtures(r), figures.Seconds(r.BudgetSeconds), template.CSS(chart.CSS())})
 	if err != nil {
 		return err
 	}
@@ -157,34 +170,15 @@ func mixtures(r study.Result) (sentences []string) {
 	return sentences
 }
 
-// secondsOrNone formats a time of scoring, in nanoseconds if it is short.
+// secondsOrNone formats a time of scoring with at least two digits.
 func secondsOrNone(s float64) string {
-	if s <= 0 {
+	switch {
+	case s <= 0:
 		return figures.None
-	}
-	if s < 1e-6 {
+	case s < 1e-6:
 		return fmt.Sprintf("%.0f ns", 1e9*s)
+	case s >= 99.95e-6 && s < 999.5e-6:
+		return fmt.Sprintf("%.0f µs", 1e6*s)
 	}
 	return figures.Seconds(s)
 }
-
-// svgHead matches everything before a plot's drawing in its file.
-var svgHead = regexp.MustCompile(`(?s)^.*?<svg[^>]*viewBox="([^"]*)"[^>]*>`)
-
-// inline returns the drawing of an SVG file as part of the page, in colours that the
-// style sheet sets.
-func inline(svg, title string) template.HTML {
-	svg = svgHead.ReplaceAllString(svg, `<svg viewBox="$1" role="img" aria-label="`+template.HTMLEscapeString(title)+`">`)
-	colors := []string{
-		cssColor(paper.R, paper.G, paper.B), "var(--paper)",
-		cssColor(ink.R, ink.G, ink.B), "var(--ink)",
-		cssColor(gridLine.R, gridLine.G, gridLine.B), "var(--grid)",
-	}
-	for i, c := range rnnColors {
-		colors = append(colors, cssColor(c.R, c.G, c.B), fmt.Sprintf("var(--line%d)", i))
-	}
-	return template.HTML(strings.NewReplacer(colors...).Replace(svg))
-}
-
-// cssColor formats a colour as the plots' SVG does.
-func cssColor(r, g, b uint8) string { return fmt.Sprintf("#%02X%02X%02X", r, g, b) }

@@ -68,7 +68,8 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 		html := pageOf(t, r)
 		d := xml.NewDecoder(strings.NewReader(html))
 		d.Entity = xml.HTMLEntity
-		svgs := 0
+		svgs, scrolls := 0, false
+		ids := map[string]bool{}
 		for {
 			token, err := d.Token()
 			if err == io.EOF {
@@ -78,6 +79,11 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			if start, ok := token.(xml.StartElement); ok {
+				if start.Name.Local == "table" && !scrolls {
+					t.Errorf("%s: a table that doesn't scroll", name)
+				}
+				scrolls = slices.Contains(start.Attr, xml.Attr{Name: xml.Name{Local: "class"}, Value: "wide"}) ||
+					slices.Contains(start.Attr, xml.Attr{Name: xml.Name{Local: "class"}, Value: "wide models"})
 				if start.Name.Local == "svg" {
 					svgs++
 				}
@@ -85,6 +91,12 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 					t.Errorf("%s: <%s>", name, start.Name.Local)
 				}
 				for _, a := range start.Attr {
+					if a.Name.Local == "id" {
+						if ids[a.Value] {
+							t.Errorf("%s: two elements with the id %s", name, a.Value)
+						}
+						ids[a.Value] = true
+					}
 					if slices.Contains([]string{"src", "href", "srcset", "action"}, a.Name.Local) {
 						t.Errorf("%s: %s=%q", name, a.Name.Local, a.Value)
 					}
@@ -96,8 +108,14 @@ func TestPageIsWellFormedAndNeedsNothingElse(t *testing.T) {
 				t.Errorf("%s: holds %q", name, bad)
 			}
 		}
-		if want := len(drawings(r, "char")) + len(drawings(r, "word")); svgs != want {
-			t.Errorf("%s: %d plots, want %d", name, svgs, want)
+		want := 0
+		for _, level := range []string{"char", "word"} {
+			for _, fig := range drawings(r, level) {
+				want += 2 + len(fig.Legend()) // for wide and narrow pages, and what the legend shows
+			}
+		}
+		if svgs != want {
+			t.Errorf("%s: %d drawings, want %d", name, svgs, want)
 		}
 	}
 }
@@ -131,12 +149,14 @@ func TestFolderHoldsTheWholeReport(t *testing.T) {
 	if rows, err := f.Rows(); err != nil || len(rows) != 0 {
 		t.Errorf("a new folder: %d rows, error %v", len(rows), err)
 	}
-	for name, r := range oddStudies() {
+	studies := oddStudies()
+	r := studies["whole"]
+	delete(studies, "whole")
+	for name, r := range studies {
 		if err := f.Write(r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	r := sampleStudy()
 	if err := f.Write(r); err != nil {
 		t.Fatal(err)
 	}
@@ -227,31 +247,6 @@ func TestBadFolders(t *testing.T) {
 	}
 }
 
-// Each store and each RNN has a dashed line for its streams.
-func TestSpeedPlotShowsStreams(t *testing.T) {
-	r := sampleStudy()
-	dashes := func() int {
-		for _, fig := range drawings(r, "word") {
-			if fig.name == "speed-word" {
-				var svg bytes.Buffer
-				if err := writePlot(&svg, fig.draft(), plotWidth, plotHeight, "svg"); err != nil {
-					t.Fatal(err)
-				}
-				return strings.Count(svg.String(), "stroke-dasharray:")
-			}
-		}
-		t.Fatal("no speed plot")
-		return 0
-	}
-	with := dashes()
-	for i := range r.Rows {
-		r.Rows[i].BatchSeconds = 0
-	}
-	if got := with - dashes(); got != 4+2 {
-		t.Errorf("%d dashed lines, want one for each of 4 stores and 2 RNNs", got)
-	}
-}
-
 // TestCellsOfARow names the cells of all rows, in every output.
 func TestCellsOfARow(t *testing.T) {
 	r := studyOf(withGRU())
@@ -260,7 +255,7 @@ func TestCellsOfARow(t *testing.T) {
 	if err := errors.Join(StudyText(&table, r), studyCSV(&list, r)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"RNN 256", "GRU 140", "GRUs, by width", "RNNs, by width"} {
+	for _, want := range []string{"RNN 256", "GRU 140", "GRU, by width", "RNN, by width"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %q in the page", want)
 		}
@@ -280,25 +275,16 @@ func TestQualityPlotShowsWhereTheFiguresAre(t *testing.T) {
 		3: {row(study.KindNgram, 4.5), row(study.KindNgram, 1.9), row(study.KindRNN, 4.6)},
 		1: {row(study.KindNgram, 4.5)},
 	} {
-		if got := shown(rows); len(got) != want {
-			t.Errorf("%d rows shown, want %d", len(got), want)
+		if in, out := shown(rows); len(in) != want || len(in)+len(out) != len(rows) {
+			t.Errorf("%d rows shown and %d left out, want %d shown", len(in), len(out), want)
 		}
 	}
 }
 
-func TestTimeTicks(t *testing.T) {
-	var labels []string
-	for _, tick := range (timeTicks{}).Ticks(3e-8, 2e-2) {
-		if tick.Label != "" {
-			labels = append(labels, tick.Label)
-		}
-	}
-	if got := strings.Join(labels, ", "); got != "100 ns, 1 µs, 10 µs, 100 µs, 1 ms, 10 ms" {
-		t.Error(got)
-	}
-	for _, span := range [][2]float64{{0, 1}, {2.2, 4.9}, {1.97, 2.03}, {6, 13}} {
-		if n := len(roundTicks{}.Ticks(span[0], span[1])); n < 3 || n > 10 {
-			t.Errorf("%d ticks in %v", n, span)
+func TestTimesOfTokens(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "-", 3e-8: "30 ns", 1.26e-6: "1.3 µs", 99.9e-6: "99.9 µs", 104e-6: "104 µs", 999.7e-6: "1.0 ms", 0.0123: "12.3 ms"} {
+		if got := secondsOrNone(seconds); got != want {
+			t.Errorf("%g s: %s, want %s", seconds, got, want)
 		}
 	}
 }
