@@ -228,12 +228,12 @@ func IsInterrupt(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// GraceTime bounds each piece of work that still runs after Ctrl-C. It is a variable
+// GraceTime bounds each piece of work that still runs after an interrupt. It is a variable
 // for tests.
 var GraceTime = 3 * time.Second
 
 // Grace returns a context that ends GraceTime after ctx. It bounds the work that is
-// still worth doing after Ctrl-C.
+// still worth doing after an interrupt.
 func Grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	grace := GraceTime
 	if ctx.Err() != nil {

@@ -11,6 +11,7 @@ import (
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 	"batchrnn/internal/engine"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/memory"
@@ -26,11 +27,12 @@ type Training struct {
 	engine  *kernels.Engine
 	network rnnlm.Options // of an RNN
 	init    *Model        // to go on from; nil to begin
+	lock    *durable.Lock // of the checkpoint, if there is one
 }
 
 // NewTraining reads the corpus and makes the engine. The caller closes the Training.
 // These give an [option.Error]: invalid options, an invalid BATCHRNN_ISA, an unusable
-// corpus, an RNN that doesn't fit in memory.
+// corpus, an RNN that doesn't fit in memory, a checkpoint that another training writes.
 func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -40,7 +42,10 @@ func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
 		return nil, err
 	}
 	t := &Training{options: o, engine: e}
-	if err := t.read(stdin); err != nil {
+	if err = t.lockCheckpoint(); err == nil {
+		err = t.read(stdin)
+	}
+	if err != nil {
 		t.Close()
 		return nil, err
 	}
@@ -76,8 +81,12 @@ func (t *Training) read(stdin io.Reader) (err error) {
 	return t.data.CheckMemory(t.engine, t.network)
 }
 
-// Close stops the engine. The trained model needs the engine, so close last.
-func (t *Training) Close() { t.engine.Close() }
+// Close stops the engine and unlocks the checkpoint. The trained model needs the engine,
+// so close last.
+func (t *Training) Close() {
+	t.engine.Close()
+	t.lock.Release()
+}
 
 // Engine returns the engine of the training.
 func (t *Training) Engine() *kernels.Engine { return t.engine }
@@ -91,6 +100,7 @@ type Progress struct {
 	Fraction float64       // of this model, 0 to 1
 	Detail   string        // further facts, may be empty
 	Left     time.Duration // estimated time to the end; 0 if unknown
+	Unsaved  error         // why the last checkpoint was not written; nil if it was
 }
 
 // Trained are the results of a training.
@@ -103,7 +113,7 @@ type Trained struct {
 	TrainTokensPerSecond float64 `json:"train_tokens_per_second"`
 	ResumedTokens        int64   `json:"resumed_tokens"`
 
-	// On the test split; 0 without one, and if Unscored, because time ran out after Ctrl-C.
+	// On the test split; 0 without one, and if Unscored, because time ran out after an interrupt.
 	BitsPerToken float64    `json:"bits_per_token"`
 	Perplexity   Perplexity `json:"perplexity"`
 	AdjustedBits float64    `json:"adjusted_bits_per_token"` // every <unk> spelled
@@ -113,11 +123,13 @@ type Trained struct {
 	Interrupted bool `json:"interrupted"`
 	Diverged    bool `json:"diverged"`        // of an RNN, which is as it was at its best before
 	Extended    bool `json:"budget_extended"` // resumed from a checkpoint with a smaller budget
+	// CheckpointError says why the last checkpoint was not written; empty if it was.
+	CheckpointError string `json:"checkpoint_error,omitempty"`
 }
 
 // Run trains the model, calls on with the progress, and scores the test split. If ctx
-// ends, an RNN keeps its best parameters. An n-gram model, or an RNN before its first
-// step, gives ctx's error.
+// ends, an RNN keeps its best parameters. An n-gram model that isn't estimated yet, or an
+// RNN before its first step, gives ctx's error.
 func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained, error) {
 	var out Trained
 	train := t.rnn
@@ -160,7 +172,7 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 			progress.Fraction = min(float64(p.Elapsed)/float64(network.Budget), 1)
 			progress.Left = max(network.Budget-p.Elapsed, time.Millisecond) // 0 would mean unknown
 		}
-		progress.Detail = Detail(p)
+		progress.Detail, progress.Unsaved = Detail(p), p.Unsaved
 		on(progress)
 	})
 	if errors.Is(err, rnnlm.ErrDiverged) {
@@ -172,6 +184,9 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 	}
 	if err != nil {
 		return nil, err
+	}
+	if stats.Unsaved != nil {
+		out.CheckpointError = stats.Unsaved.Error()
 	}
 	out.TrainSeconds, out.TrainTokensPerSecond, out.ResumedTokens = stats.Elapsed.Seconds(), stats.TokensPerSecond(), stats.Resumed
 	out.Diverged, out.Extended = stats.Diverged, stats.Extended
@@ -289,10 +304,14 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	if len(c.Valid) == 0 {
 		return model, nil
 	}
-	nats, err := model.Score(ctx, c.BeforeValid(), c.Valid)
-	if err != nil {
+	scoring, cancel := Grace(ctx)
+	defer cancel()
+	nats, err := model.Score(scoring, c.BeforeValid(), c.Valid)
+	switch {
+	case err == nil:
+		model.Config.ValidBits = Bits(nats, len(c.Valid))
+	case scoring.Err() == nil:
 		return nil, err
 	}
-	model.Config.ValidBits = Bits(nats, len(c.Valid))
 	return model, nil
 }

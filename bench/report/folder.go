@@ -19,8 +19,11 @@ import (
 )
 
 // A Folder is the folder of a report, and the [study.Store] of its study. Each file in
-// it is written completely or not at all.
-type Folder struct{ path string }
+// it is written completely or not at all. One process at a time has it open.
+type Folder struct {
+	path string
+	lock *durable.Lock // of results.json
+}
 
 // Names in a [Folder].
 const (
@@ -30,7 +33,8 @@ const (
 	modelFolder = "models"
 )
 
-// OpenFolder returns the folder at path, and creates it if it is missing.
+// OpenFolder returns the folder at path, and creates it if it is missing. The caller
+// closes it.
 func OpenFolder(path string) (Folder, error) {
 	if path == "" {
 		return Folder{}, option.Misuse("Out", "the name is empty: give a folder")
@@ -42,8 +46,15 @@ func OpenFolder(path string) (Folder, error) {
 	if err != nil {
 		return Folder{}, option.Failure("Out", "%q can't take a report: %w: name a folder that you may write to", path, durable.WithoutPath(err))
 	}
-	return Folder{path}, nil
+	lock, err := durable.NewLock(filepath.Join(path, resultsJSON))
+	if err != nil {
+		return Folder{}, option.Failure("Out", "%q: %w: wait for its end, or name another folder", path, err)
+	}
+	return Folder{path, lock}, nil
 }
+
+// Close lets other processes open the folder.
+func (f Folder) Close() error { return f.lock.Release() }
 
 // Page returns the path of the report's page.
 func (f Folder) Page() string { return filepath.Join(f.path, page) }
@@ -89,7 +100,11 @@ func (f Folder) LoadModel(name string, e *kernels.Engine) (*lm.Model, error) {
 
 func (f Folder) write(name string, write func(io.Writer) error) error {
 	path := filepath.Join(f.path, name)
-	if err := durable.WriteFile(path, write); err != nil {
+	err := durable.RemoveLeftovers(path) // of a killed report
+	if err == nil {
+		err = durable.WriteFile(path, write)
+	}
+	if err != nil {
 		return option.Failure("Out", "%q was not written: %w", path, err)
 	}
 	return nil

@@ -167,6 +167,9 @@ func TestFolderHoldsTheWholeReport(t *testing.T) {
 		}
 	}
 	slices.Sort(want)
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -237,6 +240,7 @@ func TestBadFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.Close()
 	for _, content := range []string{"", "{", "[]", `{"format": 99}`, "text"} {
 		if err := os.WriteFile(filepath.Join(dir, "results.json"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
@@ -43,8 +44,9 @@ func ServeChild() {
 	if kind == "" {
 		return
 	}
-	// Ctrl-C reaches every process of the terminal; the parent decides which ones end.
-	signal.Ignore(os.Interrupt)
+	// These may reach every process of a terminal or a job; the parent decides which ones
+	// end.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	grown, err := hold(kind, os.Stdin)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

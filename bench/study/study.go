@@ -125,6 +125,19 @@ func (s *Study) read(stdin io.Reader) error {
 	return nil
 }
 
+// FileBytes returns about how many bytes the models take that Run passes to the store.
+func (s *Study) FileBytes() (bytes int64) {
+	for _, l := range s.levels {
+		for _, network := range l.trains {
+			if _, ok := s.known[l.rnnConfig(network)]; !ok {
+				model, _ := l.data.FileBytes(network)
+				bytes += model
+			}
+		}
+	}
+	return bytes
+}
+
 // Close stops the engine.
 func (s *Study) Close() { s.engine.Close() }
 

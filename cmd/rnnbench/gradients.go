@@ -28,7 +28,7 @@ type gradientsCommand struct {
 func (*gradientsCommand) Help() string {
 	return `Trains recurrent networks of 64 units on the adding problem (the sum of two marked ones of T numbers; an answer within 0.04 is right) and on the copy task (one of 8 symbols, T blank steps, then the symbol is to be said): tanh, ReLU that starts from the identity, each with and without a skip connection through time, and a tanh whose gradients explode, all with and without clipping; LSTM, whose forget biases are 1, and GRU, both with and without chrono initialisation, clipped. Prints how often they are right, and the norm of dJ/dh for a loss at the last step alone against the distance from it, at the start and after training.
 
-The default takes some minutes on two cores, longer sequences in proportion more. The same seed and updates give the same figures. Ctrl-C prints what is trained by then.`
+The default takes some minutes on two cores, longer sequences in proportion more. The same seed and updates give the same figures. Ctrl-C, SIGTERM and SIGHUP print what is trained by then.`
 }
 
 // Run is called by kong.

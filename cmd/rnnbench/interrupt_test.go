@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -92,36 +91,6 @@ func TestInterruptPrintsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-func TestInterruptedTrainingSavesItsModel(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "m.lm")
-	p := &training{cmd: exec.CommandContext(t.Context(), os.Args[0], "train", "--corpus", writeText(t), "--hidden", "8", "--budget", "1h", "--out", file)}
-	p.cmd.Env = append(os.Environ(), asMain+"=1")
-	p.cmd.Stderr = &p.stderr
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stdout.Read(make([]byte, 1<<10)); err != nil { // the heading
-		t.Fatal(err)
-	}
-	time.Sleep(500 * time.Millisecond)
-	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(&p.stdout, stdout); err != nil {
-		t.Fatal(err)
-	}
-	if status := p.status(t); status != exitInterrupted || !strings.Contains(p.stderr.String(), "the model is saved") {
-		t.Errorf("exit status %d\n%s%s", status, p.stdout.String(), p.stderr.String())
-	}
-	if status, stdout, stderr := runArgs("", "sample", file, "--length", "10"); status != 0 || len(stdout) < 10 {
-		t.Errorf("sample of what was saved: exit status %d\n%s", status, stderr)
-	}
-}
-
 func TestInterruptedReportIsWrittenAndResumed(t *testing.T) {
 	dir, text := filepath.Join(t.TempDir(), "out"), writeText(t)
 	args := []string{"report", "--out", dir, "--corpus", text, "--level", "char", "--max-order", "1", "--cell", "rnn", "--hidden", "8,9", "--threads", "1"}
@@ -164,22 +133,6 @@ func TestInterruptedReportIsWrittenAndResumed(t *testing.T) {
 	status, _, errText := runArgs("", append(args, "--budget", "100ms", "--resume")...)
 	if r := readResults(t, dir); status != 0 || len(r.Rows) != 7 || r.Interrupted || strings.Contains(errText, "1-gram") {
 		t.Errorf("resumed: exit status %d, %d rows\n%s", status, len(r.Rows), errText)
-	}
-}
-
-func TestSecondInterruptEndsAtOnce(t *testing.T) {
-	p := startTraining(t)
-	// The second signal may find the program done already; either way it ends.
-	p.cmd.Process.Signal(os.Interrupt)
-	time.Sleep(50 * time.Millisecond)
-	p.cmd.Process.Signal(os.Interrupt)
-	if status := p.status(t); status != -1 && status != exitInterrupted {
-		t.Errorf("exit status %d", status)
-	}
-	// Nothing is half written under the name that was asked for. A file beside it
-	// that was to take that name may be left, since nothing runs after this signal.
-	if b, err := os.ReadFile(p.json); err == nil && !json.Valid(b) {
-		t.Errorf("half of a file: %s", b)
 	}
 }
 
@@ -227,12 +180,12 @@ func TestInterruptEndsWritingToAPipeThatNobodyReads(t *testing.T) {
 	cmd, stdout := start(t, "--json", pipe)
 	defer stdout.Close()
 	ended := make(chan struct{})
-	go func() { // on a busy machine the first one still ends the measuring
-		for range 20 {
+	go func() { // the first one may end the measuring, the next one ends the program
+		for range 200 {
 			select {
 			case <-ended:
 				return
-			case <-time.After(3 * time.Second):
+			case <-time.After(300 * time.Millisecond):
 				cmd.Process.Signal(os.Interrupt)
 			}
 		}
@@ -240,7 +193,7 @@ func TestInterruptEndsWritingToAPipeThatNobodyReads(t *testing.T) {
 	}()
 	cmd.Wait()
 	close(ended)
-	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
-		t.Errorf("ended with %v, want the end by the interrupt", cmd.ProcessState)
+	if status := cmd.ProcessState.ExitCode(); status != exitInterrupted {
+		t.Errorf("ended with %v, want status %d", cmd.ProcessState, exitInterrupted)
 	}
 }

@@ -23,7 +23,7 @@ type kernelsCommand struct {
 func (*kernelsCommand) Help() string {
 	return `Measures on one thread: every tile of the matrix product, with its share of the multiply-add peak that is timed in turns with it; every other kernel, on vectors in L1 and on vectors in no core's cache; and the longest single call into assembly, which Go's scheduler has to wait for, in large passes. An arrow marks the instruction set that is chosen on this machine, and the tiles that run for common batches.
 
-The default takes about half a minute. Ctrl-C prints what has been measured until then.`
+The default takes about half a minute. Ctrl-C, SIGTERM and SIGHUP print what has been measured until then.`
 }
 
 // Run is called by kong.

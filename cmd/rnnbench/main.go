@@ -14,9 +14,9 @@
 //
 // "rnnbench ram --help" lists the flags.
 //
-// The exit status is 0 after success, 1 after a failure, 2 for misuse, and 130 after
-// Ctrl-C. After Ctrl-C it first prints the measurements so far. A second Ctrl-C ends it
-// at once.
+// The exit status is 0 after success, 1 after a failure, 2 for misuse, and 128 + n after
+// signal n: 130 after Ctrl-C (SIGINT), 143 after SIGTERM, 129 after SIGHUP. After a
+// signal it first saves and prints what there is. A second signal ends it at once.
 package main
 
 import (
@@ -36,10 +36,10 @@ import (
 
 // Exit statuses.
 const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitMisuse      = 2
-	exitInterrupted = 130 // what a shell reports for a program that Ctrl-C ended
+	exitOK      = 0
+	exitFailure = 1
+	exitMisuse  = 2
+	exitSignal  = 128 // and the signal's number, as a shell reports a program that a signal ended
 )
 
 func main() {
@@ -71,6 +71,7 @@ type commandLine struct {
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	signals        *signals
 }
 
 // run is the program: it parses args, runs the command and returns the exit status.
@@ -113,12 +114,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return fail(exitMisuse, err.Error()+": see "+help)
 	}
 
-	err = parsed.Run(&environment{stdin, stdout, stderr})
+	signals := catchSignals(stderr)
+	defer signals.release()
+	ignoreFileLimit()
+	err = parsed.Run(&environment{stdin, standardOutput{stdout, signals}, stderr, signals})
+	if err == nil && signals.exitStatus() != 0 {
+		err = fmt.Errorf("%w, but all was done by then", errStopped)
+	}
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errStopped):
-		return fail(exitInterrupted, message(err))
+		return fail(signals.exitStatus(), message(err))
 	case option.IsMisuse(err):
 		return fail(exitMisuse, message(err))
 	}

@@ -17,7 +17,7 @@ import (
 // This file holds the common part of the commands kernels and speed.
 
 // A measurement is a command that prints a heading, measures, and prints the result,
-// even if Ctrl-C ended it early.
+// even if a signal ended it early.
 type measurement struct {
 	json    string // the value of the flag
 	machine measure.Machine
@@ -34,6 +34,8 @@ func (m measurement) do(env *environment) error {
 			return fmt.Errorf("--json: %q can't be written: %w: name a file in a folder that you may write to", m.json, err)
 		}
 	}
+	ctx, stop := env.interruptible()
+	defer stop()
 	text, name := env.stdout, "standard output"
 	if m.json == report.Stdout {
 		text, name = env.stderr, "standard error"
@@ -45,16 +47,13 @@ func (m measurement) do(env *environment) error {
 		return fmt.Errorf("%s: %w", name, out.err)
 	}
 
-	ctx, stop := interruptible()
-	defer stop()
-
 	progress := newProgress(env.stderr)
 	result, interrupted := m.run(ctx, progress.step)
 	progress.close()
-	stop() // from here on Ctrl-C ends the program, which may block on a pipe
 	// The file comes first: if the reader of standard output has gone, printing the
 	// tables ends the program.
 	err := writeJSON(m.json, env.stdout, result)
+	stop()
 	m.print(out)
 	if out.err != nil {
 		err = errors.Join(err, fmt.Errorf("%s: %w", name, out.err))

@@ -26,6 +26,7 @@ type progress struct {
 	bar      *progressbar.ProgressBar // of the current model, on a terminal
 	nth      int                      // number of that model
 	told     time.Time                // when the last line was written
+	unsaved  string                   // the last warning about a checkpoint
 }
 
 // barSteps is the resolution of a bar. barWidth is its width in columns, less beside
@@ -57,6 +58,7 @@ func newBar(w io.Writer, width int, time bool) *progressbar.ProgressBar {
 
 // on handles an event of [study.Study.Run].
 func (p *progress) on(e study.Event) {
+	p.warn(e.Unsaved)
 	name := e.Model
 	if e.Of > 1 {
 		name = fmt.Sprintf("%d/%d %s", e.Nth, e.Of, e.Model)
@@ -86,6 +88,25 @@ func (p *progress) on(e study.Event) {
 		fmt.Fprintf(p.w, "%-12s %9.0f %%   %s\n", name, 100*e.Fraction, e.Detail)
 		p.told = time.Now()
 	}
+}
+
+// warn writes a line when checkpoints begin to fail, for another reason than before, and
+// when they no longer do.
+func (p *progress) warn(unsaved error) {
+	said := ""
+	if unsaved != nil {
+		said = unsaved.Error()
+	}
+	if said == p.unsaved {
+		return
+	}
+	p.unsaved = said
+	p.clear()
+	if said == "" {
+		fmt.Fprintln(p.w, "the checkpoint is written again")
+		return
+	}
+	fmt.Fprintf(p.w, "warning: %s: the training goes on, and it will be tried again\n", said)
 }
 
 // fit shortens the text beside a bar of the given width to the terminal's width, at a

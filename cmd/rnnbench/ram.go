@@ -2,31 +2,14 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"time"
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/bench/study"
 )
-
-// Errors of commands that Ctrl-C stopped early.
-var (
-	errStopped     = errors.New("interrupted")
-	errInterrupted = fmt.Errorf("%w: the figures are those measured until then", errStopped)
-)
-
-// interruptible returns a context that the first Ctrl-C ends. From then on, or after
-// stop, Ctrl-C ends the program as usual.
-func interruptible() (ctx context.Context, stop context.CancelFunc) {
-	ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
-}
 
 type ramCommand struct {
 	Corpus    *string       `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
@@ -54,7 +37,7 @@ and scores, and how many bits per token it needs on text held out from training.
 What a model weighs is computed, and measured in a process of its own.
 
 The default takes about two and a half minutes on two cores: an RNN trains for the whole of
-its budget. Ctrl-C prints what has been measured until then.`
+its budget. Ctrl-C, SIGTERM and SIGHUP print what has been measured until then.`
 }
 
 // Run is called by kong.
@@ -114,6 +97,8 @@ func (c *ramCommand) Run(env *environment) error {
 	}
 	defer comparison.Close()
 
+	ctx, stop := env.interruptible()
+	defer stop()
 	out, name := env.stdout, "standard output"
 	if outputs.JSON == report.Stdout {
 		out, name = env.stderr, "standard error"
@@ -128,17 +113,14 @@ func (c *ramCommand) Run(env *environment) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 
-	ctx, stop := interruptible()
-	defer stop()
-
 	progress := newProgress(env.stderr)
 	all, err := comparison.Run(ctx, progress.on)
 	result := all.At(c.Level)
 	progress.close()
-	stop() // from here on Ctrl-C ends the program, which may block on a pipe
 	// The files come first: if the reader of standard output has gone, printing the
 	// table ends the program.
 	err = errors.Join(err, outputs.Write(result, env.stdout))
+	stop()
 	if textErr := report.Text(out, result); textErr != nil {
 		err = errors.Join(err, fmt.Errorf("%s: %w", name, textErr))
 	}

@@ -32,7 +32,7 @@ type reportCommand struct {
 func (*reportCommand) Help() string {
 	return `Measures n-gram models of every order, RNNs of several cells and widths, and the linear interpolation of the best of each: memory, bits per token, time a token takes, time to train. It writes report.html, which needs no network, each plot as PNG and SVG, results.json, results.csv, and the RNNs as models for rnnbench eval, sample and score.
 
-The default takes about five minutes on two cores; with a text of 3 MB the training of the RNNs alone takes 21. Ctrl-C writes the report of what has been measured until then, and --resume goes on from there.`
+The default takes about five minutes on two cores; with a text of 3 MB the training of the RNNs alone takes 21. Ctrl-C, SIGTERM and SIGHUP write the report of what has been measured until then, and --resume goes on from there.`
 }
 
 // Run is called by kong.
@@ -66,6 +66,7 @@ func (c *reportCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	defer folder.Close()
 	var known []study.Row
 	if c.Resume {
 		if known, err = folder.Rows(); err != nil {
@@ -77,6 +78,11 @@ func (c *reportCommand) Run(env *environment) error {
 		return err
 	}
 	defer comparison.Close()
+	if err := checkSpace("--out", c.Out, comparison.FileBytes()+pageBytes); err != nil {
+		return err
+	}
+	ctx, stop := env.interruptible()
+	defer stop()
 	var heading bytes.Buffer
 	report.StudyHeading(&heading, comparison.Result())
 	heading.WriteByte('\n')
@@ -84,8 +90,6 @@ func (c *reportCommand) Run(env *environment) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 
-	ctx, stop := interruptible()
-	defer stop()
 	progress := newProgress(env.stderr)
 	result, err := comparison.Run(ctx, progress.on)
 	progress.close()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -39,14 +40,21 @@ func (c *sampleCommand) Run(env *environment) error {
 	defer close()
 	out := bufio.NewWriter(env.stdout)
 	var outErr error
+	ctx, stop := env.interruptibleFilter()
+	defer stop()
 	sample, err := lm.Draw(model, options, func(piece []byte) error {
 		if !c.JSON {
 			_, outErr = out.Write(piece)
 		}
-		return outErr
+		return cmp.Or(outErr, ctx.Err())
 	})
+	stopped := ctx.Err() != nil
+	stop()
 	switch {
 	case outErr != nil:
+	case stopped:
+		out.WriteByte('\n')
+		return cmp.Or(out.Flush(), errStopped)
 	case err != nil:
 		return errors.Join(err, out.Flush())
 	case c.JSON:

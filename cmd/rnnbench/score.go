@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -22,7 +23,7 @@ type scoreCommand struct {
 func (*scoreCommand) Help() string {
 	return `Prints for each line of standard input, separated by tabs: its bits, its tokens, how many of them are <unk>, its perplexity per token. With --tokens, for each token: the number of its line, the token as written (quoted where it has a blank, or a character that can't be printed), its bits, and 1 if it is <unk>, otherwise 0. The total goes to standard error. In JSON are also the figures without <unk>, those with every <unk> spelled, and bits per byte.
 
-Each line is scored by itself, and its end isn't counted; a character model starts as after a line end, an n-gram model of words with no history, an RNN of words after <unk>. An empty line costs nothing, and its perplexity is 0. Under a model of sentences, see "rnnbench train --sentences", each line starts after <s> and ends in </s>, which counts as a token, of an empty line too. A byte that is not UTF-8 counts as the character U+FFFD. A line has at most 64 MiB.`
+Each line is scored by itself, and its end isn't counted; a character model starts as after a line end, an n-gram model of words with no history, an RNN of words after <unk>. An empty line costs nothing, and its perplexity is 0. Under a model of sentences, see "rnnbench train --sentences", each line starts after <s> and ends in </s>, which counts as a token, of an empty line too. A byte that is not UTF-8 counts as the character U+FFFD. A line has at most 64 MiB. Ctrl-C, SIGTERM and SIGHUP print the total so far.`
 }
 
 // Run is called by kong.
@@ -36,7 +37,9 @@ func (c *scoreCommand) Run(env *environment) error {
 	objects := json.NewEncoder(out)
 	objects.SetEscapeHTML(false) // <unk> and </s> are as written
 	var outErr error
-	total, err := lm.ScoreLines(model, env.stdin, c.Tokens, func(s lm.Score, last bool) error {
+	ctx, stop := env.interruptibleFilter()
+	defer stop()
+	total, err := lm.ScoreLines(model, interruptibleReader(ctx, env.stdin), c.Tokens, func(s lm.Score, last bool) error {
 		switch {
 		case c.JSON:
 			outErr = objects.Encode(s)
@@ -48,24 +51,28 @@ func (c *scoreCommand) Run(env *environment) error {
 		if outErr == nil && last {
 			outErr = out.Flush()
 		}
-		return outErr
+		return cmp.Or(outErr, ctx.Err())
 	})
 	if outErr == nil {
 		outErr = out.Flush()
 	}
-	if outErr != nil {
+	stopped := ctx.Err() != nil
+	stop()
+	switch {
+	case outErr != nil:
 		return fmt.Errorf("standard output: %w", outErr)
-	}
-	if err != nil {
+	case stopped:
+		err = errInterrupted
+	case err != nil:
 		return err
 	}
 	if c.JSON {
-		return json.NewEncoder(env.stderr).Encode(total)
+		return cmp.Or(json.NewEncoder(env.stderr).Encode(total), err)
 	}
 	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s\n",
 		figures.Count(int64(total.Lines)), figures.Count(int64(total.Tokens)), figures.Count(int64(total.Unk)),
 		total.BitsPerToken, total.Perplexity.Digits(6), others(total.Costs), model.Config.Name())
-	return nil
+	return err
 }
 
 // others describes the figures of a total beside those of all tokens.

@@ -57,7 +57,7 @@ func (*speedCommand) Help() string {
 
 --neighbours measures forward passes where others run too: beside nothing (quiet), a busy process, one of niceness 19, a busy goroutine; with GOMAXPROCS lowered to 1 after the engine was made; with two engines; with 8 callers of one engine. One worker and all take turns. The mean counts stalls. Marks are at least ` + fmt.Sprint(speed.LeastThroughput) + ` of one worker's throughput and at most ` + fmt.Sprint(speed.MostP99) + ` times its 99th percentile.
 
-The default takes two to three minutes on two cores, --neighbours about three. Ctrl-C prints what has been measured until then.`
+The default takes two to three minutes on two cores, --neighbours about three. Ctrl-C, SIGTERM and SIGHUP print what has been measured until then.`
 }
 
 // Run is called by kong.

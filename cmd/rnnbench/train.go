@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"time"
 
 	"batchrnn/bench/lm"
@@ -13,7 +11,6 @@ import (
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 	"batchrnn/bench/study"
-	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
 	"batchrnn/rnn"
@@ -60,9 +57,9 @@ type trainCommand struct {
 func (*trainCommand) Help() string {
 	return `The text is cut into 90 % to train on, 5 % to validate and 5 % to test, unless --valid, --test or --all make all of it training text. An RNN trains for the whole of its budget, unless --patience ends it, its learning rate falling towards the end, and stays as it was when it predicted the validation split best. The file carries the vocabulary and the configuration; it takes its name only once all of it is written.
 
-Ctrl-C ends the training of an RNN and saves it as it was at its best.
+Ctrl-C, SIGTERM and SIGHUP end the training of an RNN and save it as it was at its best. If FILE can't be written in the end, the model goes to a folder for temporary files, which is named.
 
-With --checkpoint FILE a training that was ended, by Ctrl-C, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Only --epochs or --budget may be larger than before: then the training goes on, and from there its learning rate falls over the whole of the new number. The checkpoint of a finished training is gone; --init goes on from its model. Give each training that runs at the same time a checkpoint of its own.`
+With --checkpoint FILE a training that was ended, by a signal, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Only --epochs or --budget may be larger than before: then the training goes on, and from there its learning rate falls over the whole of the new number. The checkpoint of a finished training is gone; --init goes on from its model. A checkpoint that another training is writing is refused too. One that can't be written is a warning, and is tried again.`
 }
 
 // Run is called by kong.
@@ -140,6 +137,12 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	defer training.Close()
+	modelBytes, checkpointBytes := training.FileBytes()
+	if err := checkTrainSpace(c.Out, checkpoint, modelBytes, checkpointBytes); err != nil {
+		return err
+	}
+	ctx, stop := env.interruptible()
+	defer stop()
 	stdout := env.stdout
 	if c.JSON {
 		stdout = env.stderr
@@ -149,43 +152,43 @@ func (c *trainCommand) Run(env *environment) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 
-	ctx, stop := interruptible()
-	defer stop()
 	progress := newProgress(env.stderr)
 	model, trained, err := training.Run(ctx, func(p lm.Progress) { progress.on(study.Event{Progress: p, Nth: 1, Of: 1}) })
 	progress.close()
-	stop()
 	if lm.IsInterrupt(err) {
 		return fmt.Errorf("%w: nothing was learned yet, and nothing is saved", errStopped)
 	}
 	if err != nil {
 		return err
 	}
-	var size int64
-	err = durable.WriteFile(c.Out, func(w io.Writer) error {
-		size, err = model.WriteTo(w)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("--out: %q was not written: %w", c.Out, err)
+	saved, size, err := saveModel(c.Out, model)
+	if err == nil && checkpoint != "" && !trained.Interrupted {
+		err = removeCheckpoint(checkpoint)
 	}
-	if checkpoint != "" && !trained.Interrupted {
-		if err := os.Remove(durable.Resolve(checkpoint)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("--checkpoint: %q is of no more use, and can't be removed: %w", checkpoint, durable.WithoutPath(err))
-		}
+	stop()
+	if saved == "" {
+		return err
 	}
 	result.Trained = trained
+	var printErr error
 	if c.JSON {
-		err = writeJSON(report.Stdout, env.stdout, result)
+		printErr = writeJSON(report.Stdout, env.stdout, result)
 	} else {
-		err = printTrained(stdout, result, c.Out, size)
+		printErr = printTrained(stdout, result, saved, size)
 	}
-	if err == nil && trained.Unscored && !trained.Interrupted {
-		err = fmt.Errorf("%w: the model is complete and saved, its test score is not known", errStopped)
+	if err = errors.Join(err, printErr); err != nil {
+		return err
 	}
-	if err == nil && trained.Interrupted {
+	if trained.Unscored && !trained.Interrupted {
+		return fmt.Errorf("%w: the model is complete and saved, its test score is not known", errStopped)
+	}
+	if trained.Interrupted {
 		err = fmt.Errorf("%w: the model is saved as it was at its best", errStopped)
-		if checkpoint != "" {
+		switch {
+		case checkpoint == "":
+		case trained.CheckpointError != "":
+			err = fmt.Errorf("%w; %s: the same command goes on from the one before, if any", err, trained.CheckpointError)
+		default:
 			err = fmt.Errorf("%w, and the same command goes on from %q", err, checkpoint)
 		}
 	}
@@ -255,6 +258,9 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	}
 	fmt.Fprintf(out, "test     %s\n", test)
 	fmt.Fprintf(out, "saved    %s, %s\n", path, figures.Bytes(size))
+	if t.CheckpointError != "" {
+		fmt.Fprintf(out, "warning  the last %s\n", t.CheckpointError)
+	}
 	if out.err != nil {
 		return fmt.Errorf("standard output: %w", out.err)
 	}

@@ -38,6 +38,7 @@ func (s system) writeFile(path string, write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
+	defer temporary.remove(f.Name())
 	err = write(f)
 	if err == nil {
 		err = f.Sync()
@@ -91,6 +92,7 @@ func CheckWritable(path string) error {
 	if err != nil {
 		return err
 	}
+	defer temporary.remove(f.Name())
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
@@ -162,13 +164,16 @@ func (s system) createBeside(path string, old fs.FileInfo) (file, error) {
 		mode = old.Mode().Perm()
 	}
 	name := filepath.Join(filepath.Dir(path), besidePrefix(path)+rand.Text()[:10]+besideSuffix)
+	temporary.add(name)
 	f, err := s.create(name, mode)
 	if err != nil {
+		temporary.remove(name)
 		// The error names path's folder, which the user knows.
 		return nil, fmt.Errorf("no file can be made in %s: %w", filepath.Dir(path), WithoutPath(err))
 	}
 	if old != nil {
 		if err := f.Chmod(mode); err != nil { // restores what the umask removed
+			defer temporary.remove(name)
 			return nil, errors.Join(WithoutPath(err), f.Close(), os.Remove(name))
 		}
 	}

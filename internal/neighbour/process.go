@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 )
 
 // childEnv is set in a busy child process. Its value is the niceness.
@@ -33,8 +34,9 @@ func ServeChild() {
 	if text == "" {
 		return
 	}
-	// Ctrl-C reaches every process of the terminal; the parent decides which ones end.
-	signal.Ignore(os.Interrupt)
+	// These may reach every process of a terminal or a job; the parent decides which ones
+	// end.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	niceness, err := strconv.Atoi(text)
 	if err == nil {
 		err = spin(niceness, os.Stdin, os.Stdout)

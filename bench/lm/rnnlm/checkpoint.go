@@ -106,17 +106,18 @@ type progressRecord struct {
 	Sentences *sentenceRecord `json:"sentences,omitempty"`
 }
 
-// save writes the checkpoint, if Options.Checkpoint is set and a step has been done.
-func (t *trainer) save() error {
+// save writes the checkpoint, if Options.Checkpoint is set and a step has been done. If
+// that fails, the one before it stays as it is, and the training goes on: only a crash
+// would lose more.
+func (t *trainer) save() {
 	if t.options.Checkpoint == "" || t.progress.Tokens == 0 {
-		return nil
+		return
 	}
 	t.progress.Elapsed = t.clock().Sub(t.started)
+	t.progress.Unsaved = nil
 	if err := t.writeFile(t.options.Checkpoint, t.writeCheckpoint); err != nil {
-		return fmt.Errorf("checkpoint %q was not written: %w: the one before it, if any, is whole, and the same training goes on from there once this is mended",
-			t.options.Checkpoint, err)
+		t.progress.Unsaved = fmt.Errorf("checkpoint %q was not written: %w", t.options.Checkpoint, err)
 	}
-	return nil
 }
 
 func (t *trainer) writeCheckpoint(w io.Writer) error {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"batchrnn/internal/durable"
+	"batchrnn/rnn"
 )
 
 // full is a disk with room for some bytes.
@@ -35,8 +36,8 @@ func (f *full) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// TestFullDiskLeavesTheLastCheckpoint: a training that can't write its checkpoint
-// ends with an error, and resumes from the one before with the same bits.
+// TestFullDiskLeavesTheLastCheckpoint: a training that can't write its checkpoints says
+// so, and goes on to the same bits. The one before stays, for a training that resumes.
 func TestFullDiskLeavesTheLastCheckpoint(t *testing.T) {
 	e, c := newEngine(t), tinyCorpus(t)
 	o := byTokens()["plain"]
@@ -69,13 +70,25 @@ func TestFullDiskLeavesTheLastCheckpoint(t *testing.T) {
 		if err := tr.resume(); err != nil {
 			t.Fatal(err)
 		}
-		err = tr.run(t.Context(), func(Progress) {})
-		want := syscall.ENOSPC.Error()
+		want := error(syscall.ENOSPC)
 		if short {
-			want = io.ErrShortWrite.Error()
+			want = io.ErrShortWrite
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), o.Checkpoint) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("room for %d bytes: error %v", room, err)
+		tr.started = time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 2 { // it tries again
+			if err := tr.step(); err != nil {
+				t.Fatal(err)
+			}
+			tr.save()
+			err := tr.progress.Unsaved
+			if !errors.Is(err, want) || !strings.Contains(err.Error(), o.Checkpoint) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("room for %d bytes: error %v", room, err)
+			}
+		}
+		cancel()
+		if err := tr.run(ctx, func(Progress) {}); err != nil || !errors.Is(tr.progress.Unsaved, want) {
+			t.Errorf("room for %d bytes: error %v, %v", room, err, tr.progress.Unsaved)
 		}
 		if now, err := os.ReadFile(o.Checkpoint); err != nil || !bytes.Equal(now, good) {
 			t.Fatalf("room for %d bytes: the last checkpoint has changed: %v", room, err)
@@ -90,20 +103,79 @@ func TestFullDiskLeavesTheLastCheckpoint(t *testing.T) {
 	}
 }
 
-// A disk that fails on Ctrl-C, too, is an error.
-func TestInterruptedCheckpointFails(t *testing.T) {
-	tr, err := newTrainer(newEngine(t), tinyCorpus(t), Options{Hidden: 4, Tokens: 1e6, Checkpoint: "x"}.withDefaults())
-	if err != nil {
-		t.Fatal(err)
+// TestTrainingOutlivesItsDisk: a disk that is full for a while changes nothing of what is
+// learned. The training tells when it begins and when it ends, and whether the last
+// checkpoint was written.
+func TestTrainingOutlivesItsDisk(t *testing.T) {
+	e, c := newEngine(t), tinyCorpus(t)
+	o := byTokens()["adaptive"]
+	slab, want := train(t, e, c, o)
+	o.Every = 1
+	for name, test := range map[string]struct {
+		full func(nth int) bool
+		last bool // the last checkpoint fails
+	}{
+		"for a while": {func(nth int) bool { return nth > 5 && nth < 20 }, false},
+		"to the end":  {func(nth int) bool { return nth > 5 }, true},
+	} {
+		o.Checkpoint = filepath.Join(t.TempDir(), "checkpoint")
+		tr, err := newTrainer(e, c, o.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		writes := 0
+		tr.writeFile = func(path string, write func(io.Writer) error) error {
+			if writes++; test.full(writes) {
+				return syscall.ENOSPC
+			}
+			return write(io.Discard)
+		}
+		if err := tr.run(t.Context(), func(Progress) {}); err != nil {
+			t.Fatal(err)
+		}
+		if i := firstDifference(tr.model.Slab, slab); i >= 0 {
+			t.Errorf("%s: parameter %d differs", name, i)
+		}
+		got := tr.stats(t.Context())
+		if errors.Is(got.Unsaved, syscall.ENOSPC) != test.last || writes < 30 {
+			t.Errorf("%s: %d checkpoints, the last one %v", name, writes, got.Unsaved)
+		}
+		if got.Unsaved = nil; got.comparable() != want.comparable() {
+			t.Errorf("%s: %+v instead of %+v", name, got, want)
+		}
 	}
-	tr.started = time.Now()
-	if err := tr.step(); err != nil {
-		t.Fatal(err)
-	}
-	tr.writeFile = func(string, func(io.Writer) error) error { return syscall.EIO }
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := tr.run(ended, func(Progress) {}); !errors.Is(err, syscall.EIO) {
-		t.Errorf("error %v", err)
+}
+
+// TestFileBytes: files are as large as the check of free space takes them to be.
+func TestFileBytes(t *testing.T) {
+	e, c := newEngine(t), tinyCorpus(t)
+	for _, cell := range []rnn.CellKind{rnn.Vanilla, rnn.LSTM} {
+		for _, optimizer := range Optimizers {
+			o := Options{Cell: cell, Hidden: 48, Layers: 2, Tokens: 1e6, Optimizer: optimizer, Rate: 1e-3, Checkpoint: filepath.Join(t.TempDir(), "c")}
+			tr, err := newTrainer(e, c, o.withDefaults())
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.started = time.Now()
+			if err := tr.step(); err != nil {
+				t.Fatal(err)
+			}
+			tr.progress.Valid = 1 // so that there are best parameters
+			tr.save()
+			checkpoint, err := os.Stat(o.Checkpoint)
+			if err != nil {
+				t.Fatal(tr.progress.Unsaved)
+			}
+			model, err := File{tr.model}.WriteTo(io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			around := int64(len(c.Vocab.Append(nil))) + 4096
+			wantModel, wantCheckpoint := FileBytes(c.Vocab.Len(), o)
+			states := int64(4 * 2 * o.Hidden * defaultStreams) // of cells that an LSTM alone has
+			if model < wantModel || model > wantModel+around || checkpoint.Size() < wantCheckpoint-states || checkpoint.Size() > wantCheckpoint+around {
+				t.Errorf("%v, %s: %d and %d bytes, FileBytes says %d and %d", cell, optimizer, model, checkpoint.Size(), wantModel, wantCheckpoint)
+			}
+		}
 	}
 }

@@ -218,8 +218,8 @@ func TestLargerBudgetHasRoomForValidations(t *testing.T) {
 		}
 		all := len(tr.valid)
 		tr.cut, tr.valid, tr.progress.Valid = true, tr.valid[:3], valid
-		if err := tr.save(); err != nil {
-			t.Fatal(err)
+		if tr.save(); tr.progress.Unsaved != nil {
+			t.Fatal(tr.progress.Unsaved)
 		}
 		o.Tokens *= 10
 		again, err := newTrainer(e, c, o.withDefaults())

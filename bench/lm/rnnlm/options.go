@@ -260,3 +260,19 @@ func (o Options) config(vocab int) rnn.Config {
 
 // Bytes returns the size of an RNN over a vocabulary that only scores.
 func Bytes(e *kernels.Engine, vocab int, o Options) int64 { return o.config(vocab).Bytes(e) }
+
+// FileBytes returns about how many bytes the file of an RNN over a vocabulary takes, and
+// a checkpoint of its training, both without the vocabulary.
+func FileBytes(vocab int, o Options) (model, checkpoint int64) {
+	o = o.withDefaults()
+	c := o.config(vocab)
+	arrays := int64(4) // parameters, two moments, best parameters
+	switch o.Optimizer {
+	case Adagrad:
+		arrays = 3
+	case SGD:
+		arrays = 2
+	}
+	model = 4 * int64(c.Params())
+	return model, arrays*model + 2*4*int64(c.Layers)*int64(o.Hidden)*int64(o.Streams)
+}

@@ -22,6 +22,7 @@ type Progress struct {
 	Loss    float64       // of the last steps in training, a running mean, nats per token
 	Valid   float64       // lowest validation loss so far, nats per token; 0 before the first
 	Resumed int64         // the part of Tokens that was trained on before a checkpoint
+	Unsaved error         // why the last checkpoint was not written; nil if it was
 }
 
 // TokensPerSecond returns the speed of the training steps, 0 before the first.
@@ -68,7 +69,8 @@ func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
 // It calls on with the progress, at most a few times a second.
 //
 // With [Options].Checkpoint it resumes from that file if it exists, and saves its state
-// there if ctx ends. The file remains after the training.
+// there if ctx ends. The file remains after the training. A checkpoint that can't be
+// written is told by Progress.Unsaved, and tried again after Every.
 func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on func(Progress)) (*rnn.Model, Stats, error) {
 	o = o.withDefaults()
 	t, err := newTrainer(e, c, o)
@@ -230,9 +232,7 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 	// At the start of each iteration, a checkpoint can hold the whole state.
 	for {
 		if ctx.Err() != nil {
-			if err := t.save(); err != nil {
-				return err
-			}
+			t.save()
 			break
 		}
 		if t.dueToValidate() {
@@ -257,15 +257,13 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 		if t.spent() >= t.end() {
 			break
 		}
+		if now-saved >= t.options.Every {
+			t.save()
+			saved = t.clock().Sub(t.started)
+		}
 		if now-told >= tellEvery {
 			told = now
 			on(t.progress)
-		}
-		if now-saved >= t.options.Every {
-			if err := t.save(); err != nil {
-				return err
-			}
-			saved = t.clock().Sub(t.started)
 		}
 	}
 	if t.progress.Tokens == 0 {
