@@ -12,7 +12,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose results depend on the engine that is picked.
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
-.PHONY: check format tidy vet staticcheck cross drift generate test isas purego module race fuzz bench screenshots mutants peers-setup peers peers-check
+.PHONY: check format tidy vet staticcheck cross drift generate screens test isas purego module race fuzz bench screenshots mutants peers-setup peers peers-check
 
 check: format tidy vet staticcheck cross drift test isas purego module race peers-check fuzz
 
@@ -42,6 +42,10 @@ cross:
 # Rewrites the assembly and its declarations.
 generate:
 	cd asm/_gen && go run . ..
+
+# Rewrites docs/screens.md. A test compares its shape with what the program shows.
+screens:
+	go test ./cmd/rnnbench -run Screens -update
 
 # Fails where the generator would write anything else than what is committed, or lets a
 # call destroy what is live.

@@ -2,9 +2,13 @@ package gradients
 
 import "batchrnn/bench/measure"
 
+// Format is the version of [Result]'s JSON form.
+const Format = 1
+
 // A Result is one run of [Study]. Its JSON form is stable: fields may be added, not
 // renamed.
 type Result struct {
+	Format   int             `json:"format"`  // Format
 	Machine  measure.Machine `json:"machine"` // each thread trains a model of its own
 	Command  string          `json:"command"`
 	Seed     uint64          `json:"seed"`

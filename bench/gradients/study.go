@@ -113,7 +113,7 @@ func (s *Study) Close() {
 // Heading returns the result before any training.
 func (s *Study) Heading() Result {
 	return Result{
-		Machine: measure.ThisMachine(s.engines[0].ISA(), s.Threads),
+		Format: Format, Machine: measure.ThisMachine(s.engines[0].ISA(), s.Threads),
 		Command: s.Command, Seed: s.Seed, Lengths: s.Lengths, Updates: s.Updates, Remember: s.Remember,
 		Hidden: hidden, Batch: batch, Models: []Model{}, Summary: []string{},
 	}

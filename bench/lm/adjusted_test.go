@@ -42,7 +42,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 		raw, adjusted = append(raw, float64(trained.Perplexity)), append(adjusted, float64(trained.Adjusted))
 
 		// What a model of the file says is what the training said.
-		e, err := Evaluate(t.Context(), m, path, SplitTest, nil)
+		e, err := Evaluate(t.Context(), m, path, SplitTest, nil, func(Progress) {})
 		if err != nil || !(math.Abs(e.AdjustedBits-trained.AdjustedBits) <= 1e-6) || e.UnkRate != c.UnkRate || e.AdjustedUnknown {
 			t.Errorf("vocabulary of %d: evaluated %+v, error %v", vocab, e, err)
 		}
@@ -50,7 +50,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 			t.Errorf("%v tokens a second for %v s, and %d tokens", e.TokensPerSecond, e.Seconds, e.Tokens)
 		}
 		for _, split := range []string{SplitAll, SplitTrain, SplitValid} {
-			if e, err := Evaluate(t.Context(), m, path, split, nil); err != nil || !(e.AdjustedBits >= e.BitsPerToken) {
+			if e, err := Evaluate(t.Context(), m, path, split, nil, func(Progress) {}); err != nil || !(e.AdjustedBits >= e.BitsPerToken) {
 				t.Errorf("vocabulary of %d, split %s: %+v, error %v", vocab, split, e, err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 	}
 	m, _, _ := train(t, Ngram, path, 20, 1)
 	m.Speller = nil
-	if e, err := Evaluate(t.Context(), m, path, SplitTest, nil); err != nil || !e.AdjustedUnknown || e.Adjusted != 0 {
+	if e, err := Evaluate(t.Context(), m, path, SplitTest, nil, func(Progress) {}); err != nil || !e.AdjustedUnknown || e.Adjusted != 0 {
 		t.Errorf("without a speller: %+v, error %v", e, err)
 	}
 }

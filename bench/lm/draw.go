@@ -40,6 +40,7 @@ func (o SampleOptions) Validate() error {
 
 // A Sample is a text that was drawn.
 type Sample struct {
+	Format      int     `json:"format"` // jsonFormat
 	Model       Config  `json:"model"`
 	Seed        uint64  `json:"seed"`
 	Temperature float64 `json:"temperature"`
@@ -55,7 +56,7 @@ type Sample struct {
 // Draw draws a text. It calls on with each piece as soon as it is drawn, the prompt
 // first. An error of on ends it.
 func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error) {
-	out := Sample{Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, TopK: value(o.TopK, 0), TopP: value(o.TopP, 1), Prompt: o.Prompt}
+	out := Sample{Format: jsonFormat, Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, TopK: value(o.TopK, 0), TopP: value(o.TopP, 1), Prompt: o.Prompt}
 	if err := o.Validate(); err != nil {
 		return out, err
 	}

@@ -23,6 +23,7 @@ var splits = []string{SplitAuto, SplitAll, SplitTrain, SplitValid, SplitTest}
 
 // An Evaluation says how well a model predicts a text.
 type Evaluation struct {
+	Format   int    `json:"format"` // jsonFormat
 	Model    Config `json:"model"`
 	Bytes    int64  `json:"bytes"` // of the model
 	Corpus   string `json:"corpus"`
@@ -40,11 +41,12 @@ type Evaluation struct {
 }
 
 // Evaluate scores a split of the text at path, which has the values of
-// [TextOptions.Corpus].
-func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader) (Evaluation, error) {
+// [TextOptions.Corpus]. It calls on with the progress.
+func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader, on func(Progress)) (Evaluation, error) {
 	if !slices.Contains(splits, split) {
 		return Evaluation{}, option.Misuse("Split", "%q is no part of a text: give auto, all, train, valid or test", split)
 	}
+	on(Progress{Work: workReading, Fraction: Unknown})
 	source, err := ReadText(path, m.Config.Seed, stdin)
 	if err != nil {
 		return Evaluation{}, err
@@ -62,6 +64,7 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 			split = SplitTest
 		}
 	}
+	on(Progress{Work: workEncoding, Fraction: Unknown})
 	ids := m.Vocab.Encode(nil, m.level, source.Data)
 	train, valid, test := m.Vocab.Split(m.level, ids, uncut)
 	var history []int32
@@ -80,16 +83,17 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 		return Evaluation{}, option.Failure("Corpus", "%q has no token in split %s: give a longer text, or %v all", source.Name, split, option.Field("Split"))
 	}
 	start := time.Now()
-	losses, err := m.Losses(ctx, history, ids)
+	losses, err := m.lossesTold(ctx, history, ids, Progress{}.part(workScoring, on))
 	if err != nil {
 		return Evaluation{}, err
 	}
 	e := Evaluation{
-		Model: m.Config, Bytes: m.Bytes(),
+		Format: jsonFormat, Model: m.Config, Bytes: m.Bytes(),
 		Corpus: source.Name, SHA256: source.SHA256, Split: split, BadBytes: source.BadBytes,
 		Seconds: time.Since(start).Seconds(),
 		Seen:    (trainedOn || m.Config.before(source.SHA256)) && (split == SplitAll || split == SplitTrain),
 	}
+	on(Progress{Work: workSpelling, Fraction: Unknown})
 	unknown := m.Vocab.Unknown(m.level, source.Data)[countUnk(history):][:countUnk(ids)]
 	tally(&e.Costs, m, ids, losses, unknown)
 	if e.Seconds > 0 {

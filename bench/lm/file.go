@@ -2,6 +2,7 @@ package lm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ const (
 	fileVersion = 1
 
 	maxConfig = 64 << 10 // bytes of JSON
+
+	modelHead = 8 + 4 // bytes of the third section's magic and version
 )
 
 // WriteTo writes the model in the form that [Read] reads, and returns the number
@@ -61,7 +64,12 @@ func (m *Model) parameters() io.WriterTo {
 // Open reads the model of that file. A network runs on e. The error names the
 // file and is one line.
 func Open(path string, e *kernels.Engine) (*Model, error) {
-	m, err := open(path, e)
+	return OpenTold(path, e, func(float64) {})
+}
+
+// OpenTold is Open, and calls on with the fraction of the file that is read.
+func OpenTold(path string, e *kernels.Engine, on func(fraction float64)) (*Model, error) {
+	m, err := open(path, e, on)
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
@@ -72,7 +80,7 @@ func Open(path string, e *kernels.Engine) (*Model, error) {
 	return m, nil
 }
 
-func open(path string, e *kernels.Engine) (*Model, error) {
+func open(path string, e *kernels.Engine, on func(fraction float64)) (*Model, error) {
 	// Before it is opened: opening a pipe waits for somebody who writes to it.
 	info, err := os.Stat(path)
 	switch {
@@ -91,7 +99,21 @@ func open(path string, e *kernels.Engine) (*Model, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return Read(f, info.Size(), e)
+	return Read(&toldReader{r: f, size: info.Size(), on: on}, info.Size(), e)
+}
+
+// A toldReader tells how much of it was read.
+type toldReader struct {
+	r          io.Reader
+	read, size int64
+	on         func(fraction float64)
+}
+
+func (t *toldReader) Read(b []byte) (int, error) {
+	n, err := t.r.Read(b)
+	t.read += int64(n)
+	t.on(min(float64(t.read)/float64(max(t.size, 1)), 1))
+	return n, err
 }
 
 // Read reads a model that [Model.WriteTo] wrote. size is how many bytes r holds:
@@ -121,6 +143,10 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 		return nil, fmt.Errorf("vocabulary: %s or %s is missing: damaged", text.StartToken, text.EndToken)
 	}
 	err = s.Section("model", s.Left(), func(r io.Reader, size int64) (err error) {
+		var head [modelHead]byte
+		n, _ := io.ReadFull(r, head[:])
+		m.modelVersion = binary.LittleEndian.Uint32(head[modelHead-4:])
+		r = io.MultiReader(bytes.NewReader(head[:n]), r)
 		if m.Config.Kind == RNN {
 			m.rnn, err = rnnlm.Read(e, r, size)
 			if err == nil {
@@ -151,6 +177,7 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
+	m.sections = s.Sections()
 	return m, m.consistent()
 }
 

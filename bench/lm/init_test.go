@@ -83,7 +83,7 @@ func TestInit(t *testing.T) {
 				t.Errorf("%v: %+v", level, out)
 			}
 			for split, seen := range map[string]bool{SplitAll: true, SplitTrain: true, SplitTest: false, SplitAuto: corpus != first} {
-				if e, err := Evaluate(t.Context(), m, first, split, nil); err != nil || e.Seen != seen {
+				if e, err := Evaluate(t.Context(), m, first, split, nil, func(Progress) {}); err != nil || e.Seen != seen {
 					t.Errorf("%v, split %s: seen %t, want %t, error %v", level, split, e.Seen, seen, err)
 				}
 			}

@@ -16,8 +16,9 @@ const maxLine = 64 << 20
 
 // A Score is the cost of one line, or of all lines, under a model.
 type Score struct {
-	Line  int `json:"line,omitempty"`  // from 1; 0 of a total
-	Lines int `json:"lines,omitempty"` // of a total
+	Format int `json:"format"`          // jsonFormat
+	Line   int `json:"line,omitempty"`  // from 1; 0 of a total
+	Lines  int `json:"lines,omitempty"` // of a total
 
 	Costs
 
@@ -39,7 +40,7 @@ type TokenCost struct {
 // It calls on with each score, which has its TokenCosts if tokens is true. last says that
 // no further line is buffered, so the caller should flush.
 func ScoreLines(m *Model, r io.Reader, tokens bool, on func(s Score, last bool) error) (total Score, err error) {
-	total.Model = &m.Config
+	total.Format, total.Model = jsonFormat, &m.Config
 	in := bufio.NewReaderSize(r, 64<<10)
 	stream := m.NewStream()
 	var line []byte
@@ -68,7 +69,7 @@ func ScoreLines(m *Model, r io.Reader, tokens bool, on func(s Score, last bool) 
 		if err != nil {
 			return total, err
 		}
-		s := Score{Line: total.Lines}
+		s := Score{Format: jsonFormat, Line: total.Lines}
 		var unknown []string
 		if countUnk(ids) > 0 {
 			unknown = m.Vocab.Unknown(m.level, line)

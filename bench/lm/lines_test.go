@@ -25,12 +25,12 @@ func TestScoreLines(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := Score{Line: i + 1}
+			s := Score{Format: jsonFormat, Line: i + 1}
 			tally(&s.Costs, m, ids, losses, m.Vocab.Unknown(m.Level(), []byte(line)))
 			want = append(want, s)
 			sum.join(s.Costs)
 		}
-		sum.Lines, sum.Model = len(lines), &m.Config
+		sum.Format, sum.Lines, sum.Model = jsonFormat, len(lines), &m.Config
 		if sum.Unk == 0 {
 			t.Errorf("%+v: want something unknown", sum)
 		}

@@ -12,6 +12,7 @@ import (
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/bench/lm/spell"
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/durable"
 	"batchrnn/rnn"
 )
 
@@ -146,6 +147,10 @@ type Model struct {
 	// Speller tells how <unk> tokens are spelled. It is nil for models of words whose
 	// file has no speller.
 	Speller *spell.Speller
+
+	// The file that the model was read from, if it was.
+	sections     []durable.Section
+	modelVersion uint32
 }
 
 // NewNgram returns m as a language model of the tokens of c. config describes its
@@ -234,17 +239,26 @@ var errNotFinite = errors.New("the model's scores are not finite: it has diverge
 // scored one by one, each by itself, and history doesn't matter. If ctx ends first, Score
 // returns an error.
 func (m *Model) Score(ctx context.Context, history, tokens []int32) (nats float64, err error) {
+	return m.scoreTold(ctx, history, tokens, func(float64) {})
+}
+
+// scoreTold is Score, and calls on with the fraction of the tokens that is scored.
+func (m *Model) scoreTold(ctx context.Context, history, tokens []int32, on func(fraction float64)) (nats float64, err error) {
 	if m.rnn != nil {
 		s, err := m.scorer(history, tokens)
 		if err != nil {
 			return 0, err
 		}
+		s.Told = func(n int) { on(float64(n) / float64(len(tokens))) }
 		return s.Score(ctx)
 	}
 	s := m.ngramAfter(history)
 	for i, w := range tokens {
-		if i%(1<<16) == 0 && ctx.Err() != nil {
-			return 0, ctx.Err()
+		if i%(1<<16) == 0 {
+			if ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+			on(float64(i) / float64(len(tokens)))
 		}
 		nats += m.next(s, w)
 	}
@@ -344,18 +358,27 @@ func (m *Model) appendSpace(dst []byte) []byte {
 
 // Losses returns the cost of each token in nats: the terms of Score's sum.
 func (m *Model) Losses(ctx context.Context, history, tokens []int32) ([]float32, error) {
+	return m.lossesTold(ctx, history, tokens, func(float64) {})
+}
+
+// lossesTold is Losses, and calls on with the fraction of the tokens that is scored.
+func (m *Model) lossesTold(ctx context.Context, history, tokens []int32, on func(fraction float64)) ([]float32, error) {
 	losses := make([]float32, len(tokens))
 	if m.rnn != nil {
 		s, err := m.scorer(history, tokens)
 		if err != nil {
 			return nil, err
 		}
+		s.Told = func(n int) { on(float64(n) / float64(len(tokens))) }
 		return losses, s.Losses(ctx, losses)
 	}
 	s := m.ngramAfter(history)
 	for i, w := range tokens {
-		if i%(1<<16) == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+		if i%(1<<16) == 0 {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			on(float64(i) / float64(len(tokens)))
 		}
 		losses[i] = float32(m.next(s, w))
 	}

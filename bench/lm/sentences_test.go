@@ -58,7 +58,7 @@ func TestSentencesAreScoredByThemselves(t *testing.T) {
 				t.Fatalf("%s: token %d costs %v bits in the text, %v alone", m.Config.Name(), i, got, alone[i])
 			}
 		}
-		e, err := Evaluate(t.Context(), m, writeFile(t, strings.Join(lines, "")), SplitAuto, nil)
+		e, err := Evaluate(t.Context(), m, writeFile(t, strings.Join(lines, "")), SplitAuto, nil, func(Progress) {})
 		sum := 0.0
 		for _, v := range alone {
 			sum += v
@@ -124,7 +124,7 @@ func TestCosts(t *testing.T) {
 // TestMarksInAText: they are no words, neither to evaluate nor to score nor to begin with.
 func TestMarksInAText(t *testing.T) {
 	m := testModels(t, text.Sentence)[0]
-	if _, err := Evaluate(t.Context(), m, writeFile(t, "the fox\nthe </s> dog\n"), SplitAll, nil); err == nil || !strings.Contains(err.Error(), "line 2: </s>") {
+	if _, err := Evaluate(t.Context(), m, writeFile(t, "the fox\nthe </s> dog\n"), SplitAll, nil, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "line 2: </s>") {
 		t.Errorf("evaluation: error %v", err)
 	}
 	lines := 0
@@ -240,7 +240,7 @@ func TestParts(t *testing.T) {
 					t.Errorf("%s: %v bits of %d tokens", name, m.Config.ValidBits, c.Valid)
 				}
 				if of.test != nil {
-					e, err := Evaluate(t.Context(), m, test, SplitAuto, nil)
+					e, err := Evaluate(t.Context(), m, test, SplitAuto, nil, func(Progress) {})
 					if err != nil || e.Seen || !(math.Abs(e.BitsPerToken-trained.BitsPerToken) <= 1e-6) {
 						t.Errorf("%s: the training says %v bits, the evaluation %+v, error %v", name, trained.BitsPerToken, e, err)
 					}
@@ -250,11 +250,11 @@ func TestParts(t *testing.T) {
 				if of.name == "cut" {
 					want = SplitTest
 				}
-				e, err := Evaluate(t.Context(), m, corpus, SplitAuto, nil)
+				e, err := Evaluate(t.Context(), m, corpus, SplitAuto, nil, func(Progress) {})
 				if err != nil || e.Split != want || e.Seen != (want == SplitAll) {
 					t.Errorf("%s: the corpus is evaluated as split %s, seen %t, error %v", name, e.Split, e.Seen, err)
 				}
-				if e, err = Evaluate(t.Context(), m, corpus, SplitTest, nil); (err == nil) != (want == SplitTest) || err != nil && !strings.Contains(err.Error(), "nothing was held out") {
+				if e, err = Evaluate(t.Context(), m, corpus, SplitTest, nil, func(Progress) {}); (err == nil) != (want == SplitTest) || err != nil && !strings.Contains(err.Error(), "nothing was held out") {
 					t.Errorf("%s: the test split of the corpus: %+v, error %v", name, e.Costs, err)
 				}
 				training.Close()
@@ -328,7 +328,7 @@ func TestPerplexityBeyondFloat64(t *testing.T) {
 		if err != nil || !math.IsInf(float64(total.Perplexity), 1) || !(total.BitsPerToken > 1024) || math.IsInf(total.BitsPerToken, 0) {
 			t.Fatalf("%+v, error %v", total, err)
 		}
-		e, err := Evaluate(t.Context(), m, writeFile(t, "lazy dog jumps over the fox"), SplitAll, nil)
+		e, err := Evaluate(t.Context(), m, writeFile(t, "lazy dog jumps over the fox"), SplitAll, nil, func(Progress) {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -97,10 +97,13 @@ func (t *Training) Corpus() Corpus { return t.data.Describe() }
 // A Progress says how far a training is.
 type Progress struct {
 	Model    string        // the model in training, such as "5-gram"
-	Fraction float64       // of this model, 0 to 1
+	Work     string        // what is done with it, such as "training"
+	Fraction float64       // of this work, 0 to 1, or Unknown
 	Detail   string        // further facts, may be empty
 	Left     time.Duration // estimated time to the end; 0 if unknown
 	Unsaved  error         // why the last checkpoint was not written; nil if it was
+
+	Training rnnlm.Progress // of an RNN in training; Detail tells of it
 }
 
 // Trained are the results of a training.
@@ -147,7 +150,7 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 	}
 	scoring, cancel := Grace(ctx)
 	defer cancel()
-	nats, err := m.Score(scoring, t.data.BeforeTest(), t.data.Test)
+	nats, err := m.scoreTold(scoring, t.data.BeforeTest(), t.data.Test, Progress{Model: m.Config.Name()}.part(workTest, on))
 	switch {
 	case err == nil:
 		out.BitsPerToken = Bits(nats, len(t.data.Test))
@@ -163,7 +166,7 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 
 func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	network := t.network
-	progress := Progress{Model: networkName(network), Left: network.Budget}
+	progress := Progress{Model: networkName(network), Work: workTraining, Left: network.Budget}
 	on(progress)
 	m, stats, err := rnnlm.Train(ctx, t.engine, t.data.Corpus, network, func(p rnnlm.Progress) {
 		if network.Tokens > 0 {
@@ -172,7 +175,7 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 			progress.Fraction = min(float64(p.Elapsed)/float64(network.Budget), 1)
 			progress.Left = max(network.Budget-p.Elapsed, time.Millisecond) // 0 would mean unknown
 		}
-		progress.Detail, progress.Unsaved = Detail(p), p.Unsaved
+		progress.Detail, progress.Training, progress.Unsaved = Detail(p), p, p.Unsaved
 		on(progress)
 	})
 	if errors.Is(err, rnnlm.ErrDiverged) {
@@ -265,7 +268,7 @@ func marksOf(c *text.Corpus) *ngram.Marks {
 
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
 	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
-	on(Progress{Model: Config{Kind: Ngram, Order: order}.Name()})
+	progress := Progress{Model: Config{Kind: Ngram, Order: order}.Name()}
 	marks := marksOf(c)
 	read := len(c.Train)
 	for _, id := range c.Train {
@@ -285,8 +288,11 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	}
 	var m *ngram.Model
 	start := time.Now()
-	err := Await(ctx, func() error {
-		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marks})
+	estimating, storing := progress.part(workEstimating, on), progress.part(workStoring, on)
+	estimating(0)
+	err := awaitTold(ctx, func(tell func(float64)) error {
+		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marks,
+			Told: func(orders int) { tell(float64(orders) / float64(order)) }})
 		if err == nil {
 			m, err = ngram.NewModel(e, store)
 		}
@@ -294,6 +300,12 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 			return fmt.Errorf("%d-gram model: %w", order, err)
 		}
 		return nil
+	}, func(fraction float64) {
+		if fraction < 1 {
+			estimating(fraction)
+		} else {
+			storing(Unknown)
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -306,7 +318,7 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	}
 	scoring, cancel := Grace(ctx)
 	defer cancel()
-	nats, err := model.Score(scoring, c.BeforeValid(), c.Valid)
+	nats, err := model.scoreTold(scoring, c.BeforeValid(), c.Valid, progress.part(workValid, on))
 	switch {
 	case err == nil:
 		model.Config.ValidBits = Bits(nats, len(c.Valid))

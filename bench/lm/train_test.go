@@ -103,7 +103,7 @@ func TestGrace(t *testing.T) {
 }
 
 // TestFraction: a training tells what it trains, and how much of it is done, from nothing
-// to all.
+// to all. Then it tells how much of the test split is scored.
 func TestFraction(t *testing.T) {
 	epochs, hidden, layers, embedding := 3.0, 8, 2, 5
 	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Epochs: &epochs,
@@ -113,12 +113,21 @@ func TestFraction(t *testing.T) {
 	}
 	defer training.Close()
 	var done []float64
+	scored := false
 	if _, _, err := training.Run(t.Context(), func(p Progress) {
-		if done = append(done, p.Fraction); p.Model != "RNN 2×8 (embedding 5)" {
+		if p.Work == workTest {
+			scored = true
+		} else if done = append(done, p.Fraction); p.Work != workTraining || scored {
+			t.Errorf("%s after the scoring", p.Work)
+		}
+		if p.Model != "RNN 2×8 (embedding 5)" {
 			t.Errorf("it trains %s", p.Model)
 		}
 	}); err != nil {
 		t.Fatal(err)
+	}
+	if !scored {
+		t.Error("scoring is silent")
 	}
 	if !slices.IsSorted(done) || done[0] != 0 || done[len(done)-1] != 1 {
 		t.Errorf("fractions %v, want them to rise from 0 to 1", done)

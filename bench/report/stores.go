@@ -70,14 +70,13 @@ func writeStores(w io.Writer, models []study.Model, bits string) {
 	for _, store := range g.stores {
 		add("bytes,", short(store))
 	}
-	add("tokens/s,", "hash")
-	add(bits+",", "lossless")
-	add(bits+",", "quantised")
+	add("tokens/s", "hash")
+	add(bits+",", "quantised") // the lossless stores have those of the table above
 	rows := [][]string{head[0], head[1]}
 	for _, name := range g.names {
 		row := append([]string{name}, g.bytes(name)...)
 		row = append(row, rateOrNone(g.at[[2]string{name, ngram.Hash.String()}].ScoreTokensPerSecond))
-		rows = append(rows, append(row, g.bits(name)...))
+		rows = append(rows, append(row, g.bits(name)[1]))
 	}
 	fmt.Fprintln(w)
 	writeTable(w, rows)

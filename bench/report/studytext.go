@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"batchrnn/bench/lm"
 	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
@@ -18,6 +19,27 @@ func StudyHeading(w io.Writer, r study.Result) error {
 	return err
 }
 
+// levelTable returns the rows of a level. Where there is <unk>, perplexities stand in
+// place of bits, because adjusted ones compare across vocabularies and both don't fit.
+func levelTable(c lm.Corpus, rows []study.Row) figures.Table {
+	adjusted := c.UnkRate > 0
+	head := []string{"model", "bytes", "training", "bits/" + c.Level}
+	if adjusted {
+		head = append(head[:3], "perplexity", "adjusted")
+	}
+	table := figures.Table{append(head, "one by one", "batched")}
+	for _, row := range rows {
+		cells := []string{nameOf(row), sizeOf(row), figures.Seconds(row.TrainSeconds)}
+		if adjusted {
+			cells = append(cells, figures.Known(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), figures.Known(!row.Unscored, fmt.Sprintf("%.4g", row.Adjusted)))
+		} else {
+			cells = append(cells, figures.Known(!row.Unscored, fmt.Sprintf("%.3f", row.BitsPerToken)))
+		}
+		table.Add(append(cells, secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds))...)
+	}
+	return table
+}
+
 // StudyText writes tables and sentences for each level.
 func StudyText(w io.Writer, r study.Result) error {
 	b := bufio.NewWriter(w)
@@ -29,14 +51,7 @@ func StudyText(w io.Writer, r study.Result) error {
 		if i > 0 {
 			fmt.Fprintln(b)
 		}
-		table := figures.Table{{"model", "bytes", "training", "bits/" + c.Level, "perplexity", "adjusted", "one by one", "batched"}}
-		for _, row := range rows {
-			table = append(table, []string{
-				nameOf(row), sizeOf(row), figures.Seconds(row.TrainSeconds), figures.Known(!row.Unscored, fmt.Sprintf("%.3f", row.BitsPerToken)),
-				figures.Known(!row.Unscored, fmt.Sprintf("%.4g", row.Perplexity)), figures.Known(!row.Unscored, fmt.Sprintf("%.4g", row.Adjusted)), secondsOrNone(row.LatencySeconds), secondsOrNone(row.BatchSeconds),
-			})
-		}
-		writeTable(b, table)
+		writeTable(b, levelTable(c, rows))
 		at := r.At(c.Level)
 		writeStores(b, at.Models, "bits/"+c.Level)
 		fmt.Fprintf(b, "\n%s\n", figures.Wrap(at.Summary, "", tableWidth))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
@@ -30,34 +31,56 @@ func Heading(w io.Writer, m measure.Machine, corpora ...lm.Corpus) error {
 
 // Machine writes the machine.
 func Machine(w io.Writer, m measure.Machine) {
-	fmt.Fprintf(w, "machine  %s, %s/%s, %s\n", m.CPU, m.OS, m.Arch, m.Go)
-	fmt.Fprintf(w, "kernels  %s, %s\n", m.ISA, figures.Plural(m.Threads, "thread"))
+	paragraph(w, "machine", fmt.Sprintf("%s, %s/%s, %s", m.CPU, m.OS, m.Arch, m.Go))
+	paragraph(w, "kernels", m.ISA+", "+figures.Plural(m.Threads, "thread"))
+}
+
+// label is the width of a label, and the indentation of the lines below it.
+const label = 9
+
+// paragraph writes a label and a text, in lines that fit the screen.
+func paragraph(w io.Writer, name, text string) {
+	fmt.Fprintf(w, "%-*s%s\n", label, name, figures.Wrap(text, strings.Repeat(" ", label), tableWidth-label))
+}
+
+// Command writes the command that repeats a run. A line that goes on ends in a backslash,
+// so that a shell takes all of it.
+func Command(w io.Writer, command string) {
+	words := strings.Split(command, " --") // flags stay together with their values
+	line := "command  " + words[0]
+	for _, word := range words[1:] {
+		word = " --" + word
+		if utf8.RuneCountInString(line+word+` \`) > tableWidth {
+			fmt.Fprintln(w, line+` \`)
+			line = strings.Repeat(" ", label-1)
+		}
+		line += word
+	}
+	fmt.Fprintln(w, line)
 }
 
 // writeSource writes the source of the text.
 func writeSource(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
 	if c.Synthetic {
-		fmt.Fprintf(b, "         generated: no Go distribution with Newton's Opticks was found\n")
+		paragraph(b, "", "generated: no Go distribution with Newton's Opticks was found")
 	}
-	fmt.Fprintf(b, "         SHA-256 %s\n", c.SHA256)
+	paragraph(b, "SHA-256", c.SHA256)
 	for _, part := range []struct{ name, source string }{{"validation", c.ValidName}, {"test", c.TestName}} {
 		if part.source != "" {
-			fmt.Fprintf(b, "         %s from %s\n", part.name, printable(part.source))
+			fmt.Fprintf(b, "%*s%s from %s\n", label, "", part.name, printable(part.source))
 		}
 	}
 }
 
 // writeTokens writes the numbers of tokens and of the vocabulary.
 func writeTokens(b *bufio.Writer, c lm.Corpus) {
-	fmt.Fprintf(b, "         %s: %s to train, %s to validate, %s to test\n",
+	paragraph(b, "", fmt.Sprintf("%s: %s to train, %s to validate, %s to test",
 		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
-		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test)))
-	const indent = "         "
-	vocabulary := fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c))
-	fmt.Fprintf(b, "%s%s\n", indent, figures.Wrap(vocabulary, indent, tableWidth-len(indent)))
+		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test))))
+	paragraph(b, "", fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c)))
 	if c.BadBytes > 0 {
-		fmt.Fprintf(b, "         %s not UTF-8, each taken as U+FFFD\n", isAre(c.BadBytes, "byte"))
+		paragraph(b, "", isAre(c.BadBytes, "byte")+" not UTF-8, each taken as U+FFFD")
 	}
 }
 
@@ -87,21 +110,17 @@ func printable(name string) string {
 // Text writes the table of all models, the table of stores, the summary and the notes.
 func Text(w io.Writer, r study.LevelResult) error {
 	b := bufio.NewWriter(w)
-	bits := "bits/char"
-	if r.Corpus.Level == "word" {
-		bits = "bits/word"
-	}
 	models := r.OneStore()
 	if len(models) > 0 && models[0].Kind == study.KindNgram {
 		fmt.Fprintf(b, "n-gram models: interpolated %s; store: %s\n\n", smoothingTerm(models[0].Smoothing), models[0].Store)
 	}
 	rows := [][]string{
-		{"model", "n-grams or", "bytes", "bytes", "training", "tokens/s,", "tokens/s,", bits},
-		{"", "parameters", "predicted", "resident", "", "training", "scoring", ""},
+		{"model", "n-grams,", "bytes", "bytes", "time to", "tokens/s", "tokens/s", "bits/"},
+		{"", "weights", "predicted", "resident", "train", "training", "scoring", r.Corpus.Level},
 	}
 	adjusted := r.Corpus.UnkRate > 0 // without <unk>, adjusted figures would repeat those before
 	if adjusted {
-		rows[0], rows[1] = append(rows[0], bits+","), append(rows[1], "adjusted")
+		rows[0], rows[1] = append(rows[0], "bits/"+r.Corpus.Level), append(rows[1], "adjusted")
 	}
 	for _, m := range models {
 		name := m.Name()
@@ -130,7 +149,7 @@ func Text(w io.Writer, r study.LevelResult) error {
 			break
 		}
 	}
-	writeStores(b, r.Models, bits)
+	writeStores(b, r.Models, "bits/"+r.Corpus.Level)
 	if r.Summary != "" {
 		fmt.Fprintf(b, "\n%s\n", figures.Wrap(r.Summary, "", tableWidth))
 	}
@@ -159,17 +178,17 @@ func threeDecimals(bits float64) string {
 	return fmt.Sprintf("%.3f", max(bits, 0)) // max makes 0 of -0
 }
 
-// tableWidth is the widest table in columns of text; a full table takes about 95.
-const tableWidth = 100
+// tableWidth is the widest text in columns.
+const tableWidth = 80
 
 // writeTable aligns the first column left and the others right. A table that would be
-// too wide gets narrower gaps.
+// too wide gets narrower gaps; where that isn't enough it is folded.
 func writeTable(w io.Writer, t figures.Table) {
 	gap := "   "
 	if t.Width(gap) > tableWidth {
 		gap = "  "
 	}
-	t.Write(w, "", gap, 0)
+	t.WriteFolded(w, tableWidth, 1, "", gap, 0)
 }
 
 // rateOrNone formats tokens per second.

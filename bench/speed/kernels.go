@@ -28,6 +28,7 @@ func (o KernelOptions) Validate() error {
 // A KernelResult is one run of [Kernels]. Its JSON form is stable: fields may be added,
 // not renamed. A figure that does not apply to a row is omitted.
 type KernelResult struct {
+	Format  int             `json:"format"`  // Format
 	Machine measure.Machine `json:"machine"` // its instruction set is the one that the dispatch picks
 	Command string          `json:"command"`
 	Rows    []KernelRow     `json:"rows"`
@@ -125,6 +126,7 @@ func (k *Kernels) Close() {
 // Heading returns the result before any measurement.
 func (k *Kernels) Heading() KernelResult {
 	return KernelResult{
+		Format:  Format,
 		Machine: measure.ThisMachine(k.chosen, 1),
 		Command: k.Command,
 		Rows:    []KernelRow{},

@@ -113,6 +113,7 @@ func (n *Neighbours) workers() int { return n.all[0].Threads() }
 // Heading returns the result before any measurement.
 func (n *Neighbours) Heading() Result {
 	return Result{
+		Format:  Format,
 		Machine: measure.ThisMachine(n.all[0].ISA(), n.workers()),
 		Command: n.Command,
 		Rows:    []Row{},

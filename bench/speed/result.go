@@ -6,9 +6,13 @@ import (
 	"batchrnn/bench/measure"
 )
 
+// Format is the version of the JSON forms of [Result] and [KernelResult].
+const Format = 1
+
 // A Result is one run of [Speed] or [Neighbours]. Its JSON form is stable: fields may
 // be added, not renamed. A figure that does not apply to a row is omitted.
 type Result struct {
+	Format      int             `json:"format"`  // Format
 	Machine     measure.Machine `json:"machine"` // its threads are the most that were used
 	Command     string          `json:"command"`
 	Rows        []Row           `json:"rows"`

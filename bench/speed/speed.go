@@ -120,6 +120,7 @@ func (s *Speed) Close() {
 // Heading returns the result before any measurement.
 func (s *Speed) Heading() Result {
 	return Result{
+		Format:  Format,
 		Machine: measure.ThisMachine(s.isa, slices.Max(s.Threads)),
 		Command: s.Command,
 		Rows:    []Row{},

@@ -47,7 +47,7 @@ func TestRunMeasuresEveryModel(t *testing.T) {
 	s := newSmall(t, func(o *Options) { o.Hidden = []int{8, 16} })
 	var begun, measured []string
 	all, err := s.Run(t.Context(), func(e Event) {
-		if e.Of != 5 || !(e.Fraction >= 0 && e.Fraction <= 1) {
+		if e.Of != 5 || e.Measured == nil && e.Work == "" || e.Fraction != lm.Unknown && !(e.Fraction >= 0 && e.Fraction <= 1) {
 			t.Errorf("event %+v", e)
 		}
 		if len(begun) < e.Nth {

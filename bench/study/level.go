@@ -70,8 +70,17 @@ func (l *level) event(name string) Event {
 	for _, other := range l.levels {
 		of += other.steps()
 	}
-	return Event{Progress: lm.Progress{Model: name, Left: l.left(0)}, Nth: l.nth, Of: of}
+	return Event{Progress: lm.Progress{Model: name, Fraction: lm.Unknown, Left: l.left(0)}, Nth: l.nth, Of: of}
 }
+
+// working reports what is done with a model, where nobody knows how far that is.
+func (l *level) working(event Event, work string) {
+	event.Work, event.Detail, event.Fraction, event.Training = work, "", lm.Unknown, rnnlm.Progress{}
+	l.on(event)
+}
+
+// weighing is the work of keep.
+const weighing = "measuring its memory"
 
 // Approximate times of a row beside an RNN's training, for estimating the time left.
 const (

@@ -22,7 +22,7 @@ func (l *level) mixture(ctx context.Context) error {
 		return nil
 	}
 	event := l.event("mixture")
-	l.on(event)
+	l.working(event, "scoring")
 	network, err := l.load(a.Cell, a.Hidden)
 	if err != nil {
 		return fmt.Errorf("the RNN of the mixture: %w", err)

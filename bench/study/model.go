@@ -17,6 +17,7 @@ const (
 // could not be measured, is 0. Where 0 may also be a result, a further field tells the
 // difference.
 type LevelResult struct {
+	Format   int             `json:"format"` // Format
 	Machine  measure.Machine `json:"machine"`
 	Corpus   lm.Corpus       `json:"corpus"`
 	Settings Settings        `json:"settings"`

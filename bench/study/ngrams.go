@@ -55,7 +55,7 @@ func (l *level) ngram(ctx context.Context, order int) error {
 			continue
 		}
 		if estimates == nil {
-			l.on(event)
+			l.working(event, "estimating")
 			err := lm.Await(ctx, func() (err error) {
 				estimates, err = estimateNgram(l.data.Corpus, l.options.Smoothing, order)
 				return err
@@ -66,6 +66,7 @@ func (l *level) ngram(ctx context.Context, order int) error {
 		}
 		row := Row{Level: l.corpus.Level, Config: config}
 		var model *ngram.Model
+		l.working(event, "scoring in a "+storeNoun(store.String()))
 		err := lm.Await(ctx, func() (err error) {
 			row.Model, model, err = measureNgram(l.data.Corpus, estimates, store)
 			if err == nil && l.options.Full {
@@ -77,6 +78,7 @@ func (l *level) ngram(ctx context.Context, order int) error {
 			return err
 		}
 		row.Label = row.Model.Name()
+		l.working(event, weighing)
 		if err := l.keep(ctx, row, model); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"batchrnn/bench/measure"
 )
 
-// Format is the version of [Result]'s JSON form.
+// Format is the version of the JSON forms of [Result] and [LevelResult].
 const Format = 1
 
 // A Result holds all measurements of a study. Its JSON form is stable: fields may be
@@ -63,7 +63,7 @@ type Row struct {
 // mixture.
 func (r Result) At(level string) LevelResult {
 	one := LevelResult{
-		Machine: r.Machine, Interrupted: r.Interrupted, Notes: r.Notes,
+		Format: Format, Machine: r.Machine, Interrupted: r.Interrupted, Notes: r.Notes,
 		Settings: Settings{Seed: r.Seed, BudgetSeconds: r.BudgetSeconds},
 	}
 	for _, c := range r.Corpora {

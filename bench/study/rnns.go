@@ -104,10 +104,11 @@ func (l *level) rnns(ctx context.Context) error {
 func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) error {
 	name := Model{Kind: KindRNN, Cell: options.Cell.String(), Hidden: options.Hidden}.Name()
 	event := l.event(name)
+	event.Work, event.Fraction = "training", 0
 	l.on(event)
 	model, stats, err := rnnlm.Train(ctx, l.engine, l.data.Corpus, options, func(p rnnlm.Progress) {
 		event.Fraction = min(float64(p.Elapsed)/float64(l.budget), 1)
-		event.Left, event.Detail = l.left(p.Elapsed), lm.Detail(p)
+		event.Left, event.Detail, event.Training = l.left(p.Elapsed), lm.Detail(p), p
 		l.on(event)
 	})
 	if err != nil {
@@ -118,10 +119,13 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 	}
 	row := Row{Level: l.corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
 	row.Label = name
+	event.Left = l.left(l.budget)
+	l.working(event, "scoring")
 	if err := l.scoreRNN(ctx, &row, model); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if l.options.Full {
+		l.working(event, "training with a full softmax")
 		if err := l.fullSoftmax(ctx, &row, options); err != nil {
 			return fmt.Errorf("%s with a full softmax: %w", name, err)
 		}
@@ -135,6 +139,7 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 	if row.Unscored {
 		l.notes = append(l.notes, fmt.Sprintf("%s: bits are not known: scoring takes longer than an interrupted run waits.", row.Label))
 	}
+	l.working(event, weighing)
 	err = l.keep(ctx, row, rnnlm.File{Model: model})
 	l.tell(event, l.rows)
 	return err

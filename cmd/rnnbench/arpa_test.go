@@ -77,7 +77,7 @@ func TestARPA(t *testing.T) {
 	if err := os.WriteFile(at("none.arpa"), raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := must("import", at("none.arpa"), "--out", at("b.lm")); !strings.Contains(out, "note     the file lists no <unk>: unknown words have a log10 probability of -100") {
+	if out := must("import", at("none.arpa"), "--out", at("b.lm")); !strings.Contains(joined(out), "note the file lists no <unk>: unknown words have a log10 probability of -100") {
 		t.Errorf("import prints %q", out)
 	}
 	must("train", "--corpus", text, "--kind", "ngram", "--store", "hash", "--out", at("hash.lm"))

@@ -6,15 +6,16 @@ import (
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/report"
+	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
 )
 
 type evalCommand struct {
-	Model   string  `arg:"" help:"A file that rnnbench train has written."`
-	Corpus  *string `placeholder:"PATH" help:"Text to score: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
-	Split   string  `default:"auto" placeholder:"PART" help:"What of it: all, train, valid or test, or auto (the default): test of the text that the model was trained on, all of any other."`
-	Threads int     `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
-	JSON    bool    `name:"json" help:"Print the result as JSON."`
+	Model   string   `arg:"" help:"A file that rnnbench train has written."`
+	Corpus  *string  `placeholder:"PATH" help:"Text to score: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Split   string   `default:"auto" placeholder:"PART" help:"What of it: all, train, valid or test, or auto (the default): test of the text that the model was trained on, all of any other."`
+	Threads int      `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
+	JSON    jsonFlag `name:"json" placeholder:"[FILE]" help:"${json}"`
 }
 
 // Help returns the text that kong prints below the summary.
@@ -30,21 +31,26 @@ func (c *evalCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	model, close, err := openModel(c.Model, c.Threads)
+	if err := c.JSON.check(corpus, map[string]string{"MODEL": c.Model}); err != nil {
+		return err
+	}
+	model, close, err := openModel(env, c.Model, c.Threads)
 	if err != nil {
 		return err
 	}
 	defer close()
-	e, err := lm.Evaluate(context.Background(), model, corpus, c.Split, env.stdin) // a signal ends the program
+	progress := env.progress()
+	e, err := lm.Evaluate(context.Background(), model, corpus, c.Split, env.stdin, func(p lm.Progress) { progress.on(study.Event{Progress: p}) }) // a signal ends the program
+	progress.close()
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return writeJSON(report.Stdout, env.stdout, e)
+	if err := c.JSON.write(env.stdout, e); err != nil || c.JSON == report.Stdout {
+		return err
 	}
 	token := lm.Corpus{Level: e.Model.Level}.TokenName()
 	out := &firstError{w: env.stdout}
-	fmt.Fprintf(out, "model       %s, %s in memory\n", e.Model.Description(), figures.Bytes(e.Bytes))
+	paragraph(out, 12, "model", e.Model.Description()+", "+figures.Bytes(e.Bytes)+" in memory")
 	sentences := ""
 	if e.Sentences > 0 {
 		sentences = fmt.Sprintf(", %s </s> among them", figures.Count(int64(e.Sentences)))
@@ -59,14 +65,14 @@ func (c *evalCommand) Run(env *environment) error {
 	if e.AdjustedUnknown {
 		fmt.Fprintf(out, "adjusted    not known: the file does not say how unknown words are spelled\n")
 	} else {
-		fmt.Fprintf(out, "adjusted    %.4f bits per %s, perplexity %s, with every <unk> spelled\n", e.AdjustedBits, token, e.Adjusted.Digits(6))
+		paragraph(out, 12, "adjusted", fmt.Sprintf("%.4f bits per %s, perplexity %s, with every <unk> spelled", e.AdjustedBits, token, e.Adjusted.Digits(6)))
 	}
 	if e.BitsPerByte > 0 {
 		fmt.Fprintf(out, "per byte    %.4f bits, with every <unk> spelled, of %s\n", e.BitsPerByte, figures.Plural(int64(e.TextBytes), "byte"))
 	}
 	fmt.Fprintf(out, "speed       %s tokens/s\n", figures.Rate(e.TokensPerSecond))
 	if e.BadBytes > 0 {
-		fmt.Fprintf(out, "note        bytes of the text that are not UTF-8, each taken as U+FFFD: %s\n", figures.Count(int64(e.BadBytes)))
+		paragraph(out, 12, "note", "bytes of the text that are not UTF-8, each taken as U+FFFD: "+figures.Count(int64(e.BadBytes)))
 	}
 	if e.Seen {
 		fmt.Fprintf(out, "note        the model was trained on some of this: the figures flatter it\n")

@@ -11,13 +11,12 @@ import (
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
-	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
 )
 
 type exportCommand struct {
 	Model string `arg:"" help:"A file that rnnbench train or import has written."`
-	Out   string `required:"" placeholder:"FILE" help:"Where the weights of an RNN go, as safetensors, or the n-grams of an n-gram model, as an ARPA file."`
+	Out   string `required:"" placeholder:"FILE|-" help:"Where the weights of an RNN go, as safetensors, or the n-grams of an n-gram model, as an ARPA file; - is standard output."`
 }
 
 // Help is what kong prints below the summary.
@@ -29,7 +28,7 @@ An n-gram model becomes an ARPA file, which KenLM, SRILM, IRSTLM and Sphinx read
 
 // Run is called by kong.
 func (c *exportCommand) Run(env *environment) error {
-	model, close, err := openToConvert(c.Model, c.Out)
+	model, close, err := openToConvert(env, c.Model, c.Out)
 	if err != nil {
 		return err
 	}
@@ -38,14 +37,14 @@ func (c *exportCommand) Run(env *environment) error {
 	if model.Config.Kind == lm.Ngram {
 		write = model.WriteARPA
 	}
-	return writeConverted(env.stdout, c.Out, model, write)
+	return writeConverted(env, c.Out, model, write)
 }
 
 type importCommand struct {
 	Model   string  `arg:"" help:"An ARPA file; with --weights a file that rnnbench train has written, of an RNN, which the vocabulary and the sizes come from. It stays as it is."`
 	Weights *string `placeholder:"FILE" help:"Weights as rnnbench export or PyTorch writes them, as safetensors."`
 	Prefix  string  `placeholder:"NAME" help:"What precedes the names of the weights, such as module. of a wrapped module. Other tensors of the file are left out."`
-	Out     string  `required:"" placeholder:"FILE" help:"Where the model goes."`
+	Out     string  `required:"" placeholder:"FILE|-" help:"Where the model goes; - is standard output."`
 	Store   *string `placeholder:"NAME" help:"How the n-grams of an ARPA file lie in memory: map, hash, the fastest, trie, or quantised, the smallest (default trie)."`
 	Level   *string `placeholder:"char|word" help:"What a word of an ARPA file is: char or word (default: char if all are characters and white space among them is written as export writes it, else word)."`
 }
@@ -69,10 +68,10 @@ func (c *importCommand) Run(env *environment) error {
 		return option.Misuse("--store", "--weights are those of an RNN, which has no store: leave it out")
 	case c.Level != nil:
 		return option.Misuse("--level", "with --weights the level is that of the model: leave it out")
-	case report.SameFile(weights, c.Out):
+	case c.Out != report.Stdout && report.SameFile(weights, c.Out):
 		return option.Misuse("--out", "%q is the file of --weights too: name another", c.Out)
 	}
-	model, close, err := openToConvert(c.Model, c.Out)
+	model, close, err := openToConvert(env, c.Model, c.Out)
 	if err != nil {
 		return err
 	}
@@ -84,7 +83,7 @@ func (c *importCommand) Run(env *environment) error {
 	if err != nil {
 		return fmt.Errorf("--weights: %q: %w", weights, err)
 	}
-	return writeConverted(env.stdout, c.Out, model, model.WriteTo)
+	return writeConverted(env, c.Out, model, model.WriteTo)
 }
 
 // arpa makes a model of an ARPA file.
@@ -109,18 +108,23 @@ func (c *importCommand) arpa(env *environment) error {
 	}
 	var model *lm.Model
 	var noUnk bool
+	env.progress().work("reading the ARPA file")
 	err = readFile(c.Model, func(f *os.File, size int64) (err error) {
 		model, noUnk, err = lm.ReadARPA(f, size, level, store)
 		return err
 	})
+	env.progress().done()
 	if err != nil {
 		return fmt.Errorf("%s: %q: %w: give an ARPA file, or --weights", modelArgument, c.Model, err)
 	}
-	if err := writeConverted(env.stdout, c.Out, model, model.WriteTo); err != nil || !noUnk {
+	if err := writeConverted(env, c.Out, model, model.WriteTo); err != nil || !noUnk {
 		return err
 	}
-	if _, err := fmt.Fprintf(env.stdout, "note     the file lists no <unk>: unknown words have a log10 probability of %d, as in KenLM\n", ngram.MissingUnk); err != nil {
-		return fmt.Errorf("standard output: %w", err)
+	text, name := env.text(c.Out)
+	out := &firstError{w: text}
+	paragraph(out, 9, "note", fmt.Sprintf("the file lists no <unk>: unknown words have a log10 probability of %d, as in KenLM", ngram.MissingUnk))
+	if out.err != nil {
+		return fmt.Errorf("%s: %w", name, out.err)
 	}
 	return nil
 }
@@ -148,32 +152,39 @@ func checkConverted(in, out string) error {
 	switch {
 	case out == "":
 		return option.Misuse("--out", "the name is empty: give one")
-	case report.SameFile(in, out):
+	case out != report.Stdout && report.SameFile(in, out):
 		return option.Misuse("--out", "%q is the model's own file: name another", out)
 	}
-	return report.CheckFile("--out", out, "")
+	return checkOut(out, "")
 }
 
 // openToConvert opens a model that out is made of, which is another file.
-func openToConvert(model, out string) (m *lm.Model, close func(), err error) {
+func openToConvert(env *environment, model, out string) (m *lm.Model, close func(), err error) {
 	if err := checkConverted(model, out); err != nil {
 		return nil, nil, err
 	}
-	return openModel(model, 1)
+	return openModel(env, model, 1)
 }
 
 // writeConverted writes the file at path, and prints what m is and where it went.
-func writeConverted(stdout io.Writer, path string, m *lm.Model, write func(io.Writer) (int64, error)) error {
+func writeConverted(env *environment, path string, m *lm.Model, write func(io.Writer) (int64, error)) error {
 	var size int64
-	err := durable.WriteFile(path, func(w io.Writer) (err error) {
+	progress := env.progress()
+	progress.work("writing " + path)
+	err := writeOut(path, env.stdout, func(w io.Writer) (err error) {
 		size, err = write(w)
 		return err
 	})
+	progress.close()
 	if err != nil {
-		return fmt.Errorf("--out: %q was not written: %w", path, err)
+		return err
 	}
-	if _, err := fmt.Fprintf(stdout, "model    %s\nsaved    %s, %s\n", m.Config.Description(), path, figures.Bytes(size)); err != nil {
-		return fmt.Errorf("standard output: %w", err)
+	text, name := env.text(path)
+	out := &firstError{w: text}
+	paragraph(out, 9, "model", m.Config.Description())
+	fmt.Fprintf(out, "saved    %s\n", written(path, size))
+	if out.err != nil {
+		return fmt.Errorf("%s: %w", name, out.err)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ var innerCapital = regexp.MustCompile(`([a-z])([A-Z])`)
 // flagsOf returns the flags of the options that an error names: "--max-order" for
 // "MaxOrder". It keeps names that are no option's field.
 func flagsOf(names string) string {
-	if names == kernels.EnvISA || names == modelArgument || strings.HasPrefix(names, "--") {
+	if names == kernels.EnvISA || names == modelArgument || names == shellArgument || strings.HasPrefix(names, "--") {
 		return names
 	}
 	names = "--" + strings.ReplaceAll(names, " and ", " and --")

@@ -14,14 +14,14 @@ import (
 )
 
 type gradientsCommand struct {
-	Cell     string  `default:"rnn,gru" placeholder:"NAME" help:"Cells of the networks: rnn, the vanilla one, lstm, gru; several with commas between them (default ${default})."`
-	Lengths  []int   `default:"50,150,500" placeholder:"T" help:"Lengths of the sequences, several with commas between them (default ${default})."`
-	Updates  int     `default:"2000" placeholder:"N" help:"Updates that each network is trained with; fewer once all its answers are right (default ${default})."`
-	Remember int     `default:"1" placeholder:"N" help:"Symbols that the copy task has one remember, at most 10 (default ${default})."`
-	Threads  int     `default:"${cores}" placeholder:"N" help:"Networks that are trained at once (default ${default}, as many as there are cores)."`
-	Seed     uint64  `default:"1" placeholder:"N" help:"Seed of weights and sequences (default ${default})."`
-	JSON     *string `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
-	Plot     *string `placeholder:"FILE.png|.svg" help:"Draw the norm of gradients against distance."`
+	Cell     string   `default:"rnn,gru" placeholder:"NAME" help:"Cells of the networks: rnn, the vanilla one, lstm, gru; several with commas between them (default ${default})."`
+	Lengths  []int    `default:"50,150,500" placeholder:"T" help:"Lengths of the sequences, several with commas between them (default ${default})."`
+	Updates  int      `default:"2000" placeholder:"N" help:"Updates that each network is trained with; fewer once all its answers are right (default ${default})."`
+	Remember int      `default:"1" placeholder:"N" help:"Symbols that the copy task has one remember, at most 10 (default ${default})."`
+	Threads  int      `default:"${cores}" placeholder:"N" help:"Networks that are trained at once (default ${default}, as many as there are cores)."`
+	Seed     uint64   `default:"1" placeholder:"N" help:"Seed of weights and sequences (default ${default})."`
+	JSON     jsonFlag `name:"json" placeholder:"[FILE]" help:"${json}"`
+	Plot     *string  `placeholder:"FILE.png|.svg" help:"Draw the norm of gradients against distance."`
 }
 
 // Help returns the text that kong prints below the summary.
@@ -33,10 +33,6 @@ The default takes some minutes on two cores, longer sequences in proportion more
 
 // Run is called by kong.
 func (c *gradientsCommand) Run(env *environment) error {
-	jsonFile, err := given("--json", c.JSON)
-	if err != nil {
-		return err
-	}
 	plotFile, err := given("--plot", c.Plot)
 	if err != nil {
 		return err
@@ -54,14 +50,14 @@ func (c *gradientsCommand) Run(env *environment) error {
 		return err
 	}
 	defer study.Close()
-	if err := (report.Outputs{JSON: jsonFile, Plot: plotFile}).Check(""); err != nil {
+	if err := (report.Outputs{JSON: string(c.JSON), Plot: plotFile}).Check(""); err != nil {
 		return err
 	}
 	heading := study.Heading()
 	var result gradients.Result
 	var runErr, plotErr error
 	err = measurement{
-		json: jsonFile, machine: heading.Machine, command: heading.Command,
+		json: c.JSON, machine: heading.Machine, command: heading.Command,
 		run: func(ctx context.Context, on func(nth, of int, name string)) (any, bool) {
 			result, runErr = study.Run(ctx, on)
 			if plotFile != "" {
@@ -98,7 +94,7 @@ func printGradients(w io.Writer, r gradients.Result) {
 		}
 	}
 	for _, s := range r.Summary {
-		fmt.Fprintln(w, s)
+		fmt.Fprintln(w, figures.Wrap(s, "", screen))
 	}
 }
 
@@ -130,7 +126,7 @@ func printAccuracy(w io.Writer, r gradients.Result, task string) {
 				fmt.Sprintf("%.2g", m.LargestNorm), fmt.Sprintf("%.2g", m.LearningRate), note)
 		}
 	}
-	writeTable(w, title, t, 0, 9)
+	writeTable(w, title, 3, t, 0, 9)
 }
 
 // printNorms prints the norms of gradients at the marked distances.
@@ -164,7 +160,7 @@ func printNorms(w io.Writer, models []gradients.Model) {
 		}
 		add(m.Network, "trained", clip, m.Trained)
 	}
-	writeTable(w, fmt.Sprintf("Norm of dJ/dh so many steps before the loss, beside distance 0, %s, T = %d", gradients.TaskName(models[0].Task), models[0].Length), t, 0, 1)
+	writeTable(w, fmt.Sprintf("Norm of dJ/dh so many steps before the loss, beside distance 0, %s, T = %d", gradients.TaskName(models[0].Task), models[0].Length), 3, t, 0, 1)
 }
 
 func percent(share float64) string { return fmt.Sprintf("%.1f", 100*share) }

@@ -26,7 +26,7 @@ func TestGradients(t *testing.T) {
 	if len(r.Models) != 56 || r.Seed != 7 || r.Interrupted {
 		t.Errorf("%d models, seed %d", len(r.Models), r.Seed)
 	}
-	text := strings.Join(strings.Fields(stderr), " ")
+	text := joined(stderr)
 	for _, want := range []string{"rnnbench gradients --cell rnn,lstm,gru --lengths 4,12 --updates 5 --remember 1 --threads 2 --seed 7",
 		"Adding problem", "Copy task", "the best without looking 4 7.8 0.1667", "ReLU, identity, skip", "LSTM, chrono", "GRU, chrono", "adding problem, T = 12",
 		"The copy task at T = 12:", "Before training the gradient of “tanh” vanishes"} {

@@ -40,7 +40,7 @@ func startTraining(t *testing.T) *training {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 1<<10)
-	for !strings.Contains(p.stderr.String(), "2/4 2-gram") {
+	for !strings.Contains(p.stderr.String(), "3/4 RNN 8") {
 		n, err := stderr.Read(buf)
 		p.stderr.Write(buf[:n])
 		if err != nil {
@@ -105,7 +105,7 @@ func TestInterruptedReportIsWrittenAndResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	buf := make([]byte, 1<<10)
-	for !strings.Contains(p.stderr.String(), "1/4 char 1-gram") {
+	for !strings.Contains(p.stderr.String(), "2/4 char RNN 8") {
 		n, err := stderr.Read(buf)
 		p.stderr.Write(buf[:n])
 		if err != nil {

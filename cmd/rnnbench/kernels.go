@@ -16,7 +16,7 @@ type kernelsCommand struct {
 	ISA     string        `name:"isa" placeholder:"NAME" help:"Measure one instruction set: generic, avx2 or avx512 (default: all that the machine has)."`
 	Time    time.Duration `default:"20ms" placeholder:"TIME" help:"Time to measure each kernel for (default ${default})."`
 	Largest []int         `default:"50,128,2560,100000" placeholder:"T,B,H,V" help:"Steps, batch, width and vocabulary at which the longest single call is looked for (default ${default})."`
-	JSON    string        `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+	JSON    jsonFlag      `name:"json" placeholder:"[FILE]" help:"${json}"`
 }
 
 // Help returns the text that kong prints below the summary.
@@ -90,7 +90,7 @@ func printTiles(w io.Writer, rows []speed.KernelRow) {
 		}
 		t.Add(arrow, fmt.Sprintf("%d × %d", r.Rows, r.Columns), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PeakGFLOPS, 1), picked)
 	}
-	writeTable(w, fmt.Sprintf("Tiles of the matrix product, K = %d, → with the batches B whose product with %d×%d weights runs them", depth, depth, depth), t, 5)
+	writeTable(w, fmt.Sprintf("Tiles of the matrix product, K = %d, → with the batches B whose product with %d×%d weights runs them", depth, depth, depth), 2, t, 5)
 }
 
 // printVectors prints a line for each kernel, with its rates on short and long
@@ -110,7 +110,7 @@ func printVectors(w io.Writer, rows []speed.KernelRow) {
 		line[r.Name] = len(t)
 		t.Add(append(append([]string{r.Kind, r.Name}, cells...), "", "", "")...)
 	}
-	writeTable(w, "Other kernels, bytes read and written", t, 0, 1)
+	writeTable(w, "Other kernels, bytes read and written", 2, t, 0, 1)
 }
 
 // shownCalls is the least number of kernels whose longest calls are shown. All calls
@@ -135,5 +135,5 @@ func printCalls(w io.Writer, r speed.KernelResult) {
 	}
 	longest := r.Calls[0]
 	writeTable(w, fmt.Sprintf("Longest single call into assembly: %.1f µs, %s; the bound is %.0f µs",
-		1e6*longest.MedianSeconds, longest.Kernel, 1e6*speed.CallBound), t, 0, 4, 5)
+		1e6*longest.MedianSeconds, longest.Kernel, 1e6*speed.CallBound), 2, t, 0, 4, 5)
 }

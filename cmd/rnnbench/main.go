@@ -11,6 +11,8 @@
 //	rnnbench kernels    every kernel beside the machine's peak
 //	rnnbench speed      passes through networks beside the machine's peak
 //	rnnbench gradients  gradients over long sequences, and what keeps them
+//	rnnbench inspect    what a saved model is, and what it was trained on
+//	rnnbench completion completion of commands and flags for bash, zsh and fish
 //
 // "rnnbench ram --help" lists the flags.
 //
@@ -58,6 +60,8 @@ type commandLine struct {
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
 	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
 
+	Inspect inspectCommand `cmd:"" help:"What a saved model is: kind, sizes, vocabulary, training, sections of its file."`
+
 	Export exportCommand `cmd:"" help:"Write a saved model for other programs: an RNN's weights as safetensors, in PyTorch's names and layouts, n-grams as an ARPA file."`
 	Import importCommand `cmd:"" help:"Make a model of an ARPA file, or of a saved RNN and other weights, from safetensors."`
 
@@ -65,13 +69,44 @@ type commandLine struct {
 	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`
 
 	Gradients gradientsCommand `cmd:"" help:"Gradients over long sequences, vanishing, exploding or kept: the adding problem and the copy task."`
+
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands and flags in a shell."`
+
+	Version versionFlag `help:"Print the version of the program, its Go version and the kernels of this machine."`
+	common
 }
 
-// environment holds the standard streams of a command.
+// common are the flags that every command has.
+type common struct {
+	Quiet    bool   `short:"q" help:"Write nothing to standard error but errors and warnings."`
+	Progress string `default:"text" enum:"text,json" placeholder:"text|json" help:"How progress is told on standard error: text, or json, an object a line (default ${default})."`
+}
+
+const progressJSON = "json" // a value of common.Progress
+
+// environment holds the standard streams of a command, and the flags of every command.
 type environment struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	signals        *signals
+	common
+	model *kong.Application // all commands and flags
+	told  *progress         // nil before progress
+}
+
+// progress returns the progress of the command. The program closes it.
+func (env *environment) progress() *progress {
+	if env.told == nil {
+		f := lines
+		switch {
+		case env.Quiet:
+			f = silent
+		case env.Progress == progressJSON:
+			f = objects
+		}
+		env.told = newProgress(env.stderr, f)
+	}
+	return env.told
 }
 
 // run is the program: it parses args, runs the command and returns the exit status.
@@ -90,7 +125,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
-		kong.Vars{"cores": strconv.Itoa(cores())},
+		kong.Vars{"cores": strconv.Itoa(cores()), "json": jsonHelp},
 		speedVars(),
 		readers(),
 	)
@@ -100,6 +135,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var parsed *kong.Context
 	if err = checkValues(parser, args); err == nil {
 		parsed, err = parser.Parse(args)
+	}
+	if again, ok := modelAfterJSON(args); err != nil && ok {
+		if p, againErr := parser.Parse(again); againErr == nil {
+			parsed, err = p, nil
+		}
 	}
 	if helped {
 		return exitOK
@@ -114,10 +154,17 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return fail(exitMisuse, err.Error()+": see "+help)
 	}
 
+	if line.Quiet && line.Progress == progressJSON {
+		return fail(exitMisuse, "--progress: --quiet leaves nothing to tell: leave one of them out")
+	}
 	signals := catchSignals(stderr)
 	defer signals.release()
 	ignoreFileLimit()
-	err = parsed.Run(&environment{stdin, standardOutput{stdout, signals}, stderr, signals})
+	env := &environment{stdin: stdin, stdout: standardOutput{stdout, signals}, stderr: stderr, signals: signals, common: line.common, model: parser.Model}
+	err = parsed.Run(env)
+	if env.told != nil {
+		env.told.close()
+	}
 	if err == nil && signals.exitStatus() != 0 {
 		err = fmt.Errorf("%w, but all was done by then", errStopped)
 	}

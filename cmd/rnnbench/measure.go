@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
-	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 )
 
@@ -19,7 +16,8 @@ import (
 // A measurement is a command that prints a heading, measures, and prints the result,
 // even if a signal ended it early.
 type measurement struct {
-	json    string // the value of the flag
+	json    jsonFlag
+	files   map[string]string // of other flags
 	machine measure.Machine
 	command string
 	run     func(ctx context.Context, on func(nth, of int, name string)) (result any, interrupted bool)
@@ -29,30 +27,26 @@ type measurement struct {
 // do runs the measurement. It returns nil if everything was measured and printed.
 func (m measurement) do(env *environment) error {
 	// Mistakes are reported now, not after minutes of work.
-	if m.json != "" && m.json != report.Stdout {
-		if err := durable.CheckWritable(m.json); err != nil {
-			return fmt.Errorf("--json: %q can't be written: %w: name a file in a folder that you may write to", m.json, err)
-		}
+	if err := m.json.check("", m.files); err != nil {
+		return err
 	}
-	ctx, stop := env.interruptible()
-	defer stop()
-	text, name := env.stdout, "standard output"
-	if m.json == report.Stdout {
-		text, name = env.stderr, "standard error"
-	}
+	text, name := env.text(string(m.json))
 	out := &firstError{w: text}
 	report.Machine(out, m.machine)
-	fmt.Fprintf(out, "command  %s\n\n", m.command)
+	report.Command(out, m.command)
+	fmt.Fprintln(out)
 	if out.err != nil {
 		return fmt.Errorf("%s: %w", name, out.err)
 	}
 
-	progress := newProgress(env.stderr)
+	ctx, stop := env.interruptible()
+	defer stop()
+	progress := env.progress()
 	result, interrupted := m.run(ctx, progress.step)
 	progress.close()
 	// The file comes first: if the reader of standard output has gone, printing the
 	// tables ends the program.
-	err := writeJSON(m.json, env.stdout, result)
+	err := m.json.write(env.stdout, result)
 	stop()
 	m.print(out)
 	if out.err != nil {
@@ -62,46 +56,6 @@ func (m measurement) do(env *environment) error {
 		err = errInterrupted
 	}
 	return err
-}
-
-// step reports the start of a piece of work: its number nth, of pieces in all.
-func (p *progress) step(nth, of int, name string) {
-	line := fmt.Sprintf("%d/%d %s", nth, of, name)
-	switch {
-	case p.terminal:
-		if p.bar == nil {
-			p.bar = newBar(p.w, barWidth, true)
-		}
-		p.bar.Describe(line)
-		p.bar.Set((nth - 1) * (barSteps - 1) / of)
-	case nth == 1 || time.Since(p.told) >= tellEvery:
-		fmt.Fprintln(p.w, line)
-		p.told = time.Now()
-	}
-}
-
-// writeJSON writes v to the file or standard output that path names. It does nothing if
-// path is empty.
-func writeJSON(path string, stdout io.Writer, v any) error {
-	write := func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
-	}
-	switch path {
-	case "":
-		return nil
-	case report.Stdout:
-		if err := write(stdout); err != nil {
-			return fmt.Errorf("--json: standard output: %w", err)
-		}
-		return nil
-	}
-	if err := durable.WriteFile(path, write); err != nil {
-		return fmt.Errorf("--json: %q was not written: %w", path, err)
-	}
-	return nil
 }
 
 // firstError forwards writes until one fails, and keeps that error. Its Write returns
@@ -118,13 +72,14 @@ func (f *firstError) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// writeTable prints the title and the table, with the given columns aligned left. It
-// prints nothing if the table has no rows below its head.
-func writeTable(w io.Writer, title string, t figures.Table, left ...int) {
+// writeTable prints the title and the table, with the given columns aligned left. A
+// table that is too wide is folded, see [figures.Table.WriteFolded]. It prints nothing if
+// the table has no rows below its head.
+func writeTable(w io.Writer, title string, keys int, t figures.Table, left ...int) {
 	if len(t) < 2 {
 		return
 	}
-	fmt.Fprintln(w, title)
-	t.Write(w, "  ", "  ", left...)
+	fmt.Fprintln(w, figures.Wrap(title, "", screen))
+	t.WriteFolded(w, screen, keys, "  ", "  ", left...)
 	fmt.Fprintln(w)
 }

@@ -98,12 +98,15 @@ func TestScore(t *testing.T) {
 		if status != 0 || len(got) != 4 || got[0] != got[3] || got[1] != "0.0000\t0\t0\t0.000" || strings.Count(got[0], "\t") != 3 {
 			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 		}
-		if !strings.HasPrefix(stderr, "total: 4 lines, ") || !strings.Contains(stderr, "; model ") {
+		text := joined(stderr)
+		if !strings.HasPrefix(text, "total: 4 lines, ") || !strings.Contains(text, "; model ") {
 			t.Errorf("standard error: %s", stderr)
 		}
-		status, stdout, stderr = runArgs(lines, "score", file, "--json")
+		status, stdout, stderr = runArgs(lines, "score", "--json", file)
+		if joined(stderr) != text {
+			t.Errorf("standard error with JSON: %s", stderr)
+		}
 		var total, sum lm.Score
-		decodeStrictly(t, stderr, &total)
 		d := json.NewDecoder(strings.NewReader(stdout))
 		for range 4 {
 			var s lm.Score
@@ -114,6 +117,9 @@ func TestScore(t *testing.T) {
 			sum.Tokens += s.Tokens
 			sum.Unk += s.Unk
 			sum.Nats += s.Nats
+		}
+		if err := d.Decode(&total); err != nil || d.More() {
+			t.Fatalf("error %v, or more after the total in\n%s", err, stdout)
 		}
 		if status != 0 || total.Lines != 4 || total.Tokens != sum.Tokens || total.Unk != sum.Unk || sum.Unk == 0 || total.Nats != sum.Nats || total.Model == nil {
 			t.Errorf("exit status %d, total %+v, sum %+v", status, total, sum)

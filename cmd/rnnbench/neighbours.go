@@ -13,7 +13,7 @@ import (
 // printNeighbours prints a table for each size, and the rows that miss a mark.
 func printNeighbours(w io.Writer, r speed.Result) {
 	if len(r.Rows) > 0 {
-		fmt.Fprintf(w, "Forward passes beside others, tanh, T = %d: one worker and all in turns; rates are those of one caller\n", r.Rows[0].T)
+		fmt.Fprintln(w, figures.Wrap(fmt.Sprintf("Forward passes beside others, tanh, T = %d: one worker and all in turns; rates are those of one caller", r.Rows[0].T), "", screen))
 		fmt.Fprintf(w, "The marks: at least %v of one worker's throughput, at most %v times its p99\n\n", speed.LeastThroughput, speed.MostP99)
 	}
 	var compared []speed.Row
@@ -46,7 +46,7 @@ func printBeside(w io.Writer, rows []speed.Row) {
 			figures.Decimals(1e3*r.MeanSeconds, 3), figures.Decimals(1e3*r.MedianSeconds, 3), figures.Decimals(1e3*r.P99Seconds, 3),
 			figures.Decimals(r.MeanGFLOPS, 1), fmt.Sprintf("%.0f", r.TokensPerSecond), throughput, p99, note)
 	}
-	writeTable(w, fmt.Sprintf("H %d, B %d", rows[0].H, rows[0].B), t, 0, 10)
+	writeTable(w, fmt.Sprintf("H %d, B %d", rows[0].H, rows[0].B), 2, t, 0, 10)
 }
 
 // missed names the marks that a compared row misses.

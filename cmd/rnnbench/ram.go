@@ -23,7 +23,7 @@ type ramCommand struct {
 	Budget    time.Duration `default:"30s" placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default ${default})."`
 	Threads   int           `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed      uint64        `default:"1" placeholder:"N" help:"Seed of the RNNs' initial weights, and of the text where it is generated (default ${default})."`
-	JSON      *string       `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+	JSON      jsonFlag      `name:"json" placeholder:"[FILE]" help:"${json}"`
 	CSV       *string       `name:"csv" placeholder:"FILE" help:"Write the figures as CSV, a row per model."`
 	Plot      *string       `placeholder:"FILE.png|.svg" help:"Draw the bytes against the order."`
 }
@@ -62,13 +62,12 @@ func (c *ramCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	var outputs report.Outputs
+	outputs := report.Outputs{JSON: string(c.JSON)}
 	for _, flag := range []struct {
 		name  string
 		value *string
 		used  *string
 	}{
-		{"--json", c.JSON, &outputs.JSON},
 		{"--csv", c.CSV, &outputs.CSV},
 		{"--plot", c.Plot, &outputs.Plot},
 	} {
@@ -88,10 +87,10 @@ func (c *ramCommand) Run(env *environment) error {
 	if err := outputs.Check(corpus); err != nil {
 		return err
 	}
-	// A pipe, a device or a large folder may take a while.
-	reading := time.AfterFunc(time.Second, func() { fmt.Fprintln(env.stderr, "reading the corpus ...") })
+	progress := env.progress()
+	progress.work(readingText)
 	comparison, err := study.New(options, nil, nil, env.stdin)
-	reading.Stop()
+	progress.done()
 	if err != nil {
 		return err
 	}
@@ -99,10 +98,7 @@ func (c *ramCommand) Run(env *environment) error {
 
 	ctx, stop := env.interruptible()
 	defer stop()
-	out, name := env.stdout, "standard output"
-	if outputs.JSON == report.Stdout {
-		out, name = env.stderr, "standard error"
-	}
+	out, name := env.text(outputs.JSON)
 	// The heading is a single write. A reader that stops after the first line, such as
 	// head, would end the program at the second write.
 	var heading bytes.Buffer
@@ -113,7 +109,6 @@ func (c *ramCommand) Run(env *environment) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 
-	progress := newProgress(env.stderr)
 	all, err := comparison.Run(ctx, progress.on)
 	result := all.At(c.Level)
 	progress.close()

@@ -73,7 +73,10 @@ func (c *reportCommand) Run(env *environment) error {
 			return err
 		}
 	}
+	progress := env.progress()
+	progress.work(readingText)
 	comparison, err := study.New(options, folder, known, env.stdin)
+	progress.done()
 	if err != nil {
 		return err
 	}
@@ -90,11 +93,11 @@ func (c *reportCommand) Run(env *environment) error {
 		return fmt.Errorf("standard output: %w", err)
 	}
 
-	progress := newProgress(env.stderr)
 	result, err := comparison.Run(ctx, progress.on)
-	progress.close()
 	// The files come first, as in ram.
+	progress.work("writing the page")
 	err = errors.Join(err, folder.Write(result))
+	progress.close()
 	stop()
 	if textErr := report.StudyText(env.stdout, result); textErr != nil {
 		err = errors.Join(err, fmt.Errorf("standard output: %w", textErr))

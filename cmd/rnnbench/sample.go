@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"time"
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/report"
@@ -19,8 +20,11 @@ type sampleCommand struct {
 	Prompt      string   `placeholder:"TEXT" help:"What the text begins with."`
 	Seed        uint64   `default:"1" placeholder:"N" help:"The same seed draws the same text (default ${default})."`
 	Spell       bool     `help:"Draw <unk> as well, and spell a word for it that the model doesn't know, by the characters of rare words in its training."`
-	JSON        bool     `name:"json" help:"Print the result as JSON."`
+	JSON        jsonFlag `name:"json" placeholder:"[FILE]" help:"${json}"`
 }
+
+// flushEvery is the time after which text is shown that has been drawn.
+const flushEvery = 100 * time.Millisecond
 
 // Help returns the text that kong prints below the summary.
 func (*sampleCommand) Help() string {
@@ -33,7 +37,10 @@ func (c *sampleCommand) Run(env *environment) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	model, close, err := openModel(c.Model, 1) // more threads don't help a single row
+	if err := c.JSON.check("", map[string]string{"MODEL": c.Model}); err != nil {
+		return err
+	}
+	model, close, err := openModel(env, c.Model, 1) // more threads don't help a single row
 	if err != nil {
 		return err
 	}
@@ -42,9 +49,13 @@ func (c *sampleCommand) Run(env *environment) error {
 	var outErr error
 	ctx, stop := env.interruptibleFilter()
 	defer stop()
+	flushed := time.Now()
 	sample, err := lm.Draw(model, options, func(piece []byte) error {
-		if !c.JSON {
-			_, outErr = out.Write(piece)
+		if c.JSON == report.Stdout {
+			return ctx.Err()
+		}
+		if _, outErr = out.Write(piece); outErr == nil && time.Since(flushed) > flushEvery {
+			outErr, flushed = out.Flush(), time.Now()
 		}
 		return cmp.Or(outErr, ctx.Err())
 	})
@@ -57,14 +68,16 @@ func (c *sampleCommand) Run(env *environment) error {
 		return cmp.Or(out.Flush(), errStopped)
 	case err != nil:
 		return errors.Join(err, out.Flush())
-	case c.JSON:
-		return writeJSON(report.Stdout, env.stdout, sample)
+	case c.JSON == report.Stdout:
 	default:
 		out.WriteByte('\n')
 		outErr = out.Flush()
 	}
 	if outErr != nil {
 		return fmt.Errorf("standard output: %w", outErr)
+	}
+	if err := c.JSON.write(env.stdout, sample); err != nil {
+		return err
 	}
 	if sample.UnknownTo > 0 {
 		fmt.Fprintf(env.stderr, "rnnbench: tokens of the prompt that the model doesn't know: %d\n", sample.UnknownTo)

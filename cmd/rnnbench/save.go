@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
@@ -42,25 +43,30 @@ func checkTrainSpace(out, checkpoint string, modelBytes, checkpointBytes int64) 
 			return err
 		}
 	}
+	if out == report.Stdout {
+		return nil
+	}
 	return checkSpace("--out", out, modelBytes)
 }
 
-// saveModel writes a model to path. If that fails, it writes it to a new folder for
+// saveModel writes a model to path, as [writeOut] does. If that fails, it writes it to a new folder for
 // temporary files, so that a training isn't lost, and returns an error that says so.
 // saved is where the model is, empty if nowhere.
-func saveModel(path string, model io.WriterTo) (saved string, size int64, err error) {
+func saveModel(path string, stdout io.Writer, model io.WriterTo) (saved string, size int64, err error) {
 	write := func(w io.Writer) (err error) {
 		size, err = model.WriteTo(w)
 		return err
 	}
-	err = durable.WriteFile(path, write)
-	if err == nil {
+	if err = writeOut(path, stdout, write); err == nil {
 		return path, size, nil
 	}
-	err = fmt.Errorf("--out: %q was not written: %w", path, err)
 	folder, elsewhere := os.MkdirTemp("", "rnnbench-")
 	if elsewhere == nil {
-		saved = filepath.Join(folder, filepath.Base(path))
+		name := filepath.Base(path)
+		if path == report.Stdout {
+			name = "model.lm"
+		}
+		saved = filepath.Join(folder, name)
 		if elsewhere = durable.WriteFile(saved, write); elsewhere == nil {
 			return saved, size, fmt.Errorf("%w: the model is in %q instead", err, saved)
 		}

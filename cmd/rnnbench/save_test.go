@@ -133,7 +133,7 @@ func TestLostFolders(t *testing.T) {
 			t.Errorf("%s: exit status %d, want %d", test.name, status, test.status)
 		}
 		for _, want := range test.printed {
-			if !strings.Contains(out.String(), want) {
+			if !strings.Contains(out.String(), want) && !strings.Contains(joined(out.String()), want) {
 				t.Errorf("%s: no %q in\n%s", test.name, want, out.String())
 			}
 		}

@@ -4,19 +4,26 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"golang.org/x/term"
+
 	"batchrnn/bench/lm"
+	"batchrnn/bench/report"
+	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 )
 
 type scoreCommand struct {
-	Model  string `arg:"" help:"A file that rnnbench train has written."`
-	Tokens bool   `help:"Print a line for each token in place of one for each line, or with --json an array of them."`
-	JSON   bool   `name:"json" help:"Print a JSON object for each line, and one for the total on standard error."`
+	Model  string   `arg:"" help:"A file that rnnbench train has written."`
+	Tokens bool     `help:"Print a line for each token in place of one for each line, or with --json an array of them."`
+	JSON   jsonFlag `name:"json" placeholder:"[FILE]" help:"Write a JSON object for each line, and at last one for the total: to FILE, or without one to standard output in place of the text."`
 }
 
 // Help returns the text that kong prints below the summary.
@@ -28,21 +35,53 @@ Each line is scored by itself, and its end isn't counted; a character model star
 
 // Run is called by kong.
 func (c *scoreCommand) Run(env *environment) error {
-	model, close, err := openModel(c.Model, 1) // more threads don't help a single row
+	if err := c.JSON.check("", map[string]string{"MODEL": c.Model}); err != nil {
+		return err
+	}
+	model, close, err := openModel(env, c.Model, 1) // more threads don't help a single row
 	if err != nil {
 		return err
 	}
 	defer close()
+	if c.JSON == "" || c.JSON == report.Stdout {
+		return c.score(env, model, io.Discard)
+	}
+	var scoring error
+	err = durable.WriteFile(string(c.JSON), func(w io.Writer) error {
+		file := bufio.NewWriter(w)
+		if scoring = c.score(env, model, file); scoring != nil && !errors.Is(scoring, errStopped) {
+			return scoring
+		}
+		return file.Flush()
+	})
+	if err != nil && err != scoring {
+		err = fmt.Errorf("--json: %q was not written: %w", string(c.JSON), err)
+	}
+	return cmp.Or(err, scoring)
+}
+
+// score scores the lines and prints them, as JSON to file too.
+func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) error {
 	out := bufio.NewWriter(env.stdout)
-	objects := json.NewEncoder(out)
+	objects := json.NewEncoder(file)
+	if c.JSON == report.Stdout {
+		objects = json.NewEncoder(out)
+	}
 	objects.SetEscapeHTML(false) // <unk> and </s> are as written
+	progress := env.progress()
+	shown := isTerminal(env.stdout) // the lines are the progress
 	var outErr error
 	ctx, stop := env.interruptibleFilter()
 	defer stop()
 	total, err := lm.ScoreLines(model, interruptibleReader(ctx, env.stdin), c.Tokens, func(s lm.Score, last bool) error {
-		switch {
-		case c.JSON:
+		if !shown {
+			progress.count("scoring", s.Line, "line")
+		}
+		if c.JSON != "" {
 			outErr = objects.Encode(s)
+		}
+		switch {
+		case outErr != nil || c.JSON == report.Stdout:
 		case c.Tokens:
 			outErr = printTokens(out, s)
 		default:
@@ -53,10 +92,14 @@ func (c *scoreCommand) Run(env *environment) error {
 		}
 		return cmp.Or(outErr, ctx.Err())
 	})
+	progress.close()
+	stopped := ctx.Err() != nil
+	if c.JSON != "" && outErr == nil && (err == nil || stopped) {
+		outErr = objects.Encode(total)
+	}
 	if outErr == nil {
 		outErr = out.Flush()
 	}
-	stopped := ctx.Err() != nil
 	stop()
 	switch {
 	case outErr != nil:
@@ -66,12 +109,9 @@ func (c *scoreCommand) Run(env *environment) error {
 	case err != nil:
 		return err
 	}
-	if c.JSON {
-		return cmp.Or(json.NewEncoder(env.stderr).Encode(total), err)
-	}
-	fmt.Fprintf(env.stderr, "total: %s lines, %s tokens, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s\n",
-		figures.Count(int64(total.Lines)), figures.Count(int64(total.Tokens)), figures.Count(int64(total.Unk)),
-		total.BitsPerToken, total.Perplexity.Digits(6), others(total.Costs), model.Config.Name())
+	paragraph(env.notes(), len("total: "), "total:", fmt.Sprintf("%s, %s, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s",
+		figures.Plural(int64(total.Lines), "line"), figures.Plural(int64(total.Tokens), "token"), figures.Count(int64(total.Unk)),
+		total.BitsPerToken, total.Perplexity.Digits(6), others(total.Costs), model.Config.Name()))
 	return err
 }
 
@@ -104,4 +144,13 @@ func printTokens(out *bufio.Writer, s lm.Score) error {
 		}
 	}
 	return nil
+}
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	if o, ok := w.(standardOutput); ok {
+		w = o.Writer
+	}
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -96,7 +96,7 @@ func TestPartsFromTheShell(t *testing.T) {
 	} {
 		status, stdout, stderr := train("", of.args...)
 		for _, want := range of.want {
-			if status != 0 || !strings.Contains(stdout, want) {
+			if status != 0 || !strings.Contains(stdout, want) && !strings.Contains(joined(stdout), want) {
 				t.Errorf("%v: exit status %d, no %q in\n%s%s", of.args, status, want, stdout, stderr)
 			}
 		}
@@ -233,7 +233,7 @@ func TestPerplexityBeyondFloat64(t *testing.T) {
 	if status, stdout, stderr := runArgs("The lazy dog", "score", file); status != 0 || !strings.Contains(stdout, beyond) || !strings.Contains(stderr, "perplexity "+beyond) {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
-	if status, stdout, stderr := runArgs("The lazy dog", "score", file, "--json"); status != 0 || !strings.Contains(stdout, `"perplexity":null`) || !strings.Contains(stderr, `"perplexity":null`) {
+	if status, stdout, stderr := runArgs("The lazy dog", "score", file, "--json"); status != 0 || strings.Count(stdout, `"perplexity":null`) != 2 {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 }

@@ -27,7 +27,7 @@ type speedCommand struct {
 	Batches    bool           `help:"Measure products of every batch from 1 to 130 too."`
 	Neighbours bool           `help:"Measure passes of one worker and of the largest number of --threads beside others instead: busy processes, a busy goroutine, other callers."`
 	Assert     *float64       `placeholder:"PERCENT" help:"Fail if a DeepBench row reaches less than this share of the multiply-add peak, such as 90."`
-	JSON       string         `name:"json" placeholder:"FILE|-" help:"Write the figures as JSON; with - to standard output, and everything else to standard error."`
+	JSON       jsonFlag       `name:"json" placeholder:"[FILE]" help:"${json}"`
 }
 
 // Defaults of the flags.
@@ -183,37 +183,46 @@ func printSpeed(w io.Writer, r speed.Result) {
 }
 
 func printDeepBench(w io.Writer, rows []speed.Row) {
-	t := figures.Table{{"H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% of peak", "median"}}
+	t := figures.Table{{"H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% peak", "median"}}
 	for _, r := range rows {
-		t.Add(strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), r.Pass,
+		t.Add(strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), passName(r.Pass),
 			figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
 			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1))
 	}
-	writeTable(w, "DeepBench's vanilla RNN: ReLU, T = 50, without the input product, packing of the weights included", t, 3)
+	writeTable(w, "DeepBench's vanilla RNN: ReLU, T = 50, without the input product, packing of the weights included", 3, t, 3)
+}
+
+// passName returns how tables name a pass.
+func passName(pass string) string {
+	if pass == speed.PassBoth {
+		return "both ways"
+	}
+	return pass
 }
 
 func printGated(w io.Writer, rows []speed.Row) {
-	t := figures.Table{{"cell", "H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% of peak", "median"}}
+	t := figures.Table{{"cell", "H", "B", "threads", "pass", "GFLOP/s", "median", "peak", "% peak", "median"}}
 	for _, r := range rows {
-		t.Add(r.Cell, strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), r.Pass,
+		t.Add(r.Cell, strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.Threads), passName(r.Pass),
 			figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
 			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1))
 	}
-	writeTable(w, "Gated cells, T = 50, products counted, without the input product, packing of the weights included", t, 0, 4)
+	writeTable(w, "Gated cells, T = 50, products counted, without the input product, packing of the weights included", 5, t, 0, 4)
 }
 
 func printMarks(w io.Writer, rows []speed.Row) {
-	t := figures.Table{{"work", "threads", "GFLOP/s", "median", "peak", "% of peak", "median", "tokens/s"}}
+	t := figures.Table{{"work", "cell", "H", "B", "T", "threads", "GFLOP/s", "median", "% peak", "median", "tokens/s"}}
+	step := ""
 	for _, r := range rows {
-		name, tokens := fmt.Sprintf("forward, H %d, B %d, T %d", r.H, r.B, r.T), "-"
+		name, cell, tokens := "forward", rnn.Vanilla.String(), figures.None
 		if r.Kind == speed.KindTrain {
-			name = fmt.Sprintf("training step, %s, V %d, H %d, B %d, T %d, Adam, clipping", r.Cell, r.V, r.H, r.B, r.T)
-			tokens = figures.Rate(r.TokensPerSecond)
+			name, cell, tokens = "train", r.Cell, figures.Rate(r.TokensPerSecond)
+			step = fmt.Sprintf("; training steps with V %d, Adam, clipping", r.V)
 		}
-		t.Add(name, strconv.Itoa(r.Threads), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
+		t.Add(name, cell, strconv.Itoa(r.H), strconv.Itoa(r.B), strconv.Itoa(r.T), strconv.Itoa(r.Threads), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1),
 			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1), tokens)
 	}
-	writeTable(w, "Smaller networks, weights packed before the forward passes", t, 0)
+	writeTable(w, "Smaller networks, weights packed before the forward passes"+step, 6, t, 0, 1)
 }
 
 func printGemms(w io.Writer, rows []speed.Row) {
@@ -222,7 +231,7 @@ func printGemms(w io.Writer, rows []speed.Row) {
 		t.Add(r.ISA, strconv.Itoa(r.H), strconv.Itoa(r.B), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.MedianGFLOPS, 1), figures.Decimals(r.PeakGFLOPS, 1),
 			figures.Decimals(r.PercentPeak, 1), figures.Decimals(r.PercentMedian, 1))
 	}
-	writeTable(w, "Products of B rows with packed H×H weights, bias and tanh, 1 thread", t, 0)
+	writeTable(w, "Products of B rows with packed H×H weights, bias and tanh, 1 thread", 3, t, 0)
 }
 
 func printSteps(w io.Writer, rows []speed.Row) {
@@ -230,7 +239,7 @@ func printSteps(w io.Writer, rows []speed.Row) {
 	for _, r := range rows {
 		t.Add(strconv.Itoa(r.H), strconv.Itoa(r.T), figures.Decimals(1e6*r.SecondsPerStep, 3))
 	}
-	writeTable(w, "One row step by step, B = 1, tanh, 1 thread", t)
+	writeTable(w, "One row step by step, B = 1, tanh, 1 thread", 2, t)
 }
 
 func printSingles(w io.Writer, rows []speed.Row) {
@@ -238,7 +247,7 @@ func printSingles(w io.Writer, rows []speed.Row) {
 	for _, r := range rows {
 		t.Add(strconv.Itoa(r.H), figures.Decimals(r.GFLOPS, 1), figures.Decimals(r.GBPerSecond, 1), figures.Decimals(r.ReadGBPerSecond, 1), figures.Decimals(r.PercentRead, 1))
 	}
-	writeTable(w, "Products of one row, B = 1, beside a plain read of the same packed weights (their sum of squares), 1 thread", t)
+	writeTable(w, "Products of one row, B = 1, beside a plain read of the same packed weights (their sum of squares), 1 thread", 1, t)
 }
 
 // batchesPerLine is the number of batches in a line of the table.
@@ -260,7 +269,7 @@ func printBatches(w io.Writer, rows []speed.Row) {
 		t.Add(line...)
 		rows = rows[n:]
 	}
-	writeTable(w, "GFLOP/s of products of B rows with packed 512×512 weights, 1 thread", t)
+	writeTable(w, "GFLOP/s of products of B rows with packed 512×512 weights, 1 thread", 1, t)
 	for _, r := range all {
 		if r.Hole() {
 			fmt.Fprintf(w, "warning: B = %d has %.1f GFLOP/s, %.0f %% of the %.1f that its neighbours lead to\n",

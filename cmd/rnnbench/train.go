@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 )
 
 type trainCommand struct {
-	Out         string         `required:"" placeholder:"FILE" help:"Where the model goes."`
+	Out         string         `required:"" placeholder:"FILE|-" help:"Where the model goes; - is standard output, with the text on standard error."`
 	Corpus      *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
 	Valid       *string        `placeholder:"FILE" help:"Text to validate on. The corpus is then all for training."`
 	Test        *string        `placeholder:"FILE" help:"Text to test on. The corpus is then all for training; an RNN without --valid still validates on its last 5 %."`
@@ -50,7 +51,7 @@ type trainCommand struct {
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
 	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed        uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
-	JSON        bool           `name:"json" help:"Print the result as JSON on standard output, and everything else on standard error."`
+	JSON        jsonFlag       `name:"json" placeholder:"[FILE]" help:"${json}"`
 }
 
 // Help returns the text that kong prints below the summary.
@@ -132,7 +133,14 @@ func (c *trainCommand) Run(env *environment) error {
 			return err
 		}
 	}
+	if err := c.JSON.check(corpus, map[string]string{
+		"--out": c.Out, "--checkpoint": checkpoint, "--init": init, "--valid": *cmp.Or(c.Valid, new("")), "--test": *cmp.Or(c.Test, new(""))}); err != nil {
+		return err
+	}
+	progress := env.progress()
+	progress.work(readingText)
 	training, err := lm.NewTraining(options, env.stdin)
+	progress.done()
 	if err != nil {
 		return err
 	}
@@ -143,38 +151,36 @@ func (c *trainCommand) Run(env *environment) error {
 	}
 	ctx, stop := env.interruptible()
 	defer stop()
-	stdout := env.stdout
-	if c.JSON {
-		stdout = env.stderr
-	}
-	result := trainResult{Machine: measure.ThisMachine(training.Engine().ISA(), training.Engine().Threads()), Corpus: training.Corpus()}
-	if err := report.Heading(stdout, result.Machine, result.Corpus); err != nil {
-		return fmt.Errorf("standard output: %w", err)
+	text, name := env.text(string(c.JSON), c.Out)
+	result := trainResult{Format: jsonFormat, Machine: measure.ThisMachine(training.Engine().ISA(), training.Engine().Threads()), Corpus: training.Corpus()}
+	if err := report.Heading(text, result.Machine, result.Corpus); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 
-	progress := newProgress(env.stderr)
 	model, trained, err := training.Run(ctx, func(p lm.Progress) { progress.on(study.Event{Progress: p, Nth: 1, Of: 1}) })
-	progress.close()
+	progress.done()
 	if lm.IsInterrupt(err) {
 		return fmt.Errorf("%w: nothing was learned yet, and nothing is saved", errStopped)
 	}
 	if err != nil {
 		return err
 	}
-	saved, size, err := saveModel(c.Out, model)
+	progress.work(writingModel)
+	saved, size, err := saveModel(c.Out, env.stdout, model)
 	if err == nil && checkpoint != "" && !trained.Interrupted {
 		err = removeCheckpoint(checkpoint)
 	}
+	progress.close()
 	stop()
 	if saved == "" {
 		return err
 	}
 	result.Trained = trained
-	var printErr error
-	if c.JSON {
-		printErr = writeJSON(report.Stdout, env.stdout, result)
-	} else {
-		printErr = printTrained(stdout, result, saved, size)
+	printErr := c.JSON.write(env.stdout, result)
+	if c.JSON != report.Stdout {
+		if textErr := printTrained(text, result, saved, size); textErr != nil {
+			printErr = errors.Join(printErr, fmt.Errorf("%s: %w", name, textErr))
+		}
 	}
 	if err = errors.Join(err, printErr); err != nil {
 		return err
@@ -197,6 +203,9 @@ func (c *trainCommand) Run(env *environment) error {
 
 // checkFile returns an error if a file can't be written, or would overwrite a text.
 func (c *trainCommand) checkFile(flag, path, corpus string) error {
+	if path == report.Stdout {
+		return nil
+	}
 	for _, text := range []*string{&corpus, c.Valid, c.Test} {
 		if text != nil {
 			if err := report.CheckFile(flag, path, *text); err != nil {
@@ -209,6 +218,7 @@ func (c *trainCommand) checkFile(flag, path, corpus string) error {
 
 // A trainResult is the JSON output of the command.
 type trainResult struct {
+	Format  int             `json:"format"`
 	Machine measure.Machine `json:"machine"`
 	Corpus  lm.Corpus       `json:"corpus"`
 	lm.Trained
@@ -235,7 +245,7 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 		}
 	}
 	out := &firstError{w: w}
-	fmt.Fprintf(out, "model    %s, %s in memory\n", t.Model.Description(), figures.Bytes(t.Bytes))
+	paragraph(out, 9, "model", t.Model.Description()+", "+figures.Bytes(t.Bytes)+" in memory")
 	resumed := ""
 	if t.ResumedTokens > 0 {
 		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
@@ -243,26 +253,23 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	if t.Model.TokensBefore > 0 {
 		resumed += fmt.Sprintf(" (after %s before)", figures.Count(t.Model.TokensBefore))
 	}
-	fmt.Fprintf(out, "trained  %s, %s tokens%s, %s tokens/s\n", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond))
+	paragraph(out, 9, "trained", fmt.Sprintf("%s, %s tokens%s, %s tokens/s", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond)))
 	if t.Model.Optimizer != "" {
-		fmt.Fprintf(out, "steps    %s\n", recipe(t.Model))
+		paragraph(out, 9, "steps", recipe(t.Model))
 	}
 	if t.Diverged {
-		fmt.Fprintf(out, "note     the training diverged and ended there; the model is as it was at its best before: a lower --rate or --clip helps\n")
+		paragraph(out, 9, "note", "the training diverged and ended there; the model is as it was at its best before: a lower --rate or --clip helps")
 	}
 	if t.Extended {
-		fmt.Fprintf(out, "note     the checkpoint was of a smaller budget; from there the learning rate fell over the whole of this one\n")
+		paragraph(out, 9, "note", "the checkpoint was of a smaller budget; from there the learning rate fell over the whole of this one")
 	}
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}
-	fmt.Fprintf(out, "test     %s\n", test)
-	fmt.Fprintf(out, "saved    %s, %s\n", path, figures.Bytes(size))
+	paragraph(out, 9, "test", test)
+	fmt.Fprintf(out, "saved    %s\n", written(path, size))
 	if t.CheckpointError != "" {
-		fmt.Fprintf(out, "warning  the last %s\n", t.CheckpointError)
+		paragraph(out, 9, "warning", "the last "+t.CheckpointError)
 	}
-	if out.err != nil {
-		return fmt.Errorf("standard output: %w", out.err)
-	}
-	return nil
+	return out.err
 }

@@ -101,7 +101,7 @@ func checkValues(parser *kong.Kong, args []string) error {
 	}
 	for i := 0; i < len(args) && args[i] != "--"; i++ {
 		flag := flags[args[i]]
-		if flag == nil || flag.IsBool() {
+		if flag == nil || flag.IsBool() || mayLackValue(flag) {
 			continue
 		}
 		i++ // to the value

@@ -15,9 +15,32 @@ var ErrTruncated = errors.New("truncated or damaged")
 // A Reader reads a file of sections. left is the number of bytes that remain, by the
 // file's real size.
 type Reader struct {
-	r    io.Reader
-	left int64
-	crc  uint32
+	r        io.Reader
+	left     int64
+	crc      uint32
+	sections []Section
+}
+
+// A Section is one that a [Reader] has read.
+type Section struct {
+	Name     string
+	Bytes    int64 // of the payload
+	Checksum uint32
+}
+
+// A VersionError says that a file, or a part of one, is of a version that this program
+// does not read.
+type VersionError struct {
+	Have        uint32
+	First, Last uint32 // those that it reads
+}
+
+func (e *VersionError) Error() string {
+	reads := fmt.Sprintf("versions %d to %d", e.First, e.Last)
+	if e.First == e.Last {
+		reads = fmt.Sprintf("version %d", e.Last)
+	}
+	return fmt.Sprintf("version %d: this program reads %s", e.Have, reads)
 }
 
 // NewReader reads the head of a file of sections. size is the number of bytes in r. A
@@ -34,7 +57,7 @@ func NewReader(r io.Reader, size int64, kind, magic string, version uint32) (*Re
 		return nil, truncated(err)
 	}
 	if have := binary.LittleEndian.Uint32(b[MagicBytes:]); have != version {
-		return nil, fmt.Errorf("version %d: this program reads version %d", have, version)
+		return nil, &VersionError{Have: have, First: version, Last: version}
 	}
 	return s, nil
 }
@@ -46,6 +69,9 @@ func (s *Reader) Read(b []byte) (int, error) {
 	s.crc = crc32.Update(s.crc, castagnoli, b[:n])
 	return n, err
 }
+
+// Sections returns the sections read so far.
+func (s *Reader) Sections() []Section { return s.sections }
 
 // Left returns the number of bytes after those read so far.
 func (s *Reader) Left() int64 { return s.left }
@@ -76,6 +102,7 @@ func (s *Reader) Section(name string, limit int64, read func(r io.Reader, size i
 	if binary.LittleEndian.Uint32(b[:]) != want {
 		return fmt.Errorf("%s has a wrong checksum: damaged", name)
 	}
+	s.sections = append(s.sections, Section{Name: name, Bytes: int64(length), Checksum: want})
 	return nil
 }
 

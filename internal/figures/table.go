@@ -35,6 +35,53 @@ func (t Table) Write(w io.Writer, indent, gap string, left ...int) {
 	}
 }
 
+// WriteFolded is Write for a table that may be wider than width columns. Then it writes
+// the columns in several tables, one below the other with an empty line between them.
+// Each begins with the first keys columns, which tell the rows apart.
+func (t Table) WriteFolded(w io.Writer, width, keys int, indent, gap string, left ...int) {
+	widths := t.widths()
+	for from := keys; from < len(widths); {
+		columns := make([]int, keys, len(widths))
+		room := width - utf8.RuneCountInString(indent)
+		for i := range keys {
+			columns[i] = i
+			room -= widths[i] + len(gap)
+		}
+		to := from
+		for ; to < len(widths) && (to == from || widths[to] <= room); to++ {
+			columns = append(columns, to)
+			room -= widths[to] + len(gap)
+		}
+		if from > keys {
+			fmt.Fprintln(w)
+		}
+		t.columns(columns).Write(w, indent, gap, places(columns, left)...)
+		from = to
+	}
+}
+
+// columns returns the table of some columns.
+func (t Table) columns(columns []int) (part Table) {
+	for _, row := range t {
+		cells := make([]string, len(columns))
+		for i, c := range columns {
+			cells[i] = row[c]
+		}
+		part.Add(cells...)
+	}
+	return part
+}
+
+// places returns where in columns the values of left are.
+func places(columns, left []int) (at []int) {
+	for i, c := range columns {
+		if slices.Contains(left, c) {
+			at = append(at, i)
+		}
+	}
+	return at
+}
+
 // Width returns the number of columns of text in a line with the given gap.
 func (t Table) Width(gap string) int {
 	total := -len(gap)

@@ -8,6 +8,8 @@ type Config struct {
 	Order     int // from 1 to MaxOrder
 	Smoothing Smoothing
 	Marks     *Marks // nil: the text is one stream, not sentences
+	// Told, if it is not nil, is called with the number of orders that are estimated.
+	Told func(orders int)
 }
 
 // Marks are the two words of a vocabulary that bound a sentence. In a text, each
@@ -59,6 +61,9 @@ func Estimate(text []int32, c Config) (*Estimates, []Discounts, error) {
 		}
 		discounts[n-1] = d
 		count.advance()
+		if c.Told != nil {
+			c.Told(n)
+		}
 	}
 	toLog10(e.Orders[c.Order-1].Prob)
 	return e, discounts, nil

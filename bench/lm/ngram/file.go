@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+
+	"batchrnn/internal/durable"
 )
 
 // A model file, all of it little-endian:
@@ -213,7 +215,7 @@ func (d *decoder) header(size int64) (Shape, error) {
 		return s, errors.New("not a model file")
 	}
 	if v := binary.LittleEndian.Uint32(head[8:]); v != fileVersion {
-		return s, fmt.Errorf("file version %d: this program reads version %d", v, fileVersion)
+		return s, &durable.VersionError{Have: v, First: fileVersion, Last: fileVersion}
 	}
 	store := binary.LittleEndian.Uint32(head[12:])
 	order := binary.LittleEndian.Uint32(head[16:])

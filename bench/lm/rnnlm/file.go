@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 
+	"batchrnn/internal/durable"
 	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
@@ -126,7 +127,7 @@ func readHead(r io.Reader) (c rnn.Config, head []byte, err error) {
 		return readHead3(r, head)
 	case 4, fileVersion:
 	default:
-		return c, nil, fmt.Errorf("version %d: this program reads versions 3 to %d", version, fileVersion)
+		return c, nil, &durable.VersionError{Have: version, First: 3, Last: fileVersion}
 	}
 	size := binary.LittleEndian.Uint32(head[12:])
 	if size > maxConfig {

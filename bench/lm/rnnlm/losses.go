@@ -19,12 +19,12 @@ func (s *Scorer) Losses(ctx context.Context, dst []float32) error {
 		return fmt.Errorf("rnnlm: room for the losses of %d tokens: want %d", len(dst), want)
 	}
 	if s.sentences != nil {
-		s.sentences.score(ctx)
+		s.sentences.score(ctx, s.Told)
 		copy(dst, s.sentences.losses)
 	} else {
-		s.body.losses(ctx, dst[:body])
+		s.body.losses(ctx, dst[:body], s.Told)
 		if s.tail.ws != nil {
-			s.tail.losses(ctx, dst[body:])
+			s.tail.losses(ctx, dst[body:], nil)
 		}
 	}
 	if ctx.Err() != nil {
@@ -39,7 +39,8 @@ func (s *Scorer) Losses(ctx context.Context, dst []float32) error {
 }
 
 // losses sets dst to the losses of the section, or to a part of them if ctx ends first.
-func (s *section) losses(ctx context.Context, dst []float32) {
+// told may be nil.
+func (s *section) losses(ctx context.Context, dst []float32, told func(tokens int)) {
 	s.ws.Reset()
 	if s.warm {
 		s.loss(-1)
@@ -54,5 +55,8 @@ func (s *section) losses(ctx context.Context, dst []float32) {
 			}
 		}
 		s.ws.Carry()
+		if told != nil {
+			told((piece + 1) * s.steps * s.streams)
+		}
 	}
 }

@@ -23,6 +23,9 @@ const (
 // A stream starts with the state after the tokens before it. As many of these as fit in
 // one piece are read, but not counted.
 type Scorer struct {
+	// Told, if it is not nil, is called now and then with the number of tokens scored.
+	Told func(tokens int)
+
 	body, tail section
 	sentences  *sentenceScorer // in place of body and tail
 }
@@ -71,11 +74,11 @@ func (s *Scorer) Streams() int { return s.body.streams }
 // It returns an error if ctx ends first, or if the model's parameters are not finite.
 func (s *Scorer) Score(ctx context.Context) (nats float64, err error) {
 	if s.sentences != nil {
-		nats = s.sentences.score(ctx)
+		nats = s.sentences.score(ctx, s.Told)
 	} else {
-		nats = s.body.score(ctx)
+		nats = s.body.score(ctx, s.Told)
 		if s.tail.ws != nil {
-			nats += s.tail.score(ctx)
+			nats += s.tail.score(ctx, nil)
 		}
 	}
 	switch {
@@ -108,8 +111,9 @@ func newSection(m *rnn.Model, text []int32, start, streams, steps, pieces int) s
 	}
 }
 
-// score returns the nats of the section, or of a part of it if ctx ends first.
-func (s *section) score(ctx context.Context) float64 {
+// score returns the nats of the section, or of a part of it if ctx ends first. told may
+// be nil.
+func (s *section) score(ctx context.Context, told func(tokens int)) float64 {
 	s.ws.Reset()
 	if s.warm {
 		s.loss(-1)
@@ -119,6 +123,9 @@ func (s *section) score(ctx context.Context) float64 {
 	for piece := 0; piece < s.pieces && ctx.Err() == nil; piece++ {
 		nats += s.loss(piece)
 		s.ws.Carry()
+		if told != nil {
+			told((piece + 1) * s.steps * s.streams)
+		}
 	}
 	return nats
 }

@@ -28,10 +28,16 @@ func NewSentenceScorer(m *rnn.Model, marks text.Marks, tokens []int32) (*Scorer,
 	}}, nil
 }
 
-// score sets losses, and returns their sum in nats, or a part of it if ctx ends first.
-func (s *sentenceScorer) score(ctx context.Context) (nats float64) {
+// score sets losses, and returns their sum in nats, or a part of it if ctx ends first. told
+// may be nil.
+func (s *sentenceScorer) score(ctx context.Context, told func(tokens int)) (nats float64) {
 	s.restart()
-	for ctx.Err() == nil && s.deal(s.ws, false) > 0 {
+	scored := 0
+	for ctx.Err() == nil {
+		n := s.deal(s.ws, false)
+		if n == 0 {
+			break
+		}
 		s.ws.Forward(s.ids)
 		s.ws.Loss(s.targets)
 		for b, p := range s.rows {
@@ -41,6 +47,9 @@ func (s *sentenceScorer) score(ctx context.Context) (nats float64) {
 			}
 		}
 		s.keep(s.ws)
+		if scored += n; told != nil {
+			told(scored)
+		}
 	}
 	for _, l := range s.losses { // in the order of the text
 		nats += float64(l)
