@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (l *level) event(name string) Event {
 	for _, other := range l.levels {
 		of += other.steps()
 	}
-	return Event{Progress: lm.Progress{Model: name, Fraction: lm.Unknown, Left: l.left(0)}, Nth: l.nth, Of: of}
+	return Event{Progress: lm.Progress{Model: name, Fraction: lm.Unknown, Left: l.left(0), Unsaved: l.failed()}, Nth: l.nth, Of: of}
 }
 
 // working reports what is done with a model, where nobody knows how far that is.
@@ -122,9 +123,12 @@ func (l *level) again(config string) bool {
 
 // tell reports a row's event with the last of rows.
 func (l *level) tell(event Event, rows []Row) {
-	event.Fraction, event.Measured = 1, &rows[len(rows)-1].Model
+	event.Fraction, event.Measured, event.Unsaved = 1, &rows[len(rows)-1].Model, l.failed()
 	l.on(event)
 }
+
+// failed returns why something is not in the store.
+func (l *level) failed() error { return cmp.Or(l.unsaved, l.lost) }
 
 func (l *level) add(row Row) {
 	l.rows = append(l.rows, row)
@@ -155,9 +159,7 @@ func (l *level) keep(ctx context.Context, row Row, model io.WriterTo) error {
 	}
 	l.add(row)
 	if l.store != nil {
-		if err := l.store.Keep(l.Result()); err != nil {
-			return err
-		}
+		l.unsaved = l.store.Keep(l.Result())
 	}
 	return ctx.Err()
 }

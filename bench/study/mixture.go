@@ -24,7 +24,11 @@ func (l *level) mixture(ctx context.Context) error {
 	event := l.event("mixture")
 	l.working(event, "scoring")
 	network, err := l.load(a.Cell, a.Hidden)
-	if err != nil {
+	switch {
+	case err != nil && l.lost != nil:
+		l.notes = append(l.notes, "The mixture is left out: its RNN was not saved.")
+		return nil
+	case err != nil:
 		return fmt.Errorf("the RNN of the mixture: %w", err)
 	}
 	c := l.data

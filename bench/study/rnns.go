@@ -2,6 +2,7 @@ package study
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -132,9 +133,7 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 	}
 	if l.store != nil && !row.Interrupted {
 		file := lm.NewRNN(model, l.data.Corpus, lm.TrainedConfig(options, stats)).WithSpeller(l.data.Speller)
-		if err := l.store.SaveModel(l.modelName(row.Cell, row.Hidden), file); err != nil {
-			return err
-		}
+		l.lost = errors.Join(l.lost, l.store.SaveModel(l.modelName(row.Cell, row.Hidden), file))
 	}
 	if row.Unscored {
 		l.notes = append(l.notes, fmt.Sprintf("%s: bits are not known: scoring takes longer than an interrupted run waits.", row.Label))

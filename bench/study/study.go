@@ -3,6 +3,7 @@ package study
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -34,6 +35,9 @@ type Study struct {
 	known   map[string]Row // finished rows of an earlier run, by their Config
 	planned []string       // the Configs of all rows but the mixtures
 	levels  []*level
+
+	unsaved error // of the last Keep
+	lost    error // of all SaveModels
 
 	result Result
 	on     func(Event)
@@ -165,6 +169,10 @@ type Event struct {
 // Run measures every row that is not known. It calls on with its progress and passes
 // the rows to the store. If ctx ends, Run returns soon with the measurements so far,
 // Interrupted set, and no error. An error comes with the measurements before it.
+//
+// A store that fails doesn't end the run. Events tell its error. Results are kept again
+// after the next row, and are the caller's to keep at the end. For a model that was not
+// saved, Run returns an error in the end.
 func (s *Study) Run(ctx context.Context, on func(Event)) (Result, error) {
 	s.on = on
 	var err error
@@ -177,7 +185,7 @@ func (s *Study) Run(ctx context.Context, on func(Event)) (Result, error) {
 		s.result.Interrupted = true
 		err = nil
 	}
-	return s.Result(), err
+	return s.Result(), errors.Join(err, s.lost)
 }
 
 // base identifies what every row of a level depends on.

@@ -256,6 +256,67 @@ func TestStudyKeepsWhatItHasWhenCancelled(t *testing.T) {
 	}
 }
 
+// fullStore is a store on a disk that is full for a while.
+type fullStore struct {
+	memoryStore
+	full func() bool
+}
+
+var errFull = errors.New("no room")
+
+func (s *fullStore) Keep(r Result) error {
+	if s.full() {
+		return errFull
+	}
+	return s.memoryStore.Keep(r)
+}
+
+func (s *fullStore) SaveModel(name string, m io.WriterTo) error {
+	if s.full() {
+		return errFull
+	}
+	return s.memoryStore.SaveModel(name, m)
+}
+
+// TestStudyOutlivesItsDisk: a disk that is full for a while, or to the end, costs no
+// measurement. A model that was not saved is an error in the end, and measured again by
+// the next run.
+func TestStudyOutlivesItsDisk(t *testing.T) {
+	o := studyOptions(writeText(t))
+	o.Levels, o.MaxOrder, o.Hidden = o.Levels[:1], 1, []int{6}
+	const rows = 4 + 1 // the stores of an order, and the RNN
+	for name, test := range map[string]struct {
+		full func(calls int) bool
+		lost bool
+	}{
+		"for a while": {func(calls int) bool { return calls == 2 || calls == 3 }, false},
+		"to the end":  {func(calls int) bool { return calls >= 2 }, true},
+	} {
+		calls := 0
+		store := &fullStore{memoryStore{models: map[string][]byte{}}, func() bool { calls++; return test.full(calls) }}
+		s, err := New(o, store, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []bool
+		r, err := s.Run(t.Context(), func(e Event) {
+			if full := errors.Is(e.Unsaved, errFull); len(told) == 0 || told[len(told)-1] != full {
+				told = append(told, full)
+			}
+		})
+		s.Close()
+		if errors.Is(err, errFull) != test.lost || (err == nil) == test.lost || len(r.Rows) < rows || r.Interrupted {
+			t.Errorf("%s: %d rows, error %v", name, len(r.Rows), err)
+		}
+		if test.lost && (!slices.Equal(told, []bool{false, true}) || len(r.Rows) > rows || !strings.Contains(strings.Join(r.Notes, " "), "its RNN was not saved")) {
+			t.Errorf("%s: events tell %v; %d rows, notes %q", name, told, len(r.Rows), r.Notes)
+		}
+		if !test.lost && (told[len(told)-1] || len(store.kept[len(store.kept)-1].Rows) != len(r.Rows)) {
+			t.Errorf("%s: events tell %v; %d of %d rows are kept", name, told, len(store.kept[len(store.kept)-1].Rows), len(r.Rows))
+		}
+	}
+}
+
 func TestStudyValidate(t *testing.T) {
 	vocab := 100
 	for name, test := range map[string]struct {

@@ -287,12 +287,12 @@ func (p *progress) measured(e study.Event) {
 	}
 }
 
-// warn writes a line when checkpoints begin to fail, for another reason than before, and
-// when they no longer do.
+// warn writes a line when checkpoints, or the files of a report, begin to fail, for another
+// reason than before, and when they no longer do.
 func (p *progress) warn(unsaved error) {
 	said := ""
 	if unsaved != nil {
-		said = unsaved.Error()
+		said = message(unsaved)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -302,10 +302,10 @@ func (p *progress) warn(unsaved error) {
 	p.unsaved = said
 	p.clear()
 	if said == "" {
-		fmt.Fprintln(p.w, "the checkpoint is written again")
+		fmt.Fprintln(p.w, "the files are written again")
 		return
 	}
-	fmt.Fprintf(p.w, "warning: %s: the training goes on, and it will be tried again\n", said)
+	fmt.Fprintf(p.w, "warning: %s: the run goes on, and tries again\n", said)
 }
 
 // A progressLine is a line of --progress json.

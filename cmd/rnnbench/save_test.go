@@ -103,7 +103,7 @@ func TestLostFolders(t *testing.T) {
 		{"the model's", "lost", "here", "tmp", 1, []string{"saved    "}, []string{"was not written", "there is no folder", "the model is in ", "instead"}},
 		{"both", "lost", "here", "none", 1, nil, []string{"was not written", "there is no folder", ", nor in "}},
 		{"the checkpoint's", "here", "lost", "tmp", 0, []string{"saved    ", "warning  the last checkpoint ", "was not written"},
-			[]string{"warning: checkpoint ", "there is no folder", "the training goes on"}},
+			[]string{"warning: checkpoint ", "there is no folder", "the run goes on, and tries again"}},
 	} {
 		dir := t.TempDir()
 		in := func(names ...string) string { return filepath.Join(append([]string{dir}, names...)...) }
