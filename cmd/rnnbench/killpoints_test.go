@@ -59,7 +59,6 @@ const (
 
 // Moments.
 var (
-	loading     = moment(func(p *process, _ string) bool { time.Sleep(50 * time.Millisecond); return true })
 	heading     = moment(func(p *process, _ string) bool { return p.until("heading", p.prints("corpus")) })
 	trainingRNN = moment(func(p *process, _ string) bool { return p.until("n-gram", p.prints("1-gram  ")) && pause(100) })
 	scoring     = moment(func(p *process, _ string) bool { return p.until("n-gram", p.prints("1-gram  ")) && pause(205) })
