@@ -100,6 +100,7 @@ func TestJSONMeansTheSameEverywhere(t *testing.T) {
 func TestOutOnStandardOutput(t *testing.T) {
 	text := writeText(t)
 	dir := t.TempDir()
+	t.Setenv("TMPDIR", t.TempDir()) // where a model goes that can't be written
 	file := func(name string) string { return filepath.Join(dir, name) }
 	train := []string{"train", "--corpus", text, "--hidden", "4", "--epochs", "1", "--threads", "1", "--out"}
 	for _, test := range []struct {

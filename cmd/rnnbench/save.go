@@ -49,9 +49,9 @@ func checkTrainSpace(out, checkpoint string, modelBytes, checkpointBytes int64) 
 	return checkSpace("--out", out, modelBytes)
 }
 
-// saveModel writes a model to path, as [writeOut] does. If that fails, it writes it to a new folder for
-// temporary files, so that a training isn't lost, and returns an error that says so.
-// saved is where the model is, empty if nowhere.
+// saveModel writes a model to path, as [writeOut] does. If that fails, it writes it to a
+// new folder for temporary files, so that a training isn't lost, and returns an error that
+// says so. saved is where the model is, empty if nowhere.
 func saveModel(path string, stdout io.Writer, model io.WriterTo) (saved string, size int64, err error) {
 	write := func(w io.Writer) (err error) {
 		size, err = model.WriteTo(w)
