@@ -54,6 +54,7 @@ type completed struct {
 // A completedFlag is a flag, and what may follow it.
 type completedFlag struct {
 	name, help string
+	short      string   // such as "q"; empty without one
 	values     []string // nil for any
 	file       bool
 	takes      bool // a value follows
@@ -84,6 +85,9 @@ func completedFlags(node *kong.Node) (flags []completedFlag) {
 		for _, f := range group {
 			place := f.FormatPlaceHolder()
 			c := completedFlag{name: "--" + f.Name, help: f.Help, takes: !f.IsBool(), optional: mayLackValue(f)}
+			if f.Short != 0 {
+				c.short = string(f.Short)
+			}
 			if words := strings.Split(place, "|"); c.takes && len(words) > 1 && place == strings.ToLower(place) {
 				c.values = words
 			}
@@ -222,7 +226,13 @@ func zshFlags(w io.Writer, c completed) {
 		case f.takes:
 			follows = ":value:"
 		}
-		fmt.Fprintf(w, "\t\t\t'%s[%s]%s' \\\n", f.name, zshQuoted(firstSentence(f.help)), follows)
+		names := []string{f.name}
+		if f.short != "" {
+			names = append(names, "-"+f.short)
+		}
+		for _, name := range names {
+			fmt.Fprintf(w, "\t\t\t'%s[%s]%s' \\\n", name, zshQuoted(firstSentence(f.help)), follows)
+		}
 	}
 }
 
@@ -255,7 +265,11 @@ func completeFish(w io.Writer, all []completed) {
 			case f.takes:
 				follows = " -x"
 			}
-			fmt.Fprintf(w, "complete -c rnnbench -n %s -l %s%s -d %s\n", when, strings.TrimPrefix(f.name, "--"), follows, quote(firstSentence(f.help)))
+			names := "-l " + strings.TrimPrefix(f.name, "--")
+			if f.short != "" {
+				names += " -s " + f.short
+			}
+			fmt.Fprintf(w, "complete -c rnnbench -n %s %s%s -d %s\n", when, names, follows, quote(firstSentence(f.help)))
 		}
 	}
 }
