@@ -241,10 +241,11 @@ func completeFish(w io.Writer, all []completed) {
 		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 	}
 	fmt.Fprint(w, "# fish completion of rnnbench\ncomplete -c rnnbench -f\n")
+	before := quote("not __fish_seen_subcommand_from " + strings.Join(all[0].arguments, " "))
 	for _, c := range all {
-		when := "__fish_use_subcommand"
+		when := before
 		if c.name != "" {
-			fmt.Fprintf(w, "complete -c rnnbench -n __fish_use_subcommand -a %s -d %s\n", c.name, quote(firstSentence(c.help)))
+			fmt.Fprintf(w, "complete -c rnnbench -n %s -a %s -d %s\n", before, c.name, quote(firstSentence(c.help)))
 			when = quote("__fish_seen_subcommand_from " + c.name)
 			switch {
 			case c.arguments != nil:
