@@ -53,7 +53,7 @@ func TestInspect(t *testing.T) {
 		for _, s := range i.Sections {
 			bytes += s.Bytes + 8 + 4
 		}
-		if status != 0 || i.Bytes != int64(len(before)) || bytes != i.Bytes || i.Version != 1 || i.ModelVersion == 0 || len(i.SHA256) != 64 || len(i.FirstTokens) == 0 || i.FirstTokens[0] != "<unk>" {
+		if status != 0 || i.Bytes != int64(len(before)) || bytes != i.Bytes || i.Version != 1 || i.ModelVersion < 1 || i.ModelVersion > 50 || len(i.SHA256) != 64 || len(i.FirstTokens) == 0 || i.FirstTokens[0] != "<unk>" {
 			t.Errorf("%+v, sections of %d bytes", i, bytes)
 		}
 		if rnn := i.Model.Kind == lm.RNN; rnn != (i.Parameters > 0) || rnn == (len(i.Ngrams) > 0) || len(i.Ngrams) != i.Model.Order {
