@@ -27,7 +27,8 @@ func levelTable(c lm.Corpus, rows []study.Row) figures.Table {
 	if adjusted {
 		head = append(head[:3], "perplexity", "adjusted")
 	}
-	table := figures.Table{append(head, "one by one", "batched")}
+	below := make([]string, len(head))
+	table := figures.Table{append(head, "one by", "batched"), append(below, "one", "")}
 	for _, row := range rows {
 		cells := []string{nameOf(row), sizeOf(row), figures.Seconds(row.TrainSeconds)}
 		if adjusted {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -43,7 +44,7 @@ func (j *jsonFlag) Decode(ctx *kong.DecodeContext) error {
 		*j = jsonFlag(next.String())
 	}
 	if *j == "" {
-		return option.Misuse("--json", "the name is empty: give one, or --json alone for standard output")
+		return errors.New("the name is empty: give one, or --json alone for standard output") // kong names the flag
 	}
 	return nil
 }

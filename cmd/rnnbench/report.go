@@ -11,6 +11,7 @@ import (
 	"batchrnn/bench/report"
 	"batchrnn/bench/study"
 	"batchrnn/internal/figures"
+	"batchrnn/internal/option"
 )
 
 type reportCommand struct {
@@ -61,6 +62,9 @@ func (c *reportCommand) Run(env *environment) error {
 	// Mistakes are reported now, not after minutes of work.
 	if err := options.Validate(); err != nil {
 		return err
+	}
+	if c.Out == report.Stdout {
+		return option.Misuse("--out", "a report is a folder of files, which standard output can't take: name a folder")
 	}
 	folder, err := report.OpenFolder(c.Out)
 	if err != nil {

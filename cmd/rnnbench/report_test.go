@@ -87,6 +87,7 @@ func TestBadInputOfReport(t *testing.T) {
 	}{
 		{"no folder", 2, "--out", []string{"report"}},
 		{"folder without a name", 2, "--out", []string{"report", "--out", ""}},
+		{"standard output for a folder", 2, "--out", []string{"report", "--out", "-"}},
 		{"folder below a file", 1, "--out", []string{"report", "--corpus", text, "--out", filepath.Join(text, "x")}},
 		{"level", 2, "--level", report("--level", "char,byte")},
 		{"level twice", 2, "--level", report("--level", "char,char")},
