@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 		"internal/engine", "internal/figures", "internal/memory", "internal/option"},
 	"bench/gradients": {"rnn", "kernels", "bench/measure", "internal/engine", "internal/figures", "internal/memory", "internal/option"},
 	"bench/speed":     {"rnn", "kernels", "bench/measure", "internal/engine", "internal/figures", "internal/memory", "internal/neighbour", "internal/option"},
-	"bench/report": {"kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/rnnlm", "bench/measure", "bench/report/chart", "bench/study",
+	"bench/report": {"kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/text", "bench/lm/rnnlm", "bench/measure", "bench/report/chart", "bench/study",
 		"internal/durable", "internal/figures", "internal/option"},
 	"bench/report/chart": {},
 	"cmd/rnnbench": {"rnn", "kernels", "bench/gradients", "bench/lm", "bench/lm/ngram", "bench/lm/text", "bench/measure", "bench/report", "bench/residency", "bench/speed", "bench/study",

@@ -13,7 +13,7 @@ import (
 // train trains a model of words with so many entries in the vocabulary.
 func train(t *testing.T, kind, path string, vocab, minCount int) (*Model, Trained, Corpus) {
 	t.Helper()
-	o := TrainOptions{TextOptions: TextOptions{Corpus: path, Level: text.Word, Vocab: &vocab, MinCount: &minCount, Seed: 1}, Kind: kind, Threads: 1}
+	o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(path), Level: text.Word, Vocab: &vocab, MinCount: &minCount, Seed: 1}, Kind: kind, Threads: 1}
 	training, err := NewTraining(o, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 		raw, adjusted = append(raw, float64(trained.Perplexity)), append(adjusted, float64(trained.Adjusted))
 
 		// What a model of the file says is what the training said.
-		e, err := Evaluate(t.Context(), m, path, SplitTest, nil, func(Progress) {})
+		e, err := Evaluate(t.Context(), m, fileInput(path), SplitTest, nil, func(Progress) {})
 		if err != nil || !(math.Abs(e.AdjustedBits-trained.AdjustedBits) <= 1e-6) || e.UnkRate != c.UnkRate || e.AdjustedUnknown {
 			t.Errorf("vocabulary of %d: evaluated %+v, error %v", vocab, e, err)
 		}
@@ -50,7 +50,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 			t.Errorf("%v tokens a second for %v s, and %d tokens", e.TokensPerSecond, e.Seconds, e.Tokens)
 		}
 		for _, split := range []string{SplitAll, SplitTrain, SplitValid} {
-			if e, err := Evaluate(t.Context(), m, path, split, nil, func(Progress) {}); err != nil || !(e.AdjustedBits >= e.BitsPerToken) {
+			if e, err := Evaluate(t.Context(), m, fileInput(path), split, nil, func(Progress) {}); err != nil || !(e.AdjustedBits >= e.BitsPerToken) {
 				t.Errorf("vocabulary of %d, split %s: %+v, error %v", vocab, split, e, err)
 			}
 		}
@@ -67,7 +67,7 @@ func TestShrinkingTheVocabularyDoesNotHelpAdjustedPerplexity(t *testing.T) {
 	}
 	m, _, _ := train(t, Ngram, path, 20, 1)
 	m.Speller = nil
-	if e, err := Evaluate(t.Context(), m, path, SplitTest, nil, func(Progress) {}); err != nil || !e.AdjustedUnknown || e.Adjusted != 0 {
+	if e, err := Evaluate(t.Context(), m, fileInput(path), SplitTest, nil, func(Progress) {}); err != nil || !e.AdjustedUnknown || e.Adjusted != 0 {
 		t.Errorf("without a speller: %+v, error %v", e, err)
 	}
 }

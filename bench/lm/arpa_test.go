@@ -201,7 +201,7 @@ func TestNgramFilesAreReproducible(t *testing.T) {
 	for _, store := range append([]*ngram.Store{nil}, pointers(ngram.Stores)...) {
 		var files [2][]byte
 		for i := range files {
-			training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: corpus}, Kind: Ngram, Store: store, Threads: 1}, nil)
+			training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus)}, Kind: Ngram, Store: store, Threads: 1}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

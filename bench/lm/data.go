@@ -1,6 +1,7 @@
 package lm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,7 @@ import (
 
 // TextOptions say which text models learn from, and what a token of it is.
 type TextOptions struct {
-	// Corpus is a file, a folder, Stdin, or "" for the default text.
-	Corpus string
+	Corpus text.Input // without a path, the default text
 	Level  text.Level
 	// Vocab is the largest size of the vocabulary, <unk> included. Nil keeps all
 	// characters, or the DefaultWords most frequent words.
@@ -32,9 +32,6 @@ type TextOptions struct {
 
 	vocab *text.Vocab // of the model to go on from, in place of one of the text
 }
-
-// Stdin as TextOptions.Corpus means standard input.
-const Stdin = "-"
 
 // DefaultWords is the size of a vocabulary of words where TextOptions.Vocab is nil.
 const DefaultWords = 10000
@@ -82,16 +79,38 @@ func (o TextOptions) corpusOptions() text.Options {
 	return c
 }
 
-// ReadText reads the text at path, which has the values of [TextOptions.Corpus].
-func ReadText(path string, seed uint64, stdin io.Reader) (*text.Text, error) {
-	if path == "" {
+// defaultMemory is more than the default text takes as tokens, in bytes.
+const defaultMemory = 8 << 20
+
+// ReadText reads a text, the default one if from names none.
+func ReadText(from text.Input, seed uint64, stdin io.Reader) (*text.Text, error) {
+	return readText("Corpus", from, seed, stdin)
+}
+
+// readText is ReadText for the text of an option.
+func readText(name string, from text.Input, seed uint64, stdin io.Reader) (*text.Text, error) {
+	if len(from.Paths) == 0 {
+		if free := memory.Free(); free < defaultMemory {
+			return nil, option.Failure(name, "%s of memory are free, and the default text takes %s: allow this process more", figures.Bytes(free), figures.Bytes(defaultMemory))
+		}
 		return text.Default(seed), nil
 	}
-	source, err := text.Read(path, stdin)
+	source, err := from.Read(stdin)
+	if _, ok := errors.AsType[*text.NotText](err); ok {
+		return nil, option.Failure(name, "%w, or %v to read it as it is", err, option.Field("ForceText"))
+	}
 	if err != nil {
-		return nil, option.Failure("Corpus", "%w", err)
+		return nil, option.Failure(name, "%w", err)
 	}
 	return source, nil
+}
+
+// LeftOut says that files of a corpus folder were not read.
+func LeftOut(files int, first string) string {
+	if files == 1 {
+		return fmt.Sprintf("1 file of the corpus folder is left out: %q", first)
+	}
+	return fmt.Sprintf("%s files of the corpus folder are left out, the first %q", figures.Count(int64(files)), first)
 }
 
 // Data is a text cut into tokens, with a speller of its <unk>.
@@ -99,7 +118,9 @@ type Data struct {
 	*text.Corpus
 	Speller  *spell.Speller
 	MinCount int // least count in the training split of every token in the vocabulary; 0 for that of another text
-	Skipped  int // files of the corpus that are not text
+
+	LeftOut      int // files of folders that were not read, see text.Text
+	FirstLeftOut string
 
 	unkNats float64 // cost of spelling every <unk> of the test split
 }
@@ -115,7 +136,13 @@ type Parts struct {
 func NewData(source *text.Text, o TextOptions, parts Parts) (*Data, error) {
 	c := o.corpusOptions()
 	c.Valid, c.Test, c.Uncut = parts.Valid, parts.Test, parts.Uncut
-	d := &Data{MinCount: c.MinCount, Skipped: source.Skipped}
+	d := &Data{MinCount: c.MinCount}
+	for _, t := range []*text.Text{source, parts.Valid, parts.Test} {
+		if t != nil {
+			d.FirstLeftOut = cmp.Or(d.FirstLeftOut, t.FirstLeftOut)
+			d.LeftOut += t.LeftOut
+		}
+	}
 	var err error
 	d.Corpus, err = text.Build(source, c)
 	if tooRare, ok := errors.AsType[*text.TooRare](err); ok {
@@ -179,6 +206,9 @@ type Corpus struct {
 	BadBytes  int64   `json:"bad_bytes"`
 	Synthetic bool    `json:"synthetic"` // generated, not written by people
 
+	LeftOut      int    `json:"left_out"`       // files of the texts' folders that were not read
+	FirstLeftOut string `json:"first_left_out"` // the path of the first, "" if there is none
+
 	// The texts of the validation and the test split, where they were not cut off the
 	// corpus. Without either and without tokens there is no such split.
 	ValidName   string `json:"valid_name,omitempty"`
@@ -212,6 +242,7 @@ func (d *Data) Describe() Corpus {
 		UnkBits:   Bits(d.unkNats, max(len(d.TestUnk), 1)),
 		BadBytes:  int64(d.BadBytes),
 		Synthetic: d.Synthetic,
+		LeftOut:   d.LeftOut, FirstLeftOut: d.FirstLeftOut,
 		ValidName: d.ValidSource.Name, ValidSHA256: d.ValidSource.SHA256,
 		TestName: d.TestSource.Name, TestSHA256: d.TestSource.SHA256,
 	}

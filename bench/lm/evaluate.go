@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"batchrnn/bench/lm/text"
+	"batchrnn/internal/figures"
+	"batchrnn/internal/memory"
 	"batchrnn/internal/option"
 )
 
@@ -31,6 +33,9 @@ type Evaluation struct {
 	Split    string `json:"split"`
 	BadBytes int    `json:"bad_bytes"` // of the whole text; each is taken as U+FFFD
 
+	LeftOut      int    `json:"left_out"`       // files of the corpus folders that were not read
+	FirstLeftOut string `json:"first_left_out"` // the path of the first, "" if there is none
+
 	Costs // of the split
 
 	Seconds         float64 `json:"seconds"`
@@ -40,14 +45,25 @@ type Evaluation struct {
 	Seen bool `json:"seen_in_training"`
 }
 
-// Evaluate scores a split of the text at path, which has the values of
-// [TextOptions.Corpus]. It calls on with the progress.
-func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader, on func(Progress)) (Evaluation, error) {
-	if !slices.Contains(splits, split) {
-		return Evaluation{}, option.Misuse("Split", "%q is no part of a text: give auto, all, train, valid or test", split)
+// CheckEvaluation returns an [option.Error] if [Evaluate] could not take its arguments,
+// as far as that can be told without the text and the model.
+func CheckEvaluation(corpus text.Input, split string) error {
+	switch {
+	case !slices.Contains(splits, split):
+		return option.Misuse("Split", "%q is no part of a text: give auto, all, train, valid or test", split)
+	case len(corpus.Paths) == 0:
+		return option.Misuse("Corpus", "there is no text to score: give a file, a folder of text files, or - for standard input")
+	}
+	return nil
+}
+
+// Evaluate scores a split of a text. It calls on with the progress.
+func Evaluate(ctx context.Context, m *Model, corpus text.Input, split string, stdin io.Reader, on func(Progress)) (Evaluation, error) {
+	if err := CheckEvaluation(corpus, split); err != nil {
+		return Evaluation{}, err
 	}
 	on(Progress{Work: workReading, Fraction: Unknown})
-	source, err := ReadText(path, m.Config.Seed, stdin)
+	source, err := ReadText(corpus, m.Config.Seed, stdin)
 	if err != nil {
 		return Evaluation{}, err
 	}
@@ -82,6 +98,10 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 	case len(ids) == 0:
 		return Evaluation{}, option.Failure("Corpus", "%q has no token in split %s: give a longer text, or %v all", source.Name, split, option.Field("Split"))
 	}
+	need := lossBytes*int64(len(ids)) + unkBytes*int64(countUnk(history)+countUnk(ids))
+	if free := memory.Free(); need > free {
+		return Evaluation{}, option.Failure("Corpus", "to score %q takes %s, and %s of memory are free: give a part of it", source.Name, figures.Bytes(need), figures.Bytes(free))
+	}
 	start := time.Now()
 	losses, err := m.lossesTold(ctx, history, ids, Progress{}.part(workScoring, on))
 	if err != nil {
@@ -89,7 +109,7 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 	}
 	e := Evaluation{
 		Format: jsonFormat, Model: m.Config, Bytes: m.Bytes(),
-		Corpus: source.Name, SHA256: source.SHA256, Split: split, BadBytes: source.BadBytes,
+		Corpus: source.Name, SHA256: source.SHA256, Split: split, BadBytes: source.BadBytes, LeftOut: source.LeftOut, FirstLeftOut: source.FirstLeftOut,
 		Seconds: time.Since(start).Seconds(),
 		Seen:    (trainedOn || m.Config.before(source.SHA256)) && (split == SplitAll || split == SplitTrain),
 	}
@@ -101,6 +121,12 @@ func Evaluate(ctx context.Context, m *Model, path, split string, stdin io.Reader
 	}
 	return e, nil
 }
+
+// Bytes of the cost of a token, and of an unknown one in a growing slice of strings.
+const (
+	lossBytes = 4
+	unkBytes  = 48
+)
 
 func countUnk(ids []int32) (n int) {
 	for _, id := range ids {

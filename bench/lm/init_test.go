@@ -62,10 +62,10 @@ func TestInit(t *testing.T) {
 	}
 	first, other := lines(writeText(t)), lines(otherText(t))
 	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
-		base := TrainOptions{TextOptions: TextOptions{Corpus: first, Level: level, Seed: 1}, Epochs: ptr(3.0), Hidden: ptr(12), Layers: ptr(2), Embedding: ptr(5), Cell: ptr(rnn.GRU)}
+		base := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(first), Level: level, Seed: 1}, Epochs: ptr(3.0), Hidden: ptr(12), Layers: ptr(2), Embedding: ptr(5), Cell: ptr(rnn.GRU)}
 		from, _, file := trained(t, base)
 		for _, corpus := range []string{first, other} {
-			more := TrainOptions{TextOptions: TextOptions{Corpus: corpus, Level: text.Char, Seed: 1}, AnyLevel: true, Epochs: ptr(2.0), Init: &file}
+			more := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Level: text.Char, Seed: 1}, AnyLevel: true, Epochs: ptr(2.0), Init: &file}
 			m, out, path := trained(t, more)
 			_, _, again := trained(t, more)
 			a, _ := os.ReadFile(path)
@@ -83,7 +83,7 @@ func TestInit(t *testing.T) {
 				t.Errorf("%v: %+v", level, out)
 			}
 			for split, seen := range map[string]bool{SplitAll: true, SplitTrain: true, SplitTest: false, SplitAuto: corpus != first} {
-				if e, err := Evaluate(t.Context(), m, first, split, nil, func(Progress) {}); err != nil || e.Seen != seen {
+				if e, err := Evaluate(t.Context(), m, fileInput(first), split, nil, func(Progress) {}); err != nil || e.Seen != seen {
 					t.Errorf("%v, split %s: seen %t, want %t, error %v", level, split, e.Seen, seen, err)
 				}
 			}
@@ -95,7 +95,7 @@ func TestInit(t *testing.T) {
 // that says what the model is anyway is not.
 func TestInitContradicted(t *testing.T) {
 	corpus := writeText(t)
-	m, _, file := trained(t, TrainOptions{TextOptions: TextOptions{Corpus: corpus}, Epochs: ptr(0.2), Hidden: ptr(8)})
+	m, _, file := trained(t, TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus)}, Epochs: ptr(0.2), Hidden: ptr(8)})
 	ngrams := filepath.Join(t.TempDir(), "n.lm")
 	if err := os.WriteFile(ngrams, encode(t, testModels(t, text.Char)[0]), 0o600); err != nil {
 		t.Fatal(err)
@@ -124,9 +124,9 @@ func TestInitContradicted(t *testing.T) {
 		"Tied":        func(o *TrainOptions) { o.Tied = true },
 		"Init":        func(o *TrainOptions) { o.Init = &ngrams },
 		"Init: model": func(o *TrainOptions) { o.Init = ptr(file + "none") },
-		"Corpus":      func(o *TrainOptions) { o.Corpus = unknown },
+		"Corpus":      func(o *TrainOptions) { o.Corpus = fileInput(unknown) },
 	} {
-		o := TrainOptions{TextOptions: TextOptions{Corpus: corpus}, AnyLevel: true, Kind: RNN, Threads: 1, Init: &file}
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus)}, AnyLevel: true, Kind: RNN, Threads: 1, Init: &file}
 		change(&o)
 		training, err := NewTraining(o, nil)
 		if err == nil {
@@ -136,7 +136,7 @@ func TestInitContradicted(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	trained(t, TrainOptions{TextOptions: TextOptions{Corpus: corpus, Vocab: ptr(m.Vocab.Len())}, Epochs: ptr(0.2), Init: &file,
+	trained(t, TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Vocab: ptr(m.Vocab.Len())}, Epochs: ptr(0.2), Init: &file,
 		Cell: ptr(rnn.Vanilla), Hidden: ptr(8), Layers: ptr(1), Embedding: ptr(0), FullSoftmax: true})
 }
 
@@ -190,7 +190,7 @@ func TestStepOptions(t *testing.T) {
 		{TrainOptions{Rate: ptr(0.5), Batch: ptr(4), Steps: ptr(9), Clip: ptr(3.5), Optimizer: ptr(rnnlm.SGD)}, Config{Optimizer: rnnlm.SGD, Rate: 0.5, Batch: 4, Steps: 9, Clip: 3.5}},
 		{TrainOptions{Clip: ptr(0.0), Optimizer: ptr(rnnlm.AdamW)}, Config{Optimizer: rnnlm.AdamW, Rate: 0.01, Batch: 32, Steps: 25}},
 	} {
-		test.o.TextOptions, test.o.Epochs, test.o.Hidden = TextOptions{Corpus: corpus}, ptr(0.5), ptr(8)
+		test.o.TextOptions, test.o.Epochs, test.o.Hidden = TextOptions{Corpus: fileInput(corpus)}, ptr(0.5), ptr(8)
 		m, _, file := trained(t, test.o)
 		back, err := Open(file, newEngine(t))
 		if err != nil {
@@ -229,7 +229,7 @@ func TestBadStepOptions(t *testing.T) {
 		{"Batch and Steps", func(o *TrainOptions) { o.Batch, o.Steps = ptr(maxBatch), ptr(maxSteps) }},
 		{"Batch and Steps", func(o *TrainOptions) { o.Batch = ptr(maxBatch); o.Hidden = ptr(30_000) }},
 	} {
-		o := TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Threads: 1}
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(writeText(t))}, Kind: RNN, Threads: 1}
 		test.change(&o)
 		training, err := NewTraining(o, nil)
 		if err == nil {
@@ -244,7 +244,7 @@ func TestBadStepOptions(t *testing.T) {
 // TestDivergedTraining: the error names the rate, what was tried, and what else helps.
 func TestDivergedTraining(t *testing.T) {
 	for clip, want := range map[float64]string{0.5: "or a lower Clip", 0: "or a Clip"} {
-		training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Threads: 1, Hidden: ptr(8),
+		training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: fileInput(writeText(t))}, Kind: RNN, Threads: 1, Hidden: ptr(8),
 			Epochs: ptr(50.0), Clip: &clip}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -34,14 +34,18 @@ type TokenCost struct {
 }
 
 // ScoreLines scores each line of r by itself, without its line end, and returns the
-// total. A line end is \n or \r\n. A byte that is not UTF-8 counts as U+FFFD. Under a
-// model of sentences each line is a sentence: after <s>, with </s> as its last token.
+// total. A line end is \n or \r\n. A byte that is not UTF-8 counts as U+FFFD. Other
+// encodings and compressed data are read as [text.NewReader] does. Under a model of
+// sentences each line is a sentence: after <s>, with </s> as its last token.
 //
 // It calls on with each score, which has its TokenCosts if tokens is true. last says that
 // no further line is buffered, so the caller should flush.
 func ScoreLines(m *Model, r io.Reader, tokens bool, on func(s Score, last bool) error) (total Score, err error) {
 	total.Format, total.Model = jsonFormat, &m.Config
-	in := bufio.NewReaderSize(r, 64<<10)
+	in, err := text.NewReader(r)
+	if err != nil {
+		return total, fmt.Errorf("standard input: %w", err)
+	}
 	stream := m.NewStream()
 	var line []byte
 	var ids []int32

@@ -1,9 +1,9 @@
 package lm
 
 import (
-	"errors"
 	"io"
 	"math"
+	"slices"
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
@@ -13,10 +13,10 @@ import (
 func (o TrainOptions) checkParts() error {
 	reader := ""
 	for _, of := range []struct {
-		name string
-		path *string
-	}{{"Corpus", &o.Corpus}, {"Valid", o.Valid}, {"Test", o.Test}} {
-		if of.path == nil || *of.path != Stdin {
+		name  string
+		input text.Input
+	}{{"Corpus", o.Corpus}, {"Valid", o.part(o.Valid)}, {"Test", o.part(o.Test)}} {
+		if !slices.Contains(of.input.Paths, text.Stdin) {
 			continue
 		}
 		if reader != "" {
@@ -27,12 +27,20 @@ func (o TrainOptions) checkParts() error {
 	return nil
 }
 
+// part returns where the text at path is, that of an option which may be nil.
+func (o TrainOptions) part(path *string) text.Input {
+	if path == nil {
+		return text.Input{}
+	}
+	return text.Input{Paths: []string{*path}, Force: o.Corpus.Force}
+}
+
 // readParts reads the texts of validation and test.
 func (o TrainOptions) readParts(stdin io.Reader) (parts Parts, err error) {
-	if parts.Valid, err = readPart("Valid", o.Valid, stdin); err != nil {
+	if parts.Valid, err = o.readPart("Valid", o.Valid, stdin); err != nil {
 		return parts, err
 	}
-	if parts.Test, err = readPart("Test", o.Test, stdin); err != nil {
+	if parts.Test, err = o.readPart("Test", o.Test, stdin); err != nil {
 		return parts, err
 	}
 	all := o.All || o.Valid != nil || o.Test != nil
@@ -41,18 +49,14 @@ func (o TrainOptions) readParts(stdin io.Reader) (parts Parts, err error) {
 }
 
 // readPart reads the text of an option, if it is given.
-func readPart(name string, path *string, stdin io.Reader) (*text.Text, error) {
+func (o TrainOptions) readPart(name string, path *string, stdin io.Reader) (*text.Text, error) {
 	if path == nil {
 		return nil, nil
 	}
 	if *path == "" { // which would be the default text
 		return nil, option.Misuse(name, "the name is empty: give one, or leave it out")
 	}
-	t, err := ReadText(*path, 0, stdin)
-	if e, ok := errors.AsType[*option.Error](err); ok {
-		return nil, option.Failure(name, "%w", e.Err)
-	}
-	return t, err
+	return readText(name, o.part(path), 0, stdin)
 }
 
 // textOptions returns those of the training text. An n-gram model of sentences has all

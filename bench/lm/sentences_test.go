@@ -58,7 +58,7 @@ func TestSentencesAreScoredByThemselves(t *testing.T) {
 				t.Fatalf("%s: token %d costs %v bits in the text, %v alone", m.Config.Name(), i, got, alone[i])
 			}
 		}
-		e, err := Evaluate(t.Context(), m, writeFile(t, strings.Join(lines, "")), SplitAuto, nil, func(Progress) {})
+		e, err := Evaluate(t.Context(), m, fileInput(writeFile(t, strings.Join(lines, ""))), SplitAuto, nil, func(Progress) {})
 		sum := 0.0
 		for _, v := range alone {
 			sum += v
@@ -124,7 +124,7 @@ func TestCosts(t *testing.T) {
 // TestMarksInAText: they are no words, neither to evaluate nor to score nor to begin with.
 func TestMarksInAText(t *testing.T) {
 	m := testModels(t, text.Sentence)[0]
-	if _, err := Evaluate(t.Context(), m, writeFile(t, "the fox\nthe </s> dog\n"), SplitAll, nil, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "line 2: </s>") {
+	if _, err := Evaluate(t.Context(), m, fileInput(writeFile(t, "the fox\nthe </s> dog\n")), SplitAll, nil, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "line 2: </s>") {
 		t.Errorf("evaluation: error %v", err)
 	}
 	lines := 0
@@ -201,7 +201,7 @@ func TestParts(t *testing.T) {
 			}{
 				{"cut", nil, nil, false}, {"valid", &valid, nil, false}, {"test", nil, &test, false}, {"both", &valid, &test, false}, {"all", nil, nil, true},
 			} {
-				o := TrainOptions{TextOptions: TextOptions{Corpus: corpus, Level: level}, Kind: kind, Valid: of.valid, Test: of.test, All: of.all, Threads: 1}
+				o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Level: level}, Kind: kind, Valid: of.valid, Test: of.test, All: of.all, Threads: 1}
 				if kind == RNN {
 					o.Hidden, o.Epochs = &hidden, &epochs
 				}
@@ -240,7 +240,7 @@ func TestParts(t *testing.T) {
 					t.Errorf("%s: %v bits of %d tokens", name, m.Config.ValidBits, c.Valid)
 				}
 				if of.test != nil {
-					e, err := Evaluate(t.Context(), m, test, SplitAuto, nil, func(Progress) {})
+					e, err := Evaluate(t.Context(), m, fileInput(test), SplitAuto, nil, func(Progress) {})
 					if err != nil || e.Seen || !(math.Abs(e.BitsPerToken-trained.BitsPerToken) <= 1e-6) {
 						t.Errorf("%s: the training says %v bits, the evaluation %+v, error %v", name, trained.BitsPerToken, e, err)
 					}
@@ -250,11 +250,11 @@ func TestParts(t *testing.T) {
 				if of.name == "cut" {
 					want = SplitTest
 				}
-				e, err := Evaluate(t.Context(), m, corpus, SplitAuto, nil, func(Progress) {})
+				e, err := Evaluate(t.Context(), m, fileInput(corpus), SplitAuto, nil, func(Progress) {})
 				if err != nil || e.Split != want || e.Seen != (want == SplitAll) {
 					t.Errorf("%s: the corpus is evaluated as split %s, seen %t, error %v", name, e.Split, e.Seen, err)
 				}
-				if e, err = Evaluate(t.Context(), m, corpus, SplitTest, nil, func(Progress) {}); (err == nil) != (want == SplitTest) || err != nil && !strings.Contains(err.Error(), "nothing was held out") {
+				if e, err = Evaluate(t.Context(), m, fileInput(corpus), SplitTest, nil, func(Progress) {}); (err == nil) != (want == SplitTest) || err != nil && !strings.Contains(err.Error(), "nothing was held out") {
 					t.Errorf("%s: the test split of the corpus: %+v, error %v", name, e.Costs, err)
 				}
 				training.Close()
@@ -268,7 +268,7 @@ func TestParts(t *testing.T) {
 
 // TestBadParts names the option of the text that can't be read.
 func TestBadParts(t *testing.T) {
-	corpus, blank, missing, stdin, empty := writeText(t), writeFile(t, " \n"), filepath.Join(t.TempDir(), "none"), Stdin, ""
+	corpus, blank, missing, stdin, empty := writeText(t), writeFile(t, " \n"), filepath.Join(t.TempDir(), "none"), text.Stdin, ""
 	for name, of := range map[string]struct {
 		valid, test *string
 		want        string
@@ -281,7 +281,7 @@ func TestBadParts(t *testing.T) {
 		"one input for both":  {&stdin, &stdin, "Test: standard input is read already, for Valid"},
 		"nothing on the pipe": {&stdin, nil, "Valid: "},
 	} {
-		o := TrainOptions{TextOptions: TextOptions{Corpus: corpus, Level: text.Word}, Kind: Ngram, Valid: of.valid, Test: of.test, Threads: 1}
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Level: text.Word}, Kind: Ngram, Valid: of.valid, Test: of.test, Threads: 1}
 		if _, err := NewTraining(o, strings.NewReader("")); err == nil || !strings.HasPrefix(err.Error(), of.want) {
 			t.Errorf("%s: error %v, want %s", name, err, of.want)
 		}
@@ -301,7 +301,7 @@ func TestVocabularyOfSentences(t *testing.T) {
 		{Ngram, &five, []string{"<unk>", "<s>", "</s>", "a", "b"}},
 		{RNN, nil, []string{"<unk>", "<s>", "</s>", "a", "b", "c"}},
 	} {
-		o := TrainOptions{TextOptions: TextOptions{Corpus: corpus, Level: text.Sentence, Vocab: of.vocab}, Kind: of.kind, Valid: &test, Test: &test, Threads: 1}
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Level: text.Sentence, Vocab: of.vocab}, Kind: of.kind, Valid: &test, Test: &test, Threads: 1}
 		training, err := NewTraining(o, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -328,7 +328,7 @@ func TestPerplexityBeyondFloat64(t *testing.T) {
 		if err != nil || !math.IsInf(float64(total.Perplexity), 1) || !(total.BitsPerToken > 1024) || math.IsInf(total.BitsPerToken, 0) {
 			t.Fatalf("%+v, error %v", total, err)
 		}
-		e, err := Evaluate(t.Context(), m, writeFile(t, "lazy dog jumps over the fox"), SplitAll, nil, func(Progress) {})
+		e, err := Evaluate(t.Context(), m, fileInput(writeFile(t, "lazy dog jumps over the fox")), SplitAll, nil, func(Progress) {})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func (t *Training) read(stdin io.Reader) (err error) {
 		return err
 	}
 	if t.options.Kind == Ngram {
-		return nil
+		return t.checkNgramMemory()
 	}
 	if t.init != nil && !t.init.knowsAny(t.data.Train) {
 		return option.Failure("Corpus", "no token of %q is in the vocabulary of the model of %v: give another text", source.Name, option.Field("Init"))
@@ -266,9 +266,10 @@ func marksOf(c *text.Corpus) *ngram.Marks {
 	return &ngram.Marks{Start: marks.Start, End: marks.End}
 }
 
-func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
+// checkNgramMemory returns an [option.Error] if there is not enough memory to train the
+// n-gram model.
+func (t *Training) checkNgramMemory() error {
 	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
-	progress := Progress{Model: Config{Kind: Ngram, Order: order}.Name()}
 	marks := marksOf(c)
 	read := len(c.Train)
 	for _, id := range c.Train {
@@ -283,15 +284,21 @@ func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (
 	}
 	need := ngram.EstimateBytes(read, c.Vocab.Len(), entries) + ngram.NewShape(store, c.Vocab.Len(), entries).Bytes()
 	if available := memory.Free(); need > available {
-		return nil, option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
+		return option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
 			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
 	}
+	return nil
+}
+
+func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
+	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
+	progress := Progress{Model: Config{Kind: Ngram, Order: order}.Name()}
 	var m *ngram.Model
 	start := time.Now()
 	estimating, storing := progress.part(workEstimating, on), progress.part(workStoring, on)
 	estimating(0)
 	err := awaitTold(ctx, func(tell func(float64)) error {
-		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marks,
+		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marksOf(c),
 			Told: func(orders int) { tell(float64(orders) / float64(order)) }})
 		if err == nil {
 			m, err = ngram.NewModel(e, store)

@@ -40,7 +40,7 @@ func TestWordsAreTrainedOtherwise(t *testing.T) {
 		{func(o *TrainOptions) { o.Level, o.Halve = text.Word, &no }, wordDropout, false},
 		{func(o *TrainOptions) { o.Level, o.Dropout = text.Word, &none }, 0, true},
 	} {
-		o := TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Threads: 1}
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(writeText(t))}, Kind: RNN, Threads: 1}
 		test.change(&o)
 		training, err := NewTraining(o, nil)
 		if err != nil {
@@ -106,7 +106,7 @@ func TestGrace(t *testing.T) {
 // to all. Then it tells how much of the test split is scored.
 func TestFraction(t *testing.T) {
 	epochs, hidden, layers, embedding := 3.0, 8, 2, 5
-	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: writeText(t)}, Kind: RNN, Epochs: &epochs,
+	training, err := NewTraining(TrainOptions{TextOptions: TextOptions{Corpus: fileInput(writeText(t))}, Kind: RNN, Epochs: &epochs,
 		Hidden: &hidden, Layers: &layers, Embedding: &embedding, Threads: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -167,3 +167,6 @@ func TestSoftmax(t *testing.T) {
 		}
 	}
 }
+
+// fileInput returns the text in a file.
+func fileInput(path string) text.Input { return text.Input{Paths: []string{path}} }

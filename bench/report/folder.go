@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/study"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/option"
@@ -33,11 +34,16 @@ const (
 	modelFolder = "models"
 )
 
-// OpenFolder returns the folder at path, and creates it if it is missing. The caller
-// closes it.
-func OpenFolder(path string) (Folder, error) {
+// OpenFolder returns the folder at path, and creates it if it is missing. It returns an
+// error if a report in it would overwrite a file of the corpus. The caller closes it.
+func OpenFolder(path string, corpus text.Input) (Folder, error) {
 	if path == "" {
 		return Folder{}, option.Misuse("Out", "the name is empty: give a folder")
+	}
+	for _, name := range mayWrite(path) {
+		if corpus.Reads(absolute(name)) {
+			return Folder{}, belongs("Out", name)
+		}
 	}
 	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
 	if err == nil {
@@ -56,12 +62,25 @@ func OpenFolder(path string) (Folder, error) {
 // Close lets other processes open the folder.
 func (f Folder) Close() error { return f.lock.Release() }
 
+// mayWrite returns the paths of all files in the folder at path that a report may write.
+// Of the models, whose names depend on the options, it returns those that are there.
+func mayWrite(path string) (files []string) {
+	for _, name := range []string{resultsJSON, resultsCSV, page} {
+		files = append(files, filepath.Join(path, name))
+	}
+	for _, pattern := range []string{"*-*.png", "*-*.svg", filepath.Join(modelFolder, "*.lm")} {
+		found, _ := filepath.Glob(filepath.Join(path, pattern))
+		files = append(files, found...)
+	}
+	return files
+}
+
 // Page returns the path of the report's page.
 func (f Folder) Page() string { return filepath.Join(f.path, page) }
 
-// Rows returns the rows of an existing report in the folder, nil if there is none. A
-// damaged file is an error.
-func (f Folder) Rows() ([]study.Row, error) {
+// Earlier returns the existing report in the folder, nil if there is none. A damaged file
+// is an error.
+func (f Folder) Earlier() (*study.Result, error) {
 	path := filepath.Join(f.path, resultsJSON)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,7 +96,7 @@ func (f Folder) Rows() ([]study.Row, error) {
 	if err != nil {
 		return nil, option.Failure("Resume", "%q: %w: leave it out to measure everything anew", path, durable.WithoutPath(err))
 	}
-	return r.Rows, nil
+	return &r, nil
 }
 
 // Keep implements [study.Store].

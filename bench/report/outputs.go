@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/study"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/option"
@@ -45,9 +45,9 @@ func (o Outputs) files() []output {
 }
 
 // Check returns an error if [Outputs.Write] could not succeed, or would overwrite the
-// corpus. Invalid names give an [option.Error], unwritable files another error. corpus
-// is as in [lm.TextOptions]. Call it before a long run; it leaves no file behind.
-func (o Outputs) Check(corpus string) error {
+// corpus. Invalid names give an [option.Error], unwritable files another error. Call it
+// before a long run; it leaves no file behind.
+func (o Outputs) Check(corpus text.Input) error {
 	if o.CSV == Stdout {
 		return option.Misuse("CSV", "only JSON can go to standard output: give a file name")
 	}
@@ -71,15 +71,25 @@ func (o Outputs) Check(corpus string) error {
 }
 
 // CheckFile does for the file of one option what [Outputs.Check] does. It returns an
-// error if [durable.WriteFile] could not write it, or would overwrite the corpus.
-func CheckFile(name, path, corpus string) error {
-	if overwrites(path, corpus) {
-		return option.Misuse(name, "%q belongs to the corpus, which it would overwrite: name another file", path)
+// error if [durable.WriteFile] could not write it, or would overwrite the corpus, or add
+// a text to it.
+func CheckFile(name, path string, corpus text.Input) error {
+	if corpus.Reads(absolute(path)) {
+		return belongs(name, path)
 	}
 	if err := durable.CheckWritable(path); err != nil {
 		return option.Failure(name, "%q can't be written: %w: name a file that you may write to, in a folder that you may write to", path, err)
 	}
 	return nil
+}
+
+// belongs returns the error for an output that is a file of the corpus. A new file in a
+// folder of texts would be one of the next run.
+func belongs(name, path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return option.Misuse(name, "%q would belong to the corpus, whose folder is read from .txt, .text and .md files: name a file of another kind, or elsewhere", path)
+	}
+	return option.Misuse(name, "%q belongs to the corpus, which it would overwrite: name another file", path)
 }
 
 // SameFile reports whether two names denote one file. The file need not exist.
@@ -100,27 +110,6 @@ func absolute(path string) string {
 		return abs
 	}
 	return path
-}
-
-// overwrites reports whether path is an existing file of the corpus: the file itself,
-// or any file in its folder.
-func overwrites(path, corpus string) bool {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	read, err := os.Stat(corpus)
-	if corpus == lm.Stdin {
-		read, err = os.Stdin.Stat()
-	}
-	switch {
-	case err != nil: // no corpus is named, or it is missing, which its reader reports
-		return false
-	case read.IsDir():
-		inside, err := filepath.Rel(absolute(corpus), absolute(path))
-		return err == nil && filepath.IsLocal(inside)
-	}
-	return os.SameFile(info, read)
 }
 
 // Write writes r to every output. If one fails, the others are still written. Standard

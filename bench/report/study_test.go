@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/study"
 	"batchrnn/internal/option"
 )
@@ -142,12 +143,12 @@ func TestPageSaysWhatWasMeasured(t *testing.T) {
 
 func TestFolderHoldsTheWholeReport(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "report")
-	f, err := OpenFolder(dir)
+	f, err := OpenFolder(dir, text.Input{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := f.Rows(); err != nil || len(rows) != 0 {
-		t.Errorf("a new folder: %d rows, error %v", len(rows), err)
+	if earlier, err := f.Earlier(); err != nil || earlier != nil {
+		t.Errorf("a new folder: %+v, error %v", earlier, err)
 	}
 	studies := oddStudies()
 	r := studies["whole"]
@@ -181,9 +182,28 @@ func TestFolderHoldsTheWholeReport(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("files %q\nwant %q", got, want)
 	}
-	rows, err := f.Rows()
-	if err != nil || len(rows) != len(r.Rows) || rows[3].Config != r.Rows[3].Config || rows[3].BitsPerToken != r.Rows[3].BitsPerToken {
-		t.Errorf("%d rows came back, error %v", len(rows), err)
+	earlier, err := f.Earlier()
+	if err != nil || len(earlier.Rows) != len(r.Rows) || earlier.Rows[3].Config != r.Rows[3].Config || earlier.Rows[3].BitsPerToken != r.Rows[3].BitsPerToken || earlier.Command != r.Command {
+		t.Errorf("%+v came back, error %v", earlier, err)
+	}
+
+	// A report is refused if any file that it wrote is the corpus, under its name or
+	// another one.
+	if err := f.SaveModel("char-rnn-8.lm", strings.NewReader("a model")); err != nil {
+		t.Fatal(err)
+	}
+	got[slices.Index(got, "models")] = filepath.Join("models", "char-rnn-8.lm")
+	for _, name := range got {
+		other := filepath.Join(t.TempDir(), "link")
+		linked(t, os.Symlink(filepath.Join(dir, name), other))
+		for _, path := range []string{filepath.Join(dir, name), other} {
+			if _, err := OpenFolder(dir, text.Input{Paths: []string{"elsewhere", path}}); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Out: ") || !strings.Contains(err.Error(), name) {
+				t.Errorf("the corpus is %s: error %v", name, err)
+			}
+		}
+	}
+	if _, err := OpenFolder(dir, text.Input{Paths: []string{dir}}); err != nil {
+		t.Errorf("a report in the folder of the corpus: %v", err)
 	}
 }
 
@@ -229,14 +249,14 @@ func TestBadFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"", file, filepath.Join(file, "below")} {
-		if _, err := OpenFolder(path); err == nil || !strings.HasPrefix(err.Error(), "Out: ") {
+		if _, err := OpenFolder(path, text.Input{}); err == nil || !strings.HasPrefix(err.Error(), "Out: ") {
 			t.Errorf("%q: error %v", path, err)
 		}
 	}
-	if _, err := OpenFolder(""); !option.IsMisuse(err) {
+	if _, err := OpenFolder("", text.Input{}); !option.IsMisuse(err) {
 		t.Errorf("no name: error %v", err)
 	}
-	f, err := OpenFolder(dir)
+	f, err := OpenFolder(dir, text.Input{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +265,7 @@ func TestBadFolders(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "results.json"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.Rows(); err == nil || !strings.HasPrefix(err.Error(), "Resume: ") || strings.Contains(err.Error(), "\n") {
+		if _, err := f.Earlier(); err == nil || !strings.HasPrefix(err.Error(), "Resume: ") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: error %v", content, err)
 		}
 	}

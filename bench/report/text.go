@@ -79,6 +79,9 @@ func writeTokens(b *bufio.Writer, c lm.Corpus) {
 		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
 		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test))))
 	paragraph(b, "", fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c)))
+	if c.LeftOut > 0 {
+		paragraph(b, "", lm.LeftOut(c.LeftOut, c.FirstLeftOut))
+	}
 	if c.BadBytes > 0 {
 		paragraph(b, "", isAre(c.BadBytes, "byte")+" not UTF-8, each taken as U+FFFD")
 	}

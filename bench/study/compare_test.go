@@ -31,7 +31,7 @@ func writeText(t *testing.T) string {
 func newSmall(t *testing.T, change func(*Options)) *Study {
 	t.Helper()
 	o := goodOptions()
-	o.Corpus = writeText(t)
+	o.Corpus.Paths = []string{writeText(t)}
 	if change != nil {
 		change(&o)
 	}
@@ -185,12 +185,12 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		misuse bool
 	}{
 		"bad option":     {func(o *Options) { o.MaxOrder = 0 }, "", "MaxOrder", true},
-		"no such corpus": {func(o *Options) { o.Corpus = path + ".missing" }, "", "Corpus", false},
+		"no such corpus": {func(o *Options) { o.Corpus.Paths = []string{path + ".missing"} }, "", "Corpus", false},
 		"unknown set":    {nil, "mmx", kernels.EnvISA, true},
 		"too wide":       {func(o *Options) { o.Hidden = []int{1 << 16}; o.Levels = []text.Level{text.Word} }, "", "Hidden", true},
 	} {
 		o := goodOptions()
-		o.Corpus = path
+		o.Corpus.Paths = []string{path}
 		if test.change != nil {
 			test.change(&o)
 		}

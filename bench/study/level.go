@@ -44,7 +44,7 @@ func (l *level) finish() {
 			one.Models = append(one.Models, row.Model)
 		}
 	}
-	for _, n := range append(notes(one, l.data.Skipped), l.notes...) {
+	for _, n := range append(notes(one), l.notes...) {
 		if len(l.levels) > 1 {
 			n = l.corpus.TokenName() + "s: " + n
 		}

@@ -18,21 +18,16 @@ import (
 // process grows by 244 KiB, 580 KiB and 1.1 MiB, or by 32 KiB more.
 const wellMeasured = 1 << 20
 
-// notes returns the facts that a reader needs to judge the figures of r. skipped is the
-// number of files of the corpus that were left out.
-func notes(r LevelResult, skipped int) []string {
+// notes returns the facts that a reader needs to judge the figures of r.
+func notes(r LevelResult) []string {
 	var notes []string
 	add := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 
 	if r.Corpus.Synthetic {
 		add("The text is generated: the figures say nothing about English.")
 	}
-	if skipped > 0 {
-		files := "1 binary file of the corpus folder was"
-		if skipped > 1 {
-			files = figures.Count(int64(skipped)) + " binary files of the corpus folder were"
-		}
-		add("%s left out.", files)
+	if r.Corpus.LeftOut > 0 {
+		add("%s.", lm.LeftOut(r.Corpus.LeftOut, r.Corpus.FirstLeftOut))
 	}
 
 	var spread float64

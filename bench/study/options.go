@@ -14,7 +14,7 @@ import (
 
 // Options say what a [Study] compares.
 type Options struct {
-	Corpus string // as in lm.TextOptions
+	Corpus text.Input // as in lm.TextOptions
 	Levels []text.Level
 	// Vocab and MinCount are those of lm.TextOptions. In a Full study they apply to
 	// words, and all characters stay.

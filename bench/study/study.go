@@ -48,13 +48,17 @@ type Study struct {
 // [option.Error]: invalid options, an invalid BATCHRNN_ISA, RNNs that don't fit in
 // memory, and an unusable corpus.
 //
-// A Full study must have a store; otherwise it may be nil. known are the rows of an
-// earlier run. A known row is not measured again if its Config is the same.
-func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
+// A Full study must have a store; otherwise it may be nil. earlier is the result of an
+// earlier run, or nil. A row of it is not measured again if its Config is the same. It
+// gives an [option.Error] if the results would not keep all of its complete rows.
+func New(o Options, store Store, earlier *Result, stdin io.Reader) (*Study, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if err := o.keepCells(known); err != nil {
+	if earlier == nil {
+		earlier = &Result{}
+	}
+	if err := o.keepCells(earlier.Rows); err != nil {
 		return nil, err
 	}
 	e, err := engine.New("", o.Threads)
@@ -62,7 +66,7 @@ func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
 		return nil, err
 	}
 	s := &Study{options: o, engine: e, store: store, known: map[string]Row{}}
-	for _, r := range known {
+	for _, r := range earlier.Rows {
 		if r.Kind == KindRNN && r.Cell == "" { // of a program that knew no other
 			r.Cell = rnn.Vanilla.String()
 		}
@@ -70,11 +74,39 @@ func New(o Options, store Store, known []Row, stdin io.Reader) (*Study, error) {
 			s.known[r.Config] = r
 		}
 	}
-	if err := s.read(stdin); err != nil {
+	err = s.read(stdin)
+	if err == nil {
+		err = s.keepRows(earlier)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// keepRows returns an [option.Error] if the earlier result is of another text, or has a
+// complete row that this study would not measure. The results would replace it.
+func (s *Study) keepRows(earlier *Result) error {
+	if len(earlier.Corpora) > 0 {
+		was, is := earlier.Corpora[0], s.result.Corpora[0]
+		if was.SHA256 != is.SHA256 {
+			return option.Misuse("Resume", "the report to go on from is of %q, SHA-256 %.12s, and this corpus is %q, SHA-256 %.12s: give that corpus, or another folder with %v",
+				was.Name, was.SHA256, is.Name, is.SHA256, option.Field("Out"))
+		}
+	}
+	for _, r := range earlier.Rows {
+		if _, complete := s.known[r.Config]; !complete || r.Kind == KindMixture || slices.Contains(s.planned, r.Config) {
+			continue
+		}
+		was, is := earlier.Command, s.options.Command
+		if then, now := earlier.Machine, s.result.Machine; then.CPU != now.CPU || then.ISA != now.ISA {
+			was, is = then.CPU+" with "+then.ISA, now.CPU+" with "+now.ISA
+		}
+		return option.Misuse("Resume", "the report to go on from has %s of %ss, measured by %q, and %q would replace it: repeat the former, with more if need be, or name another folder with %v",
+			r.FullName(), lm.Corpus{Level: r.Level}.TokenName(), was, is, option.Field("Out"))
+	}
+	return nil
 }
 
 // keepCells returns an [option.Error] if known rows are of cells that o leaves out. The

@@ -49,15 +49,15 @@ func (s *memoryStore) LoadModel(name string, e *kernels.Engine) (*lm.Model, erro
 }
 
 func studyOptions(corpusPath string) Options {
-	return Options{Corpus: corpusPath, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Cells: []rnn.CellKind{rnn.Vanilla}, Hidden: []int{6, 8},
+	return Options{Corpus: text.Input{Paths: []string{corpusPath}}, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Cells: []rnn.CellKind{rnn.Vanilla}, Hidden: []int{6, 8},
 		Budget: lasting(150 * time.Millisecond), Threads: 1, Seed: 1, Full: true}
 }
 
 // runStudy runs a study to its end, or until on cancels it, and returns the names
 // of the rows that were measured.
-func runStudy(t *testing.T, o Options, store Store, known []Row, on func(Event, context.CancelFunc)) (r Result, measured []string) {
+func runStudy(t *testing.T, o Options, store Store, earlier *Result, on func(Event, context.CancelFunc)) (r Result, measured []string) {
 	t.Helper()
-	s, err := New(o, store, known, nil)
+	s, err := New(o, store, earlier, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 		}
 	}
 
-	again, measured := runStudy(t, o, store, first.Rows, nil)
+	again, measured := runStudy(t, o, store, &first, nil)
 	if len(measured) != 0 || len(again.Rows) != len(first.Rows) {
 		t.Errorf("measured again: %q", measured)
 	}
@@ -130,17 +130,25 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 		}
 	}
 
-	// What depends on what has changed is measured anew, and nothing else.
-	o.Seed, o.MaxOrder, o.Levels = 2, 3, o.Levels[:1]
-	_, measured = runStudy(t, o, store, first.Rows, nil)
-	if want := []string{"char 3-gram", "char RNN 6", "char RNN 8", "char mixture"}; !slices.Equal(measured, want) {
-		t.Errorf("after changes: measured %q, want %q", measured, want)
+	// What is new is measured, and nothing else.
+	o.MaxOrder, o.Hidden = 3, []int{6, 7, 8}
+	_, measured = runStudy(t, o, store, &first, nil)
+	for _, row := range []string{"char 3-gram", "char RNN 7", "word 3-gram", "word RNN 7"} {
+		if !slices.Contains(measured, row) {
+			t.Errorf("with more of everything: measured %q, want %q too", measured, row)
+		}
+	}
+	if slices.Contains(measured, "char 2-gram") || slices.Contains(measured, "word RNN 8") {
+		t.Errorf("measured again: %q", measured)
 	}
 
+	keepsEarlier(t, studyOptions(o.Corpus.Paths[0]), store, first)
+
 	// A run that is stopped keeps the rows of the earlier one that it did not come to.
-	o = studyOptions(o.Corpus)
+	path := o.Corpus.Paths[0]
+	o = studyOptions(path)
 	known := slices.DeleteFunc(slices.Clone(first.Rows), func(r Row) bool { return r.Label == "1-gram" && r.Level == "char" })
-	stopped, _ := runStudy(t, o, store, known, func(_ Event, cancel context.CancelFunc) { cancel() })
+	stopped, _ := runStudy(t, o, store, &Result{Rows: known}, func(_ Event, cancel context.CancelFunc) { cancel() })
 	if n := len(stopped.Rows); !stopped.Interrupted || n < rowsOfAll-6 || n > rowsOfAll-5 {
 		t.Errorf("a stopped run kept %d rows", n)
 	}
@@ -148,9 +156,63 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	// A row without its model is no help to the mixture.
 	o.Levels = o.Levels[1:]
 	delete(store.models, "word-rnn-8.lm")
-	_, measured = runStudy(t, o, store, first.Rows, nil)
+	_, measured = runStudy(t, o, store, &Result{Rows: first.RowsAt("word")}, nil)
 	if len(measured) == 0 || measured[0] != "word RNN 8" {
 		t.Errorf("without a model: measured %q", measured)
+	}
+}
+
+// keepsEarlier checks that a study goes on from an earlier result only if it keeps all of
+// its complete rows. first is that of o.
+func keepsEarlier(t *testing.T, o Options, store Store, first Result) {
+	t.Helper()
+	first.Command = "the old command"
+	other := filepath.Join(t.TempDir(), "other.txt")
+	if err := os.WriteFile(other, []byte(strings.Repeat("Another text, of other words. ", 300)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nothing := first
+	nothing.Rows = nil
+	elsewhere := first
+	elsewhere.Machine.CPU, elsewhere.Rows = "Some CPU", slices.Clone(first.Rows)
+	for i := range elsewhere.Rows {
+		elsewhere.Rows[i].Config = strings.Replace(elsewhere.Rows[i].Config, first.Machine.CPU, "Some CPU", 1)
+	}
+	vocab := 5
+	for name, test := range map[string]struct {
+		earlier *Result
+		change  func(*Options)
+		want    []string
+	}{
+		"text":             {&first, func(o *Options) { o.Corpus.Paths = []string{other} }, []string{o.Corpus.Paths[0], first.Corpora[0].SHA256[:12], other}},
+		"text, no row yet": {&nothing, func(o *Options) { o.Corpus.Paths = []string{other} }, []string{o.Corpus.Paths[0], other}},
+		"two texts":        {&first, func(o *Options) { o.Corpus.Paths = []string{o.Corpus.Paths[0], other} }, []string{other}},
+		"fewer levels":     {&first, func(o *Options) { o.Levels = o.Levels[:1] }, []string{"1-gram in a map of words"}},
+		"fewer orders":     {&first, func(o *Options) { o.MaxOrder = 1 }, []string{"2-gram in a map of characters"}},
+		"fewer widths":     {&first, func(o *Options) { o.Hidden = o.Hidden[1:] }, []string{"RNN 6 of characters"}},
+		"smoothing":        {&first, func(o *Options) { o.Smoothing = ngram.Absolute }, []string{"1-gram in a map"}},
+		"vocabulary":       {&first, func(o *Options) { o.Vocab = &vocab }, []string{"1-gram in a map of words"}},
+		"budget":           {&first, func(o *Options) { o.Budget = lasting(time.Second) }, []string{"RNN 6"}},
+		"seed":             {&first, func(o *Options) { o.Seed = 2 }, []string{"RNN 6"}},
+		"threads":          {&first, func(o *Options) { o.Threads = 2 }, []string{"RNN 6"}},
+		"machine":          {&elsewhere, func(*Options) {}, []string{"Some CPU with ", first.Machine.CPU}},
+	} {
+		changed := studyOptions(o.Corpus.Paths[0])
+		changed.Command = "the new command"
+		test.change(&changed)
+		_, err := New(changed, store, test.earlier, nil)
+		if !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Resume: ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("another %s: error %v", name, err)
+			continue
+		}
+		if !strings.Contains(name, "text") && name != "machine" {
+			test.want = append(test.want, "the old command", "the new command")
+		}
+		for _, want := range test.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("another %s: no %q in %v", name, want, err)
+			}
+		}
 	}
 }
 
@@ -166,7 +228,7 @@ func TestStudyOfCells(t *testing.T) {
 		known[i].Cell = "" // as programs wrote that knew vanilla cells alone
 	}
 	o.Cells = []rnn.CellKind{rnn.Vanilla, rnn.GRU, rnn.LSTM, rnn.GRUResetBefore}
-	r, measured := runStudy(t, o, store, known, nil)
+	r, measured := runStudy(t, o, store, &Result{Rows: known}, nil)
 	// The mixture is measured anew only if a gated cell is the best RNN.
 	if len(measured) < 3 || slices.Contains(measured, "char RNN 64") || len(store.models) != 4 {
 		t.Fatalf("measured %q, %d models", measured, len(store.models))
@@ -188,11 +250,11 @@ func TestStudyOfCells(t *testing.T) {
 	if mixture.Kind != KindMixture || !strings.HasPrefix(mixture.Label, lm.CellName(mixture.Cell)) {
 		t.Errorf("mixture %+v", mixture)
 	}
-	if _, measured := runStudy(t, o, store, r.Rows, nil); len(measured) > 0 {
+	if _, measured := runStudy(t, o, store, &r, nil); len(measured) > 0 {
 		t.Errorf("measured again: %q", measured)
 	}
 	o.Cells = o.Cells[1:]
-	if _, err := New(o, store, known, nil); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Cell: ") || !strings.Contains(err.Error(), "RNN 64") {
+	if _, err := New(o, store, &Result{Rows: known}, nil); !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), "Cell: ") || !strings.Contains(err.Error(), "RNN 64") {
 		t.Errorf("without the cells of the study before: error %v", err)
 	}
 }
@@ -250,7 +312,7 @@ func TestStudyKeepsWhatItHasWhenCancelled(t *testing.T) {
 			t.Errorf("%s is said to be interrupted", r.Label)
 		}
 	}
-	second, measured := runStudy(t, o, store, first.Rows, nil)
+	second, measured := runStudy(t, o, store, &first, nil)
 	if !slices.Equal(measured, allRows[3:]) || len(second.Rows) != rowsOfAll || second.Interrupted {
 		t.Errorf("resumed: measured %q, %d rows", measured, len(second.Rows))
 	}
@@ -342,7 +404,7 @@ func TestStudyValidate(t *testing.T) {
 func TestNotesOfTraining(t *testing.T) {
 	for _, m := range []Model{{}, {Dropout: 0.5, Halve: true}, {Dropout: 0.5}, {Halve: true}} {
 		m.Kind, m.Hidden = KindRNN, 4
-		all := strings.Join(notes(LevelResult{Models: []Model{m}}, 0), " ")
+		all := strings.Join(notes(LevelResult{Models: []Model{m}}), " ")
 		if strings.Contains(all, "dropout") != (m.Dropout > 0) || strings.Contains(all, "halved") != m.Halve {
 			t.Errorf("dropout %v, halving %v: notes %s", m.Dropout, m.Halve, all)
 		}

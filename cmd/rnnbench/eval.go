@@ -11,8 +11,9 @@ import (
 )
 
 type evalCommand struct {
-	Model   string   `arg:"" help:"A file that rnnbench train has written."`
-	Corpus  *string  `placeholder:"PATH" help:"Text to score: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Model  string   `arg:"" help:"A file that rnnbench train has written."`
+	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to score: a file, a folder of text files, or - for standard input; given several times, several in order, as one text."`
+	forceText
 	Split   string   `default:"auto" placeholder:"PART" help:"What of it: all, train, valid or test, or auto (the default): test of the text that the model was trained on, all of any other."`
 	Threads int      `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	JSON    jsonFlag `name:"json" placeholder:"[FILE]" help:"${json}"`
@@ -27,8 +28,12 @@ A token that the model doesn't know counts as <unk>, which is part of the bits a
 
 // Run is called by kong.
 func (c *evalCommand) Run(env *environment) error {
-	corpus, err := given("--corpus", c.Corpus)
+	corpus, err := corpusSource(c.Corpus, c.ForceText)
 	if err != nil {
+		return err
+	}
+	// Mistakes are reported now, not after a large model was read.
+	if err := lm.CheckEvaluation(corpus, c.Split); err != nil {
 		return err
 	}
 	if err := c.JSON.check(corpus, map[string]string{"MODEL": c.Model}); err != nil {
@@ -73,6 +78,9 @@ func (c *evalCommand) Run(env *environment) error {
 	fmt.Fprintf(out, "speed       %s tokens/s\n", figures.Rate(e.TokensPerSecond))
 	if e.BadBytes > 0 {
 		paragraph(out, 12, "note", "bytes of the text that are not UTF-8, each taken as U+FFFD: "+figures.Count(int64(e.BadBytes)))
+	}
+	if e.LeftOut > 0 {
+		paragraph(out, 12, "note", lm.LeftOut(e.LeftOut, e.FirstLeftOut))
 	}
 	if e.Seen {
 		fmt.Fprintf(out, "note        the model was trained on some of this: the figures flatter it\n")

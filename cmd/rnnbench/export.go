@@ -155,7 +155,7 @@ func checkConverted(in, out string) error {
 	case out != report.Stdout && report.SameFile(in, out):
 		return option.Misuse("--out", "%q is the model's own file: name another", out)
 	}
-	return checkOut(out, "")
+	return checkOut(out, text.Input{})
 }
 
 // openToConvert opens a model that out is made of, which is another file.

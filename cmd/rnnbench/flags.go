@@ -55,6 +55,24 @@ func given(flag string, value *string) (string, error) {
 	return *value, nil
 }
 
+// forceText is a flag of every command that reads a corpus.
+type forceText struct {
+	ForceText bool `help:"Read the corpus as it is even where it is no text in UTF-8: each bad byte is taken as U+FFFD. Without it a file is refused, and left out of a folder, if a NUL or more than one bad byte in 1000 says that it is binary or in another encoding."`
+}
+
+// corpusSource returns the text of --corpus, which may be given several times.
+func corpusSource(paths []string, force bool) (text.Input, error) {
+	for i, path := range paths {
+		if _, err := given("--corpus", &path); err != nil {
+			return text.Input{}, err
+		}
+		if path == text.Stdin && slices.Contains(paths[:i], path) {
+			return text.Input{}, option.Misuse("--corpus", "standard input is given twice, and can be read once: give it once")
+		}
+	}
+	return text.Input{Paths: paths, Force: force}, nil
+}
+
 // parseLevels parses a comma-separated list of levels.
 func parseLevels(s string) (levels []text.Level, err error) {
 	for field := range strings.SplitSeq(s, ",") {

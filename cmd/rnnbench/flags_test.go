@@ -44,10 +44,10 @@ func TestParseWidths(t *testing.T) {
 
 func TestReportCommandLine(t *testing.T) {
 	budget := 150 * time.Millisecond
-	o := study.Options{Corpus: "it's a book.txt", Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Cells: []rnn.CellKind{rnn.Vanilla, rnn.GRU}, Hidden: []int{6, 8}, Budget: &budget, Threads: 1, Seed: 1}
+	o := study.Options{Corpus: text.Input{Paths: []string{"it's a book.txt", "a,b"}, Force: true}, Levels: []text.Level{text.Char, text.Word}, MaxOrder: 2, Cells: []rnn.CellKind{rnn.Vanilla, rnn.GRU}, Hidden: []int{6, 8}, Budget: &budget, Threads: 1, Seed: 1}
 	two := 2
 	o.MinCount = &two
-	want := `rnnbench report --corpus 'it'\''s a book.txt' --level char,word --min-count 2 --max-order 2 --cell rnn,gru --hidden 6,8 --budget 150ms --threads 1 --seed 1 --out out`
+	want := `rnnbench report --corpus 'it'\''s a book.txt' --corpus a,b --force-text --level char,word --min-count 2 --max-order 2 --cell rnn,gru --hidden 6,8 --budget 150ms --threads 1 --seed 1 --out out`
 	if got := reportCommandLine(o, "out"); got != want {
 		t.Errorf("command %s\n   want %s", got, want)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"batchrnn/bench/gradients"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
@@ -50,7 +51,7 @@ func (c *gradientsCommand) Run(env *environment) error {
 		return err
 	}
 	defer study.Close()
-	if err := (report.Outputs{JSON: string(c.JSON), Plot: plotFile}).Check(""); err != nil {
+	if err := (report.Outputs{JSON: string(c.JSON), Plot: plotFile}).Check(text.Input{}); err != nil {
 		return err
 	}
 	heading := study.Heading()

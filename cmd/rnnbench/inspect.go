@@ -30,7 +30,7 @@ func (c *inspectCommand) Run(env *environment) error {
 	if c.Model == "" {
 		return option.Misuse(modelArgument, "the name is empty: give a file that rnnbench train has written")
 	}
-	if err := c.JSON.check("", map[string]string{modelArgument: c.Model}); err != nil {
+	if err := c.JSON.check(text.Input{}, map[string]string{modelArgument: c.Model}); err != nil {
 		return err
 	}
 	e, err := engine.New("", 1)

@@ -136,7 +136,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err = checkValues(parser, args); err == nil {
 		parsed, err = parser.Parse(args)
 	}
-	if again, ok := modelAfterJSON(args); err != nil && ok {
+	if again, ok := modelAfterJSON(args); err != nil && ok && checkValues(parser, again) == nil {
 		if p, againErr := parser.Parse(again); againErr == nil {
 			parsed, err = p, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 	"batchrnn/internal/figures"
@@ -27,7 +28,7 @@ type measurement struct {
 // do runs the measurement. It returns nil if everything was measured and printed.
 func (m measurement) do(env *environment) error {
 	// Mistakes are reported now, not after minutes of work.
-	if err := m.json.check("", m.files); err != nil {
+	if err := m.json.check(text.Input{}, m.files); err != nil {
 		return err
 	}
 	text, name := env.text(string(m.json))

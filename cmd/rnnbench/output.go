@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
@@ -67,7 +68,7 @@ func modelAfterJSON(args []string) (again []string, ok bool) {
 
 // check returns an error if the file could not be written, or if it would overwrite one
 // of others, given by flag. corpus is as in [report.CheckFile].
-func (j jsonFlag) check(corpus string, others map[string]string) error {
+func (j jsonFlag) check(corpus text.Input, others map[string]string) error {
 	if j == "" {
 		return nil
 	}
@@ -151,7 +152,7 @@ func writeOut(path string, stdout io.Writer, write func(io.Writer) error) error 
 }
 
 // checkOut returns an error if [writeOut] could not write the file.
-func checkOut(path, corpus string) error {
+func checkOut(path string, corpus text.Input) error {
 	if path == report.Stdout {
 		return nil
 	}

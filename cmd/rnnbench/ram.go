@@ -12,7 +12,8 @@ import (
 )
 
 type ramCommand struct {
-	Corpus    *string       `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input; given several times, several in order, as one text. Without it Newton's Opticks, out of the Go distribution."`
+	forceText
 	Level     string        `default:"char" placeholder:"char|word" help:"What a token is: char or word (default ${default})."`
 	MaxOrder  int           `default:"7" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
 	Smoothing string        `default:"kneser-ney" placeholder:"NAME" help:"Smoothing of the n-gram models: kneser-ney, modified and interpolated, or absolute discounting (default ${default})."`
@@ -58,7 +59,7 @@ func (c *ramCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	corpus, err := given("--corpus", c.Corpus)
+	corpus, err := corpusSource(c.Corpus, c.ForceText)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,9 @@ import (
 )
 
 type reportCommand struct {
-	Out      string         `required:"" placeholder:"DIR" help:"Folder that the report goes to; it is made where there is none."`
-	Corpus   *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Out    string   `required:"" placeholder:"DIR" help:"Folder that the report goes to; it is made where there is none."`
+	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input; given several times, several in order, as one text. Without it Newton's Opticks, out of the Go distribution."`
+	forceText
 	Level    string         `default:"char,word" placeholder:"char|word" help:"What a token is, both with a comma between them (default ${default})."`
 	MaxOrder int            `default:"9" placeholder:"N" help:"Measure n-gram models of the orders 1 to N, at most 9 (default ${default})."`
 	Vocab    *int           `placeholder:"N" help:"Keep the N most frequent words, <unk> included (default: 10000)."`
@@ -26,7 +27,7 @@ type reportCommand struct {
 	Budget   *time.Duration `placeholder:"TIME" help:"Training time of each RNN, such as 20s or 3m (default: 51 s for each MB of the text, from 10s to 4m)."`
 	Threads  int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
 	Seed     uint64         `default:"1" placeholder:"N" help:"Seed of the RNNs' initial weights, and of the text where it is generated (default ${default})."`
-	Resume   bool           `help:"Go on from the report in DIR: what is there of the same text, machine and settings is not measured again. Without it, an earlier report is replaced."`
+	Resume   bool           `help:"Go on from the report in DIR: what is there is not measured again. The text, the machine and the settings must be the same; more orders, cells, widths and levels may be asked for. Without it, an earlier report is replaced."`
 }
 
 // Help returns the text that kong prints below the summary.
@@ -50,7 +51,7 @@ func (c *reportCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	corpus, err := given("--corpus", c.Corpus)
+	corpus, err := corpusSource(c.Corpus, c.ForceText)
 	if err != nil {
 		return err
 	}
@@ -66,20 +67,20 @@ func (c *reportCommand) Run(env *environment) error {
 	if c.Out == report.Stdout {
 		return option.Misuse("--out", "a report is a folder of files, which standard output can't take: name a folder")
 	}
-	folder, err := report.OpenFolder(c.Out)
+	folder, err := report.OpenFolder(c.Out, corpus)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	var known []study.Row
+	var earlier *study.Result
 	if c.Resume {
-		if known, err = folder.Rows(); err != nil {
+		if earlier, err = folder.Earlier(); err != nil {
 			return err
 		}
 	}
 	progress := env.progress()
 	progress.work(readingText)
-	comparison, err := study.New(options, folder, known, env.stdin)
+	comparison, err := study.New(options, folder, earlier, env.stdin)
 	progress.done()
 	if err != nil {
 		return err
@@ -119,8 +120,11 @@ func (c *reportCommand) Run(env *environment) error {
 func reportCommandLine(o study.Options, out string) string {
 	var flags []string
 	add := func(flag, value string) { flags = append(flags, set(flag, value)) }
-	if o.Corpus != "" {
-		add("corpus", o.Corpus)
+	for _, path := range o.Corpus.Paths {
+		add("corpus", path)
+	}
+	if o.Corpus.Force {
+		flags = append(flags, "--force-text")
 	}
 	levels := make([]string, len(o.Levels))
 	for i, l := range o.Levels {

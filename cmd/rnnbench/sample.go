@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 )
 
@@ -37,7 +38,7 @@ func (c *sampleCommand) Run(env *environment) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	if err := c.JSON.check("", map[string]string{"MODEL": c.Model}); err != nil {
+	if err := c.JSON.check(text.Input{}, map[string]string{"MODEL": c.Model}); err != nil {
 		return err
 	}
 	model, close, err := openModel(env, c.Model, 1) // more threads don't help a single row

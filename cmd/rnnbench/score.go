@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"batchrnn/bench/lm"
+	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
@@ -30,12 +31,12 @@ type scoreCommand struct {
 func (*scoreCommand) Help() string {
 	return `Prints for each line of standard input, separated by tabs: its bits, its tokens, how many of them are <unk>, its perplexity per token. With --tokens, for each token: the number of its line, the token as written (quoted where it has a blank, or a character that can't be printed), its bits, and 1 if it is <unk>, otherwise 0. The total goes to standard error. In JSON are also the figures without <unk>, those with every <unk> spelled, and bits per byte.
 
-Each line is scored by itself, and its end isn't counted; a character model starts as after a line end, an n-gram model of words with no history, an RNN of words after <unk>. An empty line costs nothing, and its perplexity is 0. Under a model of sentences, see "rnnbench train --sentences", each line starts after <s> and ends in </s>, which counts as a token, of an empty line too. A byte that is not UTF-8 counts as the character U+FFFD. A line has at most 64 MiB. Ctrl-C, SIGTERM and SIGHUP print the total so far.`
+Each line is scored by itself, and its end isn't counted; a character model starts as after a line end, an n-gram model of words with no history, an RNN of words after <unk>. An empty line costs nothing, and its perplexity is 0. Under a model of sentences, see "rnnbench train --sentences", each line starts after <s> and ends in </s>, which counts as a token, of an empty line too. A byte that is not UTF-8 counts as the character U+FFFD. A byte order mark is no part of the text; UTF-16 that begins with one, gzip and zstd are read as what they hold. A line has at most 64 MiB. Ctrl-C, SIGTERM and SIGHUP print the total so far.`
 }
 
 // Run is called by kong.
 func (c *scoreCommand) Run(env *environment) error {
-	if err := c.JSON.check("", map[string]string{"MODEL": c.Model}); err != nil {
+	if err := c.JSON.check(text.Input{}, map[string]string{"MODEL": c.Model}); err != nil {
 		return err
 	}
 	model, close, err := openModel(env, c.Model, 1) // more threads don't help a single row

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"batchrnn/bench/lm"
@@ -18,8 +19,9 @@ import (
 )
 
 type trainCommand struct {
-	Out         string         `required:"" placeholder:"FILE|-" help:"Where the model goes; - is standard output, with the text on standard error."`
-	Corpus      *string        `placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input. Without it Newton's Opticks, out of the Go distribution."`
+	Out    string   `required:"" placeholder:"FILE|-" help:"Where the model goes; - is standard output, with the text on standard error."`
+	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input; given several times, several in order, as one text. Without it Newton's Opticks, out of the Go distribution."`
+	forceText
 	Valid       *string        `placeholder:"FILE" help:"Text to validate on. The corpus is then all for training."`
 	Test        *string        `placeholder:"FILE" help:"Text to test on. The corpus is then all for training; an RNN without --valid still validates on its last 5 %."`
 	All         bool           `help:"Train on all of the corpus, and hold nothing out for a test; an RNN without --valid still validates on its last 5 %."`
@@ -78,7 +80,7 @@ func (c *trainCommand) Run(env *environment) error {
 		}
 		level = text.Sentence
 	}
-	corpus, err := given("--corpus", c.Corpus)
+	corpus, err := corpusSource(c.Corpus, c.ForceText)
 	if err != nil {
 		return err
 	}
@@ -133,7 +135,7 @@ func (c *trainCommand) Run(env *environment) error {
 			return err
 		}
 	}
-	if err := c.JSON.check(corpus, map[string]string{
+	if err := c.JSON.check(c.texts(corpus), map[string]string{
 		"--out": c.Out, "--checkpoint": checkpoint, "--init": init, "--valid": *cmp.Or(c.Valid, new("")), "--test": *cmp.Or(c.Test, new(""))}); err != nil {
 		return err
 	}
@@ -202,18 +204,21 @@ func (c *trainCommand) Run(env *environment) error {
 }
 
 // checkFile returns an error if a file can't be written, or would overwrite a text.
-func (c *trainCommand) checkFile(flag, path, corpus string) error {
+func (c *trainCommand) checkFile(flag, path string, corpus text.Input) error {
 	if path == report.Stdout {
 		return nil
 	}
-	for _, text := range []*string{&corpus, c.Valid, c.Test} {
-		if text != nil {
-			if err := report.CheckFile(flag, path, *text); err != nil {
-				return err
-			}
+	return report.CheckFile(flag, path, c.texts(corpus))
+}
+
+// texts returns the corpus with the texts of validation and test.
+func (c *trainCommand) texts(corpus text.Input) text.Input {
+	for _, part := range []*string{c.Valid, c.Test} {
+		if part != nil {
+			corpus.Paths = append(slices.Clone(corpus.Paths), *part)
 		}
 	}
-	return nil
+	return corpus
 }
 
 // A trainResult is the JSON output of the command.

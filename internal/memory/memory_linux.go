@@ -2,15 +2,19 @@ package memory
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Available returns the bytes that a program could still take without swapping, and
 // whether that is known. It is the kernel's estimate (MemAvailable), or less if a
-// control group, such as that of a container, limits it.
+// control group, such as that of a container, or a limit of the process limits it.
 func Available() (bytes int64, ok bool) {
 	meminfo, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -19,11 +23,54 @@ func Available() (bytes int64, ok bool) {
 	if bytes, ok = procField(meminfo, "MemAvailable:"); !ok {
 		return 0, false
 	}
-	groups, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return bytes, true
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		bytes = limitMemory(status, limitOf, bytes)
 	}
-	return min(bytes, groupMemory(string(groups), "/sys/fs/cgroup", bytes)), true
+	if groups, err := os.ReadFile("/proc/self/cgroup"); err == nil {
+		bytes = groupMemory(string(groups), "/sys/fs/cgroup", bytes)
+	}
+	return bytes, true
+}
+
+// What is kept back of a limit of the process, in bytes. Go's heap grows by arenas; the
+// rest of one is lost where the next thing needs more in one piece. Each thread has a
+// stack, and where C is linked in some have an arena of malloc, which is reserved and not
+// yet data. A quarter of what remains is left to holes in the address space: under
+// ulimit -v 3000000, a training that needed all but 3 % of it ran out of memory.
+const (
+	goArena, cArena, cArenas = 64 << 20, 64 << 20, 4
+	threadStack              = 8 << 20
+)
+
+// limitMemory returns how much more memory the limits of this process (ulimit -v,
+// ulimit -d) let it map, or none if that is more. status is /proc/self/status. What
+// Go's runtime has mapped and not used counts as used: it may lie in pieces.
+func limitMemory(status []byte, limit func(resource int) (uint64, bool), none int64) int64 {
+	least := none
+	threads := runtime.GOMAXPROCS(0)
+	data := int64(goArena + threadStack*threads)
+	for _, l := range []struct {
+		resource int
+		used     string
+		reserve  int64
+	}{
+		{unix.RLIMIT_AS, "VmSize:", data + int64(cArena*min(threads, cArenas))},
+		{unix.RLIMIT_DATA, "VmData:", data},
+	} {
+		most, ok := limit(l.resource)
+		used, ok2 := procField(status, l.used)
+		if ok && ok2 && most < math.MaxInt64 {
+			least = min(least, max(int64(most)-used-l.reserve, 0)/4*3)
+		}
+	}
+	return least
+}
+
+// limitOf returns a limit of this process; ok is false if there is none.
+func limitOf(resource int) (most uint64, ok bool) {
+	var l unix.Rlimit
+	err := unix.Getrlimit(resource, &l)
+	return l.Cur, err == nil && l.Cur != unix.RLIM_INFINITY
 }
 
 // groupMemory returns the least memory that the control groups of this process leave of

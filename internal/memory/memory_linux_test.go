@@ -2,9 +2,69 @@ package memory
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+func TestLimitMemory(t *testing.T) {
+	data := uint64(goArena + threadStack*runtime.GOMAXPROCS(0))
+	space := data + uint64(cArena*min(runtime.GOMAXPROCS(0), cArenas))
+	const none = 1 << 40
+	status := []byte("VmPeak:\t 9000 kB\nVmSize:\t 2000 kB\nVmData:\t 500 kB\n")
+	for name, test := range map[string]struct {
+		limits map[int]uint64
+		want   int64
+	}{
+		"none":               {nil, none},
+		"address space":      {map[int]uint64{unix.RLIMIT_AS: 6000<<10 + space}, 3000 << 10},
+		"data":               {map[int]uint64{unix.RLIMIT_DATA: 4500<<10 + data}, 3000 << 10},
+		"both":               {map[int]uint64{unix.RLIMIT_AS: 5000<<10 + space, unix.RLIMIT_DATA: 900<<10 + data}, 300 << 10},
+		"less than the rest": {map[int]uint64{unix.RLIMIT_AS: 2000<<10 + space - 1}, 0},
+		"less than is used":  {map[int]uint64{unix.RLIMIT_AS: 1}, 0},
+		"more than there is": {map[int]uint64{unix.RLIMIT_AS: 1 << 62}, none},
+		"beyond int64":       {map[int]uint64{unix.RLIMIT_AS: 1 << 63}, none},
+	} {
+		limit := func(resource int) (uint64, bool) { most, ok := test.limits[resource]; return most, ok }
+		if got := limitMemory(status, limit, none); got != test.want {
+			t.Errorf("%s: %d, want %d", name, got, test.want)
+		}
+		if got := limitMemory(nil, limit, none); got != none {
+			t.Errorf("%s, of an unknown size: %d", name, got)
+		}
+	}
+}
+
+// A process under ulimit has no more free memory than its limit leaves.
+func TestAvailableUnderUlimit(t *testing.T) {
+	const env = "MEMORY_TEST_AVAILABLE"
+	if os.Getenv(env) != "" {
+		n, _ := Available()
+		os.Stdout.WriteString("free=" + strconv.FormatInt(n, 10) + "\n")
+		return
+	}
+	for _, limit := range []string{"-v 4000000", "-d 4000000"} {
+		cmd := exec.Command("sh", "-c", "ulimit "+limit+` && exec "$0" -test.run TestAvailableUnderUlimit`, os.Args[0])
+		cmd.Env = append(os.Environ(), env+"=1")
+		out, err := cmd.CombinedOutput()
+		if strings.Contains(string(out), "ulimit") || strings.Contains(string(out), "ThreadSanitizer") {
+			t.Skipf("no such limit here: %s", out)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", limit, err, out)
+		}
+		_, after, _ := strings.Cut(string(out), "free=")
+		free, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+		if err != nil || free <= 0 || free >= 4_000_000<<10 {
+			t.Errorf("%s: %d free, error %v", limit, free, err)
+		}
+	}
+}
 
 func TestGroupMemory(t *testing.T) {
 	root := t.TempDir()

@@ -41,7 +41,7 @@ func TestQuality(t *testing.T) {
 	if *qualityCorpus == "" {
 		t.Skip("-quality FILE names a text to train on")
 	}
-	source, err := text.Read(*qualityCorpus, bytes.NewReader(nil))
+	source, err := text.Input{Paths: []string{*qualityCorpus}}.Read(bytes.NewReader(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ func (c *Corpus) Tokens() int { return len(c.Train) + len(c.Valid) + len(c.Test)
 
 // Build makes a corpus of text, which it neither changes nor retains. It returns an
 // error if opt is invalid. A part that would be empty, or a text of fewer than 20 tokens
-// that is to be cut, is an error too.
+// that is to be cut, is an error too, and so is one that has no token for the vocabulary.
 func Build(text *Text, opt Options) (*Corpus, error) {
 	if err := opt.check(); err != nil {
 		return nil, err
@@ -187,7 +187,15 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	vocab := opt.Vocab
 	if vocab != nil {
 		ids = seen.idsIn(vocab)
-	} else if vocab, ids = newVocab(seen, counts, opt); opt.MinCount > 1 && vocab.Len() < opt.Level.LeastVocab() {
+	} else if vocab, ids = newVocab(seen, counts, opt); vocab.Len() < opt.Level.LeastVocab() {
+		// Without a limit only <unk> itself stays out of the vocabulary.
+		words := len(train)
+		if end != noEnd {
+			words -= counts[End]
+		}
+		if unk, ok := seen.numbers[UnkToken]; ok && counts[unk] == words {
+			return nil, fmt.Errorf("corpus %q is %s alone in its training part, which stands for unknown words: give a text whose words are written out", text.Name, UnkToken)
+		}
 		return nil, &TooRare{Name: text.Name, MinCount: opt.MinCount}
 	}
 	unknown := func(n int32) bool { return ids[n] == Unk }

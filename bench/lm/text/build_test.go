@@ -3,9 +3,12 @@ package text
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -167,6 +170,10 @@ func TestBuildErrors(t *testing.T) {
 		{"negative vocabulary", long, Options{MaxVocab: -1}, "vocabulary of -1"},
 		{"room for <unk> only", long, Options{MaxVocab: 1}, "vocabulary of 1"},
 		{"no such level", long, Options{Level: 7}, "Level(7)"},
+		{"<unk> alone", strings.Repeat("<unk> ", 20), Options{Level: Word}, "is <unk> alone in its training part"},
+		{"<unk> alone, counted", strings.Repeat("<unk> ", 20), Options{Level: Word, MinCount: 2, MaxVocab: 5}, "is <unk> alone in its training part"},
+		{"<unk> alone to train on", strings.Repeat("<unk> ", 19) + "word", Options{Level: Word}, "is <unk> alone in its training part"},
+		{"<unk> and rare words", strings.Repeat("<unk> ", 17) + "one two three", Options{Level: Word, MinCount: 2}, "has no token 2 times"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Build(New("test", []byte(tc.text)), tc.opt)
@@ -202,15 +209,84 @@ func TestLevel(t *testing.T) {
 	}
 }
 
+// fuzzLimit is the largest text that FuzzBuild reads, in bytes.
+const fuzzLimit = 1 << 20
+
+// reference returns what raw holds as text and how many of its bytes are bad, by the
+// standard library where it has a word to say. readable is false if raw is compressed data that
+// is damaged.
+func reference(raw []byte) (plain string, bad int, readable bool) {
+	if r, compressed, err := decompress(newBuffer(bytes.NewReader(raw)), fuzzLimit); compressed {
+		if err != nil {
+			return "", 0, false
+		}
+		if raw, err = io.ReadAll(io.LimitReader(r, fuzzLimit+1)); err != nil || len(raw) > fuzzLimit {
+			return "", 0, false
+		}
+	}
+	has := func(mark string) bool { return bytes.HasPrefix(raw, []byte(mark)) }
+	for _, e := range []struct {
+		mark  string
+		width int
+		order binary.ByteOrder
+	}{
+		{"\xff\xfe\x00\x00", 4, binary.LittleEndian}, {"\x00\x00\xfe\xff", 4, binary.BigEndian},
+		{"\xff\xfe", 2, binary.LittleEndian}, {"\xfe\xff", 2, binary.BigEndian},
+	} {
+		if !has(e.mark) {
+			continue
+		}
+		raw = raw[len(e.mark):]
+		units := make([]uint16, 0, len(raw))
+		var runes []rune
+		for len(raw) >= e.width {
+			if e.width == 2 {
+				units = append(units, e.order.Uint16(raw))
+			} else if r := rune(e.order.Uint32(raw)); utf8.ValidRune(r) {
+				runes = append(runes, r)
+			} else {
+				runes, bad = append(runes, utf8.RuneError), bad+4
+			}
+			raw = raw[e.width:]
+		}
+		if e.width == 2 {
+			runes = utf16.Decode(units)
+			own := 0 // U+FFFD of the text
+			for _, u := range units {
+				if u == utf8.RuneError {
+					own++
+				}
+			}
+			bad = 2 * (strings.Count(string(runes), "\uFFFD") - own)
+		}
+		if len(raw) > 0 {
+			runes, bad = append(runes, utf8.RuneError), bad+len(raw)
+		}
+		return string(runes), bad, true
+	}
+	if has("\xef\xbb\xbf") {
+		raw = raw[3:]
+	}
+	plain = string([]rune(string(raw))) // replaces each bad byte
+	return plain, (len(plain) - len(raw)) / 2, true
+}
+
 // FuzzBuild reads any bytes and holds the promises of Read and Build to them.
 func FuzzBuild(f *testing.F) {
 	f.Add([]byte("the quick brown fox jumps over the lazy dog"), true, 0)
 	f.Add([]byte(strings.Repeat("to be or not to be ", 10)), false, 4)
 	f.Add([]byte("\xff\xfe\x00t\x00e\xed\xa0\x80xt \xf0\x9f\x98\x80 \xe2\x82 \xef\xbf\xbd"), true, 2)
 	f.Add([]byte("\xc3\x28\u0085\u2028<unk> <unk>"), false, -1)
+	f.Add([]byte(strings.Repeat("<unk> ", 30)), false, 0)
+	f.Add([]byte("\xef\xbb\xbf\xef\xbb\xbfto be or not to be"), true, 0)
+	f.Add([]byte("\xfe\xff\x00t\xd8\x3d\xde\x00\xde\x00\xd8\x3d\x00a\xd8"), true, 0)
+	f.Add([]byte("\xff\xfe\x00\x00t\x00\x00\x00\x00\xf6\x01\x00\x00\xd8\x00\x00\xff\xff\xff\xffab"), true, 0)
+	f.Add([]byte(gzipped("the quick brown fox jumps over the lazy dog")), true, 0)
+	f.Add([]byte(zstandard("\xff\xfet\x00h\x00e\x00")), true, 0)
 	f.Fuzz(func(t *testing.T, raw []byte, char bool, maxVocab int) {
-		text, err := Read("-", bytes.NewReader(raw))
-		if (err != nil) != (len(raw) == 0) {
+		text, err := Input{Paths: []string{"-"}, Force: true}.read(bytes.NewReader(raw), fuzzLimit)
+		plain, bad, readable := reference(raw)
+		if (err == nil) != (readable && len(plain) > 0) {
 			t.Fatalf("Read of %d bytes: error %v", len(raw), err)
 		}
 		if err != nil {
@@ -219,13 +295,22 @@ func FuzzBuild(f *testing.F) {
 		if !utf8.Valid(text.Data) {
 			t.Fatal("not valid UTF-8 after the repair")
 		}
-		// Converting to runes replaces each bad byte too: the standard
-		// library's word against ours.
-		if want := string([]rune(string(raw))); string(text.Data) != want {
-			t.Fatalf("repaired to %q, want %q", text.Data, want)
+		if string(text.Data) != plain || text.BadBytes != bad {
+			t.Fatalf("read %q with %d bad bytes, want %q with %d", text.Data, text.BadBytes, plain, bad)
 		}
-		if grown := len(text.Data) - len(raw); grown != 2*text.BadBytes {
-			t.Fatalf("%d bad bytes, but the text grew by %d", text.BadBytes, grown)
+		// A stream is read alike, but for the repair.
+		stream, err := newReader(iotest.OneByteReader(bytes.NewReader(raw)), fuzzLimit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if streamed, err := io.ReadAll(stream); err != nil || string([]rune(string(streamed))) != plain {
+			t.Fatalf("as a stream %q, want %q, error %v", streamed, plain, err)
+		}
+		// What is refused is a matter of bad bytes alone.
+		few := !strings.Contains(plain[:min(len(plain), 8000)], "\x00") && (bad+strings.Count(plain, "\x00") <= 4 || 1000*(bad+strings.Count(plain, "\x00")) <= len(raw))
+		_, err = Input{Paths: []string{"-"}}.read(bytes.NewReader(raw), fuzzLimit)
+		if _, compressed, _ := decompress(newBuffer(bytes.NewReader(raw)), fuzzLimit); !compressed && few != (err == nil) {
+			t.Fatalf("%d bad bytes of %d: error %v", bad, len(raw), err)
 		}
 
 		opt := Options{Level: Word, MaxVocab: maxVocab}
@@ -235,7 +320,9 @@ func FuzzBuild(f *testing.F) {
 			want = strings.Split(string(text.Data), "")
 		}
 		c, err := Build(text, opt)
-		if ok := maxVocab >= 0 && maxVocab != 1 && len(want) >= heldOut; ok != (err == nil) {
+		ok := maxVocab >= 0 && maxVocab != 1 && len(want) >= heldOut &&
+			slices.ContainsFunc(want[:max(len(want)-2*(len(want)/heldOut), 0)], func(token string) bool { return token != UnkToken })
+		if ok != (err == nil) {
 			t.Fatalf("%d tokens, vocabulary %d: error %v", len(want), maxVocab, err)
 		}
 		if err != nil {

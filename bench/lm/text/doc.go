@@ -1,7 +1,7 @@
 // Package text turns text into token ids. Every model reads the same tokens, vocabulary
 // and held-out text.
 //
-//	source, err := text.Read("war-and-peace.txt", os.Stdin)
+//	source, err := text.Input{Paths: []string{"war-and-peace.txt"}}.Read(os.Stdin)
 //	c, err := text.Build(source, text.Options{Level: text.Word, MaxVocab: 10000})
 //	c.Train, c.Valid, c.Test // ids below c.Vocab.Len()
 //

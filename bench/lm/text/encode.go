@@ -32,6 +32,9 @@ func NewVocabulary(tokens []string) (*Vocab, error) {
 // counts as U+FFFD, as in [New].
 func (v *Vocab) Encode(dst []int32, level Level, raw []byte) []int32 {
 	data, _ := repair(raw)
+	if dst == nil { // of a long text, a growing slice would be the peak of memory
+		dst = make([]int32, 0, level.count(data))
+	}
 	for token := range level.tokens(data) {
 		dst = append(dst, v.ids[string(token)])
 	}

@@ -6,13 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"math"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"batchrnn/internal/figures"
@@ -28,148 +27,334 @@ import (
 // are bad (2+3+4).
 func memoryLimit() int64 { return min(memory.Free(), math.MaxInt) / 8 }
 
-// Read reads a text. path is a file, a folder, or "-" for stdin. In a folder, the files
-// named .txt, .text or .md are joined in the order of their paths. Hidden and binary
-// ones are left out.
+// An Input says where a text is.
+type Input struct {
+	// Paths are files, folders, or Stdin. They are read in order, as one text.
+	Paths []string
+	// Force reads every file as it is, also one that is no text in a known encoding.
+	Force bool
+}
+
+// Stdin as a path means standard input.
+const Stdin = "-"
+
+// Read reads the text. In a folder, the files named .txt, .text or .md, also with .gz or
+// .zst behind it, are read in the order of their paths. It leaves out hidden files,
+// and without Force those that are no text, see [NotText].
+//
+// Data compressed by gzip or zstd is read as what it holds. A text is in UTF-8, or in
+// UTF-16 or UTF-32 with its byte order mark, which isn't part of the text.
 //
 // A path that is missing, empty, without text or larger than memory allows gives an
 // error. The error names the path and the remedy on one line. Every size is checked
 // against the free memory before it is trusted.
-func Read(path string, stdin io.Reader) (*Text, error) {
-	return read(path, stdin, memoryLimit())
+func (in Input) Read(stdin io.Reader) (*Text, error) {
+	return in.read(stdin, memoryLimit())
 }
 
 // read is Read with the largest size, in bytes, as an argument.
-func read(path string, stdin io.Reader, limit int64) (*Text, error) {
-	if path == "-" {
-		return readStream("standard input", stdin, 0, limit)
+func (in Input) read(stdin io.Reader, limit int64) (*Text, error) {
+	r := &reader{force: in.Force, limit: limit, left: limit, hash: sha256.New(), text: &Text{}}
+	var names []string
+	for _, path := range in.Paths {
+		name, err := r.add(path, stdin)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no corpus is named: " + whatToGive)
+	}
+	r.text.Name = strings.Join(names, ", ")
+	r.text.SHA256 = hex.EncodeToString(r.hash.Sum(nil))
+	return r.text, nil
+}
+
+// A reader reads a text piece by piece.
+type reader struct {
+	force       bool
+	limit, left int64 // bytes of all pieces, and of those to come
+	hash        hash.Hash
+	text        *Text
+}
+
+// add reads the file, folder or stream at path. It returns its name.
+func (r *reader) add(path string, stdin io.Reader) (name string, err error) {
+	if path == Stdin {
+		name = "standard input"
+		return name, r.whole(name, func() (piece, error) { return readPiece(name, stdin, 0, r.left) })
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, readError(path, err)
+		return "", readError(path, err)
 	}
 	if info.IsDir() {
-		return readFolder(path, limit)
+		return path, r.folder(path)
 	}
-	if info.Size() > limit {
-		return nil, tooLarge(path, info.Size(), limit)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, readError(path, err)
-	}
-	defer f.Close()
-	return readStream(path, f, info.Size(), limit)
+	return path, r.whole(path, func() (piece, error) { return readFile(path, r.left) })
 }
 
-// readStream reads all of r, at most limit bytes. size is the expected size, 0 if
-// unknown.
-func readStream(name string, r io.Reader, size, limit int64) (*Text, error) {
-	raw, err := readAll(r, size, limit)
+// whole adds a piece that is not of a folder.
+func (r *reader) whole(name string, read func() (piece, error)) error {
+	p, err := read()
 	switch {
 	case errors.Is(err, errLimit):
-		return nil, tooLarge(name, unknownSize, limit)
+		return tooLarge(name, p.size, r.limit)
 	case err != nil:
-		return nil, readError(name, err)
-	case len(raw) == 0:
-		return nil, fmt.Errorf("corpus %q is empty: give a text with something in it", name)
+		return readError(name, err)
+	case len(p.data) == 0:
+		return fmt.Errorf("corpus %q is empty: give a text with something in it", name)
+	case p.notText != nil && !r.force:
+		return p.notText
 	}
-	return New(name, raw), nil
+	r.join(p)
+	return nil
 }
 
-// textSuffixes are the suffixes of text files in a folder.
-var textSuffixes = []string{".txt", ".text", ".md"}
-
-// readFolder joins the text files below root. It adds a line end between files where
-// one is missing, so that their words don't run together. The SHA-256 is that of the
-// files alone.
-func readFolder(root string, limit int64) (*Text, error) {
-	names, total, err := textFiles(root)
+// folder adds the text files below root.
+func (r *reader) folder(root string) error {
+	files, total, err := folderFiles(root)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if total > limit {
-		return nil, tooLarge(root, total, limit)
+	if total > r.left {
+		return tooLarge(root, total, r.limit)
 	}
-	text := &Text{Name: root, Data: make([]byte, 0, total+int64(len(names)))}
-	hash := sha256.New()
-	left := limit
-	for _, name := range names {
-		raw, err := readFile(name, left)
-		switch {
-		case errors.Is(err, errLimit):
-			// The file grew after textFiles read its size.
-			return nil, tooLarge(root, unknownSize, limit)
-		case err != nil:
-			return nil, readError(name, err)
-		case isBinary(raw):
-			text.Skipped++
+	if r.text.Data == nil {
+		r.text.Data = make([]byte, 0, total+int64(len(files)))
+	}
+	before := len(r.text.Data)
+	var refused error
+	for _, f := range files {
+		if !f.named {
+			r.leaveOut(f.path)
 			continue
 		}
-		left -= int64(len(raw))
-		hash.Write(raw)
-		data, bad := repair(raw)
-		text.BadBytes += bad
-		if n := len(text.Data); n > 0 && len(data) > 0 && text.Data[n-1] != '\n' {
-			text.Data = append(text.Data, '\n')
+		p, err := readFile(f.path, r.left)
+		switch {
+		case errors.Is(err, errLimit):
+			// The file grew, or holds more than its compressed size.
+			return tooLarge(root, unknownSize, r.limit)
+		case err != nil:
+			return readError(f.path, err)
+		case p.notText != nil && !r.force:
+			r.leaveOut(f.path)
+			if refused == nil {
+				refused = p.notText
+			}
+			continue
 		}
-		text.Data = append(text.Data, data...)
+		r.join(p)
 	}
-	if len(text.Data) == 0 {
-		return nil, fmt.Errorf("corpus folder %q holds no text: put files named .txt, .text or .md in it, or name one file", root)
+	switch {
+	case len(r.text.Data) > before:
+		return nil
+	case refused != nil:
+		return fmt.Errorf("corpus folder %q holds no text: %w", root, refused)
 	}
-	text.SHA256 = hex.EncodeToString(hash.Sum(nil))
-	return text, nil
+	return fmt.Errorf("corpus folder %q holds no text: put files named .txt, .text or .md in it, or name one file", root)
 }
 
-// textFiles returns the sorted paths of the text files below root, and the sum of their
-// sizes in bytes. Links to files count as files. Links to folders are not followed,
-// because they may form cycles.
-func textFiles(root string) (names []string, total int64, err error) {
+// join adds a piece to the text. It adds a line end between pieces where one is missing,
+// so that their words don't run together. The SHA-256 is that of the pieces alone.
+func (r *reader) join(p piece) {
+	r.left -= int64(len(p.raw))
+	r.hash.Write(p.raw)
+	t := r.text
+	t.BadBytes += p.bad
+	if cap(t.Data) == 0 {
+		t.Data = p.data
+		return
+	}
+	if n := len(t.Data); n > 0 && len(p.data) > 0 && t.Data[n-1] != '\n' {
+		t.Data = append(t.Data, '\n')
+	}
+	t.Data = append(t.Data, p.data...)
+}
+
+func (r *reader) leaveOut(path string) {
+	if r.text.LeftOut == 0 {
+		r.text.FirstLeftOut = path
+	}
+	r.text.LeftOut++
+}
+
+// A piece is what one file or stream holds.
+type piece struct {
+	raw, data []byte // decompressed; as UTF-8
+	bad       int    // bytes of raw
+	notText   error  // nil if it passes for text
+	size      int64  // of a file that is too large, if that is known
+}
+
+// readFile reads a file, at most limit bytes of what it holds.
+func readFile(path string, limit int64) (piece, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return piece{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return piece{}, err
+	}
+	return readPiece(path, f, info.Size(), limit)
+}
+
+// readPiece reads all of r, at most limit bytes. size is the expected size, 0 if
+// unknown.
+func readPiece(name string, r io.Reader, size, limit int64) (piece, error) {
+	plain, compressed, err := decompress(newBuffer(r), limit)
+	if err != nil {
+		return piece{}, err
+	}
+	if compressed {
+		size = 0 // it says nothing about what it holds
+	}
+	p := piece{size: unknownSize}
+	if p.raw, err = readAll(plain, size, limit); err != nil {
+		if size > limit {
+			p.size = size
+		}
+		return p, err
+	}
+	p.data, p.bad = decode(p.raw)
+	p.notText = check(name, p.raw, p.data, p.bad)
+	return p, nil
+}
+
+// Reads reports whether Read takes in the file at path. path is absolute, and no link.
+// Where there is no file yet, it says whether a text there would be taken in: it would
+// make another text of the folder.
+func (in Input) Reads(path string) bool {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return false
+	}
+	for _, p := range in.Paths {
+		read, err := os.Stat(p)
+		if p == Stdin {
+			read, err = os.Stdin.Stat()
+		}
+		switch {
+		case err != nil: // it is missing, which Read reports
+		case !read.IsDir():
+			if info != nil && os.SameFile(info, read) {
+				return true
+			}
+		case info == nil:
+			if wouldRead(p, path) {
+				return true
+			}
+		case in.folderReads(p, info):
+			return true
+		}
+	}
+	return false
+}
+
+// folderReads reports whether a file is one of those that are read below root.
+func (in Input) folderReads(root string, info fs.FileInfo) bool {
+	files, _, err := folderFiles(root)
+	if err != nil {
+		return false // Read reports it
+	}
+	for _, f := range files {
+		if other, err := os.Stat(f.path); err != nil || !f.named || !os.SameFile(info, other) {
+			continue
+		}
+		// What can't be read is no text, but nothing that may be overwritten either.
+		if p, err := readFile(f.path, memoryLimit()); in.Force || err != nil || p.notText == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wouldRead reports whether a file at path, where there is none, would be among those
+// that are named as text below root.
+func wouldRead(root, path string) bool {
+	if resolved, err := filepath.EvalSymlinks(root); err == nil {
+		root = resolved
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return false
+	}
+	inside, err := filepath.Rel(root, path)
+	if err != nil || !filepath.IsLocal(inside) || !isTextName(inside) {
+		return false
+	}
+	for part := range strings.SplitSeq(inside, string(filepath.Separator)) {
+		if isHidden(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// A folderFile is a file of a folder that is not hidden.
+type folderFile struct {
+	path  string
+	named bool // as a text, and a regular file
+}
+
+// folderFiles returns the files below root, sorted by their paths. It also returns the
+// sum of the sizes in bytes of those that are named as text. Links to files count as
+// files. Links to folders are not followed, because they may form cycles.
+func folderFiles(root string) (files []folderFile, total int64, err error) {
 	fsys := os.DirFS(root)
 	err = fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		name := filepath.Join(root, filepath.FromSlash(p))
 		if err != nil {
 			return readError(name, err)
 		}
-		if p != "." && strings.HasPrefix(d.Name(), ".") {
+		if p != "." && isHidden(d.Name()) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
 		}
-		if d.IsDir() || !slices.Contains(textSuffixes, strings.ToLower(path.Ext(p))) {
+		if d.IsDir() {
 			return nil
 		}
-		info, err := fs.Stat(fsys, p)
-		if err != nil {
-			return readError(name, err)
+		f := folderFile{path: name}
+		if isTextName(p) {
+			info, err := fs.Stat(fsys, p)
+			if err != nil {
+				return readError(name, err)
+			}
+			if f.named = info.Mode().IsRegular(); f.named {
+				total += info.Size()
+			}
 		}
-		if info.Mode().IsRegular() {
-			names = append(names, name)
-			total += info.Size()
-		}
+		files = append(files, f)
 		return nil
 	})
-	return names, total, err
+	return files, total, err
+}
+
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// isTextName reports whether the files of a folder that have such a name are read.
+func isTextName(name string) bool {
+	name = strings.ToLower(name)
+	for _, compressed := range []string{".gz", ".zst"} {
+		if plain, ok := strings.CutSuffix(name, compressed); ok {
+			name = plain
+			break
+		}
+	}
+	switch filepath.Ext(name) {
+	case ".txt", ".text", ".md":
+		return true
+	}
+	return false
 }
 
 // errLimit is readAll's error for more than limit bytes.
 var errLimit = errors.New("larger than the limit")
-
-// readFile reads the named file, at most limit bytes of it.
-func readFile(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return readAll(f, info.Size(), limit)
-}
 
 // readAll reads r to its end. It allocates room for size bytes, a hint, at once.
 func readAll(r io.Reader, size, limit int64) ([]byte, error) {
@@ -187,11 +372,8 @@ func readAll(r io.Reader, size, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// isBinary reports whether raw is binary by git's rule: a NUL among its first 8000
-// bytes.
-func isBinary(raw []byte) bool {
-	return bytes.IndexByte(raw[:min(len(raw), 8000)], 0) >= 0
-}
+// whatToGive is the remedy for a source that can't be read.
+const whatToGive = "give a text file, a folder of .txt, .text or .md files, or - for standard input"
 
 // readError wraps an error from reading name. It drops the operation and path of an
 // fs.PathError, which the message has already.
@@ -200,7 +382,7 @@ func readError(name string, err error) error {
 	if errors.As(err, &pathErr) {
 		err = pathErr.Err
 	}
-	return fmt.Errorf("corpus %q: %w: give a text file, a folder of .txt, .text or .md files, or - for standard input", name, err)
+	return fmt.Errorf("corpus %q: %w: %s", name, err, whatToGive)
 }
 
 const unknownSize = -1

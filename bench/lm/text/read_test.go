@@ -28,9 +28,14 @@ func writeFiles(t *testing.T, files map[string]string) string {
 	return root
 }
 
+// readOne reads the text at one path.
+func readOne(path string, stdin io.Reader) (*Text, error) {
+	return Input{Paths: []string{path}}.Read(stdin)
+}
+
 func TestReadFile(t *testing.T) {
 	name := filepath.Join(writeFiles(t, map[string]string{"odd name.dat": "a\xffb"}), "odd name.dat")
-	text, err := Read(name, nil)
+	text, err := readOne(name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +45,7 @@ func TestReadFile(t *testing.T) {
 }
 
 func TestReadStandardInput(t *testing.T) {
-	text, err := Read("-", iotest.OneByteReader(strings.NewReader("語a")))
+	text, err := readOne("-", iotest.OneByteReader(strings.NewReader("語a")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,25 +62,30 @@ func TestReadFolder(t *testing.T) {
 		"b/2.text":        "fourth",
 		"b/empty.txt":     "",
 		"c.go":            "not text",
-		"c.txt.gz":        "not text",
 		"binary.txt":      "GIF\x00",
+		"c.md.gz":         gzipped("fifth"),
+		"c.text.ZST":      zstandard("sixth\n"),
+		"c.tar.gz":        gzipped("not named as text"),
+		"d.txt.gz":        "not compressed",
+		"bom.txt":         "\xef\xbb\xbfno mark",
+		"e.gz":            gzipped("not named as text"),
 		".hidden.txt":     "not seen",
 		".git/config.txt": "not seen",
 		"z.txt":           "\xa9last",
 	})
-	text, err := Read(root, nil)
+	text, err := readOne(root, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Sorted as a walk goes: the folder b before the file b.txt.
-	const want = "first\nthird\nfourth\nsecond\uFFFD\n\uFFFDlast"
+	const want = "first\nthird\nfourth\nsecond\uFFFD\nno mark\nfifth\nsixth\nnot compressed\n\uFFFDlast"
 	if string(text.Data) != want {
 		t.Errorf("read %q, want %q", text.Data, want)
 	}
-	if text.Name != root || text.BadBytes != 2 || text.Skipped != 1 {
-		t.Errorf("name %q, %d bad bytes, %d skipped", text.Name, text.BadBytes, text.Skipped)
+	if text.Name != root || text.BadBytes != 2 || text.LeftOut != 4 || text.FirstLeftOut != filepath.Join(root, "binary.txt") {
+		t.Errorf("name %q, %d bad bytes, %d left out, the first %q", text.Name, text.BadBytes, text.LeftOut, text.FirstLeftOut)
 	}
-	if sum := New("", []byte("first\nthird\nfourthsecond\xff\xa9last")).SHA256; text.SHA256 != sum {
+	if sum := New("", []byte("first\nthird\nfourthsecond\xff\xef\xbb\xbfno markfifthsixth\nnot compressed\xa9last")).SHA256; text.SHA256 != sum {
 		t.Errorf("SHA-256 %s, want that of the files alone, %s", text.SHA256, sum)
 	}
 }
@@ -94,7 +104,7 @@ func TestReadFolderFollowsLinks(t *testing.T) {
 	if err := os.Symlink("a.txt", filepath.Join(root, "real", "b.txt")); err != nil {
 		t.Fatal(err)
 	}
-	text, err := Read(filepath.Join(root, "link"), nil)
+	text, err := readOne(filepath.Join(root, "link"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +137,13 @@ func TestReadErrors(t *testing.T) {
 		{"broken input", "-", iotest.ErrReader(errors.New("broken pipe")), "broken pipe"},
 		{"folder without text", filepath.Join(root, "no-text"), nil, "holds no text: put files named"},
 		{"folder of empty files", filepath.Join(root, "all-empty"), nil, "holds no text"},
-		{"folder of binary files", filepath.Join(root, "all-binary"), nil, "holds no text"},
+		{"folder of binary files", filepath.Join(root, "all-binary"), nil, "holds no text: corpus"},
 		{"large file", filepath.Join(root, "big.txt"), nil, "(9 B) is larger than the 8 B"},
 		{"large folder", filepath.Join(root, "big-together"), nil, "(9 B) is larger than the 8 B"},
 		{"large input", "-", strings.NewReader("123456789"), `"standard input" is larger than the 8 B`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			text, err := read(tc.path, tc.stdin, 8)
+			text, err := (Input{Paths: []string{tc.path}}).read(tc.stdin, 8)
 			if err == nil {
 				t.Fatalf("read %+v", text)
 			}
@@ -143,12 +153,12 @@ func TestReadErrors(t *testing.T) {
 		})
 	}
 
-	_, err := Read(filepath.Join(root, "none.txt"), nil)
+	_, err := readOne(filepath.Join(root, "none.txt"), nil)
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v: not fs.ErrNotExist", err)
 	}
 	for _, stdin := range []string{"12345678", "1"} {
-		if _, err := read("-", strings.NewReader(stdin), 8); err != nil {
+		if _, err := (Input{Paths: []string{"-"}}).read(strings.NewReader(stdin), 8); err != nil {
 			t.Errorf("%d bytes of 8 allowed: %v", len(stdin), err)
 		}
 	}
@@ -165,7 +175,7 @@ func TestReadRefusesHugeFileUnread(t *testing.T) {
 	if err := f.Truncate(8 << 40); err != nil {
 		t.Skip("no sparse files here: ", err)
 	}
-	if _, err := Read(name, nil); err == nil || !strings.Contains(err.Error(), "(8.0 TiB) is larger") {
+	if _, err := readOne(name, nil); err == nil || !strings.Contains(err.Error(), "(8.0 TiB) is larger") {
 		t.Errorf("error %v", err)
 	}
 }

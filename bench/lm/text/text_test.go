@@ -11,7 +11,7 @@ func TestNewRepairs(t *testing.T) {
 		{"valid", "naïve 語 😀", "naïve 語 😀", 0},
 		{"a U+FFFD of its own", "a\uFFFDb", "a\uFFFDb", 0},
 		{"Latin-1", "na\xefve", "na\uFFFDve", 1},
-		{"every byte of a run", "\xff\xfe\xfd", "\uFFFD\uFFFD\uFFFD", 3},
+		{"every byte of a run", "\xfd\xff\xfe", "\uFFFD\uFFFD\uFFFD", 3},
 		{"cut off at the end", "a\xe8\xaa", "a\uFFFD\uFFFD", 2},
 		{"surrogate half", "\xed\xa0\x80", "\uFFFD\uFFFD\uFFFD", 3},
 		{"overlong", "\xc0\xaf", "\uFFFD\uFFFD", 2},
