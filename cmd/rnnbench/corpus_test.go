@@ -208,7 +208,7 @@ func corpusOf(t *testing.T, args []string, stdin string) (c lm.Corpus, seen stri
 	}
 	switch args[0] {
 	case "train", "eval":
-		if _, stdout, stderr = runArgs(stdin, append(args, "--json")...); args[0] == "eval" {
+		if _, stdout, _ = runArgs(stdin, append(args, "--json")...); args[0] == "eval" {
 			var e lm.Evaluation
 			decode([]byte(stdout), &e)
 			return lm.Corpus{Name: e.Corpus, SHA256: e.SHA256, Tokens: e.Tokens, BadBytes: int64(e.BadBytes), LeftOut: e.LeftOut, FirstLeftOut: e.FirstLeftOut}, seen
