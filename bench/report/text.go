@@ -31,17 +31,12 @@ func Heading(w io.Writer, m measure.Machine, corpora ...lm.Corpus) error {
 
 // Machine writes the machine.
 func Machine(w io.Writer, m measure.Machine) {
-	paragraph(w, "machine", fmt.Sprintf("%s, %s/%s, %s", m.CPU, m.OS, m.Arch, m.Go))
-	paragraph(w, "kernels", m.ISA+", "+figures.Plural(m.Threads, "thread"))
+	figures.Paragraph(w, label, "machine", fmt.Sprintf("%s, %s/%s, %s", m.CPU, m.OS, m.Arch, m.Go))
+	figures.Paragraph(w, label, "kernels", m.ISA+", "+figures.Plural(m.Threads, "thread"))
 }
 
 // label is the width of a label, and the indentation of the lines below it.
 const label = 9
-
-// paragraph writes a label and a text, in lines that fit the screen.
-func paragraph(w io.Writer, name, text string) {
-	fmt.Fprintf(w, "%-*s%s\n", label, name, figures.Wrap(text, strings.Repeat(" ", label), tableWidth-label))
-}
 
 // Command writes the command that repeats a run. A line that goes on ends in a backslash,
 // so that a shell takes all of it.
@@ -63,9 +58,9 @@ func Command(w io.Writer, command string) {
 func writeSource(b *bufio.Writer, c lm.Corpus) {
 	fmt.Fprintf(b, "corpus   %s\n", printable(c.Name))
 	if c.Synthetic {
-		paragraph(b, "", "generated: no Go distribution with Newton's Opticks was found")
+		figures.Paragraph(b, label, "", "generated: no Go distribution with Newton's Opticks was found")
 	}
-	paragraph(b, "SHA-256", c.SHA256)
+	figures.Paragraph(b, label, "SHA-256", c.SHA256)
 	for _, part := range []struct{ name, source string }{{"validation", c.ValidName}, {"test", c.TestName}} {
 		if part.source != "" {
 			fmt.Fprintf(b, "%*s%s from %s\n", label, "", part.name, printable(part.source))
@@ -75,15 +70,15 @@ func writeSource(b *bufio.Writer, c lm.Corpus) {
 
 // writeTokens writes the numbers of tokens and of the vocabulary.
 func writeTokens(b *bufio.Writer, c lm.Corpus) {
-	paragraph(b, "", fmt.Sprintf("%s: %s to train, %s to validate, %s to test",
+	figures.Paragraph(b, label, "", fmt.Sprintf("%s: %s to train, %s to validate, %s to test",
 		figures.Plural(int64(c.Tokens), c.TokenName()), figures.Count(int64(c.Train)),
 		figures.Count(int64(c.Valid)), figures.Count(int64(c.Test))))
-	paragraph(b, "", fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c)))
+	figures.Paragraph(b, label, "", fmt.Sprintf("vocabulary of %s; %s", figures.Count(int64(c.Vocab)), unknowns(c)))
 	if c.LeftOut > 0 {
-		paragraph(b, "", lm.LeftOut(c.LeftOut, c.FirstLeftOut))
+		figures.Paragraph(b, label, "", lm.LeftOut(c.LeftOut, c.FirstLeftOut))
 	}
 	if c.BadBytes > 0 {
-		paragraph(b, "", isAre(c.BadBytes, "byte")+" not UTF-8, each taken as U+FFFD")
+		figures.Paragraph(b, label, "", isAre(c.BadBytes, "byte")+" not UTF-8, each taken as U+FFFD")
 	}
 }
 
@@ -182,7 +177,7 @@ func threeDecimals(bits float64) string {
 }
 
 // tableWidth is the widest text in columns.
-const tableWidth = 80
+const tableWidth = figures.Screen
 
 // writeTable aligns the first column left and the others right. A table that would be
 // too wide gets narrower gaps; where that isn't enough it is folded.

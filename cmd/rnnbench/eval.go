@@ -55,7 +55,7 @@ func (c *evalCommand) Run(env *environment) error {
 	}
 	token := lm.Corpus{Level: e.Model.Level}.TokenName()
 	out := &firstError{w: env.stdout}
-	paragraph(out, 12, "model", e.Model.Description()+", "+figures.Bytes(e.Bytes)+" in memory")
+	figures.Paragraph(out, 12, "model", e.Model.Description()+", "+figures.Bytes(e.Bytes)+" in memory")
 	sentences := ""
 	if e.Sentences > 0 {
 		sentences = fmt.Sprintf(", %s </s> among them", figures.Count(int64(e.Sentences)))
@@ -70,17 +70,17 @@ func (c *evalCommand) Run(env *environment) error {
 	if e.AdjustedUnknown {
 		fmt.Fprintf(out, "adjusted    not known: the file does not say how unknown words are spelled\n")
 	} else {
-		paragraph(out, 12, "adjusted", fmt.Sprintf("%.4f bits per %s, perplexity %s, with every <unk> spelled", e.AdjustedBits, token, e.Adjusted.Digits(6)))
+		figures.Paragraph(out, 12, "adjusted", fmt.Sprintf("%.4f bits per %s, perplexity %s, with every <unk> spelled", e.AdjustedBits, token, e.Adjusted.Digits(6)))
 	}
 	if e.BitsPerByte > 0 {
 		fmt.Fprintf(out, "per byte    %.4f bits, with every <unk> spelled, of %s\n", e.BitsPerByte, figures.Plural(int64(e.TextBytes), "byte"))
 	}
 	fmt.Fprintf(out, "speed       %s tokens/s\n", figures.Rate(e.TokensPerSecond))
 	if e.BadBytes > 0 {
-		paragraph(out, 12, "note", "bytes of the text that are not UTF-8, each taken as U+FFFD: "+figures.Count(int64(e.BadBytes)))
+		figures.Paragraph(out, 12, "note", "bytes of the text that are not UTF-8, each taken as U+FFFD: "+figures.Count(int64(e.BadBytes)))
 	}
 	if e.LeftOut > 0 {
-		paragraph(out, 12, "note", lm.LeftOut(e.LeftOut, e.FirstLeftOut))
+		figures.Paragraph(out, 12, "note", lm.LeftOut(e.LeftOut, e.FirstLeftOut))
 	}
 	if e.Seen {
 		fmt.Fprintf(out, "note        the model was trained on some of this: the figures flatter it\n")

@@ -11,6 +11,7 @@ import (
 	"batchrnn/bench/lm/text"
 	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
+	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
 )
 
@@ -122,7 +123,7 @@ func (c *importCommand) arpa(env *environment) error {
 	}
 	text, name := env.text(c.Out)
 	out := &firstError{w: text}
-	paragraph(out, 9, "note", fmt.Sprintf("the file lists no <unk>: unknown words have a log10 probability of %d, as in KenLM", ngram.MissingUnk))
+	figures.Paragraph(out, 9, "note", fmt.Sprintf("the file lists no <unk>: unknown words have a log10 probability of %d, as in KenLM", ngram.MissingUnk))
 	if out.err != nil {
 		return fmt.Errorf("%s: %w", name, out.err)
 	}
@@ -181,7 +182,7 @@ func writeConverted(env *environment, path string, m *lm.Model, write func(io.Wr
 	}
 	text, name := env.text(path)
 	out := &firstError{w: text}
-	paragraph(out, 9, "model", m.Config.Description())
+	figures.Paragraph(out, 9, "model", m.Config.Description())
 	fmt.Fprintf(out, "saved    %s\n", written(path, size))
 	if out.err != nil {
 		return fmt.Errorf("%s: %w", name, out.err)

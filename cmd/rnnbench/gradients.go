@@ -95,7 +95,7 @@ func printGradients(w io.Writer, r gradients.Result) {
 		}
 	}
 	for _, s := range r.Summary {
-		fmt.Fprintln(w, figures.Wrap(s, "", screen))
+		fmt.Fprintln(w, figures.Wrap(s, "", figures.Screen))
 	}
 }
 

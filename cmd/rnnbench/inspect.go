@@ -61,7 +61,7 @@ func (c *inspectCommand) Run(env *environment) error {
 const label = 10
 
 func printInspection(w io.Writer, i lm.Inspection) {
-	paragraph := func(name, text string) { paragraph(w, label, name, text) }
+	paragraph := func(name, text string) { figures.Paragraph(w, label, name, text) }
 	m := i.Model
 	token := lm.Corpus{Level: m.Level}.TokenName()
 	paragraph("model", m.Description())

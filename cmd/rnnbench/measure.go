@@ -80,7 +80,7 @@ func writeTable(w io.Writer, title string, keys int, t figures.Table, left ...in
 	if len(t) < 2 {
 		return
 	}
-	fmt.Fprintln(w, figures.Wrap(title, "", screen))
-	t.WriteFolded(w, screen, keys, "  ", "  ", left...)
+	fmt.Fprintln(w, figures.Wrap(title, "", figures.Screen))
+	t.WriteFolded(w, figures.Screen, keys, "  ", "  ", left...)
 	fmt.Fprintln(w)
 }

@@ -13,7 +13,7 @@ import (
 // printNeighbours prints a table for each size, and the rows that miss a mark.
 func printNeighbours(w io.Writer, r speed.Result) {
 	if len(r.Rows) > 0 {
-		fmt.Fprintln(w, figures.Wrap(fmt.Sprintf("Forward passes beside others, tanh, T = %d: one worker and all in turns; rates are those of one caller", r.Rows[0].T), "", screen))
+		fmt.Fprintln(w, figures.Wrap(fmt.Sprintf("Forward passes beside others, tanh, T = %d: one worker and all in turns; rates are those of one caller", r.Rows[0].T), "", figures.Screen))
 		fmt.Fprintf(w, "The marks: at least %v of one worker's throughput, at most %v times its p99\n\n", speed.LeastThroughput, speed.MostP99)
 	}
 	var compared []speed.Row

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -21,14 +20,6 @@ import (
 // jsonFormat is the version of the JSON forms, "format" in each. docs/json.md describes
 // them.
 const jsonFormat = 1
-
-// screen is the width that text fits, in columns.
-const screen = 80
-
-// paragraph writes a label of the given width and a text, in lines that fit the screen.
-func paragraph(w io.Writer, label int, name, text string) {
-	fmt.Fprintf(w, "%-*s%s\n", label, name, figures.Wrap(text, strings.Repeat(" ", label), screen-label))
-}
 
 // A jsonFlag is where JSON goes: a file, [report.Stdout], or nowhere if it is empty. On
 // the command line, --json alone and --json - mean standard output, and --json FILE and

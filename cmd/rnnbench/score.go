@@ -110,7 +110,7 @@ func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) 
 	case err != nil:
 		return err
 	}
-	paragraph(env.notes(), len("total: "), "total:", fmt.Sprintf("%s, %s, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s",
+	figures.Paragraph(env.notes(), len("total: "), "total:", fmt.Sprintf("%s, %s, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s",
 		figures.Plural(int64(total.Lines), "line"), figures.Plural(int64(total.Tokens), "token"), figures.Count(int64(total.Unk)),
 		total.BitsPerToken, total.Perplexity.Digits(6), others(total.Costs), model.Config.Name()))
 	return err

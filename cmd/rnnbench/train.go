@@ -250,7 +250,7 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 		}
 	}
 	out := &firstError{w: w}
-	paragraph(out, 9, "model", t.Model.Description()+", "+figures.Bytes(t.Bytes)+" in memory")
+	figures.Paragraph(out, 9, "model", t.Model.Description()+", "+figures.Bytes(t.Bytes)+" in memory")
 	resumed := ""
 	if t.ResumedTokens > 0 {
 		resumed = fmt.Sprintf(" (resumed after %s)", figures.Count(t.ResumedTokens))
@@ -258,23 +258,23 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	if t.Model.TokensBefore > 0 {
 		resumed += fmt.Sprintf(" (after %s before)", figures.Count(t.Model.TokensBefore))
 	}
-	paragraph(out, 9, "trained", fmt.Sprintf("%s, %s tokens%s, %s tokens/s", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond)))
+	figures.Paragraph(out, 9, "trained", fmt.Sprintf("%s, %s tokens%s, %s tokens/s", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond)))
 	if t.Model.Optimizer != "" {
-		paragraph(out, 9, "steps", recipe(t.Model))
+		figures.Paragraph(out, 9, "steps", recipe(t.Model))
 	}
 	if t.Diverged {
-		paragraph(out, 9, "note", "the training diverged and ended there; the model is as it was at its best before: a lower --rate or --clip helps")
+		figures.Paragraph(out, 9, "note", "the training diverged and ended there; the model is as it was at its best before: a lower --rate or --clip helps")
 	}
 	if t.Extended {
-		paragraph(out, 9, "note", "the checkpoint was of a smaller budget; from there the learning rate fell over the whole of this one")
+		figures.Paragraph(out, 9, "note", "the checkpoint was of a smaller budget; from there the learning rate fell over the whole of this one")
 	}
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}
-	paragraph(out, 9, "test", test)
+	figures.Paragraph(out, 9, "test", test)
 	fmt.Fprintf(out, "saved    %s\n", written(path, size))
 	if t.CheckpointError != "" {
-		paragraph(out, 9, "warning", "the last "+t.CheckpointError)
+		figures.Paragraph(out, 9, "warning", "the last "+t.CheckpointError)
 	}
 	return out.err
 }

@@ -101,6 +101,15 @@ func (t Table) widths() []int {
 	return width
 }
 
+// Screen is the width of a screen, which text fits, in columns.
+const Screen = 80
+
+// Paragraph writes a label of the given width and a text, in lines that fit a screen. All
+// lines but the first are indented by the width of the label.
+func Paragraph(w io.Writer, label int, name, text string) {
+	fmt.Fprintf(w, "%-*s%s\n", label, name, Wrap(text, strings.Repeat(" ", label), Screen-label))
+}
+
 // Wrap breaks text at spaces into lines of at most width columns. All lines but the
 // first begin with indent.
 func Wrap(text, indent string, width int) string {
