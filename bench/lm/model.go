@@ -61,8 +61,8 @@ type Config struct {
 	// The training text and the training, for the record.
 	Corpus string `json:"corpus"`
 	SHA256 string `json:"sha256"`
-	// UncutValid and UncutTest say that this part was not cut off the training text. The
-	// model may have learned from the whole text.
+	// UncutValid and UncutTest say that this part was not cut off the training text, by
+	// this training or by one that it went on from. The model may have learned from it.
 	UncutValid bool `json:"uncut_valid,omitempty"`
 	UncutTest  bool `json:"uncut_test,omitempty"`
 
