@@ -97,7 +97,7 @@ func TestInitSeen(t *testing.T) {
 	first, other := writeText(t), otherText(t)
 	train := func(corpus string, change func(o *TrainOptions)) (*Model, Trained, string) {
 		t.Helper()
-		o := TrainOptions{TextOptions: TextOptions{Corpus: corpus, Seed: 1}, AnyLevel: true, Epochs: ptr(0.5)}
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Seed: 1}, AnyLevel: true, Epochs: ptr(0.5)}
 		change(&o)
 		return trained(t, o)
 	}
@@ -134,7 +134,7 @@ func TestInitSeen(t *testing.T) {
 		if test.seen {
 			split = SplitAll
 		}
-		if e, err := Evaluate(t.Context(), m, test.corpus, SplitAuto, nil, func(Progress) {}); err != nil || e.Split != split || e.Seen != test.seen {
+		if e, err := Evaluate(t.Context(), m, fileInput(test.corpus), SplitAuto, nil, func(Progress) {}); err != nil || e.Split != split || e.Seen != test.seen {
 			t.Errorf("%s: evaluation of split %s, seen %t, error %v", name, e.Split, e.Seen, err)
 		}
 	}
@@ -295,7 +295,7 @@ func TestBadStepOptions(t *testing.T) {
 // TestLargeSteps: it is the product of batch and steps that is too large, not one of them.
 func TestLargeSteps(t *testing.T) {
 	e := newEngine(t)
-	source, err := ReadText(writeText(t), 1, nil)
+	source, err := ReadText(fileInput(writeText(t)), 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
