@@ -91,8 +91,8 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestInitSeen: text that a model was trained on is no test of a model that goes on from
-// it, neither in the training nor in an evaluation.
+// TestInitSeen: what a model was trained on is no test of one that goes on from it, neither
+// in the training nor in an evaluation.
 func TestInitSeen(t *testing.T) {
 	first, other := writeText(t), otherText(t)
 	train := func(corpus string, change func(o *TrainOptions)) (*Model, Trained, string) {
