@@ -350,8 +350,8 @@ func TestStepTooLargeGradient(t *testing.T) {
 	})
 }
 
-// TestAdagradKeepsRoom: gradients that fit one by one, and whose squares add up to more
-// than a float32 holds, show in the norm too, after sums that were set by hand as well.
+// TestAdagradKeepsRoom: gradients may fit one by one, and their squares add up to more
+// than a float32 holds. That shows in the norm too, also after sums that were set by hand.
 func TestAdagradKeepsRoom(t *testing.T) {
 	m := newModel(t, newEngine(t, "generic", 1), Config{Input: 2, Layers: 1, Hidden: 3}, 1)
 	m.SkipNonFinite = true

@@ -65,8 +65,14 @@ func (c Config) before(sha256 string) bool {
 // mostBefore is how many texts Config.Before lists, the last ones.
 const mostBefore = 400
 
-// goneOn adds to the configuration of a model what it went on from.
+// goneOn adds to the configuration of a model what it went on from. What a text's
+// trainings before did not hold out isn't held out now. Of the text of a training before
+// the last one that isn't known, and then nothing is.
 func (c *Config) goneOn(from Config) {
+	again := from.before(c.SHA256)
+	same := from.SHA256 == c.SHA256
+	c.UncutValid = c.UncutValid || again || same && from.UncutValid
+	c.UncutTest = c.UncutTest || again || same && from.UncutTest
 	c.TokensBefore = from.TokensBefore + from.TrainTokens
 	var texts []string
 	if from.Before != "" {

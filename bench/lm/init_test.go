@@ -91,6 +91,55 @@ func TestInit(t *testing.T) {
 	}
 }
 
+// TestInitSeen: what a model was trained on is no test of one that goes on from it, neither
+// in the training nor in an evaluation.
+func TestInitSeen(t *testing.T) {
+	first, other := writeText(t), otherText(t)
+	train := func(corpus string, change func(o *TrainOptions)) (*Model, Trained, string) {
+		t.Helper()
+		o := TrainOptions{TextOptions: TextOptions{Corpus: fileInput(corpus), Seed: 1}, AnyLevel: true, Epochs: ptr(0.5)}
+		change(&o)
+		return trained(t, o)
+	}
+	begin := func(o *TrainOptions) { o.Hidden = ptr(8) }
+	_, _, cut := train(first, begin)
+	_, _, all := train(first, func(o *TrainOptions) { begin(o); o.All = true })
+	_, _, own := train(first, func(o *TrainOptions) { begin(o); o.Valid, o.Test = &other, &other })
+	_, _, between := train(other, func(o *TrainOptions) { o.Init = &all })
+	_, _, twice := train(first, func(o *TrainOptions) { o.Init = &all })
+	for name, test := range map[string]struct {
+		init, corpus string
+		test         *string
+		seen         bool
+	}{
+		"held out before":               {cut, first, nil, false},
+		"all of it before":              {all, first, nil, true},
+		"with texts of their own":       {own, first, nil, true},
+		"all of it, two trainings ago":  {between, first, nil, true},
+		"all of it, in the first of 3":  {twice, first, nil, true},
+		"another text":                  {all, other, nil, false},
+		"a test on the text before":     {cut, other, &first, true},
+		"a test on the text itself":     {all, other, &other, true},
+		"a test on the one before that": {between, first, &other, true},
+		"a test on a new text":          {cut, first, &other, false},
+	} {
+		m, out, _ := train(test.corpus, func(o *TrainOptions) { o.Init, o.Test = &test.init, test.test })
+		if out.Seen != test.seen {
+			t.Errorf("%s: trained on some of the test text: %t, want %t", name, out.Seen, test.seen)
+		}
+		if test.test != nil {
+			continue
+		}
+		split := SplitTest
+		if test.seen {
+			split = SplitAll
+		}
+		if e, err := Evaluate(t.Context(), m, fileInput(test.corpus), SplitAuto, nil, func(Progress) {}); err != nil || e.Split != split || e.Seen != test.seen {
+			t.Errorf("%s: evaluation of split %s, seen %t, error %v", name, e.Split, e.Seen, err)
+		}
+	}
+}
+
 // TestInitContradicted: an option that the model can't have is refused by its name; one
 // that says what the model is anyway is not.
 func TestInitContradicted(t *testing.T) {
@@ -178,7 +227,7 @@ func TestGoneOn(t *testing.T) {
 }
 
 // TestStepOptions: what was asked for, or else the default, is what trains, and stands in
-// the model's file.
+// the model's file. Of places and steps that is as many as the text has room for.
 func TestStepOptions(t *testing.T) {
 	corpus := writeText(t)
 	for _, test := range []struct {
@@ -186,7 +235,9 @@ func TestStepOptions(t *testing.T) {
 		want Config
 	}{
 		{TrainOptions{}, Config{Optimizer: rnnlm.Adam, Rate: 0.01, Batch: 32, Steps: 25, Clip: 1}},
-		{TrainOptions{Cell: ptr(rnn.GRU)}, Config{Optimizer: rnnlm.Adam, Rate: 0.015, Batch: 32, Steps: 50, Clip: 0.25}},
+		{TrainOptions{Cell: ptr(rnn.GRU)}, Config{Optimizer: rnnlm.Adam, Rate: 0.015, Batch: 30, Steps: 50, Clip: 0.25}},
+		{TrainOptions{Batch: ptr(1000)}, Config{Optimizer: rnnlm.Adam, Rate: 0.01, Batch: 61, Steps: 25, Clip: 1}},
+		{TrainOptions{Steps: ptr(maxSteps)}, Config{Optimizer: rnnlm.Adam, Rate: 0.01, Batch: 1, Steps: 6119, Clip: 1}},
 		{TrainOptions{Rate: ptr(0.5), Batch: ptr(4), Steps: ptr(9), Clip: ptr(3.5), Optimizer: ptr(rnnlm.SGD)}, Config{Optimizer: rnnlm.SGD, Rate: 0.5, Batch: 4, Steps: 9, Clip: 3.5}},
 		{TrainOptions{Clip: ptr(0.0), Optimizer: ptr(rnnlm.AdamW)}, Config{Optimizer: rnnlm.AdamW, Rate: 0.01, Batch: 32, Steps: 25}},
 	} {
@@ -237,6 +288,28 @@ func TestBadStepOptions(t *testing.T) {
 		}
 		if !option.IsMisuse(err) || !strings.HasPrefix(err.Error(), test.name+": ") {
 			t.Errorf("%s: error %v", test.name, err)
+		}
+	}
+}
+
+// TestLargeSteps: it is the product of batch and steps that is too large, not one of them.
+func TestLargeSteps(t *testing.T) {
+	e := newEngine(t)
+	source, err := ReadText(fileInput(writeText(t)), 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := NewData(source, TextOptions{}, Parts{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		batch, steps int
+		refused      bool
+	}{{1, maxSteps, false}, {maxBatch, 1, false}, {maxBatch, maxSteps, true}, {0, maxSteps, true}, {maxBatch, 0, true}} {
+		err := d.checkSteps(e, rnnlm.Options{Hidden: 4096, Streams: test.batch, Steps: test.steps})
+		if refused := err != nil && strings.Contains(err.Error(), "can't read"); refused != test.refused { // memory may be short, too
+			t.Errorf("batch %d, %d steps: error %v", test.batch, test.steps, err)
 		}
 	}
 }

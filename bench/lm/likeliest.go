@@ -13,8 +13,8 @@ type likeliest struct {
 // was called. The tokens stand in the order of these, equal ones by their id, the
 // smaller first.
 //
-// The first k stay; 0 means all. Of these, as many of the first stay as are needed for a
-// share of p of their sum, at least one; 1 means all. What stays is drawn in proportion
+// The first k stay; 0 means all. Of these the first stay whose sum reaches a share p of
+// the sum of all k, at least one; 1 means all. What stays is drawn in proportion
 // to its probability. If all tokens stay, the text is the same as without Restrict.
 func (s *Sampler) Restrict(k int, p float64) {
 	s.keep = likeliest{k: k}
@@ -72,8 +72,8 @@ func (l *likeliest) restrict(weights []float64) {
 	}
 }
 
-// sink moves h[i] down to its place in a heap of ids, the one of the largest weight on
-// top, and of equal weights the smallest id.
+// sink moves h[i] down to its place in a heap of ids. The id of the largest weight is on
+// top, of equal weights the smallest id.
 func sink(h []int32, i int, weights []float64) {
 	for {
 		child := 2*i + 1

@@ -81,7 +81,9 @@ func ScoreLines(m *Model, r io.Reader, tokens bool, on func(s Score, last bool) 
 		tally(&s.Costs, m, ids, losses, unknown)
 		total.join(s.Costs)
 		if tokens {
-			for i, token := range m.level.Tokens(line) {
+			s.TokenCosts = make([]TokenCost, 0, len(ids)) // a line may be very long
+			for token := range m.level.Tokens(line) {
+				i := len(s.TokenCosts)
 				s.TokenCosts = append(s.TokenCosts, TokenCost{Token: token, Bits: Bits(losses[i], 1), Unk: ids[i] == text.Unk})
 			}
 		}

@@ -61,8 +61,8 @@ type Config struct {
 	// The training text and the training, for the record.
 	Corpus string `json:"corpus"`
 	SHA256 string `json:"sha256"`
-	// UncutValid and UncutTest say that this part was not cut off the training text. The
-	// model may have learned from the whole text.
+	// UncutValid and UncutTest say that this part was not cut off the training text, now
+	// or in a training before. The model may have learned from it.
 	UncutValid bool `json:"uncut_valid,omitempty"`
 	UncutTest  bool `json:"uncut_test,omitempty"`
 
@@ -315,7 +315,7 @@ func (s *Stream) Score(tokens []int32) (nats float64, err error) {
 // Losses returns the cost of each token of a text by itself, in nats. The next call
 // overwrites them. It returns an error as Score does.
 func (s *Stream) Losses(tokens []int32) ([]float64, error) {
-	s.losses = s.losses[:0]
+	s.losses = slices.Grow(s.losses[:0], len(tokens))
 	if s.rnn == nil {
 		s.model.begin(s.ngram)
 		for _, w := range tokens {

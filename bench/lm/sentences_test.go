@@ -188,7 +188,7 @@ func TestParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(level.Tokens(raw))
+		return len(slices.Collect(level.Tokens(raw)))
 	}
 	hidden, epochs := 4, 1.0
 	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {

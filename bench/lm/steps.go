@@ -1,6 +1,7 @@
 package lm
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func (d *Data) checkSteps(e *kernels.Engine, o rnnlm.Options) error {
 	}
 	const usual = 64                                      // at least the default of both
 	widest := max(d.Vocab.Len(), 8*o.Hidden, o.Embedding) // of a row in any buffer
-	if tokens := int64(max(o.Streams, usual)) * int64(max(o.Steps, usual)); tokens >= maxFloats/int64(widest) {
+	if tokens := int64(cmp.Or(o.Streams, usual)) * int64(cmp.Or(o.Steps, usual)); tokens >= maxFloats/int64(widest) {
 		return option.Misuse("Batch and Steps", "%s can't read %d tokens of a vocabulary of %d in one step: give smaller ones", networkName(o), tokens, d.Vocab.Len())
 	}
 	small := o

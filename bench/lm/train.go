@@ -122,6 +122,7 @@ type Trained struct {
 	AdjustedBits float64    `json:"adjusted_bits_per_token"` // every <unk> spelled
 	Adjusted     Perplexity `json:"adjusted_perplexity"`
 	Unscored     bool       `json:"unscored"`
+	Seen         bool       `json:"seen_in_training"` // the model was trained on some of the test split
 
 	Interrupted bool `json:"interrupted"`
 	Diverged    bool `json:"diverged"`        // of an RNN, which is as it was at its best before
@@ -147,6 +148,11 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
 	if len(t.data.Test) == 0 {
 		return m, out, nil
+	}
+	if own := t.data.TestSource.SHA256; own != "" {
+		out.Seen = own == m.Config.SHA256 || m.Config.before(own)
+	} else {
+		out.Seen = m.Config.UncutTest // by a training before
 	}
 	scoring, cancel := Grace(ctx)
 	defer cancel()

@@ -55,6 +55,11 @@ func TestARPA(t *testing.T) {
 	}
 	// KenLM's own model and figures, whose sum is -30.9168 in log10, 102.7033 in bits.
 	must("import", "../../bench/lm/ngram/testdata/kenlm-test.arpa", "--out", at("kenlm.lm"))
+	for line := range strings.Lines(must("inspect", at("kenlm.lm"))) {
+		if len(strings.TrimSpace(line)) <= len("options") {
+			t.Errorf("inspect prints %q", line)
+		}
+	}
 	if status, stdout, _ := runArgs("looking on a little the biarritz not_found more .\n", "score", at("kenlm.lm")); status != 0 || !strings.HasPrefix(stdout, "102.70") {
 		t.Errorf("KenLM's model: %q", stdout)
 	}

@@ -63,8 +63,8 @@ func TestTrainGoesOn(t *testing.T) {
 	}
 }
 
-// TestNotesOfTraining: a training that diverged, or that has a larger budget than its
-// checkpoint, says so.
+// TestNotesOfTraining: a training that diverged, has a larger budget than its
+// checkpoint, or has seen its test text, says so.
 func TestNotesOfTraining(t *testing.T) {
 	for _, test := range []struct {
 		trained lm.Trained
@@ -72,6 +72,7 @@ func TestNotesOfTraining(t *testing.T) {
 	}{
 		{lm.Trained{Diverged: true}, "the training diverged and ended there"},
 		{lm.Trained{Extended: true}, "the checkpoint was of a smaller budget"},
+		{lm.Trained{Seen: true}, "trained on some of the test text"},
 		{lm.Trained{}, ""},
 	} {
 		var out bytes.Buffer

@@ -22,7 +22,7 @@ type inspectCommand struct {
 
 // Help returns the text that kong prints below the summary.
 func (*inspectCommand) Help() string {
-	return `Reads all of the file, and so checks every checksum in it. The tokens shown are the first of the vocabulary, the most frequent ones.`
+	return `Reads all of the file, and so checks every checksum in it. The tokens shown are the first of the vocabulary, the most frequent ones where rnnbench has trained the model.`
 }
 
 // Run is called by kong.
@@ -105,9 +105,13 @@ func printInspection(w io.Writer, i lm.Inspection) {
 		trained = "elsewhere, or not at all"
 	}
 	paragraph("trained", trained)
-	paragraph("options", strings.Join(trainingOptions(m), ", "))
-	paragraph("corpus", strconv.Quote(m.Corpus))
-	paragraph("SHA-256", m.SHA256)
+	if options := trainingOptions(m); len(options) > 0 {
+		paragraph("options", strings.Join(options, ", "))
+	}
+	if m.SHA256 != "" { // an ARPA file doesn't say it
+		paragraph("corpus", strconv.Quote(m.Corpus))
+		paragraph("SHA-256", m.SHA256)
+	}
 	paragraph("file", fmt.Sprintf("%s, version %d (its model %d), written %s",
 		figures.Bytes(i.Bytes), i.Version, i.ModelVersion, i.Modified.Format("2006-01-02 15:04 MST")))
 	for _, s := range i.Sections {

@@ -272,6 +272,9 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
 	}
 	figures.Paragraph(out, 9, "test", test)
+	if t.Seen {
+		figures.Paragraph(out, 9, "note", "the model was trained on some of the test text: the figures flatter it")
+	}
 	fmt.Fprintf(out, "saved    %s\n", written(path, size))
 	if t.CheckpointError != "" {
 		figures.Paragraph(out, 9, "warning", "the last "+t.CheckpointError)

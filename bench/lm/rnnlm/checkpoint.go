@@ -96,6 +96,7 @@ type progressRecord struct {
 	Cut         bool          `json:"cut"`
 	Worse       int           `json:"worse"`
 	Halvings    int           `json:"halvings"`
+	Extended    bool          `json:"extended,omitempty"` // see Stats
 
 	Offset int    `json:"offset"` // of the streams
 	At     int    `json:"at"`
@@ -129,7 +130,7 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 	record := progressRecord{
 		Elapsed: p.Elapsed, Steps: p.Steps, Tokens: p.Tokens, Loss: p.Loss, Valid: p.Valid,
 		Validated: t.validated, ValidCost: t.validCost, ValidTook: t.validTook, ValidTokens: len(t.valid),
-		Cut: t.cut, Worse: t.worse, Halvings: t.halvings,
+		Cut: t.cut, Worse: t.worse, Halvings: t.halvings, Extended: t.extended,
 	}
 	if err := t.recordPlace(&record); err != nil {
 		return err

@@ -177,14 +177,19 @@ func TestLargerBudget(t *testing.T) {
 	if !stats.Extended || stats.Resumed != at || stats.Tokens < 12_000 || stats.Tokens >= 12_060 {
 		t.Errorf("stats %+v", stats)
 	}
-	// The checkpoint is of the larger budget only once it is written again.
+	// A checkpoint of the larger budget tells that there was a smaller one.
 	broken(t, e, c, o, 1)
-	if _, stats := train(t, e, c, o); stats.Extended {
-		t.Error("the same budget again counts as a larger one")
+	if _, stats := train(t, e, c, o); !stats.Extended {
+		t.Error("after another break the larger budget is forgotten")
 	}
 	o.Tokens = 11_999
 	if _, _, err := Train(t.Context(), e, c, o, func(Progress) {}); err == nil || !strings.Contains(err.Error(), "a budget of tokens 12000, where this one has 11999") {
 		t.Errorf("a smaller budget: error %v", err)
+	}
+	o.Checkpoint = filepath.Join(t.TempDir(), "checkpoint")
+	broken(t, e, c, o, 60)
+	if _, stats := train(t, e, c, o); stats.Extended {
+		t.Error("the same budget again counts as a larger one")
 	}
 
 	o = Options{Hidden: 8, Budget: time.Hour, Checkpoint: filepath.Join(t.TempDir(), "checkpoint")}

@@ -261,8 +261,8 @@ func (o Options) config(vocab int) rnn.Config {
 // Bytes returns the size of an RNN over a vocabulary that only scores.
 func Bytes(e *kernels.Engine, vocab int, o Options) int64 { return o.config(vocab).Bytes(e) }
 
-// FileBytes returns about how many bytes the file of an RNN over a vocabulary takes, and
-// a checkpoint of its training, both without the vocabulary.
+// FileBytes returns about how many bytes the file of an RNN takes, and a checkpoint of its
+// training. Both are without the vocabulary.
 func FileBytes(vocab int, o Options) (model, checkpoint int64) {
 	o = o.withDefaults()
 	c := o.config(vocab)

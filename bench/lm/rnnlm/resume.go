@@ -158,6 +158,7 @@ func (t *trainer) setProgress(raw []byte) error {
 	if !t.extended || p.Valid > 0 { // a larger budget may have room for the first validation
 		t.valid, t.cut = t.valid[:p.ValidTokens], p.Cut
 	}
+	t.extended = t.extended || p.Extended
 	if t.optimizer.taken != nil {
 		*t.optimizer.taken = int(t.passes)
 	}

@@ -10,9 +10,10 @@ import (
 	"batchrnn/rnn"
 )
 
-// sentences deals out a text of sentences. Each row of a pass reads one of them, after the
-// mark of its start and from the zero state, or goes on in one. A row whose sentence has
-// ended begins the next one in the next pass: the state can't be set to zero within one.
+// sentences deals out a text of sentences. Each row of a pass begins one of them or goes
+// on in one. It begins with the mark of the start and the zero state. A row whose sentence
+// has ended begins the next one in the next pass: within a pass the state can't be set to
+// zero.
 type sentences struct {
 	tokens []int32
 	first  []int32 // [N+1], the place in tokens of each sentence, and of the end

@@ -36,7 +36,7 @@ func (p Progress) TokensPerSecond() float64 {
 // Stats are the results of a training.
 type Stats struct {
 	Progress
-	Options     Options // of the training, with the defaults in place
+	Options     Options // of the training, with the defaults in place, and no more streams and steps than its text has
 	Interrupted bool    // its context ended before its budget
 	Stopped     bool    // it lost patience before its budget
 	// Diverged is true if the training diverged after a validation, and ended there.
@@ -86,9 +86,11 @@ func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on
 
 // stats returns the results of a training that has ended.
 func (t *trainer) stats(ctx context.Context) Stats {
+	options := t.options
+	options.Streams, options.Steps = t.ws.B, t.ws.T
 	return Stats{
 		Progress:    t.progress,
-		Options:     t.options,
+		Options:     options,
 		Interrupted: t.interrupted || ctx.Err() != nil && t.spent() < t.budget(),
 		Stopped:     t.outOfPatience(),
 		Diverged:    t.diverged,

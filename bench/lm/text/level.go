@@ -22,8 +22,8 @@ const (
 	Sentence
 )
 
-// ParseLevel returns the level whose String is s, or an error that lists the choices of
-// people, who ask for sentences by an option of its own.
+// ParseLevel returns the level whose String is s. The error lists the choices of people,
+// who ask for sentences by an option of its own.
 func ParseLevel(s string) (Level, error) {
 	for _, l := range []Level{Char, Word, Sentence} {
 		if s == l.String() {
@@ -65,14 +65,17 @@ func (l Level) tokens(data []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Tokens returns the tokens of raw, as written. A byte that is not UTF-8 counts as U+FFFD,
+// Tokens yields the tokens of raw, as written. A byte that is not UTF-8 counts as U+FFFD,
 // as in [New].
-func (l Level) Tokens(raw []byte) (tokens []string) {
+func (l Level) Tokens(raw []byte) iter.Seq[string] {
 	data, _ := repair(raw)
-	for token := range l.tokens(data) {
-		tokens = append(tokens, string(token))
+	return func(yield func(string) bool) {
+		for token := range l.tokens(data) {
+			if !yield(string(token)) {
+				return
+			}
+		}
 	}
-	return tokens
 }
 
 // count returns the number of tokens in data.
