@@ -80,6 +80,17 @@ func completions(app *kong.Application) []completed {
 	return all
 }
 
+// named are the values of flags whose placeholder does not list them. A command takes
+// those that the flag's help names.
+var named = map[string][]string{
+	"cell":      {"rnn", "lstm", "gru", "gru-reset-before"},
+	"isa":       {"generic", "avx2", "avx512"},
+	"optimizer": {"adam", "adamw", "adagrad", "sgd"},
+	"smoothing": {"kneser-ney", "absolute"},
+	"split":     {"auto", "all", "train", "valid", "test"},
+	"store":     {"map", "hash", "trie", "quantised"},
+}
+
 func completedFlags(node *kong.Node) (flags []completedFlag) {
 	for _, group := range node.AllFlags(true) {
 		for _, f := range group {
@@ -91,7 +102,12 @@ func completedFlags(node *kong.Node) (flags []completedFlag) {
 			if words := strings.Split(place, "|"); c.takes && len(words) > 1 && place == strings.ToLower(place) {
 				c.values = words
 			}
-			for _, kind := range []string{"FILE", "PATH", "DIR"} {
+			for _, value := range named[f.Name] {
+				if strings.Contains(f.Help, value) {
+					c.values = append(c.values, value)
+				}
+			}
+			for _, kind := range []string{"FILE", "PATH", "DIR", "MODEL"} {
 				c.file = c.file || c.takes && strings.Contains(place, kind)
 			}
 			flags = append(flags, c)
@@ -142,11 +158,19 @@ func values(all []completed) (flags []completedFlag) {
 	return flags
 }
 
+// bashFiles completes a file, whose name may have blanks.
+const bashFiles = `local IFS=$'\n'; COMPREPLY=($(compgen -f -- "$current"))`
+
 func completeBash(w io.Writer, all []completed) {
 	fmt.Fprint(w, `# bash completion of rnnbench
 _rnnbench() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command= word
 	COMPREPLY=()
+	if [[ $current == "=" ]]; then # --flag=value is three words
+		current=
+	elif [[ $previous == "=" ]]; then
+		previous=${COMP_WORDS[COMP_CWORD-2]}
+	fi
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
 		-*) ;;
@@ -157,7 +181,7 @@ _rnnbench() {
 		fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -W %q -- \"$current\")); return ;;\n", f.name, strings.Join(f.values, " "))
 	}
 	if files := flagsBy(all, func(f completedFlag) bool { return f.file }); files != "" {
-		fmt.Fprintf(w, "\t%s)\n\t\tif [[ $current != -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -f -- \"$current\"))\n\t\t\treturn\n\t\tfi ;;\n", files)
+		fmt.Fprintf(w, "\t%s)\n\t\tif [[ $current != -* ]]; then\n\t\t\t%s\n\t\t\treturn\n\t\tfi ;;\n", files, bashFiles)
 	}
 	if others := flagsBy(all, func(f completedFlag) bool { return f.takes && !f.file && f.values == nil }); others != "" {
 		fmt.Fprintf(w, "\t%s) return ;;\n", others)
@@ -173,7 +197,7 @@ _rnnbench() {
 		case c.arguments != nil:
 			fmt.Fprintf(w, "\t\telse\n\t\t\tCOMPREPLY=($(compgen -W %q -- \"$current\"))\n", strings.Join(c.arguments, " "))
 		case c.files:
-			fmt.Fprint(w, "\t\telse\n\t\t\tCOMPREPLY=($(compgen -f -- \"$current\"))\n")
+			fmt.Fprintf(w, "\t\telse\n\t\t\t%s\n", bashFiles)
 		}
 		fmt.Fprint(w, "\t\tfi ;;\n")
 	}
@@ -216,6 +240,10 @@ func completeZsh(w io.Writer, all []completed) {
 func zshFlags(w io.Writer, c completed) {
 	for _, f := range c.flags {
 		follows := ""
+		name := f.name
+		if f.takes && !f.optional {
+			name += "=" // or the value in the next word
+		}
 		switch {
 		case f.values != nil:
 			follows = ":value:(" + strings.Join(f.values, " ") + ")"
@@ -226,7 +254,7 @@ func zshFlags(w io.Writer, c completed) {
 		case f.takes:
 			follows = ":value:"
 		}
-		names := []string{f.name}
+		names := []string{name}
 		if f.short != "" {
 			names = append(names, "-"+f.short)
 		}

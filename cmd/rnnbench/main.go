@@ -18,7 +18,8 @@
 //
 // The exit status is 0 after success, 1 after a failure, 2 for misuse, and 128 + n after
 // signal n: 130 after Ctrl-C (SIGINT), 143 after SIGTERM, 129 after SIGHUP. After a
-// signal it first saves and prints what there is. A second signal ends it at once.
+// signal it first saves and prints what there is. A second signal, a second or more
+// later, ends it at once.
 package main
 
 import (
@@ -118,10 +119,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 
 	var line commandLine
 	helped := false // kong has printed help, and would end the program here
+	help := &firstError{w: stdout}
 	parser, err := kong.New(&line,
 		kong.Name("rnnbench"),
 		kong.Description("Recurrent networks beside n-gram models, on real text."),
-		kong.Writers(stdout, stderr),
+		kong.Writers(help, stderr),
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
@@ -141,17 +143,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			parsed, err = p, nil
 		}
 	}
+	if help.err != nil {
+		return fail(exitFailure, "standard output: "+help.err.Error())
+	}
 	if helped {
 		return exitOK
 	}
 	if err != nil {
-		help := "rnnbench --help"
+		see := "rnnbench --help"
 		for _, command := range parser.Model.Children {
 			if len(args) > 0 && command.Name == args[0] {
-				help = "rnnbench " + args[0] + " --help"
+				see = "rnnbench " + args[0] + " --help"
 			}
 		}
-		return fail(exitMisuse, err.Error()+": see "+help)
+		return fail(exitMisuse, err.Error()+": see "+see)
 	}
 
 	if line.Quiet && line.Progress == progressJSON {
@@ -160,7 +165,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signals := catchSignals(stderr)
 	defer signals.release()
 	ignoreFileLimit()
-	env := &environment{stdin: stdin, stdout: standardOutput{stdout, signals}, stderr: stderr, signals: signals, common: line.common, model: parser.Model}
+	env := &environment{stdin: stdin, stdout: standardOutput{Writer: stdout, signals: signals}, stderr: stderr, signals: signals, common: line.common, model: parser.Model}
 	err = parsed.Run(env)
 	if env.told != nil {
 		env.told.close()

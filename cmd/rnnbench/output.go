@@ -129,7 +129,8 @@ func writeOut(path string, stdout io.Writer, write func(io.Writer) error) error 
 		return nil
 	}
 	if o, ok := stdout.(standardOutput); ok {
-		stdout = o.Writer // what can't be written here is lost, after a signal too
+		o.result = true // what can't be written here is lost
+		stdout = o
 	}
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	err := write(out)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -218,6 +219,42 @@ func TestStandardError(t *testing.T) {
 	for _, args := range [][]string{{"--progress", "xml"}, {"--progress", "json", "--quiet"}} {
 		if status, _, stderr := runArgs("", append([]string{"inspect", model}, args...)...); status != 2 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--progress") {
 			t.Errorf("%v: exit status %d, %q", args, status, stderr)
+		}
+	}
+}
+
+// A fullDisk is a writer with no room.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// TestFullStandardOutput: every command fails if its output can't be written, and says
+// once where.
+func TestFullStandardOutput(t *testing.T) {
+	text := writeText(t)
+	model := smallModel(t, text)
+	for _, args := range [][]string{
+		{"--version"}, {"--help"}, {"score", "--help"}, {"completion", "zsh"},
+		{"inspect", model}, {"inspect", model, "--json"},
+		{"eval", model, "--corpus", text}, {"eval", model, "--corpus", text, "--json"},
+		{"sample", model}, {"sample", model, "--json"},
+		{"score", model}, {"score", model, "--json"}, {"score", model, "--json", filepath.Join(t.TempDir(), "s.json")},
+		{"export", model, "--out", "-"},
+	} {
+		var stderr strings.Builder
+		status := run(args, strings.NewReader("a line\n"), fullDisk{}, &stderr)
+		if got := stderr.String(); status != exitFailure || !strings.Contains(got, "standard output: no space left\n") || strings.Count(got, ":") > 3 {
+			t.Errorf("%v: exit status %d, %q", args, status, got)
+		}
+	}
+	const full = "/dev/full"
+	if _, err := os.Stat(full); err != nil {
+		t.Skip("there is none here:", err)
+	}
+	for _, command := range []string{"inspect", "sample", "score"} {
+		status, _, stderr := runArgs("a line\n", command, model, "--json", full)
+		if want := `rnnbench: --json: "/dev/full" was not written: no space left on device` + "\n"; status != exitFailure || !strings.HasSuffix("\n"+stderr, "\n"+want) {
+			t.Errorf("%s: exit status %d, %q, want %q", command, status, stderr, want)
 		}
 	}
 }

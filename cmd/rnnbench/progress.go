@@ -71,6 +71,9 @@ const (
 	barThrottle = 100 * time.Millisecond
 )
 
+// clock is the longest time beside a bar or a spinner.
+const clock = " [12m34s:12m34s] "
+
 func newProgress(w io.Writer, f form) *progress {
 	now := time.Now()
 	if file, ok := w.(*os.File); ok && f == lines && term.IsTerminal(int(file.Fd())) {
@@ -231,7 +234,11 @@ func (p *progress) draw() {
 		if !p.at.steps {
 			text = strings.TrimSpace(text + "  " + left + p.at.words())
 		}
-		p.bar.Describe(p.fit(text, width))
+		beside := width + len("  100% || ")
+		if p.at.Left == 0 {
+			beside += len(clock)
+		}
+		p.bar.Describe(fit(text, p.room(beside)))
 		fraction := p.at.Fraction
 		if p.at.steps {
 			fraction = float64(p.at.Nth-1) / float64(p.at.Of)
@@ -247,7 +254,7 @@ func (p *progress) draw() {
 			progressbar.OptionSetElapsedTime(true),
 		)
 	}
-	p.bar.Describe(p.fit(strings.TrimSpace(p.at.name()+"  "+left+p.at.words()), width))
+	p.bar.Describe(fit(strings.TrimSpace(p.at.name()+"  "+left+p.at.words()), p.room(len("|  ")+len(clock))))
 }
 
 // newBar returns a bar that fits 80 columns with its text. With time, the bar shows the
@@ -281,8 +288,12 @@ func (p *progress) measured(e study.Event) {
 		if e.Measured.Unscored {
 			bits = "-"
 		}
-		fmt.Fprintf(p.w, "%-12s %10s   %5s bits   after %.2f s of training\n", at.name(),
+		line := fmt.Sprintf("%-12s %10s   %5s bits   after %.2f s of training", at.name(),
 			figures.Bytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
+		if utf8.RuneCountInString(line) > screen {
+			line = strings.TrimSuffix(line, " of training")
+		}
+		fmt.Fprintln(p.w, line)
 		p.rows = true
 	}
 }
@@ -354,27 +365,27 @@ func (p *progress) object(now time.Time, event string) {
 	json.NewEncoder(p.w).Encode(o)
 }
 
-// fit shortens the text beside a bar of the given width to the terminal's width, at a
-// comma. A wrapped line can't be redrawn.
-func (p *progress) fit(text string, width int) string {
-	const besideBar = len("  100% || [12m34s:12m34s] ")
-	columns := 80
+// room returns how many columns of the terminal are left for text. A wrapped line can't
+// be redrawn.
+func (p *progress) room(beside int) int {
+	columns := screen
 	if f, ok := p.w.(*os.File); ok {
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			columns = n
 		}
 	}
-	room := columns - width - besideBar
-	if width == barNarrow {
-		room += len(" [12m34s:12m34s]")
-	}
+	return max(columns-beside, 0)
+}
+
+// fit shortens a text to a number of columns, at a comma where there is one.
+func fit(text string, room int) string {
 	if utf8.RuneCountInString(text) > room {
 		text = strings.Replace(text, " tokens/s", "/s", 1)
 	}
 	for utf8.RuneCountInString(text) > room {
 		at := strings.LastIndex(text, ", ")
 		if at < 0 {
-			break
+			return string([]rune(text)[:room])
 		}
 		text = text[:at]
 	}

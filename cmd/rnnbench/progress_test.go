@@ -98,7 +98,7 @@ func TestProgressObjects(t *testing.T) {
 	p.close()
 }
 
-// What a bar shows fits a line of 80 columns.
+// What a bar shows, and what a result does, fits a line of 80 columns.
 func TestBarsFitTheScreen(t *testing.T) {
 	var b bytes.Buffer
 	p := newProgress(&b, bars)
@@ -111,10 +111,31 @@ func TestBarsFitTheScreen(t *testing.T) {
 		p.on(e)
 		p.tick(time.Now())
 	}
-	for line := range strings.SplitSeq(b.String(), "\r") {
+	p.on(study.Event{Progress: lm.Progress{Model: "word GRU (reset before) 1024"}, Nth: 10, Of: 30, Measured: &study.Model{TrainSeconds: 240, BytesPredicted: 999 << 20}})
+	for line := range strings.FieldsFuncSeq(b.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
 		if n := len([]rune(strings.TrimRight(line, " "))); n >= 80 {
 			t.Errorf("%d columns: %q", n, line)
 		}
 	}
 	p.close()
+}
+
+// A text is cut to the room that a narrow terminal has for it.
+func TestFit(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		room int
+		want string
+	}{
+		{"loss 1.04, valid 1.046, 1.39 M tokens/s", 39, "loss 1.04, valid 1.046, 1.39 M tokens/s"},
+		{"loss 1.04, valid 1.046, 1.39 M tokens/s", 38, "loss 1.04, valid 1.046, 1.39 M/s"},
+		{"loss 1.04, valid 1.046, 1.39 M tokens/s", 30, "loss 1.04, valid 1.046"},
+		{"loss 1.04, valid 1.046, 1.39 M tokens/s", 6, "loss 1"},
+		{"größer als", 5, "größe"},
+		{"measuring", 0, ""},
+	} {
+		if got := fit(test.text, test.room); got != test.want {
+			t.Errorf("%q in %d columns: %q, want %q", test.text, test.room, got, test.want)
+		}
+	}
 }

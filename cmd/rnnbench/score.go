@@ -55,10 +55,18 @@ func (c *scoreCommand) Run(env *environment) error {
 		}
 		return file.Flush()
 	})
-	if err != nil && err != scoring {
-		err = fmt.Errorf("--json: %q was not written: %w", string(c.JSON), err)
+	if err == nil || scoring != nil && errors.Is(err, scoring) {
+		return cmp.Or(err, scoring)
 	}
-	return cmp.Or(err, scoring)
+	return c.notWritten(err)
+}
+
+// notWritten adds the place of the JSON to an error of writing it.
+func (c *scoreCommand) notWritten(err error) error {
+	if c.JSON == report.Stdout {
+		return fmt.Errorf("--json: standard output: %w", err)
+	}
+	return fmt.Errorf("--json: %q was not written: %w", string(c.JSON), err)
 }
 
 // score scores the lines and prints them, as JSON to file too.
@@ -71,7 +79,7 @@ func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) 
 	objects.SetEscapeHTML(false) // <unk> and </s> are as written
 	progress := env.progress()
 	shown := isTerminal(env.stdout) // the lines are the progress
-	var outErr error
+	var outErr, jsonErr error
 	ctx, stop := env.interruptibleFilter()
 	defer stop()
 	total, err := lm.ScoreLines(model, interruptibleReader(ctx, env.stdin), c.Tokens, func(s lm.Score, last bool) error {
@@ -79,10 +87,10 @@ func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) 
 			progress.count("scoring", s.Line, "line")
 		}
 		if c.JSON != "" {
-			outErr = objects.Encode(s)
+			jsonErr = objects.Encode(s)
 		}
 		switch {
-		case outErr != nil || c.JSON == report.Stdout:
+		case jsonErr != nil || c.JSON == report.Stdout:
 		case c.Tokens:
 			outErr = printTokens(out, s)
 		default:
@@ -91,18 +99,20 @@ func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) 
 		if outErr == nil && last {
 			outErr = out.Flush()
 		}
-		return cmp.Or(outErr, ctx.Err())
+		return cmp.Or(jsonErr, outErr, ctx.Err())
 	})
 	progress.close()
 	stopped := ctx.Err() != nil
-	if c.JSON != "" && outErr == nil && (err == nil || stopped) {
-		outErr = objects.Encode(total)
+	if c.JSON != "" && cmp.Or(jsonErr, outErr) == nil && (err == nil || stopped) {
+		jsonErr = objects.Encode(total)
 	}
 	if outErr == nil {
 		outErr = out.Flush()
 	}
 	stop()
 	switch {
+	case jsonErr != nil:
+		return c.notWritten(jsonErr)
 	case outErr != nil:
 		return fmt.Errorf("standard output: %w", outErr)
 	case stopped:

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -27,21 +28,33 @@ var (
 // are half written. Only the first one in an interruptible piece of work ends that work
 // instead, so that what there is can be saved.
 //
+// Signals soon after the first one belong to it: timeout sends one to its process and
+// one to the process group, and a lost terminal sends SIGHUP several times.
+//
+// SIGPIPE ends the program as well, except in interruptible work and after a signal. Then
+// a write to a pipe without a reader is an error.
+//
 // SIGHUP stays ignored if it was at the start, as by nohup.
 type signals struct {
 	caught chan os.Signal
-	pipes  chan os.Signal // takes SIGPIPE, so that it doesn't end the program
+	pipes  chan os.Signal // takes SIGPIPE, so that a write returns its error first
 	stderr io.Writer
 
-	mu     sync.Mutex
-	cancel context.CancelFunc // of the interruptible work; nil outside
-	status int                // of the first signal; 0 before it
+	mu       sync.Mutex
+	cancel   context.CancelFunc // of the interruptible work; nil outside
+	status   int                // of the first signal; 0 before it
+	at       time.Time          // of the first signal
+	survives bool               // a write to a pipe without a reader is an error
 }
+
+// together is how long after the first signal others belong to it.
+const together = time.Second
 
 // catchSignals handles signals until release. A process calls it once at a time.
 func catchSignals(stderr io.Writer) *signals {
 	s := &signals{caught: make(chan os.Signal, 2), pipes: make(chan os.Signal, 1), stderr: stderr}
 	signal.Notify(s.caught, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(s.pipes, syscall.SIGPIPE)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(s.caught, syscall.SIGHUP)
 	}
@@ -64,12 +77,16 @@ func (s *signals) release() {
 func (s *signals) on(sig os.Signal) {
 	s.mu.Lock()
 	status, first, cancel := exitSignal+int(sig.(syscall.Signal)), s.status == 0, s.cancel
+	repeated := !first && time.Since(s.at) < together
 	if first {
-		s.status = status
+		s.status, s.at = status, time.Now()
 	}
 	s.cancel = nil
+	s.survives = true // a reader of our output may have had the same signal
 	s.mu.Unlock()
-	s.survivePipes() // a reader of our output may have had the same signal
+	if repeated {
+		return
+	}
 	if cancel != nil {
 		cancel()
 		return
@@ -91,50 +108,60 @@ func (s *signals) exitStatus() int {
 	return s.status
 }
 
-// survivePipes makes a write to a pipe without a reader an error that doesn't end the
-// program.
-func (s *signals) survivePipes() { signal.Notify(s.pipes, syscall.SIGPIPE) }
-
 // interruptible begins work whose results can be saved at any moment. The first signal
 // ends ctx. The second one, or the first one after stop, ends the program. Call stop once
 // the results are in their files, before they are printed. Until then the program goes on
 // where nobody reads its progress.
 func (env *environment) interruptible() (ctx context.Context, stop context.CancelFunc) {
-	ctx, stop = env.interruptibleFilter()
-	env.signals.survivePipes()
-	return ctx, stop
+	return env.signals.interruptible(true)
 }
 
 // interruptibleFilter is interruptible for a filter, which ends with the reader of its
 // output.
 func (env *environment) interruptibleFilter() (ctx context.Context, stop context.CancelFunc) {
-	s := env.signals
+	return env.signals.interruptible(false)
+}
+
+func (s *signals) interruptible(survives bool) (ctx context.Context, stop context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
-	set := func(cancel context.CancelFunc) {
+	set := func(cancel context.CancelFunc, survives bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.cancel = cancel
+		s.survives = survives || s.status != 0
 	}
-	set(cancel)
+	set(cancel, survives)
 	return ctx, func() {
-		set(nil)
+		set(nil, false)
 		cancel()
-		if s.exitStatus() == 0 {
-			signal.Stop(s.pipes)
-		}
 	}
 }
 
+// endsWithReader reports whether a write to a pipe without a reader ends the program.
+func (s *signals) endsWithReader() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.survives
+}
+
 // A standardOutput is one whose errors count until a signal comes. Then nobody may be
-// there to read it, and what matters is in files.
+// there to read it, and what matters is in files. Without a reader it ends the program as
+// SIGPIPE does, see [signals], but leaves no file that is half written.
 type standardOutput struct {
 	io.Writer
 	signals *signals
+	result  bool // errors count after a signal too
 }
 
 func (o standardOutput) Write(b []byte) (int, error) {
 	n, err := o.Writer.Write(b)
-	if err != nil && o.signals.exitStatus() != 0 {
+	switch {
+	case err == nil:
+	case errors.Is(err, syscall.EPIPE) && o.signals.endsWithReader():
+		durable.RemoveTemporary()
+		signal.Reset(syscall.SIGPIPE)
+		o.Writer.Write(b)
+	case !o.result && o.signals.exitStatus() != 0:
 		return len(b), nil
 	}
 	return n, err

@@ -240,32 +240,105 @@ func TestReadersThatEndFirst(t *testing.T) {
 	}
 }
 
-// TestSecondSignalEndsAtOnce: the second signal ends a program that can't finish what the
+// TestSecondSignalEndsAtOnce: a later signal ends a program that can't finish what the
 // first one asks for. Nothing half written is left.
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	for _, second := range endings {
-		dir := t.TempDir()
-		fifo := filepath.Join(dir, "fifo")
-		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-			t.Skip("no pipe with a name here:", err)
-		}
-		p := startProcess(t, nil, nil, "train", "--corpus", writeText(t), "--hidden", "8", "--budget", "50ms", "--out", fifo,
-			"--checkpoint", filepath.Join(dir, "c"))
-		p.until("heading", p.prints("corpus"))
-		time.Sleep(300 * time.Millisecond) // now, or soon, it waits for a reader
-		p.Process.Signal(syscall.SIGTERM)
-		time.Sleep(100 * time.Millisecond)
-		select {
-		case <-p.ended:
-			t.Fatalf("the first signal ended it\n%s", p.stderr.String())
-		default:
-		}
-		p.Process.Signal(second)
-		if status := p.end(); status != exitSignal+int(second) {
-			t.Errorf("exit status %d\n%s", status, p.stderr.String())
-		}
-		if left := leftIn(t, dir, "fifo", "c"); left != "" {
-			t.Errorf("left behind: %s", left)
-		}
+		t.Run(second.String(), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			fifo := filepath.Join(dir, "fifo")
+			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+				t.Skip("no pipe with a name here:", err)
+			}
+			p := startProcess(t, nil, nil, "train", "--corpus", writeText(t), "--hidden", "8", "--budget", "50ms", "--out", fifo,
+				"--checkpoint", filepath.Join(dir, "c"))
+			p.until("heading", p.prints("corpus"))
+			time.Sleep(300 * time.Millisecond) // now, or soon, it waits for a reader
+			p.Process.Signal(syscall.SIGTERM)
+			time.Sleep(100 * time.Millisecond)
+			select {
+			case <-p.ended:
+				t.Fatalf("the first signal ended it\n%s", p.stderr.String())
+			default:
+			}
+			time.Sleep(together)
+			p.Process.Signal(second)
+			if status := p.end(); status != exitSignal+int(second) {
+				t.Errorf("exit status %d\n%s", status, p.stderr.String())
+			}
+			if left := leftIn(t, dir, "fifo", "c"); left != "" {
+				t.Errorf("left behind: %s", left)
+			}
+		})
+	}
+}
+
+// TestSignalSentTwice: timeout sends a signal to its process and to the group, so that it
+// comes twice within microseconds. All is saved as after one.
+func TestSignalSentTwice(t *testing.T) {
+	text := writeText(t)
+	for _, sig := range endings {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := startProcess(t, nil, nil, "train", "--corpus", text, "--hidden", "8", "--threads", "1", "--budget", "1h",
+				"--out", filepath.Join(dir, "m.lm"), "--checkpoint", filepath.Join(dir, "c"), "--every", "1ms")
+			if !p.until("checkpoint", exists(filepath.Join(dir, "c"))) {
+				t.Fatalf("it ended before the signal\n%s", p.stderr.String())
+			}
+			p.Process.Signal(sig)
+			for range 20 { // one of them while the model is written
+				time.Sleep(time.Millisecond)
+				p.Process.Signal(sig)
+			}
+			if status := p.end(); status != exitSignal+int(sig) {
+				t.Errorf("exit status %d\n%s", status, p.stderr.String())
+			}
+			if left := leftIn(t, dir); left != "c m.lm" {
+				t.Errorf("files %q\n%s", left, p.stderr.String())
+			}
+		})
+	}
+}
+
+// TestReadersThatStopEarly: the reader of standard output ends a command, as head does.
+// No file that is half written is left, and no lock.
+func TestReadersThatStopEarly(t *testing.T) {
+	model, text := trainedModel(t), writeText(t)
+	for _, c := range []struct {
+		args []string
+		left string
+	}{
+		{[]string{"score", model, "--json", "s.json"}, ""},
+		{[]string{"sample", model, "--length", "1000000"}, ""},
+		{[]string{"report", "--corpus", text, "--level", "char", "--max-order", "1", "--cell", "rnn", "--hidden", "8", "--threads", "1", "--budget", "50ms", "--out", "."},
+			"memory-char.png memory-char.svg models quality-char.png quality-char.svg report.html results.csv results.json speed-char.png speed-char.svg"},
+	} {
+		t.Run(c.args[0], func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], inDir(c.args, dir)...)
+			cmd.Env = append(os.Environ(), asMain+"=1")
+			cmd.Stdin = strings.NewReader(strings.Repeat("over the lazy dog\n", 10000))
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Stdout = w
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			w.Close()
+			r.Read(make([]byte, 1))
+			r.Close()
+			cmd.Wait()
+			if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGPIPE {
+				t.Errorf("ended by %v, exit status %d", status.Signal(), status.ExitStatus())
+			}
+			if left := leftIn(t, dir); left != c.left {
+				t.Errorf("files %q, want %q", left, c.left)
+			}
+		})
 	}
 }

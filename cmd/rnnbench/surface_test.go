@@ -122,7 +122,7 @@ func TestCompletionInBash(t *testing.T) {
 	}
 	script := completionScript(t, "bash")
 	dir := t.TempDir()
-	for _, name := range []string{"book.txt", "book.lm"} {
+	for _, name := range []string{"book.txt", "book.lm", "my notes.txt"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -141,14 +141,27 @@ func TestCompletionInBash(t *testing.T) {
 		"rnnbench eval boo":            "book.txt book.lm",
 		"rnnbench --quiet eval --spl":  "--split",
 		"rnnbench completion f":        "fish",
+		"rnnbench train --kind = n":    "ngram", // as bash splits --kind=n
+		"rnnbench train --kind =":      "rnn ngram",
+		"rnnbench train --corpus = bo": "book.txt book.lm",
+		"rnnbench train --corpus my":   "my notes.txt",
+		"rnnbench eval my":             "my notes.txt",
+		"rnnbench train --init boo":    "book.txt book.lm",
+		"rnnbench train --cell ":       "rnn lstm gru gru-reset-before",
+		"rnnbench train --store h":     "hash",
+		"rnnbench train --optimizer s": "sgd",
+		"rnnbench eval m.lm --split v": "valid",
 		"rnnbench nothing --":          "",
 	} {
 		words := strings.Split(line, " ")
-		program := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _rnnbench; echo "${COMPREPLY[@]}"`
+		program := `source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _rnnbench; printf '%s\n' "${COMPREPLY[@]}"`
 		cmd := exec.Command(bash, append([]string{"--norc", "-c", program, "bash", script}, words...)...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
-		got, wanted := strings.Fields(string(out)), strings.Fields(want)
+		got, wanted := strings.FieldsFunc(string(out), func(r rune) bool { return r == '\n' }), strings.Fields(want)
+		if strings.HasPrefix(want, "my") {
+			wanted = []string{want}
+		}
 		slices.Sort(got)
 		slices.Sort(wanted)
 		if err != nil || line != "rnnbench nothing --" && !slices.Equal(got, wanted) {
@@ -157,7 +170,26 @@ func TestCompletionInBash(t *testing.T) {
 	}
 }
 
-// Every command and every flag of it stands in every script, and shells take the scripts.
+// TestNamedValues: commands take each value that completion offers.
+func TestNamedValues(t *testing.T) {
+	text := writeText(t)
+	model := smallModel(t, text)
+	for flag, call := range map[string][]string{
+		"cell":      {"train", "--corpus", text, "--hidden", "4", "--epochs", "0.1", "--out", os.DevNull},
+		"optimizer": {"train", "--corpus", text, "--hidden", "4", "--epochs", "0.1", "--rate", "0.01", "--out", os.DevNull},
+		"store":     {"train", "--corpus", text, "--kind", "ngram", "--order", "1", "--out", os.DevNull},
+		"split":     {"eval", model, "--corpus", text},
+		"smoothing": {"ram", "--corpus", text, "--max-order", "1", "--cell", "rnn", "--hidden", "4", "--budget", "20ms"},
+	} {
+		for _, value := range named[flag] {
+			if status, _, stderr := runArgs("", append(call, "--"+flag, value)...); status != exitOK {
+				t.Errorf("--%s %s: exit status %d\n%s", flag, value, status, stderr)
+			}
+		}
+	}
+}
+
+// Every command and every flag of it stands in// Every command and every flag of it stands in every script, and shells take the scripts.
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		script := completionScript(t, shell)

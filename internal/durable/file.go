@@ -31,7 +31,7 @@ func (s system) writeFile(path string, write func(io.Writer) error) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(write(f), f.Close())
+		return errors.Join(write(nameless{f}), f.Close())
 	}
 
 	f, err := s.createBeside(path, old)
@@ -39,7 +39,7 @@ func (s system) writeFile(path string, write func(io.Writer) error) error {
 		return err
 	}
 	defer temporary.remove(f.Name())
-	err = write(f)
+	err = write(nameless{f})
 	if err == nil {
 		err = f.Sync()
 	}
@@ -59,6 +59,15 @@ func (s system) writeFile(path string, write func(io.Writer) error) error {
 		err = e.Err
 	}
 	return errors.Join(err, os.Remove(f.Name()))
+}
+
+// nameless forwards to a writer. Its errors name no file: the user doesn't know the one
+// beside path, and callers name path themselves.
+type nameless struct{ w io.Writer }
+
+func (n nameless) Write(b []byte) (int, error) {
+	written, err := n.w.Write(b)
+	return written, WithoutPath(err)
 }
 
 // RemoveLeftovers removes the files that a killed [WriteFile] of path left beside it.

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -119,10 +120,7 @@ func TestRemoveLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, strings.Repeat("long", 60))
 	err := WriteFile(path, func(w io.Writer) error {
-		f, ok := w.(file)
-		if !ok {
-			t.Fatalf("a %T is written to", w)
-		}
+		f := w.(nameless).w.(file)
 		// As if the process ended here.
 		return errors.Join(os.Link(f.Name(), f.Name()+besideSuffix), os.WriteFile(filepath.Join(dir, ".rnnbench-others.tmp"), nil, 0o600))
 	})
@@ -135,5 +133,22 @@ func TestRemoveLeftovers(t *testing.T) {
 	}
 	if err := RemoveLeftovers(filepath.Join(dir, "none", "x")); err == nil {
 		t.Error("no error for a missing folder")
+	}
+}
+
+// TestErrorsNameNoFileBeside: an error of writing says why, also inside another error. It
+// does not name the file beside, which nobody knows.
+func TestErrorsNameNoFileBeside(t *testing.T) {
+	s := theSystem
+	s.create = func(name string, mode fs.FileMode) (file, error) {
+		f, err := theSystem.create(name, mode)
+		return failing{f, new(int), &fs.PathError{Op: "write", Path: name, Err: syscall.ENOSPC}}, err
+	}
+	err := s.writeFile(filepath.Join(t.TempDir(), "m.lm"), func(w io.Writer) error {
+		_, err := io.WriteString(w, "the model")
+		return fmt.Errorf("writing the model: %w", err)
+	})
+	if want := "writing the model: " + syscall.ENOSPC.Error(); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
