@@ -290,7 +290,7 @@ func (p *progress) measured(e study.Event) {
 		}
 		line := fmt.Sprintf("%-12s %10s   %5s bits   after %.2f s of training", at.name(),
 			figures.Bytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
-		if utf8.RuneCountInString(line) > screen {
+		if utf8.RuneCountInString(line) > figures.Screen {
 			line = strings.TrimSuffix(line, " of training")
 		}
 		fmt.Fprintln(p.w, line)
@@ -368,7 +368,7 @@ func (p *progress) object(now time.Time, event string) {
 // room returns how many columns of the terminal are left for text. A wrapped line can't
 // be redrawn.
 func (p *progress) room(beside int) int {
-	columns := screen
+	columns := figures.Screen
 	if f, ok := p.w.(*os.File); ok {
 		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
 			columns = n
