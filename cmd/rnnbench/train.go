@@ -235,7 +235,7 @@ func recipe(c lm.Config) string {
 	if c.Clip > 0 {
 		clip = fmt.Sprintf("gradients up to a norm of %.3g", c.Clip)
 	}
-	return fmt.Sprintf("%s, rate %.3g, batch %d, %d steps back, %s", c.Optimizer, c.Rate, c.Batch, c.Steps, clip)
+	return fmt.Sprintf("%s, rate %.3g, batch %d, %s back, %s", c.Optimizer, c.Rate, c.Batch, figures.Plural(int64(c.Steps), "step"), clip)
 }
 
 func printTrained(w io.Writer, t trainResult, path string, size int64) error {
