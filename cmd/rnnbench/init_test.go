@@ -71,7 +71,8 @@ func TestNotesOfTraining(t *testing.T) {
 		want    string
 	}{
 		{lm.Trained{Diverged: true}, "the training diverged and ended there"},
-		{lm.Trained{Extended: true}, "the checkpoint was of a smaller budget"},
+		{lm.Trained{Extended: true}, "a checkpoint was of a smaller budget; from there the learning rate"},
+		{lm.Trained{Extended: true, Model: lm.Config{Halve: true}}, "a checkpoint was of a smaller budget\n"},
 		{lm.Trained{Seen: true}, "trained on some of the test text"},
 		{lm.Trained{}, ""},
 	} {

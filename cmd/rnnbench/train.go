@@ -266,7 +266,11 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 		figures.Paragraph(out, 9, "note", "the training diverged and ended there; the model is as it was at its best before: a lower --rate or --clip helps")
 	}
 	if t.Extended {
-		figures.Paragraph(out, 9, "note", "the checkpoint was of a smaller budget; from there the learning rate fell over the whole of this one")
+		note := "a checkpoint was of a smaller budget"
+		if !t.Model.Halve {
+			note += "; from there the learning rate fell over the whole of this one"
+		}
+		figures.Paragraph(out, 9, "note", note)
 	}
 	if t.Model.ValidBits > 0 {
 		fmt.Fprintf(out, "valid    %.3f bits per %s\n", t.Model.ValidBits, t.Corpus.TokenName())
