@@ -70,7 +70,7 @@ isas:
 
 # The portable kernels alone: no assembly is built.
 purego:
-	BATCHRNN_REQUIRE_ISA= go test -tags purego ./...
+	BATCHRNN_REQUIRE_ISA= go test -tags purego ./asm/... $(ENGINE) ./bench/gradients ./examples/...
 
 # The Go program of README.md, in a module of its own, made by the commands beside it. The
 # copied go.sum spares it the network.
@@ -82,8 +82,9 @@ module:
 	test -z "$$(gofmt -l main.go)" || { echo "gofmt would change the program in README.md"; exit 1; }; \
 	GOWORK=off sh -e commands >out; cat out; grep -q '^ello' out
 
+# But for the examples, which run nothing that the tests of rnn don't run.
 race:
-	go test -race ./...
+	go test -race $$(go list ./... | grep -v /examples/)
 
 # Before Go 1.27 the go command fails now and then as the time ends, with no input that
 # fails (golang/go issue 75804).

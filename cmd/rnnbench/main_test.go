@@ -20,6 +20,15 @@ import (
 // asMain is set in a process that runs main in place of the tests.
 const asMain = "RNNBENCH_TEST_MAIN"
 
+// leftOutUnderRace skips a test of many commands one after the other. The race detector
+// finds nothing in it that other tests do not run, and makes it five times as long.
+func leftOutUnderRace(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("the race detector has other tests")
+	}
+}
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asMain) != "" {
 		main()
