@@ -75,6 +75,12 @@ func mayWrite(path string) (files []string) {
 	return files
 }
 
+// HasReport reports whether the folder has the results of a report.
+func (f Folder) HasReport() bool {
+	_, err := os.Stat(filepath.Join(f.path, resultsJSON))
+	return err == nil
+}
+
 // Page returns the path of the report's page.
 func (f Folder) Page() string { return filepath.Join(f.path, page) }
 

@@ -119,37 +119,22 @@ func completedFlags(node *kong.Node) (flags []completedFlag) {
 	return flags
 }
 
-// names returns the flags of c, with a separator between them.
-func (c completed) names(separator string) string {
+// names returns the names of flags, with a separator between them.
+func names(flags []completedFlag, separator string) string {
 	var names []string
-	for _, f := range c.flags {
+	for _, f := range flags {
 		names = append(names, f.name)
 	}
 	return strings.Join(names, separator)
 }
 
-// flagsBy returns the names of all flags that take what is asked for, each once, with |
-// between them. A flag of one name takes the same after each command.
-func flagsBy(all []completed, is func(completedFlag) bool) string {
-	var names []string
+// flagsThat lists the flags of all commands that take what is asked for, by name, each
+// once. The first of a name stands for all: gradients lacks one of the cells.
+func flagsThat(all []completed, take func(completedFlag) bool) (flags []completedFlag) {
 	seen := map[string]bool{}
 	for _, c := range all {
 		for _, f := range c.flags {
-			if is(f) && !seen[f.name] {
-				seen[f.name] = true
-				names = append(names, f.name)
-			}
-		}
-	}
-	return strings.Join(names, "|")
-}
-
-// values lists the flags that have fixed values, by name, each once.
-func values(all []completed) (flags []completedFlag) {
-	seen := map[string]bool{}
-	for _, c := range all {
-		for _, f := range c.flags {
-			if f.values != nil && !seen[f.name] {
+			if take(f) && !seen[f.name] {
 				seen[f.name] = true
 				flags = append(flags, f)
 			}
@@ -177,13 +162,13 @@ _rnnbench() {
 		`)
 	fmt.Fprintf(w, "%s) command=$word; break ;;\n", strings.Join(all[0].arguments, "|"))
 	fmt.Fprint(w, "\t\tesac\n\tdone\n\tcase $previous in\n")
-	for _, f := range values(all) {
+	for _, f := range flagsThat(all, func(f completedFlag) bool { return f.values != nil }) {
 		fmt.Fprintf(w, "\t%s) COMPREPLY=($(compgen -W %q -- \"$current\")); return ;;\n", f.name, strings.Join(f.values, " "))
 	}
-	if files := flagsBy(all, func(f completedFlag) bool { return f.file }); files != "" {
+	if files := names(flagsThat(all, func(f completedFlag) bool { return f.file }), "|"); files != "" {
 		fmt.Fprintf(w, "\t%s)\n\t\tif [[ $current != -* ]]; then\n\t\t\t%s\n\t\t\treturn\n\t\tfi ;;\n", files, bashFiles)
 	}
-	if others := flagsBy(all, func(f completedFlag) bool { return f.takes && !f.file && f.values == nil }); others != "" {
+	if others := names(flagsThat(all, func(f completedFlag) bool { return f.takes && !f.file && f.values == nil }), "|"); others != "" {
 		fmt.Fprintf(w, "\t%s) return ;;\n", others)
 	}
 	fmt.Fprint(w, "\tesac\n\tcase $command in\n")
@@ -192,7 +177,7 @@ _rnnbench() {
 		if pattern == "" {
 			pattern = `""`
 		}
-		fmt.Fprintf(w, "\t%s)\n\t\tif [[ $current == -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -W %q -- \"$current\"))\n", pattern, c.names(" "))
+		fmt.Fprintf(w, "\t%s)\n\t\tif [[ $current == -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -W %q -- \"$current\"))\n", pattern, names(c.flags, " "))
 		switch {
 		case c.arguments != nil:
 			fmt.Fprintf(w, "\t\telse\n\t\t\tCOMPREPLY=($(compgen -W %q -- \"$current\"))\n", strings.Join(c.arguments, " "))

@@ -17,7 +17,7 @@ import (
 
 type exportCommand struct {
 	Model string `arg:"" help:"A file that rnnbench train or import has written."`
-	Out   string `required:"" placeholder:"FILE|-" help:"Where the weights of an RNN go, as safetensors, or the n-grams of an n-gram model, as an ARPA file; - is standard output."`
+	Out   string `required:"" type:"output" placeholder:"FILE|-" help:"Where the weights of an RNN go, as safetensors, or the n-grams of an n-gram model, as an ARPA file; - is standard output."`
 }
 
 // Help is what kong prints below the summary.
@@ -45,7 +45,7 @@ type importCommand struct {
 	Model   string  `arg:"" help:"An ARPA file; with --weights a file that rnnbench train has written, of an RNN, which the vocabulary and the sizes come from. It stays as it is."`
 	Weights *string `placeholder:"FILE" help:"Weights as rnnbench export or PyTorch writes them, as safetensors."`
 	Prefix  string  `placeholder:"NAME" help:"What precedes the names of the weights, such as module. of a wrapped module. Other tensors of the file are left out."`
-	Out     string  `required:"" placeholder:"FILE|-" help:"Where the model goes; - is standard output."`
+	Out     string  `required:"" type:"output" placeholder:"FILE|-" help:"Where the model goes; - is standard output."`
 	Store   *string `placeholder:"NAME" help:"How the n-grams of an ARPA file lie in memory: map, hash, the fastest, trie, or quantised, the smallest (default trie)."`
 	Level   *string `placeholder:"char|word" help:"What a word of an ARPA file is: char or word (default: char if all are characters and white space among them is written as export writes it, else word)."`
 }

@@ -33,7 +33,7 @@ func (j *jsonFlag) Decode(ctx *kong.DecodeContext) error {
 	*j = report.Stdout
 	if next := ctx.Scan.Peek(); next.IsValue() {
 		ctx.Scan.Pop()
-		*j = jsonFlag(next.String())
+		*j = jsonFlag(outputName(next.String()))
 	}
 	if *j == "" {
 		return errors.New("the name is empty: give one, or --json alone for standard output") // kong names the flag
@@ -99,6 +99,16 @@ func (j jsonFlag) write(stdout io.Writer, v any) error {
 		return fmt.Errorf("--json: %q was not written: %w", string(j), err)
 	}
 	return nil
+}
+
+// outputName returns [report.Stdout] for the system's names of standard output too. As a
+// file it would hold the text as well.
+func outputName(path string) string {
+	switch path {
+	case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":
+		return report.Stdout
+	}
+	return path
 }
 
 // text returns where a command's text goes, and its name in errors: to standard output,

@@ -25,7 +25,10 @@ func init() {
 	if s := os.Getenv(fileLimit); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err == nil {
-			err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: n})
+			var limit syscall.Rlimit
+			assign(&limit.Cur, n)
+			assign(&limit.Max, n)
+			err = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
 		}
 		if err != nil {
 			panic(err)
@@ -40,6 +43,9 @@ func init() {
 		}
 	}
 }
+
+// assign sets a limit, whose type is not the same on all systems.
+func assign[T int64 | uint64](to *T, n uint64) { *to = T(n) }
 
 // endings are the signals that end every command alike.
 var endings = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}

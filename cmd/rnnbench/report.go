@@ -99,6 +99,10 @@ func (c *reportCommand) Run(env *environment) error {
 	}
 
 	result, err := comparison.Run(ctx, progress.on)
+	if result.Interrupted && len(result.Rows) == 0 && folder.HasReport() {
+		progress.close()
+		return fmt.Errorf("%w: nothing was measured, and the report there stays as it was", errStopped)
+	}
 	// The files come first, as in ram.
 	progress.work("writing the page")
 	err = errors.Join(err, folder.Write(result))

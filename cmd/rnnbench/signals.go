@@ -28,8 +28,8 @@ var (
 // are half written. Only the first one in an interruptible piece of work ends that work
 // instead, so that what there is can be saved.
 //
-// Signals soon after the first one belong to it: timeout sends one to its process and
-// one to the process group, and a lost terminal sends SIGHUP several times.
+// Signals soon after the first one belong to it. timeout sends one to its process and one
+// to the process group. A lost terminal sends SIGHUP several times.
 //
 // SIGPIPE ends the program as well, except in interruptible work and after a signal. Then
 // a write to a pipe without a reader is an error.

@@ -302,6 +302,30 @@ func TestSignalSentTwice(t *testing.T) {
 	}
 }
 
+// TestInterruptedReportKeepsTheOneBefore: a report that is ended before it has measured
+// anything does not replace an earlier one.
+func TestInterruptedReportKeepsTheOneBefore(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"report", "--corpus", writeText(t), "--level", "char", "--max-order", "1", "--cell", "rnn", "--hidden", "8", "--threads", "1", "--budget", "20ms", "--out", dir}
+	if status, _, stderr := runArgs("", args...); status != exitOK {
+		t.Fatalf("exit status %d\n%s", status, stderr)
+	}
+	p := startProcess(t, nil, nil, args...)
+	p.until("heading", p.prints("corpus"))
+	p.Process.Signal(syscall.SIGINT)
+	if status := p.end(); status != exitInterrupted {
+		t.Errorf("exit status %d\n%s", status, p.stderr.String())
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r struct{ Rows []struct{} }
+	if err := json.Unmarshal(b, &r); err != nil || len(r.Rows) == 0 {
+		t.Errorf("%d rows, error %v\n%s", len(r.Rows), err, p.stderr.String())
+	}
+}
+
 // TestReadersThatStopEarly: the reader of standard output ends a command, as head does.
 // No file that is half written is left, and no lock.
 func TestReadersThatStopEarly(t *testing.T) {

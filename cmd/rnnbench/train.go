@@ -19,7 +19,7 @@ import (
 )
 
 type trainCommand struct {
-	Out    string   `required:"" placeholder:"FILE|-" help:"Where the model goes; - is standard output, with the text on standard error."`
+	Out    string   `required:"" type:"output" placeholder:"FILE|-" help:"Where the model goes; - is standard output, with the text on standard error."`
 	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input; given several times, several in order, as one text. Without it Newton's Opticks, out of the Go distribution."`
 	forceText
 	Valid       *string        `placeholder:"FILE" help:"Text to validate on. The corpus is then all for training."`

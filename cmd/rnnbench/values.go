@@ -54,6 +54,10 @@ func readers() kong.Option {
 			to.SetFloat(v)
 			return nil
 		})),
+		kong.NamedMapper("output", reader(func(to reflect.Value, s string) error {
+			to.SetString(outputName(s))
+			return nil
+		})),
 	}
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		for _, o := range all {
