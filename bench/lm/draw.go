@@ -54,7 +54,7 @@ type Sample struct {
 }
 
 // Draw draws a text. It calls on with each piece as soon as it is drawn, the prompt
-// first. An error of on ends it.
+// first. An error of on ends it, with the sample so far.
 func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error) {
 	out := Sample{Format: jsonFormat, Model: m.Config, Seed: o.Seed, Temperature: o.Temperature, TopK: value(o.TopK, 0), TopP: value(o.TopP, 1), Prompt: o.Prompt}
 	if err := o.Validate(); err != nil {
@@ -83,20 +83,20 @@ func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error
 		return out, err
 	}
 	written := []byte(o.Prompt)
-	for ; out.Tokens < o.Length; out.Tokens++ {
-		id, err := s.Next()
-		if err != nil {
-			return out, err
+	var err error
+	for out.Tokens < o.Length && err == nil {
+		id, drawErr := s.Next()
+		if drawErr != nil {
+			return out, drawErr
 		}
 		at := len(written)
 		written = s.AppendText(written, id)
 		if o.Spell && id == text.Unk {
 			out.Spelled++
 		}
-		if err := on(written[at:]); err != nil {
-			return out, err
-		}
+		out.Tokens++
+		err = on(written[at:])
 	}
 	out.Text = string(written[len(o.Prompt):])
-	return out, nil
+	return out, err
 }

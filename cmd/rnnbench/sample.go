@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -60,17 +61,13 @@ func (c *sampleCommand) Run(env *environment) error {
 		}
 		return cmp.Or(outErr, ctx.Err())
 	})
-	stopped := ctx.Err() != nil
 	stop()
+	stopped := errors.Is(err, context.Canceled)
 	switch {
 	case outErr != nil:
-	case stopped:
-		out.WriteByte('\n')
-		return cmp.Or(out.Flush(), errStopped)
-	case err != nil:
+	case err != nil && !stopped:
 		return errors.Join(err, out.Flush())
-	case c.JSON == report.Stdout:
-	default:
+	case c.JSON != report.Stdout:
 		out.WriteByte('\n')
 		outErr = out.Flush()
 	}
@@ -82,6 +79,9 @@ func (c *sampleCommand) Run(env *environment) error {
 	}
 	if sample.UnknownTo > 0 {
 		fmt.Fprintf(env.stderr, "rnnbench: tokens of the prompt that the model doesn't know: %d\n", sample.UnknownTo)
+	}
+	if stopped {
+		return errStopped
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func TestSignalsEndWork(t *testing.T) {
 			[]string{"interrupted"}, "g.json"},
 		{[]string{"kernels", "--time", "1h", "--json", "k.json"}, "1/", 50 * time.Millisecond, []string{"interrupted"}, "k.json"},
 		{[]string{"speed", "--hidden", "16", "--batch", "2", "--time", "1h", "--json", "s.json"}, "1/", 50 * time.Millisecond, []string{"interrupted"}, "s.json"},
-		{[]string{"sample", model, "--length", "10000000"}, "e", 0, []string{"interrupted"}, ""},
+		{[]string{"sample", model, "--length", "10000000", "--json", "d.json"}, "e", 0, []string{"interrupted"}, "d.json"},
 		{[]string{"score", model}, "\t4\t", 0, []string{"total: 2 lines, 8 tokens", "interrupted: the figures are those measured until then"}, ""},
 	} {
 		for _, sig := range endings {
