@@ -304,13 +304,14 @@ type folderFile struct {
 // sum of the sizes in bytes of those that are named as text. Links to files count as
 // files. Links to folders are not followed, because they may form cycles.
 func folderFiles(root string) (files []folderFile, total int64, err error) {
-	fsys := os.DirFS(root)
-	err = fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
-		name := filepath.Join(root, filepath.FromSlash(p))
+	// With a separator behind it, a link to a folder is followed. An fs.FS would refuse
+	// names that are not UTF-8.
+	top := root + string(filepath.Separator)
+	err = filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return readError(name, err)
+			return readError(filepath.Clean(name), err)
 		}
-		if p != "." && isHidden(d.Name()) {
+		if name != top && isHidden(d.Name()) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -320,8 +321,8 @@ func folderFiles(root string) (files []folderFile, total int64, err error) {
 			return nil
 		}
 		f := folderFile{path: name}
-		if isTextName(p) {
-			info, err := fs.Stat(fsys, p)
+		if isTextName(d.Name()) {
+			info, err := os.Stat(name)
 			if err != nil {
 				return readError(name, err)
 			}
