@@ -74,6 +74,7 @@ func TestOneTextInManyForms(t *testing.T) {
 		{"gzip in two members", gzipped(text[:50]) + gzipped(text[50:]), true},
 		{"zstd", zstandard(text), true},
 		{"zstd in two frames", zstandard(text[:50]) + zstandard(text[50:]), true},
+		{"zstd of pzstd", "\x50\x2a\x4d\x18\x04\x00\x00\x00size" + zstandard(text), true},
 		{"zstd with the largest window", zstandard(text, zstd.WithWindowSize(maxWindow)), true},
 		{"gzip of UTF-16", gzipped(encoded(text, 2, binary.LittleEndian)), false},
 		{"zstd of a text with a mark", zstandard(marked), false},
