@@ -80,6 +80,13 @@ func OpenTold(path string, e *kernels.Engine, on func(fraction float64)) (*Model
 	return m, nil
 }
 
+// NoMemory says that a file holds more bytes than memory has free.
+type NoMemory struct{ Bytes, Free int64 }
+
+func (e *NoMemory) Error() string {
+	return fmt.Sprintf("holds %s, and %s of memory are free", figures.Bytes(e.Bytes), figures.Bytes(e.Free))
+}
+
 func open(path string, e *kernels.Engine, on func(fraction float64)) (*Model, error) {
 	// Before it is opened: opening a pipe waits for somebody who writes to it.
 	info, err := os.Stat(path)
@@ -91,8 +98,7 @@ func open(path string, e *kernels.Engine, on func(fraction float64)) (*Model, er
 	case !info.Mode().IsRegular():
 		return nil, errors.New("is not a regular file")
 	case info.Size() > memory.Free():
-		return nil, fmt.Errorf("holds %s, and %s of memory are free",
-			figures.Bytes(info.Size()), figures.Bytes(memory.Free()))
+		return nil, &NoMemory{info.Size(), memory.Free()}
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"batchrnn/bench/lm"
@@ -40,10 +41,13 @@ func OpenFolder(path string, corpus text.Input) (Folder, error) {
 	if path == "" {
 		return Folder{}, option.Misuse("Out", "the name is empty: give a folder")
 	}
-	for _, name := range mayWrite(path) {
-		if corpus.Reads(absolute(name)) {
-			return Folder{}, belongs("Out", name)
-		}
+	files := mayWrite(path)
+	resolved := make([]string, len(files))
+	for i, name := range files {
+		resolved[i] = absolute(name)
+	}
+	if read := corpus.Reads(resolved...); read != "" {
+		return Folder{}, belongs("Out", files[slices.Index(resolved, read)])
 	}
 	err := os.MkdirAll(filepath.Join(path, modelFolder), 0o777)
 	if err == nil {

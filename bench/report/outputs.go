@@ -74,7 +74,7 @@ func (o Outputs) Check(corpus text.Input) error {
 // error if [durable.WriteFile] could not write it, or would overwrite the corpus, or add
 // a text to it.
 func CheckFile(name, path string, corpus text.Input) error {
-	if corpus.Reads(absolute(path)) {
+	if corpus.Reads(absolute(path)) != "" {
 		return belongs(name, path)
 	}
 	if err := durable.CheckWritable(path); err != nil {

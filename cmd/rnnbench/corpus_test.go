@@ -369,3 +369,23 @@ func TestPartsAreCorpora(t *testing.T) {
 		t.Errorf("the text has changed, error %v", err)
 	}
 }
+
+// The file that is standard input is never overwritten.
+func TestScoreKeepsItsInput(t *testing.T) {
+	model := trainNgram(t, writeText(t))
+	path := filepath.Join(writeFiles(t, map[string]string{"in.txt": "a line\n"}), "in.txt")
+	in, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer func(old *os.File) { os.Stdin = old }(os.Stdin)
+	os.Stdin = in
+	status, stdout, stderr := runArgs("a line\n", "score", model, "--json", path)
+	if status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--json: ") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != "a line\n" {
+		t.Errorf("standard input is %q now, error %v", after, err)
+	}
+}

@@ -49,5 +49,8 @@ func openError(err error) error {
 	if _, other := errors.AsType[*durable.VersionError](err); other {
 		return fmt.Errorf("%w: train it again, or use the program that wrote it", err)
 	}
+	if _, full := errors.AsType[*lm.NoMemory](err); full {
+		return fmt.Errorf("%w: give a smaller model, or allow this process more", err)
+	}
 	return fmt.Errorf("%w: give a file that rnnbench train has written", err)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -294,5 +295,13 @@ func TestTrainReplacesAModelAsAWhole(t *testing.T) {
 	}
 	if after, err := os.ReadFile(file); err != nil || bytes.Equal(before, after) {
 		t.Error("the file was not replaced", err)
+	}
+}
+
+// The remedy for a model that doesn't fit is not another kind of file.
+func TestOpenErrorOfMemory(t *testing.T) {
+	err := openError(fmt.Errorf("model %q: %w", "m.lm", &lm.NoMemory{Bytes: 3 << 20, Free: 1 << 20}))
+	if want := `model "m.lm": holds 3.0 MiB, and 1.0 MiB of memory are free: give a smaller model, or allow this process more`; err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -36,7 +36,7 @@ Each line is scored by itself, and its end isn't counted; a character model star
 
 // Run is called by kong.
 func (c *scoreCommand) Run(env *environment) error {
-	if err := c.JSON.check(text.Input{}, map[string]string{"MODEL": c.Model}); err != nil {
+	if err := c.JSON.check(text.Input{Paths: []string{text.Stdin}}, map[string]string{"MODEL": c.Model}); err != nil {
 		return err
 	}
 	model, close, err := openModel(env, c.Model, 1) // more threads don't help a single row

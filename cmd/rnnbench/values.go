@@ -17,6 +17,8 @@ import (
 func cores() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
 
 // readers makes kong read numbers and times by functions whose errors name the remedy.
+// It also keeps every byte of a string, such as a file's name. Kong's own reader goes
+// through JSON, which makes U+FFFD of what is not UTF-8.
 func readers() kong.Option {
 	all := []kong.Option{
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), reader(func(to reflect.Value, s string) error {
@@ -29,6 +31,13 @@ func readers() kong.Option {
 			}
 			to.SetInt(int64(d))
 			return nil
+		})),
+		kong.KindMapper(reflect.String, kong.MapperFunc(func(ctx *kong.DecodeContext, to reflect.Value) error {
+			t, err := ctx.Scan.PopValue("string")
+			if err == nil {
+				to.SetString(t.String())
+			}
+			return err
 		})),
 		kong.KindMapper(reflect.Int, reader(func(to reflect.Value, s string) error {
 			n, err := strconv.ParseInt(s, 0, strconv.IntSize)

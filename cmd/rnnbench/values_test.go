@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,5 +134,30 @@ func TestThreadsByDefault(t *testing.T) {
 		if n < 5 {
 			t.Errorf("%d commands run on several threads", n)
 		}
+	}
+}
+
+// A file's name may be any bytes, for an argument and for every kind of flag.
+func TestFileNamesOfAnyBytes(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("a\xff.txt"), []byte(sentences(40, "Anna")), 0o600); err != nil {
+		t.Skip("such names are refused here: ", err)
+	}
+	for _, args := range [][]string{
+		{"train", "--kind", "ngram", "--order", "2", "--corpus", at("a\xff.txt"), "--valid=" + at("a\xff.txt"), "--out", at("m\xff.lm"), "--json", at("t\xff.json")},
+		{"eval", at("m\xff.lm"), "--corpus=" + at("a\xff.txt"), "--json=" + at("e\xff.json")},
+	} {
+		if status, stdout, stderr := runArgs("", args...); status != 0 {
+			t.Errorf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
+		}
+	}
+	var names []string
+	for name := range readFiles(t, dir) {
+		names = append(names, filepath.Base(name))
+	}
+	slices.Sort(names)
+	if want := []string{"a\xff.txt", "e\xff.json", "m\xff.lm", "t\xff.json"}; !slices.Equal(names, want) {
+		t.Errorf("files %q, want %q", names, want)
 	}
 }

@@ -77,6 +77,9 @@ func limitOf(resource int) (most uint64, ok bool) {
 // their limits. groups lists them as in /proc/self/cgroup; they are mounted at root. It
 // returns none if there is no limit, or no readable one. It knows version 2 of the
 // interface, and version 1 at its usual place below root.
+//
+// A group's usage includes the cache of files that it has read, which the kernel gives up
+// for memory that is asked for. That cache counts as free, as in MemAvailable.
 func groupMemory(groups, root string, none int64) int64 {
 	least := none
 	for line := range strings.Lines(groups) {
@@ -85,10 +88,10 @@ func groupMemory(groups, root string, none int64) int64 {
 		if len(f) != 3 {
 			continue
 		}
-		top, limit, usage := root, "memory.max", "memory.current"
+		top, limit, usage, total := root, "memory.max", "memory.current", ""
 		switch {
 		case f[1] == "memory":
-			top, limit, usage = root+"/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+			top, limit, usage, total = root+"/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"
 		case f[0] != "0" || f[1] != "":
 			continue
 		}
@@ -98,7 +101,9 @@ func groupMemory(groups, root string, none int64) int64 {
 			most, ok := readNumber(top + group + "/" + limit)
 			used, ok2 := readNumber(top + group + "/" + usage)
 			if ok && ok2 {
-				least = min(least, max(most-used, 0))
+				stat, _ := os.ReadFile(top + group + "/memory.stat") // without it, no cache is known
+				cache := statField(stat, total+"active_file") + statField(stat, total+"inactive_file")
+				least = min(least, max(most-max(used-cache, 0), 0))
 			}
 			if group == "/" {
 				break
@@ -106,6 +111,17 @@ func groupMemory(groups, root string, none int64) int64 {
 		}
 	}
 	return least
+}
+
+// statField returns the value of a line of a memory.stat file, 0 without such a line.
+func statField(stat []byte, key string) int64 {
+	for line := range bytes.Lines(stat) {
+		if f := bytes.Fields(line); len(f) == 2 && string(f[0]) == key {
+			n, _ := strconv.ParseInt(string(f[1]), 10, 64)
+			return max(n, 0)
+		}
+	}
+	return 0
 }
 
 // readNumber reads a file that holds one number. ok is false for "max", which means no

@@ -72,6 +72,12 @@ func TestGroupMemory(t *testing.T) {
 		"a/memory.max": "1000\n", "a/memory.current": "300\n", // leaves 700
 		"a/b/memory.max": "max\n", "a/b/memory.current": "200\n",
 		"full/memory.max": "10\n", "full/memory.current": "20\n",
+		"cached/memory.max": "1000\n", "cached/memory.current": "990\n",
+		"cached/memory.stat": "anon 90\nfile 900\ninactive_file 500\nactive_file 300\nactive_files 9\n",
+		"more/memory.max":    "1000\n", "more/memory.current": "10\n",
+		"more/memory.stat":                    "inactive_file 500\n",
+		"memory/cached/memory.limit_in_bytes": "500\n", "memory/cached/memory.usage_in_bytes": "500\n",
+		"memory/cached/memory.stat":        "inactive_file 7\nactive_file 8\ntotal_inactive_file 200\ntotal_active_file 50\n",
 		"memory/old/memory.limit_in_bytes": "500\n", "memory/old/memory.usage_in_bytes": "100\n",
 	} {
 		path := filepath.Join(root, filepath.FromSlash(name))
@@ -89,6 +95,9 @@ func TestGroupMemory(t *testing.T) {
 		"0::/a/b\n":                         700,
 		"0::/elsewhere\n":                   9999,
 		"0::/full\n":                        0,
+		"0::/cached\n":                      810,  // the files' cache can be had
+		"0::/more\n":                        1000, // no more than the limit
+		"7:memory:/cached\n":                250,
 		"8:cpu:/a\n7:memory:/old\n0::/a\n":  400,
 		"7:memory:/gone\nnot a line at all": 9999,
 	} {

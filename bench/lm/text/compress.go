@@ -24,6 +24,7 @@ type compression struct {
 var compressions = []compression{
 	{"gzip", "\x1f\x8b\x08", openGzip}, // 8 is deflate, the only method there is
 	{"zstd", "\x28\xb5\x2f\xfd", openZstd},
+	{"zstd", "\x50\x2a\x4d\x18", openZstd}, // pzstd begins with a frame to skip
 }
 
 func openGzip(r io.Reader, _ int64) (io.Reader, error) { return gzip.NewReader(r) }

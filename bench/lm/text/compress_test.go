@@ -74,6 +74,7 @@ func TestOneTextInManyForms(t *testing.T) {
 		{"gzip in two members", gzipped(text[:50]) + gzipped(text[50:]), true},
 		{"zstd", zstandard(text), true},
 		{"zstd in two frames", zstandard(text[:50]) + zstandard(text[50:]), true},
+		{"zstd of pzstd", "\x50\x2a\x4d\x18\x04\x00\x00\x00size" + zstandard(text), true},
 		{"zstd with the largest window", zstandard(text, zstd.WithWindowSize(maxWindow)), true},
 		{"gzip of UTF-16", gzipped(encoded(text, 2, binary.LittleEndian)), false},
 		{"zstd of a text with a mark", zstandard(marked), false},
@@ -296,19 +297,26 @@ func TestReads(t *testing.T) {
 		"f/.new.txt": false, "f/.git/new.txt": false, "f2/new.txt": false,
 	} {
 		s := Input{Paths: []string{at("missing"), at("one"), at("f")}}
-		if got := s.Reads(at(name)); got != want {
+		if got := s.Reads(at(name)) != ""; got != want {
 			t.Errorf("%s: %v", name, got)
 		}
 		s.Force = true
-		if got := s.Reads(at(name)); got != (want || name == "f/b.txt" || name == "f/d.md.zst") {
+		if got := s.Reads(at(name)) != ""; got != (want || name == "f/b.txt" || name == "f/d.md.zst") {
 			t.Errorf("%s, forced: %v", name, got)
 		}
-		if (Input{}).Reads(at(name)) {
+		if (Input{}).Reads(at(name)) != "" {
 			t.Errorf("%s belongs to no corpus", name)
 		}
 	}
 	t.Chdir(root)
-	if s := (Input{Paths: []string{"f"}}); !s.Reads(at("f/a.txt")) || !s.Reads(at("f/new.txt")) {
+	if s := (Input{Paths: []string{"f"}}); s.Reads(at("f/a.txt")) == "" || s.Reads(at("f/new.txt")) == "" {
 		t.Error("a relative path is another folder")
+	}
+	s := Input{Paths: []string{"f"}}
+	if got := s.Reads(at("new.txt"), at("f/e.json"), at("f/sub/g.TEXT"), at("f/a.txt")); got != at("f/sub/g.TEXT") {
+		t.Errorf("of several files %q is read", got)
+	}
+	if got := s.Reads(at("f/e.json"), at("f/new.txt")); got != at("f/new.txt") {
+		t.Errorf("of several files %q would be read", got)
 	}
 }

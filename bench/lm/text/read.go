@@ -224,52 +224,67 @@ func readPiece(name string, r io.Reader, size, limit int64) (piece, error) {
 	return p, nil
 }
 
-// Reads reports whether Read takes in the file at path. path is absolute, and no link.
-// Where there is no file yet, it says whether a text there would be taken in: it would
-// make another text of the folder.
-func (in Input) Reads(path string) bool {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		return false
+// Reads returns the first of the files that Read takes in, "" if there is none. They are
+// absolute, and no links. Where there is no file yet, it says whether a text there would
+// be taken in: it would make another text of the folder. It walks a folder once, which
+// may hold very many files.
+func (in Input) Reads(files ...string) string {
+	infos := make([]fs.FileInfo, len(files)) // nil where there is none
+	for i, path := range files {
+		infos[i], _ = os.Stat(path)
 	}
 	for _, p := range in.Paths {
 		read, err := os.Stat(p)
 		if p == Stdin {
 			read, err = os.Stdin.Stat()
 		}
-		switch {
-		case err != nil: // it is missing, which Read reports
-		case !read.IsDir():
-			if info != nil && os.SameFile(info, read) {
-				return true
-			}
-		case info == nil:
-			if wouldRead(p, path) {
-				return true
-			}
-		case in.folderReads(p, info):
-			return true
-		}
-	}
-	return false
-}
-
-// folderReads reports whether a file is one of those that are read below root.
-func (in Input) folderReads(root string, info fs.FileInfo) bool {
-	files, _, err := folderFiles(root)
-	if err != nil {
-		return false // Read reports it
-	}
-	for _, f := range files {
-		if other, err := os.Stat(f.path); err != nil || !f.named || !os.SameFile(info, other) {
+		if err != nil { // it is missing, which Read reports
 			continue
 		}
-		// What can't be read is no text, but nothing that may be overwritten either.
-		if p, err := readFile(f.path, memoryLimit()); in.Force || err != nil || p.notText == nil {
-			return true
+		taken := func(info fs.FileInfo) bool { return os.SameFile(info, read) }
+		if read.IsDir() {
+			taken = in.takenFrom(p)
+		}
+		for i, path := range files {
+			switch info := infos[i]; {
+			case info == nil:
+				if read.IsDir() && wouldRead(p, path) {
+					return path
+				}
+			case info.Mode().IsRegular() && taken(info):
+				return path
+			}
 		}
 	}
-	return false
+	return ""
+}
+
+// takenFrom returns a function that reports whether a file is one of those that are read
+// below root.
+func (in Input) takenFrom(root string) func(fs.FileInfo) bool {
+	files, _, err := folderFiles(root)
+	if err != nil {
+		return func(fs.FileInfo) bool { return false } // Read reports it
+	}
+	var paths []string
+	var named []fs.FileInfo
+	for _, f := range files {
+		if info, err := os.Stat(f.path); err == nil && f.named {
+			paths, named = append(paths, f.path), append(named, info)
+		}
+	}
+	return func(info fs.FileInfo) bool {
+		for i, other := range named {
+			if !os.SameFile(info, other) {
+				continue
+			}
+			// What can't be read is no text, but nothing that may be overwritten either.
+			if p, err := readFile(paths[i], memoryLimit()); in.Force || err != nil || p.notText == nil {
+				return true
+			}
+		}
+		return false
+	}
 }
 
 // wouldRead reports whether a file at path, where there is none, would be among those
@@ -304,13 +319,14 @@ type folderFile struct {
 // sum of the sizes in bytes of those that are named as text. Links to files count as
 // files. Links to folders are not followed, because they may form cycles.
 func folderFiles(root string) (files []folderFile, total int64, err error) {
-	fsys := os.DirFS(root)
-	err = fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
-		name := filepath.Join(root, filepath.FromSlash(p))
+	// With a separator behind it, a link to a folder is followed. An fs.FS would refuse
+	// names that are not UTF-8.
+	top := root + string(filepath.Separator)
+	err = filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return readError(name, err)
+			return readError(filepath.Clean(name), err)
 		}
-		if p != "." && isHidden(d.Name()) {
+		if name != top && isHidden(d.Name()) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -320,8 +336,8 @@ func folderFiles(root string) (files []folderFile, total int64, err error) {
 			return nil
 		}
 		f := folderFile{path: name}
-		if isTextName(p) {
-			info, err := fs.Stat(fsys, p)
+		if isTextName(d.Name()) {
+			info, err := os.Stat(name)
 			if err != nil {
 				return readError(name, err)
 			}

@@ -113,6 +113,32 @@ func TestReadFolderFollowsLinks(t *testing.T) {
 	}
 }
 
+// A file's name may be any bytes.
+func TestReadFolderOfAnyNames(t *testing.T) {
+	root := writeFiles(t, map[string]string{"a.txt": "first\n"})
+	if err := os.MkdirAll(filepath.Join(root, "d\xff"), 0o700); err != nil {
+		t.Skip("such names are refused here: ", err)
+	}
+	for name, content := range map[string]string{"b\xff.txt": "second\n", "c\nd.txt": "third\n", "d\xff/e.md": "fourth\n", "f\xff.bin": "left out"} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+			t.Skip("such names are refused here: ", err)
+		}
+	}
+	text, err := readOne(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "first\nsecond\nthird\nfourth\n"; string(text.Data) != want {
+		t.Errorf("read %q, want %q", text.Data, want)
+	}
+	if want := filepath.Join(root, "f\xff.bin"); text.LeftOut != 1 || text.FirstLeftOut != want {
+		t.Errorf("%d left out, the first %q, want %q", text.LeftOut, text.FirstLeftOut, want)
+	}
+	if in := (Input{Paths: []string{root}}); in.Reads(filepath.Join(root, "a.txt")) == "" || in.Reads(filepath.Join(root, "b\xff.txt")) == "" {
+		t.Error("a file that is read counts as one that may be overwritten")
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	root := writeFiles(t, map[string]string{
 		"empty.txt":         "",
