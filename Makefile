@@ -57,7 +57,8 @@ drift:
 		cmp "$$tmp/$$(basename $$f)" "asm/$$(basename $$f)" || { echo "run make generate"; exit 1; }; \
 	done && echo "generated assembly: unchanged"
 
-# With the trainings of the examples, which go test ./... leaves out.
+# With the trainings of the examples and long tests of the command line, which
+# go test ./... leaves out.
 test:
 	BATCHRNN_LONG=1 go test ./...
 

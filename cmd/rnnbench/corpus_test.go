@@ -82,7 +82,7 @@ func trainNgram(t *testing.T, corpus string) string {
 // Outputs may lie in the folder of the corpus, also those of an earlier run. What is
 // read from there is never overwritten.
 func TestOutputsInTheCorpusFolder(t *testing.T) {
-	leftOutUnderRace(t)
+	manyCommands(t)
 	dir := writeFiles(t, map[string]string{"a.txt": sentences(40, "Anna"), "b.md.gz": gzipped(t, sentences(40, "Bob")), "binary.text": "GIF\x00"})
 	before := readFiles(t, dir)
 	model := trainNgram(t, dir)
@@ -232,7 +232,7 @@ func corpusOf(t *testing.T, args []string, stdin string) (c lm.Corpus, seen stri
 // Every command reads several corpora in their order, as one text, and says what it left
 // out of a folder.
 func TestEveryCommandReadsSeveralCorpora(t *testing.T) {
-	leftOutUnderRace(t)
+	manyCommands(t)
 	one, two, three := sentences(30, "Anna"), sentences(30, "Bob"), sentences(30, "Cem")
 	dir := writeFiles(t, map[string]string{"one,a.txt": one, "folder/two.txt": two, "folder/left.txt": "\x00", "folder/out.csv": "x"})
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -264,7 +264,7 @@ func TestEveryCommandReadsSeveralCorpora(t *testing.T) {
 // Every command reads what compressed data and other encodings hold, and refuses what is
 // no text unless it is told otherwise.
 func TestEveryCommandTellsTextFromOtherFiles(t *testing.T) {
-	leftOutUnderRace(t)
+	manyCommands(t)
 	source := sentences(60, "Zoë")
 	tokens := int64(utf8.RuneCountInString(source))
 	utf16, latin1 := "\xff\xfe", ""

@@ -20,12 +20,12 @@ import (
 // asMain is set in a process that runs main in place of the tests.
 const asMain = "RNNBENCH_TEST_MAIN"
 
-// leftOutUnderRace skips a test of many commands one after the other. The race detector
-// finds nothing in it that other tests do not run, and makes it five times as long.
-func leftOutUnderRace(t *testing.T) {
+// manyCommands skips a test of many commands one after the other, which takes seconds.
+// The race detector finds nothing in it that other tests do not run.
+func manyCommands(t *testing.T) {
 	t.Helper()
-	if raceDetector {
-		t.Skip("the race detector has other tests")
+	if raceDetector || os.Getenv("BATCHRNN_LONG") == "" {
+		t.Skip("runs many commands: set BATCHRNN_LONG=1, without the race detector")
 	}
 }
 

@@ -129,7 +129,6 @@ func TestScore(t *testing.T) {
 }
 
 func TestBadInputOfModels(t *testing.T) {
-	leftOutUnderRace(t)
 	text := writeText(t)
 	dir := t.TempDir()
 	model := filepath.Join(dir, "m.lm")

@@ -51,7 +51,7 @@ func formats(t *testing.T, what, text string) {
 
 // Every command takes the flag in every form, before its argument and after it.
 func TestJSONMeansTheSameEverywhere(t *testing.T) {
-	leftOutUnderRace(t)
+	manyCommands(t)
 	text := writeText(t)
 	model := smallModel(t, text)
 	for command, args := range everyJSON(t, text, model) {
@@ -179,7 +179,7 @@ func TestCollidingOutputs(t *testing.T) {
 // With --quiet nothing stands on standard error, with --progress json only objects; a
 // piped run has no empty line there.
 func TestStandardError(t *testing.T) {
-	leftOutUnderRace(t)
+	manyCommands(t)
 	text := writeText(t)
 	model := smallModel(t, text)
 	calls := everyJSON(t, text, model)

@@ -172,7 +172,7 @@ func TestCompletionInBash(t *testing.T) {
 
 // TestNamedValues: commands take each value that completion offers.
 func TestNamedValues(t *testing.T) {
-	leftOutUnderRace(t)
+	manyCommands(t)
 	text := writeText(t)
 	model := smallModel(t, text)
 	for flag, call := range map[string][]string{

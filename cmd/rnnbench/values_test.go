@@ -40,7 +40,6 @@ func oneLine(t *testing.T, args []string, flag string, wants ...string) {
 // TestMissingValues: every flag that takes a value says that it has none, at the end and
 // before another flag, and what it takes.
 func TestMissingValues(t *testing.T) {
-	leftOutUnderRace(t)
 	n := 0
 	for _, command := range commands(t) {
 		for _, f := range command.Flags {
@@ -69,7 +68,6 @@ func TestMissingValues(t *testing.T) {
 // TestUnreadableValues: every flag of a number or a time says what it was given, and what
 // it takes.
 func TestUnreadableValues(t *testing.T) {
-	leftOutUnderRace(t)
 	kinds := map[string]int{}
 	for _, command := range commands(t) {
 		for _, f := range command.Flags {
