@@ -140,6 +140,9 @@ func TestFileNamesOfAnyBytes(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := os.WriteFile(at("a\xff.txt"), []byte(sentences(40, "Anna")), 0o600); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skip("such names are refused here: ", err)
 	}
 	for _, args := range [][]string{

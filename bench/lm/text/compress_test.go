@@ -288,6 +288,9 @@ func TestReads(t *testing.T) {
 	}
 	at := func(name string) string { return filepath.Join(root, name) }
 	if err := os.Symlink(at("outside.txt"), at("f/linked.txt")); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skip("no links here:", err)
 	}
 	for name, want := range map[string]bool{

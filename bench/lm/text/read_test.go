@@ -117,10 +117,16 @@ func TestReadFolderFollowsLinks(t *testing.T) {
 func TestReadFolderOfAnyNames(t *testing.T) {
 	root := writeFiles(t, map[string]string{"a.txt": "first\n"})
 	if err := os.MkdirAll(filepath.Join(root, "d\xff"), 0o700); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
 		t.Skip("such names are refused here: ", err)
 	}
 	for name, content := range map[string]string{"b\xff.txt": "second\n", "c\nd.txt": "third\n", "d\xff/e.md": "fourth\n", "f\xff.bin": "left out"} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o600); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatal(err)
+			}
 			t.Skip("such names are refused here: ", err)
 		}
 	}
