@@ -1,0 +1,250 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+
+	"batchrnn/kernels"
+)
+
+// A convolution is a product. Its columns are the filters, and a row is the inputs that one
+// output sees: K steps of C channels. Its memory has the channels last, [N,L,C]: there such
+// a row is a part of the input.
+
+// A filter holds the attributes of a convolution along one axis.
+type filter struct {
+	n, channels, length int // of the input: N, C, L
+	filters, size       int // O and K
+	groups              int
+	stride, dilation    int
+	before, after       int // zeros on both sides
+	steps               int // of the output
+}
+
+func (c *call) newFilter() (f filter, err error) {
+	x, w := c.in[0], c.in[1]
+	if x.kind != Float || w.kind != Float || len(x.shape) != 3 || len(w.shape) != 3 {
+		return f, fmt.Errorf("an input of shape %v and weights of shape %v, and convolutions of one axis are supported: [N,C,L] and [O,C,K]", x.shape, w.shape)
+	}
+	if !w.known {
+		return f, errors.New("the weights are computed in the run, and must be in the file")
+	}
+	one := func(name string, other int64) (int, error) {
+		v := c.integers(name)
+		if v == nil {
+			return int(other), nil
+		}
+		if len(v) != 1 || v[0] < 1 || v[0] > int64(maxElements) {
+			return 0, fmt.Errorf("%s is %.200s, want one number from 1 to %d", name, fmt.Sprint(v), maxElements)
+		}
+		return int(v[0]), nil
+	}
+	f = filter{n: x.shape[0], channels: x.shape[1], length: x.shape[2], filters: w.shape[0], size: w.shape[2]}
+	if f.stride, err = one("strides", 1); err != nil {
+		return f, err
+	}
+	if f.dilation, err = one("dilations", 1); err != nil {
+		return f, err
+	}
+	if k, err := one("kernel_shape", int64(f.size)); err != nil || k != f.size {
+		return f, fmt.Errorf("kernel_shape is %d, and the weights have shape %v", k, w.shape)
+	}
+	g := c.integer("group", 1)
+	if g < 1 || g > int64(f.channels) || f.channels%int(g) != 0 || f.filters%int(g) != 0 || w.shape[1] != f.channels/int(g) {
+		return f, fmt.Errorf("%d groups of an input of shape %v and weights of shape %v: they don't fit", g, x.shape, w.shape)
+	}
+	if f.groups = int(g); f.filters == 0 || f.size == 0 {
+		return f, wrongShape("the weights", w, "no empty axis")
+	}
+	span := f.dilation*(f.size-1) + 1
+	switch auto := c.text("auto_pad", "NOTSET"); auto {
+	case "NOTSET", "":
+		if pads := c.integers("pads"); pads != nil {
+			if len(pads) != 2 || pads[0] < 0 || pads[1] < 0 || pads[0] > int64(maxElements) || pads[1] > int64(maxElements) {
+				return f, fmt.Errorf("pads are %.200s, want two numbers from 0 to %d", fmt.Sprint(pads), maxElements)
+			}
+			f.before, f.after = int(pads[0]), int(pads[1])
+		}
+	case "VALID":
+	case "SAME_UPPER", "SAME_LOWER":
+		steps := (f.length + f.stride - 1) / f.stride
+		total := max(0, (steps-1)*f.stride+span-f.length)
+		f.before, f.after = total/2, total-total/2
+		if auto == "SAME_LOWER" {
+			f.before, f.after = f.after, f.before
+		}
+	default:
+		return f, fmt.Errorf("auto_pad is %s: give NOTSET, VALID, SAME_UPPER or SAME_LOWER", quote(auto))
+	}
+	if f.size > maxElements/f.dilation || f.before+f.length+f.after < span {
+		return f, fmt.Errorf("an input of %d steps with %d zeros is shorter than the filter, %d steps", f.length, f.before+f.after, span)
+	}
+	f.steps = (f.before+f.length+f.after-span)/f.stride + 1
+	return f, nil
+}
+
+func (c *call) conv() ([]*tensor, error) {
+	f, err := c.newFilter()
+	if err != nil {
+		return nil, err
+	}
+	var bias []float32
+	if c.has(2) {
+		b := c.in[2]
+		if b.kind != Float || len(b.shape) != 1 || b.shape[0] != f.filters {
+			return nil, wrongShape("the bias", b, fmt.Sprintf("[%d]", f.filters))
+		}
+		if b, err = c.flat(b, c); err != nil {
+			return nil, err
+		}
+		bias = b.floats[:f.filters]
+	}
+	x := c.in[0].permuted(0, 2, 1) // [N,L,C]
+	out, err := c.out(Float, []int{f.n, f.steps, f.filters}, nil)
+	if err != nil {
+		return nil, err
+	}
+	result := out.permuted(0, 2, 1)
+	if out.count() == 0 {
+		return []*tensor{result}, nil
+	}
+	if f.groups > 1 && f.groups == f.channels && f.filters == f.channels {
+		return []*tensor{result}, c.depthwise(f, x, out, bias)
+	}
+	for g := range f.groups {
+		p, err := c.convGroup(f, g, x, out, bias)
+		if err != nil {
+			return nil, err
+		}
+		if f.groups == 1 && !c.known {
+			result.product = p
+		}
+	}
+	return []*tensor{result}, nil
+}
+
+// convGroup adds the steps of one group of filters.
+func (c *call) convGroup(f filter, g int, x, out *tensor, bias []float32) (*product, error) {
+	channels, filters := f.channels/f.groups, f.filters/f.groups
+	w := c.in[1]
+	packed, err := weight(c, fmt.Sprint("filters", g), w.fixed, func() (*kernels.Packed, error) {
+		w, err := c.flat(w, c)
+		if err != nil {
+			return nil, err
+		}
+		// From [O,C,K] to [O,K,C], the order of a row.
+		rows := make([]float32, filters*f.size*channels)
+		for o := range filters {
+			for ch := range channels {
+				for k := range f.size {
+					rows[(o*f.size+k)*channels+ch] = w.floats[((g*filters+o)*channels+ch)*f.size+k]
+				}
+			}
+		}
+		p := c.m.engine.NewPacked(f.size*channels, filters)
+		c.m.engine.Pack(p, true, rows, f.size*channels)
+		return p, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	x = x.view([]int{f.n, f.length, channels}, x.stride, g*channels*x.stride[2])
+	p := new(product)
+	p.M, p.B = f.n*f.steps, packed
+	p.C, p.LDC = out.floats[g*filters:], f.filters
+	if bias != nil {
+		p.Bias = bias[g*filters:][:filters]
+	}
+	if p.A, p.LDA, err = c.windows(f, x); err != nil {
+		return nil, err
+	}
+	return p, c.step(p.run(c.m.engine))
+}
+
+// windows returns the matrix of the rows that the filters see, and its row stride.
+func (c *call) windows(f filter, x *tensor) ([]float32, int, error) {
+	channels := x.shape[2]
+	if adjoin := (x.stride[2] == 1 || channels == 1) && (x.stride[1] == channels || f.length == 1); !adjoin {
+		flat, err := c.flat(x, c)
+		if err != nil {
+			return nil, 0, err
+		}
+		x = flat
+	}
+	// Windows that don't overlap are rows of x, if a sequence goes on where the one before
+	// it ends.
+	apart := f.before+f.after == 0 && f.dilation == 1 && f.stride >= f.size
+	if apart && (f.n == 1 || f.length%f.stride == 0 && x.stride[0] == f.length*channels) {
+		return x.floats, f.stride * channels, nil
+	}
+	room, err := c.out(Float, []int{f.n * f.steps, f.size * channels}, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	return room.floats, f.size * channels, c.step(func() error {
+		f.gather(room.floats, x, channels)
+		return nil
+	})
+}
+
+// gather copies the windows of x, [N,L,C], to rows of K·C floats. It leaves out the zeros
+// around x.
+func (f *filter) gather(rows []float32, x *tensor, channels int) {
+	for n := range f.n {
+		for s := range f.steps {
+			row := rows[(n*f.steps+s)*f.size*channels:][:f.size*channels]
+			from := s*f.stride - f.before
+			if f.dilation == 1 {
+				lo, hi := max(0, -from), min(f.size, f.length-from)
+				if lo < hi {
+					copy(row[lo*channels:hi*channels], x.floats[n*x.stride[0]+(from+lo)*channels:])
+				}
+				continue
+			}
+			for k := range f.size {
+				if at := from + k*f.dilation; at >= 0 && at < f.length {
+					copy(row[k*channels:][:channels], x.floats[n*x.stride[0]+at*channels:])
+				}
+			}
+		}
+	}
+}
+
+// depthwise adds the steps of a convolution of each channel with a filter of its own.
+func (c *call) depthwise(f filter, x, out *tensor, bias []float32) error {
+	channels := f.channels
+	weights, err := weight(c, "filters", c.in[1].fixed, func() ([]float32, error) { // [K,C]
+		w, err := c.flat(c.in[1].permuted(2, 0, 1), c)
+		if err != nil {
+			return nil, err
+		}
+		return w.floats, nil
+	})
+	if err != nil {
+		return err
+	}
+	if x, err = c.flat(x, c); err != nil {
+		return err
+	}
+	room := make([]float32, channels)
+	e := c.m.engine
+	return c.step(func() error {
+		for n := range f.n {
+			for s := range f.steps {
+				to := out.floats[(n*f.steps+s)*channels:][:channels]
+				if bias != nil {
+					copy(to, bias)
+				} else {
+					clear(to)
+				}
+				for k := range f.size {
+					if at := s*f.stride - f.before + k*f.dilation; at >= 0 && at < f.length {
+						e.Mul(room, x.floats[(n*f.length+at)*channels:][:channels], weights[k*channels:][:channels])
+						e.Add(to, to, room)
+					}
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,232 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// A graph is a graph of a file that has been checked.
+type graph struct {
+	nodes     []*node // in an order in which they can run
+	constants map[string]*tensor
+	outputs   []string
+	// uses counts the places that read a name: inputs of nodes, here and in graphs
+	// within, and outputs. outside holds the names among them that are not of this graph.
+	uses    map[string]int
+	outside []string
+}
+
+// A node is a node of a graph, with its graphs.
+type node struct {
+	*nodeProto
+	label  string            // "LSTM node \"name\""
+	graphs map[string]*graph // the attributes that are graphs
+	reads  []string          // its inputs, and what its graphs read from outside
+	tensor *tensor           // the value of an attribute that is a tensor
+}
+
+// newGraph checks the names in a graph. outer says whether a name exists outside of it.
+func (m *Model) newGraph(p *graphProto, outer func(string) bool) (*graph, error) {
+	g := &graph{constants: map[string]*tensor{}, uses: map[string]int{}}
+	if p.sparse > 0 {
+		return nil, fmt.Errorf("the graph has %d sparse initializers, which are not supported: save them as dense ones", p.sparse)
+	}
+	for _, t := range p.initializers {
+		if t.name == "" {
+			return nil, errors.New("an initializer has no name: damaged")
+		}
+		if g.constants[t.name] != nil {
+			return nil, fmt.Errorf("two initializers have the name %s", quote(t.name))
+		}
+		c, err := t.decode()
+		if err != nil {
+			return nil, err
+		}
+		g.constants[t.name] = c
+	}
+	inputs := map[string]bool{}
+	for _, v := range p.inputs {
+		if v.name == "" || inputs[v.name] {
+			return nil, fmt.Errorf("two inputs have the name %s, or one has none", quote(v.name))
+		}
+		inputs[v.name] = true
+	}
+	// makers holds the node that makes each name.
+	makers := map[string]*node{}
+	nodes := make([]*node, len(p.nodes))
+	for i, n := range p.nodes {
+		nodes[i] = &node{nodeProto: n, label: n.op + " node " + quote(n.name)}
+		if n.name == "" {
+			nodes[i].label = n.op + " node number " + strconv.Itoa(i)
+		}
+		for _, out := range n.outputs {
+			switch {
+			case out == "":
+			case makers[out] != nil:
+				return nil, fmt.Errorf("%s and %s have one output, %s", makers[out].label, nodes[i].label, quote(out))
+			case inputs[out] || g.constants[out] != nil:
+				return nil, fmt.Errorf("%s has the output %s, which is an input or an initializer", nodes[i].label, quote(out))
+			default:
+				makers[out] = nodes[i]
+			}
+		}
+	}
+	own := func(name string) bool { return inputs[name] || g.constants[name] != nil || makers[name] != nil }
+	exists := func(name string) bool { return own(name) || outer != nil && outer(name) }
+	for _, n := range nodes {
+		if err := m.checkNode(n, exists); err != nil {
+			return nil, err
+		}
+		for _, name := range n.reads {
+			g.uses[name]++
+		}
+	}
+	for _, v := range p.outputs {
+		if !exists(v.name) {
+			return nil, fmt.Errorf("the graph has the output %s, which no node makes", quote(v.name))
+		}
+		g.outputs = append(g.outputs, v.name)
+		g.uses[v.name]++
+	}
+	if outer == nil && len(g.outputs) == 0 {
+		return nil, errors.New("the graph has no output")
+	}
+	for name, k := range g.uses {
+		if !own(name) {
+			g.outside = append(g.outside, slices.Repeat([]string{name}, k)...)
+		}
+	}
+	var err error
+	g.nodes, err = sorted(nodes, makers)
+	return g, err
+}
+
+// checkNode checks the names and the attributes of a node, and reads its graphs.
+func (m *Model) checkNode(n *node, exists func(string) bool) error {
+	seen := map[string]bool{}
+	for i := range n.attributes {
+		a := &n.attributes[i]
+		switch {
+		case seen[a.name]:
+			return fmt.Errorf("%s has two attributes %s", n.label, quote(a.name))
+		case a.ref != "":
+			return fmt.Errorf("%s: attribute %s refers to that of a function, which is not supported: export the model with its functions inlined", n.label, quote(a.name))
+		}
+		seen[a.name] = true
+		if a.g != nil {
+			g, err := m.newGraph(a.g, exists)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", n.label, a.name, err)
+			}
+			if n.graphs == nil {
+				n.graphs = map[string]*graph{}
+			}
+			n.graphs[a.name] = g
+			n.reads = append(n.reads, g.outside...)
+		}
+		if a.t != nil {
+			t, err := a.t.decode()
+			if err != nil {
+				return fmt.Errorf("%s, attribute %s: %w", n.label, quote(a.name), err)
+			}
+			n.tensor = t
+		}
+	}
+	for i, name := range n.inputs {
+		if name == "" {
+			continue
+		}
+		if !exists(name) {
+			return fmt.Errorf("%s: input %d, %s, is made by no node, and is no input of the graph", n.label, i, quote(name))
+		}
+		n.reads = append(n.reads, name)
+	}
+	return nil
+}
+
+// sorted returns the nodes in an order in which each follows those whose outputs it
+// reads. It keeps the file's order as far as possible.
+func sorted(nodes []*node, makers map[string]*node) ([]*node, error) {
+	const waiting, begun, done = 0, 1, 2
+	state := make(map[*node]int, len(nodes))
+	out := make([]*node, 0, len(nodes))
+	type frame struct {
+		n    *node
+		next int
+	}
+	for _, first := range nodes {
+		if state[first] != waiting {
+			continue
+		}
+		state[first] = begun
+		for stack := []frame{{n: first}}; len(stack) > 0; {
+			top := &stack[len(stack)-1]
+			if top.next == len(top.n.reads) {
+				state[top.n] = done
+				out = append(out, top.n)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			before := makers[top.n.reads[top.next]]
+			top.next++
+			switch {
+			case before == nil || state[before] == done:
+			case state[before] == begun:
+				return nil, fmt.Errorf("%s reads what depends on its own output: the graph is cyclic", before.label)
+			default:
+				state[before] = begun
+				stack = append(stack, frame{n: before})
+			}
+		}
+	}
+	return out, nil
+}
+
+// check returns an error unless every node of the graph has an operator and attributes
+// that are supported. The nodes of inner graphs are checked when they are taken.
+func (g *graph) check(opset int64) error {
+	for _, n := range g.nodes {
+		if _, err := n.operator(opset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// operator returns the operator of a node.
+func (n *node) operator(opset int64) (operator, error) {
+	if n.domain != "" && n.domain != "ai.onnx" {
+		return operator{}, fmt.Errorf("%s is of the domain %s, and the standard operators are supported: export the model without it", n.label, quote(n.domain))
+	}
+	op, ok := operators[n.op]
+	switch {
+	case !ok:
+		return op, fmt.Errorf("%s: the operator is not supported: leave it to the program before or after the model, or export the model without it", n.label)
+	case opset < op.since:
+		return op, fmt.Errorf("%s: the operator exists from version %d of the standard operators on, and the file has %d", n.label, op.since, opset)
+	case len(n.inputs) < op.least || len(n.inputs) > op.most:
+		return op, fmt.Errorf("%s has %d inputs, want %d to %d", n.label, len(n.inputs), op.least, op.most)
+	case len(n.outputs) < 1 || len(n.outputs) > op.outputs:
+		return op, fmt.Errorf("%s has %d outputs, want 1 to %d", n.label, len(n.outputs), op.outputs)
+	}
+	for i := range op.least {
+		if n.inputs[i] == "" {
+			return op, fmt.Errorf("%s: input %d is missing", n.label, i)
+		}
+	}
+	for i := range n.attributes {
+		a := &n.attributes[i]
+		known, ok := op.attributes[a.name]
+		switch {
+		case !ok:
+			return op, fmt.Errorf("%s: the attribute %s is not supported: export the model without it", n.label, quote(a.name))
+		case a.other || a.kind != 0 && a.kind != known:
+			return op, fmt.Errorf("%s: the attribute %s has the wrong type", n.label, quote(a.name))
+		case known == attributeTensor && a.t == nil || known == attributeGraph && a.g == nil:
+			return op, fmt.Errorf("%s: the attribute %s is empty", n.label, quote(a.name))
+		}
+	}
+	return op, nil
+}

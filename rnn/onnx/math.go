@@ -1,0 +1,515 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"batchrnn/kernels"
+)
+
+// The operators on single elements, and those that join the elements of an axis.
+
+// A unaryFunc sets dst to a function of src. Both have one length, and may be the same.
+type unaryFunc func(dst, src []float32)
+
+// unary plans an operator on the elements of input 0.
+func (c *call) unary(of func(*call) (unaryFunc, error)) ([]*tensor, error) {
+	f, err := of(c)
+	if err != nil {
+		return nil, err
+	}
+	t := c.in[0]
+	if t.kind != Float {
+		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+	}
+	out, err := c.out(Float, t.shape, t)
+	if err != nil {
+		return nil, err
+	}
+	n := t.count()
+	if t.dense() && slices.Equal(t.stride, out.stride) {
+		dst, src := out.floats[:n], t.floats[:n]
+		return []*tensor{out}, c.step(func() error { f(dst, src); return nil })
+	}
+	load := newCopy(out, t)
+	return []*tensor{out}, c.step(func() error {
+		err := load()
+		f(out.floats, out.floats)
+		return err
+	})
+}
+
+// plain is a unary operator without attributes.
+func plain(f unaryFunc) func(*call) (unaryFunc, error) {
+	return func(*call) (unaryFunc, error) { return f, nil }
+}
+
+func abs(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
+	}
+}
+
+func negative(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = -v
+	}
+}
+
+func reciprocal(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = 1 / v
+	}
+}
+
+func root(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = float32(math.Sqrt(float64(v)))
+	}
+}
+
+func logarithm(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = float32(math.Log(float64(v)))
+	}
+}
+
+func softplus(dst, src []float32) {
+	for i, v := range src {
+		x := float64(v)
+		dst[i] = float32(max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))))
+	}
+}
+
+func softsign(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = v / (1 + float32(math.Abs(float64(v))))
+	}
+}
+
+func exponential(c *call) (unaryFunc, error) { return c.m.engine.Exp, nil }
+
+func leakyRelu(c *call) (unaryFunc, error) {
+	alpha := c.float("alpha", 0.01)
+	return func(dst, src []float32) {
+		for i, v := range src {
+			if v < 0 {
+				v *= alpha
+			}
+			dst[i] = v
+		}
+	}, nil
+}
+
+func elu(c *call) (unaryFunc, error) {
+	alpha := float64(c.float("alpha", 1))
+	return func(dst, src []float32) {
+		for i, v := range src {
+			if v < 0 {
+				v = float32(alpha * math.Expm1(float64(v)))
+			}
+			dst[i] = v
+		}
+	}, nil
+}
+
+func hardSigmoid(c *call) (unaryFunc, error) {
+	alpha, beta := c.float("alpha", 0.2), c.float("beta", 0.5)
+	return func(dst, src []float32) {
+		for i, v := range src {
+			dst[i] = min(max(float32(alpha*v)+beta, 0), 1)
+		}
+	}, nil
+}
+
+// applied plans an operator that a product may apply to its result. It does so if
+// nothing else reads the product.
+func applied(name string) func(*call) ([]*tensor, error) {
+	act := map[string]kernels.Activation{"ReLU": kernels.ReLU, "Tanh": kernels.Tanh, "Sigmoid": kernels.Sigmoid}[name]
+	return func(c *call) ([]*tensor, error) {
+		if p := c.in[0].product; p != nil && p.act == 0 && c.alone(0) {
+			p.act = act
+			return c.in, nil
+		}
+		e := c.m.engine
+		return c.unary(plain(map[string]unaryFunc{"ReLU": e.ReLU, "Tanh": e.Tanh, "Sigmoid": e.Sigmoid}[name]))
+	}
+}
+
+func (c *call) clip() ([]*tensor, error) {
+	bound := func(i int, name string, other float32) (float32, error) {
+		if c.m.opset < 11 {
+			return c.float(name, other), nil
+		}
+		if !c.has(i) {
+			return other, nil
+		}
+		if t := c.in[i]; t.kind == Float && t.known && t.count() == 1 {
+			return t.floats[0], nil
+		}
+		return 0, fmt.Errorf("the bound %s must be one float of the file", name)
+	}
+	low, err := bound(1, "min", float32(math.Inf(-1)))
+	if err != nil {
+		return nil, err
+	}
+	high, err := bound(2, "max", float32(math.Inf(1)))
+	if err != nil {
+		return nil, err
+	}
+	return c.unary(plain(func(dst, src []float32) {
+		for i, v := range src {
+			switch { // NaN stays
+			case v < low:
+				v = low
+			case v > high:
+				v = high
+			}
+			dst[i] = v
+		}
+	}))
+}
+
+// A binaryOp is an operator on the elements of two tensors. A nil function means that the
+// operator is not of that type.
+type binaryOp struct {
+	floats  func(a, b float32) float32
+	ints    func(a, b int64) int64
+	compare func(a, b float64) bool // the result is Bool
+	vector  func(e *kernels.Engine, dst, a, b []float32)
+}
+
+var (
+	add = binaryOp{
+		floats: func(a, b float32) float32 { return a + b }, ints: func(a, b int64) int64 { return a + b },
+		vector: (*kernels.Engine).Add,
+	}
+	sub = binaryOp{floats: func(a, b float32) float32 { return a - b }, ints: func(a, b int64) int64 { return a - b }}
+	mul = binaryOp{
+		floats: func(a, b float32) float32 { return a * b }, ints: func(a, b int64) int64 { return a * b },
+		vector: (*kernels.Engine).Mul,
+	}
+	div = binaryOp{floats: func(a, b float32) float32 { return a / b }, ints: func(a, b int64) int64 {
+		if b == 0 {
+			return 0
+		}
+		return a / b
+	}}
+	pow     = binaryOp{floats: func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }}
+	and     = binaryOp{ints: func(a, b int64) int64 { return a & b }}
+	or      = binaryOp{ints: func(a, b int64) int64 { return a | b }}
+	equal   = binaryOp{compare: func(a, b float64) bool { return a == b }}
+	less    = binaryOp{compare: func(a, b float64) bool { return a < b }}
+	greater = binaryOp{compare: func(a, b float64) bool { return a > b }}
+)
+
+func pairwise(op binaryOp) operator {
+	return operator{7, 2, 2, 1, nil, func(c *call) ([]*tensor, error) { return c.binary(op) }}
+}
+
+func (c *call) binary(op binaryOp) ([]*tensor, error) {
+	a, b := c.in[0], c.in[1]
+	if a.kind != b.kind {
+		return nil, fmt.Errorf("the inputs have types %v and %v, and must have one", a.kind, b.kind)
+	}
+	shape, err := broadcast(a.shape, b.shape)
+	if err != nil {
+		return nil, err
+	}
+	if c.n.op == "Add" {
+		if t := c.addBias(shape); t != nil {
+			return []*tensor{t}, nil
+		}
+	}
+	if c.n.op == "Pow" && b.kind == Float && b.known && b.count() == 1 {
+		switch b.floats[0] {
+		case 2:
+			b = a
+			op = mul
+		case 0.5:
+			return c.unary(plain(root))
+		}
+	}
+	kind := a.kind
+	if op.compare != nil {
+		kind = Bool
+	} else if kind == Float && op.floats == nil || kind != Float && op.ints == nil {
+		return nil, fmt.Errorf("the inputs have type %v, which the operator does not take here", kind)
+	}
+	var order *tensor
+	switch {
+	case slices.Equal(a.shape, shape):
+		order = a
+	case slices.Equal(b.shape, shape):
+		order = b
+	}
+	out, err := c.out(kind, shape, order)
+	if err != nil {
+		return nil, err
+	}
+	n := newNest(shape, out.stride, a.spread(shape), b.spread(shape))
+	return []*tensor{out}, c.step(binaryRun(c.m.engine, op, n, out, a, b))
+}
+
+// binaryRun returns a step of a binary operator.
+func binaryRun(e *kernels.Engine, op binaryOp, n *nest, out, a, b *tensor) func() error {
+	so, sa, sb, size := n.step[0], n.step[1], n.step[2], n.size
+	var inner func(at *[maxOperands]int)
+	switch {
+	case op.compare != nil && a.kind == Float:
+		inner = func(at *[maxOperands]int) {
+			i, j, k := at[0], at[1], at[2]
+			for range size {
+				out.ints[i] = 0
+				if op.compare(float64(a.floats[j]), float64(b.floats[k])) {
+					out.ints[i] = 1
+				}
+				i, j, k = i+so, j+sa, k+sb
+			}
+		}
+	case op.compare != nil:
+		inner = func(at *[maxOperands]int) {
+			i, j, k := at[0], at[1], at[2]
+			for range size {
+				out.ints[i] = 0
+				if op.compare(float64(a.ints[j]), float64(b.ints[k])) {
+					out.ints[i] = 1
+				}
+				i, j, k = i+so, j+sa, k+sb
+			}
+		}
+	case a.kind != Float:
+		inner = func(at *[maxOperands]int) {
+			i, j, k := at[0], at[1], at[2]
+			for range size {
+				out.ints[i] = op.ints(a.ints[j], b.ints[k])
+				i, j, k = i+so, j+sa, k+sb
+			}
+		}
+	case op.vector != nil && so == 1 && sa == 1 && sb == 1:
+		inner = func(at *[maxOperands]int) {
+			op.vector(e, out.floats[at[0]:][:size], a.floats[at[1]:][:size], b.floats[at[2]:][:size])
+		}
+	default:
+		inner = func(at *[maxOperands]int) {
+			i, j, k := at[0], at[1], at[2]
+			for range size {
+				out.floats[i] = op.floats(a.floats[j], b.floats[k])
+				i, j, k = i+so, j+sa, k+sb
+			}
+		}
+	}
+	return func() error { n.each(inner); return nil }
+}
+
+func (c *call) not() ([]*tensor, error) {
+	t := c.in[0]
+	if t.kind == Float {
+		return nil, errors.New("the input has type float, want bool")
+	}
+	out, err := c.out(Bool, t.shape, t)
+	if err != nil {
+		return nil, err
+	}
+	n := newNest(t.shape, out.stride, t.stride)
+	return []*tensor{out}, c.step(func() error {
+		n.each(func(at *[maxOperands]int) {
+			for i := range n.size {
+				v := int64(0)
+				if t.ints[at[1]+i*n.step[1]] == 0 {
+					v = 1
+				}
+				out.ints[at[0]+i*n.step[0]] = v
+			}
+		})
+		return nil
+	})
+}
+
+func (c *call) where() ([]*tensor, error) {
+	condition, a, b := c.in[0], c.in[1], c.in[2]
+	if condition.kind == Float || a.kind != b.kind {
+		return nil, fmt.Errorf("the inputs have types %v, %v and %v, want bool and two of one type", condition.kind, a.kind, b.kind)
+	}
+	shape, err := broadcast(a.shape, b.shape)
+	if err == nil {
+		shape, err = broadcast(shape, condition.shape)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.out(a.kind, shape, nil)
+	if err != nil {
+		return nil, err
+	}
+	n := newNest(shape, out.stride, condition.spread(shape), a.spread(shape), b.spread(shape))
+	return []*tensor{out}, c.step(func() error {
+		n.each(func(at *[maxOperands]int) {
+			for i := range n.size {
+				from, k := a, at[2]+i*n.step[2]
+				if condition.ints[at[1]+i*n.step[1]] == 0 {
+					from, k = b, at[3]+i*n.step[3]
+				}
+				to := at[0] + i*n.step[0]
+				if out.kind == Float {
+					out.floats[to] = from.floats[k]
+				} else {
+					out.ints[to] = from.ints[k]
+				}
+			}
+		})
+		return nil
+	})
+}
+
+// softmax plans Softmax and LogSoftmax. Before version 13 they take all axes from one on
+// as one.
+func (c *call) softmax() ([]*tensor, error) {
+	t := c.in[0]
+	rank := len(t.shape)
+	if t.kind != Float {
+		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+	}
+	other := int64(-1)
+	if c.m.opset < 13 {
+		other = 1
+	}
+	k, err := axis(c.integer("axis", other), rank)
+	if err != nil {
+		return nil, err
+	}
+	moved := make([]int, 0, rank) // the axis comes last
+	size := t.shape[k]
+	if c.m.opset < 13 {
+		for i := range rank {
+			moved = append(moved, i)
+		}
+		size = count(t.shape[k:])
+	} else {
+		for i := range rank {
+			if i != k {
+				moved = append(moved, i)
+			}
+		}
+		moved = append(moved, k)
+	}
+	from := t.permuted(moved...)
+	out, err := c.out(Float, from.shape, nil)
+	if err != nil {
+		return nil, err
+	}
+	load := newCopy(out, from)
+	rows := 0
+	if size > 0 {
+		rows = len(out.floats) / size
+	}
+	var scratch []float32
+	if c.n.op == "LogSoftmax" {
+		scratch = kernels.Floats(size)
+	}
+	back := make([]int, rank)
+	for i, a := range moved {
+		back[a] = i
+	}
+	e := c.m.engine
+	return []*tensor{out.permuted(back...)}, c.step(func() error {
+		err := load()
+		if scratch != nil {
+			e.LogSoftmax(rows, size, out.floats, size, scratch)
+		} else {
+			e.Softmax(rows, size, out.floats, size)
+		}
+		return err
+	})
+}
+
+// reduce plans ReduceSum, ReduceMean and ReduceMax of floats. Sums are in float32, in the
+// order of the elements in memory.
+func (c *call) reduce() ([]*tensor, error) {
+	t := c.in[0]
+	if t.kind != Float {
+		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+	}
+	from := int64(18)
+	if c.n.op == "ReduceSum" {
+		from = 13
+	}
+	axes, err := c.axesOf(1, from)
+	if err != nil {
+		return nil, err
+	}
+	if len(axes) == 0 {
+		if c.integer("noop_with_empty_axes", 0) != 0 {
+			return c.identity()
+		}
+		for i := range t.shape {
+			axes = append(axes, int64(i))
+		}
+	}
+	set, err := axisSet(axes, len(t.shape))
+	if err != nil {
+		return nil, err
+	}
+	kept := slices.Clone(t.shape) // with 1 for the axes that are joined
+	var shape []int
+	joined := 1
+	for i, d := range t.shape {
+		switch {
+		case set[i]:
+			joined *= d
+			kept[i] = 1
+			if c.integer("keepdims", 1) != 0 {
+				shape = append(shape, 1)
+			}
+		default:
+			shape = append(shape, d)
+		}
+	}
+	if joined == 0 && c.n.op != "ReduceSum" {
+		return nil, fmt.Errorf("the axes to join of shape %v have no elements", t.shape)
+	}
+	out, err := c.out(Float, kept, nil)
+	if err != nil {
+		return nil, err
+	}
+	start := float32(0)
+	if c.n.op == "ReduceMax" {
+		start = float32(math.Inf(-1))
+	}
+	n := newNest(t.shape, t.stride, out.spread(t.shape))
+	sf, so, size := n.step[0], n.step[1], n.size
+	inner := func(at *[maxOperands]int) {
+		i, j := at[0], at[1]
+		for range size {
+			out.floats[j] += t.floats[i]
+			i, j = i+sf, j+so
+		}
+	}
+	if c.n.op == "ReduceMax" {
+		inner = func(at *[maxOperands]int) {
+			i, j := at[0], at[1]
+			for range size {
+				out.floats[j] = max(out.floats[j], t.floats[i])
+				i, j = i+sf, j+so
+			}
+		}
+	}
+	scale := float32(1)
+	if c.n.op == "ReduceMean" {
+		scale = 1 / float32(joined)
+	}
+	e := c.m.engine
+	err = c.step(func() error {
+		for i := range out.floats {
+			out.floats[i] = start
+		}
+		n.each(inner)
+		if scale != 1 {
+			e.Scale(scale, out.floats)
+		}
+		return nil
+	})
+	return []*tensor{out.view(shape, rowMajor(shape), 0)}, err
+}
