@@ -12,7 +12,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages whose results depend on the engine that is picked.
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
-.PHONY: check format tidy vet staticcheck cross drift generate screens test isas purego module race fuzz bench screenshots mutants peers-setup peers peers-check
+.PHONY: check format tidy vet staticcheck cross drift generate screens test isas purego module race fuzz bench models screenshots mutants peers-setup peers peers-check
 
 check: format tidy vet staticcheck cross drift test isas purego module race peers-check fuzz
 
@@ -109,6 +109,10 @@ bench:
 # Pictures of the page of a report that `rnnbench report` has left in REPORT.
 screenshots:
 	bench/report/screenshots.sh "$(REPORT)"
+
+# Brings public models and ONNX Runtime, for tests that are skipped without them.
+models:
+	models/fetch.sh
 
 # A sample of small changes to these packages, and which of them their tests don't notice.
 # MUTANTSFLAGS="-n 100 -seed 2" takes another sample.

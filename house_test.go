@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/mutants":   {},
 	"internal/neighbour": {},
 	"internal/option":    {},
+	"internal/ort":       {},
 
 	"examples/dates":    {"rnn", "kernels", "rnn/seq2seq"},
 	"examples/digits":   {"rnn", "kernels"},
