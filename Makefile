@@ -112,7 +112,7 @@ screenshots:
 
 # Brings public models and ONNX Runtime, for tests that are skipped without them.
 models:
-	models/fetch.sh
+	bench/models/fetch.sh
 
 # A sample of small changes to these packages, and which of them their tests don't notice.
 # MUTANTSFLAGS="-n 100 -seed 2" takes another sample.

@@ -46,12 +46,12 @@ func folder() (string, error) {
 		return "", err
 	}
 	for dir := wd; ; dir = filepath.Dir(dir) {
-		models := filepath.Join(dir, "models")
+		models := filepath.Join(dir, "bench", "models")
 		if _, err := os.Stat(filepath.Join(models, "fetch.sh")); err == nil {
 			return models, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no folder above %s has models/fetch.sh: name the folder of the models in %s", wd, Env)
+			return "", fmt.Errorf("no folder above %s has bench/models/fetch.sh: name the folder of the models in %s", wd, Env)
 		}
 	}
 }

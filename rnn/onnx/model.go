@@ -91,11 +91,11 @@ func (m *Model) load(b []byte) error {
 	m.main = g
 	for i := range p.graph.inputs {
 		if v := &p.graph.inputs[i]; g.constants[v.name] == nil { // a default value is a constant
-			m.inputs = append(m.inputs, newValue(v))
+			m.inputs = append(m.inputs, valueOf(v))
 		}
 	}
 	for i := range p.graph.outputs {
-		m.outputs = append(m.outputs, newValue(&p.graph.outputs[i]))
+		m.outputs = append(m.outputs, valueOf(&p.graph.outputs[i]))
 	}
 	for _, v := range m.inputs {
 		if !v.Type.held() {
@@ -124,7 +124,7 @@ func (m *Model) takeOpset(all []opsetProto) error {
 // held says whether tensors of this type are held in a run.
 func (t Type) held() bool { return t == Float || t == Int64 || t == Int32 || t == Bool }
 
-func newValue(p *valueProto) Value {
+func valueOf(p *valueProto) Value {
 	v := Value{Name: p.name, Type: p.kind}
 	if !p.ranked {
 		return v

@@ -21,7 +21,7 @@ is() {
 # put FROM FILE SUM
 put() {
 	if ! is "$1" "$3"; then
-		fail "$2: its source has another file than the one that tests expect (models/fetch.sh has its SHA-256)"
+		fail "$2: its source has another file than the one that tests expect (bench/models/fetch.sh has its SHA-256)"
 		return
 	fi
 	cp "$1" "$2.part" && chmod 644 "$2.part" && mv "$2.part" "$2" || fail "$2: can't be written"
