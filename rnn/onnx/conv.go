@@ -14,11 +14,12 @@ import (
 // A filter holds the attributes of a convolution along one axis.
 type filter struct {
 	n, channels, length int // of the input: N, C, L
-	filters, size       int // O and K
+	filters, taps       int // O and K
 	groups              int
 	stride, dilation    int
-	before, after       int // zeros on both sides
+	before, after       int // zeros on both sides; a negative number leaves out inputs
 	steps               int // of the output
+	first, size         int // the taps that are used: [first,first+size) of K
 }
 
 func (c *call) newFilter() (f filter, err error) {
@@ -39,24 +40,24 @@ func (c *call) newFilter() (f filter, err error) {
 		}
 		return int(v[0]), nil
 	}
-	f = filter{n: x.shape[0], channels: x.shape[1], length: x.shape[2], filters: w.shape[0], size: w.shape[2]}
+	f = filter{n: x.shape[0], channels: x.shape[1], length: x.shape[2], filters: w.shape[0], taps: w.shape[2]}
 	if f.stride, err = one("strides", 1); err != nil {
 		return f, err
 	}
 	if f.dilation, err = one("dilations", 1); err != nil {
 		return f, err
 	}
-	if k, err := one("kernel_shape", int64(f.size)); err != nil || k != f.size {
+	if k, err := one("kernel_shape", int64(f.taps)); err != nil || k != f.taps {
 		return f, fmt.Errorf("kernel_shape is %d, and the weights have shape %v", k, w.shape)
 	}
 	g := c.integer("group", 1)
 	if g < 1 || g > int64(f.channels) || f.channels%int(g) != 0 || f.filters%int(g) != 0 || w.shape[1] != f.channels/int(g) {
 		return f, fmt.Errorf("%d groups of an input of shape %v and weights of shape %v: they don't fit", g, x.shape, w.shape)
 	}
-	if f.groups = int(g); f.filters == 0 || f.size == 0 {
+	if f.groups = int(g); f.filters == 0 || f.taps == 0 {
 		return f, wrongShape("the weights", w, "no empty axis")
 	}
-	span := f.dilation*(f.size-1) + 1
+	span := f.dilation*(f.taps-1) + 1
 	switch auto := c.text("auto_pad", "NOTSET"); auto {
 	case "NOTSET", "":
 		if pads := c.integers("pads"); pads != nil {
@@ -76,11 +77,30 @@ func (c *call) newFilter() (f filter, err error) {
 	default:
 		return f, fmt.Errorf("auto_pad is %s: give NOTSET, VALID, SAME_UPPER or SAME_LOWER", quote(auto))
 	}
-	if f.size > maxElements/f.dilation || f.before+f.length+f.after < span {
+	if f.taps > maxElements/f.dilation || f.before+f.length+f.after < span {
 		return f, fmt.Errorf("an input of %d steps with %d zeros is shorter than the filter, %d steps", f.length, f.before+f.after, span)
 	}
 	f.steps = (f.before+f.length+f.after-span)/f.stride + 1
+	f.trim()
 	return f, nil
+}
+
+// trim leaves out the taps at both ends that see zeros alone. Short inputs have many.
+func (f *filter) trim() {
+	sees := func(k int) bool {
+		// The first step whose tap k is not before the input.
+		s := max(0, (f.before-k*f.dilation+f.stride-1)/f.stride)
+		return s < f.steps && s*f.stride-f.before+k*f.dilation < f.length
+	}
+	last := f.taps - 1
+	for f.first < last && !sees(f.first) {
+		f.first++
+	}
+	for last > f.first && !sees(last) {
+		last--
+	}
+	f.size = last + 1 - f.first
+	f.before -= f.first * f.dilation
 }
 
 func (c *call) conv() ([]*tensor, error) {
@@ -127,7 +147,7 @@ func (c *call) conv() ([]*tensor, error) {
 func (c *call) convGroup(f filter, g int, x, out *tensor, bias []float32) (*product, error) {
 	channels, filters := f.channels/f.groups, f.filters/f.groups
 	w := c.in[1]
-	packed, err := weight(c, fmt.Sprint("filters", g), w.fixed, func() (*kernels.Packed, error) {
+	packed, err := weight(c, fmt.Sprintf("filters %d %d %d", g, f.first, f.size), w.fixed, func() (*kernels.Packed, error) {
 		w, err := c.flat(w, c)
 		if err != nil {
 			return nil, err
@@ -137,7 +157,7 @@ func (c *call) convGroup(f filter, g int, x, out *tensor, bias []float32) (*prod
 		for o := range filters {
 			for ch := range channels {
 				for k := range f.size {
-					rows[(o*f.size+k)*channels+ch] = w.floats[((g*filters+o)*channels+ch)*f.size+k]
+					rows[(o*f.size+k)*channels+ch] = w.floats[((g*filters+o)*channels+ch)*f.taps+f.first+k]
 				}
 			}
 		}
@@ -173,9 +193,10 @@ func (c *call) windows(f filter, x *tensor) ([]float32, int, error) {
 	}
 	// Windows that don't overlap are rows of x, if a sequence goes on where the one before
 	// it ends.
-	apart := f.before+f.after == 0 && f.dilation == 1 && f.stride >= f.size
-	if apart && (f.n == 1 || f.length%f.stride == 0 && x.stride[0] == f.length*channels) {
-		return x.floats, f.stride * channels, nil
+	inside := f.before <= 0 && (f.steps-1)*f.stride-f.before+f.size <= f.length
+	apart := f.dilation == 1 && f.stride >= f.size
+	if inside && apart && (f.n == 1 || f.length == f.steps*f.stride && x.stride[0] == f.length*channels) {
+		return x.floats[-f.before*channels:], f.stride * channels, nil
 	}
 	room, err := c.out(Float, []int{f.n * f.steps, f.size * channels}, nil)
 	if err != nil {
@@ -239,7 +260,7 @@ func (c *call) depthwise(f filter, x, out *tensor, bias []float32) error {
 				}
 				for k := range f.size {
 					if at := s*f.stride - f.before + k*f.dilation; at >= 0 && at < f.length {
-						e.Mul(room, x.floats[(n*f.length+at)*channels:][:channels], weights[k*channels:][:channels])
+						e.Mul(room, x.floats[(n*f.length+at)*channels:][:channels], weights[(f.first+k)*channels:][:channels])
 						e.Add(to, to, room)
 					}
 				}

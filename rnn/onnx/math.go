@@ -178,7 +178,8 @@ type binaryOp struct {
 	floats  func(a, b float32) float32
 	ints    func(a, b int64) int64
 	compare func(a, b float64) bool // the result is Bool
-	vector  func(e *kernels.Engine, dst, a, b []float32)
+	// vector sets dst to the results for elements that follow each other.
+	vector func(e *kernels.Engine, dst, a, b []float32)
 }
 
 var (
@@ -186,17 +187,32 @@ var (
 		floats: func(a, b float32) float32 { return a + b }, ints: func(a, b int64) int64 { return a + b },
 		vector: (*kernels.Engine).Add,
 	}
-	sub = binaryOp{floats: func(a, b float32) float32 { return a - b }, ints: func(a, b int64) int64 { return a - b }}
+	sub = binaryOp{
+		floats: func(a, b float32) float32 { return a - b }, ints: func(a, b int64) int64 { return a - b },
+		vector: func(_ *kernels.Engine, dst, a, b []float32) {
+			for i := range dst {
+				dst[i] = a[i] - b[i]
+			}
+		},
+	}
 	mul = binaryOp{
 		floats: func(a, b float32) float32 { return a * b }, ints: func(a, b int64) int64 { return a * b },
 		vector: (*kernels.Engine).Mul,
 	}
-	div = binaryOp{floats: func(a, b float32) float32 { return a / b }, ints: func(a, b int64) int64 {
-		if b == 0 {
-			return 0
-		}
-		return a / b
-	}}
+	div = binaryOp{
+		floats: func(a, b float32) float32 { return a / b },
+		ints: func(a, b int64) int64 {
+			if b == 0 {
+				return 0
+			}
+			return a / b
+		},
+		vector: func(_ *kernels.Engine, dst, a, b []float32) {
+			for i := range dst {
+				dst[i] = a[i] / b[i]
+			}
+		},
+	}
 	pow     = binaryOp{floats: func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }}
 	and     = binaryOp{ints: func(a, b int64) int64 { return a & b }}
 	or      = binaryOp{ints: func(a, b int64) int64 { return a | b }}
@@ -288,9 +304,11 @@ func binaryRun(e *kernels.Engine, op binaryOp, n *nest, out, a, b *tensor) func(
 				i, j, k = i+so, j+sa, k+sb
 			}
 		}
-	case op.vector != nil && so == 1 && sa == 1 && sb == 1:
+	case op.vector != nil && so == 1 && sa|sb == 1:
+		// One that repeats an element is written out: a loop of calls takes ten times as long.
+		fa, fb := newRun(a, sa, size), newRun(b, sb, size)
 		inner = func(at *[maxOperands]int) {
-			op.vector(e, out.floats[at[0]:][:size], a.floats[at[1]:][:size], b.floats[at[2]:][:size])
+			op.vector(e, out.floats[at[0]:][:size], fa(at[1]), fb(at[2]))
 		}
 	default:
 		inner = func(at *[maxOperands]int) {
@@ -302,6 +320,24 @@ func binaryRun(e *kernels.Engine, op binaryOp, n *nest, out, a, b *tensor) func(
 		}
 	}
 	return func() error { n.each(inner); return nil }
+}
+
+// newRun returns a function for size elements of t from an offset on. They follow each
+// other in memory, or are one element that repeats.
+func newRun(t *tensor, step, size int) func(at int) []float32 {
+	if step == 1 {
+		return func(at int) []float32 { return t.floats[at:][:size] }
+	}
+	run := make([]float32, size)
+	return func(at int) []float32 {
+		v := t.floats[at]
+		if math.Float32bits(run[0]) != math.Float32bits(v) || math.Float32bits(run[size-1]) != math.Float32bits(v) {
+			for i := range run {
+				run[i] = v
+			}
+		}
+		return run
+	}
 }
 
 func (c *call) not() ([]*tensor, error) {
@@ -425,8 +461,23 @@ func (c *call) softmax() ([]*tensor, error) {
 	})
 }
 
-// reduce plans ReduceSum, ReduceMean and ReduceMax of floats. Sums are in float32, in the
-// order of the elements in memory.
+// sum returns the sum of x, of four partial sums.
+func sum(x []float32) float32 {
+	var s [4]float32
+	for ; len(x) >= len(s); x = x[len(s):] {
+		s[0] += x[0]
+		s[1] += x[1]
+		s[2] += x[2]
+		s[3] += x[3]
+	}
+	for i, v := range x {
+		s[i] += v
+	}
+	return (s[0] + s[1]) + (s[2] + s[3])
+}
+
+// reduce plans ReduceSum, ReduceMean and ReduceMax of floats. Sums are in float32. Their
+// order depends on where the elements lie in memory.
 func (c *call) reduce() ([]*tensor, error) {
 	t := c.in[0]
 	if t.kind != Float {
@@ -486,6 +537,9 @@ func (c *call) reduce() ([]*tensor, error) {
 			out.floats[j] += t.floats[i]
 			i, j = i+sf, j+so
 		}
+	}
+	if sf == 1 && so == 0 {
+		inner = func(at *[maxOperands]int) { out.floats[at[1]] += sum(t.floats[at[0]:][:size]) }
 	}
 	if c.n.op == "ReduceMax" {
 		inner = func(at *[maxOperands]int) {

@@ -604,25 +604,45 @@ func (c *call) pick(t *tensor, k int, index []int) (*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var copies []func() error
+	// Runs of places that follow each other are copied at once.
+	var runs []pickRun
 	for i := 0; i < len(index); {
 		n := 1
 		for i+n < len(index) && index[i+n] == index[i]+n {
 			n++
 		}
-		part := slices.Clone(shape)
-		part[k] = n
-		copies = append(copies, newCopy(out.view(part, out.stride, i*out.stride[k]), t.view(part, t.stride, index[i]*t.stride[k])))
+		runs = append(runs, pickRun{i * out.stride[k], index[i] * t.stride[k], n})
 		i += n
 	}
-	return out, c.step(func() error {
-		for _, run := range copies {
-			if err := run(); err != nil {
-				return err
+	rest := slices.Clone(shape)
+	rest[k] = 1
+	n := newNest(rest, out.stride, t.stride)
+	inner := pickInner(n, runs, out.stride[k], t.stride[k], out.floats, t.floats)
+	if t.kind != Float {
+		inner = pickInner(n, runs, out.stride[k], t.stride[k], out.ints, t.ints)
+	}
+	return out, c.step(func() error { n.each(inner); return nil })
+}
+
+// A pickRun is n places of an axis, with the offset of the first in both tensors.
+type pickRun struct{ to, from, n int }
+
+// pickInner returns the innermost loop of pick.
+func pickInner[E float32 | int64](n *nest, runs []pickRun, to, from int, dst, src []E) func(at *[maxOperands]int) {
+	return func(at *[maxOperands]int) {
+		for i := range n.size {
+			d, s := dst[at[0]+i*n.step[0]:], src[at[1]+i*n.step[1]:]
+			for _, r := range runs {
+				if r.n > 1 && to == 1 && from == 1 {
+					copy(d[r.to:][:r.n], s[r.from:])
+					continue
+				}
+				for j := range r.n {
+					d[r.to+j*to] = s[r.from+j*from]
+				}
 			}
 		}
-		return nil
-	})
+	}
 }
 
 func (c *call) gather() ([]*tensor, error) {
