@@ -28,6 +28,8 @@ var functions = []function{
 	{"sigmoid", func(s *Set) func(dst, src []float32) { return s.Sigmoid }, ref.Sigmoid, 2, 0, 1},
 	{"exp", func(s *Set) func(dst, src []float32) { return s.Exp }, ref.Exp, 2, 0, inf},
 	{"relu", func(s *Set) func(dst, src []float32) { return s.ReLU }, ref.ReLU, 0, 0, inf},
+	{"log", func(s *Set) func(dst, src []float32) { return s.Log }, ref.Log, 2, -inf, inf},
+	{"sqrt", func(s *Set) func(dst, src []float32) { return s.Sqrt }, ref.Sqrt, 0.5, 0, inf},
 }
 
 // TestAccuracy holds the functions to their bounds on every 1021st float32 or,

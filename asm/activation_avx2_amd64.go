@@ -19,6 +19,16 @@ func sigmoidAVX2(dst []float32, src []float32)
 //go:noescape
 func expAVX2(dst []float32, src []float32)
 
+// logAVX2 sets dst to log(src).
+//
+//go:noescape
+func logAVX2(dst []float32, src []float32)
+
+// sqrtAVX2 sets dst to √src.
+//
+//go:noescape
+func sqrtAVX2(dst []float32, src []float32)
+
 // reluAVX2 sets dst to max(src, 0).
 //
 //go:noescape

@@ -19,6 +19,16 @@ func sigmoidAVX512(dst []float32, src []float32)
 //go:noescape
 func expAVX512(dst []float32, src []float32)
 
+// logAVX512 sets dst to log(src).
+//
+//go:noescape
+func logAVX512(dst []float32, src []float32)
+
+// sqrtAVX512 sets dst to √src.
+//
+//go:noescape
+func sqrtAVX512(dst []float32, src []float32)
+
 // reluAVX512 sets dst to max(src, 0).
 //
 //go:noescape

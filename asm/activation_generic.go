@@ -31,6 +31,20 @@ func expGeneric(dst, src []float32) {
 	}
 }
 
+func logGeneric(dst, src []float32) {
+	dst = dst[:len(src)]
+	for i, x := range src {
+		dst[i] = float32(math.Log(float64(x)))
+	}
+}
+
+func sqrtGeneric(dst, src []float32) {
+	dst = dst[:len(src)]
+	for i, x := range src {
+		dst[i] = float32(math.Sqrt(float64(x)))
+	}
+}
+
 func reluGeneric(dst, src []float32) {
 	dst = dst[:len(src)]
 	for i, x := range src {

@@ -16,6 +16,8 @@ func BenchmarkTanh(b *testing.B)    { benchFunction(b, functions[0]) }
 func BenchmarkSigmoid(b *testing.B) { benchFunction(b, functions[1]) }
 func BenchmarkExp(b *testing.B)     { benchFunction(b, functions[2]) }
 func BenchmarkReLU(b *testing.B)    { benchFunction(b, functions[3]) }
+func BenchmarkLog(b *testing.B)     { benchFunction(b, functions[4]) }
+func BenchmarkSqrt(b *testing.B)    { benchFunction(b, functions[5]) }
 
 func benchFunction(b *testing.B, f function) {
 	r := rand.New(rand.NewPCG(11, 12))

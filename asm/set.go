@@ -100,6 +100,8 @@ type Set struct {
 	Tanh    func(dst, src []float32) // within 2 ULP
 	Sigmoid func(dst, src []float32) // within 2 ULP
 	Exp     func(dst, src []float32) // within 2 ULP
+	Log     func(dst, src []float32) // within 2 ULP; x < 0 gives NaN, ±0 gives -Inf
+	Sqrt    func(dst, src []float32) // correctly rounded; x < 0 gives NaN, -0 stays
 	ReLU    func(dst, src []float32) // x < 0 gives +0; -0 and NaN stay
 
 	// The derivative kernels scale an m×n matrix D in place by g'(z), which they

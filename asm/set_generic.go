@@ -20,6 +20,8 @@ var generic = Set{
 	Tanh:        tanhGeneric,
 	Sigmoid:     sigmoidGeneric,
 	Exp:         expGeneric,
+	Log:         logGeneric,
+	Sqrt:        sqrtGeneric,
 	ReLU:        reluGeneric,
 	TanhGrad:    tanhGradGeneric,
 	SigmoidGrad: sigmoidGradGeneric,

@@ -17,6 +17,7 @@ func Sets() []*Set {
 		avx2.Sgemm = tilesAVX2
 		avx2.Pack, avx2.PackT, avx2.Strip = packAVX2, packTAVX2, stripAVX2
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
+		avx2.Log, avx2.Sqrt = logAVX2, sqrtAVX2
 		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
 		avx2.LSTM, avx2.LSTMGrad, avx2.GRU, avx2.GRUGrad = lstmAVX2, lstmGradAVX2, gruAVX2, gruGradAVX2
 		avx2.Softmax = softmaxAVX2
@@ -36,6 +37,7 @@ func Sets() []*Set {
 		avx512.Sgemm = tilesAVX512
 		avx512.Pack, avx512.PackT, avx512.Strip = packAVX512, packTAVX512, stripAVX512
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
+		avx512.Log, avx512.Sqrt = logAVX512, sqrtAVX512
 		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
 		avx512.LSTM, avx512.LSTMGrad, avx512.GRU, avx512.GRUGrad = lstmAVX512, lstmGradAVX512, gruAVX512, gruGradAVX512
 		avx512.Softmax = softmaxAVX512

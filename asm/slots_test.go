@@ -136,6 +136,8 @@ func slots(s *Set) []slot {
 		elementwise("Sigmoid", s.Sigmoid, functions[1]),
 		elementwise("Exp", s.Exp, functions[2]),
 		elementwise("ReLU", s.ReLU, functions[3]),
+		elementwise("Log", s.Log, functions[4]),
+		elementwise("Sqrt", s.Sqrt, functions[5]),
 		gradient("TanhGrad", s.TanhGrad, ref.TanhGrad, 4*eps, signed),
 		gradient("SigmoidGrad", s.SigmoidGrad, ref.SigmoidGrad, 4*eps, unit),
 		gradient("ReLUGrad", s.ReLUGrad, ref.ReLUGrad, 0, normal),

@@ -42,6 +42,13 @@ var exactPoints = map[string][]struct{ x, y float32 }{
 	"exp": {
 		{0, 1}, {negativeZero, 1}, {inf, inf}, {-inf, 0}, {math.MaxFloat32, inf}, {-math.MaxFloat32, 0}, {89, inf}, {-104.5, 0},
 	},
+	"log": {
+		{0, -inf}, {negativeZero, -inf}, {inf, inf}, {-inf, nan}, {-1, nan}, {-math.SmallestNonzeroFloat32, nan}, {1, 0},
+		{math.SmallestNonzeroFloat32, -0x1.9d1dap+06}, {math.MaxFloat32, 0x1.62e43p+06},
+	},
+	"sqrt": {
+		{0, 0}, {negativeZero, negativeZero}, {inf, inf}, {4, 2}, {0x1p-148, 0x1p-74},
+	},
 	"relu": {
 		{0, 0}, {negativeZero, negativeZero}, {inf, inf}, {-inf, 0}, {-math.SmallestNonzeroFloat32, 0}, {-1, 0},
 	},

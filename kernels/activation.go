@@ -77,6 +77,26 @@ func (o serial) Exp(dst, src []float32) {
 	}
 }
 
+// Log sets dst to the natural logarithm of src, within 2 ULP. It is NaN below 0, and
+// -Inf at 0 and -0. dst may be src.
+func (o serial) Log(dst, src []float32) {
+	checkLen("Log", "src", len(src), len(dst))
+	for lo := 0; lo < len(dst); lo += elementsPerCall {
+		hi := callEnd(lo, len(dst))
+		o.set.Log(dst[lo:hi], src[lo:hi])
+	}
+}
+
+// Sqrt sets dst to the square root of src, correctly rounded. It is NaN below 0; -0
+// stays. dst may be src.
+func (o serial) Sqrt(dst, src []float32) {
+	checkLen("Sqrt", "src", len(src), len(dst))
+	for lo := 0; lo < len(dst); lo += elementsPerCall {
+		hi := callEnd(lo, len(dst))
+		o.set.Sqrt(dst[lo:hi], src[lo:hi])
+	}
+}
+
 // ReLU sets dst to src, with 0 in the place of negative elements. NaN and -0 stay. dst
 // may be src.
 func (o serial) ReLU(dst, src []float32) {

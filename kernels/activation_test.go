@@ -26,6 +26,8 @@ func TestFunctions(t *testing.T) {
 			{"Tanh", e.Tanh, ref.Tanh, 2},
 			{"Sigmoid", e.Sigmoid, ref.Sigmoid, 2},
 			{"Exp", e.Exp, ref.Exp, 2},
+			{"Log", e.Log, ref.Log, 2},
+			{"Sqrt", e.Sqrt, ref.Sqrt, 0.5},
 			{"ReLU", e.ReLU, ref.ReLU, 0},
 		} {
 			for _, n := range lengths {

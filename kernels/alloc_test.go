@@ -42,6 +42,8 @@ func hotCalls(e *Engine) map[string]func() {
 		"Tanh":    func() { e.Tanh(z, x) },
 		"Sigmoid": func() { e.Sigmoid(z, x) },
 		"Exp":     func() { e.Exp(z, x) },
+		"Log":     func() { e.Log(z, x) },
+		"Sqrt":    func() { e.Sqrt(z, x) },
 		"ReLU":    func() { e.ReLU(z, x) },
 		"MulGrad": func() {
 			e.MulGrad(Tanh, 9, 100, z, 101, x, 100)

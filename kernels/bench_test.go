@@ -116,6 +116,8 @@ func BenchmarkActivation(b *testing.B) {
 			{"tanh", (*Engine).Tanh},
 			{"sigmoid", (*Engine).Sigmoid},
 			{"exp", (*Engine).Exp},
+			{"log", (*Engine).Log},
+			{"sqrt", (*Engine).Sqrt},
 			{"relu", (*Engine).ReLU},
 		} {
 			benchEngines(b, []int{1}, fmt.Sprintf("op=%s/n=%d", f.name, n), func(b *testing.B, e *Engine) {

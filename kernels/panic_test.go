@@ -201,6 +201,8 @@ func mistakes(e *Engine) []mistake {
 		{"Tanh", "src", func(e *Engine, dst []float32, in [][]float32) { e.Tanh(dst, in[0]) }},
 		{"Sigmoid", "src", func(e *Engine, dst []float32, in [][]float32) { e.Sigmoid(dst, in[0]) }},
 		{"Exp", "src", func(e *Engine, dst []float32, in [][]float32) { e.Exp(dst, in[0]) }},
+		{"Log", "src", func(e *Engine, dst []float32, in [][]float32) { e.Log(dst, in[0]) }},
+		{"Sqrt", "src", func(e *Engine, dst []float32, in [][]float32) { e.Sqrt(dst, in[0]) }},
 		{"ReLU", "src", func(e *Engine, dst []float32, in [][]float32) { e.ReLU(dst, in[0]) }},
 		{"Add", "a b", func(e *Engine, dst []float32, in [][]float32) { e.Add(dst, in[0], in[1]) }},
 		{"Mul", "a b", func(e *Engine, dst []float32, in [][]float32) { e.Mul(dst, in[0], in[1]) }},

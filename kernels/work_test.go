@@ -95,6 +95,8 @@ func largeCalls(e *Engine) {
 	e.Tanh(z, x)
 	e.Sigmoid(z, x)
 	e.Exp(z, x)
+	e.Log(z, x)
+	e.Sqrt(z, x)
 	e.ReLU(z, x)
 	e.Add(z, x, y)
 	e.Mul(z, x, y)

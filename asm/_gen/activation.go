@@ -22,6 +22,7 @@ func activation(g *gen) {
 		{"tanh", "Tanh", "sets dst to tanh(src).", tanhConsts(), g.tanhAbs},
 		{"sigmoid", "Sigmoid", "sets dst to 1/(1+exp(-src)).", sigmoidConsts(), g.sigmoid},
 		{"exp", "Exp", "sets dst to exp(src).", expConsts(), g.exp},
+		{"log", "Log", "sets dst to log(src).", logConsts(), g.log},
 	} {
 		g.kernel(f.op, "", f.slot, f.doc)
 		dst, src := g.base("dst"), g.base("src")
@@ -34,10 +35,14 @@ func activation(g *gen) {
 			f.apply(cs)
 			for i, l := range ls {
 				y := cs[i].x
-				if f.op == "tanh" {
+				switch f.op {
+				case "tanh":
 					y = cs[i].t
 					l.load(src, y)
 					g.copySign(cs[i].x, y)
+				case "log":
+					l.load(src, cs[i].k)
+					g.logSpecials(y, cs[i].k, cs[i].t, cs[i].q)
 				}
 				l.store(y, dst)
 			}
@@ -46,9 +51,18 @@ func activation(g *gen) {
 		g.finish()
 	}
 
-	g.kernel("relu", "", "ReLU", "sets dst to max(src, 0).")
 	x, zero := g.vec[0], g.vec[1]
+	g.kernel("sqrt", "", "Sqrt", "sets dst to √src.")
 	dst, src := g.base("dst"), g.base("src")
+	g.loop(4, g.length("dst"), []reg.GPVirtual{dst, src}, each(func(l lane) {
+		l.load(src, x)
+		g.VSQRTPS(x, x)
+		l.store(x, dst)
+	}))
+	g.finish()
+
+	g.kernel("relu", "", "ReLU", "sets dst to max(src, 0).")
+	dst, src = g.base("dst"), g.base("src")
 	g.zero(zero)
 	g.loop(4, g.length("dst"), []reg.GPVirtual{dst, src}, each(func(l lane) {
 		l.load(src, x)
@@ -79,6 +93,14 @@ func sigmoidConsts() []float32 {
 
 func expConsts() []float32 {
 	return append([]float32{-104, 89, 1.5*(1<<23) + 254, log2e, ln2, math.Float32frombits(ln2Lo)}, expCoef...)
+}
+
+func logConsts() []float32 {
+	c := append([]float32{ln2, 1, 0x1p-23}, logCoef...)
+	for _, bits := range []uint32{logLow, exponentBit} {
+		c = append(c, math.Float32frombits(bits))
+	}
+	return c
 }
 
 // tileCells are the cells that a tile routine works on, beyond any

@@ -44,6 +44,19 @@ var expCoef = []float32{0x1.0eba8ap-7, 0x1.573c44p-5, 0x1.555d46p-3, 0x1.fffdcp-
 // fpminimax(exp(x), [|2,...,6|], [|24...|], [-0.3468;0.3468], relative, 1+x).
 var sigmoidCoef = []float32{0x1.6a624cp-10, 0x1.123abcp-7, 0x1.55589ep-5, 0x1.55549p-3, 0x1.fffffcp-2, 1}
 
+// log(1+m) on [-1/3,1/3] as m + m²·(-1/2 + m·p(m)), relative error 4.6e-9: a fit of least
+// squares, weighted anew until it is minimax, and rounded.
+var logCoef = []float32{-0x1.08055ep-3, 0x1.1e66ccp-3, -0x1.f3115p-4, 0x1.1ed714p-3, -0x1.559dcap-3, 0x1.99d028p-3, -0x1.fffefp-3, 0x1.555506p-2, -0.5}
+
+// The parts of log's arithmetic on bits.
+const (
+	logLow      = 0x3f2aaaab // 2/3
+	exponentBit = 0xff800000 // sign and exponent
+	oneBits     = 0x3f800000
+	nanBits     = 0x7fc00000
+	infBits     = 0x7f800000
+)
+
 // A cell is the registers of one vector under approximation: x comes in and
 // goes out in x, the rest is scratch. Several cells in lockstep hide latency.
 type cell struct{ x, k, t, q reg.VecPhysical }
@@ -156,6 +169,48 @@ func (g *gen) exp(cs []cell) {
 		func(c cell) { g.VPSLLD(operand.Imm(23), c.k, c.k) },
 		func(c cell) { g.VMULPS(c.t, c.q, c.q) },
 		func(c cell) { g.VMULPS(c.k, c.q, c.x) })
+}
+
+// log emits x = ln x = e·ln2 + log(1+m) for x = 2^e·(1+m) with 1+m in [2/3,4/3). Numbers
+// below the least normal are first multiplied by 2^23. Where x is no number above 0 the
+// result is garbage: see logSpecials.
+func (g *gen) log(cs []cell) {
+	scale := uint32(oneBits ^ 0x4b000000) // between 1 and 2^23
+	lockstep(cs, func(c cell) { g.less(g.f32(0x1p-126), c.x, c.t) },
+		func(c cell) { g.and(g.op(scale), c.t, c.q) },
+		func(c cell) { g.xor(g.op(oneBits), c.q, c.q) },
+		func(c cell) { g.VMULPS(c.q, c.x, c.x) },
+		func(c cell) { g.and(g.f32(-23), c.t, c.t) },
+		func(c cell) { g.VPSUBD(g.op(logLow), c.x, c.k) },
+		func(c cell) { g.and(g.op(exponentBit), c.k, c.k) },
+		func(c cell) { g.VPSUBD(c.k, c.x, c.x) },
+		func(c cell) { g.VCVTDQ2PS(c.k, c.k) },
+		func(c cell) { g.VFMADD231PS(g.f32(0x1p-23), c.k, c.t) }, // e
+		func(c cell) { g.VSUBPS(g.f32(1), c.x, c.x) },            // m
+		func(c cell) { g.VMULPS(c.x, c.x, c.k) })
+	lockstep(cs, g.horner(logCoef, 1)...)
+	lockstep(cs, func(c cell) { g.VFMADD231PS(c.k, c.q, c.x) },
+		func(c cell) { g.VFMADD231PS(g.f32(ln2), c.t, c.x) })
+}
+
+// logSpecials emits x = y where y is NaN or +Inf, NaN where y < 0 and -Inf where y is 0.
+// y is what x is the logarithm of.
+func (g *gen) logSpecials(x, y, t, q reg.VecPhysical) {
+	g.less(g.op(infBits), y, t)
+	g.choose(x, y, t)
+	g.equal(g.f32(0), y, q)
+	g.and(g.op(nanBits^0xff800000), q, q)
+	g.xor(g.op(nanBits), q, q)
+	g.zero(t)
+	g.less(y, t, t)
+	g.choose(x, q, t)
+}
+
+// choose emits x = y where mask has no ones. x is overwritten.
+func (g *gen) choose(x, y, mask reg.VecPhysical) {
+	g.xor(y, x, x)
+	g.and(mask, x, x)
+	g.xor(y, x, x)
 }
 
 // sigmoid emits x = t/(t + e^-r) with t = 2^n, all scaled by 2^32 so that the

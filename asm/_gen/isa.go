@@ -194,6 +194,21 @@ func (g *gen) or(m operand.Op, x, dst reg.VecPhysical) {
 	}
 }
 
+// less emits dst = all ones where a < b, else zeros. It is zeros where one is NaN.
+func (g *gen) less(b operand.Op, a, dst reg.VecPhysical) { g.compare(0x11, b, a, dst) }
+
+// equal emits dst = all ones where a = b, else zeros.
+func (g *gen) equal(b operand.Op, a, dst reg.VecPhysical) { g.compare(0, b, a, dst) }
+
+func (g *gen) compare(predicate uint64, b operand.Op, a, dst reg.VecPhysical) {
+	if g.wide() {
+		g.VCMPPS(operand.Imm(predicate), b, a, reg.K2)
+		g.VPMOVM2D(reg.K2, dst)
+	} else {
+		g.VCMPPS(operand.Imm(predicate), b, a, dst)
+	}
+}
+
 func (g *gen) xor(m operand.Op, x, dst reg.VecPhysical) {
 	if g.wide() {
 		g.VPXORD(m, x, dst)

@@ -11,6 +11,12 @@ func Sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 // Exp is e^x.
 func Exp(x float64) float64 { return math.Exp(x) }
 
+// Log is ln x.
+func Log(x float64) float64 { return math.Log(x) }
+
+// Sqrt is √x.
+func Sqrt(x float64) float64 { return math.Sqrt(x) }
+
 // ReLU is 0 for x < 0 and x otherwise; -0 and NaN stay.
 func ReLU(x float64) float64 {
 	if x < 0 {

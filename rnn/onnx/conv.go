@@ -231,15 +231,29 @@ func (f *filter) gather(rows []float32, x *tensor, channels int) {
 	}
 }
 
+// depthChunk is the number of floats of a chunk of a depthwise convolution. Its sums, its
+// inputs and its weights stay in L1.
+const depthChunk = 2048
+
 // depthwise adds the steps of a convolution of each channel with a filter of its own.
 func (c *call) depthwise(f filter, x, out *tensor, bias []float32) error {
 	channels := f.channels
-	weights, err := weight(c, "filters", c.in[1].fixed, func() ([]float32, error) { // [K,C]
-		w, err := c.flat(c.in[1].permuted(2, 0, 1), c)
+	chunk := 1 // steps at once
+	if f.stride == 1 {
+		chunk = max(1, min(f.steps, depthChunk/channels))
+	}
+	weights, err := weight(c, fmt.Sprint("channels ", chunk), c.in[1].fixed, func() ([]float32, error) { // [K,chunk,C]
+		w, err := c.flat(c.in[1].permuted(2, 1, 0), c)
 		if err != nil {
 			return nil, err
 		}
-		return w.floats, nil
+		var all []float32
+		for k := range f.taps {
+			for range chunk {
+				all = append(all, w.floats[k*channels:][:channels]...)
+			}
+		}
+		return all, nil
 	})
 	if err != nil {
 		return err
@@ -247,22 +261,36 @@ func (c *call) depthwise(f filter, x, out *tensor, bias []float32) error {
 	if x, err = c.flat(x, c); err != nil {
 		return err
 	}
-	room := make([]float32, channels)
+	room := make([]float32, chunk*channels)
 	e := c.m.engine
 	return c.step(func() error {
 		for n := range f.n {
-			for s := range f.steps {
-				to := out.floats[(n*f.steps+s)*channels:][:channels]
-				if bias != nil {
-					copy(to, bias)
-				} else {
-					clear(to)
+			for first := 0; first < f.steps; first += chunk {
+				end := min(first+chunk, f.steps)
+				sums := out.floats[n*f.steps*channels:][:f.steps*channels]
+				for s := first; s < end; s++ {
+					if bias != nil {
+						copy(sums[s*channels:][:channels], bias)
+					} else {
+						clear(sums[s*channels:][:channels])
+					}
 				}
 				for k := range f.size {
-					if at := s*f.stride - f.before + k*f.dilation; at >= 0 && at < f.length {
-						e.Mul(room, x.floats[(n*f.length+at)*channels:][:channels], weights[(f.first+k)*channels:][:channels])
-						e.Add(to, to, room)
+					shift := k*f.dilation - f.before
+					lo, hi := first, end // the steps whose tap k is within the input
+					for lo < hi && lo*f.stride+shift < 0 {
+						lo++
 					}
+					for hi > lo && (hi-1)*f.stride+shift >= f.length {
+						hi--
+					}
+					if lo == hi {
+						continue
+					}
+					size := (hi - lo) * channels
+					to, from := sums[lo*channels:][:size], x.floats[(n*f.length+lo*f.stride+shift)*channels:][:size]
+					e.Mul(room[:size], from, weights[(f.first+k)*chunk*channels:][:size])
+					e.Add(to, to, room[:size])
 				}
 			}
 		}

@@ -64,18 +64,6 @@ func reciprocal(dst, src []float32) {
 	}
 }
 
-func root(dst, src []float32) {
-	for i, v := range src {
-		dst[i] = float32(math.Sqrt(float64(v)))
-	}
-}
-
-func logarithm(dst, src []float32) {
-	for i, v := range src {
-		dst[i] = float32(math.Log(float64(v)))
-	}
-}
-
 func softplus(dst, src []float32) {
 	for i, v := range src {
 		x := float64(v)
@@ -90,6 +78,8 @@ func softsign(dst, src []float32) {
 }
 
 func exponential(c *call) (unaryFunc, error) { return c.m.engine.Exp, nil }
+func logarithm(c *call) (unaryFunc, error)   { return c.m.engine.Log, nil }
+func root(c *call) (unaryFunc, error)        { return c.m.engine.Sqrt, nil }
 
 func leakyRelu(c *call) (unaryFunc, error) {
 	alpha := c.float("alpha", 0.01)
@@ -245,7 +235,7 @@ func (c *call) binary(op binaryOp) ([]*tensor, error) {
 			b = a
 			op = mul
 		case 0.5:
-			return c.unary(plain(root))
+			return c.unary(root)
 		}
 	}
 	kind := a.kind
