@@ -19,7 +19,7 @@ const (
 	// irVersion is the version of the file's format that came with the opset.
 	irVersion = 7
 	// configKey is the key of the network's Config in the file's metadata.
-	configKey = "batchrnn.config"
+	configKey = "rnn.Config"
 )
 
 // Write writes a network as an ONNX model, and returns the number of bytes written. The
@@ -43,7 +43,7 @@ const (
 //
 // Each layer is one RNN, LSTM or GRU node. These operators have neither TimeSkip nor
 // Projection: each direction of such a layer is a Scan node. The metadata holds the
-// Config as JSON, under batchrnn.config.
+// Config as JSON, under rnn.Config.
 //
 // A model that has been made compact is an error. So is one whose file would have 2 GiB or
 // more, the limit of protocol buffers. Nothing is written then.

@@ -221,6 +221,52 @@ func TestONNXRuntimeAgrees(t *testing.T) {
 	t.Logf("%d networks, every %d", i+1, every)
 }
 
+// TestReaderAgrees has this package run each network, in two sizes.
+func TestReaderAgrees(t *testing.T) {
+	i := -1
+	networks(func(c rnn.Config) {
+		i++
+		m := newNetwork(t, c, uint64(i))
+		again, err := Load(m.Engine(), bytes.NewReader(written(t, m)))
+		if c.TimeSkip != 0 || c.Projection > 0 {
+			if err == nil || !strings.Contains(err.Error(), "Scan") {
+				t.Errorf("%+v: error %v, want one that names Scan", c, err)
+			}
+			return
+		}
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			return
+		}
+		for _, size := range [][2]int{{1, 1}, {6, 3}} {
+			x := newTrial(m, size[0], size[1], rand.New(rand.NewPCG(uint64(i), 2)))
+			in, out := map[string]*Tensor{}, map[string]*Tensor{}
+			for name, x := range x.inputs {
+				in[name] = &Tensor{Shape: x.Shape}
+				if name == "ids" {
+					in[name].Ints = x.Data.([]int64)
+				} else {
+					in[name].Floats = x.Data.([]float32)
+				}
+			}
+			for name := range x.outputs {
+				out[name] = new(Tensor)
+			}
+			if err := again.Run(in, out); err != nil {
+				t.Errorf("%+v, T %d, B %d: %v", c, size[0], size[1], err)
+				continue
+			}
+			outputs := map[string]ort.Tensor{}
+			for name, y := range out {
+				outputs[name] = ort.Tensor{Shape: y.Shape, Data: y.Floats}
+			}
+			if diff := x.differ(outputs, 1e-6); diff != "" {
+				t.Errorf("%+v, T %d, B %d: %s", c, size[0], size[1], diff)
+			}
+		}
+	})
+}
+
 // TestPythonAccepts has the checker of the ONNX project look at some networks.
 func TestPythonAccepts(t *testing.T) {
 	python := pythonONNX(t)
@@ -270,7 +316,7 @@ func TestConfigInFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		var config rnn.Config
-		if len(file.metadata) != 1 || file.metadata[0].key != "batchrnn.config" {
+		if len(file.metadata) != 1 || file.metadata[0].key != "rnn.Config" {
 			t.Fatalf("metadata %+v", file.metadata)
 		}
 		if err := json.Unmarshal([]byte(file.metadata[0].value), &config); err != nil || !reflect.DeepEqual(config, m.Config) {
