@@ -185,40 +185,67 @@ func written(t testing.TB, m *rnn.Model) []byte {
 	return file.Bytes()
 }
 
-// TestONNXRuntimeAgrees has ONNX Runtime run each network, in two sizes.
+// TestONNXRuntimeAgrees has ONNX Runtime run networks of the table, in two sizes.
 func TestONNXRuntimeAgrees(t *testing.T) {
 	r := ort.Start(t)
-	every := 1
+	every := 5
 	if os.Getenv("BATCHRNN_LONG") == "" {
-		every = 13 // without a factor in common with the table's
+		every = 13
 	}
 	i := -1
 	networks(func(c rnn.Config) {
 		if i++; i%every != 0 {
 			return
 		}
-		m := newNetwork(t, c, uint64(i))
-		theirs, err := r.Load(written(t, m))
-		if err != nil {
-			t.Errorf("%+v: ONNX Runtime refuses it: %v", c, err)
-			return
-		}
-		for _, size := range [][2]int{{1, 1}, {6, 3}} {
-			x := newTrial(m, size[0], size[1], rand.New(rand.NewPCG(uint64(i), 2)))
-			outputs, err := theirs.Run(x.inputs)
-			if err != nil {
-				t.Errorf("%+v, T %d, B %d: %v", c, size[0], size[1], err)
-				continue
-			}
-			if diff := x.differ(outputs, 1e-5); diff != "" {
-				t.Errorf("%+v, T %d, B %d: %s", c, size[0], size[1], diff)
-			}
-		}
-		if err := theirs.Close(); err != nil {
-			t.Error(err)
-		}
+		runBeside(t, r, newNetwork(t, c, uint64(i)), [][2]int{{1, 1}, {6, 3}})
 	})
 	t.Logf("%d networks, every %d", i+1, every)
+}
+
+// TestONNXRuntimeAgreesOnLargeNetworks is the same for networks of the sizes that are in
+// use, and initial weights.
+func TestONNXRuntimeAgreesOnLargeNetworks(t *testing.T) {
+	r := ort.Start(t)
+	e, err := kernels.New("", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []rnn.Config{
+		{Input: 80, Output: 80, Layers: 1, Hidden: 256},
+		{Input: 2000, Embedding: 96, Output: 2000, Layers: 2, Hidden: 192, Cell: rnn.GRU, Cutoffs: []int{200, 800}},
+		{Input: 40, Dense: true, Output: 30, Layers: 2, Hidden: 128, Cell: rnn.LSTM, Bidirectional: true, Residual: true},
+		{Input: 40, Dense: true, Output: 30, Layers: 1, Hidden: 256, Cell: rnn.LSTM, Projection: 96, LastStep: true},
+	} {
+		m, err := rnn.New(e, c, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runBeside(t, r, m, [][2]int{{1, 1}, {1, 64}, {100, 8}})
+	}
+}
+
+// runBeside compares the results of ONNX Runtime with those of m, for sizes T and B.
+func runBeside(t *testing.T, r *ort.Runtime, m *rnn.Model, sizes [][2]int) {
+	t.Helper()
+	theirs, err := r.Load(written(t, m))
+	if err != nil {
+		t.Errorf("%+v: ONNX Runtime refuses it: %v", m.Config, err)
+		return
+	}
+	for i, size := range sizes {
+		x := newTrial(m, size[0], size[1], rand.New(rand.NewPCG(uint64(i), 2)))
+		outputs, err := theirs.Run(x.inputs)
+		if err != nil {
+			t.Errorf("%+v, T %d, B %d: %v", m.Config, size[0], size[1], err)
+			continue
+		}
+		if diff := x.differ(outputs, 1e-5); diff != "" {
+			t.Errorf("%+v, T %d, B %d: %s", m.Config, size[0], size[1], diff)
+		}
+	}
+	if err := theirs.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestReaderAgrees has this package run each network, in two sizes.
