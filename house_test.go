@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"bench/lm/ngram":  {"internal/durable"},
 	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},
 	"bench/lm/rnnlm":  {"rnn", "kernels", "bench/lm/text", "internal/durable", "internal/figures", "internal/memory"},
-	"bench/lm": {"rnn", "rnn/safetensors", "kernels", "bench/lm/text", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell",
+	"bench/lm": {"rnn", "rnn/onnx", "rnn/safetensors", "kernels", "bench/lm/text", "bench/lm/ngram", "bench/lm/rnnlm", "bench/lm/spell",
 		"internal/durable", "internal/engine", "internal/figures", "internal/memory", "internal/option"},
 	"bench/measure":   {"kernels"},
 	"bench/residency": {"rnn", "kernels", "bench/lm", "bench/lm/ngram", "bench/lm/rnnlm", "internal/memory"},

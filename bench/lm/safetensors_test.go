@@ -10,6 +10,7 @@ import (
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/rnn"
+	"batchrnn/rnn/onnx"
 	"batchrnn/rnn/safetensors"
 )
 
@@ -49,6 +50,23 @@ func TestSafetensors(t *testing.T) {
 	}
 	if err := models[0].ReadSafetensors(bytes.NewReader(nil), 0, ""); err == nil {
 		t.Error("an n-gram model read weights")
+	}
+}
+
+// TestWriteONNX: a network gives a file, and n-grams give an error.
+func TestWriteONNX(t *testing.T) {
+	models := testModels(t, text.Char)
+	for _, m := range models[1:] {
+		var have, want bytes.Buffer
+		if n, err := m.WriteONNX(&have); err != nil || n != int64(have.Len()) {
+			t.Fatalf("%s: %d of %d bytes, error %v", m.Config.Name(), n, have.Len(), err)
+		}
+		if _, err := onnx.Write(&want, m.rnn); err != nil || !bytes.Equal(have.Bytes(), want.Bytes()) {
+			t.Errorf("%s: not what onnx.Write writes, error %v", m.Config.Name(), err)
+		}
+	}
+	if _, err := models[0].WriteONNX(io.Discard); err == nil {
+		t.Error("an n-gram model wrote a network")
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
@@ -17,12 +19,14 @@ import (
 
 type exportCommand struct {
 	Model string `arg:"" help:"A file that rnnbench train or import has written."`
-	Out   string `required:"" type:"output" placeholder:"FILE|-" help:"Where the weights of an RNN go, as safetensors, or the n-grams of an n-gram model, as an ARPA file; - is standard output."`
+	Out   string `required:"" type:"output" placeholder:"FILE|-" help:"Where the model goes: an RNN's weights as safetensors, or if FILE ends in .onnx the RNN as an ONNX model; n-grams as an ARPA file; - is standard output."`
 }
 
 // Help is what kong prints below the summary.
 func (*exportCommand) Help() string {
-	return `An RNN becomes safetensors. The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out. It reads one-hot vectors, or with an embedding the vectors of an nn.Embedding, embedding.weight. The tensors are rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too. The vocabulary stays in the model's file.
+	return `An RNN becomes safetensors. The names and layouts are those of a PyTorch module with an nn.RNN, nn.LSTM or nn.GRU as rnn and an nn.Linear as out. It reads one-hot vectors, or with an embedding the vectors of an nn.Embedding, embedding.weight. The tensors are rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0 (zeros, except of a GRU), out.weight, out.bias; of an adaptive softmax out.head and out.tail. The cell stands in the file too.
+
+In a FILE that ends in .onnx an RNN becomes an ONNX model, which ONNX Runtime and others run. Its inputs are ids, numbers of the vocabulary for each step and text, and the states h0 and, of an LSTM, c0. Its outputs are output, the logits of the next token (log-probabilities of an adaptive softmax), and the states hn and cn, from which the next call goes on. In both cases the vocabulary stays in the model's file.
 
 An n-gram model becomes an ARPA file, which KenLM, SRILM, IRSTLM and Sphinx read. A model of characters writes white space and control characters by their code points, such as <U+0020> for a space. Those programs ask for <s> and </s>, which a model of sentences has, see "rnnbench train --sentences". Any other model lists both with a log10 probability of -99, so leave the end of a sentence out of their figures (query -n). The values of a quantised model are its rounded ones.`
 }
@@ -35,7 +39,12 @@ func (c *exportCommand) Run(env *environment) error {
 	}
 	defer close()
 	write := model.WriteSafetensors
-	if model.Config.Kind == lm.Ngram {
+	switch onnx := strings.EqualFold(filepath.Ext(c.Out), ".onnx"); {
+	case onnx && model.Config.Kind == lm.Ngram:
+		return option.Failure(modelArgument, "%q is an n-gram model, which ONNX can't hold: give a file that rnnbench train --kind rnn has written, or an --out that does not end in .onnx", c.Model)
+	case onnx:
+		write = model.WriteONNX
+	case model.Config.Kind == lm.Ngram:
 		write = model.WriteARPA
 	}
 	return writeConverted(env, c.Out, model, write)

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"batchrnn/kernels"
+	"batchrnn/rnn/onnx"
 )
 
 func TestExportAndImport(t *testing.T) {
@@ -38,6 +41,12 @@ func TestExportAndImport(t *testing.T) {
 		t.Error("the weights did not come with the file")
 	}
 	ngrams := fmt.Sprintf("MODEL: %q is an n-gram model, which has no weights: give a file that rnnbench train --kind rnn has written", at("ngram.lm"))
+	if out := must("export", at("gru.lm"), "--out", at("gru.onnx")); !strings.HasPrefix(out, "model    GRU 8") {
+		t.Errorf("export prints %q", out)
+	}
+	if names := onnxNames(t, at("gru.onnx")); names != "ids h0 output hn" {
+		t.Errorf("the ONNX model has the inputs and outputs %s", names)
+	}
 	for _, test := range []struct {
 		name   string
 		status int
@@ -45,6 +54,7 @@ func TestExportAndImport(t *testing.T) {
 		args   []string
 	}{
 		{"n-grams imported", 1, ngrams, []string{"import", at("ngram.lm"), "--weights", at("a.safetensors"), "--out", at("x")}},
+		{"n-grams as ONNX", 1, "which ONNX can't hold", []string{"export", at("ngram.lm"), "--out", at("x.ONNX")}},
 		{"onto itself", 2, "--out", []string{"export", at("a.lm"), "--out", at("a.lm")}},
 		{"onto the weights", 2, "--out", []string{"import", at("a.lm"), "--weights", at("a.safetensors"), "--out", at("a.safetensors")}},
 		{"no name", 2, "--out", []string{"export", at("a.lm"), "--out", ""}},
@@ -64,7 +74,32 @@ func TestExportAndImport(t *testing.T) {
 			t.Errorf("%s: exit status %d, standard output %q, standard error %q, want one line with %q", test.name, status, stdout, stderr, test.want)
 		}
 	}
-	if _, err := os.Stat(at("x")); err == nil {
-		t.Error("a file was written all the same")
+	for _, name := range []string{"x", "x.ONNX"} {
+		if _, err := os.Stat(at(name)); err == nil {
+			t.Errorf("%s was written all the same", name)
+		}
 	}
+}
+
+// onnxNames returns the names of the inputs and outputs of an ONNX model.
+func onnxNames(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	e, err := kernels.New("", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Load(e, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, v := range append(m.Inputs(), m.Outputs()...) {
+		names = append(names, v.Name)
+	}
+	return strings.Join(names, " ")
 }

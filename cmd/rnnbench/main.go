@@ -6,7 +6,7 @@
 //	rnnbench eval       how well a saved model predicts a text
 //	rnnbench sample     text drawn from a saved model
 //	rnnbench score      the cost of each line of standard input under a saved model
-//	rnnbench export     a saved model for other programs, as safetensors or ARPA
+//	rnnbench export     a saved model for other programs, as safetensors, ONNX or ARPA
 //	rnnbench import     a model from such a file
 //	rnnbench kernels    every kernel beside the machine's peak
 //	rnnbench speed      passes through networks beside the machine's peak
@@ -63,7 +63,7 @@ type commandLine struct {
 
 	Inspect inspectCommand `cmd:"" help:"What a saved model is: kind, sizes, vocabulary, training, sections of its file."`
 
-	Export exportCommand `cmd:"" help:"Write a saved model for other programs: an RNN's weights as safetensors, in PyTorch's names and layouts, n-grams as an ARPA file."`
+	Export exportCommand `cmd:"" help:"Write a saved model for other programs: an RNN's weights as safetensors, in PyTorch's names and layouts, or the RNN as an ONNX model; n-grams as an ARPA file."`
 	Import importCommand `cmd:"" help:"Make a model of an ARPA file, or of a saved RNN and other weights, from safetensors."`
 
 	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`

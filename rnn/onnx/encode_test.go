@@ -106,13 +106,7 @@ func TestEncodedMessagesAreReadAgain(t *testing.T) {
 // TestEncodingIsThatOfPython has the ONNX project's own package read a model and write it
 // again. Its bytes must be the same.
 func TestEncodingIsThatOfPython(t *testing.T) {
-	python := "python3"
-	if exec.Command(python, "-c", "import onnx").Run() != nil {
-		python = "/usr/bin/python3" // where Debian's packages are, if python3 is another one
-		if err := exec.Command(python, "-c", "import onnx").Run(); err != nil {
-			t.Skip("SKIPPED: Python has no package onnx: get it by apt-get install python3-onnx")
-		}
-	}
+	python := pythonONNX(t)
 	data := everyField().encode(nil)
 	again := exec.Command(python, "-c", `
 import sys, onnx
@@ -127,4 +121,16 @@ sys.stdout.buffer.write(model.SerializeToString(deterministic=True))`)
 	if !bytes.Equal(out.Bytes(), data) {
 		t.Errorf("Python writes\n%q, want\n%q", out.Bytes(), data)
 	}
+}
+
+// pythonONNX returns a Python that has the ONNX project's package.
+func pythonONNX(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{"python3", "/usr/bin/python3"} { // the second has Debian's packages
+		if exec.Command(python, "-c", "import onnx").Run() == nil {
+			return python
+		}
+	}
+	t.Skip("SKIPPED: Python has no package onnx: get it by apt-get install python3-onnx")
+	return ""
 }

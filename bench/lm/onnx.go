@@ -1,0 +1,16 @@
+package lm
+
+import (
+	"io"
+
+	"batchrnn/rnn/onnx"
+)
+
+// WriteONNX writes a network, without its vocabulary, as [onnx.Write] does. The ids that
+// it reads, and those of its outputs, are numbers of the vocabulary.
+func (m *Model) WriteONNX(w io.Writer) (int64, error) {
+	if m.rnn == nil {
+		return 0, errNoWeights
+	}
+	return onnx.Write(w, m.rnn)
+}
