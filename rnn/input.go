@@ -40,9 +40,6 @@ func (ws *Workspace) takeDense(x []float32) {
 	if ws.lengths.of == nil {
 		return
 	}
-	if ws.masked == nil {
-		ws.masked = make([]float32, len(x))
-	}
 	e := ws.m.Input
 	for row := range ws.T * ws.B {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {

@@ -36,6 +36,9 @@ func (ws *Workspace) SetLengths(steps []int32) {
 	ws.pass.ran = false
 	if ws.lengths.active == nil {
 		ws.lengths.active = make([]int, ws.T)
+		if ws.m.Dense {
+			ws.masked = make([]float32, ws.T*ws.B*ws.m.Input)
+		}
 		if ws.m.Bidirectional && ws.m.Cell == Vanilla {
 			ws.firstDZ = make([]float32, ws.B*ws.m.Hidden)
 		}

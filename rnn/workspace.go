@@ -32,7 +32,7 @@ type Workspace struct {
 
 	pass    pass
 	lengths lengths
-	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil until needed
+	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil until SetLengths is called
 	// embedded is [T,B,E], the rows of the embedding that the first layer reads.
 	// dembedded is its gradient. Both are nil without an embedding.
 	embedded, dembedded []float32
