@@ -257,8 +257,7 @@ func (r *recurrent) newRun(steps, batch int, lengths bool) *recurrentRun {
 	}
 	if lengths {
 		run.most = slices.Repeat([]int32{1}, batch)
-		run.ws.SetLengths(run.most)
-		run.ws.SetLengths(nil)
+		run.ws.SetLengths(run.most) // the first call makes buffers
 	}
 	return run
 }
