@@ -31,6 +31,14 @@ func TestBenchLine(t *testing.T) {
 			"BenchmarkTrain/impl=x/v=65/h=512/b=32/t=50/threads=2\t3\t1e+06 ns/op\t1.6e+06 tokens/s\t1418.04 %peak\n",
 		},
 		{
+			Workload{Kind: "onnx", Model: "ndm", B: 4, T: 10},
+			"BenchmarkOnnx/impl=x/model=ndm/b=4/t=10/threads=2\t3\t1e+06 ns/op\t1000 us/call\t8.32 %peak\n",
+		},
+		{
+			Workload{Kind: "onnx", Model: "silero_vad_v5", B: 64, T: 1},
+			"BenchmarkOnnx/impl=x/model=silero_vad_v5/b=64/t=1/threads=2\t3\t1e+06 ns/op\t2048 x-real-time\n",
+		},
+		{
 			Workload{Kind: "activation", Act: "exp", Count: 4096},
 			"BenchmarkActivation/impl=x/act=exp/n=4096/threads=2\t3\t1e+06 ns/op\t0.004096 Gelem/s\n",
 		},

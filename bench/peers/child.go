@@ -53,8 +53,6 @@ func (r *request) add(name string, x any) {
 		n = len(x)
 	case []int32:
 		n = len(x)
-	case []byte: // whole words
-		n = len(x) / 4
 	}
 	if n > 0 {
 		r.Arrays = append(r.Arrays, header{name, n})

@@ -17,6 +17,9 @@ type Data struct {
 	Br           []float32 // [G·H], the bias beside the state's product, of a GRU
 	Wy, By       []float32 // [H,V], [V]
 	H0, C0       []float32 // [B,H]; C0 of an LSTM
+
+	Model []byte // onnx: the file, which NewData leaves empty
+	Call  *Call  // onnx
 }
 
 // NewData draws a workload's data from a fixed seed.
@@ -42,6 +45,8 @@ func NewData(w Workload) *Data {
 		return &Data{A: uniform(w.M*w.K, 1), B: uniform(w.K*w.N, 1)}
 	case "activation":
 		return &Data{Src: uniform(w.Count, 6)}
+	case "onnx":
+		return &Data{Call: newCall(w, uniform)}
 	}
 	rows, bound := w.T*w.B, 1/math.Sqrt(float64(w.H))
 	width := w.Gates() * w.H

@@ -19,13 +19,15 @@ var libraries = map[string][]string{
 	"blis":     {"libblis.so.4", "libblis.so"},
 	"onednn":   {"libdnnl.so.3", "libdnnl.so.2", "libdnnl.so"},
 	"sleef":    {"libsleef.so.3", "libsleef.so"},
+
+	"onnxruntime": ortFiles(),
 }
 
 // setLibrary is the flag -lib name=file.
 func setLibrary(s string) error {
 	name, file, ok := strings.Cut(s, "=")
 	if !ok || libraries[name] == nil {
-		return fmt.Errorf("want openblas, blis, onednn or sleef, then = and a file")
+		return fmt.Errorf("want openblas, blis, onednn, onnxruntime or sleef, then = and a file")
 	}
 	libraries[name] = []string{file}
 	return nil

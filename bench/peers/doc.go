@@ -7,12 +7,13 @@
 //	workloads.go  what is run: kinds, shapes, operations counted
 //	data.go       weights and inputs of a workload, from a seed
 //	gates.go      gates and biases in the order of each library
+//	models.go     public ONNX models, and how they are called
 //	impl.go       an implementation: what it can run, how it is timed
-//	  ours.go gonum.go blas.go onednn.go sleef.go torch.go ort.go
+//	  ours.go gonum.go gonnx.go blas.go onednn.go sleef.go torch.go ort.go
 //	run.go        check each result against ours, then time all in turn
 //	benchfmt.go markdown.go  the output
 //
 // The C libraries are opened at run time (dl.c). So the program builds without them and
-// can name a missing one. PyTorch and ONNX Runtime are child processes (child.go) that
-// wait in a read while others are timed.
+// can name a missing one. PyTorch is a child process (child.go) that waits in a read while
+// others are timed.
 package main

@@ -11,15 +11,19 @@ import (
 
 // Gonum returns gonum's own BLAS, pure Go with some assembly.
 func Gonum() *Impl {
-	impl := &Impl{Name: "gonum", New: newGonum}
+	return &Impl{Name: "gonum", Version: moduleVersion("gonum.org/v1/gonum"), New: newGonum}
+}
+
+// moduleVersion returns the version of a module in this program.
+func moduleVersion(path string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
-			if m.Path == "gonum.org/v1/gonum" {
-				impl.Version = m.Version
+			if m.Path == path {
+				return m.Version
 			}
 		}
 	}
-	return impl
+	return "unknown"
 }
 
 func newGonum(w Workload, d *Data, threads int) (Instance, error) {

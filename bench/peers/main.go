@@ -30,7 +30,7 @@ func main() {
 	list := flag.Bool("list", false, "print the names of the workloads and end")
 	dir := flag.String("out", "results", "folder for peers.txt (benchmark format) and peers.md")
 	python := flag.String("python", "", "the Python that has torch (default: the system's, then the first in the path)")
-	flag.Func("lib", "openblas, blis, onednn or sleef = the file of the library, instead of the usual names", setLibrary)
+	flag.Func("lib", "openblas, blis, onednn, onnxruntime or sleef = the file of the library, instead of the usual names", setLibrary)
 	flag.Parse()
 
 	if *list {
@@ -74,6 +74,8 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 	defer text.Close()
 
 	found, missing := everyImpl(python, wanted)
+	models, without := readModels(match)
+	missing = append(missing, without...)
 	defer func() {
 		for _, impl := range found {
 			if impl.Close != nil {
@@ -88,7 +90,7 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 	defer engine.Close()
 
 	r := &Runner{
-		Impls: found, Rounds: rounds, Time: minTime, Settle: settle, Quick: quick, Match: match,
+		Impls: found, Rounds: rounds, Time: minTime, Settle: settle, Quick: quick, Match: match, Models: models,
 		Engine: engine, Text: io.MultiWriter(os.Stdout, text), peakOf: map[int]float64{}, slow: map[*Impl]bool{},
 	}
 	for _, n := range threads {
@@ -145,12 +147,13 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 		open          func() (*Impl, error)
 	}{
 		{"onednn", setup + "apt-get install libdnnl-dev", OneDNN},
-		{"onnxruntime", setup + "npm install in bench/peers", ONNXRuntime},
+		{"onnxruntime", setup + "make models", ONNXRuntime},
 		{"pytorch", setup + "apt-get install python3-torch", func() (*Impl, error) { return PyTorch(pythons...) }},
 		{"openblas", setup + "apt-get install libopenblas-dev", OpenBLAS},
 		{"blis", setup + "apt-get install libblis-dev", BLIS},
 		{"sleef", setup + "apt-get install libsleef-dev", SLEEF},
 		{"gonum", "part of this module", func() (*Impl, error) { return Gonum(), nil }},
+		{"gonnx", "part of this module", func() (*Impl, error) { return GONNX(), nil }},
 	} {
 		if !wanted.MatchString(p.name) {
 			missing = append(missing, Missing{p.name, "left out by -impl", "drop the flag"})

@@ -31,7 +31,8 @@ func (p *Report) WriteMarkdown(out io.Writer) {
 Rates are those of the fastest round; in parentheses the share of the FMA peak
 of as many threads. The last two columns are the speed of %s over that of the
 best library of the row, of the fastest rounds and of the median ones: above 1
-this project is ahead. README.md says on which terms.
+this project is ahead. Tables of ONNX models have two such columns for each
+library. README.md says on which terms.
 `, p.Impls[0].Name)
 
 	var headings []string
@@ -59,8 +60,11 @@ func heading(r *Row) string {
 	w := r.Workload
 	_, unit := w.Rate(1)
 	s := w.Bench()
-	if w.Kind == "rnn" {
+	switch w.Kind {
+	case "rnn":
 		s += ", " + cmp.Or(w.Cell, w.Act)
+	case "onnx":
+		s += ", " + w.Model
 	}
 	if w.Pack != "" {
 		s += ", packed " + map[string]string{"before": "before", "each": "in each call"}[w.Pack]
@@ -82,17 +86,61 @@ func (p *Report) writeTable(out io.Writer, heading string, rows []*Row) {
 			}
 		}
 	}
+	// Each ratio is to the best of some libraries.
+	ratios := []ratioColumn{{"ratio", func(*Impl) bool { return true }}}
+	if rows[0].Workload.Kind == "onnx" {
+		ratios = nil
+		for _, impl := range columns {
+			if !impl.Ours {
+				ratios = append(ratios, ratioColumn{"to " + impl.Name, func(i *Impl) bool { return i == impl }})
+			}
+		}
+	}
 	fmt.Fprintf(out, "\n## %s\n\n| work |", heading)
 	for _, impl := range columns {
 		fmt.Fprintf(out, " %s |", impl.Name)
 	}
-	fmt.Fprintf(out, " ratio | of medians |\n|---|%s---|---|\n", strings.Repeat("---|", len(columns)))
+	for _, c := range ratios {
+		fmt.Fprintf(out, " %s | of medians |", c.name)
+	}
+	fmt.Fprintf(out, "\n|---|%s\n", strings.Repeat("---|", len(columns)+2*len(ratios)))
 	for _, row := range rows {
 		fmt.Fprintf(out, "| %s |", strings.ReplaceAll(row.Workload.Name(), "/", " "))
 		for _, impl := range columns {
 			fmt.Fprintf(out, " %s |", p.cellText(row, impl))
 		}
-		fmt.Fprintf(out, " %s | %s |\n", row.ratio((*Cell).Min), row.ratio((*Cell).Median))
+		for _, c := range ratios {
+			fmt.Fprintf(out, " %s | %s |", row.ratio((*Cell).Min, c.of), row.ratio((*Cell).Median, c.of))
+		}
+		fmt.Fprintln(out)
+	}
+	if rows[0].Workload.Kind == "onnx" {
+		p.writeDifferences(out, rows)
+	}
+}
+
+// A ratioColumn compares with the best of some libraries.
+type ratioColumn struct {
+	name string
+	of   func(*Impl) bool
+}
+
+// writeDifferences writes how far the outputs of others are from ours in these rows.
+func (p *Report) writeDifferences(out io.Writer, rows []*Row) {
+	var all []string
+	for _, impl := range p.Impls[1:] {
+		diff, found := 0.0, false
+		for _, row := range rows {
+			if c := row.cell(impl); c != nil {
+				diff, found = max(diff, c.Diff), true
+			}
+		}
+		if found {
+			all = append(all, fmt.Sprintf("%s %.1e", impl.Name, diff))
+		}
+	}
+	if all != nil {
+		fmt.Fprintf(out, "\nGreatest difference from %s: %s.\n", p.Impls[0].Name, strings.Join(all, ", "))
 	}
 }
 
@@ -122,9 +170,9 @@ func (r *Row) cell(impl *Impl) *Cell {
 	return nil
 }
 
-// ratio returns the best library's time over ours. Ours is that of the instruction set
-// that the dispatch picks, the first of ours.
-func (r *Row) ratio(time func(*Cell) float64) string {
+// ratio returns the time of the best of some libraries over ours. Ours is that of the
+// instruction set that the dispatch picks, the first of ours.
+func (r *Row) ratio(time func(*Cell) float64, of func(*Impl) bool) string {
 	var ours, best float64
 	for _, c := range r.Cells {
 		t := time(c)
@@ -133,7 +181,7 @@ func (r *Row) ratio(time func(*Cell) float64) string {
 			if ours == 0 {
 				ours = t
 			}
-		case best == 0 || t < best:
+		case of(c.Impl) && (best == 0 || t < best):
 			best = t
 		}
 	}

@@ -7,18 +7,10 @@ import (
 )
 
 // rnnModel returns an ONNX model of one RNN, LSTM or GRU operator with the weights of d
-// as constants. It is encoded in protocol buffers (onnx.proto of the ONNX project). Its
-// input is X [T,B,E], its output Y [T,1,B,H]. With carry it also has the inputs H0 and
-// the outputs H1, [1,B,H]; of an LSTM C0 and C1 too. Its length is a multiple of 4.
+// as constants. It is encoded in protocol buffers (onnx.proto of the ONNX project).
+// rnnCall has its inputs and outputs.
 func rnnModel(w Workload, d *Data) []byte {
-	var states []string
-	if w.Carry() {
-		states = append(states, "H")
-		if w.Cell == "lstm" {
-			states = append(states, "C")
-		}
-	}
-
+	c := rnnCall(w, d)
 	var node message
 	for _, in := range []string{"X", "W", "R", "B"} {
 		node.text(1, in)
@@ -26,10 +18,10 @@ func rnnModel(w Workload, d *Data) []byte {
 	if w.Carry() {
 		node.text(1, "") // no sequence_lens
 	}
-	node.text(2, "Y")
-	for _, s := range states {
-		node.text(1, s+"0")
-		node.text(2, s+"1")
+	node.text(2, "h")
+	for _, s := range c.States {
+		node.text(1, s.In)
+		node.text(2, s.Out)
 	}
 	node.text(4, map[string]string{"": "RNN", "lstm": "LSTM", "gru": "GRU"}[w.Cell])
 	node.sub(5, attribute("hidden_size", attributeInt, func(a *message) { a.varint(3, uint64(w.H)) }))
@@ -55,24 +47,55 @@ func rnnModel(w Workload, d *Data) []byte {
 	graph.sub(5, constant("R", transposed(theirs(d.Wh), w.H, width), 1, width, w.H))
 	graph.sub(5, constant("B", slices.Concat(theirs(d.Bh), theirs(br)), 1, 2*width))
 	graph.sub(11, value("X", w.T, w.B, w.E))
-	graph.sub(12, value("Y", w.T, 1, w.B, w.H))
-	for _, s := range states {
-		graph.sub(11, value(s+"0", 1, w.B, w.H))
-		graph.sub(12, value(s+"1", 1, w.B, w.H))
+	graph.sub(12, value("h", w.T, 1, w.B, w.H))
+	for _, s := range c.States {
+		graph.sub(11, value(s.In, s.Shape...))
+		graph.sub(12, value(s.Out, s.Shape...))
 	}
+	return encoded(graph)
+}
 
-	var opset message
+// rnnCall returns the arguments of rnnModel: the input X [T,B,E] and the output h
+// [T,1,B,H]. With carry there are the states h, and of an LSTM c, [1,B,H].
+func rnnCall(w Workload, d *Data) *Call {
+	c := &Call{
+		Frames:  1,
+		Inputs:  []Argument{{Name: "X", Shape: []int{w.T, w.B, w.E}, Floats: d.X}},
+		Outputs: []Argument{{Name: "h", Shape: []int{w.T, 1, w.B, w.H}}},
+	}
+	if w.Carry() {
+		c.States = []Carried{{In: "H0", Out: "H1", Shape: []int{1, w.B, w.H}, Start: d.H0}}
+		if w.Cell == "lstm" {
+			c.States = append(c.States, Carried{In: "C0", Out: "C1", Shape: []int{1, w.B, w.H}, Start: d.C0})
+		}
+	}
+	return c
+}
+
+// addModel returns a model of one operator on one element, Y = X + X. Its time is that of
+// a call.
+func addModel() []byte {
+	var node, graph message
+	node.text(1, "X")
+	node.text(1, "X")
+	node.text(2, "Y")
+	node.text(4, "Add")
+	graph.sub(1, node)
+	graph.text(2, "add")
+	graph.sub(11, value("X", 1))
+	graph.sub(12, value("Y", 1))
+	return encoded(graph)
+}
+
+// encoded returns a model of a graph.
+func encoded(graph message) []byte {
+	var opset, model message
 	opset.text(1, "") // the standard operators
-	opset.varint(2, 14)
-
-	var model message
+	opset.varint(2, 13)
 	model.varint(1, 8) // version of the format
+	model.text(2, "batchrnn")
 	model.sub(7, graph)
 	model.sub(8, opset)
-	// The length of the producer's name pads the model to whole words. Two bytes
-	// precede the name.
-	pad := (4 - (len(model)+2+8)%4) % 4
-	model.text(2, "batchrnn"+"    "[:pad])
 	return model
 }
 

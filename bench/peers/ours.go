@@ -50,6 +50,8 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 		return oursRNN(e, w, d)
 	case "train":
 		return oursTrain(e, w, d)
+	case "onnx":
+		return oursONNX(e, d)
 	}
 	return oursActivation(e, w, d), nil
 }

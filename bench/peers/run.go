@@ -22,6 +22,7 @@ type Runner struct {
 	Settle time.Duration // wait before one, until threads of the others stop spinning
 	Quick  bool
 	Match  *regexp.Regexp
+	Models map[string][]byte
 	Engine *kernels.Engine // measures the peak
 	Text   io.Writer       // benchmark format
 	Notes  []string        // omissions and failures
@@ -43,6 +44,7 @@ type Row struct {
 type Cell struct {
 	Impl *Impl
 	NS   []float64
+	Diff float64 // onnx: the greatest difference from ours
 }
 
 func (c *Cell) Min() float64 { return slices.Min(c.NS) }
@@ -85,7 +87,7 @@ func (r *Runner) wrong(format string, args ...any) {
 func (r *Runner) Run(threads []int) {
 	seen := map[string]bool{} // small workloads can be equal
 	for _, w := range Workloads() {
-		if !r.Match.MatchString(w.Bench() + "/" + w.Name()) {
+		if !r.Match.MatchString(w.Bench()+"/"+w.Name()) || w.Model != "" && r.Models[w.Model] == nil {
 			continue
 		}
 		if r.Quick {
@@ -124,6 +126,7 @@ func (r *Runner) row(w Workload, threads int) *Row {
 		}
 	}()
 	d := NewData(w)
+	d.Model = r.Models[w.Model]
 	var want Results
 	name := fmt.Sprintf("%s/%s/threads=%d", w.Bench(), w.Name(), threads)
 	for _, impl := range r.Impls {
@@ -151,6 +154,9 @@ func (r *Runner) row(w Workload, threads int) *Row {
 			problem = "DOES NOT DO THE SAME WORK as " + r.Impls[0].Name + ": " + differs
 		} else if x.times, err = r.calibrate(instance); err != nil {
 			problem = "FAILED: " + err.Error()
+		}
+		if w.Kind == "onnx" && problem == "" {
+			x.cell.Diff = apart(results, want)
 		}
 		if problem != "" {
 			r.wrong("%s on %s %s", name, impl.Name, problem)

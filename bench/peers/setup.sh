@@ -17,5 +17,5 @@ apt install -y --no-install-recommends \
 if ! command -v npm >/dev/null; then
 	apt install -y --no-install-recommends nodejs npm
 fi
-# The install script would fetch GPU libraries; the package has the CPU one.
-npm install --ignore-scripts --no-audit --no-fund
+# ONNX Runtime, and public models.
+../models/fetch.sh

@@ -23,30 +23,22 @@ func (c *child) newTorch(w Workload, d *Data, threads int) (Instance, error) {
 	if w.Kind != "train" && (w.Kind != "rnn" || w.E == 0) {
 		return nil, errUnsupported
 	}
-	return c.ready(w, d, threads, nil)
-}
-
-// ready sends a workload's data, and a model in a format of its own.
-func (c *child) ready(w Workload, d *Data, threads int, model []byte) (Instance, error) {
 	req := request{Op: "new", Threads: threads, Workload: map[string]any{
 		"kind": w.Kind, "pass": w.Pass, "cell": w.Cell, "act": w.Act, "carry": w.Carry(),
 		"h": w.H, "b": w.B, "t": w.T, "e": w.E, "v": w.V, "lr": learningRate, "clip": clipNorm, "steps": trainedSteps,
 	}}
-	req.add("model", model)
 	req.add("x", d.X)
 	req.add("h0", d.H0)
 	req.add("c0", d.C0)
-	if model == nil {
-		req.add("dh", d.DH)
-		req.add("wx", d.Wx)
-		req.add("wh", d.Wh)
-		req.add("bh", d.Bh)
-		req.add("br", d.Br)
-		req.add("wy", d.Wy)
-		req.add("by", d.By)
-		req.add("ids", d.IDs)
-		req.add("targets", d.Targets)
-	}
+	req.add("dh", d.DH)
+	req.add("wx", d.Wx)
+	req.add("wh", d.Wh)
+	req.add("bh", d.Bh)
+	req.add("br", d.Br)
+	req.add("wy", d.Wy)
+	req.add("by", d.By)
+	req.add("ids", d.IDs)
+	req.add("targets", d.Targets)
 	if _, err := c.call(req); err != nil {
 		return nil, err
 	}

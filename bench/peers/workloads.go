@@ -7,7 +7,7 @@ import (
 
 // A Workload is one piece of work that several implementations can do.
 type Workload struct {
-	Kind string // gemm, rnn, train or activation
+	Kind string // gemm, rnn, train, activation or onnx
 
 	M, N, K int    // gemm: op(A)·op(B) of [M,K] and [K,N]
 	TransA  bool   // gemm: A is [K,M]
@@ -15,10 +15,11 @@ type Workload struct {
 	Cell    string // rnn, train: lstm, gru, or empty for the vanilla cell
 	Act     string // vanilla rnn: tanh or relu; activation: tanh, sigmoid or exp
 	Pass    string // rnn: forward, backward or both
-	H, B, T int    // rnn, train: hidden width, batch, steps
+	H, B, T int    // rnn, train: hidden width, batch, steps; onnx: B streams, T steps
 	E       int    // rnn: width of a dense input; 0: the input is ids
 	V       int    // train: inputs and outputs
 	Count   int    // activation: elements
+	Model   string // onnx: add, or the name of a file without .onnx
 
 	// Pack says when weights are packed into an implementation's own layout: "before"
 	// the timed part, or in "each" call.
@@ -55,6 +56,8 @@ func (w Workload) Name() string {
 			kind = "cell=" + w.Cell + "/"
 		}
 		return fmt.Sprintf("%sv=%d/h=%d/b=%d/t=%d", kind, w.V, w.H, w.B, w.T)
+	case "onnx":
+		return fmt.Sprintf("model=%s/b=%d/t=%d", w.Model, w.B, w.T)
 	default:
 		return fmt.Sprintf("act=%s/n=%d", w.Act, w.Count)
 	}
@@ -98,13 +101,16 @@ func (w Workload) Backward() bool { return w.Pass == "backward" || w.Pass == "bo
 // calls start from zeros.
 func (w Workload) Carry() bool { return w.Kind == "rnn" && w.T == 1 }
 
+// Voice reports whether the work is a voice detector's on one frame of each stream.
+func (w Workload) Voice() bool { return strings.HasPrefix(w.Model, "silero") }
+
 // Gates returns G, the number of products with each input and state.
 func (w Workload) Gates() int { return max(1, len(gates[w.Cell])) }
 
 // Flops counts the multiplications and additions of the products alone. Per row and
 // step these are 2·G·H·(H+E) forward and twice that backward (of inputs and of
 // weights). An input of ids has no input product. Activations, sums, packing and
-// updates take time, but count no operations.
+// updates take time, but count no operations. Those of most ONNX models are not counted.
 func (w Workload) Flops() float64 {
 	rows := float64(w.T) * float64(w.B)
 	switch w.Kind {
@@ -115,6 +121,10 @@ func (w Workload) Flops() float64 {
 		return forward * map[string]float64{"forward": 1, "backward": 2, "both": 3}[w.Pass]
 	case "train":
 		return 6 * rows * float64(w.H) * float64(w.Gates()*w.H+w.V)
+	case "onnx":
+		if w.Model == "ndm" {
+			return 2 * (rows*3*256*(256+4) + float64(w.B)*(257*256+256*64+64))
+		}
 	}
 	return 0
 }
@@ -128,6 +138,10 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 		return float64(w.T*w.B) / ns * 1e9, "tokens/s"
 	case w.Kind == "rnn" && w.B == 1 && (w.T == 1 || w.H <= 64):
 		return ns / float64(w.T), "ns/step"
+	case w.Voice():
+		return float64(w.B) * frameSamples / sampleRate * 1e9 / ns, "x-real-time"
+	case w.Kind == "onnx":
+		return ns / 1e3, "us/call"
 	}
 	return w.Flops() / ns, "GFLOP/s"
 }
@@ -206,6 +220,18 @@ func Workloads() []Workload {
 	}
 	for _, cell := range cells {
 		add(Workload{Kind: "train", Cell: cell, V: 65, H: 512, B: 32, T: 50})
+	}
+
+	add(Workload{Kind: "onnx", Model: "add", B: 1, T: 1, OneThread: true})
+	for _, b := range []int{1, 4, 16, 64} {
+		for _, t := range []int{1, 10, 50, 200} {
+			add(Workload{Kind: "onnx", Model: "ndm", B: b, T: t})
+		}
+	}
+	for _, version := range []string{"legacy", "v5", "v6"} {
+		for _, b := range []int{1, 64} {
+			add(Workload{Kind: "onnx", Model: "silero_vad_" + version, B: b, T: 1})
+		}
 	}
 
 	for _, act := range []string{"tanh", "sigmoid", "exp"} {
