@@ -41,6 +41,15 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	m := zeroModel(e, c)
+	m.draw(rand.New(rand.NewPCG(seed, 0)))
+	m.Update()
+	return m, nil
+}
+
+// zeroModel returns a model of a valid c whose parameters are zero, before its first
+// Update.
+func zeroModel(e *kernels.Engine, c Config) *Model {
 	c.Cutoffs = slices.Clone(c.Cutoffs)
 	if c.Cell == Vanilla {
 		c.Activation = cmp.Or(c.Activation, Tanh)
@@ -49,9 +58,7 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	m.newPacked()
 	m.packing, m.step.task = m.pack, m.stepShare
 	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
-	m.draw(rand.New(rand.NewPCG(seed, 0)))
-	m.Update()
-	return m, nil
+	return m
 }
 
 // Engine returns the engine of the model.

@@ -1,6 +1,7 @@
 package rnn
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -51,8 +52,8 @@ import (
 //
 // The metadata holds what the shapes don't show. "cell" is the name of the [CellKind]:
 // "gru-reset-before" is not PyTorch's GRU. "nonlinearity" is the activation of vanilla
-// cells. "residual" and "time_skip" are connections that PyTorch lacks. The same
-// parameters give the same bytes.
+// cells. "residual" and "time_skip" are connections that PyTorch lacks. "rnn.Config" is
+// the whole Config as JSON, for [Load]. The same parameters give the same bytes.
 func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 	m.checkWhole("WriteSafetensors")
 	var out []safetensors.Floats
@@ -67,8 +68,17 @@ func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
 		}
 		out = append(out, f)
 	}
-	return safetensors.Write(w, m.metadata(), out)
+	metadata := m.metadata()
+	config, err := json.Marshal(m.Config)
+	if err != nil {
+		return 0, fmt.Errorf("rnn: %w", err)
+	}
+	metadata[configKey] = string(config)
+	return safetensors.Write(w, metadata, out)
 }
+
+// configKey is the key of the Config in a file's metadata.
+const configKey = "rnn.Config"
 
 // metadata returns the settings in which two networks of the same shapes may differ.
 func (c Config) metadata() map[string]string {
@@ -112,8 +122,9 @@ func (m *Model) SetTensors(f *safetensors.File) error {
 }
 
 func (m *Model) readTensors(f *safetensors.File) error {
+	f = withShared(f)
 	read := newParams(m.Config)
-	tensors := read.tensors(m.Config)
+	tensors, stored := read.tensors(m.Config), byName(f)
 	if prefix := prefixOf(f, tensors); prefix != "" {
 		return fmt.Errorf("the names of the model's tensors all have the prefix %.100q in the file: give that prefix", prefix)
 	}
@@ -123,27 +134,57 @@ func (m *Model) readTensors(f *safetensors.File) error {
 	if err := m.checkEmbedding(f); err != nil {
 		return err
 	}
-	own := m.metadata()
 	if _, ok := f.Metadata["cell"]; m.Cell == GRUResetBefore && !ok {
 		return fmt.Errorf("the file does not say its cell, so a GRU in it is PyTorch's, with the reset gate after the product, and the model's is %v: set Config.Cell to %v", m.Cell, GRU)
 	}
-	for _, key := range slices.Sorted(maps.Keys(own)) {
-		if v, ok := f.Metadata[key]; ok && v != own[key] {
-			return fmt.Errorf("the file's %s is %.20q, the model's %q: make the model with the file's", key, v, own[key])
-		}
+	if key := m.disagrees(f.Metadata); key != "" {
+		return fmt.Errorf("the file's %s is %.20q, the model's %q: make the model with the file's", key, f.Metadata[key], m.metadata()[key])
 	}
-	if err := match(f, tensors); err != nil {
+	missing, extra := compare(f, stored, tensors)
+	if len(missing)+len(extra) > 0 {
+		var wrong []string
+		if len(missing) > 0 {
+			wrong = append(wrong, "has no "+list(missing))
+		}
+		if len(extra) > 0 {
+			wrong = append(wrong, "has "+list(extra)+", which the model has not")
+		}
+		return errors.New("the file " + strings.Join(wrong, ", and ") + ": give the parameters of a network of the model's Config, and no more")
+	}
+	if t, shape := misfit(stored, tensors); t != nil {
+		return fmt.Errorf("tensor %q has shape %.200s, the model's is %v: make the model with the file's sizes", t.name, shape, t.shape)
+	}
+	if err := fill(f, stored, tensors); err != nil {
 		return err
 	}
+	m.engine.Copy(m.Slab, read.Slab)
+	m.Update()
+	return nil
+}
+
+// disagrees returns the first key under which a file's metadata says something else than
+// c, or "".
+func (c Config) disagrees(metadata map[string]string) string {
+	own := c.metadata()
+	for _, key := range slices.Sorted(maps.Keys(own)) {
+		if v, ok := metadata[key]; ok && v != own[key] {
+			return key
+		}
+	}
+	return ""
+}
+
+// fill sets the parameters of tensors to what a file has stored for them, in these shapes.
+func fill(f *safetensors.File, stored map[string]safetensors.Tensor, tensors []tensor) error {
 	for _, t := range tensors {
-		stored, _ := f.Tensor(t.name)
-		values := make([]float32, len(t.params))
-		if err := f.Floats(values, stored); err != nil {
+		values := t.params
+		if t.layout != asIs {
+			values = make([]float32, len(t.params))
+		}
+		if err := f.Floats(values, stored[t.name]); err != nil {
 			return err
 		}
 		switch t.layout {
-		case asIs:
-			m.engine.Copy(t.params, values)
 		case matrix:
 			transpose(t.params, values, t.shape[0], t.shape[1])
 		case secondBias:
@@ -155,13 +196,11 @@ func (m *Model) readTensors(f *safetensors.File) error {
 		case sharedWeight:
 			for i, v := range values {
 				if v != t.params[i] && (v == v || t.params[i] == t.params[i]) {
-					return fmt.Errorf("tensor %q is not the same weights as those that read the ids, and the model's output is tied: leave Config.Tied out", t.name)
+					return fmt.Errorf("tensor %.100q is not the same weights as those that read the ids, and the network's output is tied: leave Tied out of its Config", t.name)
 				}
 			}
 		}
 	}
-	m.engine.Copy(m.Slab, read.Slab)
-	m.Update()
 	return nil
 }
 
@@ -175,17 +214,25 @@ func (m *Model) checkKind(f *safetensors.File) error {
 		if hr, ok := f.Tensor(strings.Replace(t.Name, "_hh_", "_hr_", 1)); ok && len(hr.Shape) == 2 {
 			units = hr.Shape[1] // with a projection the columns are its outputs
 		}
-		for _, kind := range []CellKind{Vanilla, GRU, LSTM} {
-			if g := kind.gates(); rows == g*units && g != m.Cell.gates() {
-				name, ok := f.Metadata["cell"]
-				if !ok {
-					name = kind.String()
-				}
-				return fmt.Errorf("tensor %q has %d·%d rows: the cells of the file are %.20s, the model's %v: set Config.Cell", t.Name, g, units, name, m.Cell)
+		if kind, ok := kindOf(rows, units); ok && kind.gates() != m.Cell.gates() {
+			name, ok := f.Metadata["cell"]
+			if !ok {
+				name = kind.String()
 			}
+			return fmt.Errorf("tensor %q has %d·%d rows: the cells of the file are %.20s, the model's %v: set Config.Cell", t.Name, kind.gates(), units, name, m.Cell)
 		}
 	}
 	return nil
+}
+
+// kindOf returns PyTorch's cell that has so many rows of Whᵀ for its hidden units.
+func kindOf(rows, units int) (kind CellKind, ok bool) {
+	for _, kind := range []CellKind{Vanilla, GRU, LSTM} {
+		if g := kind.gates(); rows%g == 0 && rows/g == units {
+			return kind, true
+		}
+	}
+	return 0, false
 }
 
 // embeddingName is the name of the embedding in a file.
@@ -218,35 +265,59 @@ func prefixOf(f *safetensors.File, tensors []tensor) string {
 	return ""
 }
 
-// match returns an error unless the file has just these tensors.
-func match(f *safetensors.File, tensors []tensor) error {
-	var missing, extra []string
+// withShared returns f with the tensors that safetensors.torch.save_model leaves out. Of
+// weights that several members share it keeps one, and the metadata names it for the
+// others.
+func withShared(f *safetensors.File) *safetensors.File {
+	stored, whole := byName(f), *f
+	whole.Tensors = slices.Clip(f.Tensors)
+	for _, name := range slices.Sorted(maps.Keys(f.Metadata)) {
+		t, ok := stored[f.Metadata[name]]
+		if _, there := stored[name]; ok && !there {
+			t.Name = name
+			whole.Tensors = append(whole.Tensors, t)
+		}
+	}
+	return &whole
+}
+
+// byName returns the tensors of a file by their names.
+func byName(f *safetensors.File) map[string]safetensors.Tensor {
+	stored := make(map[string]safetensors.Tensor, len(f.Tensors))
+	for _, t := range f.Tensors {
+		stored[t.Name] = t
+	}
+	return stored
+}
+
+// compare returns the names of tensors that the file has not, and of those that it has
+// beside them.
+func compare(f *safetensors.File, stored map[string]safetensors.Tensor, tensors []tensor) (missing, extra []string) {
+	wanted := make(map[string]bool, len(tensors))
 	for _, t := range tensors {
-		if _, ok := f.Tensor(t.name); !ok {
+		wanted[t.name] = true
+		if _, ok := stored[t.name]; !ok {
 			missing = append(missing, t.name)
 		}
 	}
-	for _, stored := range f.Tensors {
-		if !slices.ContainsFunc(tensors, func(t tensor) bool { return t.name == stored.Name }) {
-			extra = append(extra, stored.Name)
+	for _, t := range f.Tensors {
+		if !wanted[t.Name] {
+			extra = append(extra, t.Name)
 		}
 	}
-	if len(missing)+len(extra) > 0 {
-		var wrong []string
-		if len(missing) > 0 {
-			wrong = append(wrong, "has no "+list(missing))
-		}
-		if len(extra) > 0 {
-			wrong = append(wrong, "has "+list(extra)+", which the model has not")
-		}
-		return errors.New("the file " + strings.Join(wrong, ", and ") + ": give the parameters of a network of the model's Config, and no more")
-	}
-	for _, t := range tensors {
-		if stored, _ := f.Tensor(t.name); !slices.Equal(stored.Shape, t.shape) {
-			return fmt.Errorf("tensor %q has shape %.200s, the model's is %v: make the model with the file's sizes", t.name, fmt.Sprint(stored.Shape), t.shape)
+	return missing, extra
+}
+
+// misfit returns the first tensor that the file has in another shape, and that shape; nil
+// if there is none.
+func misfit(stored map[string]safetensors.Tensor, tensors []tensor) (t *tensor, shape string) {
+	for i := range tensors {
+		t := &tensors[i]
+		if s := stored[t.name].Shape; !slices.Equal(s, t.shape) {
+			return t, fmt.Sprint(s)
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // list joins names for an error message. Of many names it shows only the first.
@@ -268,6 +339,7 @@ func list(names []string) string {
 
 // A tensor is a part of the parameters as it stands in a file.
 type tensor struct {
+	role   role
 	name   string
 	shape  []int
 	params []float32
@@ -288,7 +360,7 @@ const (
 func (p *Params) tensors(c Config) []tensor {
 	var all []tensor
 	for _, w := range c.weights() {
-		t := tensor{w.name, []int{w.cols, w.rows}, p.values(&w), matrix}
+		t := tensor{w.role, w.name, []int{w.cols, w.rows}, p.values(&w), matrix}
 		switch {
 		case w.bias():
 			t.shape, t.layout = []int{w.cols}, asIs
@@ -299,7 +371,7 @@ func (p *Params) tensors(c Config) []tensor {
 		}
 		all = append(all, t)
 		if w.role == cellBh && !c.twoBiases() {
-			t.name, t.layout = strings.Replace(t.name, "bias_ih", "bias_hh", 1), secondBias
+			t.role, t.name, t.layout = cellBr, strings.Replace(t.name, "bias_ih", "bias_hh", 1), secondBias
 			all = append(all, t)
 		}
 	}

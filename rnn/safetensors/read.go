@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -178,6 +179,24 @@ func (f *File) Floats(dst []float32, t Tensor) error {
 		dst, at = dst[n:], at+int64(len(raw))
 	}
 	return nil
+}
+
+// Same says whether two of the file's tensors have the same dtype, shape and bytes.
+func (f *File) Same(a, b Tensor) (bool, error) {
+	if a.DType != b.DType || !slices.Equal(a.Shape, b.Shape) {
+		return false, nil
+	}
+	var x, y [32 << 10]byte
+	for at := int64(0); at < a.hi-a.lo && a.lo != b.lo; at += int64(len(x)) {
+		n := min(a.hi-a.lo-at, int64(len(x)))
+		if err := errors.Join(f.readAt(x[:n], f.data+a.lo+at), f.readAt(y[:n], f.data+b.lo+at)); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(x[:n], y[:n]) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // readAt fills b from offset at of the file.
