@@ -167,6 +167,12 @@ func (n *found) name(table string) string {
 	return n.cells.member + table
 }
 
+// has says whether the file has a tensor of that name.
+func (n *found) has(name string) bool {
+	_, ok := n.stored[name]
+	return ok
+}
+
 // matrix returns the sizes of a tensor, which must be a matrix.
 func (n *found) matrix(name string) (rows, cols int, err error) {
 	t, ok := n.stored[name]
@@ -360,10 +366,9 @@ func (n *found) ends(f *safetensors.File) (embeddings, outputs []*end) {
 	tails := map[string]int{} // the numbers of clusters of adaptive softmaxes
 	for _, t := range f.Tensors {
 		if base, ok := strings.CutSuffix(t.Name, "head.weight"); ok {
-			for ; ok; _, ok = n.stored[base+tailName(tails[base])+"0.weight"] {
+			for n.has(base + tailName(tails[base]) + "0.weight") {
 				tails[base]++
 			}
-			tails[base]-- // one for the head itself
 		}
 	}
 	c := &n.config
@@ -375,7 +380,7 @@ func (n *found) ends(f *safetensors.File) (embeddings, outputs []*end) {
 		if base, _, ok := strings.Cut(name, "tail."); ok && tails[base] > 0 {
 			continue
 		}
-		_, bias := n.stored[name+"bias"]
+		bias := n.has(name + "bias")
 		base, head := strings.CutSuffix(name, "head.")
 		if head = head && tails[base] > 0; head {
 			name = base
@@ -457,7 +462,7 @@ func (n *found) findTails(d *end) error {
 			return err
 		}
 		n.config.Output += rows
-		if _, ok := n.stored[d.member+tailName(i)+"1.bias"]; ok { // as WriteSafetensors has it, not PyTorch
+		if n.has(d.member + tailName(i) + "1.bias") { // as WriteSafetensors has it, not PyTorch
 			n.absent[tailBy] = false
 		}
 	}
