@@ -468,6 +468,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a projection without its matrix", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 2)), ids, `an nn.LSTM with a projection also has weight_hr_l0`},
 		{"a projection of a GRU", with(nil, zeros("weight_ih_l0", 12, 3), zeros("weight_hh_l0", 12, 2), zeros("weight_hr_l0", 2, 4)), ids, `tensor "weight_hh_l0" has shape [12 2], and "weight_hr_l0" [2 4]: an nn.LSTM`},
 		{"a projection to more", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 5), zeros("weight_hr_l0", 5, 4)), ids, `P below H`},
+		{"a projection to as many", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 4), zeros("weight_hr_l0", 4, 4)), ids, `P below H`},
 		{"a projection of one layer", with(lstm("", 2), zeros("weight_hr_l1", 2, 4)), ids, `has no "weight_hr_l0"`},
 		{"another number of gates", with(nil, zeros("weight_ih_l0", 12, 3), zeros("weight_hh_l0", 16, 4)), ids, `tensor "weight_ih_l0" has shape [12 3], that of the lstm of layer 0 is [16 3]`},
 		{"another width", with(lstm("a.", 1), zeros("a.weight_ih_l1", 16, 3), zeros("a.weight_hh_l1", 16, 4)), ids, `tensor "a.weight_ih_l1" has shape [16 3], that of the lstm "a." of layer 0 to 1 is [16 4]`},
@@ -552,27 +553,46 @@ func TestLoadManyNames(t *testing.T) {
 	}
 }
 
-// FuzzLoad: no file makes Load panic. What it loads is written and loads again as the same
-// network.
+// fuzzedNames are the parts of names that FuzzLoad puts together.
+var fuzzedNames = [2][]string{
+	{"", "a.", "m.", "m.a.", "encoder.", "decoder.", "out.", "out.head.", "out.tail.0.0.", "out.tail.0.1.", "out.tail.1.0.", "out.tail.1.1."},
+	{"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "weight_hr_l0", "weight_ih_l1", "weight_hh_l1", "weight_ih_l0_reverse", "weight_hh_l0_reverse",
+		"weight_ih", "weight_hh", "weight_hh_l1023", "weight", "bias", "num"},
+}
+
+// FuzzLoad: no tensors make Load panic. What it loads is written and loads again as the
+// same network. Four bytes of data are a tensor: its name, in two, rows and columns.
 func FuzzLoad(f *testing.F) {
 	e, err := kernels.New("", 1)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Cleanup(e.Close)
-	for _, c := range stored {
-		m, err := New(e, c, 1)
-		if err != nil {
-			f.Fatal(err)
+	f.Add([]byte{0, 0, 16, 3, 0, 1, 16, 4, 0, 2, 16, 0, 0, 3, 16, 0}, "", byte(4))
+	f.Add([]byte{1, 0, 4, 3, 1, 1, 4, 4, 5, 12, 7, 4, 5, 13, 7, 0, 4, 12, 9, 3}, `{"Input":9,"Embedding":3,"Layers":1,"Hidden":4,"Output":7,"Activation":"relu"}`, byte(0))
+	f.Add([]byte{1, 0, 12, 4, 1, 1, 12, 4, 5, 12, 7, 4, 4, 12, 7, 4}, "", byte(0))
+	f.Add([]byte{2, 0, 16, 3, 2, 1, 16, 2, 2, 4, 2, 4, 1, 0, 16, 3, 1, 1, 16, 4}, "", byte(4+16+64))
+	f.Add([]byte{0, 0, 16, 3, 0, 1, 16, 4, 0, 7, 16, 3, 0, 8, 16, 4, 0, 5, 16, 8, 0, 6, 16, 4}, "", byte(4))
+	f.Add([]byte{0, 0, 12, 3, 0, 1, 12, 4, 7, 12, 4, 4, 8, 12, 1, 4, 9, 12, 2, 1, 10, 12, 1, 4, 11, 12, 2, 1}, "", byte(8))
+	f.Add([]byte{2, 9, 4, 3, 2, 10, 4, 4, 5, 12, 7, 4}, "decoder.weight", byte(1+4+128))
+	f.Fuzz(func(t *testing.T, data []byte, metadata string, choice byte) {
+		var tensors []safetensors.Floats
+		for ; len(data) >= 4; data = data[4:] {
+			x := zeros(fuzzedNames[0][int(data[0])%len(fuzzedNames[0])]+fuzzedNames[1][int(data[1])%len(fuzzedNames[1])], int(data[2]), int(data[3]))
+			if data[3] == 0 {
+				x = zeros(x.Name, int(data[2]))
+			}
+			for i := range x.Values {
+				x.Values[i] = float32(i % 7)
+			}
+			tensors = append(tensors, x)
 		}
-		f.Add(written(f, m), byte(0))
-	}
-	f.Add(file(f, nil, lstm("a.", 2)), byte(4))
-	f.Add(file(f, map[string]string{"encoder.weight": "fc.weight"}, append(lstm("module.rnn.", 1), zeros("fc.weight", 3, 4), zeros("fc.bias", 3))), byte(5))
-	f.Add(file(f, nil, append(lstm("a.", 1), append(lstm("b.", 1), zeros("x.weight", 9, 3))...)), byte(16+64))
-	f.Add(file(f, nil, append(lstm("", 1), zeros("s.head.weight", 3, 4), zeros("s.tail.0.0.weight", 1, 4), zeros("s.tail.0.1.weight", 5, 1))), byte(4))
-	f.Fuzz(func(t *testing.T, b []byte, choice byte) {
-		if len(b) > 1<<16 {
+		var b bytes.Buffer
+		key := configKey
+		if !strings.HasPrefix(metadata, "{") {
+			key = "encoder.weight" // shared
+		}
+		if _, err := safetensors.Write(&b, map[string]string{key: metadata}, tensors); err != nil {
 			return
 		}
 		o := LoadOptions{
@@ -582,26 +602,32 @@ func FuzzLoad(f *testing.F) {
 			o.Recurrent = "a"
 		}
 		if choice&128 != 0 {
-			o.Embedding, o.Prefix = "x", "m"
+			o.Embedding, o.Prefix = "encoder", "m."
 		}
-		m, err := loadBytes(e, b, o)
-		if err != nil {
-			if strings.Contains(err.Error(), "\n") || len(err.Error()) > 4000 {
-				t.Errorf("error %q", err)
-			}
-			return
-		}
-		again, err := loadBytes(e, written(t, m), LoadOptions{})
-		if err != nil {
-			t.Fatalf("%+v is not loaded again: %v", m.Config, err)
-		}
-		if !reflect.DeepEqual(again.Config, m.Config) {
-			t.Fatalf("%+v is loaded again as %+v", m.Config, again.Config)
-		}
-		for i, v := range m.Slab {
-			if w := again.Slab[i]; v != w && !(math.IsNaN(float64(v)) && math.IsNaN(float64(w))) {
-				t.Fatalf("%+v: parameter %d is %v, was %v", m.Config, i, w, v)
-			}
-		}
+		checkLoad(t, e, b.Bytes(), o)
 	})
+}
+
+// checkLoad loads a file that may be bad. If it is good, the network is written and loaded
+// again.
+func checkLoad(t *testing.T, e *kernels.Engine, b []byte, o LoadOptions) {
+	m, err := loadBytes(e, b, o)
+	if err != nil {
+		if strings.Contains(err.Error(), "\n") || len(err.Error()) > 4000 {
+			t.Errorf("error %q", err)
+		}
+		return
+	}
+	again, err := loadBytes(e, written(t, m), LoadOptions{})
+	if err != nil {
+		t.Fatalf("%+v is not loaded again: %v", m.Config, err)
+	}
+	if !reflect.DeepEqual(again.Config, m.Config) {
+		t.Fatalf("%+v is loaded again as %+v", m.Config, again.Config)
+	}
+	for i, v := range m.Slab {
+		if w := again.Slab[i]; v != w && !(math.IsNaN(float64(v)) && math.IsNaN(float64(w))) {
+			t.Fatalf("%+v: parameter %d is %v, was %v", m.Config, i, w, v)
+		}
+	}
 }

@@ -445,5 +445,7 @@ func FuzzReadSafetensors(f *testing.F) {
 		if err := readInto(m, b); err != nil && firstDifference(m.Slab, before) >= 0 {
 			t.Errorf("the model has changed in spite of %v", err)
 		}
+		checkLoad(t, e, b, LoadOptions{})
+		checkLoad(t, e, b, LoadOptions{Activation: Tanh, IDs: true, IgnoreExtra: true})
 	})
 }
