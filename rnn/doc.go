@@ -53,7 +53,7 @@
 //		m.Step(opt, ws.Grads.Slab, 5)      // clip to norm 5, update, repack
 //		ws.Carry()                         // truncated BPTT: keep the state
 //	}
-//	m.WriteSafetensors(file)               // the parameters, under PyTorch's names
+//	m.WriteSafetensors(file)               // the parameters, under PyTorch's names; Load reads them
 //	m.Compact()                            // from now on only score, in half the memory
 //
 // # The four kinds

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 
 	"batchrnn/kernels"
@@ -87,6 +88,45 @@ func ExampleModel_ReadSafetensors() {
 	// h [0.1012 0.2275 0.0185], c [0.2419 0.4305 0.0396]
 	// h [0.1183 0.2121 0.0265], c [0.3258 0.3877 0.0626]
 	// h [0.1367 0.1908 0.0369], c [0.3497 0.3033 0.0798]
+}
+
+// A classifier of sequences that PyTorch trained: an nn.GRU of two layers, whose last
+// state an nn.Linear reads. Load finds the sizes in the file. That the input is vectors,
+// and that one output for each sequence is wanted, it has to be told.
+func ExampleLoad() {
+	engine, err := kernels.New("", 0)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer engine.Close()
+	file, err := os.Open("testdata/pytorch.safetensors")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := rnn.Load(engine, file, info.Size(), rnn.LoadOptions{
+		Prefix: "last/", // the file holds other networks too
+		Dense:  true, LastStep: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m.Cell, m.Layers, "layers of", m.Hidden, "units:", m.Input, "inputs,", m.Output, "classes")
+
+	const steps = 3
+	ws := m.NewWorkspace(steps, 1)
+	ws.ForwardDense([]float32{0.1, 0.2, 0.3, 0.4, 0.5, 0.6})
+	scores := make([]float32, m.Output)
+	ws.Logits(scores, steps-1)
+	best := slices.Max(scores)
+	fmt.Printf("class %d: %.3f\n", slices.Index(scores, best), best)
+	// Output:
+	// gru 2 layers of 3 units: 2 inputs, 5 classes
+	// class 4: 0.088
 }
 
 // ids returns the places of text's letters in letters.
