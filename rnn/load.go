@@ -16,15 +16,16 @@ import (
 	"batchrnn/rnn/safetensors"
 )
 
-// LoadOptions say what no file tells, and which of its tensors are the network. For a file
-// of [Model.WriteSafetensors] they may be empty.
+// LoadOptions say what a file does not tell, and which of its tensors are the network. For
+// a file of [Model.WriteSafetensors] they may be empty.
 type LoadOptions struct {
 	// Activation is that of vanilla cells. PyTorch's files don't tell tanh from ReLU.
 	Activation Activation
 	// IDs and Dense say what a network without an embedding reads: ids, in the place of
 	// one-hot vectors, or vectors. With Dense, Load looks for no embedding.
 	IDs, Dense bool
-	// LastStep gives each sequence one output, see [Config].
+	// LastStep gives each sequence one output, see [Config]. Of two directions that reads
+	// PyTorch's h_n, not output[-1].
 	LastStep bool
 
 	// Prefix is what precedes the names of the network's tensors, such as "encoder.".
@@ -43,23 +44,24 @@ type LoadOptions struct {
 // Load makes a model of a safetensors file of size bytes: the state_dict of a PyTorch
 // module, or what [Model.WriteSafetensors] wrote. These members are read:
 //
-//	nn.RNN, nn.LSTM, nn.GRU     with every option; also one nn.RNNCell, nn.LSTMCell, nn.GRUCell
-//	nn.Embedding                in front, if there is one
-//	nn.Linear                   behind, if there is one, with or without a bias
+//	nn.RNN, nn.LSTM, nn.GRU         with every option; also one nn.RNNCell, nn.LSTMCell or nn.GRUCell
+//	nn.Embedding                    in front, if there is one
+//	nn.Linear                       behind, if there is one, with or without a bias
 //	nn.AdaptiveLogSoftmaxWithLoss   in its place, with div_value 4
 //
 // Names and shapes tell the cell, the sizes, layers, directions and the projection. The
 // recurrent member is found by the names of its weights. An embedding has the width that
 // the first layer reads, [V,E], and no bias. An output layer has the width of the last
-// layer, [V,W]. Where several tensors fit, those with a bias are outputs. Then names
-// decide: "emb…" and "encoder" are embeddings; "out…", "decoder", "linear…", "fc…",
-// "head…" and "classifier…" are outputs. If that leaves a choice, Load returns an error
-// with the candidates.
+// layer, [V,W]. Where several tensors fit, Load takes those that leave fewest over. Then
+// usual names decide, such as "embedding" and "encoder", "decoder", "linear", "fc" and
+// "out". If that leaves a choice, Load returns an error with the candidates.
 //
 // Biases that the file does not have are zero. Two biases are kept apart
 // ([Config.TwoBiases]). A GRU is PyTorch's, unless the metadata says otherwise. The output
-// is tied if it has the bits of the embedding ([Config.Tied]). The Config in the metadata
-// goes before all that, and must fit the shapes.
+// is tied if it has the bits of the embedding ([Config.Tied]), also where
+// safetensors.torch.save_model kept only one of them. A Config in the metadata goes before
+// all that, and must fit the shapes. No file holds batch_first and dropout: a model here
+// is time-major and drops nothing.
 //
 // F16 and BF16 are converted exactly, and F64 is rounded. NaN and infinities are accepted.
 // An error names the tensor or the option. Load allocates a few times the file's size.
@@ -407,6 +409,8 @@ func (n *found) findEnds(f *safetensors.File, o LoadOptions) error {
 	switch {
 	case o.IDs && o.Dense:
 		return errors.New("LoadOptions has both IDs and Dense: leave one out")
+	case o.Dense && o.Embedding != "":
+		return errors.New("LoadOptions has both Dense and Embedding, which is for ids: leave one out")
 	case n.says != nil && (o.IDs && n.says.Dense || o.Dense && !n.says.Dense):
 		return fmt.Errorf("the file's metadata %s says that Dense is %v: leave LoadOptions.IDs and Dense out", configKey, n.says.Dense)
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -488,6 +489,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no input", with(vanilla), LoadOptions{Activation: ReLU}, "set LoadOptions.IDs or Dense"},
 		{"no input of gates", with(lstm("", 1)), LoadOptions{}, "set LoadOptions.IDs or Dense"},
 		{"both inputs", with(lstm("", 1)), LoadOptions{IDs: true, Dense: true}, "both IDs and Dense"},
+		{"vectors and an embedding", with(lstm("", 1), zeros("emb.weight", 9, 3)), LoadOptions{Dense: true, Embedding: "emb"}, "both Dense and Embedding"},
 		{"no such activation", with(vanilla), LoadOptions{IDs: true, Activation: 99}, "activation 99 is unknown"},
 		{"an activation of gates", with(lstm("", 1)), LoadOptions{IDs: true, Activation: Tanh}, "activations of lstm cells are fixed: leave LoadOptions.Activation out"},
 		{"a last step without outputs", with(lstm("", 1)), LoadOptions{IDs: true, LastStep: true}, "LoadOptions.LastStep asks for one output"},
@@ -549,6 +551,47 @@ func TestLoadManyNames(t *testing.T) {
 	} {
 		if _, err := loadBytes(e, file(t, nil, tensors), LoadOptions{IDs: true}); err == nil || !strings.Contains(err.Error(), name) || len(err.Error()) > 2000 {
 			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// TestLoadChecksFirst: a file that claims many layers as large as the first, and has
+// small ones, is refused before memory is taken for them.
+func TestLoadChecksFirst(t *testing.T) {
+	e := newEngine(t, "", 1)
+	tensors := []safetensors.Floats{zeros("weight_ih_l0", 512, 128), zeros("weight_hh_l0", 512, 128)}
+	for k := 1; k < 1000; k++ {
+		tensors = append(tensors, zeros(fmt.Sprintf("weight_ih_l%d", k), 1, 1), zeros(fmt.Sprintf("weight_hh_l%d", k), 1, 1))
+	}
+	b := file(t, nil, tensors)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := loadBytes(e, b, LoadOptions{Dense: true})
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), `tensor "weight_ih_l1" has shape [1 1]`) {
+		t.Errorf("error %v", err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 20<<20 {
+		t.Errorf("%d bytes were allocated for a file of %d", n, len(b))
+	}
+}
+
+// TestSafetensorsShared: a tied model reads a file in which save_model left one of the
+// equal matrices out, whichever.
+func TestSafetensorsShared(t *testing.T) {
+	e := newEngine(t, "", 1)
+	m := newModel(t, e, Config{Input: 5, Embedding: 7, Cell: GRU, Layers: 1, Hidden: 7, Output: 5, Tied: true}, 1)
+	for name, kept := range map[string]string{"out.weight": "embedding.weight", "embedding.weight": "out.weight"} {
+		b := edited(t, renamed(t, written(t, m), func(s string) string { return strings.TrimPrefix(s, name) }), func(metadata map[string]string) { metadata[name] = kept })
+		other := newModel(t, e, m.Config, 2)
+		if err := readInto(other, b); err != nil {
+			t.Errorf("without %s: %v", name, err)
+		}
+		sameBits(t, "parameters", other.Slab, m.Slab)
+		if other, err := loadBytes(e, b, LoadOptions{}); err != nil || !other.Tied {
+			t.Errorf("without %s: error %v", name, err)
+		} else {
+			sameBits(t, "loaded parameters", other.Slab, m.Slab)
 		}
 	}
 }

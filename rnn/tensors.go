@@ -107,7 +107,8 @@ func (m *Model) ReadSafetensors(r io.ReaderAt, size int64) error {
 // SetTensors sets the parameters from a file, and prepares the model for the next pass.
 // [Model.WriteSafetensors] or PyTorch may have written the file. The two biases are added,
 // unless the model has both ([Config.TwoBiases]). F16 and BF16 are converted exactly, and
-// F64 is rounded. NaN and infinities are accepted.
+// F64 is rounded. NaN and infinities are accepted. Weights of two members of which
+// safetensors.torch.save_model kept one are those of both.
 //
 // The file must have exactly the tensors of a network of this Config, in these shapes.
 // Its metadata must agree with the model. Otherwise SetTensors returns an error and

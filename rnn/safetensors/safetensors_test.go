@@ -133,6 +133,34 @@ func TestBehind(t *testing.T) {
 	}
 }
 
+// TestSame: tensors are the same if all of their bytes are, of which a chunk is compared
+// at a time.
+func TestSame(t *testing.T) {
+	const n = 20000
+	tensors := []Floats{{"a", []int{n}, make([]float32, n)}, {"b", []int{n}, make([]float32, n)}, {"c", []int{1, n}, make([]float32, n)}}
+	for _, i := range []int{-1, 0, n / 2, n - 1} {
+		if i >= 0 {
+			tensors[1].Values[i] = 1
+		}
+		var b bytes.Buffer
+		if _, err := Write(&b, nil, tensors); err != nil {
+			t.Fatal(err)
+		}
+		f, err := open(b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, want := range []bool{true, i < 0, false} {
+			if same, err := f.Same(f.Tensors[0], f.Tensors[j]); err != nil || same != want {
+				t.Errorf("another element %d: %s is the same as a: %v, error %v", i, f.Tensors[j].Name, same, err)
+			}
+		}
+		if i >= 0 {
+			tensors[1].Values[i] = 0
+		}
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	for want, tensors := range map[string][]Floats{
 		"of shape [2 2]": {{"a", []int{2, 2}, make([]float32, 3)}},
