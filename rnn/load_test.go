@@ -374,6 +374,7 @@ func TestLoadMembers(t *testing.T) {
 		{"an embedding that does not fit", append(narrow, linear...), LoadOptions{Embedding: "fc"}, 0, 0, `tensor "fc.weight" of shape [7 4] does not fit the lstm "lstm." of layer 0: want 3 columns`},
 		{"one matrix for both", append(square, zeros("x.weight", 9, 4)), LoadOptions{Embedding: "x", Output: "x"}, 0, 0, "may be the embedding"},
 		{"a width that is not there", append(narrow, zeros("x.weight", 9, 5)), LoadOptions{IDs: true}, 0, 0, `the file has "x.weight" beside`},
+		{"no embedding among tails", append(square, zeros("s.head.weight", 3, 4), zeros("s.tail.0.0.weight", 1, 4), zeros("s.tail.0.1.weight", 5, 1)), LoadOptions{IDs: true}, 0, 7, ""},
 		{"shared weights, the other kept", append(append(square, linear...), zeros("x", 1)), LoadOptions{IgnoreExtra: true}, 7, 7, ""},
 	} {
 		var metadata map[string]string
@@ -463,12 +464,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"a number that is none", with(lstm("", 1), zeros("weight_hh_l01", 16, 4)), ids, `has "weight_hh_l01" beside`},
 		{"a bias of some layers", with(lstm("", 2), zeros("bias_ih_l1", 16)), ids, `has no "bias_ih_l0", which`},
 		{"a second bias alone", with(lstm("", 1), zeros("bias_hh_l0", 16)), ids, `has no "bias_ih_l0", which`},
-		{"half a direction", with(lstm("", 1), zeros("weight_hh_l0_reverse", 16, 4)), ids, `has no "weight_ih_l0_reverse", which belongs to the lstm of layer 0 in 2 directions`},
+		{"half a direction", with([]safetensors.Floats{zeros("weight_hh_l0_reverse", 16, 4)}, lstm("", 1)...), ids, `has no "weight_ih_l0_reverse", which belongs to the lstm of layer 0 in 2 directions`},
 		{"5 gates", with(nil, zeros("weight_ih_l0", 20, 3), zeros("weight_hh_l0", 20, 4)), ids, `tensor "weight_hh_l0" has shape [20 4]: its rows must be 1 (nn.RNN), 3 (nn.GRU) or 4 times (nn.LSTM) its columns`},
 		{"half a unit", with(nil, zeros("weight_ih_l0", 17, 3), zeros("weight_hh_l0", 17, 4)), ids, `[17 4]: its rows`},
 		{"a projection without its matrix", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 2)), ids, `an nn.LSTM with a projection also has weight_hr_l0`},
 		{"a projection of a GRU", with(nil, zeros("weight_ih_l0", 12, 3), zeros("weight_hh_l0", 12, 2), zeros("weight_hr_l0", 2, 4)), ids, `tensor "weight_hh_l0" has shape [12 2], and "weight_hr_l0" [2 4]: an nn.LSTM`},
 		{"a projection to more", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 5), zeros("weight_hr_l0", 5, 4)), ids, `P below H`},
+		{"a projection to another width", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 2), zeros("weight_hr_l0", 3, 4)), ids, `P below H`},
 		{"a projection to as many", with(nil, zeros("weight_ih_l0", 16, 3), zeros("weight_hh_l0", 16, 4), zeros("weight_hr_l0", 4, 4)), ids, `P below H`},
 		{"a projection of one layer", with(lstm("", 2), zeros("weight_hr_l1", 2, 4)), ids, `has no "weight_hr_l0"`},
 		{"another number of gates", with(nil, zeros("weight_ih_l0", 12, 3), zeros("weight_hh_l0", 16, 4)), ids, `tensor "weight_ih_l0" has shape [12 3], that of the lstm of layer 0 is [16 3]`},
@@ -476,6 +478,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"a bias of another width", with(lstm("", 1), zeros("bias_ih_l0", 15)), ids, `tensor "bias_ih_l0" has shape [15], that of`},
 		{"an output bias of another width", with(lstm("", 1), zeros("fc.weight", 9, 4), zeros("fc.bias", 8)), ids, `tensor "fc.bias" has shape [8], that of the lstm of layer 0, output "fc." is [9]`},
 		{"no units", with(nil, zeros("weight_ih_l0", 0, 3), zeros("weight_hh_l0", 0, 0)), ids, `tensor "weight_hh_l0" has shape [0 0], want a matrix`},
+		{"no rows", with(nil, zeros("weight_ih_l0", 0, 3), zeros("weight_hh_l0", 0, 4)), ids, `tensor "weight_hh_l0" has shape [0 4], want a matrix`},
+		{"a layer in front", with(lstm("", 1), zeros("in.weight", 9, 3), zeros("in.bias", 9)), ids, `has "in.weight", "in.bias" beside`},
+		{"a part of another network", with(lstm("a.", 1), zeros("b.bias_ih_l0", 16)), ids, `has "b.bias_ih_l0" beside the lstm "a."`},
 		{"no inputs", with(nil, zeros("weight_ih_l0", 4, 0), zeros("weight_hh_l0", 4, 4)), ids, `tensor "weight_ih_l0" has shape [4 0], want a matrix`},
 		{"a cube", with(nil, zeros("weight_ih_l0", 4, 3), zeros("weight_hh_l0", 4, 2, 2)), ids, `tensor "weight_hh_l0" has shape [4 2 2], want a matrix`},
 		{"two of a weight", with(lstm("a.", 1), zeros("a.weight_hh", 16, 4)), ids, `"a.weight_hh_l0" and "a.weight_hh" are the same weight`},
@@ -593,6 +598,25 @@ func TestSafetensorsShared(t *testing.T) {
 		} else {
 			sameBits(t, "loaded parameters", other.Slab, m.Slab)
 		}
+	}
+}
+
+// TestLoadKeepsItsWord: neither a matrix that could be an embedding nor a word of sharing
+// goes before what the file holds.
+func TestLoadKeepsItsWord(t *testing.T) {
+	e := newEngine(t, "", 1)
+	tensors, metadata := contents(t, written(t, newModel(t, e, Config{Input: 4, Cell: LSTM, Layers: 1, Hidden: 4, Output: 4}, 1)))
+	m, err := loadBytes(e, file(t, metadata, append(tensors, zeros("embedding.weight", 9, 4))), LoadOptions{IgnoreExtra: true})
+	if err != nil || m.Embedding != 0 || m.Input != 4 {
+		t.Errorf("a file without an embedding: %+v, error %v", m, err)
+	}
+	other := zeros("encoder.weight", 7, 4)
+	other.Values[27] = 1
+	m, err = loadBytes(e, file(t, map[string]string{"encoder.weight": "fc.weight"}, []safetensors.Floats{
+		zeros("rnn.weight_ih_l0", 16, 4), zeros("rnn.weight_hh_l0", 16, 4), other, zeros("fc.weight", 7, 4), zeros("fc.bias", 7),
+	}), LoadOptions{})
+	if err != nil || m.Tied || m.We[27] != 1 {
+		t.Errorf("a tensor that is there: %+v, error %v", m, err)
 	}
 }
 
