@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"batchrnn/kernels"
 )
@@ -22,13 +23,16 @@ type filter struct {
 	first, size         int // the taps that are used: [first,first+size) of K
 }
 
+// newFilter returns the filter of the node's attributes and weights.
 func (c *call) newFilter() (f filter, err error) {
-	x, w := c.in[0], c.in[1]
-	if x.kind != Float || w.kind != Float || len(x.shape) != 3 || len(w.shape) != 3 {
-		return f, fmt.Errorf("an input of shape %v and weights of shape %v, and convolutions of one axis are supported: [N,C,L] and [O,C,K]", x.shape, w.shape)
-	}
-	if !w.known {
+	w := c.in[1]
+	switch {
+	case w.kind != Float || len(w.shape) != 3:
+		return f, fmt.Errorf("the weights have type %v and shape %v, and convolutions of one axis are supported: float[O,C,K]", w.kind, w.shape)
+	case !w.known:
 		return f, errors.New("the weights are computed in the run, and must be in the file")
+	case w.count() == 0:
+		return f, wrongShape("the weights", w, "no empty axis")
 	}
 	one := func(name string, other int64) (int, error) {
 		v := c.integers(name)
@@ -40,7 +44,7 @@ func (c *call) newFilter() (f filter, err error) {
 		}
 		return int(v[0]), nil
 	}
-	f = filter{n: x.shape[0], channels: x.shape[1], length: x.shape[2], filters: w.shape[0], taps: w.shape[2]}
+	f = filter{filters: w.shape[0], taps: w.shape[2], size: w.shape[2]}
 	if f.stride, err = one("strides", 1); err != nil {
 		return f, err
 	}
@@ -51,18 +55,28 @@ func (c *call) newFilter() (f filter, err error) {
 		return f, fmt.Errorf("kernel_shape is %d, and the weights have shape %v", k, w.shape)
 	}
 	g := c.integer("group", 1)
-	if g < 1 || g > int64(f.channels) || f.channels%int(g) != 0 || f.filters%int(g) != 0 || w.shape[1] != f.channels/int(g) {
-		return f, fmt.Errorf("%d groups of an input of shape %v and weights of shape %v: they don't fit", g, x.shape, w.shape)
+	if g < 1 || g > int64(f.filters) || f.filters%int(g) != 0 || w.shape[1] > maxElements/int(g) {
+		return f, fmt.Errorf("%d groups of weights of shape %v: they don't fit", g, w.shape)
 	}
-	if f.groups = int(g); f.filters == 0 || f.taps == 0 {
-		return f, wrongShape("the weights", w, "no empty axis")
+	f.groups, f.channels = int(g), w.shape[1]*int(g)
+	if f.taps > maxElements/f.dilation {
+		return f, fmt.Errorf("a filter of %d steps with a dilation of %d is too long", f.taps, f.dilation)
 	}
+	return f, nil
+}
+
+// over fits the filter to the input.
+func (f *filter) over(c *call, x *tensor) error {
+	if x.kind != Float || len(x.shape) != 3 || x.shape[1] != f.channels {
+		return wrongShape("the input", x, fmt.Sprintf("[N,%d,L]: convolutions of one axis are supported", f.channels))
+	}
+	f.n, f.length = x.shape[0], x.shape[2]
 	span := f.dilation*(f.taps-1) + 1
 	switch auto := c.text("auto_pad", "NOTSET"); auto {
 	case "NOTSET", "":
 		if pads := c.integers("pads"); pads != nil {
 			if len(pads) != 2 || pads[0] < 0 || pads[1] < 0 || pads[0] > int64(maxElements) || pads[1] > int64(maxElements) {
-				return f, fmt.Errorf("pads are %.200s, want two numbers from 0 to %d", fmt.Sprint(pads), maxElements)
+				return fmt.Errorf("pads are %.200s, want two numbers from 0 to %d", fmt.Sprint(pads), maxElements)
 			}
 			f.before, f.after = int(pads[0]), int(pads[1])
 		}
@@ -75,14 +89,19 @@ func (c *call) newFilter() (f filter, err error) {
 			f.before, f.after = f.after, f.before
 		}
 	default:
-		return f, fmt.Errorf("auto_pad is %s: give NOTSET, VALID, SAME_UPPER or SAME_LOWER", quote(auto))
+		return fmt.Errorf("auto_pad is %s: give NOTSET, VALID, SAME_UPPER or SAME_LOWER", quote(auto))
 	}
-	if f.taps > maxElements/f.dilation || f.before+f.length+f.after < span {
-		return f, fmt.Errorf("an input of %d steps with %d zeros is shorter than the filter, %d steps", f.length, f.before+f.after, span)
+	if f.before+f.length+f.after < span {
+		return fmt.Errorf("an input of %d steps with %d zeros is shorter than the filter, %d steps", f.length, f.before+f.after, span)
 	}
 	f.steps = (f.before+f.length+f.after-span)/f.stride + 1
 	f.trim()
-	return f, nil
+	return nil
+}
+
+// depthwise says whether each channel has one filter of its own.
+func (f *filter) depthwise() bool {
+	return f.groups > 1 && f.groups == f.channels && f.filters == f.channels
 }
 
 // trim leaves out the taps at both ends that see zeros alone. Short inputs have many.
@@ -108,13 +127,16 @@ func (c *call) conv() ([]*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.over(c, c.in[0]); err != nil {
+		return nil, err
+	}
 	var bias []float32
 	if c.has(2) {
 		b := c.in[2]
 		if b.kind != Float || len(b.shape) != 1 || b.shape[0] != f.filters {
 			return nil, wrongShape("the bias", b, fmt.Sprintf("[%d]", f.filters))
 		}
-		if b, err = c.flat(b, c); err != nil {
+		if b, err = c.flat(b); err != nil {
 			return nil, err
 		}
 		bias = b.floats[:f.filters]
@@ -128,8 +150,8 @@ func (c *call) conv() ([]*tensor, error) {
 	if out.count() == 0 {
 		return []*tensor{result}, nil
 	}
-	if f.groups > 1 && f.groups == f.channels && f.filters == f.channels {
-		return []*tensor{result}, c.depthwise(f, x, out, bias)
+	if f.depthwise() {
+		return []*tensor{result}, c.channelwise(f, x, out, bias)
 	}
 	for g := range f.groups {
 		p, err := c.convGroup(f, g, x, out, bias)
@@ -143,29 +165,62 @@ func (c *call) conv() ([]*tensor, error) {
 	return []*tensor{result}, nil
 }
 
-// convGroup adds the steps of one group of filters.
-func (c *call) convGroup(f filter, g int, x, out *tensor, bias []float32) (*product, error) {
-	channels, filters := f.channels/f.groups, f.filters/f.groups
-	w := c.in[1]
-	packed, err := weight(c, fmt.Sprintf("filters %d %d %d", g, f.first, f.size), w.fixed, func() (*kernels.Packed, error) {
-		w, err := c.flat(w, c)
+// packFilters returns all taps of the filters of a group, packed.
+func (c *call) packFilters(f filter, g int) (*kernels.Packed, error) {
+	w, channels, filters := c.in[1], f.channels/f.groups, f.filters/f.groups
+	size := c.packedSize(f.taps*channels, filters) + nodeSize
+	return weight(c, "filters "+strconv.Itoa(g), w.fixed, size, func() (*kernels.Packed, error) {
+		w, err := c.flat(w)
 		if err != nil {
 			return nil, err
 		}
 		// From [O,C,K] to [O,K,C], the order of a row.
-		rows := make([]float32, filters*f.size*channels)
+		rows := make([]float32, filters*f.taps*channels)
 		for o := range filters {
 			for ch := range channels {
-				for k := range f.size {
-					rows[(o*f.size+k)*channels+ch] = w.floats[((g*filters+o)*channels+ch)*f.taps+f.first+k]
+				for k := range f.taps {
+					rows[(o*f.taps+k)*channels+ch] = w.floats[((g*filters+o)*channels+ch)*f.taps+k]
 				}
 			}
 		}
-		p := c.m.engine.NewPacked(f.size*channels, filters)
-		c.m.engine.Pack(p, true, rows, f.size*channels)
+		p := c.m.engine.NewPacked(f.taps*channels, filters)
+		c.m.engine.Pack(p, true, rows, f.taps*channels)
 		return p, nil
 	})
+}
+
+// usedFilters returns the taps that are used of the filters of a group, packed.
+func (c *call) usedFilters(f filter, g int) (*kernels.Packed, error) {
+	all, err := c.packFilters(f, g)
+	if err != nil || f.size == f.taps {
+		return all, err
+	}
+	channels := f.channels / f.groups
+	if err := c.grow(c.packedSize(f.size*channels, all.N)); err != nil {
+		return nil, err
+	}
+	rows := make([]float32, f.size*channels*all.N)
+	for i := range f.size * channels {
+		for o := range all.N {
+			rows[i*all.N+o] = all.At(f.first*channels+i, o)
+		}
+	}
+	p := c.m.engine.NewPacked(f.size*channels, all.N)
+	c.m.engine.Pack(p, false, rows, all.N)
+	return p, nil
+}
+
+// convGroup adds the steps of one group of filters.
+func (c *call) convGroup(f filter, g int, x, out *tensor, bias []float32) (*product, error) {
+	channels, filters := f.channels/f.groups, f.filters/f.groups
+	packed, err := c.usedFilters(f, g)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.grow(nodeSize); err != nil {
+		return nil, err
+	}
+	if err := c.spend(1, f.n*f.steps, f.size*channels, filters); err != nil {
 		return nil, err
 	}
 	x = x.view([]int{f.n, f.length, channels}, x.stride, g*channels*x.stride[2])
@@ -185,7 +240,7 @@ func (c *call) convGroup(f filter, g int, x, out *tensor, bias []float32) (*prod
 func (c *call) windows(f filter, x *tensor) ([]float32, int, error) {
 	channels := x.shape[2]
 	if adjoin := (x.stride[2] == 1 || channels == 1) && (x.stride[1] == channels || f.length == 1); !adjoin {
-		flat, err := c.flat(x, c)
+		flat, err := c.flat(x)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -231,34 +286,49 @@ func (f *filter) gather(rows []float32, x *tensor, channels int) {
 	}
 }
 
+// packChannels returns the filters of a depthwise convolution, [K,C].
+func (c *call) packChannels(f filter) ([]float32, error) {
+	return weight(c, "filters", c.in[1].fixed, f.taps*f.channels, func() ([]float32, error) {
+		w, err := c.flat(c.in[1].permuted(2, 1, 0))
+		if err != nil {
+			return nil, err
+		}
+		return w.floats, nil
+	})
+}
+
 // depthChunk is the number of floats of a chunk of a depthwise convolution. Its sums, its
 // inputs and its weights stay in L1.
 const depthChunk = 2048
 
-// depthwise adds the steps of a convolution of each channel with a filter of its own.
-func (c *call) depthwise(f filter, x, out *tensor, bias []float32) error {
+// channelwise adds the steps of a convolution of each channel with a filter of its own.
+func (c *call) channelwise(f filter, x, out *tensor, bias []float32) error {
 	channels := f.channels
 	chunk := 1 // steps at once
 	if f.stride == 1 {
 		chunk = max(1, min(f.steps, depthChunk/channels))
 	}
-	weights, err := weight(c, fmt.Sprint("channels ", chunk), c.in[1].fixed, func() ([]float32, error) { // [K,chunk,C]
-		w, err := c.flat(c.in[1].permuted(2, 1, 0), c)
-		if err != nil {
-			return nil, err
-		}
-		var all []float32
-		for k := range f.taps {
-			for range chunk {
-				all = append(all, w.floats[k*channels:][:channels]...)
-			}
-		}
-		return all, nil
-	})
+	one, err := c.packChannels(f)
 	if err != nil {
 		return err
 	}
-	if x, err = c.flat(x, c); err != nil {
+	weights := one // [K,chunk,C]
+	if chunk > 1 {
+		if err := c.grow(chunk * len(one)); err != nil {
+			return err
+		}
+		weights = make([]float32, 0, chunk*len(one))
+		for k := range f.taps {
+			for range chunk {
+				weights = append(weights, one[k*channels:][:channels]...)
+			}
+		}
+	}
+	chunks := (f.steps + chunk - 1) / chunk
+	if err := c.spend(1, f.n*chunks, f.size, chunk*channels+callWork); err != nil {
+		return err
+	}
+	if x, err = c.flat(x); err != nil {
 		return err
 	}
 	room := make([]float32, chunk*channels)

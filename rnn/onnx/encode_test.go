@@ -49,7 +49,7 @@ func everyField() *modelProto {
 						{name: "oldest", s: "text"},
 					},
 				},
-				newNode("", nil, nil),
+				newNode("Relu", nil, nil),
 			},
 			initializers: []*tensorProto{
 				newFloats("w", []float32{1, float32(math.Copysign(0, -1)), float32(math.Inf(-1))}, 3, 1),

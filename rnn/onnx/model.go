@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
 	"batchrnn/kernels"
@@ -27,13 +29,16 @@ const maxFile = 2 << 30
 type Model struct {
 	engine          *kernels.Engine
 	opset           int64
+	functions       int // number of functions in the file
 	inputs, outputs []Value
 	main            *graph
 
 	compiling sync.Mutex // held while a plan is made
 	weights   map[weightKey]any
+	packed    int // elements of weights
 
 	mu      sync.Mutex
+	key     []byte // of the plan that a run asks for
 	byValue []bool // [inputs], those whose elements decide the plan
 	idle    map[string][]*plan
 	idleSum idleSum
@@ -51,10 +56,38 @@ type Value struct {
 	Dims []string
 }
 
+// String returns the name, the type and the shape, such as "input" float[batch,512]. A
+// free size without a name is a question mark.
+func (v Value) String() string {
+	return quote(v.Name) + " " + v.kind()
+}
+
+// kind returns the type and the shape of a value.
+func (v *Value) kind() string {
+	if v.Shape == nil {
+		return v.Type.String() + " of any shape"
+	}
+	var sizes []string
+	for i, d := range v.Shape {
+		switch {
+		case d >= 0:
+			sizes = append(sizes, strconv.Itoa(d))
+		case v.Dims[i] != "":
+			sizes = append(sizes, v.Dims[i])
+		default:
+			sizes = append(sizes, "?")
+		}
+	}
+	return fmt.Sprintf("%v[%.200s]", v.Type, strings.Join(sizes, ","))
+}
+
 // Load reads a model of at most 2 GiB. It returns an error if r is no ONNX file, or if
 // the file is damaged. It refuses by name an operator or an attribute that this package
 // doesn't have, and weights outside the file. Nodes in the branches of an If are
-// checked when a run takes the branch.
+// checked when a run first takes the branch.
+//
+// Load computes what depends on the file alone, and packs the weights for the engine.
+// The file's own copies of these are then dropped.
 func Load(e *kernels.Engine, r io.Reader) (*Model, error) {
 	if e == nil {
 		return nil, errors.New("onnx: Load: the engine is nil: make one with kernels.New")
@@ -71,8 +104,11 @@ func Load(e *kernels.Engine, r io.Reader) (*Model, error) {
 }
 
 func (m *Model) load(b []byte) error {
-	if len(b) > maxFile {
-		return fmt.Errorf("the file has more than the %d bytes that are supported", maxFile)
+	switch {
+	case len(b) > maxFile:
+		return fmt.Errorf("the file has more than the %d bytes that are supported: split the model", int64(maxFile))
+	case len(b) == 0:
+		return errors.New("the file is empty: give an ONNX file")
 	}
 	var p modelProto
 	if err := new(reader).model(&p, b); err != nil {
@@ -81,11 +117,12 @@ func (m *Model) load(b []byte) error {
 	if err := m.takeOpset(p.opsets); err != nil {
 		return err
 	}
+	m.functions = p.functions
 	g, err := m.newGraph(&p.graph, nil)
 	if err != nil {
 		return err
 	}
-	if err := g.check(m.opset); err != nil {
+	if err := g.check(m); err != nil {
 		return err
 	}
 	m.main = g
@@ -98,12 +135,17 @@ func (m *Model) load(b []byte) error {
 		m.outputs = append(m.outputs, valueOf(&p.graph.outputs[i]))
 	}
 	for _, v := range m.inputs {
-		if !v.Type.held() {
+		switch {
+		case v.Type == 0:
+			return fmt.Errorf("input %s is no tensor, and only tensors are supported: export the model without it", quote(v.Name))
+		case !v.Type.held():
 			return fmt.Errorf("input %s has type %v, and there are float, int64, int32 and bool: convert the model", quote(v.Name), v.Type)
+		case len(v.Shape) > maxRank:
+			return fmt.Errorf("input %s has %d dimensions, at most %d are supported", quote(v.Name), len(v.Shape), maxRank)
 		}
 	}
 	m.byValue = make([]bool, len(m.inputs))
-	return nil
+	return m.settle(&scope{g: g})
 }
 
 func (m *Model) takeOpset(all []opsetProto) error {
@@ -112,11 +154,11 @@ func (m *Model) takeOpset(all []opsetProto) error {
 			continue
 		}
 		if m.opset = o.version; o.version < minOpset || o.version > maxOpset {
-			return fmt.Errorf("the file has version %d of the standard operators, and versions %d to %d are read: convert it with onnx.version_converter", o.version, minOpset, maxOpset)
+			return fmt.Errorf("the file has version %d of the standard operators, and versions %d to %d are supported: convert it (onnx.version_converter.convert_version)", o.version, minOpset, maxOpset)
 		}
 	}
 	if m.opset == 0 {
-		return errors.New("the file does not tell its version of the standard operators (opset_import)")
+		return errors.New("the file does not tell its version of the standard operators: set opset_import")
 	}
 	return nil
 }
@@ -153,7 +195,9 @@ func (t *tensorProto) decode() (*tensor, error) {
 	case t.external:
 		return nil, fmt.Errorf("tensor %s is in another file, which is not supported: save the model with its weights inside (onnx.save with save_as_external_data=False)", name)
 	case t.segment:
-		return nil, fmt.Errorf("tensor %s is stored in segments, which is not supported", name)
+		return nil, fmt.Errorf("tensor %s is stored in segments, which is not supported: save the model anew (onnx.save)", name)
+	case len(t.dims) > maxRank:
+		return nil, fmt.Errorf("tensor %s has %d dimensions, at most %d are supported", name, len(t.dims), maxRank)
 	case t.kind == Double:
 		return nil, fmt.Errorf("tensor %s has type double, and there are float, int64, int32 and bool: convert the model to float", name)
 	case !t.kind.held():
@@ -177,15 +221,18 @@ func (t *tensorProto) decode() (*tensor, error) {
 	}
 	for i, d := range t.dims {
 		if d < 0 || d > 0 && n > int64(have)/d {
-			return nil, fmt.Errorf("tensor %s has shape %.200s and %d %s of data: truncated or damaged", name, fmt.Sprint(t.dims), have, what)
+			return nil, fmt.Errorf("tensor %s has shape %.200s and %d %s of data: damaged, export the model anew", name, fmt.Sprint(t.dims), have, what)
 		}
 		shape[i] = int(d)
 		n *= d
 	}
 	if n != int64(have) {
-		return nil, fmt.Errorf("tensor %s has shape %.200s and %d %s of data, want %d: damaged", name, fmt.Sprint(t.dims), have, what, n)
+		return nil, fmt.Errorf("tensor %s has shape %.200s and %d %s of data, want %d: damaged, export the model anew", name, fmt.Sprint(t.dims), have, what, n)
 	}
 	out := &tensor{kind: t.kind, shape: shape, stride: rowMajor(shape), known: true, fixed: true}
+	if _, err := extent(shape); err != nil {
+		return nil, fmt.Errorf("tensor %s: %w", name, err)
+	}
 	n = int64(count(shape))
 	switch {
 	case t.kind == Float && t.hasRaw:
@@ -194,7 +241,7 @@ func (t *tensorProto) decode() (*tensor, error) {
 			out.floats[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.raw[4*i:]))
 		}
 	case t.kind == Float:
-		out.floats = slices.Clone(t.floats)
+		out.floats = t.floats
 	default:
 		out.ints = make([]int64, n)
 		for i := range out.ints {

@@ -32,47 +32,70 @@ func (c *call) spec() (recurrentSpec, error) {
 	return s, nil
 }
 
-// weightInput returns the weights of input i, or nil. Weights that are not known have
-// elements only in a run.
-func (c *call) weightInput(i int, what string) (*constant, error) {
-	if !c.has(i) {
-		return nil, nil
+// weightInputs returns W, R, B and P, nil for those that are left out. Weights that are not
+// known have elements only in a run.
+func (c *call) weightInputs() (w [4]*constant, err error) {
+	for k, i := range recurrentWeights {
+		if !c.has(i) {
+			continue
+		}
+		if t := c.in[i]; t.kind != Float {
+			return w, fmt.Errorf("%c, input %d, has type %v, want float", "WRBP"[k], i, t.kind)
+		}
+		t, err := c.flat(c.in[i])
+		if err != nil {
+			return w, err
+		}
+		w[k] = &constant{t.shape, t.floats}
 	}
-	if t := c.in[i]; t.kind != Float {
-		return nil, fmt.Errorf("%s, input %d, has type %v, want float", what, i, t.kind)
-	}
-	t, err := c.flat(c.in[i], c)
+	return w, nil
+}
+
+// recurrentWeights are the inputs W, R, B and P.
+var recurrentWeights = []int{1, 2, 3, 7}
+
+// newRecurrent returns the node with its weights prepared, once for all plans if these
+// are fixed.
+func (c *call) newRecurrent(fixed bool) (*recurrent, error) {
+	s, err := c.spec()
 	if err != nil {
 		return nil, err
 	}
-	return &constant{t.shape, t.floats[:t.count()]}, nil
+	size := 0
+	for _, i := range recurrentWeights {
+		if c.has(i) {
+			size += c.recurrentSize(c.in[i])
+		}
+	}
+	return weight(c, "recurrent", fixed, size, func() (*recurrent, error) {
+		w, err := c.weightInputs()
+		if err != nil {
+			return nil, err
+		}
+		return newRecurrent(c.m.engine, s, w[0], w[1], w[2], w[3])
+	})
+}
+
+// recurrentSize returns the number of elements that a weight takes packed, [K,G·H].
+func (c *call) recurrentSize(t *tensor) int {
+	if len(t.shape) != 3 || t.count() == 0 { // biases, or wrong
+		return t.count()
+	}
+	return t.shape[0] * c.packedSize(t.shape[2], t.shape[1])
 }
 
 // recurrent plans an RNN, GRU or LSTM. Its inputs are X, W, R, B, sequence_lens, initial_h,
 // initial_c and P. With layout=1 the batch comes first in X, Y and the states.
 func (c *call) recurrent() ([]*tensor, error) {
 	known, fixed := true, true
-	var weights [4]*constant
-	for k, i := range []int{1, 2, 3, 7} {
-		var err error
-		if weights[k], err = c.weightInput(i, []string{"W", "R", "B", "P"}[k]); err != nil {
-			return nil, err
-		}
+	for _, i := range recurrentWeights {
 		known, fixed = known && (!c.has(i) || c.in[i].known), fixed && (!c.has(i) || c.in[i].fixed)
 	}
-	s, err := c.spec()
+	r, err := c.newRecurrent(fixed)
 	if err != nil {
 		return nil, err
 	}
-	prepare := func() (*recurrent, error) {
-		return newRecurrent(c.m.engine, s, weights[0], weights[1], weights[2], weights[3])
-	}
-	r, err := weight(c, "recurrent", fixed, prepare)
-	if err != nil {
-		return nil, err
-	}
-	w := c.in[1].shape // newRecurrent has checked it: [D,G·H,E]
-	directions, hidden, width := w[0], c.in[2].shape[2], w[2]
+	directions, hidden, width := r.directions, r.hidden, r.inputs
 	batchFirst := c.integer("layout", 0) != 0
 
 	x := c.in[0]
@@ -86,7 +109,7 @@ func (c *call) recurrent() ([]*tensor, error) {
 	if steps == 0 || batch == 0 {
 		return nil, wrongShape("X", c.in[0], "at least one step and one sequence")
 	}
-	if x, err = c.flat(x, c); err != nil {
+	if x, err = c.flat(x); err != nil {
 		return nil, err
 	}
 	lengths, err := c.flatInput(4)
@@ -130,33 +153,15 @@ func (c *call) recurrent() ([]*tensor, error) {
 			outs[i] = outs[i].permuted(1, 0, 2)
 		}
 	}
-	// A run keeps the gates and the states of all steps.
-	need, err := c.fits([]int{steps + 2, batch, directions * 6 * hidden})
-	if err != nil {
+	if err := c.spendRecurrent(r, steps, batch); err != nil {
 		return nil, err
 	}
-	c.plan.size += need
-	run := r.newRun(steps, batch, lengths != nil)
-	var last [][]float32 // the weights that run was made of, if they come from the run
-	if !known {
-		for _, w := range weights {
-			if w != nil {
-				last = append(last, make([]float32, len(w.data)))
-			}
-		}
-	}
+	pass := r.newRun(steps, batch, lengths != nil)
 	lens := make([]int32, batch)
 	if lengths == nil {
 		lens = nil
 	}
-	return outs[:len(c.n.outputs)], c.step(func() error {
-		if changed(last, weights[:]) {
-			r, err := prepare()
-			if err != nil {
-				return err
-			}
-			run = r.newRun(steps, batch, lengths != nil)
-		}
+	run := func() error {
 		for i := range lens {
 			n := lengths.ints[i]
 			if n < 0 || n > int64(steps) {
@@ -164,8 +169,55 @@ func (c *call) recurrent() ([]*tensor, error) {
 			}
 			lens[i] = int32(n)
 		}
-		return run.run(x.floats, lens, states[0], states[1], floats[0], floats[1], floats[2])
+		return pass.run(x.floats, lens, states[0], states[1], floats[0], floats[1], floats[2])
+	}
+	if known {
+		return outs[:len(c.n.outputs)], c.step(run)
+	}
+	w, err := c.weightInputs()
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.spec()
+	if err != nil {
+		return nil, err
+	}
+	var last [4][]float32 // the weights that pass was made of
+	for k := range w {
+		if w[k] != nil {
+			last[k] = make([]float32, len(w[k].data))
+		}
+	}
+	return outs[:len(c.n.outputs)], c.step(func() error {
+		if changed(&last, &w) {
+			r, err := newRecurrent(c.m.engine, s, w[0], w[1], w[2], w[3])
+			if err != nil {
+				return err
+			}
+			pass = r.newRun(steps, batch, lengths != nil)
+		}
+		return run()
 	})
+}
+
+// spendRecurrent adds the memory and the work of a pass to the plan.
+func (c *call) spendRecurrent(r *recurrent, steps, batch int) error {
+	// A pass keeps the gates and the states of all steps.
+	n, err := c.fits([]int{steps + 2, batch, r.directions * 6 * r.hidden})
+	if err == nil {
+		err = c.grow(n)
+	}
+	if err == nil {
+		err = c.spend(int64(r.directions*r.kind.gates), steps*batch, r.hidden, r.inputs+r.hidden)
+	}
+	calls := steps * r.directions
+	if r.model == nil { // the general path goes row by row
+		calls *= batch
+	}
+	if err == nil {
+		err = c.spend(callWork, calls)
+	}
+	return err
 }
 
 // unread returns a tensor in the place of an output that nothing reads.
@@ -188,7 +240,7 @@ func (c *call) initial(i int, name string, directions, batch, hidden int, batchF
 	if t.kind != Float || len(t.shape) != 3 || t.shape[0] != directions || t.shape[1] != batch || t.shape[2] != hidden {
 		return nil, wrongShape(name, c.in[i], fmt.Sprintf("%d directions, %d sequences and %d units", directions, batch, hidden))
 	}
-	flat, err := c.flat(t, c)
+	flat, err := c.flat(t)
 	if err != nil {
 		return nil, err
 	}
@@ -208,10 +260,10 @@ func (c *call) initial(i int, name string, directions, batch, hidden int, batchF
 }
 
 // changed says whether weights differ from the last ones, and makes them the last.
-func changed(last [][]float32, weights []*constant) bool {
-	k, differ := 0, false
-	for _, w := range weights {
-		if w == nil || k == len(last) {
+func changed(last *[4][]float32, weights *[4]*constant) bool {
+	differ := false
+	for k, w := range weights {
+		if w == nil {
 			continue
 		}
 		for i, v := range w.data {
@@ -220,7 +272,6 @@ func changed(last [][]float32, weights []*constant) bool {
 				last[k][i] = v
 			}
 		}
-		k++
 	}
 	return differ
 }

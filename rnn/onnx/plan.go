@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"batchrnn/kernels"
@@ -15,6 +16,7 @@ type plan struct {
 	inputs, outputs []*tensor
 	steps           []step
 	size            int   // of its memory, in elements
+	work            int64 // of a run: see maxWork
 	given           int64 // when it was last given back
 }
 
@@ -23,9 +25,20 @@ type step struct {
 	run func() error
 }
 
-// maxElements is the maximum number of elements that a plan allocates, 4 GiB of floats.
-// A small file can ask for any size.
-var maxElements = 1 << 30
+// Limits of a plan: a small file can ask for any size.
+var (
+	// maxElements is the maximum number of elements that a plan allocates, 4 GiB of floats.
+	maxElements = min(1<<30, math.MaxInt/32)
+	// maxWork is the maximum number of multiply-adds of a run, minutes of one core.
+	maxWork int64 = 1 << 43
+)
+
+// What a plan counts apart from elements and multiply-adds.
+const (
+	elementWork = 32   // the work on an element outside of products, in multiply-adds
+	callWork    = 4096 // the work of a call of a kernel beside that on its elements
+	nodeSize    = 256  // the memory of a node's steps, in elements
+)
 
 // A compiler makes a plan.
 type compiler struct {
@@ -50,12 +63,6 @@ func (s *scope) find(name string) *tensor {
 		}
 	}
 	return nil
-}
-
-// A weightKey names what is made of a node's weights once for all plans.
-type weightKey struct {
-	n    *node
-	what string
 }
 
 // needsValues says that a plan depends on the elements of some inputs.
@@ -91,7 +98,7 @@ func (m *Model) compile(key string, in map[string]*Tensor, byValue []bool) (*pla
 		}
 		if byValue[i] {
 			t.known, t.from = true, nil
-			copy(t.ints, given.Ints)
+			t.take(given)
 		}
 		s.named[v.Name] = t
 		c.plan.inputs = append(c.plan.inputs, t)
@@ -101,7 +108,7 @@ func (m *Model) compile(key string, in map[string]*Tensor, byValue []bool) (*pla
 		return nil, err
 	}
 	for _, t := range out {
-		flat, err := c.flat(t, nil)
+		flat, err := c.flat(t)
 		if err != nil {
 			return nil, err
 		}
@@ -112,45 +119,81 @@ func (m *Model) compile(key string, in map[string]*Tensor, byValue []bool) (*pla
 
 // graph makes the steps of a graph, and returns its outputs.
 func (c *compiler) graph(s *scope) ([]*tensor, error) {
+	if err := c.m.settle(s); err != nil {
+		return nil, err
+	}
 	for _, n := range s.g.nodes {
-		op, err := n.operator(c.m.opset)
-		if err != nil {
+		if err := c.node(s, n); err != nil {
 			return nil, err
-		}
-		call := &call{compiler: c, n: n, s: s, known: true, fixed: true}
-		for _, name := range n.inputs {
-			var t *tensor
-			if name != "" {
-				t = s.find(name)
-				call.known, call.fixed = call.known && t.known, call.fixed && t.fixed
-			}
-			call.in = append(call.in, t)
-		}
-		out, err := op.plan(call)
-		if need := (*needsValues)(nil); errors.As(err, &need) {
-			return nil, err
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", n.label, err)
-		}
-		for i, name := range n.outputs {
-			switch {
-			case name == "":
-			case i >= len(out) || out[i] == nil:
-				return nil, fmt.Errorf("%s: output %d is not supported", n.label, i)
-			default:
-				if out[i].fixed && !call.fixed { // such as a view whose shape depends on the inputs
-					t := *out[i]
-					t.fixed = false
-					out[i] = &t
-				}
-				s.named[name] = out[i]
-			}
 		}
 	}
 	var out []*tensor
 	for _, name := range s.g.outputs {
 		out = append(out, s.find(name))
+	}
+	return out, nil
+}
+
+// node makes the steps of a node, and names its outputs.
+func (c *compiler) node(s *scope, n *node) error {
+	op, err := c.m.operator(n)
+	if err != nil {
+		return err
+	}
+	call := &call{compiler: c, n: n, s: s, known: true, fixed: true}
+	work := int64(0)
+	for _, name := range n.inputs {
+		var t *tensor
+		if name != "" {
+			t = s.find(name)
+			call.known, call.fixed = call.known && t.known, call.fixed && t.fixed
+			work += elementWork * int64(t.count())
+		}
+		call.in = append(call.in, t)
+	}
+	out, err := call.outputs(op, work)
+	if need := (*needsValues)(nil); errors.As(err, &need) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", n.label, err)
+	}
+	for i, name := range n.outputs {
+		if name == "" {
+			continue
+		}
+		if out[i].fixed && !call.fixed { // such as a view whose shape depends on the inputs
+			t := *out[i]
+			t.fixed = false
+			out[i] = &t
+		}
+		s.named[name] = out[i]
+	}
+	return nil
+}
+
+// outputs makes the steps of the call, and returns its outputs. work is that on the inputs.
+func (c *call) outputs(op operator, work int64) ([]*tensor, error) {
+	if err := c.spend(work + callWork); err != nil {
+		return nil, err
+	}
+	if err := c.grow(nodeSize); err != nil {
+		return nil, err
+	}
+	out, err := op.plan(c)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range c.n.outputs {
+		if name == "" {
+			continue
+		}
+		if i >= len(out) || out[i] == nil {
+			return nil, fmt.Errorf("output %d, %s, is not supported: export the model without it", i, quote(name))
+		}
+		if _, err := extent(out[i].shape); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -162,7 +205,12 @@ func (c *compiler) alloc(kind Type, shape []int, order *tensor) (*tensor, error)
 	if err != nil {
 		return nil, err
 	}
-	c.plan.size += n
+	if err := c.grow(n); err != nil {
+		return nil, err
+	}
+	if err := c.spend(elementWork * int64(n)); err != nil {
+		return nil, err
+	}
 	t := &tensor{kind: kind, shape: shape, stride: rowMajor(shape)}
 	if order != nil {
 		k := 1
@@ -182,17 +230,39 @@ func (c *compiler) alloc(kind Type, shape []int, order *tensor) (*tensor, error)
 // fits returns the number of elements of a shape. It returns an error if the plan can't
 // have as many more.
 func (c *compiler) fits(shape []int) (int, error) {
-	n := 1
-	for _, d := range shape {
-		if d < 0 {
-			return 0, fmt.Errorf("a tensor of shape %.200s is impossible", fmt.Sprint(shape))
-		}
-		if d > 0 && n > (maxElements-c.plan.size)/d {
-			return 0, fmt.Errorf("a tensor of shape %.200s would bring the run above the %d elements that are supported: split the batch or the sequence", fmt.Sprint(shape), maxElements)
-		}
-		n *= d
+	n, err := extent(shape)
+	if err != nil {
+		return 0, err
 	}
-	return n, nil
+	if n > maxElements-c.plan.size {
+		return 0, fmt.Errorf("a tensor of shape %.200s would bring the run above the %d elements that are supported: split the batch or the sequence", fmt.Sprint(shape), maxElements)
+	}
+	return count(shape), nil
+}
+
+// grow adds elements to the plan's memory.
+func (c *compiler) grow(n int) error {
+	if n > maxElements-c.plan.size {
+		return fmt.Errorf("%d elements more would bring the run above the %d that are supported: split the batch or the sequence", n, maxElements)
+	}
+	c.plan.size += n
+	return nil
+}
+
+// spend adds multiply-adds to the plan's work. The factors are at most maxElements each.
+func (c *compiler) spend(work int64, factors ...int) error {
+	for _, f := range factors {
+		if f > 0 && work > maxWork/int64(f) {
+			work = maxWork + 1
+			break
+		}
+		work *= int64(f)
+	}
+	if work > maxWork-c.plan.work {
+		return fmt.Errorf("the run would take more than the %d multiply-adds that are supported: split the batch or the sequence", maxWork)
+	}
+	c.plan.work += work
+	return nil
 }
 
 // out returns a new tensor for an output of the call, row-major, or in the order of axes
@@ -232,8 +302,8 @@ func (c *call) step(run func() error) error {
 }
 
 // flat returns a row-major tensor of t's elements and no more. It is a view of t, or a copy
-// that a step makes. A nil call is the end of the graph.
-func (c *compiler) flat(t *tensor, by *call) (*tensor, error) {
+// that a step makes.
+func (c *compiler) flat(t *tensor) (*tensor, error) {
 	if t == nil {
 		return nil, nil
 	}
@@ -255,11 +325,7 @@ func (c *compiler) flat(t *tensor, by *call) (*tensor, error) {
 	if t.known {
 		return d, run()
 	}
-	s := step{run: run}
-	if by != nil {
-		s.n = by.n
-	}
-	c.plan.steps = append(c.plan.steps, s)
+	c.plan.steps = append(c.plan.steps, step{run: run}) // a copy needs no node: it never fails
 	return d, nil
 }
 
@@ -268,7 +334,7 @@ func (c *call) flatInput(i int) (*tensor, error) {
 	if !c.has(i) {
 		return nil, nil
 	}
-	return c.flat(c.in[i], c)
+	return c.flat(c.in[i])
 }
 
 // has says whether the node has input i.
@@ -281,7 +347,7 @@ func (c *call) values(i int) ([]int64, error) {
 	case t.kind == Float:
 		return nil, fmt.Errorf("input %d, %s, has type float, want integers", i, quote(c.n.inputs[i]))
 	case t.known:
-		t, err := c.flat(t, c)
+		t, err := c.flat(t)
 		if err != nil {
 			return nil, err
 		}
@@ -290,19 +356,6 @@ func (c *call) values(i int) ([]int64, error) {
 		return nil, fmt.Errorf("input %d, %s, depends on floats of the run, and must be known before: export the model without that", i, quote(c.n.inputs[i]))
 	}
 	return nil, &needsValues{t.from}
-}
-
-// weight returns what is made once of the node's weights, if these are fixed.
-func weight[W any](c *call, what string, fixed bool, make func() (W, error)) (W, error) {
-	key := weightKey{c.n, what}
-	if w, ok := c.m.weights[key]; ok && fixed {
-		return w.(W), nil
-	}
-	w, err := make()
-	if err == nil && fixed {
-		c.m.weights[key] = w
-	}
-	return w, err
 }
 
 // alone says whether the node alone reads its input i.

@@ -30,7 +30,7 @@ func (c *call) rows(t *tensor) (a []float32, ld int, err error) {
 	if len(t.shape) == 2 && (t.stride[1] == 1 || t.shape[1] == 1) && t.stride[0] >= t.shape[1] {
 		return t.floats, t.stride[0], nil
 	}
-	flat, err := c.flat(t, c)
+	flat, err := c.flat(t)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -47,15 +47,7 @@ func (c *call) times(a, b *tensor, trans bool, shape []int) (*tensor, *product, 
 	if a.shape[len(a.shape)-1] != k || k == 0 || n == 0 {
 		return nil, nil, fmt.Errorf("shapes %v and %v do not fit", a.shape, b.shape)
 	}
-	packed, err := weight(c, "matrix", b.fixed, func() (*kernels.Packed, error) {
-		b, err := c.flat(b, c)
-		if err != nil {
-			return nil, err
-		}
-		p := c.m.engine.NewPacked(k, n)
-		c.m.engine.Pack(p, trans, b.floats, b.shape[1])
-		return p, nil
-	})
+	packed, err := c.packed(b, trans)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -67,6 +59,9 @@ func (c *call) times(a, b *tensor, trans bool, shape []int) (*tensor, *product, 
 	p.B, p.C, p.LDC = packed, out.floats, n
 	if p.M = out.count() / n; p.M == 0 {
 		return out, p, nil
+	}
+	if err := c.spend(1, p.M, k, n); err != nil {
+		return nil, nil, err
 	}
 	if p.A, p.LDA, err = c.rows(a); err != nil {
 		return nil, nil, err
@@ -109,7 +104,7 @@ func (c *call) gemm() ([]*tensor, error) {
 	bias := c.in[2:]
 	if alpha == 1 && (len(bias) == 0 || bias[0] == nil || beta == 1 && isRow(bias[0], out.shape)) {
 		if len(bias) > 0 && bias[0] != nil {
-			row, err := c.flat(bias[0], c)
+			row, err := c.flat(bias[0])
 			if err != nil {
 				return nil, err
 			}
@@ -181,7 +176,7 @@ func (c *call) matMul() ([]*tensor, error) {
 		a = a.view([]int{1, a.shape[0]}, []int{a.shape[0] * a.stride[0], a.stride[0]}, 0)
 	}
 	if column {
-		b = b.view([]int{b.shape[0], 1}, []int{b.stride[0], 1}, 0)
+		b = b.column()
 	}
 	ra, rb := len(a.shape), len(b.shape)
 	if a.shape[ra-1] != b.shape[rb-2] {
@@ -214,6 +209,11 @@ func (c *call) matMul() ([]*tensor, error) {
 	return []*tensor{out.view(final, rowMajor(final), 0)}, nil
 }
 
+// column returns a vector as a matrix of one column.
+func (t *tensor) column() *tensor {
+	return t.view([]int{t.shape[0], 1}, []int{t.stride[0], 1}, 0)
+}
+
 // matrices plans the products of two stacks of matrices that are both made in the run.
 func (c *call) matrices(a, b *tensor, shape []int) (*tensor, error) {
 	out, err := c.out(Float, shape, nil)
@@ -228,15 +228,21 @@ func (c *call) matrices(a, b *tensor, shape []int) (*tensor, error) {
 	if out.count() == 0 || k == 0 {
 		return out, nil // zeros
 	}
-	fa, err := c.flat(a, c)
+	fa, err := c.flat(a)
 	if err != nil {
 		return nil, err
 	}
-	fb, err := c.flat(b, c)
+	fb, err := c.flat(b)
 	if err != nil {
 		return nil, err
 	}
 	stack := shape[:rank-2]
+	if err := c.spend(1, out.count(), k); err != nil {
+		return nil, err
+	}
+	if err := c.spend(callWork, count(stack)); err != nil {
+		return nil, err
+	}
 	stackOf := func(t *tensor) []int {
 		s := &tensor{shape: t.shape[:len(t.shape)-2], stride: t.stride[:len(t.stride)-2]}
 		return s.spread(stack)

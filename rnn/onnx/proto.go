@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -102,7 +103,7 @@ type dimProto struct {
 
 const (
 	// maxDepth is the maximum depth of graphs in graphs. Silero's files have 6.
-	maxDepth = 32
+	maxDepth = 16
 	// maxParts is the maximum number of nodes, tensors, attributes and other parts of a
 	// file. It bounds the memory that a small file can ask for.
 	maxParts = 1 << 20
@@ -179,6 +180,16 @@ func (f field) varint(what string, to *int64) error {
 	return nil
 }
 
+func (f field) kind(what string, to *Type) error {
+	var n int64
+	err := f.varint(what, &n)
+	if err == nil && n != int64(int32(n)) {
+		err = fmt.Errorf("%s: field %d holds %d, which is no type: damaged", what, f.num, n)
+	}
+	*to = Type(n)
+	return err
+}
+
 // varints appends a varint, or a packed list of them.
 func (f field) varints(what string, to []int64) ([]int64, error) {
 	switch f.typ {
@@ -241,7 +252,7 @@ func (r *reader) model(m *modelProto, b []byte) error {
 				return err
 			}
 			if graphs++; graphs > 1 {
-				return fmt.Errorf("model: a second graph: damaged")
+				return errors.New("model: a second graph: damaged")
 			}
 			return r.graph(&m.graph, b, 0)
 		case 8:
@@ -275,7 +286,7 @@ func (r *reader) model(m *modelProto, b []byte) error {
 		return nil
 	})
 	if err == nil && graphs == 0 {
-		err = fmt.Errorf("no graph: not an ONNX model")
+		err = errors.New("no graph: not an ONNX file, or a damaged one")
 	}
 	return err
 }
@@ -316,11 +327,20 @@ func (r *reader) graph(g *graphProto, b []byte, depth int) error {
 		case 1:
 			n := new(nodeProto)
 			g.nodes = append(g.nodes, n)
-			return r.node(n, b, depth)
+			if err := r.node(n, b, depth); err != nil {
+				return fmt.Errorf("node number %d: %w", len(g.nodes)-1, err)
+			}
+			return nil
 		case 5:
 			t := new(tensorProto)
 			g.initializers = append(g.initializers, t)
-			return r.tensor(t, b)
+			if err := r.tensor(t, b); err != nil {
+				return fmt.Errorf("initializer number %d: %w", len(g.initializers)-1, err)
+			}
+			if t.name == "" {
+				return fmt.Errorf("initializer number %d has no name: damaged", len(g.initializers)-1)
+			}
+			return nil
 		case 11:
 			v, err := r.value(b)
 			g.inputs = append(g.inputs, v)
@@ -334,7 +354,7 @@ func (r *reader) graph(g *graphProto, b []byte, depth int) error {
 }
 
 func (r *reader) node(n *nodeProto, b []byte, depth int) error {
-	return r.walk("node", b, func(f field) error {
+	err := r.walk("node", b, func(f field) error {
 		var s string
 		switch f.num {
 		case 1:
@@ -363,11 +383,15 @@ func (r *reader) node(n *nodeProto, b []byte, depth int) error {
 		}
 		return nil
 	})
+	if err == nil && n.op == "" {
+		err = errors.New("node: no operator: damaged")
+	}
+	return err
 }
 
 func (r *reader) attribute(a *attributeProto, b []byte, depth int) error {
 	const what = "attribute"
-	return r.walk(what, b, func(f field) (err error) {
+	err := r.walk(what, b, func(f field) (err error) {
 		switch f.num {
 		case 1:
 			return f.text(what, &a.name)
@@ -408,6 +432,10 @@ func (r *reader) attribute(a *attributeProto, b []byte, depth int) error {
 		}
 		return err
 	})
+	if err == nil && a.name == "" {
+		err = errors.New("attribute: no name: damaged")
+	}
+	return err
 }
 
 func (r *reader) tensor(t *tensorProto, b []byte) error {
@@ -419,8 +447,7 @@ func (r *reader) tensor(t *tensorProto, b []byte) error {
 		case 1:
 			t.dims, err = f.varints(what, t.dims)
 		case 2:
-			err = f.varint(what, &n)
-			t.kind = Type(n)
+			err = f.kind(what, &t.kind)
 		case 3:
 			t.segment = true
 		case 4:
@@ -486,10 +513,7 @@ func (r *reader) tensorType(v *valueProto, b []byte) error {
 	return r.walk(what, b, func(f field) error {
 		switch f.num {
 		case 1:
-			var n int64
-			err := f.varint(what, &n)
-			v.kind = Type(n)
-			return err
+			return f.kind(what, &v.kind)
 		case 2:
 			b, err := f.message(what)
 			if err != nil {

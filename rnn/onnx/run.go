@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // maxValues is the maximum number of elements of an input that decides the plan.
@@ -35,9 +36,7 @@ func (m *Model) Run(in, out map[string]*Tensor) error {
 		return fmt.Errorf("onnx: %w", err)
 	}
 	for i, t := range p.inputs {
-		given := in[m.inputs[i].Name]
-		copy(t.floats, given.Floats)
-		copy(t.ints, given.Ints)
+		t.take(in[m.inputs[i].Name])
 	}
 	for i := range p.steps {
 		s := &p.steps[i]
@@ -51,9 +50,9 @@ func (m *Model) Run(in, out map[string]*Tensor) error {
 			n := t.count()
 			o.Shape = append(o.Shape[:0], t.shape...)
 			if t.kind == Float {
-				o.Floats, o.Ints = append(o.Floats[:0], t.floats[:n]...), nil
+				o.Floats, o.Ints = append(o.Floats[:0], t.floats[:n]...), o.Ints[:0]
 			} else {
-				o.Floats, o.Ints = nil, append(o.Ints[:0], t.ints[:n]...)
+				o.Floats, o.Ints = o.Floats[:0], append(o.Ints[:0], t.ints[:n]...)
 			}
 		}
 	}
@@ -61,27 +60,28 @@ func (m *Model) Run(in, out map[string]*Tensor) error {
 	return nil
 }
 
+// take copies the elements of t.
+func (to *tensor) take(t *Tensor) {
+	copy(to.floats, t.Floats)
+	copy(to.ints, t.Ints)
+	if to.kind == Bool {
+		for i, v := range to.ints {
+			if v != 0 {
+				to.ints[i] = 1
+			}
+		}
+	}
+}
+
 // take returns a plan for the inputs.
 func (m *Model) take(in, out map[string]*Tensor) (*plan, error) {
 	if err := m.checkTensors(in, out); err != nil {
 		return nil, err
 	}
-	var room [512]byte
 	for {
 		m.mu.Lock()
-		key := room[:0]
-		for i := range m.inputs {
-			t := in[m.inputs[i].Name]
-			key = binary.AppendUvarint(key, uint64(len(t.Shape)))
-			for _, d := range t.Shape {
-				key = binary.AppendUvarint(key, uint64(d))
-			}
-			if m.byValue[i] {
-				for _, v := range t.Ints {
-					key = binary.AppendVarint(key, v)
-				}
-			}
-		}
+		m.setKey(in)
+		key := m.key
 		if list := m.idle[string(key)]; len(list) > 0 {
 			p := list[len(list)-1]
 			m.idle[p.key] = list[:len(list)-1]
@@ -90,10 +90,10 @@ func (m *Model) take(in, out map[string]*Tensor) (*plan, error) {
 			m.mu.Unlock()
 			return p, nil
 		}
-		byValue := slices.Clone(m.byValue)
+		byValue, id := slices.Clone(m.byValue), string(key)
 		m.mu.Unlock()
 
-		p, err := m.compile(string(key), in, byValue)
+		p, err := m.compile(id, in, byValue)
 		var need *needsValues
 		if !errors.As(err, &need) {
 			return p, err
@@ -101,13 +101,36 @@ func (m *Model) take(in, out map[string]*Tensor) (*plan, error) {
 		for _, i := range need.inputs {
 			name := m.inputs[i].Name
 			if n := len(in[name].Ints); n > maxValues {
-				return nil, fmt.Errorf("the values of input %s decide the shapes of the run, and it has %d of them: at most %d are supported", quote(name), n, maxValues)
+				return nil, fmt.Errorf("the values of input %s decide the shapes of the run, and it has %d of them: give at most %d", quote(name), n, maxValues)
 			}
 			m.mu.Lock()
 			m.byValue[i] = true
 			m.mu.Unlock()
 		}
 	}
+}
+
+// setKey sets m.key to that of the plan for the inputs: their shapes, and the values of
+// those that decide the plan. m.mu must be held.
+func (m *Model) setKey(in map[string]*Tensor) {
+	key := m.key[:0]
+	for i := range m.inputs {
+		t := in[m.inputs[i].Name]
+		by := uint64(0)
+		if m.byValue[i] {
+			by = 1
+		}
+		key = binary.AppendUvarint(key, uint64(len(t.Shape))<<1|by)
+		for _, d := range t.Shape {
+			key = binary.AppendUvarint(key, uint64(d))
+		}
+		if m.byValue[i] {
+			for _, v := range t.Ints {
+				key = binary.AppendVarint(key, v)
+			}
+		}
+	}
+	m.key = key
 }
 
 // give takes back a plan. It drops the plans that were not used for longest if there are
@@ -144,63 +167,86 @@ func (m *Model) dropOldest() {
 
 // checkTensors checks the names, types and shapes of a run's tensors.
 func (m *Model) checkTensors(in, out map[string]*Tensor) error {
+	found := 0
 	for i := range m.inputs {
 		v := &m.inputs[i]
 		t := in[v.Name]
 		if t == nil {
-			return fmt.Errorf("input %s is missing: give a tensor of type %v", quote(v.Name), v.Type)
+			continue
 		}
 		if err := v.check(t); err != nil {
 			return fmt.Errorf("input %s: %w", quote(v.Name), err)
 		}
+		found++
 	}
-	if len(in) > len(m.inputs) {
-		for name := range in {
-			if !slices.ContainsFunc(m.inputs, func(v Value) bool { return v.Name == name }) {
-				return fmt.Errorf("the model has no input %s: it has %s", quote(name), names(m.inputs))
+	if len(in) > found { // a wrong name explains that another is missing
+		for name, t := range in {
+			switch {
+			case !slices.ContainsFunc(m.inputs, func(v Value) bool { return v.Name == name }):
+				return fmt.Errorf("the model has no input %s: give %s", quote(name), names(m.inputs))
+			case t == nil:
+				return fmt.Errorf("the tensor for input %s is nil", quote(name))
 			}
+		}
+	}
+	for i := range m.inputs {
+		if v := &m.inputs[i]; in[v.Name] == nil {
+			return fmt.Errorf("input %s is missing: give a tensor %s", quote(v.Name), v.kind())
 		}
 	}
 	for name, t := range out {
 		if t == nil {
-			return fmt.Errorf("the tensor for output %s is nil", quote(name))
+			return fmt.Errorf("the tensor for output %s is nil: give one, which may be empty", quote(name))
 		}
 		if !slices.ContainsFunc(m.outputs, func(v Value) bool { return v.Name == name }) {
-			return fmt.Errorf("the model has no output %s: it has %s", quote(name), names(m.outputs))
+			return fmt.Errorf("the model has no output %s: ask for %s", quote(name), names(m.outputs))
 		}
 	}
 	return nil
 }
 
+// names lists values for an error message.
 func names(values []Value) string {
-	s := ""
+	const most = 20
+	var all []string
 	for i, v := range values {
-		if i > 0 {
-			s += ", "
+		if i == most {
+			all = append(all, fmt.Sprintf("%d more", len(values)-most))
+			break
 		}
-		s += quote(v.Name)
+		all = append(all, quote(v.Name))
 	}
-	return s
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, ", ")
 }
 
 // check returns an error unless t is a tensor of this value.
 func (v *Value) check(t *Tensor) error {
-	n := 1
-	for _, d := range t.Shape {
-		if d < 0 || d > 0 && n > maxElements/d {
-			return fmt.Errorf("shape %v is impossible or has more than the %d elements that are supported", t.Shape, maxElements)
-		}
-		n *= d
+	if _, err := extent(t.Shape); err != nil {
+		return err
 	}
-	switch floats, ints := len(t.Floats), len(t.Ints); {
+	n := count(t.Shape)
+	floats, ints := len(t.Floats), len(t.Ints)
+	switch {
 	case v.Shape != nil && len(t.Shape) != len(v.Shape):
-		return fmt.Errorf("shape %v has %d dimensions, want %d: %v", t.Shape, len(t.Shape), len(v.Shape), v.Shape)
-	case v.Type == Float && (floats != n || ints != 0), v.Type != Float && (ints != n || floats != 0):
-		return fmt.Errorf("%d floats and %d integers of shape %v, want %d elements of type %v", floats, ints, t.Shape, n, v.Type)
+		return fmt.Errorf("shape %v has %d dimensions, want %d: %s", t.Shape, len(t.Shape), len(v.Shape), v.kind())
+	case v.Type == Float && (floats != n || ints != 0):
+		return fmt.Errorf("shape %v with %d floats and %d integers, want %d floats: %s", t.Shape, floats, ints, n, v.kind())
+	case v.Type != Float && (ints != n || floats != 0):
+		return fmt.Errorf("shape %v with %d floats and %d integers, want %d integers: %s", t.Shape, floats, ints, n, v.kind())
 	}
 	for i, d := range v.Shape {
 		if d >= 0 && t.Shape[i] != d {
-			return fmt.Errorf("shape %v, want %v, where -1 is any size", t.Shape, v.Shape)
+			return fmt.Errorf("shape %v, want %s", t.Shape, v.kind())
+		}
+	}
+	if v.Type == Int32 {
+		for i, e := range t.Ints {
+			if e != int64(int32(e)) {
+				return fmt.Errorf("element %d is %d, which is no int32", i, e)
+			}
 		}
 	}
 	return nil

@@ -43,15 +43,15 @@ func (c *call) constant() ([]*tensor, error) {
 
 // shapeOf returns integers as a shape.
 func shapeOf(ints []int64) ([]int, error) {
-	shape, n := make([]int, len(ints)), 1
+	shape := make([]int, len(ints))
 	for i, d := range ints {
-		if d < 0 || d > math.MaxInt32 || d > 0 && n > maxElements/int(d) {
+		if d < 0 || d > int64(maxElements) {
 			return nil, fmt.Errorf("the shape %.200s is impossible, or has more than the %d elements that are supported", fmt.Sprint(ints), maxElements)
 		}
 		shape[i] = int(d)
-		n *= shape[i]
 	}
-	return shape, nil
+	_, err := extent(shape)
+	return shape, err
 }
 
 func (c *call) constantOfShape() ([]*tensor, error) {
@@ -260,15 +260,12 @@ func (c *call) unsqueeze() ([]*tensor, error) {
 	return []*tensor{t.view(shape, stride, 0)}, nil
 }
 
-// maxRank is the maximum number of axes that an operator adds.
-const maxRank = 32
-
 // reshaped returns t in another shape, which has as many elements.
 func (c *call) reshaped(t *tensor, shape []int) ([]*tensor, error) {
 	if count(shape) != t.count() {
 		return nil, fmt.Errorf("shape %v of %d elements can't become %v", t.shape, t.count(), shape)
 	}
-	flat, err := c.flat(t, c)
+	flat, err := c.flat(t)
 	if err != nil {
 		return nil, err
 	}
@@ -672,10 +669,10 @@ func (c *call) gather() ([]*tensor, error) {
 		shape, stride := slices.Delete(slices.Clone(t.shape), k, k+1), slices.Delete(slices.Clone(t.stride), k, k+1)
 		return []*tensor{t.view(shape, stride, i*t.stride[k])}, nil
 	}
-	if t, err = c.flat(t, c); err != nil {
+	if t, err = c.flat(t); err != nil {
 		return nil, err
 	}
-	if ids, err = c.flat(ids, c); err != nil {
+	if ids, err = c.flat(ids); err != nil {
 		return nil, err
 	}
 	out, err := c.out(t.kind, slices.Concat(t.shape[:k], ids.shape, t.shape[k+1:]), nil)
@@ -718,7 +715,7 @@ func (c *call) oneHot() ([]*tensor, error) {
 	case c.integer("axis", -1) != -1 && c.integer("axis", -1) != int64(len(ids.shape)):
 		return nil, errors.New("the new axis must be the last one: set axis to -1")
 	}
-	if ids, err = c.flat(ids, c); err != nil {
+	if ids, err = c.flat(ids); err != nil {
 		return nil, err
 	}
 	shape, err := shapeOf(depths)

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -31,6 +32,26 @@ type tensor struct {
 
 	product *product // the product that makes the tensor, as long as it may be changed
 	shared  bool     // the tensor has more than one name
+}
+
+// maxRank is the maximum number of dimensions of a tensor.
+const maxRank = 32
+
+// extent returns the number of elements of a shape, with 1 for sizes of 0. It returns an
+// error if that is more than maxElements. So no product of sizes overflows, and loops over
+// some axes of an empty tensor end.
+func extent(shape []int) (int, error) {
+	if len(shape) > maxRank {
+		return 0, fmt.Errorf("a tensor of %d dimensions, at most %d are supported", len(shape), maxRank)
+	}
+	n := 1
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > maxElements/d {
+			return 0, fmt.Errorf("shape %.200s is impossible, or has more than the %d elements that are supported", fmt.Sprint(shape), maxElements)
+		}
+		n *= max(d, 1)
+	}
+	return n, nil
 }
 
 // count returns the number of elements of a shape.
