@@ -571,71 +571,64 @@ func (c *call) slice() ([]*tensor, error) {
 		return nil, err
 	}
 	t := c.in[0]
-	for _, cut := range cuts {
-		if cut.step < 0 { // a view has no negative strides
-			if _, err := c.fits([]int{cut.size}); err != nil {
-				return nil, err
-			}
-			index := make([]int, cut.size)
-			for i := range index {
-				index[i] = cut.first + i*cut.step
-			}
-			if t, err = c.pick(t, cut.axis, index); err != nil {
+	for _, part := range cuts {
+		if part.step < 0 { // a view has no negative strides
+			if t, err = c.pick(t, part.axis, []cut{part}); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		shape, stride := slices.Clone(t.shape), slices.Clone(t.stride)
-		shape[cut.axis] = cut.size
-		stride[cut.axis] *= cut.step
-		t = t.view(shape, stride, cut.first*t.stride[cut.axis])
+		shape[part.axis] = part.size
+		stride[part.axis] *= part.step
+		t = t.view(shape, stride, part.first*t.stride[part.axis])
 	}
 	return []*tensor{t}, nil
 }
 
-// pick returns the elements of t at some places of an axis, in the order of index.
-func (c *call) pick(t *tensor, k int, index []int) (*tensor, error) {
+// pick returns parts of t along an axis, one after the other.
+func (c *call) pick(t *tensor, axis int, parts []cut) (*tensor, error) {
 	shape := slices.Clone(t.shape)
-	shape[k] = len(index)
-	out, err := c.out(t.kind, shape, t)
-	if err != nil {
-		return nil, err
+	shape[axis] = 0
+	for _, part := range parts {
+		shape[axis] += part.size
 	}
-	// Runs of places that follow each other are copied at once.
+	out, err := c.out(t.kind, shape, t)
+	if err != nil || out.count() == 0 {
+		return out, err
+	}
 	var runs []pickRun
-	for i := 0; i < len(index); {
-		n := 1
-		for i+n < len(index) && index[i+n] == index[i]+n {
-			n++
-		}
-		runs = append(runs, pickRun{i * out.stride[k], index[i] * t.stride[k], n})
-		i += n
+	to := 0
+	for _, part := range parts {
+		runs = append(runs, pickRun{to * out.stride[axis], part.first * t.stride[axis], part.step * t.stride[axis], part.size})
+		to += part.size
 	}
 	rest := slices.Clone(shape)
-	rest[k] = 1
+	rest[axis] = 1
 	n := newNest(rest, out.stride, t.stride)
-	inner := pickInner(n, runs, out.stride[k], t.stride[k], out.floats, t.floats)
+	inner := pickInner(n, runs, out.stride[axis], out.floats, t.floats)
 	if t.kind != Float {
-		inner = pickInner(n, runs, out.stride[k], t.stride[k], out.ints, t.ints)
+		inner = pickInner(n, runs, out.stride[axis], out.ints, t.ints)
 	}
 	return out, c.step(func() error { n.each(inner); return nil })
 }
 
-// A pickRun is n places of an axis, with the offset of the first in both tensors.
-type pickRun struct{ to, from, n int }
+// A pickRun is n places of an axis: the offsets of the first in both tensors, and the step
+// in the one that is read.
+type pickRun struct{ to, from, step, n int }
 
 // pickInner returns the innermost loop of pick.
-func pickInner[E float32 | int64](n *nest, runs []pickRun, to, from int, dst, src []E) func(at *[maxOperands]int) {
+func pickInner[E float32 | int64](n *nest, runs []pickRun, to int, dst, src []E) func(at *[maxOperands]int) {
 	return func(at *[maxOperands]int) {
 		for i := range n.size {
 			d, s := dst[at[0]+i*n.step[0]:], src[at[1]+i*n.step[1]:]
 			for _, r := range runs {
-				if r.n > 1 && to == 1 && from == 1 {
+				if r.n > 1 && to == 1 && r.step == 1 {
 					copy(d[r.to:][:r.n], s[r.from:])
 					continue
 				}
 				for j := range r.n {
-					d[r.to+j*to] = s[r.from+j*from]
+					d[r.to+j*to] = s[r.from+j*r.step]
 				}
 			}
 		}
@@ -727,7 +720,10 @@ func (c *call) oneHot() ([]*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	off, on := values.floats[0], values.floats[values.stride[0]]
+	if values, err = c.flat(values); err != nil {
+		return nil, err
+	}
+	off, on := values.floats[0], values.floats[1]
 	return []*tensor{out}, c.step(func() error {
 		for i, v := range ids.ints[:many] {
 			row := out.floats[i*depth:][:depth]
@@ -797,28 +793,17 @@ func (c *call) pad() ([]*tensor, error) {
 		if before[k] == 0 && after[k] == 0 {
 			continue
 		}
-		if _, err := c.fits([]int{before[k] + n + after[k]}); err != nil {
-			return nil, err
-		}
-		var index []int
-		for i := -before[k]; i < n+after[k]; i++ {
-			switch at := i; {
-			case mode == "edge" && n > 0:
-				index = append(index, min(max(at, 0), n-1))
-			case mode == "reflect" && before[k] < n && after[k] < n:
-				if at < 0 {
-					at = -at
-				}
-				if at >= n {
-					at = 2*(n-1) - at
-				}
-				index = append(index, at)
-			default:
-				return nil, fmt.Errorf("padding %q by %d and %d of an axis of %d elements: constant and edge pad any axis, reflect by fewer elements than it has", mode, before[k], after[k], n)
-			}
+		var parts []cut
+		switch lo, hi := before[k], after[k]; {
+		case mode == "edge" && n > 0:
+			parts = []cut{{k, 0, 0, lo}, {k, 0, 1, n}, {k, n - 1, 0, hi}}
+		case mode == "reflect" && lo < n && hi < n:
+			parts = []cut{{k, lo, -1, lo}, {k, 0, 1, n}, {k, n - 2, -1, hi}}
+		default:
+			return nil, fmt.Errorf("padding %s by %d and %d of an axis of %d elements: constant and edge pad any axis, reflect by fewer elements than it has", quote(mode), lo, hi, n)
 		}
 		var err error
-		if t, err = c.pick(t, k, index); err != nil {
+		if t, err = c.pick(t, k, parts); err != nil {
 			return nil, err
 		}
 	}
