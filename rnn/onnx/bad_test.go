@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // lstm returns a model of one LSTM with weights in the file.
@@ -119,7 +123,7 @@ func TestBadFiles(t *testing.T) {
 			for i := range m.graph.nodes[0].attributes {
 				m.graph.nodes[0].attributes[i].name = "a"
 			}
-		}, []string{`LSTM node "cell" has 200 attributes`}},
+		}, []string{`"LSTM" node "cell" has more than 100 attributes`}},
 		{"attribute of a function", func(m *modelProto) { m.graph.nodes[0].attributes[0].ref = "size" }, []string{`LSTM node "cell"`, `"hidden_size"`, "inlined"}},
 		{"external attribute", func(m *modelProto) {
 			w := weights("", 2)
@@ -369,5 +373,102 @@ func TestNaN(t *testing.T) {
 		if !found {
 			t.Errorf("%s: NaN does not come out", s.name)
 		}
+	}
+}
+
+// TestManyParts: files of many small parts take memory in proportion to their size.
+func TestManyParts(t *testing.T) {
+	engine := testEngine(t)
+	const n = 1 << 14
+	repeated := func(num protowire.Number, part []byte) []byte {
+		one := protowire.AppendBytes(protowire.AppendTag(nil, num, protowire.BytesType), part)
+		return bytes.Repeat(one, n)
+	}
+	graph := func(b []byte) []byte {
+		file := appendMessage(appendVarint(nil, 1, 8), 7, func(to []byte) []byte { return append(to, b...) })
+		return appendMessage(file, 8, opsetProto{"", 17}.encode)
+	}
+	node := func(b []byte) []byte {
+		return graph(appendMessage(nil, 1, func(to []byte) []byte { return append(appendText(to, 4, "Neg"), b...) }))
+	}
+	chain := modelOf([]valueProto{newValue("x", Float)}, nil, newNode("Neg", []string{"x"}, []string{"0"}))
+	for i := range n {
+		chain.graph.nodes = append(chain.graph.nodes, newNode("Neg", []string{fmt.Sprint(i)}, []string{fmt.Sprint(i + 1)}))
+	}
+	slices.Reverse(chain.graph.nodes)
+	shared := modelOf([]valueProto{newValue("x", Float)}, nil, newNode("Neg", []string{"x"}, []string{"y"}))
+	for i := range n {
+		shared.graph.nodes = append(shared.graph.nodes, newNode("Neg", []string{"x"}, []string{fmt.Sprint(i)}))
+	}
+	joined := modelOf([]valueProto{newValue("x", Float, sized(1))}, nil, newNode("Concat", nil, []string{"y"}, intAttribute("axis", 0)))
+	for range n {
+		joined.graph.nodes[0].inputs = append(joined.graph.nodes[0].inputs, "x")
+	}
+	inner := graphProto{outputs: []valueProto{{name: "x"}}}
+	for i := range n {
+		inner.nodes = append(inner.nodes, newNode("Neg", []string{fmt.Sprint(i)}, []string{fmt.Sprint(i, "a")}))
+	}
+	deep := modelOf([]valueProto{newValue("x", Float)}, nil, newNode("Neg", []string{"x"}, []string{"x1"}))
+	for i := range n {
+		deep.graph.inputs = append(deep.graph.inputs, valueProto{name: fmt.Sprint(i), kind: Float})
+	}
+	for range maxDepth - 1 {
+		part := inner
+		inner = graphProto{outputs: inner.outputs, nodes: []*nodeProto{newNode("If", []string{"x"}, []string{"z"}, graphAttribute("then_branch", &part))}}
+	}
+	deep.graph.nodes = append(deep.graph.nodes, newNode("If", []string{"x"}, []string{"z"}, graphAttribute("then_branch", &inner)))
+	for name, b := range map[string][]byte{
+		"nodes":             graph(repeated(1, appendText(nil, 4, "A"))),
+		"nodes of nothing":  graph(repeated(1, nil)),
+		"initializers":      graph(repeated(5, nil)),
+		"inputs":            graph(repeated(11, nil)),
+		"attributes":        node(repeated(5, appendText(nil, 1, "a"))),
+		"inputs of a node":  node(repeated(1, nil)),
+		"outputs of a node": node(repeated(2, nil)),
+		"names of a node":   node(repeated(3, nil)),
+		"versions":          repeated(8, nil),
+		"metadata":          append(graph(nil), repeated(14, nil)...),
+		"dims": graph(appendMessage(nil, 5, func(b []byte) []byte {
+			return appendMessage(b, 1, func(b []byte) []byte { return append(b, make([]byte, n)...) })
+		})),
+		"a chain":        chain.encode(nil),
+		"one input":      shared.encode(nil),
+		"many inputs":    joined.encode(nil),
+		"names of outer": deep.encode(nil),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		m, err := Load(engine, bytes.NewReader(b))
+		runtime.ReadMemStats(&after)
+		checkError(t, err)
+		allocated := after.TotalAlloc - before.TotalAlloc
+		t.Logf("%s: %d bytes for a file of %d: %v", name, allocated, len(b), err)
+		if allocated > uint64(perByte*len(b)+perRun) {
+			t.Errorf("%s: %d bytes are allocated for a file of %d", name, allocated, len(b))
+		}
+		if m == nil {
+			continue
+		}
+		runtime.ReadMemStats(&before)
+		err = m.Run(small(m, 1), outputsOf(m))
+		runtime.ReadMemStats(&after)
+		checkError(t, err)
+		t.Logf("%s: a run %d bytes: %v", name, after.TotalAlloc-before.TotalAlloc, err)
+	}
+}
+
+// TestLargeConstants: a small file asks for large constants, or for long work on them. It is
+// refused when it is loaded.
+func TestLargeConstants(t *testing.T) {
+	ints := func(name string, v ...int64) *tensorProto { return newInts(name, v, int64(len(v))) }
+	for name, nodes := range map[string][]*nodeProto{
+		"elements":      {newNode("Neg", []string{"a"}, []string{"y"})},
+		"multiply-adds": {newNode("Slice", []string{"a", "zero", "some"}, []string{"b"}), newNode("Transpose", []string{"b"}, []string{"c"}), newNode("MatMul", []string{"b", "c"}, []string{"y"})},
+	} {
+		m := modelOf(nil, []*tensorProto{ints("s", 1<<14, 1<<14), ints("zero", 0, 0), ints("some", 1<<12, 1<<13)},
+			append([]*nodeProto{newNode("ConstantOfShape", []string{"s"}, []string{"a"})}, nodes...)...)
+		m.graph.outputs[0].name = "y"
+		_, err := Load(testEngine(t), bytes.NewReader(m.encode(nil)))
+		checkWords(t, err, []string{name, "smaller constants", "node number"})
 	}
 }

@@ -30,9 +30,6 @@ type node struct {
 	tensor *tensor           // the value of an attribute that is a tensor
 }
 
-// maxAttributes is more than any operator has.
-const maxAttributes = 100
-
 // labelOf names node number i of a graph in error messages.
 func labelOf(n *nodeProto, i int) string {
 	op := n.op
@@ -129,9 +126,6 @@ func (m *Model) newGraph(p *graphProto, outer func(string) bool) (*graph, error)
 // checkNode checks the names and the attributes of a node. It reads its graphs and
 // tensors, and drops the messages of these, which refer to the file's bytes.
 func (m *Model) checkNode(n *node, exists func(string) bool) error {
-	if len(n.attributes) > maxAttributes {
-		return fmt.Errorf("%s has %d attributes, want at most %d: damaged, export the model anew", n.label, len(n.attributes), maxAttributes)
-	}
 	for i := range n.attributes {
 		a := &n.attributes[i]
 		switch {

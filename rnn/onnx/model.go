@@ -30,6 +30,7 @@ type Model struct {
 	engine          *kernels.Engine
 	opset           int64
 	functions       int // number of functions in the file
+	size            int // of the file, in bytes
 	inputs, outputs []Value
 	main            *graph
 
@@ -117,7 +118,7 @@ func (m *Model) load(b []byte) error {
 	if err := m.takeOpset(p.opsets); err != nil {
 		return err
 	}
-	m.functions = p.functions
+	m.functions, m.size = p.functions, len(b)
 	g, err := m.newGraph(&p.graph, nil)
 	if err != nil {
 		return err

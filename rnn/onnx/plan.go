@@ -25,13 +25,32 @@ type step struct {
 	run func() error
 }
 
-// Limits of a plan: a small file can ask for any size.
+// What a run may take: a small file can ask for any size.
 var (
 	// maxElements is the maximum number of elements that a plan allocates, 4 GiB of floats.
 	maxElements = min(1<<30, math.MaxInt/32)
 	// maxWork is the maximum number of multiply-adds of a run, minutes of one core.
 	maxWork int64 = 1 << 43
 )
+
+// What the constants of a file may take: 256 MiB of floats, besides as many elements as the
+// file has bytes, and seconds of one core.
+const (
+	maxFixedElements = 1 << 26
+	maxFixedWork     = 1 << 36
+)
+
+// limits are what a plan may take.
+type limits struct {
+	elements int
+	work     int64
+	remedy   string
+}
+
+// fixedLimits returns the limits of what depends on the file alone.
+func (m *Model) fixedLimits() limits {
+	return limits{min(maxElements, maxFixedElements+m.size), min(maxWork, maxFixedWork), "export the model with smaller constants"}
+}
 
 // What a plan counts apart from elements and multiply-adds.
 const (
@@ -42,8 +61,9 @@ const (
 
 // A compiler makes a plan.
 type compiler struct {
-	m    *Model
-	plan *plan
+	m      *Model
+	plan   *plan
+	limits limits
 }
 
 // A scope holds the tensors of a graph by their names.
@@ -84,7 +104,7 @@ type call struct {
 func (m *Model) compile(key string, in map[string]*Tensor, byValue []bool) (*plan, error) {
 	m.compiling.Lock()
 	defer m.compiling.Unlock()
-	c := &compiler{m, &plan{key: key}}
+	c := &compiler{m, &plan{key: key}, limits{maxElements, maxWork, "split the batch or the sequence"}}
 	s := &scope{m.main, map[string]*tensor{}, nil}
 	for i, v := range m.inputs {
 		given := in[v.Name]
@@ -230,36 +250,36 @@ func (c *compiler) alloc(kind Type, shape []int, order *tensor) (*tensor, error)
 // fits returns the number of elements of a shape. It returns an error if the plan can't
 // have as many more.
 func (c *compiler) fits(shape []int) (int, error) {
-	n, err := extent(shape)
-	if err != nil {
+	if _, err := extent(shape); err != nil {
 		return 0, err
 	}
-	if n > maxElements-c.plan.size {
-		return 0, fmt.Errorf("a tensor of shape %.200s would bring the run above the %d elements that are supported: split the batch or the sequence", fmt.Sprint(shape), maxElements)
+	n := count(shape)
+	if n > c.limits.elements-c.plan.size {
+		return 0, fmt.Errorf("a tensor of shape %.200s would bring the memory above the %d elements that are supported: %s", fmt.Sprint(shape), c.limits.elements, c.limits.remedy)
 	}
-	return count(shape), nil
+	return n, nil
 }
 
 // grow adds elements to the plan's memory.
 func (c *compiler) grow(n int) error {
-	if n > maxElements-c.plan.size {
-		return fmt.Errorf("%d elements more would bring the run above the %d that are supported: split the batch or the sequence", n, maxElements)
+	if n > c.limits.elements-c.plan.size {
+		return fmt.Errorf("%d elements more would bring the memory above the %d that are supported: %s", n, c.limits.elements, c.limits.remedy)
 	}
 	c.plan.size += n
 	return nil
 }
 
-// spend adds multiply-adds to the plan's work. The factors are at most maxElements each.
+// spend adds multiply-adds to the plan's work.
 func (c *compiler) spend(work int64, factors ...int) error {
 	for _, f := range factors {
-		if f > 0 && work > maxWork/int64(f) {
-			work = maxWork + 1
+		if f > 0 && work > c.limits.work/int64(f) {
+			work = c.limits.work + 1
 			break
 		}
 		work *= int64(f)
 	}
-	if work > maxWork-c.plan.work {
-		return fmt.Errorf("the run would take more than the %d multiply-adds that are supported: split the batch or the sequence", maxWork)
+	if work > c.limits.work-c.plan.work {
+		return fmt.Errorf("it would bring the work above the %d multiply-adds that are supported: %s", c.limits.work, c.limits.remedy)
 	}
 	c.plan.work += work
 	return nil

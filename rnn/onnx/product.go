@@ -47,6 +47,9 @@ func (c *call) times(a, b *tensor, trans bool, shape []int) (*tensor, *product, 
 	if a.shape[len(a.shape)-1] != k || k == 0 || n == 0 {
 		return nil, nil, fmt.Errorf("shapes %v and %v do not fit", a.shape, b.shape)
 	}
+	if err := c.spend(1, count(shape), k); err != nil {
+		return nil, nil, err
+	}
 	packed, err := c.packed(b, trans)
 	if err != nil {
 		return nil, nil, err
@@ -59,9 +62,6 @@ func (c *call) times(a, b *tensor, trans bool, shape []int) (*tensor, *product, 
 	p.B, p.C, p.LDC = packed, out.floats, n
 	if p.M = out.count() / n; p.M == 0 {
 		return out, p, nil
-	}
-	if err := c.spend(1, p.M, k, n); err != nil {
-		return nil, nil, err
 	}
 	if p.A, p.LDA, err = c.rows(a); err != nil {
 		return nil, nil, err
@@ -228,19 +228,19 @@ func (c *call) matrices(a, b *tensor, shape []int) (*tensor, error) {
 	if out.count() == 0 || k == 0 {
 		return out, nil // zeros
 	}
+	stack := shape[:rank-2]
+	if err := c.spend(1, out.count(), k); err != nil {
+		return nil, err
+	}
+	if err := c.spend(callWork, count(stack)); err != nil {
+		return nil, err
+	}
 	fa, err := c.flat(a)
 	if err != nil {
 		return nil, err
 	}
 	fb, err := c.flat(b)
 	if err != nil {
-		return nil, err
-	}
-	stack := shape[:rank-2]
-	if err := c.spend(1, out.count(), k); err != nil {
-		return nil, err
-	}
-	if err := c.spend(callWork, count(stack)); err != nil {
 		return nil, err
 	}
 	stackOf := func(t *tensor) []int {

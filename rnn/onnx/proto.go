@@ -107,6 +107,8 @@ const (
 	// maxParts is the maximum number of nodes, tensors, attributes and other parts of a
 	// file. It bounds the memory that a small file can ask for.
 	maxParts = 1 << 20
+	// maxAttributes is more than the attributes of any operator.
+	maxAttributes = 100
 )
 
 // A reader reads messages. It counts their parts.
@@ -373,6 +375,9 @@ func (r *reader) node(n *nodeProto, b []byte, depth int) error {
 			b, err := f.message("node")
 			if err != nil {
 				return err
+			}
+			if len(n.attributes) == maxAttributes {
+				return fmt.Errorf("%s node %s has more than %d attributes: damaged, export the model anew", quote(n.op), quote(n.name), maxAttributes)
 			}
 			var a attributeProto
 			err = r.attribute(&a, b, depth)

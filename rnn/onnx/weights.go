@@ -29,8 +29,8 @@ func weight[W any](c *call, what string, fixed bool, size int, make func() (W, e
 		}
 		return make()
 	}
-	if size > maxElements-c.m.packed {
-		return w, fmt.Errorf("%d elements more would bring the weights above the %d that are supported: split the model", size, maxElements)
+	if most := c.m.fixedLimits(); size > most.elements-c.m.packed {
+		return w, fmt.Errorf("%d elements more would bring the weights above the %d that are supported: %s", size, most.elements, most.remedy)
 	}
 	if w, err = make(); err == nil {
 		c.m.weights[key] = w
@@ -64,7 +64,7 @@ func (m *Model) settle(s *scope) error {
 	g.settled = true
 	// used counts the readers of a constant that don't read its elements any more.
 	used := map[string]int{}
-	c := &compiler{m, new(plan)}
+	c := &compiler{m, new(plan), m.fixedLimits()}
 	var nodes []*node
 	for _, n := range g.nodes {
 		folded, err := c.settleNode(s, n, used)
