@@ -275,8 +275,9 @@ func quote(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-// IsModel says whether a file that begins with these bytes may be an ONNX model.
+// IsModel says whether a file that begins with these bytes may be an ONNX model. Three
+// bytes are enough.
 func IsModel(head []byte) bool {
-	// The first field is ir_version, a small integer.
+	// The first field is ir_version, a small integer. A field of the model follows.
 	return len(head) > 2 && head[0] == 0x08 && head[1] > 0 && head[1] < 0x40 && bytes.IndexByte([]byte{0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42}, head[2]) >= 0
 }

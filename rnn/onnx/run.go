@@ -11,7 +11,7 @@ import (
 // maxValues is the maximum number of elements of an input that decides the plan.
 const maxValues = 4096
 
-// Plans that are kept for the next run of the same shapes. The latest is always kept.
+// The plans that are kept for the next run of the same shapes. The latest is always kept.
 const (
 	maxIdle         = 64
 	maxIdleElements = 1 << 27 // 512 MiB of floats
@@ -21,15 +21,16 @@ const (
 type idleSum struct{ plans, elements int }
 
 // Run computes the graph. in has a tensor for every input. out has a tensor for each output
-// that is wanted; Run sets its shape and its elements, in the memory that the tensor has
-// if that is large enough.
+// that is wanted. Run sets its shape and its elements, in the memory that the tensor has
+// if that is large enough. A tensor may be in both maps: a state that goes out and in
+// again.
 //
-// The first run with inputs of some shapes makes a plan and its memory, and so does the
-// first that runs beside others. Later runs allocate nothing. The model keeps the memory
-// of up to 64 plans.
+// The first run with inputs of some shapes makes a plan and its memory. So does a run that
+// finds the plan in use by another goroutine. Later runs allocate nothing.
 //
-// It returns an error if an input is missing, unknown or has a wrong shape, if an operator
-// can't take the shapes, or if an id or a length is out of range. Then out is unchanged.
+// Run returns an error if an input is missing, unknown, or of a wrong type or shape. It
+// returns one if an operator can't take the shapes, and if an index or a length is out of
+// range. Then out is unchanged.
 func (m *Model) Run(in, out map[string]*Tensor) error {
 	p, err := m.take(in, out)
 	if err != nil {

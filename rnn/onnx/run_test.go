@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -377,5 +379,54 @@ func TestExactness(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestIsModel(t *testing.T) {
+	for _, s := range seeds() {
+		if !IsModel(s.bytes()[:3]) {
+			t.Errorf("%s is no model", s.name)
+		}
+	}
+	for _, head := range []string{"", "\x08", "\x08\x08", "\x08\x08\x08", "text", "\x10\x00\x00\x00\x00\x00\x00\x00{\"", "\x00\x00\x00", "\x08\x80\x01"} {
+		if IsModel([]byte(head)) {
+			t.Errorf("%q is a model", head)
+		}
+	}
+}
+
+func TestValuesAsText(t *testing.T) {
+	for want, v := range map[string]valueProto{
+		`"x" float[batch,512,?]`:    newValue("x", Float, named("batch"), sized(512), dimProto{}),
+		`"x" int64[]`:               newValue("x", Int64),
+		`"x" bool of any shape`:     {name: "x", kind: Bool},
+		`"a\nb" int32[?]`:           newValue("a\nb", Int32, sized(-1)),
+		`"" undefined of any shape`: {},
+	} {
+		if got := valueOf(&v).String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// TestOperatorsAreListed holds the list of the package's documentation to the operators.
+func TestOperatorsAreListed(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _, _ := strings.Cut(string(text), "on tensors of")
+	for op := range operators {
+		if !regexp.MustCompile(`\b` + op + `\b`).MatchString(list) {
+			t.Errorf("the documentation does not list %s", op)
+		}
+	}
+	for _, op := range regexp.MustCompile(`\b[A-Z]\w+\b`).FindAllString(list[strings.Index(list, "There are"):], -1) {
+		if _, ok := operators[op]; !ok && op != "There" {
+			t.Errorf("the documentation lists %s, and it is no operator", op)
+		}
+	}
+	if !strings.Contains(string(text), fmt.Sprintf("Versions %d to %d", minOpset, maxOpset)) {
+		t.Errorf("the documentation does not list the versions %d to %d", minOpset, maxOpset)
 	}
 }

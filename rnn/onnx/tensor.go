@@ -6,11 +6,12 @@ import (
 	"slices"
 )
 
-// A Tensor is an input or an output of a run. Elements are row-major.
+// A Tensor is an input or an output of a run. Elements are row-major. A tensor of no
+// dimensions has one element.
 type Tensor struct {
 	Shape  []int
 	Floats []float32 // the elements of type Float
-	Ints   []int64   // the elements of types Int64, Int32 and Bool
+	Ints   []int64   // the elements of types Int64, Int32 and Bool, which is 0 or 1
 }
 
 // A tensor is a value in a plan. Its elements may be part of another tensor's memory:
