@@ -321,6 +321,9 @@ func TestLargeRuns(t *testing.T) {
 		{"padding", modelOf([]valueProto{x}, []*tensorProto{ints("s", 1<<19, 1<<19)}, newNode("Pad", []string{"x", "s"}, []string{"y"}, textAttribute("mode", "edge"))), 1 << 40, []string{"Pad node"}},
 		{"packing", modelOf([]valueProto{newValue("x", Float, named("n"), sized(1<<13))}, []*tensorProto{ints("s", 1<<13, 1)},
 			newNode("ConstantOfShape", []string{"s"}, []string{"w"}), newNode("MatMul", []string{"x", "w"}, []string{"y"})), 1 << 40, []string{"MatMul node", "elements"}},
+		{"packing in a run", modelOf([]valueProto{newValue("x", Float, named("n"), sized(1<<13))}, []*tensorProto{ints("zero", 0), ints("one", 1)},
+			newNode("Transpose", []string{"x"}, []string{"t"}), newNode("Slice", []string{"t", "zero", "one", "one"}, []string{"c"}), newNode("Shape", []string{"c"}, []string{"s"}),
+			newNode("ConstantOfShape", []string{"s"}, []string{"w"}), newNode("MatMul", []string{"x", "w"}, []string{"y"})), 1 << 40, []string{"MatMul node", "elements"}},
 		{"reducing", modelOf([]valueProto{x}, []*tensorProto{ints("s", 1<<12, 4)}, reduce...), 1 << 24, []string{"multiply-adds", "split"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

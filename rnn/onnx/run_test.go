@@ -430,3 +430,15 @@ func TestOperatorsAreListed(t *testing.T) {
 		t.Errorf("the documentation does not list the versions %d to %d", minOpset, maxOpset)
 	}
 }
+
+// TestBools: any number but 0 is true.
+func TestBools(t *testing.T) {
+	m := load(t, testEngine(t), modelOf([]valueProto{newValue("a", Bool, named("n")), newValue("b", Bool, named("n"))}, nil,
+		newNode("Equal", []string{"a", "b"}, []string{"c"}), newNode("Cast", []string{"c"}, []string{"y"}, intAttribute("to", int64(Float)))))
+	out := outputsOf(m)
+	err := m.Run(map[string]*Tensor{"a": {Shape: []int{4}, Ints: []int64{0, 1, 2, -5}}, "b": {Shape: []int{4}, Ints: []int64{0, 3, 0, 1 << 40}}}, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits(t, "equal", out["y"], &Tensor{Shape: []int{4}, Floats: []float32{1, 1, 0, 1}})
+}
