@@ -23,7 +23,7 @@ const (
 )
 
 // maxFile is the maximum size of a protocol buffer.
-const maxFile = 2 << 30
+const maxFile = math.MaxInt32
 
 // A Model is a graph that runs. Any number of goroutines may use it at once.
 type Model struct {
@@ -82,7 +82,7 @@ func (v *Value) kind() string {
 	return fmt.Sprintf("%v[%.200s]", v.Type, strings.Join(sizes, ","))
 }
 
-// Load reads a model of at most 2 GiB. It returns an error if r is no ONNX file, or if
+// Load reads a model of less than 2 GiB. It returns an error if r is no ONNX file, or if
 // the file is damaged. It refuses by name an operator or an attribute that this package
 // doesn't have, and weights outside the file. Nodes in the branches of an If are
 // checked when a run first takes the branch.
@@ -107,7 +107,7 @@ func Load(e *kernels.Engine, r io.Reader) (*Model, error) {
 func (m *Model) load(b []byte) error {
 	switch {
 	case len(b) > maxFile:
-		return fmt.Errorf("the file has more than the %d bytes that are supported: split the model", int64(maxFile))
+		return fmt.Errorf("the file has more than the %d bytes that are supported: split the model", maxFile)
 	case len(b) == 0:
 		return errors.New("the file is empty: give an ONNX file")
 	}
@@ -163,9 +163,6 @@ func (m *Model) takeOpset(all []opsetProto) error {
 	}
 	return nil
 }
-
-// held says whether tensors of this type are held in a run.
-func (t Type) held() bool { return t == Float || t == Int64 || t == Int32 || t == Bool }
 
 func valueOf(p *valueProto) Value {
 	v := Value{Name: p.name, Type: p.kind}

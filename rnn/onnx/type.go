@@ -27,3 +27,6 @@ func (t Type) String() string {
 	}
 	return fmt.Sprintf("type %d", int32(t))
 }
+
+// held says whether tensors of this type are held in a run.
+func (t Type) held() bool { return t == Float || t == Int64 || t == Int32 || t == Bool }
