@@ -41,12 +41,13 @@ type graphMaker struct {
 	opset int64
 	graph graphProto
 	feeds map[string]array
-	known map[string]bool // the names whose elements are in the file
 	last  int
+	// apart has each node read its inputs through nodes that no plan joins with others.
+	apart bool
 }
 
 func newGraphMaker(seed uint64, opset int64) *graphMaker {
-	return &graphMaker{Rand: rand.New(rand.NewPCG(seed, 7)), opset: opset, feeds: map[string]array{}, known: map[string]bool{}}
+	return &graphMaker{Rand: rand.New(rand.NewPCG(seed, 7)), opset: opset, feeds: map[string]array{}}
 }
 
 func (g *graphMaker) name(what string) string {
@@ -91,18 +92,23 @@ func (a array) proto(name string) *tensorProto {
 // constant makes an initializer, or a Constant.
 func (g *graphMaker) constant(a array) string {
 	if g.IntN(2) == 0 {
-		name := g.node("Constant", nil, 1, tensorAttribute("value", a.proto("")))[0]
-		g.known[name] = true
-		return name
+		return g.one("Constant", nil, tensorAttribute("value", a.proto("")))
 	}
 	name := g.name("c")
 	g.graph.initializers = append(g.graph.initializers, a.proto(name))
-	g.known[name] = true
 	return name
 }
 
 // node adds a node with that number of outputs.
 func (g *graphMaker) node(op string, inputs []string, outputs int, attributes ...attributeProto) []string {
+	if g.apart {
+		inputs = slices.Clone(inputs)
+		for i, in := range inputs {
+			if in != "" {
+				inputs[i] = g.copied(in)
+			}
+		}
+	}
 	var out []string
 	for range outputs {
 		out = append(out, g.name("v"))
@@ -110,6 +116,14 @@ func (g *graphMaker) node(op string, inputs []string, outputs int, attributes ..
 	n := newNode(op, inputs, out, attributes...)
 	n.name = g.name(op)
 	g.graph.nodes = append(g.graph.nodes, n)
+	return out
+}
+
+// copied adds nodes that copy a value: a Where between the value and itself.
+func (g *graphMaker) copied(in string) string {
+	yes, out := g.name("yes"), g.name("w")
+	g.graph.initializers = append(g.graph.initializers, intArray(Bool, []int64{1}).proto(yes))
+	g.graph.nodes = append(g.graph.nodes, newNode("Where", []string{yes, in, in}, []string{out}))
 	return out
 }
 
@@ -163,21 +177,12 @@ func (g *graphMaker) ours(e *kernels.Engine) (map[string]*Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	in, out := map[string]*Tensor{}, map[string]*Tensor{}
-	for name, a := range g.feeds {
-		in[name] = &a.Tensor
-	}
-	for _, v := range g.graph.outputs {
-		out[v.name] = new(Tensor)
-	}
+	in, out := g.tensors()
 	if err := m.Run(in, out); err != nil {
 		return nil, err
 	}
 	first := out
-	out = map[string]*Tensor{}
-	for _, v := range g.graph.outputs {
-		out[v.name] = new(Tensor)
-	}
+	_, out = g.tensors()
 	if err := m.Run(in, out); err != nil {
 		return nil, fmt.Errorf("the second run: %w", err)
 	}
@@ -187,6 +192,28 @@ func (g *graphMaker) ours(e *kernels.Engine) (map[string]*Tensor, error) {
 		}
 	}
 	return out, nil
+}
+
+// loaded returns the model.
+func (g *graphMaker) loaded(t *testing.T, e *kernels.Engine) *Model {
+	t.Helper()
+	m, err := Load(e, bytes.NewReader(g.model()))
+	if err != nil {
+		t.Fatalf("%v\n%v", err, g)
+	}
+	return m
+}
+
+// tensors returns those of a run.
+func (g *graphMaker) tensors() (in, out map[string]*Tensor) {
+	in, out = map[string]*Tensor{}, map[string]*Tensor{}
+	for name, a := range g.feeds {
+		in[name] = &a.Tensor
+	}
+	for _, v := range g.graph.outputs {
+		out[v.name] = new(Tensor)
+	}
+	return in, out
 }
 
 // theirs runs the graph in ONNX Runtime.
