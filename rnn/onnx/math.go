@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -22,14 +21,14 @@ func (c *call) unary(of func(*call) (unaryFunc, error)) ([]*tensor, error) {
 	}
 	t := c.in[0]
 	if t.kind != Float {
-		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+		return nil, fmt.Errorf("the input has type %v, want float: put a Cast before it", t.kind)
 	}
 	out, err := c.out(Float, t.shape, t)
 	if err != nil {
 		return nil, err
 	}
 	n := t.count()
-	if t.dense() && slices.Equal(t.stride, out.stride) {
+	if t.dense() && newNest(t.shape, out.stride, t.stride).outer == nil {
 		dst, src := out.floats[:n], t.floats[:n]
 		return []*tensor{out}, c.step(func() error { f(dst, src); return nil })
 	}
@@ -129,35 +128,35 @@ func applied(name string) func(*call) ([]*tensor, error) {
 }
 
 func (c *call) clip() ([]*tensor, error) {
-	bound := func(i int, name string, other float32) (float32, error) {
+	if t := c.in[0]; t.kind != Float {
+		return nil, fmt.Errorf("the input has type %v, want float: put Casts around it", t.kind)
+	}
+	// The first element of a bound is its value. Without a bound it is the largest float, as
+	// in ONNX Runtime: infinity becomes finite.
+	bound := func(i int, name string, other float32) ([]float32, error) {
 		if c.m.opset < 11 {
-			return c.float(name, other), nil
+			return []float32{c.float(name, other)}, nil
 		}
 		if !c.has(i) {
-			return other, nil
+			return []float32{other}, nil
 		}
-		if t := c.in[i]; t.kind == Float && t.known && t.count() == 1 {
-			return t.floats[0], nil
+		if t := c.in[i]; t.kind == Float && t.count() == 1 {
+			return t.floats, nil
 		}
-		return 0, fmt.Errorf("the bound %s must be one float of the file", name)
+		return nil, wrongShape("the bound "+name, c.in[i], "one float")
 	}
-	low, err := bound(1, "min", float32(math.Inf(-1)))
+	least, err := bound(1, "min", -math.MaxFloat32)
 	if err != nil {
 		return nil, err
 	}
-	high, err := bound(2, "max", float32(math.Inf(1)))
+	most, err := bound(2, "max", math.MaxFloat32)
 	if err != nil {
 		return nil, err
 	}
 	return c.unary(plain(func(dst, src []float32) {
+		low, high := least[0], most[0]
 		for i, v := range src {
-			switch { // NaN stays
-			case v < low:
-				v = low
-			case v > high:
-				v = high
-			}
-			dst[i] = v
+			dst[i] = min(max(v, low), high) // NaN stays
 		}
 	}))
 }
@@ -165,11 +164,13 @@ func (c *call) clip() ([]*tensor, error) {
 // A binaryOp is an operator on the elements of two tensors. A nil function means that the
 // operator is not of that type.
 type binaryOp struct {
-	floats  func(a, b float32) float32
-	ints    func(a, b int64) int64
-	compare func(a, b float64) bool // the result is Bool
+	floats func(a, b float32) float32
+	ints   func(a, b int64) int64
+	// compare has the comparisons of both types. The result is Bool.
+	compare *comparison
 	// vector sets dst to the results for elements that follow each other.
 	vector func(e *kernels.Engine, dst, a, b []float32)
+	bools  bool // it takes Bool alone
 }
 
 var (
@@ -204,12 +205,17 @@ var (
 		},
 	}
 	pow     = binaryOp{floats: func(a, b float32) float32 { return float32(math.Pow(float64(a), float64(b))) }}
-	and     = binaryOp{ints: func(a, b int64) int64 { return a & b }}
-	or      = binaryOp{ints: func(a, b int64) int64 { return a | b }}
-	equal   = binaryOp{compare: func(a, b float64) bool { return a == b }}
-	less    = binaryOp{compare: func(a, b float64) bool { return a < b }}
-	greater = binaryOp{compare: func(a, b float64) bool { return a > b }}
+	and     = binaryOp{bools: true, ints: func(a, b int64) int64 { return a & b }}
+	or      = binaryOp{bools: true, ints: func(a, b int64) int64 { return a | b }}
+	equal   = binaryOp{compare: &comparison{func(a, b float32) bool { return a == b }, func(a, b int64) bool { return a == b }}}
+	less    = binaryOp{compare: &comparison{func(a, b float32) bool { return a < b }, func(a, b int64) bool { return a < b }}}
+	greater = binaryOp{compare: &comparison{func(a, b float32) bool { return a > b }, func(a, b int64) bool { return a > b }}}
 )
+
+type comparison struct {
+	floats func(a, b float32) bool
+	ints   func(a, b int64) bool
+}
 
 func pairwise(op binaryOp) operator {
 	return operator{7, 2, 2, 1, nil, func(c *call) ([]*tensor, error) { return c.binary(op) }}
@@ -217,8 +223,15 @@ func pairwise(op binaryOp) operator {
 
 func (c *call) binary(op binaryOp) ([]*tensor, error) {
 	a, b := c.in[0], c.in[1]
+	if c.n.op == "Pow" && a.kind == Float && b.kind != Float {
+		cast, err := c.castTo(b, Float)
+		if err != nil {
+			return nil, err
+		}
+		b = cast
+	}
 	if a.kind != b.kind {
-		return nil, fmt.Errorf("the inputs have types %v and %v, and must have one", a.kind, b.kind)
+		return nil, fmt.Errorf("the inputs have types %v and %v, and must have one: put a Cast before it", a.kind, b.kind)
 	}
 	shape, err := broadcast(a.shape, b.shape)
 	if err != nil {
@@ -230,19 +243,20 @@ func (c *call) binary(op binaryOp) ([]*tensor, error) {
 		}
 	}
 	if c.n.op == "Pow" && b.kind == Float && b.known && b.count() == 1 {
-		switch b.floats[0] {
-		case 2:
+		switch v := b.floats[0]; {
+		case v == 2:
 			b = a
 			op = mul
-		case 0.5:
+		case v == 0.5 && slices.Equal(a.shape, shape): // that of -Inf is NaN, and not +Inf
 			return c.unary(root)
 		}
 	}
 	kind := a.kind
-	if op.compare != nil {
+	switch {
+	case op.compare != nil:
 		kind = Bool
-	} else if kind == Float && op.floats == nil || kind != Float && op.ints == nil {
-		return nil, fmt.Errorf("the inputs have type %v, which the operator does not take here", kind)
+	case kind == Float && op.floats == nil || kind != Float && op.ints == nil || (kind == Bool) != op.bools:
+		return nil, fmt.Errorf("the inputs have type %v, which the operator does not take here: put a Cast before it", kind)
 	}
 	var order *tensor
 	switch {
@@ -269,7 +283,7 @@ func binaryRun(e *kernels.Engine, op binaryOp, n *nest, out, a, b *tensor) func(
 			i, j, k := at[0], at[1], at[2]
 			for range size {
 				out.ints[i] = 0
-				if op.compare(float64(a.floats[j]), float64(b.floats[k])) {
+				if op.compare.floats(a.floats[j], b.floats[k]) {
 					out.ints[i] = 1
 				}
 				i, j, k = i+so, j+sa, k+sb
@@ -280,7 +294,7 @@ func binaryRun(e *kernels.Engine, op binaryOp, n *nest, out, a, b *tensor) func(
 			i, j, k := at[0], at[1], at[2]
 			for range size {
 				out.ints[i] = 0
-				if op.compare(float64(a.ints[j]), float64(b.ints[k])) {
+				if op.compare.ints(a.ints[j], b.ints[k]) {
 					out.ints[i] = 1
 				}
 				i, j, k = i+so, j+sa, k+sb
@@ -290,7 +304,11 @@ func binaryRun(e *kernels.Engine, op binaryOp, n *nest, out, a, b *tensor) func(
 		inner = func(at *[maxOperands]int) {
 			i, j, k := at[0], at[1], at[2]
 			for range size {
-				out.ints[i] = op.ints(a.ints[j], b.ints[k])
+				v := op.ints(a.ints[j], b.ints[k])
+				if out.kind == Int32 {
+					v = int64(int32(v))
+				}
+				out.ints[i] = v
 				i, j, k = i+so, j+sa, k+sb
 			}
 		}
@@ -332,8 +350,8 @@ func newRun(t *tensor, step, size int) func(at int) []float32 {
 
 func (c *call) not() ([]*tensor, error) {
 	t := c.in[0]
-	if t.kind == Float {
-		return nil, errors.New("the input has type float, want bool")
+	if t.kind != Bool {
+		return nil, fmt.Errorf("the input has type %v, want bool", t.kind)
 	}
 	out, err := c.out(Bool, t.shape, t)
 	if err != nil {
@@ -356,7 +374,7 @@ func (c *call) not() ([]*tensor, error) {
 
 func (c *call) where() ([]*tensor, error) {
 	condition, a, b := c.in[0], c.in[1], c.in[2]
-	if condition.kind == Float || a.kind != b.kind {
+	if condition.kind != Bool || a.kind != b.kind {
 		return nil, fmt.Errorf("the inputs have types %v, %v and %v, want bool and two of one type", condition.kind, a.kind, b.kind)
 	}
 	shape, err := broadcast(a.shape, b.shape)
@@ -466,12 +484,12 @@ func sum(x []float32) float32 {
 	return (s[0] + s[1]) + (s[2] + s[3])
 }
 
-// reduce plans ReduceSum, ReduceMean and ReduceMax of floats. Sums are in float32. Their
-// order depends on where the elements lie in memory.
+// reduce plans ReduceSum and ReduceMax, and ReduceMean of floats. Sums of floats are in
+// float32. Their order depends on where the elements lie in memory.
 func (c *call) reduce() ([]*tensor, error) {
 	t := c.in[0]
-	if t.kind != Float {
-		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+	if t.kind == Bool || t.kind != Float && c.n.op == "ReduceMean" {
+		return nil, fmt.Errorf("the input has type %v: put a Cast to float before it", t.kind)
 	}
 	from := int64(18)
 	if c.n.op == "ReduceSum" {
@@ -509,36 +527,39 @@ func (c *call) reduce() ([]*tensor, error) {
 		}
 	}
 	if joined == 0 && c.n.op != "ReduceSum" {
-		return nil, fmt.Errorf("the axes to join of shape %v have no elements", t.shape)
+		return nil, fmt.Errorf("the axes to join of shape %v have no elements: give at least one", t.shape)
 	}
-	out, err := c.out(Float, kept, nil)
+	out, err := c.out(t.kind, kept, nil)
 	if err != nil {
 		return nil, err
 	}
-	start := float32(0)
-	if c.n.op == "ReduceMax" {
-		start = float32(math.Inf(-1))
-	}
 	n := newNest(t.shape, t.stride, out.spread(t.shape))
-	sf, so, size := n.step[0], n.step[1], n.size
-	inner := func(at *[maxOperands]int) {
-		i, j := at[0], at[1]
-		for range size {
-			out.floats[j] += t.floats[i]
-			i, j = i+sf, j+so
+	largest := c.n.op == "ReduceMax"
+	if t.kind != Float {
+		inner, least := reduceInner(n, largest, out.ints, t.ints), int64(0)
+		if largest {
+			least = math.MinInt64
 		}
-	}
-	if sf == 1 && so == 0 {
-		inner = func(at *[maxOperands]int) { out.floats[at[1]] += sum(t.floats[at[0]:][:size]) }
-	}
-	if c.n.op == "ReduceMax" {
-		inner = func(at *[maxOperands]int) {
-			i, j := at[0], at[1]
-			for range size {
-				out.floats[j] = max(out.floats[j], t.floats[i])
-				i, j = i+sf, j+so
+		err = c.step(func() error {
+			for i := range out.ints {
+				out.ints[i] = least
 			}
-		}
+			n.each(inner)
+			if t.kind == Int32 {
+				for i, v := range out.ints {
+					out.ints[i] = int64(int32(v))
+				}
+			}
+			return nil
+		})
+		return []*tensor{out.view(shape, rowMajor(shape), 0)}, err
+	}
+	inner, least := reduceInner(n, largest, out.floats, t.floats), float32(0)
+	switch {
+	case largest:
+		least = float32(math.Inf(-1))
+	case n.step[0] == 1 && n.step[1] == 0:
+		inner = func(at *[maxOperands]int) { out.floats[at[1]] += sum(t.floats[at[0]:][:n.size]) }
 	}
 	scale := float32(1)
 	if c.n.op == "ReduceMean" {
@@ -547,7 +568,7 @@ func (c *call) reduce() ([]*tensor, error) {
 	e := c.m.engine
 	err = c.step(func() error {
 		for i := range out.floats {
-			out.floats[i] = start
+			out.floats[i] = least
 		}
 		n.each(inner)
 		if scale != 1 {
@@ -556,4 +577,24 @@ func (c *call) reduce() ([]*tensor, error) {
 		return nil
 	})
 	return []*tensor{out.view(shape, rowMajor(shape), 0)}, err
+}
+
+// reduceInner returns the innermost loop of a sum, or of the largest element.
+func reduceInner[E float32 | int64](n *nest, largest bool, dst, src []E) func(at *[maxOperands]int) {
+	if largest {
+		return func(at *[maxOperands]int) {
+			i, j := at[0], at[1]
+			for range n.size {
+				dst[j] = max(dst[j], src[i])
+				i, j = i+n.step[0], j+n.step[1]
+			}
+		}
+	}
+	return func(at *[maxOperands]int) {
+		i, j := at[0], at[1]
+		for range n.size {
+			dst[j] += src[i]
+			i, j = i+n.step[0], j+n.step[1]
+		}
+	}
 }

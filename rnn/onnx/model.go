@@ -217,8 +217,12 @@ func (t *tensorProto) decode() (*tensor, error) {
 	if t.hasRaw {
 		n = map[Type]int64{Float: 4, Int32: 4, Int64: 8, Bool: 1}[t.kind]
 	}
+	most := int64(have)
+	if have == 0 && slices.Contains(t.dims, 0) {
+		most = int64(maxElements) // sizes beside a 0 are free
+	}
 	for i, d := range t.dims {
-		if d < 0 || d > 0 && n > int64(have)/d {
+		if d < 0 || d > 0 && n > most/d {
 			return nil, fmt.Errorf("tensor %s has shape %.200s and %d %s of data: damaged, export the model anew", name, fmt.Sprint(t.dims), have, what)
 		}
 		shape[i] = int(d)

@@ -270,7 +270,7 @@ func (c *call) addBias(shape []int) *tensor {
 		other := c.in[1-i]
 		p := t.product
 		if p == nil || p.Bias != nil || p.act != 0 || !other.known || !other.flat() || !c.alone(i) ||
-			!slices.Equal(t.shape, shape) || !isRow(other, shape) || t.stride[len(shape)-1] != 1 {
+			!slices.Equal(t.shape, shape) || !isRow(other, shape) || p.LDC != other.count() || t.stride[len(shape)-1] != 1 {
 			continue
 		}
 		p.Bias = other.floats[:other.count()]

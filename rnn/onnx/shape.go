@@ -92,7 +92,14 @@ func (c *call) dropout() ([]*tensor, error) {
 		}
 	}
 	c.in[0].shared = true
-	return c.in[:1], nil
+	out := []*tensor{c.in[0], nil}
+	if len(c.n.outputs) > 1 && c.s.g.uses[c.n.outputs[1]] == 0 {
+		var err error
+		if out[1], err = c.unread(c.in[0].shape); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func (c *call) cast() ([]*tensor, error) {
@@ -103,12 +110,18 @@ func (c *call) cast() ([]*tensor, error) {
 	case to == t.kind:
 		return c.identity()
 	}
+	out, err := c.castTo(t, to)
+	return []*tensor{out}, err
+}
+
+// castTo returns t's elements as another type.
+func (c *call) castTo(t *tensor, to Type) (*tensor, error) {
 	out, err := c.out(to, t.shape, t)
 	if err != nil {
 		return nil, err
 	}
 	n := newNest(t.shape, out.stride, t.stride)
-	return []*tensor{out}, c.step(func() error {
+	return out, c.step(func() error {
 		n.each(func(at *[maxOperands]int) {
 			i, j := at[0], at[1]
 			for range n.size {
@@ -223,7 +236,7 @@ func (c *call) squeeze() ([]*tensor, error) {
 		switch {
 		case set[i] && d != 1:
 			return nil, fmt.Errorf("axis %d of shape %v is to go, and is not 1", i, t.shape)
-		case set[i], axes == nil && d == 1:
+		case set[i], len(axes) == 0 && d == 1:
 		default:
 			shape, stride = append(shape, d), append(stride, t.stride[i])
 		}
@@ -454,6 +467,9 @@ func (c *call) sizesOf(n int) (sizes []int64, err error) {
 	}
 	if sizes == nil {
 		parts := len(c.n.outputs)
+		if c.m.opset < 18 && n%parts != 0 {
+			return nil, fmt.Errorf("%d elements in %d equal parts: give the sizes", n, parts)
+		}
 		if k := c.integer("num_outputs", int64(parts)); k != int64(parts) {
 			return nil, fmt.Errorf("%d outputs, and num_outputs is %d", parts, k)
 		}
@@ -542,17 +558,19 @@ func (c *call) cuts() ([]cut, error) {
 		if step == 0 || step == math.MinInt64 {
 			return nil, fmt.Errorf("a step of %d along axis %d", step, k)
 		}
-		low, high := int64(0), n // the range of start and end
-		if step < 0 {
-			low, high = -1, n-1
-		}
-		bound := func(v int64) int64 {
+		bound := func(v, low, high int64) int64 {
 			if v < 0 {
 				v += n
 			}
 			return min(max(v, low), high)
 		}
-		start, end := bound(starts[i]), bound(ends[i])
+		start, end := bound(starts[i], 0, n), bound(ends[i], 0, n)
+		if step < 0 {
+			start, end = bound(starts[i], 0, n-1), bound(ends[i], -1, n-1)
+			if ends[i] == math.MaxInt32 || ends[i] == math.MaxInt64 { // to the end that lies ahead, as in ONNX Runtime
+				end = -1
+			}
+		}
 		size := int64(0)
 		switch {
 		case step > 0 && end > start:
@@ -703,12 +721,15 @@ func (c *call) oneHot() ([]*tensor, error) {
 	switch {
 	case len(depths) != 1 || depths[0] < 1:
 		return nil, errors.New("the depth is not one number above 0")
-	case ids.kind == Float || values.kind != Float || values.count() != 2 || !values.known:
-		return nil, errors.New("the indices must be integers, and the values two floats of the file")
+	case ids.kind == Float || len(values.shape) != 1 || values.count() != 2:
+		return nil, fmt.Errorf("indices of type %v and values of shape %v, want integers and two values", ids.kind, values.shape)
 	case c.integer("axis", -1) != -1 && c.integer("axis", -1) != int64(len(ids.shape)):
 		return nil, errors.New("the new axis must be the last one: set axis to -1")
 	}
 	if ids, err = c.flat(ids); err != nil {
+		return nil, err
+	}
+	if values, err = c.flat(values); err != nil {
 		return nil, err
 	}
 	shape, err := shapeOf(depths)
@@ -716,34 +737,41 @@ func (c *call) oneHot() ([]*tensor, error) {
 		return nil, err
 	}
 	depth, many := shape[0], ids.count()
-	out, err := c.out(Float, append(slices.Clone(ids.shape), depth), nil)
+	out, err := c.out(values.kind, append(slices.Clone(ids.shape), depth), nil)
 	if err != nil {
 		return nil, err
 	}
-	if values, err = c.flat(values); err != nil {
-		return nil, err
-	}
-	off, on := values.floats[0], values.floats[1]
 	return []*tensor{out}, c.step(func() error {
-		for i, v := range ids.ints[:many] {
-			row := out.floats[i*depth:][:depth]
-			for j := range row {
-				row[j] = off
-			}
-			if v < 0 {
-				v += int64(depth)
-			}
-			if v >= 0 && v < int64(depth) { // others have no place
-				row[v] = on
-			}
+		if out.kind == Float {
+			hot(out.floats, values.floats, ids.ints[:many])
+		} else {
+			hot(out.ints, values.ints, ids.ints[:many])
 		}
 		return nil
 	})
 }
 
+// hot sets a row of dst for each index.
+func hot[E float32 | int64](dst, values []E, ids []int64) {
+	for _, v := range ids {
+		row := dst[:len(dst)/len(ids)]
+		for j := range row {
+			row[j] = values[0]
+		}
+		if v < 0 {
+			v += int64(len(row))
+		}
+		if v >= 0 && v < int64(len(row)) { // others have no place
+			row[v] = values[1]
+		}
+		dst, ids = dst[len(row):], ids[1:]
+	}
+}
+
 func (c *call) pad() ([]*tensor, error) {
 	t := c.in[0]
-	pads, value := c.integers("pads"), c.float("value", 0)
+	pads := c.integers("pads")
+	value := &tensor{kind: t.kind, floats: []float32{c.float("value", 0)}, ints: []int64{0}}
 	rank := len(t.shape)
 	axes := make([]int64, rank)
 	for i := range axes {
@@ -758,11 +786,9 @@ func (c *call) pad() ([]*tensor, error) {
 			return nil, err
 		}
 		if c.has(2) {
-			v := c.in[2]
-			if v.kind != Float || !v.known || v.count() != 1 {
-				return nil, errors.New("the padding value must be one float of the file")
+			if value = c.in[2]; value.kind != t.kind || !value.known || value.count() != 1 {
+				return nil, fmt.Errorf("input 2, %s, the padding value, must be one %v of the file: export the model so", quote(c.n.inputs[2]), t.kind)
 			}
-			value = v.floats[0]
 		}
 		if c.has(3) {
 			if axes, err = c.values(3); err != nil {
@@ -773,19 +799,24 @@ func (c *call) pad() ([]*tensor, error) {
 			}
 		}
 	}
-	if t.kind != Float || len(pads) != 2*len(axes) {
-		return nil, fmt.Errorf("%d pads of a tensor of type %v and shape %v, want floats and %d", len(pads), t.kind, t.shape, 2*len(axes))
+	if len(pads) != 2*len(axes) {
+		return nil, fmt.Errorf("%d pads of %d axes, want %d", len(pads), len(axes), 2*len(axes))
 	}
+	mode := c.text("mode", "constant")
 	before, after := make([]int, rank), make([]int, rank)
 	for i, a := range axes {
 		k, _ := axis(a, rank)
 		lo, hi := pads[i], pads[len(axes)+i]
-		if lo < 0 || hi < 0 || lo > int64(maxElements) || hi > int64(maxElements) {
-			return nil, fmt.Errorf("pads %d and %d of axis %d: they must be from 0 to %d", lo, hi, k, maxElements)
+		n := int64(t.shape[k])
+		if cut := max(0, -lo) + max(0, -hi); lo < -n || hi < -n || lo > int64(maxElements) || hi > int64(maxElements) || cut > n || cut > 0 && mode != "constant" {
+			return nil, fmt.Errorf("pads %d and %d of axis %d in mode %q, which has %d elements: give numbers from 0 to %d", lo, hi, k, mode, n, maxElements)
+		} else if cut > 0 { // negative pads leave out elements
+			shape := slices.Clone(t.shape)
+			shape[k] -= int(cut)
+			t = t.view(shape, t.stride, int(max(0, -lo))*t.stride[k])
 		}
-		before[k], after[k] = int(lo), int(hi)
+		before[k], after[k] = int(max(0, lo)), int(max(0, hi))
 	}
-	mode := c.text("mode", "constant")
 	if mode == "constant" {
 		return c.padConstant(t, before, after, value)
 	}
@@ -810,17 +841,21 @@ func (c *call) pad() ([]*tensor, error) {
 	return []*tensor{t}, nil
 }
 
-func (c *call) padConstant(t *tensor, before, after []int, value float32) ([]*tensor, error) {
+// padConstant plans padding by the one element of value.
+func (c *call) padConstant(t *tensor, before, after []int, value *tensor) ([]*tensor, error) {
 	shape := slices.Clone(t.shape)
 	for k := range shape {
 		shape[k] += before[k] + after[k]
 	}
-	out, err := c.out(Float, shape, t)
+	out, err := c.out(t.kind, shape, t)
 	if err != nil {
 		return nil, err
 	}
 	for i := range out.floats { // the borders stay as they are
-		out.floats[i] = value
+		out.floats[i] = value.floats[0]
+	}
+	for i := range out.ints {
+		out.ints[i] = value.ints[0]
 	}
 	offset := 0
 	for k, n := range before {
