@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},
 	"examples/tags":     {"rnn", "kernels", "bench/lm/text"},
+	"examples/vad":      {"rnn/onnx", "kernels", "internal/figures"},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

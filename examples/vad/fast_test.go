@@ -1,0 +1,5 @@
+//go:build !race && !purego && !noasm
+
+package main
+
+const slow = false
