@@ -64,7 +64,7 @@ func speech(t testing.TB, voice string, wordsPerMinute int, words string) []floa
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := resample(p, p.rate, 16000)
+	r := resample(p, newFilter(p.rate, 16000))
 	var x []float32
 	frame := make([]float32, 512)
 	for err == nil {

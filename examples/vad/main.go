@@ -12,9 +12,9 @@
 // and end in seconds. -probs adds a line for each frame of 32 ms: its start, and the
 // probability of speech. Each line ends with the name of the file if there are more.
 //
-// All files are read at once, as streams of one batch. -streams 64 reads them again and
-// again until there are 64, to show how fast that is. The last line, on standard error,
-// is the speed of the model as a multiple of real time.
+// All files are read at once, as streams of one batch. -streams 64 repeats them until
+// there are 64, to show how fast that is. The last line, on standard error, is the speed
+// of the model as a multiple of real time.
 package main
 
 import (
@@ -49,7 +49,7 @@ func main() {
 	flag.Float64Var(&release, "release", -1, "`probability` below which speech may end; -1 is the threshold - 0.15, at least 0.01")
 	flag.StringVar(&o.model, "model", "", "`path` of silero_vad_v5.onnx, _v6.onnx or _legacy.onnx; "+whence)
 	flag.IntVar(&o.raw, "raw", 0, "the files are not WAV but samples of 16 bits, little-endian, of one channel; this is their `rate` in Hz")
-	flag.IntVar(&o.streams, "streams", 0, "`number` of streams at once: files are read again until there are as many (default: one for each file)")
+	flag.IntVar(&o.streams, "streams", 0, "`number` of streams at once: the files are repeated until there are as many; 0 is one for each file")
 	flag.IntVar(&o.threads, "threads", 1, "threads of the model; 0 is all cores")
 	flag.BoolVar(&o.probs, "probs", false, "print the probability of each frame too")
 	flag.DurationVar(&o.rule.MinSpeech, "min-speech", 250*time.Millisecond, "segments must be longer")
@@ -145,10 +145,14 @@ func run(stdout, stderr io.Writer, stdin io.Reader, o options) error {
 	}
 	w := &lines{Writer: bufio.NewWriter(stdout), rate: float64(rate)}
 	streams := make([]*stream, o.streams)
+	filters := map[int]*filter{}
 	for i, p := range audio {
 		s := &stream{audio: p}
 		if p.rate != rate {
-			s.audio = resample(p, p.rate, rate)
+			if filters[p.rate] == nil {
+				filters[p.rate] = newFilter(p.rate, rate)
+			}
+			s.audio = resample(p, filters[p.rate])
 		}
 		if len(o.files) > 1 {
 			s.name = o.files[i%len(o.files)]

@@ -11,17 +11,21 @@ import "math"
 // below the lower of both Nyquist frequencies. Window and edge are those of
 // torchaudio.transforms.Resample, which Silero's read_audio calls.
 type resampled struct {
-	src      reader
-	phases   [][]float32 // the weights of each place between two samples of the input
-	up, down int         // to / from, reduced
-	half     int         // samples of the input on each side
-
+	*filter
+	src    reader
 	buf    []float32 // samples of the input
 	at     int       // where the next sample's weights begin in buf
-	phase  int       // of up
+	phase  int       // of the next sample
 	centre int64     // the input's sample at or before the next one
 	got    int64     // samples of the input in all
 	end    error     // of src
+}
+
+// A filter holds the weights of resampling. Streams of one rate share it.
+type filter struct {
+	up, down int         // to / from, reduced
+	half     int         // samples of the input on each side
+	phases   [][]float32 // [up], the weights of each place between two samples of the input
 }
 
 const (
@@ -29,26 +33,30 @@ const (
 	edge  = 0.99
 )
 
-func resample(src reader, from, to int) *resampled {
+func newFilter(from, to int) *filter {
 	g := gcd(from, to)
-	r := &resampled{src: src, up: to / g, down: from / g}
+	f := &filter{up: to / g, down: from / g}
 	s := edge * min(1, float64(to)/float64(from))
-	r.half = int(math.Ceil(zeros / s))
-	taps := 2*r.half + 1
-	weights := make([]float32, r.up*taps)
-	for p := range r.up {
+	f.half = int(math.Ceil(zeros / s))
+	taps := 2*f.half + 1
+	weights := make([]float32, f.up*taps)
+	for p := range f.up {
 		h := weights[p*taps:][:taps]
-		r.phases = append(r.phases, h)
+		f.phases = append(f.phases, h)
 		for i := range h {
 			// The input's sample i-half lies that far from the place of the phase.
-			if x := s * (float64(p)/float64(r.up) - float64(i-r.half)); math.Abs(x) < zeros {
+			if x := s * (float64(p)/float64(f.up) - float64(i-f.half)); math.Abs(x) < zeros {
 				w := math.Cos(math.Pi * x / (2 * zeros))
 				h[i] = float32(s * sinc(x) * w * w)
 			}
 		}
 	}
-	r.buf = make([]float32, r.half, 2*taps+1024) // silence before the first sample
-	return r
+	return f
+}
+
+func resample(src reader, f *filter) *resampled {
+	// Before the first sample is silence.
+	return &resampled{filter: f, src: src, buf: make([]float32, f.half, 4*f.half+1024)}
 }
 
 func sinc(x float64) float64 {

@@ -56,7 +56,7 @@ func TestResampledTones(t *testing.T) {
 		{16001, 16000, 3000, 1}, {192000, 16000, 3000, 1}, {192000, 16000, 50000, 0},
 	} {
 		n := c.from / 2
-		got, err := all(t, resample(&samples{x: tone(c.hz, c.from, n), end: io.EOF}, c.from, c.to), 512)
+		got, err := all(t, resample(&samples{x: tone(c.hz, c.from, n), end: io.EOF}, newFilter(c.from, c.to)), 512)
 		if want := (n*c.to + c.from - 1) / c.from; err != io.EOF || len(got) != want {
 			t.Errorf("%d to %d: %d samples and %v, want %d", c.from, c.to, len(got), err, want)
 		}
@@ -72,10 +72,10 @@ func TestResampledTones(t *testing.T) {
 
 func TestResampledByPieces(t *testing.T) {
 	x := tone(300, 44100, 9000)
-	want, _ := all(t, resample(&samples{x: x, end: io.EOF}, 44100, 16000), 1<<16)
+	want, _ := all(t, resample(&samples{x: x, end: io.EOF}, newFilter(44100, 16000)), 1<<16)
 	for _, piece := range []int{1, 7, 512, 3000} {
 		for _, with := range []bool{false, true} {
-			got, err := all(t, resample(&samples{x: x, with: with, end: io.EOF}, 44100, 16000), piece)
+			got, err := all(t, resample(&samples{x: x, with: with, end: io.EOF}, newFilter(44100, 16000)), piece)
 			if err != io.EOF || !slices.Equal(got, want) {
 				t.Errorf("pieces of %d: other samples, or %v", piece, err)
 			}
@@ -86,7 +86,7 @@ func TestResampledByPieces(t *testing.T) {
 // Resampling waits for no more than half a filter of audio that is to come.
 func TestResampledIsLive(t *testing.T) {
 	src := &samples{x: tone(300, 44100, 44100), end: io.EOF}
-	r := resample(src, 44100, 16000)
+	r := resample(src, newFilter(44100, 16000))
 	if n, err := r.read(make([]float32, 512)); n != 512 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -96,7 +96,7 @@ func TestResampledIsLive(t *testing.T) {
 }
 
 func TestResampledKeepsError(t *testing.T) {
-	got, err := all(t, resample(&samples{x: make([]float32, 441), end: io.ErrClosedPipe}, 44100, 16000), 512)
+	got, err := all(t, resample(&samples{x: make([]float32, 441), end: io.ErrClosedPipe}, newFilter(44100, 16000)), 512)
 	if err != io.ErrClosedPipe || len(got) != 160 {
 		t.Errorf("%d samples and %v, want 160 and the error of the source", len(got), err)
 	}

@@ -19,7 +19,8 @@ type reader interface {
 // No length that a file states is allocated or trusted.
 //
 // The format: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html.
-// Go libraries for it read files only, and no floats. Some allocate by a stated length.
+// Of Go's libraries, github.com/go-audio/wav reads no pipes, and gopxl/beep no floats; it
+// also allocates by a stated length.
 type pcm struct {
 	rate     int // samples a second
 	channels int
@@ -45,7 +46,7 @@ func openRaw(r io.Reader, rate int) (*pcm, error) {
 	if err := checkRate(rate); err != nil {
 		return nil, err
 	}
-	p := &pcm{rate: rate, channels: 1, width: 2, decode: int16Sample, r: bufio.NewReaderSize(r, 1<<16), left: -1}
+	p := &pcm{rate: rate, channels: 1, width: 2, decode: int16Sample, r: bufio.NewReaderSize(r, 1<<14), left: -1}
 	p.allocate()
 	return p, nil
 }
@@ -54,7 +55,7 @@ func openRaw(r io.Reader, rate int) (*pcm, error) {
 // of 32 bits. Programs that write to a pipe can't state the length of the audio; it then
 // ends with r.
 func openWAV(r io.Reader) (*pcm, error) {
-	p := &pcm{r: bufio.NewReaderSize(r, 1<<16)}
+	p := &pcm{r: bufio.NewReaderSize(r, 1<<14)}
 	var head [12]byte
 	if _, err := io.ReadFull(p.r, head[:]); err != nil {
 		return nil, cut(err, "its first 12 bytes")

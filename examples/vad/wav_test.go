@@ -150,7 +150,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, frame := resample(p, 44100, 16000), make([]float32, 512)
+	r, frame := resample(p, newFilter(44100, 16000)), make([]float32, 512)
 	r.read(frame)
 	if n := testing.AllocsPerRun(100, func() { r.read(frame) }); n != 0 {
 		t.Errorf("%v allocations a frame", n)
@@ -171,7 +171,7 @@ func FuzzWAV(f *testing.F) {
 		n := 0
 		if err == nil {
 			var x []float32
-			x, err = all(t, resample(p, p.rate, 16000), 512)
+			x, err = all(t, resample(p, newFilter(p.rate, 16000)), 512)
 			n = len(x)
 		}
 		if err == nil || strings.Contains(err.Error(), "\n") {
