@@ -19,7 +19,8 @@ func write(t *testing.T, name string, b []byte) string {
 	return path
 }
 
-// In silence the stand-in gives 0 to the first frame, and 100 to 3000 to the next ones.
+// In silence the stand-in gives 0 to the first frame, and 100 to 3000 to the next ones
+// (see TestWhatModelsAreGiven).
 func TestRun(t *testing.T) {
 	second, half := make([]byte, 32000), make([]byte, 8000)
 	a, b := write(t, "a.wav", wav(1, 1, 16000, 16, second)), write(t, "b.wav", wav(1, 1, 8000, 16, half))
@@ -36,8 +37,8 @@ func TestRun(t *testing.T) {
 		{"a file", nil, []string{a}, nil, "speech 0.002 1.000\n", "1 stream, 1.0 s in all: a frame takes the model", ""},
 		{"files of two rates", nil, []string{a, b}, nil, "speech 0.002 0.500 b.wav\nspeech 0.002 1.000 a.wav\n", "2 streams, 1.5 s", ""},
 		{"streams", func(o *options) { o.streams = 64 }, []string{a}, nil, "speech 0.002 1.000\n", "64 streams, 64.0 s", ""},
-		{"probabilities", func(o *options) { o.probs = true }, []string{"-"}, wav(1, 1, 16000, 16, second[:2*1030]),
-			"frame 0.000 0.000000\nframe 0.032 100.000000\nframe 0.064 200.000000\n", "1 stream, 0.1 s", ""},
+		{"probabilities", func(o *options) { o.probs = true }, []string{"-"}, wav(1, 1, 16000, 16, bytes.Repeat([]byte{0, 0x40}, 1030)),
+			"frame 0.000 5.000000\nframe 0.032 105.500000\nframe 0.064 200.558594\n", "1 stream, 0.1 s", ""}, // 6 samples are 0.5
 		{"raw", func(o *options) { o.raw = 16000 }, []string{"-"}, second, "speech 0.002 1.000\n", "1 stream, 1.0 s", ""},
 		{"nothing", nil, []string{empty}, nil, "", "1 stream, 0.0 s in all\n", ""},
 		{"cut off", nil, []string{cut, a}, nil, "speech 0.002 0.500 c.wav\nspeech 0.002 1.000 a.wav\n", "2 streams", "c.wav: cut off: its audio has 32000 bytes, and ends after 16000"},
