@@ -63,6 +63,7 @@ func TestWAVFormats(t *testing.T) {
 		{"floats", wav(3, 1, 16000, 32, float(0.25, -3)), 16000, []float32{0.25, -3}},
 		{"stereo", wav(1, 2, 16000, 16, []byte{0, 0x40, 0, 0x80, 0, 0x40, 0, 0x20}), 16000, []float32{-0.25, 0.375}},
 		{"extensible", extensible, 16000, half},
+		{"an odd format", slices.Concat(simple[:16], []byte{17, 0, 0, 0}, simple[20:36], []byte{9, 0}, simple[36:]), 8000, half},
 		{"another chunk before", wav(1, 1, 8000, 16, int16s, []byte("LIST\x03\x00\x00\x00abc\x00")), 8000, half},
 		{"another chunk behind", append(slices.Clone(simple), "LIST\x04\x00\x00\x00abcd"...), 8000, half},
 		{"length of a pipe", set(set(simple, 4, 255, 255, 255, 255), 40, 255, 255, 255, 255), 8000, half},
