@@ -27,6 +27,18 @@ type node struct {
 	tensor *tensor           // the value of an attribute that is a tensor
 }
 
+// labelOf names node number i of a graph.
+func labelOf(n *nodeProto, i int) string {
+	op := n.op
+	if len(op) > 100 {
+		op = quote(op)
+	}
+	if n.name == "" {
+		return op + " node number " + strconv.Itoa(i)
+	}
+	return op + " node " + quote(n.name)
+}
+
 // newGraph checks the names in a graph. outer says whether a name exists outside of it.
 func (m *Model) newGraph(p *graphProto, outer func(string) bool) (*graph, error) {
 	g := &graph{constants: map[string]*tensor{}, uses: map[string]int{}}
@@ -57,10 +69,7 @@ func (m *Model) newGraph(p *graphProto, outer func(string) bool) (*graph, error)
 	makers := map[string]*node{}
 	nodes := make([]*node, len(p.nodes))
 	for i, n := range p.nodes {
-		nodes[i] = &node{nodeProto: n, label: n.op + " node " + quote(n.name)}
-		if n.name == "" {
-			nodes[i].label = n.op + " node number " + strconv.Itoa(i)
-		}
+		nodes[i] = &node{nodeProto: n, label: labelOf(n, i)}
 		for _, out := range n.outputs {
 			switch {
 			case out == "":
