@@ -101,6 +101,7 @@ func TestDescribeRefused(t *testing.T) {
 		}}, []string{"Add node number 4 reads what depends on its own output"}},
 		{"an operator and a name", []func(*modelProto){add("Loop", ""), func(m *modelProto) { m.graph.nodes[3].inputs[0] = "none" }}, []string{
 			"Loop node number 4: ", "Relu node number 3: input 0"}},
+		{"an operator in a branch and outside", []func(*modelProto){func(m *modelProto) { m.graph.nodes[2].attributes[0].g.nodes[0].op = "Loop" }, add("Loop", "")}, []string{"Loop node number 4: "}},
 		{"an input", []func(*modelProto){func(m *modelProto) { m.graph.inputs[0].kind = Float16 }}, []string{`input "x" has type float16`}},
 	} {
 		m := describedFile()
