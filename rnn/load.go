@@ -88,22 +88,15 @@ func load(e *kernels.Engine, f *safetensors.File, o LoadOptions) (*Model, error)
 	if err != nil {
 		return nil, err
 	}
-	n, err := find(f, o)
-	if err != nil {
+	n, extra, err := look(f, o)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	// All names and shapes are checked before the parameters are allocated.
-	empty := emptyParams(n.config)
-	tensors := n.tensors(&empty)
-	missing, extra := compare(f, n.stored, tensors)
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("the file has no %s, which belongs to %v: give the whole state_dict", list(missing), n)
-	}
-	if t, shape := misfit(n.stored, tensors); t != nil {
-		return nil, fmt.Errorf("tensor %.100q has shape %.200s, that of %v is %v: give the state_dict as PyTorch saves it", t.name, shape, n, t.shape)
-	}
-	if len(extra) > 0 && !o.IgnoreExtra {
+	case len(extra) > 0 && !o.IgnoreExtra:
 		return nil, fmt.Errorf("the file has %s beside %v: set LoadOptions.IgnoreExtra to leave that out, or name other members", list(extra), n)
+	}
+	if err := n.ask(o); err != nil {
+		return nil, err
 	}
 	m := zeroModel(e, n.config)
 	if err := fill(f, n.stored, n.tensors(&m.Params)); err != nil {
@@ -111,6 +104,100 @@ func load(e *kernels.Engine, f *safetensors.File, o LoadOptions) (*Model, error)
 	}
 	m.Update()
 	return m, nil
+}
+
+// look finds the network in a file, and checks all names and shapes before anything is
+// allocated. extra are the names of tensors that it hasn't. After an error n is what was
+// found before.
+func look(f *safetensors.File, o LoadOptions) (n *found, extra []string, err error) {
+	if n, err = find(f, o); err != nil {
+		return n, nil, err
+	}
+	empty := emptyParams(n.config)
+	tensors := n.tensors(&empty)
+	missing, extra := compare(f, n.stored, tensors)
+	if len(missing) > 0 {
+		return n, nil, fmt.Errorf("the file has no %s, which belongs to %v: give the whole state_dict", list(missing), n)
+	}
+	if t, shape := misfit(n.stored, tensors); t != nil {
+		return n, nil, fmt.Errorf("tensor %.100q has shape %.200s, that of %v is %v: give the state_dict as PyTorch saves it", t.name, shape, n, t.shape)
+	}
+	return n, extra, nil
+}
+
+// A Found is a network in a file of tensors.
+type Found struct {
+	// Config is what the file tells. Without NeedsActivation and NeedsInput it is all that
+	// Load sets. After an Err it holds the sizes of the cells, if these were found.
+	Config Config
+	// Options are those with which Load finds the network. They lack what the file does not
+	// tell: Activation if NeedsActivation, and one of IDs and Dense if NeedsInput.
+	Options                     LoadOptions
+	NeedsActivation, NeedsInput bool
+	// Recurrent, Embedding and Output are what precedes the names of the tensors, such as
+	// "module.rnn.".
+	Recurrent, Embedding, Output string
+	Extra                        []string // names of tensors that the network hasn't
+	Err                          error    // why Load refuses it
+}
+
+// maxFound is the maximum number of networks that Find returns.
+const maxFound = 32
+
+// Find returns the networks in a file, one for each recurrent member, in the order of the
+// file, and what Load must be told of each. Of more than 32 it returns the first ones. It
+// reads no data but that of embeddings and output layers, which may be the same.
+func Find(f *safetensors.File) ([]Found, error) {
+	f = withShared(f)
+	all, err := groups(f)
+	if err != nil {
+		return nil, fmt.Errorf("rnn: %w", err)
+	}
+	var networks []Found
+	for _, g := range all[:min(len(all), maxFound)] {
+		try := []LoadOptions{{}}
+		if len(all) > 1 {
+			try = nil
+			path := strings.TrimSuffix(g.member, ".")
+			switch i := strings.LastIndexAny(path, "./"); {
+			case path == g.member && path != "": // the names of its weights follow no dot
+				try = append(try, LoadOptions{Prefix: path})
+			case i >= 0:
+				try = append(try, LoadOptions{Prefix: path[:i+1]})
+			}
+			try = append(try, LoadOptions{Recurrent: cmp.Or(path, ".")})
+		}
+		var network Found
+		for _, o := range try {
+			if network = findWith(f, o); network.Err == nil {
+				break
+			}
+		}
+		network.Recurrent = g.member
+		networks = append(networks, network)
+	}
+	return networks, nil
+}
+
+// findWith returns the network that Load finds with these options.
+func findWith(f *safetensors.File, o LoadOptions) Found {
+	f, err := f.Behind(o.Prefix)
+	if err != nil {
+		return Found{Options: o, Err: err}
+	}
+	n, extra, err := look(f, o)
+	o.IgnoreExtra = len(extra) > 0
+	network := Found{
+		Config: n.config, Options: o, NeedsActivation: n.needsActivation(), NeedsInput: n.needsInput(o),
+		Extra: extra, Err: err,
+	}
+	if n.config.embeds() {
+		network.Embedding = o.Prefix + n.embedding
+	}
+	if n.config.Output > 0 {
+		network.Output = o.Prefix + n.output
+	}
+	return network
 }
 
 // A found network is what a file holds: its Config, and the names of its tensors.
@@ -187,23 +274,23 @@ func (n *found) matrix(name string) (rows, cols int, err error) {
 	return t.Shape[0], t.Shape[1], nil
 }
 
-// find finds the network in a file.
+// find finds the network in a file. After an error it returns what was found before.
 func find(f *safetensors.File, o LoadOptions) (*found, error) {
 	n := &found{absent: map[role]bool{}, stored: byName(f)}
 	if err := n.takeConfig(f.Metadata); err != nil {
-		return nil, err
+		return n, err
 	}
 	if err := n.findCells(f, o.Recurrent); err != nil {
-		return nil, err
+		return n, err
 	}
 	if err := n.findEnds(f, o); err != nil {
-		return nil, err
+		return n, err
 	}
 	if err := n.takeMetadata(f.Metadata); err != nil {
-		return nil, err
+		return n, err
 	}
 	if err := n.takeOptions(o); err != nil {
-		return nil, err
+		return n, err
 	}
 	return n, n.config.valid()
 }
@@ -639,11 +726,24 @@ func (n *found) takeOptions(o LoadOptions) error {
 	c.Activation = cmp.Or(c.Activation, o.Activation)
 	c.Dense = c.Dense || o.Dense
 	c.LastStep = c.LastStep || o.LastStep
+	return nil
+}
+
+// needsActivation says whether neither the file nor an option tells the activation.
+func (n *found) needsActivation() bool { return n.config.Cell == Vanilla && n.config.Activation == 0 }
+
+// needsInput says whether neither the file nor an option tells what the network reads.
+func (n *found) needsInput(o LoadOptions) bool {
+	return n.says == nil && !n.config.embeds() && !o.IDs && !o.Dense
+}
+
+// ask returns an error that asks for what neither the file nor an option tells.
+func (n *found) ask(o LoadOptions) error {
 	var ask []string
-	if c.Cell == Vanilla && c.Activation == 0 {
+	if n.needsActivation() {
 		ask = append(ask, "whether its cells have tanh or ReLU: set LoadOptions.Activation")
 	}
-	if n.says == nil && !c.embeds() && !o.IDs && !o.Dense {
+	if n.needsInput(o) {
 		ask = append(ask, "whether it reads ids or vectors: set LoadOptions.IDs or Dense")
 	}
 	if ask != nil {

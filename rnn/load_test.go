@@ -701,3 +701,108 @@ func checkLoad(t *testing.T, e *kernels.Engine, b []byte, o LoadOptions) {
 		}
 	}
 }
+
+// TestFind: each network of a file is found, and Load takes it with the options of Find.
+func TestFind(t *testing.T) {
+	b, err := os.ReadFile("testdata/pytorch.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newEngine(t, "", 1)
+	find := func(b []byte, prefix string) []Found {
+		t.Helper()
+		f, err := safetensors.Open(bytes.NewReader(b), int64(len(b)))
+		if err == nil {
+			f, err = f.Behind(prefix)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := Find(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	together := find(b, "")
+	for _, p := range pytorch {
+		if i := slices.IndexFunc(together, func(n Found) bool { return strings.HasPrefix(n.Recurrent, p.name+"/") }); i < 0 || together[i].Err != nil ||
+			together[i].Config.Hidden != p.config.Hidden || together[i].Config.Output != p.config.Output {
+			t.Errorf("%s among others: %+v", p.name, together)
+		}
+		all := find(b, p.name+"/")
+		if len(all) != 1 || all[0].Err != nil || len(all[0].Extra) > 0 {
+			t.Errorf("%s: %+v", p.name, all)
+			continue
+		}
+		n := all[0]
+		if n.NeedsActivation != (p.o.Activation != 0) || n.NeedsInput != (!p.config.embeds() && (p.o.IDs || p.o.Dense)) {
+			t.Errorf("%s: asks for the activation: %v, for the input: %v", p.name, n.NeedsActivation, n.NeedsInput)
+		}
+		o := n.Options
+		o.Prefix, o.LastStep = p.name+"/", p.o.LastStep
+		if n.NeedsActivation {
+			o.Activation = p.o.Activation
+		}
+		if n.NeedsInput {
+			o.IDs, o.Dense = p.o.IDs, p.o.Dense
+		}
+		m, err := loadBytes(e, b, o)
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+			continue
+		}
+		n.Config.Activation, n.Config.Dense, n.Config.LastStep = m.Activation, m.Dense, m.LastStep
+		if !reflect.DeepEqual(n.Config, m.Config) {
+			t.Errorf("%s: found %+v, loaded %+v", p.name, n.Config, m.Config)
+		}
+	}
+
+	// Several networks: behind a prefix where that is all, otherwise by their names.
+	both := slices.Concat(
+		[]safetensors.Floats{zeros("encoder.embedding.weight", 9, 3)}, lstm("encoder.rnn.", 1),
+		lstm("decoder.rnn.", 2), []safetensors.Floats{zeros("decoder.out.weight", 7, 4), zeros("decoder.out.bias", 7)},
+		lstm("tail.", 1), []safetensors.Floats{zeros("scale", 1)},
+	)
+	whole := file(t, nil, both)
+	all := find(whole, "")
+	want := []Found{
+		{Config: Config{Input: 9, Embedding: 3, Layers: 1, Hidden: 4, Cell: LSTM}, Options: LoadOptions{Prefix: "encoder."}, Recurrent: "encoder.rnn.", Embedding: "encoder.embedding."},
+		{Config: Config{Input: 3, Layers: 2, Hidden: 4, Cell: LSTM, Output: 7}, Options: LoadOptions{Prefix: "decoder."}, NeedsInput: true, Recurrent: "decoder.rnn.", Output: "decoder.out."},
+		{Options: LoadOptions{Recurrent: "tail", IgnoreExtra: true}, Recurrent: "tail."},
+	}
+	if len(all) != len(want) {
+		t.Fatalf("%+v", all)
+	}
+	for i, w := range want[:2] {
+		if !reflect.DeepEqual(all[i], w) {
+			t.Errorf("%+v, want %+v", all[i], w)
+		}
+	}
+	if n := all[2]; n.Err != nil || n.Options != want[2].Options || len(n.Extra) == 0 {
+		t.Errorf("%+v", n)
+	}
+	for _, n := range all {
+		o := n.Options
+		o.Dense = n.NeedsInput
+		if _, err := loadBytes(e, whole, o); err != nil {
+			t.Errorf("%s: %v", n.Recurrent, err)
+		}
+	}
+
+	// What Load refuses is found with its sizes and the error.
+	ends := append(lstm("rnn.", 1), zeros("a.weight", 7, 4), zeros("b.weight", 7, 4))
+	if all := find(file(t, nil, ends), ""); len(all) != 1 || all[0].Err == nil || !strings.Contains(all[0].Err.Error(), "LoadOptions.Output") || all[0].Config.Hidden != 4 {
+		t.Errorf("%+v", all)
+	}
+	if all := find(file(t, nil, []safetensors.Floats{zeros("a", 1)}), ""); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	var many []safetensors.Floats
+	for i := range maxFound + 2 {
+		many = append(many, lstm(fmt.Sprintf("rnn%d.", i), 1)...)
+	}
+	if all := find(file(t, nil, many), ""); len(all) != maxFound {
+		t.Errorf("%d of %d networks", len(all), maxFound+2)
+	}
+}

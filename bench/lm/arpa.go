@@ -56,19 +56,30 @@ func (c *counter) Write(b []byte) (int, error) {
 // arpaMemory is the most bytes of memory that reading takes for a byte of an ARPA file.
 const arpaMemory = 4
 
-// ReadARPA returns the model of an ARPA file of size bytes, see [ngram.ReadARPA]. Without
-// a store it is in a trie. level is what its tokens are, text.Char or text.Word. Without
+// ReadARPA returns the model of an ARPA file of size bytes, see [ngram.ReadARPA]. The file
+// may be compressed by gzip or zstd. Without a store the model is in a trie. level is what its tokens are, text.Char or text.Word. Without
 // it, a file of characters in which WriteARPA has escaped one is a character model, and
 // any other a model of words. Words with <s> and </s> among them are a model of sentences.
 //
 // The file doesn't say how unknown words are spelled, so a model of words has no speller.
 // noUnk says that it lists no <unk>, which then has [ngram.MissingUnk].
 func ReadARPA(r io.Reader, size int64, level *text.Level, store *ngram.Store) (m *Model, noUnk bool, err error) {
-	if available := memory.Free(); size > available/arpaMemory {
-		return nil, false, fmt.Errorf("holds %s, which takes up to %d times as much to read, and %s of memory are free",
-			figures.Bytes(size), arpaMemory, figures.Bytes(available))
+	available := memory.Free()
+	tooLarge := func(holds string) error {
+		return fmt.Errorf("holds %s, which takes up to %d times as much to read, and %s of memory are free", holds, arpaMemory, figures.Bytes(available))
 	}
-	estimates, tokens, err := ngram.ReadARPA(r)
+	if size > available/arpaMemory {
+		return nil, false, tooLarge(figures.Bytes(size))
+	}
+	plain, _, err := text.Decompress(r)
+	if err != nil {
+		return nil, false, err
+	}
+	most := &io.LimitedReader{R: plain, N: available/arpaMemory + 1} // compressed data may hold more than size
+	estimates, tokens, err := ngram.ReadARPA(most)
+	if most.N == 0 {
+		return nil, false, tooLarge("more than " + figures.Bytes(available/arpaMemory))
+	}
 	if err != nil {
 		return nil, false, err
 	}

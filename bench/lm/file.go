@@ -88,24 +88,30 @@ func (e *NoMemory) Error() string {
 }
 
 func open(path string, e *kernels.Engine, on func(fraction float64)) (*Model, error) {
-	// Before it is opened: opening a pipe waits for somebody who writes to it.
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case info.IsDir():
-		return nil, errors.New("is a folder")
-	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file")
-	case info.Size() > memory.Free():
-		return nil, &NoMemory{info.Size(), memory.Free()}
-	}
-	f, err := os.Open(path)
+	f, size, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return Read(&toldReader{r: f, size: info.Size(), on: on}, info.Size(), e)
+	return Read(&toldReader{r: f, size: size, on: on}, size, e)
+}
+
+// openFile opens a regular file that fits the memory that is free.
+func openFile(path string) (f *os.File, size int64, err error) {
+	// Before it is opened: opening a pipe waits for somebody who writes to it.
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case info.IsDir():
+		return nil, 0, errors.New("is a folder")
+	case !info.Mode().IsRegular():
+		return nil, 0, errors.New("is not a regular file")
+	case info.Size() > memory.Free():
+		return nil, 0, &NoMemory{info.Size(), memory.Free()}
+	}
+	f, err = os.Open(path)
+	return f, info.Size(), err
 }
 
 // A toldReader tells how much of it was read.

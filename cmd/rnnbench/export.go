@@ -61,7 +61,7 @@ type importCommand struct {
 
 // Help is what kong prints below the summary.
 func (*importCommand) Help() string {
-	return `Makes a model of an ARPA file, which KenLM, SRILM, IRSTLM, Sphinx or rnnbench export may have written. With <s> and </s> among its words it is a model of sentences, as after "rnnbench train --sentences". Unknown words have the probability of <unk>, also spelled <UNK>. If the file lists neither, it is 10^-100, as in KenLM.
+	return `Makes a model of an ARPA file, which KenLM, SRILM, IRSTLM, Sphinx or rnnbench export may have written. It may be compressed by gzip or zstd. With <s> and </s> among its words it is a model of sentences, as after "rnnbench train --sentences". Unknown words have the probability of <unk>, also spelled <UNK>. If the file lists neither, it is 10^-100, as in KenLM.
 
 With --weights it puts weights that were exported, and perhaps trained on elsewhere, into a model's file again. Names, shapes, the cell and the nonlinearity must be the model's; "rnnbench export --help" has them.`
 }

@@ -11,7 +11,7 @@
 //	rnnbench kernels    every kernel beside the machine's peak
 //	rnnbench speed      passes through networks beside the machine's peak
 //	rnnbench gradients  gradients over long sequences, and what keeps them
-//	rnnbench inspect    what a saved model is, and what it was trained on
+//	rnnbench inspect    what is in a file of a model, and what it can be used for
 //	rnnbench completion completion of commands and flags for bash, zsh and fish
 //
 // "rnnbench ram --help" lists the flags.
@@ -61,7 +61,7 @@ type commandLine struct {
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
 	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
 
-	Inspect inspectCommand `cmd:"" help:"What a saved model is: kind, sizes, vocabulary, training, sections of its file."`
+	Inspect inspectCommand `cmd:"" help:"What is in a file of a model, of any format, what it can be used for, and what it lacks."`
 
 	Export exportCommand `cmd:"" help:"Write a saved model for other programs: an RNN's weights as safetensors, in PyTorch's names and layouts, or the RNN as an ONNX model; n-grams as an ARPA file."`
 	Import importCommand `cmd:"" help:"Make a model of an ARPA file, or of a saved RNN and other weights, from safetensors."`

@@ -40,6 +40,7 @@ var screens = []struct {
 	{false, "", "inspect book.lm"},
 	{false, "", "inspect words.lm"},
 	{false, "", "export book.lm --out book.safetensors"},
+	{false, "", "inspect book.safetensors"},
 	{false, "", "import book.lm --weights book.safetensors --out again.lm"},
 	{false, "", "kernels --isa generic --time 1us --largest 1,1,8,8"},
 	{true, "", "speed --hidden 8 --batch 1 --threads 1 --time 1us"},

@@ -47,7 +47,7 @@ func TestInspect(t *testing.T) {
 			}
 		}
 		status, stdout, _ = runArgs("", "inspect", file, "--json")
-		var i lm.Inspection
+		var i inspection
 		decodeStrictly(t, stdout, &i)
 		bytes := int64(12) // magic and version
 		for _, s := range i.Sections {

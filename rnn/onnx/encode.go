@@ -196,6 +196,9 @@ func (t *tensorProto) encode(b []byte) []byte {
 	for range t.uint64s {
 		b = protowire.AppendBytes(protowire.AppendTag(b, 11, protowire.BytesType), []byte{0})
 	}
+	if t.location != "" {
+		b = appendMessage(b, 13, entryProto{"location", t.location}.encode)
+	}
 	if t.external {
 		b = appendVarint(b, 14, 1)
 	}

@@ -59,7 +59,7 @@ func everyField() *modelProto {
 				{name: "d", kind: Double, doubles: []float64{0.5, math.Inf(1)}},
 				{name: "u", kind: 13, uint64s: 1},
 				{name: "s", kind: 8, texts: 2},
-				{name: "x", kind: Float, external: true, segment: true},
+				{name: "x", kind: Float, external: true, segment: true, location: "weights.bin"},
 				{name: "e", dims: []int64{0}, kind: Float, hasRaw: true, raw: []byte{}},
 			},
 			inputs: []valueProto{

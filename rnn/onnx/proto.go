@@ -83,6 +83,7 @@ type tensorProto struct {
 	uint64s  int // number of uint64_data
 	texts    int // number of string_data
 	external bool
+	location string // the file of its data, if that is another one
 	segment  bool
 }
 
@@ -477,12 +478,26 @@ func (r *reader) tensor(t *tensorProto, b []byte) error {
 			t.uint64s++
 		case 13:
 			t.external = true
+			return r.location(t, f)
 		case 14:
 			err = f.varint(what, &n)
 			t.external = t.external || n != 0
 		}
 		return err
 	})
+}
+
+// location reads an entry of a tensor's external_data.
+func (r *reader) location(t *tensorProto, f field) error {
+	b, err := f.message("tensor")
+	if err != nil {
+		return err
+	}
+	e, err := r.entry(b)
+	if e.key == "location" {
+		t.location = e.value
+	}
+	return err
 }
 
 // value reads a ValueInfoProto. Its type is a TypeProto, of which a tensor's is used.

@@ -33,6 +33,9 @@ func (t Tensor) Len() int {
 	return n
 }
 
+// Size returns the number of bytes of the data.
+func (t Tensor) Size() int64 { return t.hi - t.lo }
+
 // A File is a file with a valid header.
 type File struct {
 	Metadata map[string]string

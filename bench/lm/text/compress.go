@@ -41,6 +41,16 @@ func openZstd(r io.Reader, limit int64) (io.Reader, error) {
 	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(uint64(window)))
 }
 
+// Decompress returns a reader of what r holds, and how that is compressed: "gzip", "zstd",
+// or "" for data that is not. An error of the reader names the compression.
+func Decompress(r io.Reader) (plain io.Reader, compression string, err error) {
+	plain, compressed, err := decompress(newBuffer(r), memoryLimit())
+	if err != nil || !compressed {
+		return plain, "", err
+	}
+	return plain, plain.(*decompressor).name, nil
+}
+
 // decompress returns a reader of what in holds, and whether that is compressed. Data
 // that is not compressed is read from in itself. limit is that of a text in bytes; what
 // it holds may be longer.
