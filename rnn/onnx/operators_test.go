@@ -3,6 +3,7 @@ package onnx
 import (
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -703,7 +704,7 @@ func TestOperators(t *testing.T) {
 			t.Errorf("no test of %s", op)
 		}
 	}
-	n := uint64(8)
+	n := uint64(20)
 	if long() {
 		n = 80
 	}
@@ -741,5 +742,21 @@ func TestOperators(t *testing.T) {
 			}
 			t.Logf("%d equal, refused by both %d, here alone %d, by ONNX Runtime alone %d", c.equal, c.both, len(c.refused), c.ours)
 		})
+	}
+}
+
+// TestDocListsOperators: the package's documentation has every operator.
+func TestDocListsOperators(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(doc), "# What runs")
+	list, _, _ = strings.Cut(list, "on tensors of")
+	words := strings.Fields(strings.ReplaceAll(list, ",", ""))
+	for op := range operators {
+		if !slices.Contains(words, op) {
+			t.Errorf("doc.go does not list %s", op)
+		}
 	}
 }
