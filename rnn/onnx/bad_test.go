@@ -44,8 +44,8 @@ func TestBadFiles(t *testing.T) {
 	}{
 		{"empty", []byte{}, []string{"empty", "give an ONNX file"}},
 		{"text", []byte("The quick brown fox jumps over the lazy dog\n"), []string{"not an ONNX file"}},
-		{"safetensors", append([]byte{2, 0, 0, 0, 0, 0, 0, 0}, "{}"...), []string{"not an ONNX file"}},
-		{"language model", []byte("batchrnn lm\x00\x01\x00\x00\x00"), []string{"not an ONNX file"}},
+		{"safetensors", append([]byte{64, 0, 0, 0, 0, 0, 0, 0}, `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`...), []string{"not an ONNX file"}},
+		{"language model", []byte("\x89RNNLM\r\n\x02\x00\x00\x00\x40\x00\x00\x00\x00\x00\x00\x00"), []string{"not an ONNX file"}},
 		{"zeros", make([]byte, 100), []string{"not an ONNX file"}},
 		{"no graph", appendVarint(nil, 1, 8), []string{"no graph", "not an ONNX file"}},
 		{"two graphs", append(relu().encode(nil), relu().encode(nil)...), []string{"second graph"}},
