@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"slices"
@@ -246,20 +247,24 @@ func mutate(m *modelProto, d *dice) {
 	if len(g.nodes) > 0 {
 		n = g.nodes[d.below(len(g.nodes))]
 	}
-	switch what := d.below(16); {
+	switch what := d.below(18); {
 	case what == 0:
 		m.opsets = []opsetProto{{"", int64(5 + d.below(22))}}
-	case what == 1 && len(g.initializers) > 0:
+	case (what == 1 || what > 15) && len(g.initializers) > 0:
 		t := g.initializers[d.below(len(g.initializers))]
-		switch d.below(4) {
+		switch d.below(8) {
 		case 0:
 			t.kind = []Type{Float, Int64, Int32, Bool, Double, Float16, 8, 0}[d.below(8)]
 		case 1:
 			t.dims = append(t.dims, d.number())
 		case 2:
 			slices.Reverse(t.dims)
-		default:
+		case 3:
 			*t = *newInts(t.name, []int64{d.number(), d.number()}, 2)
+		default: // one of the integers, such as an axis or a size
+			if n := len(t.raw) / 8; t.kind == Int64 && n > 0 {
+				binary.LittleEndian.PutUint64(t.raw[8*d.below(n):], uint64(d.number()))
+			}
 		}
 	case what == 2 && len(g.inputs) > 0:
 		v := &g.inputs[d.below(len(g.inputs))]

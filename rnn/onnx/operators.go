@@ -41,7 +41,7 @@ func init() {
 		return operator{1, 1, 1, 1, m, func(c *call) ([]*tensor, error) { return c.unary(f) }}
 	}
 	operators = map[string]operator{
-		// Shapes: shape.go
+		// Shapes: shape.go and pick.go
 		"Cast":            {1, 1, 1, 1, map[string]int64{"to": number, "saturate": number}, (*call).cast},
 		"Concat":          {1, 1, unlimited, 1, axis, (*call).concat},
 		"Constant":        {1, 0, 0, 1, map[string]int64{"value": attributeTensor, "value_float": real, "value_floats": attributeFloats, "value_int": number, "value_ints": ints}, (*call).constant},

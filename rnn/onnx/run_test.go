@@ -442,3 +442,18 @@ func TestBools(t *testing.T) {
 	}
 	bits(t, "equal", out["y"], &Tensor{Shape: []int{4}, Floats: []float32{1, 1, 0, 1}})
 }
+
+// TestNodeNamesMayRepeat: names of nodes are for people, and identify nothing.
+func TestNodeNamesMayRepeat(t *testing.T) {
+	model := modelOf([]valueProto{newValue("x", Float, named("n"))}, nil,
+		newNode("Neg", []string{"x"}, []string{"a"}), newNode("Abs", []string{"a"}, []string{"y"}))
+	for _, n := range model.graph.nodes {
+		n.name = "same"
+	}
+	m := load(t, testEngine(t), model)
+	out := outputsOf(m)
+	if err := m.Run(map[string]*Tensor{"x": {Shape: []int{2}, Floats: []float32{1, -2}}}, out); err != nil {
+		t.Fatal(err)
+	}
+	bits(t, "y", out["y"], &Tensor{Shape: []int{2}, Floats: []float32{1, 2}})
+}
