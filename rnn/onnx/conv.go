@@ -147,6 +147,7 @@ func (c *call) conv() ([]*tensor, error) {
 		return nil, err
 	}
 	result := out.permuted(0, 2, 1)
+	result.own = true
 	if out.count() == 0 {
 		return []*tensor{result}, nil
 	}

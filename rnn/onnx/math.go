@@ -23,7 +23,7 @@ func (c *call) unary(of func(*call) (unaryFunc, error)) ([]*tensor, error) {
 	if t.kind != Float {
 		return nil, fmt.Errorf("the input has type %v, want float: put a Cast before it", t.kind)
 	}
-	out, err := c.out(Float, t.shape, t)
+	out, err := c.over(0, t.shape, t)
 	if err != nil {
 		return nil, err
 	}
@@ -259,13 +259,19 @@ func (c *call) binary(op binaryOp) ([]*tensor, error) {
 		return nil, fmt.Errorf("the inputs have type %v, which the operator does not take here: put a Cast before it", kind)
 	}
 	var order *tensor
+	like := 0 // the input that the result is like
 	switch {
 	case slices.Equal(a.shape, shape):
 		order = a
 	case slices.Equal(b.shape, shape):
-		order = b
+		order, like = b, 1
 	}
-	out, err := c.out(kind, shape, order)
+	var out *tensor
+	if kind == Float {
+		out, err = c.over(like, shape, order)
+	} else {
+		out, err = c.out(kind, shape, order)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -157,6 +157,13 @@ func (c *call) recurrent() ([]*tensor, error) {
 		return nil, err
 	}
 	pass := r.newRun(steps, batch, lengths != nil)
+	if known && floats[0] != nil && pass.inPlace() { // Y is where the states are: a pass shows where
+		if err := pass.run(x.floats, nil, nil, nil, nil, nil, nil); err != nil {
+			return nil, err
+		}
+		outs[0] = outs[0].view(outs[0].shape, outs[0].stride, 0)
+		outs[0].floats, floats[0] = pass.states(), nil
+	}
 	lens := make([]int32, batch)
 	if lengths == nil {
 		lens = nil

@@ -348,7 +348,8 @@ func (c *call) padConstant(t *tensor, before, after []int, value *tensor) ([]*te
 	if err != nil {
 		return nil, err
 	}
-	for i := range out.floats { // the borders stay as they are
+	out.own = false // the borders are written once
+	for i := range out.floats {
 		out.floats[i] = value.floats[0]
 	}
 	for i := range out.ints {

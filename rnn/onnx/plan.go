@@ -292,7 +292,7 @@ func (c *call) out(kind Type, shape []int, order *tensor) (*tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.known, t.fixed = c.known, c.fixed
+	t.known, t.fixed, t.own = c.known, c.fixed, true
 	if kind != Float && !c.known {
 		for _, in := range c.in {
 			switch {
@@ -310,6 +310,18 @@ func (c *call) out(kind Type, shape []int, order *tensor) (*tensor, error) {
 		}
 	}
 	return t, nil
+}
+
+// over returns a tensor of floats for an output of the call. It has the memory of input i if
+// the node alone reads that, and if the input has this shape. Otherwise it is that of out.
+func (c *call) over(i int, shape []int, order *tensor) (*tensor, error) {
+	t := c.in[i]
+	if t.own && !t.known && t.kind == Float && c.alone(i) && slices.Equal(t.shape, shape) && t.dense() {
+		t = t.view(shape, t.stride, 0)
+		t.own = true
+		return t, nil
+	}
+	return c.out(Float, shape, order)
 }
 
 // step adds a step to the plan. If all inputs of the call are known, it runs at once.

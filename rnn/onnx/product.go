@@ -226,7 +226,8 @@ func (c *call) matrices(a, b *tensor, shape []int) (*tensor, error) {
 		return nil, fmt.Errorf("shapes %v and %v do not fit", a.shape, b.shape)
 	}
 	if out.count() == 0 || k == 0 {
-		return out, nil // zeros
+		out.own = false // zeros that no step writes
+		return out, nil
 	}
 	stack := shape[:rank-2]
 	if err := c.spend(1, out.count(), k); err != nil {

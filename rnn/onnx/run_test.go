@@ -457,3 +457,41 @@ func TestNodeNamesMayRepeat(t *testing.T) {
 	}
 	bits(t, "y", out["y"], &Tensor{Shape: []int{2}, Floats: []float32{1, 2}})
 }
+
+// TestWrittenInPlace: a node writes its result over an input only where each run makes that
+// input anew.
+func TestWrittenInPlace(t *testing.T) {
+	e := testEngine(t)
+	x := newValue("x", Float, named("n"), sized(2))
+	for _, c := range []struct {
+		name      string
+		constants []*tensorProto
+		nodes     []*nodeProto
+		want      []float32 // of x = [[0,0]]
+	}{
+		{"padded borders", []*tensorProto{newInts("pads", []int64{0, 1, 0, 1}, 4)}, []*nodeProto{
+			newNode("Pad", []string{"x", "pads"}, []string{"p"}), newNode("Exp", []string{"p"}, []string{"out"})}, []float32{1, 1, 1, 1}},
+		{"a product of nothing", []*tensorProto{newInts("no", []int64{0}, 1), newInts("columns", []int64{1}, 1), newFloats("two", []float32{2}, 1)}, []*nodeProto{
+			newNode("Slice", []string{"x", "no", "no", "columns"}, []string{"e"}), newNode("Transpose", []string{"e"}, []string{"f"}),
+			newNode("MatMul", []string{"e", "f"}, []string{"m"}), newNode("Exp", []string{"m"}, []string{"y"}), newNode("Add", []string{"y", "two"}, []string{"out"})}, []float32{3}},
+		{"an input", nil, []*nodeProto{newNode("Exp", []string{"x"}, []string{"y"}), newNode("Add", []string{"y", "x"}, []string{"out"})}, []float32{1, 1}},
+		{"a view", nil, []*nodeProto{newNode("Exp", []string{"x"}, []string{"y"}), newNode("Transpose", []string{"y"}, []string{"v"}),
+			newNode("Exp", []string{"v"}, []string{"w"}), newNode("Transpose", []string{"w"}, []string{"u"}), newNode("Sub", []string{"u", "y"}, []string{"out"})},
+			[]float32{math.E - 1, math.E - 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := load(t, e, modelOf([]valueProto{x}, c.constants, c.nodes...))
+			for range 3 {
+				out := map[string]*Tensor{"out": {}}
+				if err := m.Run(map[string]*Tensor{"x": {Shape: []int{1, 2}, Floats: []float32{0, 0}}}, out); err != nil {
+					t.Fatal(err)
+				}
+				for i, v := range out["out"].Floats {
+					if d := math.Abs(float64(v - c.want[i])); !(d <= 1e-6) || len(c.want) != len(out["out"].Floats) {
+						t.Fatalf("got %v, want %v", out["out"].Floats, c.want)
+					}
+				}
+			}
+		})
+	}
+}

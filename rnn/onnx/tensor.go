@@ -32,7 +32,10 @@ type tensor struct {
 	dynamic bool
 
 	product *product // the product that makes the tensor, as long as it may be changed
-	shared  bool     // the tensor has more than one name
+	// own says that the tensor has its memory alone, and that each run writes all of it. A
+	// node that alone reads the tensor may then write its result there.
+	own    bool
+	shared bool // the tensor has more than one name
 }
 
 // maxRank is the maximum number of dimensions of a tensor.
@@ -118,7 +121,7 @@ func byStride(shape, stride []int) []int {
 // view returns another view of t's elements, from element offset on.
 func (t *tensor) view(shape, stride []int, offset int) *tensor {
 	v := *t
-	v.shape, v.stride, v.product, v.shared = shape, stride, nil, false
+	v.shape, v.stride, v.product, v.shared, v.own = shape, stride, nil, false, false
 	if t.kind == Float {
 		v.floats = t.floats[min(offset, len(t.floats)):]
 	} else {
