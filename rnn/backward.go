@@ -81,7 +81,7 @@ func (ws *Workspace) CheckBackwardStates(dh []float32, last State) {
 		ws.checkLen("BackwardStates", "dh", len(dh), ws.T*ws.B*ws.m.width(), "T·B·D·P")
 	}
 	if last.H != nil || last.C != nil {
-		ws.checkState("BackwardStates", "last", last)
+		ws.m.checkState("BackwardStates", "last", last, ws.B)
 	}
 	ws.m.checkUpdated("BackwardStates")
 }
@@ -91,6 +91,16 @@ func (ws *Workspace) throughLayers() {
 	steps := (*Workspace).stepsBackShare
 	if ws.m.Cell != Vanilla {
 		steps = (*Workspace).gatedBackShare
+	}
+	if rest := ws.steps * ws.B; ws.steps < ws.T { // gradients of steps that no sequence has
+		for k := range ws.layers {
+			if l := &ws.layers[k]; l.dh != nil {
+				ws.m.engine.Clear(l.dh[rest*ws.m.width() : ws.T*ws.B*ws.m.width()])
+			}
+		}
+		if ws.DX != nil {
+			ws.m.engine.Clear(ws.DX[rest*ws.m.Input:])
+		}
 	}
 	for k := len(ws.layers) - 1; k >= 0; k-- {
 		ws.run(ws.plan.steps, k, steps)                      // 2 for t

@@ -185,13 +185,29 @@ func (m *Model) newBackPass(steps, batch int) (b backPass) {
 	return b
 }
 
+// resize gives layer k's activations that callers see their size.
+func (l *layer) resize(m *Model, k, rows, batch int) {
+	width, dropped := m.width(), &l.up[0] != &l.out[0]
+	if m.Residual && k > 0 {
+		l.out = l.out[:rows*width]
+	} else {
+		l.out = l.h[batch*width:][:rows*width]
+	}
+	if !dropped {
+		l.up = l.out
+	}
+	if l.dh != nil {
+		l.dh = l.dh[:rows*width]
+	}
+}
+
 // top returns the last layer.
 func (ws *Workspace) top() *layer { return &ws.layers[len(ws.layers)-1] }
 
 // time returns the index of the s-th step that direction d takes.
 func (ws *Workspace) time(d, s int) int {
 	if d == 1 {
-		return ws.T - 1 - s
+		return ws.steps - 1 - s
 	}
 	return s
 }
@@ -236,7 +252,7 @@ func (ws *Workspace) strides() (row, direction int) {
 // lda, dz is [T·B,cols] with row stride lddz. Workers share the columns, and the product
 // is split into phases by rows of dZ.
 func (ws *Workspace) timesDZ(w *kernels.Worker, n, cols int, dw []float32, lddw int, a []float32, lda int, dz []float32, lddz int) {
-	rows := ws.T * ws.B
+	rows := ws.steps * ws.B
 	phase := rows
 	if workers := ws.plan.grads[ws.at]; workers > 1 {
 		phase = roundUp(ws.plan.phaseLength(n*cols, workers), phaseRows)

@@ -42,7 +42,7 @@ func (ws *Workspace) gatedShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
 	directions, phases, group := m.directions(), m.phases(), ws.plan.group
 	for first := 0; first < directions; first += group {
-		for s := range ws.T { // 2 for t
+		for s := range ws.steps { // 2 for t
 			for phase := range phases {
 				for d := first; d < first+group; d++ {
 					t := ws.time(d, s)
@@ -57,7 +57,7 @@ func (ws *Workspace) gatedShare(w *kernels.Worker) {
 						ws.candidate(w, k, d, t)
 					}
 				}
-				if ws.plan.meets((s+first/group*ws.T)*phases+phase, directions/group*ws.T*phases) {
+				if ws.plan.meets((s+first/group*ws.steps)*phases+phase, directions/group*ws.steps*phases) {
 					w.Barrier()
 				}
 			}
@@ -74,7 +74,7 @@ func (ws *Workspace) gatedBackShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
 	directions, phases, group := m.directions(), m.phases(), ws.plan.group
 	for first := 0; first < directions; first += group {
-		for s := ws.T - 1; s >= 0; s-- { // 2 for t
+		for s := ws.steps - 1; s >= 0; s-- { // 2 for t
 			for phase := range phases {
 				for d := first; d < first+group; d++ {
 					t := ws.time(d, s)
@@ -92,7 +92,7 @@ func (ws *Workspace) gatedBackShare(w *kernels.Worker) {
 						ws.candidateBack(w, k, d, t)
 					}
 				}
-				if ws.plan.meets((ws.T-1-s+first/group*ws.T)*phases+phase, directions/group*ws.T*phases) {
+				if ws.plan.meets((ws.steps-1-s+first/group*ws.steps)*phases+phase, directions/group*ws.steps*phases) {
 					w.Barrier()
 				}
 			}
@@ -153,7 +153,7 @@ func (ws *Workspace) gate(w *kernels.Worker, p part, g int, act kernels.Activati
 // holdRows copies the states of sequences that have ended before step t from the slot
 // before it. The rows of a are D·n floats. It copies the rows and columns of p.
 func (ws *Workspace) holdRows(w *kernels.Worker, p part, a []float32, n int) {
-	if ws.lengths.of == nil {
+	if !ws.holds() {
 		return
 	}
 	before, after := slots(p.d, p.t)
@@ -172,7 +172,7 @@ func (ws *Workspace) carryBack(w *kernels.Worker, k, d, s int) {
 	t := ws.time(d, s)
 	back := ws.wh(k, d).trans[0]
 	p := ws.part(w, k, d, t, back)
-	if s == ws.T-1 {
+	if s == ws.steps-1 {
 		ws.beginCarry(w, p)
 		return
 	}

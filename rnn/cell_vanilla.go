@@ -13,10 +13,10 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 	wh, params := m.packed[cellWh][k*directions:], m.Cells[k*directions:]
 	all, panels := ws.plan.share(w, ws.B, wh[0].plain[0].Panels())
 	act, inPlace, size := m.Activation, ws.startsInPlace(k), ws.B*width
-	plain := l.g == nil && ws.lengths.of == nil
+	plain := l.g == nil && !ws.holds()
 	group := ws.plan.group
 	for first := 0; first < directions; first += group {
-		for s := range ws.T { // 2 for t
+		for s := range ws.steps { // 2 for t
 			for d := first; d < first+group; d++ {
 				t, rows := ws.time(d, s), all
 				if ws.lengths.of != nil {
@@ -48,11 +48,11 @@ func (ws *Workspace) stepsShare(w *kernels.Worker) {
 				if l.g != nil {
 					ws.skip(w, l, t, d, rows, cols)
 				}
-				if ws.lengths.of != nil {
+				if ws.holds() {
 					ws.hold(w, l, t, d, all, cols)
 				}
 			}
-			if ws.plan.meets(s+first/group*ws.T, directions/group*ws.T) {
+			if ws.plan.meets(s+first/group*ws.steps, directions/group*ws.steps) {
 				w.Barrier()
 				all, panels = ws.plan.share(w, ws.B, wh[0].plain[0].Panels())
 			}
@@ -101,7 +101,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 	plain := ws.pass.dlast.H == nil && ws.reached == nil && l.dh == nil
 	group := ws.plan.group
 	for first := 0; first < directions; first += group {
-		for s := ws.T - 1; s >= 0; s-- { // 2 for t
+		for s := ws.steps - 1; s >= 0; s-- { // 2 for t
 			for d := first; d < first+group; d++ {
 				t := ws.time(d, s)
 				rows := ws.lengths.rows(t, all)
@@ -112,7 +112,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 					from = ws.slot(dh, t)[at:]
 				}
 				to := ws.slot(dz, t)[at:]
-				if s < ws.T-1 {
+				if s < ws.steps-1 {
 					w.Gemm(kernels.Product{ // 2
 						M: rows.Len(),
 						A: ws.slot(dz, ws.time(d, s+1))[at:], LDA: width,
@@ -147,7 +147,7 @@ func (ws *Workspace) stepsBackShare(w *kernels.Worker) {
 					}
 				}
 			}
-			if ws.plan.meets(ws.T-1-s+first/group*ws.T, directions/group*ws.T) {
+			if ws.plan.meets(ws.steps-1-s+first/group*ws.steps, directions/group*ws.steps) {
 				w.Barrier()
 				all, panels = ws.plan.share(w, ws.B, wh[0].trans[0].Panels())
 				cols = wh[0].trans[0].Columns(panels)
@@ -223,7 +223,7 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 			w.Barrier()
 			for b := range ws.B {
 				if w.ID() == 0 {
-					t := int(ws.lengths.of[b]) - 1
+					t := max(0, int(ws.lengths.of[b])-1) // an idle row has zeros at every step
 					w.Copy(ws.firstDZ[b*hidden:][:hidden], ws.slot(all, t)[b*width+d*hidden:][:hidden])
 				}
 			}
@@ -233,6 +233,17 @@ func (ws *Workspace) initialGrads(w *kernels.Worker, k int) {
 		if ws.reached != nil {
 			p.Add, p.LDAdd = ws.reached[d*hidden:], width
 		}
-		w.Gemm(p, w.Share(m.packed[cellWh][c].trans[0].Panels()))
+		panels := w.Share(m.packed[cellWh][c].trans[0].Panels())
+		w.Gemm(p, panels)
+		if ws.pass.dlast.H == nil || ws.lengths.of == nil {
+			continue
+		}
+		cols := m.packed[cellWh][c].trans[0].Columns(panels)
+		for b := range ws.B { // the last state of an idle row is its initial one
+			if ws.lengths.ended(0, b) {
+				row := ws.cellRow(ws.DState.H, c, b, hidden)[cols.Lo:cols.Hi]
+				w.Add(row, row, ws.cellRow(ws.pass.dlast.H, c, b, hidden)[cols.Lo:cols.Hi])
+			}
+		}
 	}
 }

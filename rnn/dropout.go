@@ -47,7 +47,7 @@ func (ws *Workspace) Dropout(rate float64, seed uint64) {
 		l := &ws.layers[k]
 		l.up = l.out
 		if ws.drop != nil && (k+1 < len(ws.layers) || ws.m.Output > 0) {
-			l.up = kernels.Floats(len(l.out))
+			l.up = kernels.Floats(ws.roomRows * ws.m.width())
 		}
 	}
 	ws.pass.ran = false

@@ -148,7 +148,7 @@ func (j job) run(ws *Workspace, updates int) trace {
 	return tr
 }
 
-// Small sizes for which newPlan chooses rows, and columns, on up to four threads.
+// Small sizes for which plan.set chooses rows, and columns, on up to four threads.
 var (
 	rowsJob    = job{Config{Input: 30, Layers: 1, Hidden: 33, Output: 17}, 40, 33}
 	columnsJob = job{Config{Input: 11, Layers: 1, Hidden: 201, Output: 13}, 2, 13}
@@ -237,7 +237,7 @@ func TestExactJobs(t *testing.T) {
 }
 
 // TestSameBitsThreads: any number of threads, more than there are processors
-// too, gives the bits of one, by newPlan's choice and by every other.
+// too, gives the bits of one, by plan.set's choice and by every other.
 func TestSameBitsThreads(t *testing.T) {
 	exactJobs := exactJobs
 	if raceDetector { // it takes ten times as long: of gated cells, those of two layers and not all

@@ -13,7 +13,7 @@ func (ws *Workspace) KeepStateGradients() {
 	ws.checkTraining("KeepStateGradients")
 	for k := range ws.layers {
 		if l := &ws.layers[k]; l.dh == nil {
-			l.dh = kernels.Floats(ws.T * ws.B * ws.m.width())
+			l.dh = kernels.Floats(ws.roomRows * ws.m.width())
 			ws.kept = false
 		}
 	}

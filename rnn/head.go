@@ -168,7 +168,7 @@ func (ws *Workspace) cutBlocks() {
 func (ws *Workspace) outputsShare(w *kernels.Worker) {
 	top := len(ws.layers) - 1
 	if ws.drop != nil {
-		ws.mask(top, w.Share(ws.T*ws.B), ws.layers[top].up, ws.layers[top].out)
+		ws.mask(top, w.Share(ws.steps*ws.B), ws.layers[top].up, ws.layers[top].out)
 		w.Barrier()
 	}
 	if ws.picks {
@@ -184,7 +184,7 @@ func (ws *Workspace) outputsShare(w *kernels.Worker) {
 		ws.scatterRows(w, ws.pass.dout)
 	}
 	if ws.drop != nil {
-		ws.mask(top, w.Share(ws.T*ws.B), ws.pass.dout, ws.pass.dout)
+		ws.mask(top, w.Share(ws.steps*ws.B), ws.pass.dout, ws.pass.dout)
 		w.Barrier()
 	}
 }

@@ -21,7 +21,7 @@ func (ws *Workspace) takeIDs(ids []int32) {
 		}
 		return
 	}
-	for row, id := range ids {
+	for row, id := range ids[:ws.steps*ws.B] {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {
 			id = 0
 			if ws.m.embeds() {
@@ -41,7 +41,7 @@ func (ws *Workspace) takeDense(x []float32) {
 		return
 	}
 	e := ws.m.Input
-	for row := range ws.T * ws.B {
+	for row := range ws.steps * ws.B {
 		if ws.lengths.ended(row/ws.B, row%ws.B) {
 			ws.m.engine.Clear(ws.masked[row*e:][:e])
 		} else {
@@ -79,7 +79,7 @@ func (ws *Workspace) starts(k, d, row int) kernels.Rows {
 // startsShare is one worker's part of stage 1 as a separate pass.
 func (ws *Workspace) startsShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
-	all := ws.T * ws.B
+	all := ws.steps * ws.B
 	phase := all
 	if workers := ws.plan.starts[k]; workers > 1 {
 		phase = roundUp(ws.plan.phaseLength(m.reads(k)*m.gateWidth(), workers), workers*tileRows)
@@ -152,13 +152,13 @@ func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 	cols, grads := w.Columns(gates), ws.Grads.Cells[k*m.directions()+d]
 	dbh := grads.Bh[cols.Lo:cols.Hi]
 	w.Clear(dbh)
-	w.ColumnSums(ws.T*ws.B, dz[cols.Lo:], ld, dbh) // 1: db_h
+	w.ColumnSums(ws.steps*ws.B, dz[cols.Lo:], ld, dbh) // 1: db_h
 	if grads.Br != nil {
 		w.Copy(grads.Br[cols.Lo:cols.Hi], dbh)
 		if at := m.Cell.summed() * m.Hidden; at < cols.Hi { // 2: Br of a GRU's candidate
 			lo := max(at, cols.Lo)
 			w.Clear(grads.Br[lo:cols.Hi])
-			w.ColumnSums(ws.T*ws.B, dz[lo+m.Hidden:], ld, grads.Br[lo:cols.Hi])
+			w.ColumnSums(ws.steps*ws.B, dz[lo+m.Hidden:], ld, grads.Br[lo:cols.Hi])
 		}
 	}
 	if m.dense(k) {
@@ -190,7 +190,7 @@ func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx, cols int, 
 			w.Clear(dwx[id*lddwx:][:cols])
 		}
 	}
-	ids := ws.pass.ids
+	ids := ws.pass.ids[:ws.steps*ws.B]
 	if !ws.pass.absent {
 		w.ScatterAdd(cols, ids, dz, lddz, dwx, lddwx) // 1: scatter-add dZ into dWx, or dX into the embedding's gradient
 		return
@@ -223,7 +223,7 @@ func (ws *Workspace) inputGrads(w *kernels.Worker, k int) {
 	if dx == nil {
 		return
 	}
-	rows, width, reads := w.Share(ws.T*ws.B), m.width(), m.reads(k)
+	rows, width, reads := w.Share(ws.steps*ws.B), m.width(), m.reads(k)
 	ld, n := ws.strides()
 	to := dx[rows.Lo*reads:]
 	for d := range m.directions() {
@@ -257,7 +257,7 @@ func (ws *Workspace) changes(k int) bool {
 func (ws *Workspace) passUpShare(w *kernels.Worker) {
 	k, width := ws.at, ws.m.width()
 	l := &ws.layers[k]
-	rows := w.Share(ws.T * ws.B)
+	rows := w.Share(ws.steps * ws.B)
 	from, to := rows.Lo*width, rows.Hi*width
 	if ws.m.Residual && k > 0 {
 		w.Add(l.out[from:to], l.h[ws.B*width:][from:to], ws.layers[k-1].up[from:to])

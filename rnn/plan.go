@@ -58,9 +58,9 @@ const (
 	minBlockRows  = 64
 )
 
-// newPlan returns the plan for at most n workers.
-func (m *Model) newPlan(steps, batch, n int) plan {
-	p := plan{group: 1, phaseWork: phaseWork}
+// set plans passes of m for at most n workers. It reuses p's memory.
+func (p *plan) set(m *Model, steps, batch, n int) {
+	*p = plan{group: 1, phaseWork: phaseWork, starts: p.starts[:0], grads: p.grads[:0]}
 	rows := steps * batch
 	gates := m.Cell.gates()
 	stepWork := batch * m.Hidden * m.stateWidth() * gates
@@ -118,7 +118,6 @@ func (m *Model) newPlan(steps, batch, n int) plan {
 		p.outputs = max(1, min(n, rows, rows*m.width()*m.head()/passShare))
 		p.blockRows = m.blockRows(rows, logitBytes)
 	}
-	return p
 }
 
 // phaseLength returns how many pieces make a phase. work is the number of multiply-adds

@@ -110,9 +110,13 @@ func (ws *Workspace) makePicks() {
 	if ws.picked != nil {
 		return
 	}
-	ws.picked = make([]int32, 0, ws.rows)
-	ws.pickedIDs = make([]int32, ws.rows)
-	ws.gather = kernels.Floats(ws.rows * ws.m.width())
+	rows := ws.roomRows
+	if ws.m.LastStep {
+		rows = ws.roomB
+	}
+	ws.picked = make([]int32, 0, rows)
+	ws.pickedIDs = make([]int32, rows)
+	ws.gather = kernels.Floats(rows * ws.m.width())
 	if ws.dgather == nil && ws.grads[0] != nil {
 		ws.dgather = kernels.Floats(len(ws.gather))
 	}
@@ -138,8 +142,9 @@ func (ws *Workspace) row(i int) int {
 // with target Ignore, and rows or labels of weight 0. targets is nil if the targets are
 // vectors.
 func (ws *Workspace) pick(targets []int32) {
-	ws.picks = ws.m.LastStep
-	for row := range ws.rows {
+	rows := min(ws.rows, ws.steps*ws.B)
+	ws.picks = ws.m.LastStep || rows < ws.rows
+	for row := range rows {
 		ws.picks = ws.picks || ws.leftOut(targets, row)
 	}
 	if !ws.picks {
@@ -147,7 +152,7 @@ func (ws *Workspace) pick(targets []int32) {
 	}
 	ws.makePicks()
 	ws.picked = ws.picked[:0]
-	for row := range ws.rows {
+	for row := range rows {
 		if !ws.leftOut(targets, row) {
 			ws.picked = append(ws.picked, int32(row))
 		}
@@ -155,7 +160,7 @@ func (ws *Workspace) pick(targets []int32) {
 }
 
 func (ws *Workspace) leftOut(targets []int32, row int) bool {
-	if !ws.m.LastStep && ws.lengths.ended(row/ws.B, row%ws.B) {
+	if ws.lengths.ended(row/ws.B, row%ws.B) { // with LastStep: an idle row
 		return true
 	}
 	if ws.rowWeights != nil && ws.rowWeights[row] == 0 {
@@ -183,6 +188,10 @@ func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
 // gatherLast copies the last state of sequence b, of each direction, to row i.
 func (ws *Workspace) gatherLast(states []float32, i, b int) {
 	width, n := ws.m.width(), ws.m.stateWidth()
+	if ws.lengths.ended(0, b) {
+		ws.m.engine.Clear(ws.gather[i*width:][:width])
+		return
+	}
 	for d := range ws.m.directions() {
 		row := ws.lastStep(d, b)*ws.B + b
 		ws.m.engine.Copy(ws.gather[i*width+d*n:][:n], states[row*width+d*n:][:n])
@@ -193,7 +202,7 @@ func (ws *Workspace) gatherLast(states []float32, i, b int) {
 // rows that don't count. Workers share the sequences.
 func (ws *Workspace) scatterRows(w *kernels.Worker, dh []float32) {
 	width, n := ws.m.width(), ws.m.stateWidth()
-	rows := w.Share(ws.T * ws.B)
+	rows := w.Share(ws.steps * ws.B)
 	w.Clear(dh[rows.Lo*width : rows.Hi*width])
 	w.Barrier()
 	picked := w.Share(len(ws.picked))

@@ -1,6 +1,10 @@
 package rnn
 
-import "fmt"
+import (
+	"fmt"
+
+	"batchrnn/kernels"
+)
 
 // A State is a state of all cells, layer by layer, in each the forward direction first.
 type State struct {
@@ -43,10 +47,15 @@ func (ws *Workspace) Carry() {
 	ws.checkCarry("Carry")
 	for k := range ws.layers {
 		l := &ws.layers[k]
-		ws.m.engine.Copy(ws.slot(l.h, 0), ws.slot(l.h, ws.T))
-		if l.c != nil {
-			ws.m.engine.Copy(ws.cSlot(l.c, 0), ws.cSlot(l.c, ws.T))
+		switch {
+		case ws.lengths.of != nil:
+			ws.carryRows(l.h, ws.m.stateWidth(), nil)
+			ws.carryRows(l.c, ws.m.Hidden, nil)
+			continue
+		case l.c != nil:
+			ws.m.engine.Copy(ws.cSlot(l.c, 0), ws.cSlot(l.c, ws.steps))
 		}
+		ws.m.engine.Copy(ws.slot(l.h, 0), ws.slot(l.h, ws.steps))
 	}
 }
 
@@ -63,18 +72,29 @@ func (ws *Workspace) CarryRows(from []int32) {
 	}
 	for k := range ws.layers {
 		l := &ws.layers[k]
-		ws.carryRows(ws.slot(l.h, 0), ws.slot(l.h, ws.T), from)
-		if l.c != nil {
-			ws.carryRows(ws.cSlot(l.c, 0), ws.cSlot(l.c, ws.T), from)
-		}
+		ws.carryRows(l.h, ws.m.stateWidth(), from)
+		ws.carryRows(l.c, ws.m.Hidden, from)
 	}
 }
 
-// carryRows sets row b of first to row from[b] of last.
-func (ws *Workspace) carryRows(first, last []float32, from []int32) {
-	n := len(first) / ws.B
-	for b, row := range from {
-		ws.m.engine.Copy(first[b*n:][:n], last[int(row)*n:][:n])
+// carryRows makes the last state of row from[b] the initial state of row b, for every
+// row b of the states a, [·,B,n]. A nil from keeps the order.
+func (ws *Workspace) carryRows(a []float32, n int, from []int32) {
+	if a == nil {
+		return
+	}
+	row := func(slot, b int) []float32 { return ws.stateRows(a, slot, 0, n, b, 0).Data[:n] }
+	for b := range ws.B { // the states of idle rows are in the slot that is written
+		if ws.lengths.ended(0, b) {
+			ws.m.engine.Copy(row(1, b), row(0, b))
+		}
+	}
+	for b := range ws.B {
+		last := b
+		if from != nil {
+			last = int(from[b])
+		}
+		ws.m.engine.Copy(row(0, b), row(max(1, ws.lastSlot(0, last)), last))
 	}
 }
 
@@ -87,8 +107,8 @@ func (ws *Workspace) checkCarry(op string) {
 // SetState sets the initial states to s. It panics if s is not a state of this model and
 // batch.
 func (ws *Workspace) SetState(s State) {
-	ws.checkState("SetState", "s", s)
-	ws.eachState(s, true)
+	ws.m.checkState("SetState", "s", s, ws.B)
+	ws.eachRow(s, ws.B, kernels.Span{Hi: ws.B}, true)
 }
 
 // State sets dst to the states after the last Forward. For each sequence they are those
@@ -96,8 +116,31 @@ func (ws *Workspace) SetState(s State) {
 // those of an encoder. It panics as SetState does.
 func (ws *Workspace) State(dst State) {
 	ws.checkRan("State")
-	ws.checkState("State", "dst", dst)
-	ws.eachState(dst, false)
+	ws.m.checkState("State", "dst", dst, ws.B)
+	ws.eachRow(dst, ws.B, kernels.Span{Hi: ws.B}, false)
+}
+
+// SetRow sets the initial state of row b to s, a state of one row. It panics if there is
+// no such row, or if s is no state of this model and one row.
+func (ws *Workspace) SetRow(b int, s State) {
+	ws.checkRow("SetRow", b)
+	ws.m.checkState("SetRow", "s", s, 1)
+	ws.eachRow(s, 1, kernels.Span{Lo: b, Hi: b + 1}, true)
+}
+
+// Row sets dst, a state of one row, to the state of row b after the last Forward. It
+// panics as SetRow does.
+func (ws *Workspace) Row(b int, dst State) {
+	ws.checkRan("Row")
+	ws.checkRow("Row", b)
+	ws.m.checkState("Row", "dst", dst, 1)
+	ws.eachRow(dst, 1, kernels.Span{Lo: b, Hi: b + 1}, false)
+}
+
+func (ws *Workspace) checkRow(op string, b int) {
+	if b < 0 || b >= ws.B {
+		panic(fmt.Sprintf("rnn: %s: row %d is outside the batch of %d rows", op, b, ws.B))
+	}
 }
 
 // States returns the output of the last layer at each step of the last Forward,
@@ -119,46 +162,50 @@ func (ws *Workspace) cSlot(c []float32, i int) []float32 {
 	return c[i*n:][:n:n]
 }
 
-// eachState sets every row of the initial states to that of s, or every row of s to that
-// of the last states.
-func (ws *Workspace) eachState(s State, initial bool) {
-	for i := range ws.m.Cells {
-		k, d := ws.m.place(i)
-		_, slot := slots(d, ws.time(d, ws.T-1))
-		if initial {
-			slot, _ = slots(d, ws.time(d, 0))
-		}
-		ws.copyRows(ws.layers[k].h, s.H, slot, i, ws.m.stateWidth(), initial)
-		if ws.m.Cell == LSTM {
-			ws.copyRows(ws.layers[k].c, s.C, slot, i, ws.m.Hidden, initial)
-		}
-	}
-}
-
-// copyRows copies rows of n floats between a slot of states and cell i of given.
-func (ws *Workspace) copyRows(states, given []float32, slot, i, n int, in bool) {
-	_, d := ws.m.place(i)
-	for b := range ws.B {
-		state, row := ws.stateRows(states, slot, d, n, b, 0).Data[:n], ws.cellRow(given, i, b, n)
-		if in {
-			ws.m.engine.Copy(state, row)
-		} else {
-			ws.m.engine.Copy(row, state)
+// eachRow sets the initial states of some rows to those of s, or the rows of s to the last
+// states. s is a state of batch rows, the first of which is rows.Lo.
+func (ws *Workspace) eachRow(s State, batch int, rows kernels.Span, initial bool) {
+	m := ws.m
+	for i := range m.Cells {
+		k, d := m.place(i)
+		l := &ws.layers[k]
+		for b := rows.Lo; b < rows.Hi; b++ {
+			slot := ws.lastSlot(d, b)
+			if initial {
+				slot, _ = slots(d, ws.time(d, 0))
+			}
+			at := i*batch + b - rows.Lo
+			ws.copyRow(ws.stateRows(l.h, slot, d, m.stateWidth(), b, 0).Data, s.H[at*m.stateWidth():][:m.stateWidth()], initial)
+			if m.Cell == LSTM {
+				ws.copyRow(ws.stateRows(l.c, slot, d, m.Hidden, b, 0).Data, s.C[at*m.Hidden:][:m.Hidden], initial)
+			}
 		}
 	}
 }
 
-// checkState wants a state of all cells.
-func (ws *Workspace) checkState(op, name string, s State) {
-	h, c := ws.m.cells()*ws.B*ws.m.stateWidth(), ws.m.cells()*ws.B*ws.m.Hidden
-	switch { // a name is joined only for a message: joining allocates
+// copyRow copies a row of a state to the beginning of state, or from there.
+func (ws *Workspace) copyRow(state, row []float32, in bool) {
+	if in {
+		ws.m.engine.Copy(state[:len(row)], row)
+	} else {
+		ws.m.engine.Copy(row, state[:len(row)])
+	}
+}
+
+// checkState wants a state of all cells, of batch rows.
+func (m *Model) checkState(op, name string, s State, batch int) {
+	h, c := m.cells()*batch*m.stateWidth(), m.cells()*batch*m.Hidden
+	wrong := func(field string, have, want int, formula string) { // a name is joined only for a message: joining allocates
+		panic(fmt.Sprintf("rnn: %s: %s.%s has length %d, want %d = %s for B %d", op, name, field, have, want, formula, batch))
+	}
+	switch {
 	case len(s.H) != h:
-		ws.checkLen(op, name+".H", len(s.H), h, "L·D·B·P")
-	case ws.m.Cell == LSTM && s.C == nil:
+		wrong("H", len(s.H), h, "L·D·B·P")
+	case m.Cell == LSTM && s.C == nil:
 		panic("rnn: " + op + ": " + name + ".C is nil: the state of an LSTM is h and c, make one with Model.NewState")
-	case ws.m.Cell == LSTM && len(s.C) != c:
-		ws.checkLen(op, name+".C", len(s.C), c, "L·D·B·H")
-	case ws.m.Cell != LSTM && s.C != nil:
+	case m.Cell == LSTM && len(s.C) != c:
+		wrong("C", len(s.C), c, "L·D·B·H")
+	case m.Cell != LSTM && s.C != nil:
 		panic("rnn: " + op + ": " + name + ".C is not nil, but only LSTM cells have a cell state")
 	}
 }

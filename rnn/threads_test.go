@@ -65,7 +65,8 @@ func TestGradedWorkers(t *testing.T) {
 				hidden, batch int
 			}{{Vanilla, 256, 4}, {Vanilla, 256, 32}, {Vanilla, 32, 1}, {Vanilla, 1760, 64}, {LSTM, 256, 4}, {LSTM, 256, 32}, {LSTM, 24, 1}, {GRU, 256, 32}} {
 				m := newModel(t, e, Config{Input: 64, Cell: s.cell, Layers: 1, Hidden: s.hidden}, 1)
-				p := m.newPlan(50, s.batch, threads)
+				var p plan
+				p.set(m, 50, s.batch, threads)
 				panels := m.packed[cellWh][0].plain[0].Panels()
 				shares := panels
 				if p.byRows {

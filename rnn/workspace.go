@@ -10,7 +10,7 @@ import (
 // nothing, with one exception: the first pass that leaves out rows (Ignore,
 // SetLengths). Only one goroutine at a time may use a Workspace.
 type Workspace struct {
-	T, B int // read-only
+	T, B int // read-only; Resize sets them
 
 	// Losses holds the loss of each output after Loss or Backward, in nats or squares.
 	// It is [T,B], or [B] with Config.LastStep. Rows that don't count have 0.
@@ -29,6 +29,11 @@ type Workspace struct {
 	threads int // the maximum number of workers of a pass
 	plan    plan
 	layers  []layer
+	// The buffers are for roomRows rows of steps and sequences, and roomB sequences.
+	roomRows, roomB int
+	// steps is the number of steps that a pass takes: T, or the length of the longest
+	// sequence.
+	steps int
 
 	pass    pass
 	lengths lengths
@@ -75,7 +80,7 @@ type pass struct {
 // and [Workspace.Logits].
 func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 	m.checkSize(steps, batch)
-	ws := &Workspace{T: steps, B: batch, m: m}
+	ws := &Workspace{T: steps, B: batch, m: m, roomRows: steps * batch, roomB: batch, steps: steps}
 	if !m.Dense {
 		ws.pass.ids = make([]int32, steps*batch)
 	}
@@ -86,7 +91,7 @@ func (m *Model) NewWorkspace(steps, batch int) *Workspace {
 		ws.layers = append(ws.layers, m.newLayer(k, steps, batch))
 	}
 	ws.threads = m.engine.Threads()
-	ws.plan = m.newPlan(steps, batch, ws.threads)
+	ws.plan.set(m, steps, batch, ws.threads)
 	ws.newOutputs()
 	ws.region = ws.runShare
 	return ws
@@ -116,10 +121,48 @@ func (ws *Workspace) LimitThreads(n int) {
 	if n < 1 {
 		panic(fmt.Sprintf("rnn: LimitThreads: n is %d, want at least 1", n))
 	}
-	blockRows := ws.plan.blockRows // what buffers were made for
 	ws.threads = min(n, ws.m.engine.Threads())
-	ws.plan = ws.m.newPlan(ws.T, ws.B, ws.threads)
+	ws.replan()
+}
+
+// replan plans the passes anew.
+func (ws *Workspace) replan() {
+	blockRows := ws.plan.blockRows // what buffers were made for
+	ws.plan.set(ws.m, ws.steps, ws.B, ws.threads)
 	ws.plan.blockRows = blockRows
+}
+
+// Resize makes the workspace one of steps T and batch B, in the memory that it has. A
+// pass then costs what it costs in a workspace made for T and B. Initial states become
+// zeros; lengths, weights of rows and the last Forward are forgotten. It allocates
+// nothing.
+//
+// It panics if B is above that of NewWorkspace or NewTraining, or if T·B is above
+// theirs, or if one of them is below 1.
+func (ws *Workspace) Resize(steps, batch int) {
+	if steps < 1 || batch < 1 || batch > ws.roomB || steps > ws.roomRows/batch {
+		panic(fmt.Sprintf("rnn: Resize to %d steps of %d rows: there is room for %d rows, and for %d steps and rows in all", steps, batch, ws.roomB, ws.roomRows))
+	}
+	m, rows := ws.m, steps*batch
+	ws.T, ws.B, ws.steps = steps, batch, steps
+	ws.pass.ran, ws.lengths.of, ws.rowWeights = false, nil, nil
+	if !m.Dense {
+		ws.pass.ids = ws.pass.ids[:rows]
+	}
+	for k := range ws.layers {
+		ws.layers[k].resize(m, k, rows, batch)
+	}
+	if m.Output > 0 {
+		if ws.rows = rows; m.LastStep {
+			ws.rows = batch
+		}
+		ws.Losses = ws.Losses[:ws.rows]
+	}
+	if ws.DState.H != nil {
+		ws.sizeInputGrads()
+	}
+	ws.replan()
+	ws.Reset()
 }
 
 // run starts a region of at most n workers on layer k. Each worker does its share of
@@ -200,9 +243,22 @@ func (c Config) PassBytes(steps, batch int) int64 {
 // KeepInputGradients makes Backward compute DState, and also DX if the input is dense.
 func (ws *Workspace) KeepInputGradients() {
 	ws.checkTraining("KeepInputGradients")
-	ws.DState = ws.m.NewState(ws.B)
+	ws.DState = ws.m.NewState(ws.roomB)
 	if ws.m.Dense {
-		ws.DX = make([]float32, ws.T*ws.B*ws.m.Input)
+		ws.DX = make([]float32, ws.roomRows*ws.m.Input)
+	}
+	ws.sizeInputGrads()
+}
+
+// sizeInputGrads gives DState and DX their sizes for T and B.
+func (ws *Workspace) sizeInputGrads() {
+	n := ws.m.cells() * ws.B
+	ws.DState.H = ws.DState.H[:n*ws.m.stateWidth()]
+	if ws.m.Cell == LSTM {
+		ws.DState.C = ws.DState.C[:n*ws.m.Hidden]
+	}
+	if ws.m.Dense {
+		ws.DX = ws.DX[:ws.T*ws.B*ws.m.Input]
 	}
 }
 
