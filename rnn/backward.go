@@ -53,6 +53,10 @@ func (ws *Workspace) learn() float64 {
 	if ws.picks {
 		p.seen, p.dseen = ws.gather, ws.dgather
 	}
+	rest, end := ws.front, ws.steps*ws.B
+	if !ws.picks { // otherwise outputsShare sets all rows
+		ws.m.engine.Clear(p.dout[rest*ws.m.width() : end*ws.m.width()])
+	}
 	ws.cutBlocks()
 	ws.run(ws.plan.outputs, 0, (*Workspace).outputsShare) // 3 logits, 4 loss, backward 3
 	ws.throughLayers()
@@ -102,10 +106,12 @@ func (ws *Workspace) throughLayers() {
 			ws.m.engine.Clear(ws.DX[rest*ws.m.Input:])
 		}
 	}
+	ws.swapIdle()
 	for k := len(ws.layers) - 1; k >= 0; k-- {
 		ws.run(ws.plan.steps, k, steps)                      // 2 for t
 		ws.run(ws.plan.grads[k], k, (*Workspace).gradsShare) // dWh, and 1
 	}
+	ws.swapIdle()
 }
 
 // gradsShare is one worker's part of backward 1 of a layer, together with dWh.

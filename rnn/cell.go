@@ -196,9 +196,6 @@ func (l *layer) resize(m *Model, k, rows, batch int) {
 	if !dropped {
 		l.up = l.out
 	}
-	if l.dh != nil {
-		l.dh = l.dh[:rows*width]
-	}
 }
 
 // top returns the last layer.

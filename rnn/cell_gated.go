@@ -151,7 +151,8 @@ func (ws *Workspace) gate(w *kernels.Worker, p part, g int, act kernels.Activati
 }
 
 // holdRows copies the states of sequences that have ended before step t from the slot
-// before it. The rows of a are D·n floats. It copies the rows and columns of p.
+// before it: see holdRow. The rows of a are D·n floats. It copies the rows and columns of
+// p.
 func (ws *Workspace) holdRows(w *kernels.Worker, p part, a []float32, n int) {
 	if !ws.holds() {
 		return
@@ -160,7 +161,7 @@ func (ws *Workspace) holdRows(w *kernels.Worker, p part, a []float32, n int) {
 	for b := p.own.Lo; b < p.own.Hi; b++ {
 		if ws.lengths.ended(p.t, b) {
 			from, to := ws.stateRows(a, before, p.d, n, b, p.cols.Lo), ws.stateRows(a, after, p.d, n, b, p.cols.Lo)
-			w.Copy(to.Data[:p.cols.Len()], from.Data[:p.cols.Len()])
+			ws.holdRow(w, b, to.Data[:p.cols.Len()], from.Data[:p.cols.Len()])
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (ws *Workspace) gruStep(w *kernels.Worker, k, d, t int) {
 		ws.holdRows(w, all, l.h, hidden)
 		return
 	}
-	for b := all.own.Lo; b < all.own.Hi; b++ { // dWh of the candidate is a product over all rows
+	for b := all.own.Lo; b < all.own.Hi && ws.trains(); b++ { // dWh of the candidate is a product over all rows
 		if ws.lengths.ended(t, b) {
 			w.Clear(ws.keptZ(k, d, t, b).Data[3*hidden:][all.cols.Lo:all.cols.Hi])
 		}

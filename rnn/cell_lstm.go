@@ -38,7 +38,7 @@ func (ws *Workspace) lstmStep(w *kernels.Worker, k, d, t int) {
 		ws.holdRows(w, all, l.h, hidden)
 		return
 	}
-	for b := all.own.Lo; b < all.own.Hi; b++ { // dWr is a product over all rows
+	for b := all.own.Lo; b < all.own.Hi && ws.trains(); b++ { // dWr is a product over all rows
 		if ws.lengths.ended(t, b) {
 			w.Clear(ws.stateRows(l.m, t, d, hidden, b, all.cols.Lo).Data[:all.cols.Len()])
 		}

@@ -72,7 +72,7 @@ func (ws *Workspace) skip(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 	}
 }
 
-// hold copies the state of each sequence that has ended before step t.
+// hold copies the state of each sequence that has ended before step t: see holdRow.
 func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int, rows, cols kernels.Span) {
 	width := ws.m.width()
 	before, after := slots(d, t)
@@ -80,7 +80,7 @@ func (ws *Workspace) hold(w *kernels.Worker, l *layer, t, d int, rows, cols kern
 	for b := rows.Lo; b < rows.Hi; b++ {
 		if ws.lengths.ended(t, b) {
 			from, to := b*width+d*ws.m.Hidden+cols.Lo, b*width+d*ws.m.Hidden+cols.Hi
-			w.Copy(next[from:to], h[from:to])
+			ws.holdRow(w, b, next[from:to], h[from:to])
 		}
 	}
 }

@@ -83,7 +83,7 @@ func newBatch(c Config, steps, rows int, seed uint64) batch {
 // and one of them 1 where there is room, and fills what is beyond with what must
 // not be read.
 func (b batch) ragged(c Config, steps, rows int, seed uint64) batch {
-	r, nan := newRand(seed+50), float32(math.NaN())
+	r := newRand(seed + 50)
 	for i := range rows {
 		n := 1 + r.IntN(steps)
 		switch i {
@@ -94,6 +94,14 @@ func (b batch) ragged(c Config, steps, rows int, seed uint64) batch {
 		}
 		b.lengths = append(b.lengths, int32(n))
 	}
+	b.spoil(c, steps, rows)
+	return b
+}
+
+// spoil fills what is beyond the sequences' ends, and the states of idle rows, with what
+// must not be read.
+func (b batch) spoil(c Config, steps, rows int) {
+	nan := float32(math.NaN())
 	for row := range steps * rows {
 		if row/rows < int(b.lengths[row%rows]) {
 			continue
@@ -110,7 +118,26 @@ func (b batch) ragged(c Config, steps, rows int, seed uint64) batch {
 			b.targets[row] = 1 << 30
 		}
 	}
-	return b
+	for row, n := range b.lengths {
+		if n > 0 {
+			continue
+		}
+		if c.LastStep {
+			b.targets[row] = 1 << 30
+		}
+		for i := range c.cells() {
+			setAll(b.h0.H[(i*rows+row)*c.stateWidth():][:c.stateWidth()], nan)
+			if b.h0.C != nil {
+				setAll(b.h0.C[(i*rows+row)*c.Hidden:][:c.Hidden], nan)
+			}
+		}
+	}
+}
+
+func setAll[E any](x []E, v E) {
+	for i := range x {
+		x[i] = v
+	}
 }
 
 // vectorTargets makes the targets of a batch vectors, for a loss that wants them.

@@ -65,8 +65,12 @@
 //	many-to-many       an output at each step
 //	encoder-decoder    two models: package rnn/seq2seq
 //
-// Sequences of a batch may have different lengths ([Workspace.SetLengths]). Layers
-// may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
+// Sequences of a batch may have different lengths ([Workspace.SetLengths]); a row of
+// length 0 is idle. One workspace serves batches of all sizes that fit into it
+// ([Workspace.Resize]). Rows may be streams that begin and end at any time
+// ([Workspace.SetRow], [Workspace.Row]).
+//
+// Layers may be stacked ([Config].Layers, Residual) and read both ways (Bidirectional).
 // Losses are cross-entropy, binary cross-entropy (BackwardBinary) and squared error
 // (BackwardSquared). They are means over the rows that count ([Ignore]). Labels and rows
 // may have weights (WeightLabels, WeightRows).

@@ -16,7 +16,7 @@ func (ws *Workspace) CheckForward(ids []int32) {
 		panic("rnn: Forward takes ids, but the model's input is dense: use ForwardDense")
 	}
 	ws.checkLen("Forward", "ids", len(ids), ws.T*ws.B, "T·B")
-	for row, id := range ids {
+	for row, id := range ids[:ws.steps*ws.B] {
 		if uint(id) >= uint(ws.m.Input) && id != None && !ws.lengths.ended(row/ws.B, row%ws.B) {
 			outside("Forward", "id", id, row, ws.m.Input, "inputs")
 		}

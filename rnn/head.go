@@ -69,7 +69,8 @@ func (ws *Workspace) trainOutputs() {
 
 // Logits sets dst, [B,V], to the outputs of step t of the last Forward. With an
 // adaptive softmax it gives their log-probabilities. With Config.LastStep t must be
-// T-1, and each row is of its sequence's own last step.
+// T-1, and each row is of its sequence's own last step. An idle row then has the outputs
+// of a state of zeros.
 func (ws *Workspace) Logits(dst []float32, t int) {
 	if ws.m.Output == 0 {
 		panic("rnn: Logits: the model has no output layer")

@@ -21,23 +21,25 @@ func (ws *Workspace) takeIDs(ids []int32) {
 		}
 		return
 	}
-	for row, id := range ids[:ws.steps*ws.B] {
-		if ws.lengths.ended(row/ws.B, row%ws.B) {
-			id = 0
-			if ws.m.embeds() {
-				id = None
+	for t := range ws.steps {
+		for b, id := range ids[t*ws.B:][:ws.B] {
+			if ws.lengths.ended(t, b) {
+				id = 0
+				if ws.m.embeds() {
+					id = None
+				}
 			}
+			p.absent = p.absent || id == None
+			p.ids[t*ws.B+b] = id
 		}
-		p.absent = p.absent || id == None
-		p.ids[row] = id
 	}
 }
 
-// takeDense keeps x. With SetLengths it keeps a copy of x that has zeros beyond each
-// sequence's end: a NaN there would reach the gradient as 0·NaN.
+// takeDense keeps x. For training with SetLengths it keeps a copy of x that has zeros
+// beyond each sequence's end: a NaN there would reach the gradient as 0·NaN.
 func (ws *Workspace) takeDense(x []float32) {
 	ws.pass.x = x
-	if ws.lengths.of == nil {
+	if ws.lengths.of == nil || !ws.trains() {
 		return
 	}
 	e := ws.m.Input
@@ -48,7 +50,7 @@ func (ws *Workspace) takeDense(x []float32) {
 			ws.m.engine.Copy(ws.masked[row*e:][:e], x[row*e:][:e])
 		}
 	}
-	ws.pass.x = ws.masked
+	ws.pass.x = ws.masked[:len(x)]
 }
 
 // read returns the input of dense layer k, [T,B,·].
@@ -79,7 +81,7 @@ func (ws *Workspace) starts(k, d, row int) kernels.Rows {
 // startsShare is one worker's part of stage 1 as a separate pass.
 func (ws *Workspace) startsShare(w *kernels.Worker) {
 	m, k := ws.m, ws.at
-	all := ws.steps * ws.B
+	all := ws.allRows()
 	phase := all
 	if workers := ws.plan.starts[k]; workers > 1 {
 		phase = roundUp(ws.plan.phaseLength(m.reads(k)*m.gateWidth(), workers), workers*tileRows)
@@ -89,7 +91,11 @@ func (ws *Workspace) startsShare(w *kernels.Worker) {
 			w.Barrier()
 		}
 		rows := w.Share(min(phase, all-from))
-		ws.startRows(w, k, kernels.Span{Lo: from + rows.Lo, Hi: from + rows.Hi})
+		for rest := (kernels.Span{Lo: from + rows.Lo, Hi: from + rows.Hi}); rest.Len() > 0; {
+			var own kernels.Span
+			own, rest = ws.nextRows(rest)
+			ws.startRows(w, k, own)
+		}
 	}
 }
 
@@ -257,12 +263,15 @@ func (ws *Workspace) changes(k int) bool {
 func (ws *Workspace) passUpShare(w *kernels.Worker) {
 	k, width := ws.at, ws.m.width()
 	l := &ws.layers[k]
-	rows := w.Share(ws.steps * ws.B)
-	from, to := rows.Lo*width, rows.Hi*width
-	if ws.m.Residual && k > 0 {
-		w.Add(l.out[from:to], l.h[ws.B*width:][from:to], ws.layers[k-1].up[from:to])
-	}
-	if ws.drop != nil && k < len(ws.layers)-1 {
-		ws.mask(k, rows, l.up, l.out)
+	for rest := w.Share(ws.allRows()); rest.Len() > 0; {
+		var rows kernels.Span
+		rows, rest = ws.nextRows(rest)
+		from, to := rows.Lo*width, rows.Hi*width
+		if ws.m.Residual && k > 0 {
+			w.Add(l.out[from:to], l.h[ws.B*width:][from:to], ws.layers[k-1].up[from:to])
+		}
+		if ws.drop != nil && k < len(ws.layers)-1 {
+			ws.mask(k, rows, l.up, l.out)
+		}
 	}
 }

@@ -28,7 +28,7 @@ type targets struct {
 // takeLabels prepares stage 4 for the targets of a cross-entropy.
 func (ws *Workspace) takeLabels(labels []int32) {
 	ws.pick(labels)
-	ids := labels
+	ids := labels[:ws.front]
 	if ws.picks {
 		ids = ws.pickedIDs[:len(ws.picked)]
 		for i, row := range ws.picked {
@@ -136,6 +136,8 @@ func (ws *Workspace) meanLoss() float64 {
 	}
 	if ws.picks {
 		ws.spreadLosses()
+	} else {
+		clear(ws.Losses[n:])
 	}
 	return sum / total
 }
@@ -203,8 +205,8 @@ func (ws *Workspace) checkTargets(op string, targets []int32) {
 	if len(targets) != ws.rows {
 		panic(fmt.Sprintf("rnn: %s: targets has length %d, want %d = %s", op, len(targets), ws.rows, ws.rowsFormula()))
 	}
-	for row, target := range targets {
-		if uint(target) >= uint(ws.m.Output) && target != Ignore && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+	for row, target := range targets[:ws.outputRows()] {
+		if uint(target) >= uint(ws.m.Output) && target != Ignore && !ws.lengths.ended(row/ws.B, row%ws.B) {
 			outside(op, "target", target, row, ws.m.Output, "outputs")
 		}
 	}
@@ -226,9 +228,9 @@ func (ws *Workspace) checkVectors(op string, targets []float32) {
 // [0,1].
 func (ws *Workspace) checkProbabilities(op string, targets []float32) {
 	v := ws.m.Output
-	for i, t := range targets {
+	for i, t := range targets[:ws.outputRows()*v] {
 		row := i / v
-		if !(t >= 0 && t <= 1) && (ws.m.LastStep || !ws.lengths.ended(row/ws.B, row%ws.B)) {
+		if !(t >= 0 && t <= 1) && !ws.lengths.ended(row/ws.B, row%ws.B) {
 			panic(fmt.Sprintf("rnn: %s: target %v at index %d is not a probability, from 0 to 1", op, t, i))
 		}
 	}

@@ -15,8 +15,10 @@ const Ignore = -100
 // a sequence's end don't count. Neither do rows whose target is left out.
 type counted struct {
 	rows int // R: T·B, or B with LastStep
-	// picks says that the rows that count are a selection, or last steps. They are then
-	// gathered in the buffers below. The buffers are nil until needed.
+	// front is the number of rows that count before the first that doesn't.
+	front int
+	// picks says that others count too, or that the rows are last steps. Those that count
+	// are then gathered in the buffers below. The buffers are nil until needed.
 	picks     bool
 	picked    []int32   // [N], the indices of the rows that count
 	pickedIDs []int32   // [R], their targets
@@ -38,7 +40,7 @@ type counted struct {
 // Losses holds cross-entropies without these weights. It panics if w has another
 // length, a weight is negative or not finite, or all are 0.
 func (ws *Workspace) WeightLabels(w []float32) {
-	ws.weights = takeWeights("WeightLabels", "label", w, ws.m.Output, &ws.weightRoom)
+	ws.weights = takeWeights("WeightLabels", "label", w, ws.m.Output, ws.m.Output, &ws.weightRoom)
 }
 
 // WeightRows gives each row of outputs a weight w, [T,B], or [B] with Config.LastStep.
@@ -48,11 +50,11 @@ func (ws *Workspace) WeightLabels(w []float32) {
 // Losses holds losses without w. It panics if w has another length, a weight is
 // negative or not finite, or all are 0.
 func (ws *Workspace) WeightRows(w []float32) {
-	ws.rowWeights = takeWeights("WeightRows", "row", w, ws.rows, &ws.rowWeightRoom)
+	ws.rowWeights = takeWeights("WeightRows", "row", w, ws.rows, ws.mostRows(), &ws.rowWeightRoom)
 }
 
-// takeWeights copies n weights into room, divided by the largest one.
-func takeWeights(op, what string, w []float32, n int, room *[]float32) []float32 {
+// takeWeights copies n weights into room, divided by the largest one. room is for most.
+func takeWeights(op, what string, w []float32, n, most int, room *[]float32) []float32 {
 	if w == nil {
 		return nil
 	}
@@ -67,6 +69,9 @@ func takeWeights(op, what string, w []float32, n int, room *[]float32) []float32
 	largest := float64(slices.Max(w))
 	if largest == 0 {
 		panic(fmt.Sprintf("rnn: %s: all weights are 0, and nothing would count: give one above 0, or nil for no weights", op))
+	}
+	if *room == nil {
+		*room = make([]float32, 0, most)
 	}
 	*room = (*room)[:0]
 	for _, x := range w { // only ratios count; these neither overflow nor vanish
@@ -110,10 +115,7 @@ func (ws *Workspace) makePicks() {
 	if ws.picked != nil {
 		return
 	}
-	rows := ws.roomRows
-	if ws.m.LastStep {
-		rows = ws.roomB
-	}
+	rows := ws.mostRows()
 	ws.picked = make([]int32, 0, rows)
 	ws.pickedIDs = make([]int32, rows)
 	ws.gather = kernels.Floats(rows * ws.m.width())
@@ -122,13 +124,25 @@ func (ws *Workspace) makePicks() {
 	}
 }
 
+// mostRows returns the largest R that there is room for.
+func (ws *Workspace) mostRows() int {
+	if ws.m.LastStep {
+		return ws.roomB
+	}
+	return ws.roomRows
+}
+
 // count returns N, the number of rows that count.
 func (ws *Workspace) count() int {
 	if ws.picks {
 		return len(ws.picked)
 	}
-	return ws.rows
+	return ws.front
 }
+
+// outputRows returns the number of rows of outputs of the steps that a pass takes. Later
+// ones don't count.
+func (ws *Workspace) outputRows() int { return min(ws.rows, ws.steps*ws.B) }
 
 // row returns the index, among all R rows, of the i-th row that counts.
 func (ws *Workspace) row(i int) int {
@@ -142,10 +156,13 @@ func (ws *Workspace) row(i int) int {
 // with target Ignore, and rows or labels of weight 0. targets is nil if the targets are
 // vectors.
 func (ws *Workspace) pick(targets []int32) {
-	rows := min(ws.rows, ws.steps*ws.B)
-	ws.picks = ws.m.LastStep || rows < ws.rows
-	for row := range rows {
-		ws.picks = ws.picks || ws.leftOut(targets, row)
+	rows := ws.outputRows()
+	ws.front, ws.picks = 0, ws.m.LastStep
+	for ws.front < rows && !ws.leftOut(targets, ws.front) {
+		ws.front++
+	}
+	for row := ws.front; row < rows && !ws.picks; row++ {
+		ws.picks = !ws.leftOut(targets, row)
 	}
 	if !ws.picks {
 		return
@@ -185,7 +202,8 @@ func (ws *Workspace) gatherRows(w *kernels.Worker, states []float32) {
 	}
 }
 
-// gatherLast copies the last state of sequence b, of each direction, to row i.
+// gatherLast copies the last state of sequence b, of each direction, to row i. It clears
+// row i if the sequence is idle.
 func (ws *Workspace) gatherLast(states []float32, i, b int) {
 	width, n := ws.m.width(), ws.m.stateWidth()
 	if ws.lengths.ended(0, b) {

@@ -30,19 +30,20 @@ func (ws *Workspace) Reset() {
 	for k := range ws.layers {
 		l := &ws.layers[k]
 		for d := range ws.m.directions() {
-			slot, _ := slots(d, ws.time(d, 0))
-			ws.m.engine.Clear(ws.slot(l.h, slot))
+			ws.m.engine.Clear(ws.slot(l.h, ws.firstSlot(d)))
 			if l.c != nil {
-				ws.m.engine.Clear(ws.cSlot(l.c, slot))
+				ws.m.engine.Clear(ws.cSlot(l.c, ws.firstSlot(d)))
 			}
 		}
 	}
 }
 
 // Carry makes the last states the initial states of the next pass. A stream can so be
-// fed in pieces, and trained by truncated BPTT. Call Carry after Backward, which still
-// needs the old initial states. It panics if the model is bidirectional: the second
-// direction starts from inputs that are not read yet.
+// fed in pieces, and trained by truncated BPTT. An idle row keeps its state. Call Carry
+// after Backward, which still needs the old initial states, and before SetLengths.
+//
+// It panics if there was no Forward since SetLengths or Resize. It also panics if the model
+// is bidirectional: the second direction starts from inputs that are not read yet.
 func (ws *Workspace) Carry() {
 	ws.checkCarry("Carry")
 	for k := range ws.layers {
@@ -60,8 +61,9 @@ func (ws *Workspace) Carry() {
 }
 
 // CarryRows is Carry with a choice of rows: row b continues from the last state of row
-// from[b]. A beam search continues so from its best hypotheses. It panics if Carry
-// would, or if from, [B], has another length or names a row outside the batch.
+// from[b], which may be idle. A beam search continues so from its best hypotheses. It
+// panics if Carry would, or if from, [B], has another length or names a row outside the
+// batch.
 func (ws *Workspace) CarryRows(from []int32) {
 	ws.checkCarry("CarryRows")
 	ws.checkLen("CarryRows", "from", len(from), ws.B, "B")
@@ -84,17 +86,21 @@ func (ws *Workspace) carryRows(a []float32, n int, from []int32) {
 		return
 	}
 	row := func(slot, b int) []float32 { return ws.stateRows(a, slot, 0, n, b, 0).Data[:n] }
+	if from == nil {
+		for b := range ws.B {
+			if !ws.lengths.ended(0, b) {
+				ws.m.engine.Copy(row(0, b), row(ws.lastSlot(0, b), b))
+			}
+		}
+		return
+	}
 	for b := range ws.B { // the states of idle rows are in the slot that is written
 		if ws.lengths.ended(0, b) {
 			ws.m.engine.Copy(row(1, b), row(0, b))
 		}
 	}
-	for b := range ws.B {
-		last := b
-		if from != nil {
-			last = int(from[b])
-		}
-		ws.m.engine.Copy(row(0, b), row(max(1, ws.lastSlot(0, last)), last))
+	for b, last := range from {
+		ws.m.engine.Copy(row(0, b), row(max(1, ws.lastSlot(0, int(last))), int(last)))
 	}
 }
 
@@ -102,34 +108,34 @@ func (ws *Workspace) checkCarry(op string) {
 	if ws.m.Bidirectional {
 		panic("rnn: " + op + ": a bidirectional model reads each sequence as a whole: feed it at once")
 	}
+	ws.checkRan(op)
 }
 
-// SetState sets the initial states to s. It panics if s is not a state of this model and
-// batch.
+// SetState sets the initial states to s. They stay until Reset, Carry or Resize, whatever
+// passes and lengths follow. It panics if s is not a state of this model and batch.
 func (ws *Workspace) SetState(s State) {
 	ws.m.checkState("SetState", "s", s, ws.B)
 	ws.eachRow(s, ws.B, kernels.Span{Hi: ws.B}, true)
 }
 
 // State sets dst to the states after the last Forward. For each sequence they are those
-// after its own last step. A stream can go on from them, and a decoder can start from
-// those of an encoder. It panics as SetState does.
+// after its own last step, and for an idle row its initial state. A stream can go on from
+// them, and a decoder can start from those of an encoder. It panics as SetState does.
 func (ws *Workspace) State(dst State) {
 	ws.checkRan("State")
 	ws.m.checkState("State", "dst", dst, ws.B)
 	ws.eachRow(dst, ws.B, kernels.Span{Hi: ws.B}, false)
 }
 
-// SetRow sets the initial state of row b to s, a state of one row. It panics if there is
-// no such row, or if s is no state of this model and one row.
+// SetRow is SetState for row b alone. s is a state of one row. It panics if there is no
+// such row, or if s is not a state of this model and one row.
 func (ws *Workspace) SetRow(b int, s State) {
 	ws.checkRow("SetRow", b)
 	ws.m.checkState("SetRow", "s", s, 1)
 	ws.eachRow(s, 1, kernels.Span{Lo: b, Hi: b + 1}, true)
 }
 
-// Row sets dst, a state of one row, to the state of row b after the last Forward. It
-// panics as SetRow does.
+// Row is State for row b alone. dst is a state of one row. It panics as SetRow does.
 func (ws *Workspace) Row(b int, dst State) {
 	ws.checkRan("Row")
 	ws.checkRow("Row", b)
@@ -172,7 +178,7 @@ func (ws *Workspace) eachRow(s State, batch int, rows kernels.Span, initial bool
 		for b := rows.Lo; b < rows.Hi; b++ {
 			slot := ws.lastSlot(d, b)
 			if initial {
-				slot, _ = slots(d, ws.time(d, 0))
+				slot = ws.firstSlot(d)
 			}
 			at := i*batch + b - rows.Lo
 			ws.copyRow(ws.stateRows(l.h, slot, d, m.stateWidth(), b, 0).Data, s.H[at*m.stateWidth():][:m.stateWidth()], initial)

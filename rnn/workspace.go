@@ -7,8 +7,8 @@ import (
 )
 
 // A Workspace holds every buffer of a pass over T steps of B sequences. Passes allocate
-// nothing, with one exception: the first pass that leaves out rows (Ignore,
-// SetLengths). Only one goroutine at a time may use a Workspace.
+// nothing, with two exceptions: the first SetLengths, and the first loss that leaves out
+// rows before others (Ignore, lengths). Only one goroutine at a time may use a Workspace.
 type Workspace struct {
 	T, B int // read-only; Resize sets them
 
@@ -37,7 +37,7 @@ type Workspace struct {
 
 	pass    pass
 	lengths lengths
-	masked  []float32 // [T,B,E], a dense input with zeros where a sequence has ended; nil until SetLengths is called
+	masked  []float32 // [T,B,E], in training, a dense input with zeros where a sequence has ended; nil until SetLengths is called
 	// embedded is [T,B,E], the rows of the embedding that the first layer reads.
 	// dembedded is its gradient. Both are nil without an embedding.
 	embedded, dembedded []float32
@@ -63,7 +63,7 @@ type Workspace struct {
 // after it.
 type pass struct {
 	ran    bool      // the layers hold the states of a Forward
-	ids    []int32   // [T,B], a copy; nil with a dense input
+	ids    []int32   // [T,B], a copy in the room of all rows; nil with a dense input
 	absent bool      // some of ids are None
 	x      []float32 // [T,B,E], the caller's slice, or masked
 
@@ -132,23 +132,25 @@ func (ws *Workspace) replan() {
 	ws.plan.blockRows = blockRows
 }
 
-// Resize makes the workspace one of steps T and batch B, in the memory that it has. A
-// pass then costs what it costs in a workspace made for T and B. Initial states become
-// zeros; lengths, weights of rows and the last Forward are forgotten. It allocates
-// nothing.
+// Resize makes the workspace one of T = steps and B = batch, in the memory that it has. It
+// allocates nothing. A pass then costs what it costs in a workspace made for T and B, and
+// gives the same bits.
+//
+// Losses, DState and DX get the new sizes. Initial states become zeros. The lengths, the
+// weights of rows and the last pass are forgotten. All else stays: weights of labels,
+// Dropout, a limit of threads.
 //
 // It panics if B is above that of NewWorkspace or NewTraining, or if T·B is above
 // theirs, or if one of them is below 1.
 func (ws *Workspace) Resize(steps, batch int) {
 	if steps < 1 || batch < 1 || batch > ws.roomB || steps > ws.roomRows/batch {
-		panic(fmt.Sprintf("rnn: Resize to %d steps of %d rows: there is room for %d rows, and for %d steps and rows in all", steps, batch, ws.roomB, ws.roomRows))
+		panic(fmt.Sprintf("rnn: Resize: %d steps of %d rows: want at least 1 of each, at most %d rows, and a product of at most %d, for which the workspace was made",
+			steps, batch, ws.roomB, ws.roomRows))
 	}
 	m, rows := ws.m, steps*batch
 	ws.T, ws.B, ws.steps = steps, batch, steps
-	ws.pass.ran, ws.lengths.of, ws.rowWeights = false, nil, nil
-	if !m.Dense {
-		ws.pass.ids = ws.pass.ids[:rows]
-	}
+	ws.pass.ran, ws.pass.x, ws.kept = false, nil, false
+	ws.lengths.of, ws.rowWeights = nil, nil
 	for k := range ws.layers {
 		ws.layers[k].resize(m, k, rows, batch)
 	}
@@ -265,9 +267,12 @@ func (ws *Workspace) sizeInputGrads() {
 // Shape mistakes and ids out of range panic in the caller's goroutine, before anything
 // is written.
 
+// trains says whether the workspace was made by NewTraining.
+func (ws *Workspace) trains() bool { return ws.grads[0] != nil }
+
 func (ws *Workspace) checkTraining(op string) {
 	ws.m.checkWhole(op)
-	if ws.grads[0] == nil {
+	if !ws.trains() {
 		panic("rnn: " + op + " needs a workspace made by NewTraining")
 	}
 }

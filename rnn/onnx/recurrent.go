@@ -231,8 +231,8 @@ type recurrentRun struct {
 	lens         []int32 // [B], of the current pass; nil if all are T
 
 	ws      *rnn.Workspace // of the fast path
+	lengths bool           // run will be given lens
 	flipped []float32      // [T,B,E], the input of a node that only reads in reverse
-	most    []int32        // [B], lens with at least one step
 	spare   rnn.State      // of an LSTM: [D,B,H] each for what is not asked for
 	zeros   []float32      // of an LSTM: [D,B,H]
 
@@ -242,7 +242,7 @@ type recurrentRun struct {
 // newRun makes every buffer for T steps of B sequences, both at least 1. lengths says
 // whether run will be given lens; without it the first lens allocate.
 func (r *recurrent) newRun(steps, batch int, lengths bool) *recurrentRun {
-	run := &recurrentRun{r: r, steps: steps, batch: batch}
+	run := &recurrentRun{r: r, steps: steps, batch: batch, lengths: lengths}
 	if r.model == nil {
 		run.buffers = r.newBuffers(steps, batch)
 		return run
@@ -256,8 +256,7 @@ func (r *recurrent) newRun(steps, batch int, lengths bool) *recurrentRun {
 		run.zeros = make([]float32, len(run.spare.H))
 	}
 	if lengths {
-		run.most = slices.Repeat([]int32{1}, batch)
-		run.ws.SetLengths(run.most) // the first call makes buffers
+		run.ws.SetLengths(make([]int32, batch)) // the first call makes buffers
 	}
 	return run
 }
@@ -330,7 +329,7 @@ func (run *recurrentRun) row(a []float32, d, b int) []float32 {
 
 // inPlace says whether each pass leaves y in memory of its own: see states.
 func (run *recurrentRun) inPlace() bool {
-	return run.ws != nil && run.most == nil && run.r.directions == 1 && !run.r.reverse()
+	return run.ws != nil && !run.lengths && run.r.directions == 1 && !run.r.reverse()
 }
 
 // states returns y, [T,1,B,H], of the last pass, for reading until the next one. It needs
@@ -340,15 +339,7 @@ func (run *recurrentRun) states() []float32 { return run.ws.States() }
 // passModel is a pass of the fast path.
 func (run *recurrentRun) passModel(x, h0, c0, y, yh, yc []float32) {
 	r, ws := run.r, run.ws
-	if run.lens == nil {
-		ws.SetLengths(nil)
-	} else {
-		run.most = run.most[:0]
-		for _, n := range run.lens { // a Workspace has no sequence without steps
-			run.most = append(run.most, max(n, 1))
-		}
-		ws.SetLengths(run.most)
-	}
+	ws.SetLengths(run.lens)
 	if r.reverse() {
 		run.flip(x)
 		x = run.flipped

@@ -86,6 +86,19 @@ var pairJobs = []pairJob{
 	},
 }
 
+// emptySources returns the jobs of several lengths with a source of no steps.
+func emptySources() (jobs []pairJob) {
+	for _, j := range pairJobs {
+		if len(j.sourceLens) > 3 {
+			j.name += ", empty source"
+			j.sourceLens = slices.Clone(j.sourceLens)
+			j.sourceLens[2] = 0
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs
+}
+
 func (j pairJob) pair(tb testing.TB, e *kernels.Engine) *EncoderDecoder {
 	tb.Helper()
 	p, err := New(newModel(tb, e, j.encoder, 1), newModel(tb, e, j.decoder, 2), 1)
@@ -131,7 +144,7 @@ func (j pairJob) examples(source, target []int32) []naiveExample {
 // TestEncoderDecoderGradients holds the loss to a float64 network, and the gradients
 // of both models to its central differences.
 func TestEncoderDecoderGradients(t *testing.T) {
-	for _, j := range pairJobs {
+	for _, j := range append(emptySources(), pairJobs...) {
 		t.Run(j.name, func(t *testing.T) {
 			source, target := j.data(3)
 			target[0] = rnn.Ignore

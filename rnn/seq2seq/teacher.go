@@ -52,7 +52,8 @@ func (p *EncoderDecoder) teach(encoder, decoder *rnn.Workspace) *TeacherForcing 
 }
 
 // SetLengths sets how many steps each source has, and how many each target has, End
-// included. nil means that all have the maximum. See [rnn.Workspace.SetLengths].
+// included. nil means that all have the maximum. A source may be empty, a target not. See
+// [rnn.Workspace.SetLengths].
 func (t *TeacherForcing) SetLengths(source, target []int32) {
 	t.checkLengths(target)
 	t.Encoder.SetLengths(source)
