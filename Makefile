@@ -94,7 +94,7 @@ fuzz:
 		list=$$(go test -list '^Fuzz' $$pkg); \
 		for f in $$(echo "$$list" | grep '^Fuzz'); do \
 			echo "$$f in $$pkg"; \
-			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg >$$out 2>&1 || { \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$pkg >$$out 2>&1 || { \
 				cat $$out; \
 				grep -q '^ *context deadline exceeded$$' $$out && ! grep -q 'Failing input' $$out || exit 1; \
 			}; \
