@@ -100,6 +100,9 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"Logits: step negative", func() { ws.Logits(logits, -1) }, []string{"Logits", "step -1"}},
 		{"Logits: dst too short", func() { ws.Logits(logits[1:], 0) }, []string{"Logits", "dst", "230", "231", "B·V"}},
 		{"Logits: no output layer", func() { vectors.Logits(nil, 0) }, []string{"Logits", "output layer"}},
+		{"LogitsRows: no row", func() { ws.LogitsRows(nil, 0, 0) }, []string{"LogitsRows", "n is 0", "33 rows"}},
+		{"LogitsRows: too many rows", func() { ws.LogitsRows(logits, 0, 34) }, []string{"LogitsRows", "n is 34", "33 rows"}},
+		{"LogitsRows: dst too long", func() { ws.LogitsRows(logits, 0, 32) }, []string{"LogitsRows", "dst", "231", "224", "n·V"}},
 
 		{"Backward: target negative", func() { ws.Backward(with(-1)) }, []string{"target -1", "index 98"}},
 		{"Backward: too few targets", func() { ws.Backward(good[:5]) }, []string{"targets", "5", "99"}},
