@@ -49,6 +49,8 @@ type Batcher struct {
 	run    *runner // of the model for new calls
 	queue  queue   // the streams whose calls wait for a pass
 	led    bool    // some caller leads
+	skip   int     // passes that begin without a yield
+	skips  int     // what the last dear yield set skip to
 	open   int     // streams
 	calls  int     // streams with a call under way
 	closed bool

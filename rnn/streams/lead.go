@@ -3,6 +3,8 @@ package streams
 import (
 	"cmp"
 	"context"
+	"runtime"
+	"time"
 )
 
 // Passes run on the goroutines of the callers. The first caller leads: it takes what waits,
@@ -113,6 +115,10 @@ func (b *Batcher) lead(ctx context.Context, c *caller) {
 			b.cancel(c, ended)
 			break
 		}
+		b.yield()
+		if c.pending == 0 { // its streams have been closed
+			break
+		}
 		r := b.form()
 		b.mu.Unlock()
 		err := r.pass()
@@ -140,6 +146,43 @@ func (b *Batcher) lead(ctx context.Context, c *caller) {
 	b.mu.Unlock()
 	if next != nil {
 		next.wake <- struct{}{}
+	}
+}
+
+const (
+	// dearYield is how long a yield may take for each call that it brings. A goroutine
+	// that is about to call needs less than a microsecond. Beside goroutines that compute
+	// on every processor, a yield takes milliseconds.
+	dearYield = 50 * time.Microsecond
+	// maxSkip is the maximum number of passes without a yield after dear ones.
+	maxSkip = 1023
+)
+
+// yield lets the goroutines run that are ready to, as long as that brings calls. Otherwise
+// a caller on the only free processor would run passes by itself, while those that it has
+// just woken wait for their turn.
+func (b *Batcher) yield() {
+	for b.queue.n < min(b.rows, b.open) {
+		if b.skip > 0 {
+			b.skip--
+			return
+		}
+		before := b.queue.n
+		b.mu.Unlock()
+		start := time.Now()
+		runtime.Gosched()
+		took := time.Since(start)
+		b.mu.Lock()
+		came := b.queue.n - before
+		if took > dearYield*time.Duration(1+max(came, 0)) {
+			b.skips = min(2*b.skips+1, maxSkip)
+			b.skip = b.skips
+			return
+		}
+		b.skips /= 2
+		if came <= 0 {
+			return
+		}
 	}
 }
 
