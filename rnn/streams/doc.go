@@ -37,9 +37,10 @@
 // calls wait.
 //
 // Passes run on the goroutines of the callers. One of them leads until its own call is
-// done, then hands over to the one that has waited longest. There is no timer, unless
-// Options.Window is set. A window makes larger batches and longer waits; it seldom pays,
-// because calls gather while a pass runs.
+// done, then hands over to the one that has waited longest. Before a pass it lets other
+// goroutines run that are ready to, so that their calls join. There is no timer, unless
+// Options.Window is set. A window makes larger batches and longer waits. It seldom pays,
+// because calls gather anyway while a pass runs.
 //
 // The threads of a pass are those of the model's engine: kernels.New("", 1) leaves the
 // other processors to the rest of the program.

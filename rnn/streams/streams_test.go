@@ -554,7 +554,7 @@ func TestSoak(t *testing.T) {
 	const clients = 64
 	models := []*rnn.Model{newModel(t, 2, small, 1), newModel(t, 2, small, 2)}
 	before := runtime.NumGoroutine()
-	b := newBatcher(t, models[0], streams.Options{Rows: 16, MaxStreams: 3 * clients / 2})
+	b := newBatcher(t, models[0], streams.Options{Rows: 16, MaxStreams: 3 * clients / 4})
 	var calls, refused, steps atomic.Int64
 	var stop atomic.Bool
 	var group sync.WaitGroup
@@ -571,6 +571,7 @@ func TestSoak(t *testing.T) {
 				s, err := b.Open()
 				if err == streams.ErrFull {
 					refused.Add(1)
+					time.Sleep(time.Millisecond)
 					continue
 				}
 				if err != nil {
