@@ -160,6 +160,63 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestEndsInPass: a stream that is closed, or whose context ends, while its pass runs takes
+// no more steps. If that pass was its last one, the call is done.
+func TestEndsInPass(t *testing.T) {
+	b := newBatcher(t, newModel(t, 1, small, 1), streams.Options{Steps: 4})
+	var got result
+	for try := 0; got.n != 4; try++ {
+		if try == 100 { // a goroutine may see late that its context has ended, but not each time
+			t.Fatalf("a context that ended in the first pass: %+v, a hundred times", got)
+		}
+		h := newHolder(t)
+		led := start(h, open(t, b), streams.Call{IDs: chunk(100)})
+		<-h.after
+		closed, done, ends := open(t, b), open(t, b), open(t, b)
+		ctx, cancel := context.WithCancel(t.Context())
+		inPass := start(t.Context(), closed, streams.Call{IDs: chunk(9)})
+		inLast := start(t.Context(), done, streams.Call{IDs: chunk(4)})
+		within := start(ctx, ends, streams.Call{IDs: chunk(50)})
+		waiting(t, b, 3)
+		h.goOn <- nil
+		<-h.after // 4 steps of each
+		closed.Close()
+		done.Close()
+		cancel()
+		time.Sleep(time.Duration(try) * time.Millisecond)
+		h.goOn <- nil
+		want(t, "closed in a pass", inPass, 4, streams.ErrClosed)
+		want(t, "closed in the last pass", inLast, 4, nil)
+		<-h.after
+		h.goOn <- errors.New("enough")
+		<-led
+		if got = <-within; got.err != context.Canceled || got.n > 12 {
+			t.Fatalf("a context that ended in the first pass: %+v", got)
+		}
+	}
+}
+
+// TestLargeChunks: passes of many rows are shorter, within the room of the workspace.
+func TestLargeChunks(t *testing.T) {
+	m, ref := newModel(t, 2, small, 1), newModel(t, 1, small, 1)
+	b := newBatcher(t, m, streams.Options{})
+	r := rand.New(rand.NewPCG(1, 1))
+	var jobs []streams.Job
+	for range 64 {
+		jobs = append(jobs, streams.Job{Stream: open(t, b), Call: newCall(r, m, 40)})
+	}
+	if err := b.Step(t.Context(), jobs); err != nil {
+		t.Fatal(err)
+	}
+	for i, j := range jobs {
+		a := newAlone(ref)
+		sameCall(t, fmt.Sprintf("stream %d", i), j.Call, a.step(j.Call, 40))
+	}
+	if s := b.Stats(); s.Steps != 64*40 || s.Passes != 5 {
+		t.Errorf("%+v, want 5 passes of 8 steps", s)
+	}
+}
+
 // TestFair: waiting calls are in the next pass, the oldest first, and a long chunk lets
 // others in.
 func TestFair(t *testing.T) {
@@ -364,6 +421,15 @@ func TestWindow(t *testing.T) {
 	cancel()
 	want(t, "whose context ends", ends, 0, context.Canceled)
 
+	for _, s := range more {
+		s.Close()
+	}
+	others := start(t.Context(), one, streams.Call{IDs: chunk(1)})
+	waiting(t, b, 1)
+	two.Close()
+	want(t, "after all others have been closed", others, 1, nil)
+
+	open(t, b)
 	last := start(t.Context(), one, streams.Call{IDs: chunk(1)})
 	waiting(t, b, 1)
 	b.Close()
