@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"rnn":             {"kernels", "rnn/safetensors"},
 	"rnn/seq2seq":     {"rnn"},
 	"rnn/onnx":        {"rnn", "kernels"},
+	"rnn/streams":     {"rnn"},
 	"bench/lm/text":   {"internal/figures", "internal/memory"},
 	"bench/lm/ngram":  {"internal/durable"},
 	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},

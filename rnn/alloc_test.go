@@ -72,8 +72,9 @@ func noAllocations(t *testing.T, j job, ws *Workspace) {
 		}
 	}
 	if !j.Dense && 0 < j.Output && j.Output <= j.Input && !j.Bidirectional && !j.LastStep {
-		s := m.NewSampler(1)
-		calls["Sampler.Next"] = func() { s.Next(1, 0.5) }
+		g := newGenerator(t, m, Sampling{Temperature: 0.5, TopK: 3, TopP: 0.9})
+		g.Next(1)
+		calls["Generator.Next"] = func() { g.Next(1) }
 	}
 	b.continued(ws) // Backward may come first
 	b.backward(ws)  // the first that leaves rows out makes room for the others

@@ -100,6 +100,9 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"Logits: step negative", func() { ws.Logits(logits, -1) }, []string{"Logits", "step -1"}},
 		{"Logits: dst too short", func() { ws.Logits(logits[1:], 0) }, []string{"Logits", "dst", "230", "231", "B·V"}},
 		{"Logits: no output layer", func() { vectors.Logits(nil, 0) }, []string{"Logits", "output layer"}},
+		{"LogitsRows: no row", func() { ws.LogitsRows(nil, 0, 0) }, []string{"LogitsRows", "n is 0", "33 rows"}},
+		{"LogitsRows: too many rows", func() { ws.LogitsRows(logits, 0, 34) }, []string{"LogitsRows", "n is 34", "33 rows"}},
+		{"LogitsRows: dst too long", func() { ws.LogitsRows(logits, 0, 32) }, []string{"LogitsRows", "dst", "231", "224", "n·V"}},
 
 		{"Backward: target negative", func() { ws.Backward(with(-1)) }, []string{"target -1", "index 98"}},
 		{"Backward: too few targets", func() { ws.Backward(good[:5]) }, []string{"targets", "5", "99"}},
@@ -156,7 +159,6 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 		{"CarryRows: bidirectional", func() { both.CarryRows(good[:both.B]) }, []string{"CarryRows", "bidirectional"}},
 		{"CarryRows: too few", func() { ws.CarryRows(good[:2]) }, []string{"CarryRows", "from", "2", "33"}},
 		{"CarryRows: no such row", func() { ws.CarryRows(with(33)[n-ws.B:]) }, []string{"CarryRows", "row 33", "index 32", "33 rows"}},
-		{"NewSampler: bidirectional", func() { both.m.NewSampler(1) }, []string{"NewSampler", "one direction"}},
 		{"Logits: before the last step", func() { both.Logits(logits, 0) }, []string{"Logits", "step 0", "last step"}},
 		{"Backward: targets for every step", func() { both.Backward(good) }, []string{"Backward", "targets", "99", "33", "last step"}},
 		{"BackwardStates: scoring workspace", func() { scoring.BackwardStates(nil, State{}) }, []string{"BackwardStates", "NewTraining"}},
@@ -169,7 +171,6 @@ func mistakes(t *testing.T, e *kernels.Engine, ws *Workspace) []mistake {
 
 		{"NewWorkspace: no steps", func() { m.NewWorkspace(0, 1) }, []string{"0 steps", "1 rows", "at least 1"}},
 		{"NewTraining: negative batch", func() { m.NewTraining(1, -2) }, []string{"-2 rows", "at least 1"}},
-		{"NewSampler: more outputs than inputs", func() { m.NewSampler(1) }, []string{"outputs are its next inputs"}},
 	}
 }
 

@@ -151,12 +151,17 @@
 // workers go on. It leaves out for a while a worker that has lost its processor to other
 // work. Choose by the kind of program:
 //
-//	a service      kernels.New("", 0). Requests on many goroutines fill the processors by
-//	               themselves: call Workspace.LimitThreads(1) in their workspaces. Set
-//	               no limit if a single request must be fast
+//	a service      kernels.New("", 0) and a streams.Batcher, which computes requests
+//	               together. With a workspace for each request, call LimitThreads(1) in
+//	               it: many goroutines fill the processors by themselves
 //	a batch job    kernels.New("", 0), without limits: training, scoring a corpus
 //	a test         kernels.New("", 1): nothing to wait for, nothing to leave running
 //
 // All models of a program may share one engine. While one caller has its workers, the
 // others work on their own goroutines.
+//
+// # Many streams
+//
+// Sequences that come in piece by piece, from many clients at once, go through one
+// workspace together in package rnn/streams. Each gets the bits that it has alone.
 package rnn

@@ -157,7 +157,7 @@ func likeliest(ws *rnn.Workspace, letters string) string {
 
 // A language model of characters: trained on one line by truncated BPTT, a piece
 // of ten characters at a time, it then says the line by heart.
-func ExampleModel_NewSampler() {
+func ExampleModel_NewGenerator() {
 	engine, err := kernels.New("", 0)
 	if err != nil {
 		log.Fatal(err)
@@ -184,10 +184,15 @@ func ExampleModel_NewSampler() {
 		}
 	}
 
-	s := m.NewSampler(1)
+	g, err := m.NewGenerator(rnn.Sampling{}) // takes the likeliest
+	if err != nil {
+		log.Fatal(err)
+	}
 	said, id := "t", text[0]
 	for range 39 {
-		id = s.Next(id, 0) // at temperature 0 the likeliest
+		if id, err = g.Next(id); err != nil {
+			log.Fatal(err)
+		}
 		said += letters[id : id+1]
 	}
 	fmt.Println(said)

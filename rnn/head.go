@@ -72,29 +72,49 @@ func (ws *Workspace) trainOutputs() {
 // T-1, and each row is of its sequence's own last step. An idle row then has the outputs
 // of a state of zeros.
 func (ws *Workspace) Logits(dst []float32, t int) {
-	if ws.m.Output == 0 {
-		panic("rnn: Logits: the model has no output layer")
+	ws.checkLogits("Logits", t)
+	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
+	ws.logitsOf(dst, t, ws.B)
+}
+
+// LogitsRows is Logits for the first n rows of the batch alone. dst is [n,V]. It panics
+// if Logits would, or if n is not from 1 to B.
+func (ws *Workspace) LogitsRows(dst []float32, t, n int) {
+	ws.checkLogits("LogitsRows", t)
+	if n < 1 || n > ws.B {
+		panic(fmt.Sprintf("rnn: LogitsRows: n is %d, want from 1 to the %d rows of the batch", n, ws.B))
 	}
-	ws.checkRan("Logits")
+	ws.checkLen("LogitsRows", "dst", len(dst), n*ws.m.Output, "n·V")
+	ws.logitsOf(dst, t, n)
+}
+
+func (ws *Workspace) checkLogits(op string, t int) {
+	if ws.m.Output == 0 {
+		panic("rnn: " + op + ": the model has no output layer")
+	}
+	ws.checkRan(op)
 	if t < 0 || t >= ws.T {
-		panic(fmt.Sprintf("rnn: Logits: step %d is outside the %d steps of the workspace", t, ws.T))
+		panic(fmt.Sprintf("rnn: %s: step %d is outside the %d steps of the workspace", op, t, ws.T))
 	}
 	if ws.m.LastStep && t != ws.T-1 {
-		panic(fmt.Sprintf("rnn: Logits: step %d has no output: the model has them after the last step, %d, alone", t, ws.T-1))
+		panic(fmt.Sprintf("rnn: %s: step %d has no output: the model has them after the last step, %d, alone", op, t, ws.T-1))
 	}
-	ws.checkLen("Logits", "dst", len(dst), ws.B*ws.m.Output, "B·V")
+}
+
+// logitsOf sets dst to the outputs of the first n rows at step t.
+func (ws *Workspace) logitsOf(dst []float32, t, n int) {
 	h := ws.slot(ws.top().out, t)
 	if ws.m.LastStep {
 		h = ws.gather
-		for b := range ws.B {
+		for b := range n {
 			ws.gatherLast(ws.top().out, b, b)
 		}
 	}
-	p := ws.m.output(h, dst, ws.B)
+	p := ws.m.output(h, dst, n)
 	p.LDC = ws.m.Output
 	ws.multiply(p)
 	if ws.tails != nil {
-		ws.logProbs(dst, h)
+		ws.logProbs(dst, h, n)
 	}
 }
 

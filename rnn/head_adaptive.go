@@ -321,24 +321,24 @@ func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
 	}
 }
 
-// logProbs sets dst, [B,V], to the log-probabilities of all outputs given the states h,
-// [B,H]. Each row of dst first holds the logits of the head. Those of the clusters lie
+// logProbs sets dst, [n,V], to the log-probabilities of all outputs given the states h,
+// [n,H]. Each row of dst first holds the logits of the head. Those of the clusters lie
 // where the first outputs of the clusters go.
-func (ws *Workspace) logProbs(dst, h []float32) {
+func (ws *Workspace) logProbs(dst, h []float32, rows int) {
 	m, e, t := ws.m, ws.m.engine, ws.tails
 	v, shortlist := m.Output, m.Cutoffs[0]
-	e.LogSoftmax(ws.B, m.head(), dst, v, t.scratch)
-	for b := range ws.B {
+	e.LogSoftmax(rows, m.head(), dst, v, t.scratch)
+	for b := range rows {
 		e.Copy(t.mass[b*len(m.Cutoffs):][:len(m.Cutoffs)], dst[b*v+shortlist:][:len(m.Cutoffs)])
 	}
 	for i := range m.Cutoffs {
 		tail := m.cluster(i)
 		n := tail.Len()
 		logits := dst[tail.Lo:]
-		ws.multiply(m.features(i, h, t.z, ws.B))
-		ws.multiply(m.tailOutput(i, t.z, logits, v, ws.B))
-		e.LogSoftmax(ws.B, n, logits, v, t.scratch)
-		for b := range ws.B {
+		ws.multiply(m.features(i, h, t.z, rows))
+		ws.multiply(m.tailOutput(i, t.z, logits, v, rows))
+		e.LogSoftmax(rows, n, logits, v, t.scratch)
+		for b := range rows {
 			mass := t.mass[b*len(m.Cutoffs)+i]
 			row := logits[b*v:][:n]
 			for j := range row {

@@ -5,8 +5,8 @@
 //
 //	m, err := lm.Open("war.lm", engine)
 //	s := m.NewStream()
-//	nats, err := s.Score(ids)       // of a line, by itself
-//	text := m.NewSampler(seed, 0.8) // draws one token after the other
+//	nats, err := s.Score(ids) // of a line, by itself
+//	text, err := m.NewSampler(rnn.Sampling{Temperature: 0.8, Seed: seed}) // draws one token after the other
 //
 // # The start of a text
 //

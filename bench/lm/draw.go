@@ -5,13 +5,14 @@ import (
 
 	"batchrnn/bench/lm/text"
 	"batchrnn/internal/option"
+	"batchrnn/rnn"
 )
 
 // SampleOptions say what text to draw.
 type SampleOptions struct {
 	Length      int // tokens
 	Temperature float64
-	TopK        *int     // draw from the k likeliest tokens, see Sampler.Restrict; nil for all
+	TopK        *int     // draw from the k likeliest tokens, see rnn.Sampling; nil for all
 	TopP        *float64 // draw from the likeliest that make up this share; nil for all
 	Seed        uint64
 	Prompt      string
@@ -60,8 +61,10 @@ func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error
 	if err := o.Validate(); err != nil {
 		return out, err
 	}
-	s := m.NewSampler(o.Seed, o.Temperature)
-	s.Restrict(out.TopK, out.TopP)
+	s, err := m.NewSampler(rnn.Sampling{Temperature: o.Temperature, TopK: out.TopK, TopP: out.TopP, Seed: o.Seed})
+	if err != nil {
+		return out, err
+	}
 	if o.Spell {
 		if m.Speller == nil || !m.Speller.HasWords() {
 			return out, option.Misuse("Spell", "the model has no spelling of words, as training on words gives it: leave it out")
@@ -83,7 +86,6 @@ func Draw(m *Model, o SampleOptions, on func(piece []byte) error) (Sample, error
 		return out, err
 	}
 	written := []byte(o.Prompt)
-	var err error
 	for out.Tokens < o.Length && err == nil {
 		id, drawErr := s.Next()
 		if drawErr != nil {

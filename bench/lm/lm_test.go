@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -335,7 +334,7 @@ func TestSampler(t *testing.T) {
 	for _, level := range []text.Level{text.Char, text.Word, text.Sentence} {
 		for _, m := range testModels(t, level) {
 			sample := func(seed uint64, temperature float64) (ids []int32) {
-				s := m.NewSampler(seed, temperature)
+				s := newSampler(t, m, rnn.Sampling{Temperature: temperature, Seed: seed})
 				for range 100 {
 					id, err := s.Next()
 					if err != nil || id == text.Unk || m.starts(id) || int(id) >= m.Vocab.Len() {
@@ -354,7 +353,7 @@ func TestSampler(t *testing.T) {
 			if !slices.Equal(sample(1, 0), sample(2, 0)) {
 				t.Errorf("%s: the likeliest goes with the seed", m.Config.Name())
 			}
-			s := m.NewSampler(1, 1)
+			s := newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: 1})
 			if n := testing.AllocsPerRun(10, func() { s.Next() }); n != 0 {
 				t.Errorf("%s: %v allocations a token", m.Config.Name(), n)
 			}
@@ -376,7 +375,7 @@ func TestNetwork(t *testing.T) {
 // TestNextFeeds: a token that was drawn is in the text.
 func TestNextFeeds(t *testing.T) {
 	for _, m := range testModels(t, text.Char) {
-		drawn, fed := m.NewSampler(1, 1), m.NewSampler(2, 1)
+		drawn, fed := newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: 1}), newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: 2})
 		for range 5 {
 			id, err := drawn.Next()
 			if err != nil {
@@ -399,7 +398,7 @@ func (m *Model) starts(id int32) bool { return m.level == text.Sentence && id ==
 func TestSamplersAndStreamsAgree(t *testing.T) {
 	for _, m := range slices.Concat(testModels(t, text.Word), testModels(t, text.Char), testModels(t, text.Sentence)) {
 		for _, history := range [][]int32{nil, {2}, {2, 7, 4}, {7, 4, 2, 3}} {
-			s := m.NewSampler(1, 1)
+			s := newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: 1})
 			for _, id := range history {
 				s.Feed(id)
 			}
@@ -423,46 +422,6 @@ func TestSamplersAndStreamsAgree(t *testing.T) {
 					t.Errorf("%s softmax, after %v: token %d costs %v in sampling, %v in scoring", m.Config.Softmax, history, id, got, want)
 				}
 			}
-		}
-	}
-}
-
-// The frequencies of what is drawn are the model's probabilities.
-func TestDrawFollowsTheDistribution(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	logits := []float64{9, math.Log(1), math.Log(2), math.Log(5)} // <unk> is never drawn
-	var counts [4]int
-	for range 80_000 {
-		id, ok := draw(slices.Clone(logits), 1, 1, &likeliest{}, rng)
-		if !ok {
-			t.Fatal("nothing drawn")
-		}
-		counts[id]++
-	}
-	for id, want := range []int{0, 10_000, 20_000, 50_000} {
-		if !(math.Abs(float64(counts[id]-want)) <= 700) {
-			t.Errorf("id %d drawn %d times, want about %d", id, counts[id], want)
-		}
-	}
-	if _, ok := draw([]float64{0, 1, math.NaN()}, 1, 1, &likeliest{}, rng); ok {
-		t.Error("drawn from NaN")
-	}
-}
-
-// TestDrawHeedsTheTemperature: two tokens' odds go with their ratio to the power of the
-// inverse temperature.
-func TestDrawHeedsTheTemperature(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for _, test := range []struct{ temperature, share float64 }{{0.5, 0.8}, {1, 2.0 / 3}, {2, math.Sqrt2 / (1 + math.Sqrt2)}} {
-		const draws = 20_000
-		drawn := 0
-		for range draws {
-			if id, _ := draw([]float64{0, math.Log(2)}, 0, test.temperature, &likeliest{}, rng); id == 1 {
-				drawn++
-			}
-		}
-		if share := float64(drawn) / draws; !(math.Abs(share-test.share) <= 0.02) {
-			t.Errorf("temperature %g: a share of %.3f, want %.3f", test.temperature, share, test.share)
 		}
 	}
 }
@@ -562,7 +521,7 @@ func FuzzRead(f *testing.F) {
 				continue
 			}
 			m.NewStream().Score([]int32{0})
-			sampler := m.NewSampler(1, 1)
+			sampler := newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: 1})
 			if m.Speller != nil && m.Speller.HasWords() {
 				sampler.Spell()
 			}

@@ -7,48 +7,46 @@ import (
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/spell"
 	"batchrnn/bench/lm/text"
+	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
 // A Sampler draws a text from a model, one token at a time. It draws <unk> only after
 // Spell. After the end of a sentence it begins another. Drawing allocates nothing.
 type Sampler struct {
-	model       *Model
-	temperature float64
-	seed        uint64
-	rng         *rand.Rand
-	logits      []float64  // [V] log-probabilities of the next token, up to a constant
-	pen         *spell.Pen // writes a word for <unk>; nil before Spell
-	keep        likeliest  // which tokens may be drawn
+	model   *Model
+	seed    uint64
+	sampler *rnn.Sampler
+	logits  []float64  // [V] log-probabilities of the next token, up to a constant
+	scores  []float32  // [V] as the network gives them, and as the sampler takes them
+	pen     *spell.Pen // writes a word for <unk>; nil before Spell
 
-	ngram  *ngram.Scorer
-	ws     *rnn.Workspace
-	id     [1]int32
-	scores []float32 // [V] as the network gives them
+	ngram *ngram.Scorer
+	ws    *rnn.Workspace
+	id    [1]int32
 }
 
-// coldest is the least temperature. Log-probabilities divided by it are still far from
-// overflow, and any colder temperature also draws only the likeliest token.
-const coldest = 1e-20
-
 // NewSampler returns a sampler at the start of a text. The same seed draws the same
-// text. A temperature of 1 draws from the model's own distribution. A lower one favours
-// likely tokens, and 0 takes the likeliest.
-func (m *Model) NewSampler(seed uint64, temperature float64) *Sampler {
-	s := &Sampler{
-		model:       m,
-		temperature: temperature,
-		seed:        seed,
-		rng:         rand.New(rand.NewPCG(seed, 1)),
-		logits:      make([]float64, m.Vocab.Len()),
-	}
+// text. Probabilities, of which TopK and TopP keep the largest, are those of the tokens
+// that may be drawn: without <unk>, unless Spell was called. It returns an error if an
+// option is out of range.
+func (m *Model) NewSampler(o rnn.Sampling) (*Sampler, error) {
+	s := &Sampler{model: m, seed: o.Seed, logits: make([]float64, m.Vocab.Len()), scores: make([]float32, m.Vocab.Len())}
+	var e *kernels.Engine
+	var err error
 	if m.rnn != nil {
-		s.ws, s.scores = m.rnn.NewWorkspace(1, 1), make([]float32, m.Vocab.Len())
+		s.ws, e = m.rnn.NewWorkspace(1, 1), m.rnn.Engine()
 	} else {
 		s.ngram = m.ngram.NewScorer()
+		if e, err = kernels.New("generic", 1); err != nil { // an n-gram model has no engine of its own
+			return nil, err
+		}
+	}
+	if s.sampler, err = rnn.NewSampler(e, o); err != nil {
+		return nil, err
 	}
 	s.begin()
-	return s
+	return s, nil
 }
 
 // begin starts a text, or a sentence.
@@ -88,17 +86,21 @@ func (s *Sampler) Feed(id int32) {
 // parameters are not finite.
 func (s *Sampler) Next() (int32, error) {
 	s.predict()
+	for i, v := range s.logits {
+		s.scores[i] = float32(v)
+	}
 	if s.model.level == text.Sentence {
-		s.logits[s.model.marks.Start] = math.Inf(-1) // it is never predicted
+		s.scores[s.model.marks.Start] = float32(math.Inf(-1)) // it is never predicted
 	}
 	first := text.Unk + 1
 	if s.pen != nil || len(s.logits) == 1 { // with <unk> alone in the vocabulary there is no other token
 		first = text.Unk
 	}
-	id, ok := draw(s.logits, int(first), s.temperature, &s.keep, s.rng)
-	if !ok {
+	id, err := s.sampler.Draw(s.scores[first:])
+	if err != nil {
 		return 0, errNotFinite
 	}
+	id += first
 	s.Feed(id)
 	return id, nil
 }
@@ -125,38 +127,4 @@ func (s *Sampler) AppendText(dst []byte, id int32) []byte {
 		return s.model.AppendText(dst, id)
 	}
 	return s.pen.Append(s.model.appendSpace(dst))
-}
-
-// draw picks a token from softmax(logits/temperature) over the ids from first on, of
-// those that keep leaves. It overwrites logits. ok is false if a logit is NaN or the
-// largest is infinite.
-func draw(logits []float64, first int, temperature float64, keep *likeliest, rng *rand.Rand) (id int32, ok bool) {
-	best := first
-	for i := first; i < len(logits); i++ {
-		if math.IsNaN(logits[i]) {
-			return 0, false
-		}
-		if logits[i] > logits[best] {
-			best = i
-		}
-	}
-	if math.IsInf(logits[best], 0) {
-		return 0, false
-	}
-	if temperature < coldest {
-		return int32(best), true
-	}
-	top, weights := logits[best], logits[first:]
-	for i, v := range weights {
-		weights[i] = math.Exp((v - top) / temperature)
-	}
-	keep.restrict(weights)
-	sum := 0.0
-	for _, w := range weights {
-		sum += w
-	}
-	if i, ok := spell.Pick(rng, weights, sum); ok {
-		return int32(first + i), true
-	}
-	return int32(best), true
 }

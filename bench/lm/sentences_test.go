@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"batchrnn/bench/lm/text"
+	"batchrnn/rnn"
 )
 
 const fable = "the quick brown fox\njumps over\n\nthe lazy dog\nfox the dog\n"
@@ -145,7 +146,7 @@ func TestDrawSentences(t *testing.T) {
 			prompt string
 			fed    []string
 		}{{"", nil}, {"the quick", []string{"the", "quick"}}, {"fox\nthe", []string{"the"}}, {"fox\n", nil}} {
-			want := m.NewSampler(1, 1)
+			want := newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: 1})
 			for _, word := range test.fed {
 				want.Feed(m.Vocab.ID(word))
 			}

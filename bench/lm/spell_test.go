@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"batchrnn/bench/lm/text"
+	"batchrnn/rnn"
 )
 
 // A file may come from before words were spelled.
@@ -23,7 +24,7 @@ func TestReadWithoutASpelling(t *testing.T) {
 func TestSamplersSpell(t *testing.T) {
 	for _, m := range append(testModels(t, text.Word), testModels(t, text.Sentence)...) {
 		write := func(seed uint64) (written string, spelled int) {
-			s := m.NewSampler(seed, 1)
+			s := newSampler(t, m, rnn.Sampling{Temperature: 1, Seed: seed})
 			s.Spell()
 			var b []byte
 			for range 300 {

@@ -69,15 +69,15 @@ func (p *Pen) letter() int32 {
 		p.weights[id] = math.Exp(-fork.Score(id))
 		total += p.weights[id]
 	}
-	if i, ok := Pick(p.rng, p.weights[end:], total); ok {
+	if i, ok := pick(p.rng, p.weights[end:], total); ok {
 		return end + int32(i)
 	}
 	return end
 }
 
-// Pick draws an index with a probability proportional to its weight. total is the sum
+// pick draws an index with a probability proportional to its weight. total is the sum
 // of the weights. ok is false if rounding makes the terms add up to less.
-func Pick(rng *rand.Rand, weights []float64, total float64) (i int, ok bool) {
+func pick(rng *rand.Rand, weights []float64, total float64) (i int, ok bool) {
 	u := rng.Float64() * total
 	for i, w := range weights {
 		if u -= w; u < 0 {
