@@ -56,8 +56,8 @@ type LoadOptions struct {
 // usual names decide, such as "embedding" and "encoder", "decoder", "linear", "fc" and
 // "out". If that leaves a choice, Load returns an error with the candidates.
 //
-// Biases that the file does not have are zero. Two biases are kept apart
-// ([Config.TwoBiases]). A GRU is PyTorch's, unless the metadata says otherwise. The output
+// Members with bias=False have biases of zero. Cells have two biases or none, and Load keeps
+// the two apart ([Config.TwoBiases]). A GRU is PyTorch's, unless the metadata says otherwise. The output
 // is tied if it has the bits of the embedding ([Config.Tied]), also where
 // safetensors.torch.save_model kept only one of them. A Config in the metadata goes before
 // all that, and must fit the shapes. No file holds batch_first and dropout: a model here
@@ -206,7 +206,7 @@ type found struct {
 	says              *Config // in the file's metadata; nil if it has none
 	cells             group
 	embedding, output string        // what precedes the names of their tensors
-	absent            map[role]bool // biases that the file does not have
+	absent            map[role]bool // biases that the file need not have: WriteSafetensors writes them all
 	stored            map[string]safetensors.Tensor
 }
 
@@ -408,7 +408,8 @@ func (n *found) findCells(f *safetensors.File, name string) error {
 		}
 	}
 	first, second := g.has("bias_ih"), g.has("bias_hh")
-	n.absent[cellBh], n.absent[cellBr] = !first && !second, !second
+	none := n.says == nil && !first && !second
+	n.absent[cellBh], n.absent[cellBr] = none, none
 	n.config = Config{
 		Input: inputs, Layers: g.layers, Hidden: units, Cell: kind, Projection: projection,
 		TwoBiases: second, Bidirectional: g.reverse,
@@ -529,7 +530,7 @@ func (n *found) findEnds(f *safetensors.File, o LoadOptions) error {
 		return nil
 	}
 	n.output, c.Output = output.member, output.rows
-	n.absent[headBy] = !output.bias
+	n.absent[headBy] = n.says == nil && !output.bias
 	if output.tails > 0 {
 		return n.findTails(output)
 	}
@@ -545,7 +546,7 @@ func (n *found) findTails(d *end) error {
 		return fmt.Errorf("the adaptive softmax %.100q has %d clusters, at most %d are supported: train it with fewer cutoffs", d.member, d.tails, MaxCutoffs)
 	}
 	n.config.Output -= d.tails
-	n.absent[tailBy] = true
+	n.absent[tailBy] = n.says == nil
 	for i := range d.tails {
 		n.config.Cutoffs = append(n.config.Cutoffs, n.config.Output)
 		rows, _, err := n.matrix(d.member + tailName(i) + "1.weight")

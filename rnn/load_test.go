@@ -465,7 +465,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"a hole of layers", with(lstm("", 1), zeros("weight_hh_l999999", 16, 4)), ids, "has a layer 999999, at most 1024 are supported"},
 		{"many layers", with(lstm("", 1), zeros("weight_hh_l1023", 16, 4)), ids, `has no "weight_ih_l1"`},
 		{"a number that is none", with(lstm("", 1), zeros("weight_hh_l01", 16, 4)), ids, `has "weight_hh_l01" beside`},
-		{"a bias of some layers", with(lstm("", 2), zeros("bias_ih_l1", 16)), ids, `has no "bias_ih_l0", which`},
+		{"biases of some layers", with(lstm("", 2), zeros("bias_ih_l1", 16), zeros("bias_hh_l1", 16)), ids, `has no "bias_ih_l0", "bias_hh_l0", which`},
+		{"a first bias alone", with(lstm("", 1), zeros("bias_ih_l0", 16)), ids, `has no "bias_hh_l0", which`},
 		{"a second bias alone", with(lstm("", 1), zeros("bias_hh_l0", 16)), ids, `has no "bias_ih_l0", which`},
 		{"half a direction", with([]safetensors.Floats{zeros("weight_hh_l0_reverse", 16, 4)}, lstm("", 1)...), ids, `has no "weight_ih_l0_reverse", which belongs to the lstm of layer 0 in 2 directions`},
 		{"5 gates", with(nil, zeros("weight_ih_l0", 20, 3), zeros("weight_hh_l0", 20, 4)), ids, `tensor "weight_hh_l0" has shape [20 4]: its rows must be 1 (nn.RNN), 3 (nn.GRU) or 4 times (nn.LSTM) its columns`},
@@ -478,7 +479,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a projection of one layer", with(lstm("", 2), zeros("weight_hr_l1", 2, 4)), ids, `has no "weight_hr_l0"`},
 		{"another number of gates", with(nil, zeros("weight_ih_l0", 12, 3), zeros("weight_hh_l0", 16, 4)), ids, `tensor "weight_ih_l0" has shape [12 3], that of the lstm of layer 0 is [16 3]`},
 		{"another width", with(lstm("a.", 1), zeros("a.weight_ih_l1", 16, 3), zeros("a.weight_hh_l1", 16, 4)), ids, `tensor "a.weight_ih_l1" has shape [16 3], that of the lstm "a." of layer 0 to 1 is [16 4]`},
-		{"a bias of another width", with(lstm("", 1), zeros("bias_ih_l0", 15)), ids, `tensor "bias_ih_l0" has shape [15], that of`},
+		{"a bias of another width", with(lstm("", 1), zeros("bias_ih_l0", 15), zeros("bias_hh_l0", 16)), ids, `tensor "bias_ih_l0" has shape [15], that of`},
 		{"an output bias of another width", with(lstm("", 1), zeros("fc.weight", 9, 4), zeros("fc.bias", 8)), ids, `tensor "fc.bias" has shape [8], that of the lstm of layer 0, output "fc." is [9]`},
 		{"no units", with(nil, zeros("weight_ih_l0", 0, 3), zeros("weight_hh_l0", 0, 0)), ids, `tensor "weight_hh_l0" has shape [0 0], want a matrix`},
 		{"no rows", with(nil, zeros("weight_ih_l0", 0, 3), zeros("weight_hh_l0", 0, 4)), ids, `tensor "weight_hh_l0" has shape [0 4], want a matrix`},
@@ -535,6 +536,31 @@ func TestLoadRefuses(t *testing.T) {
 	tensors[len(tensors)-2].Values[0]++
 	if _, err := loadBytes(e, file(t, metadata, tensors), LoadOptions{}); err == nil || !strings.Contains(err.Error(), `"out.weight" is not the same weights`) {
 		t.Errorf("a tied output that is not: error %v", err)
+	}
+}
+
+// TestLoadLostTensors: a file of WriteSafetensors that lost a tensor is refused. Without its
+// Config only the bias of an output layer may be absent, as in PyTorch.
+func TestLoadLostTensors(t *testing.T) {
+	e := newEngine(t, "", 1)
+	for _, c := range stored {
+		tensors, metadata := contents(t, written(t, newModel(t, e, c, 1)))
+		for i, lost := range tensors {
+			rest := slices.Delete(slices.Clone(tensors), i, i+1)
+			if _, err := loadBytes(e, file(t, metadata, rest), LoadOptions{}); err == nil {
+				t.Errorf("%+v without %s: no error", c, lost.Name)
+			}
+			if strings.HasPrefix(lost.Name, "out.") && strings.HasSuffix(lost.Name, ".bias") || c.Tied && c.embeds() {
+				continue
+			}
+			o := LoadOptions{IDs: !c.Dense && !c.embeds(), Dense: c.Dense}
+			if c.Cell == Vanilla {
+				o.Activation = Tanh
+			}
+			if _, err := loadBytes(e, file(t, nil, rest), o); err == nil {
+				t.Errorf("%+v without %s and metadata: no error", c, lost.Name)
+			}
+		}
 	}
 }
 
