@@ -108,6 +108,9 @@ func TestBadFiles(t *testing.T) {
 		{"a node without an operator", func(m *modelProto) { m.graph.nodes[0].op = "" }, []string{"node number 0", "no operator"}},
 
 		{"operator", func(m *modelProto) { m.graph.nodes[0].op = "Loop" }, []string{`"Loop" node "cell"`, "not supported", "export the model without it"}},
+		{"operator with a graph of its own", func(m *modelProto) {
+			m.graph.nodes[0].op, m.graph.nodes[0].attributes = "Loop", []attributeProto{graphAttribute("body", &graphProto{inputs: []valueProto{newValue("step", Int64)}})}
+		}, []string{`"Loop" node "cell": the operator is not supported`}},
 		{"operator of many lines", func(m *modelProto) { m.graph.nodes[0].op = strings.Repeat("A\n", 5000) }, []string{`A\n`, "9900 bytes more", "not supported"}},
 		{"domain", func(m *modelProto) { m.graph.nodes[0].domain = "com.microsoft" }, []string{`LSTM node "cell"`, `"com.microsoft"`, "export"}},
 		{"function", func(m *modelProto) { m.graph.nodes[0].domain, m.functions = "local", 1 }, []string{`LSTM node "cell"`, `"local"`, "inline_local_functions"}},
@@ -158,6 +161,7 @@ func TestBadFiles(t *testing.T) {
 		{"constants that don't fit", modelOf(nil, []*tensorProto{weights("a", 2), weights("b", 3)},
 			&nodeProto{op: "Add", name: "sum", inputs: []string{"a", "b"}, outputs: []string{"y"}}), []string{`Add node "sum"`, "[2]", "[3]"}},
 		{"type of an input", func(m *modelProto) { m.graph.inputs[0].kind = Double }, []string{`input "x" has type double`, "convert"}},
+		{"type of an output", func(m *modelProto) { m.graph.outputs[0].kind = Double }, []string{`output "y" has type double`, "convert"}},
 		{"an input that is no tensor", func(m *modelProto) { m.graph.inputs[0] = valueProto{name: "x"} }, []string{`input "x" is no tensor`, "export"}},
 
 		{"graphs in graphs", &modelProto{irVersion: 8, opsets: []opsetProto{{"", 17}}, graph: deep}, []string{"deep", "16"}},

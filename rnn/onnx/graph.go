@@ -134,6 +134,9 @@ func (m *Model) checkNode(n *node, exists func(string) bool) error {
 		case a.ref != "":
 			return fmt.Errorf("%s: attribute %s refers to that of a function, which is not supported: export the model with its functions inlined", n.label, quote(a.name))
 		}
+		if _, known := operators[n.op]; !known || standard(n.domain) != "" {
+			a.g = nil // of a Loop or a Scan: the operator is refused, whatever its graph is
+		}
 		if a.g != nil {
 			g, err := m.newGraph(a.g, exists)
 			if err != nil {

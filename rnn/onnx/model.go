@@ -145,6 +145,11 @@ func (m *Model) load(b []byte) error {
 			return fmt.Errorf("input %s has %d dimensions, at most %d are supported", quote(v.Name), len(v.Shape), maxRank)
 		}
 	}
+	for _, v := range m.outputs {
+		if v.Type != 0 && !v.Type.held() {
+			return fmt.Errorf("output %s has type %v, and there are float, int64, int32 and bool: convert the model", quote(v.Name), v.Type)
+		}
+	}
 	m.byValue = make([]bool, len(m.inputs))
 	return m.settle(&scope{g: g})
 }

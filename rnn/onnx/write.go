@@ -42,8 +42,8 @@ const (
 // vectors, which are slow and large where there are many ids.
 //
 // Each layer is one RNN, LSTM or GRU node. These operators have neither TimeSkip nor
-// Projection: each direction of such a layer is a Scan node. The metadata holds the
-// Config as JSON, under rnn.Config.
+// Projection: each direction of such a layer is a Scan node, which [Load] does not have.
+// The metadata holds the Config as JSON, under rnn.Config.
 //
 // A model that has been made compact is an error. So is one whose file would have 2 GiB or
 // more, the limit of protocol buffers. Nothing is written then.
