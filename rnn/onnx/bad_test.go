@@ -351,7 +351,7 @@ func TestNaN(t *testing.T) {
 	nan := float32(math.NaN())
 	for _, s := range seeds() {
 		switch s.name { // these select, count or turn to integers
-		case "Shape", "Size", "Cast", "Equal", "Less", "Greater", "Where", "Constant", "ConstantOfShape", "Constant floats", "Gather":
+		case "Shape", "Size", "Cast", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Where", "Constant", "ConstantOfShape", "Constant floats", "Gather":
 			continue
 		}
 		m, err := Load(engine, bytes.NewReader(s.bytes()))
@@ -477,5 +477,40 @@ func TestLargeConstants(t *testing.T) {
 		m.graph.outputs[0].name = "y"
 		_, err := Load(testEngine(t), bytes.NewReader(m.encode(nil)))
 		checkWords(t, err, []string{name, "smaller constants", "node number"})
+	}
+}
+
+// TestNormalizationsRefuse: what the operators of norm.go, Max and Clip do not take is an
+// error that says what they want.
+func TestNormalizationsRefuse(t *testing.T) {
+	e := testEngine(t)
+	x := []valueProto{newValue("x", Float, sized(2), sized(3))}
+	i := []valueProto{newValue("i", Int64, sized(2), sized(3))}
+	w, w2 := weights("w", 3), weights("w2", 2)
+	y := []string{"y"}
+	for _, test := range []struct {
+		inputs []valueProto
+		node   *nodeProto
+		want   string
+	}{
+		{x, newNode("LayerNormalization", []string{"x", "w2"}, y), "the scale has shape [2], want 3 floats"},
+		{x, newNode("LayerNormalization", []string{"x", "w", "w2"}, y), "the bias has shape [2], want 3 floats"},
+		{x, newNode("LayerNormalization", []string{"x", "w"}, y, intAttribute("axis", 2)), "axis 2 is outside"},
+		{x, newNode("LayerNormalization", []string{"x", "w"}, y, intAttribute("stash_type", 16)), `"stash_type" must be 1`},
+		{i, newNode("LayerNormalization", []string{"i", "w"}, y), "has type int64, want float"},
+		{x, newNode("BatchNormalization", []string{"x", "w", "w", "w", "w2"}, y), "the variance has shape [2], want 3 floats"},
+		{x, newNode("BatchNormalization", []string{"x", "w", "w", "w", "w"}, y, intAttribute("training_mode", 1)), "after model.eval()"},
+		{x, newNode("BatchNormalization", []string{"w", "w", "w", "w", "w"}, y), "want floats of at least 2 dimensions"},
+		{x, newNode("Max", []string{"x", "", "w"}, y), "input 1 is left out"},
+		{i, newNode("Clip", []string{"i", "w"}, y), "the bound min has type float, want one int64"},
+		{i, newNode("Clip", []string{"i", "", "i"}, y), "the bound max has shape [2 3], want one int64"},
+	} {
+		m, err := Load(e, bytes.NewReader(seed{"", modelOf(test.inputs, []*tensorProto{w, w2}, test.node)}.bytes()))
+		if err == nil {
+			err = m.Run(small(m, 1), outputsOf(m))
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.node.op+" node") {
+			t.Errorf("%s %v: error %v, want %q", test.node.op, test.node.inputs, err, test.want)
+		}
 	}
 }

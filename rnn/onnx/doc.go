@@ -17,10 +17,11 @@
 //	products    Conv (of one axis) Gemm MatMul
 //	shapes      Cast Concat Constant ConstantOfShape Dropout Expand Flatten Gather Identity
 //	            OneHot Pad Reshape Shape Size Slice Split Squeeze Transpose Unsqueeze
-//	elements    Abs Add And Clip Div Elu Equal Exp Greater HardSigmoid LeakyRelu Less Log
-//	            Mul Neg Not Or Pow Reciprocal Relu Sigmoid Softplus Softsign Sqrt Sub Tanh
-//	            Where
-//	axes        LogSoftmax ReduceMax ReduceMean ReduceSum Softmax
+//	elements    Abs Add And Clip Div Elu Equal Erf Exp Greater GreaterOrEqual HardSigmoid
+//	            LeakyRelu Less LessOrEqual Log Max Min Mul Neg Not Or Pow Reciprocal Relu
+//	            Sigmoid Softplus Softsign Sqrt Sub Tanh Where
+//	axes        BatchNormalization LayerNormalization LogSoftmax ReduceMax ReduceMean
+//	            ReduceSum Softmax
 //	branches    If
 //
 // on tensors of float, int64, int32 and bool. Anything else in a file is refused by an
@@ -28,7 +29,7 @@
 //
 // These have limits:
 //
-//	Abs … Tanh    functions of one tensor take floats, and so do Clip and Pow
+//	Abs … Tanh    functions of one tensor take floats, and so does Pow
 //	Cast          to one of the four types
 //	Conv          weights stand in the file
 //	Div           of integers by 0 is 0

@@ -70,6 +70,12 @@ func softplus(dst, src []float32) {
 	}
 }
 
+func erf(dst, src []float32) {
+	for i, v := range src {
+		dst[i] = float32(math.Erf(float64(v)))
+	}
+}
+
 func softsign(dst, src []float32) {
 	for i, v := range src {
 		dst[i] = v / (1 + float32(math.Abs(float64(v))))
@@ -129,7 +135,7 @@ func applied(name string) func(*call) ([]*tensor, error) {
 
 func (c *call) clip() ([]*tensor, error) {
 	if t := c.in[0]; t.kind != Float {
-		return nil, fmt.Errorf("the input has type %v, want float: put Casts around it", t.kind)
+		return c.clipInts()
 	}
 	// The first element of a bound is its value. Without a bound it is the largest float, as
 	// in ONNX Runtime: infinity becomes finite.
@@ -159,6 +165,32 @@ func (c *call) clip() ([]*tensor, error) {
 			dst[i] = min(max(v, low), high) // NaN stays
 		}
 	}))
+}
+
+// clipInts plans Clip of integers.
+func (c *call) clipInts() ([]*tensor, error) {
+	out := c.in[0]
+	for i, op := range []binaryOp{largest, smallest} {
+		if !c.has(i + 1) {
+			continue
+		}
+		bound, name := c.in[i+1], "the bound "+[...]string{"min", "max"}[i]
+		if bound.kind != out.kind {
+			return nil, fmt.Errorf("%s has type %v, want one %v: put a Cast before it", name, bound.kind, out.kind)
+		}
+		if bound.count() != 1 {
+			return nil, wrongShape(name, bound, "one "+out.kind.String())
+		}
+		of, err := c.of(out, bound.view([]int{}, []int{}, 0)).binary(op)
+		if err != nil {
+			return nil, err
+		}
+		out = of[0]
+	}
+	if out == c.in[0] {
+		return c.identity()
+	}
+	return []*tensor{out}, nil
 }
 
 // A binaryOp is an operator on the elements of two tensors. A nil function means that the
@@ -210,6 +242,12 @@ var (
 	equal   = binaryOp{compare: &comparison{func(a, b float32) bool { return a == b }, func(a, b int64) bool { return a == b }}}
 	less    = binaryOp{compare: &comparison{func(a, b float32) bool { return a < b }, func(a, b int64) bool { return a < b }}}
 	greater = binaryOp{compare: &comparison{func(a, b float32) bool { return a > b }, func(a, b int64) bool { return a > b }}}
+
+	lessOrEqual    = binaryOp{compare: &comparison{func(a, b float32) bool { return a <= b }, func(a, b int64) bool { return a <= b }}}
+	greaterOrEqual = binaryOp{compare: &comparison{func(a, b float32) bool { return a >= b }, func(a, b int64) bool { return a >= b }}}
+
+	largest  = binaryOp{floats: func(a, b float32) float32 { return max(a, b) }, ints: func(a, b int64) int64 { return max(a, b) }}
+	smallest = binaryOp{floats: func(a, b float32) float32 { return min(a, b) }, ints: func(a, b int64) int64 { return min(a, b) }}
 )
 
 type comparison struct {
@@ -277,6 +315,35 @@ func (c *call) binary(op binaryOp) ([]*tensor, error) {
 	}
 	n := newNest(shape, out.stride, a.spread(shape), b.spread(shape))
 	return []*tensor{out}, c.step(binaryRun(c.m.engine, op, n, out, a, b))
+}
+
+// folded plans an operator on the elements of any number of tensors: of the first two, of
+// the result and the third, and so on.
+func (c *call) folded(op binaryOp) ([]*tensor, error) {
+	out := c.in[0]
+	for i, t := range c.in[1:] {
+		if t == nil {
+			return nil, fmt.Errorf("input %d is left out, and it must be there: damaged, export the model anew", i+1)
+		}
+		of, err := c.of(out, t).binary(op)
+		if err != nil {
+			return nil, err
+		}
+		out = of[0]
+	}
+	if len(c.in) == 1 {
+		return c.identity()
+	}
+	return []*tensor{out}, nil
+}
+
+// of returns a call of the same node with other inputs. They have no names, so that no
+// step writes over them.
+func (c *call) of(in ...*tensor) *call {
+	proto, n, other := *c.n.nodeProto, *c.n, *c
+	proto.inputs, n.nodeProto = make([]string, len(in)), &proto
+	other.n, other.in = &n, in
+	return &other
 }
 
 // binaryRun returns a step of a binary operator.

@@ -523,7 +523,10 @@ func operatorMakers() map[string]operatorMaker {
 			return []string{g.axesNode("Unsqueeze", in, axes, 13)}
 		}},
 		"Clip": {whole: true, draw: func(g *graphMaker) []string {
-			kind := pick(g, Float, Float, Float, Float, Float, Int64)
+			kind := Float
+			if g.opset >= 12 {
+				kind = pick(g, Float, Float, Float, Int64, Int32)
+			}
 			in := g.value(g.array(kind, g.shape(0, 4)...))
 			low, high := 2*g.Float32()-2, 2*g.Float32()-0.5
 			if g.opset < 11 {
@@ -532,7 +535,7 @@ func operatorMakers() map[string]operatorMaker {
 			bound := func(v float32) string {
 				switch {
 				case kind != Float:
-					return g.constant(scalar(int64(v)))
+					return g.constant(intArray(kind, []int64{int64(3 * v)}))
 				case g.IntN(4) == 0:
 					return g.value(floatArray([]float32{v}))
 				}
@@ -661,22 +664,59 @@ func operatorMakers() map[string]operatorMaker {
 			condition := g.given(intArray(Bool, []int64{g.Int64N(2)}, pick(g, []int{}, []int{1})...))
 			return []string{g.one("If", []string{condition}, graphAttribute("then_branch", branch("Tanh")), graphAttribute("else_branch", branch("Neg")))}
 		}},
-		"Add":        {draw: pair(Float, Int64, Int32)},
-		"Sub":        {draw: pair(Float, Int64, Int32)},
-		"Mul":        {draw: pair(Float, Int64, Int32)},
-		"And":        {draw: pair(Bool)},
-		"Or":         {draw: pair(Bool)},
-		"Equal":      {draw: pair(anyKind...)},
-		"Greater":    {draw: pair(Float, Int64, Int32)},
-		"Less":       {draw: pair(Float, Int64, Int32)},
-		"ReduceSum":  {whole: true, draw: reduction(13, Float, Float, Int64, Int32)},
-		"ReduceMean": {whole: true, draw: reduction(18, Float)},
-		"ReduceMax":  {whole: true, draw: reduction(19, Float, Float, Int64, Int32)},
-		"Abs":        {draw: floats}, "Exp": {draw: floats}, "Neg": {draw: floats}, "Reciprocal": {draw: floats}, "Relu": {draw: floats},
+		"BatchNormalization": {whole: true, draw: func(g *graphMaker) []string {
+			s := append([]int{g.IntN(4), 1 + g.IntN(4)}, g.shape(0, 2)...)
+			in := []string{g.value(g.finite(s...))}
+			for range 3 {
+				in = append(in, g.value(g.finite(s[1])))
+			}
+			variance := g.finite(s[1])
+			for i, v := range variance.Floats {
+				variance.Floats[i] = v * v
+			}
+			return []string{g.one("BatchNormalization", append(in, g.constant(variance)), g.some(floatAttribute("epsilon", 1e-3))...)}
+		}},
+		"LayerNormalization": {whole: true, draw: func(g *graphMaker) []string {
+			s := g.shape(1, 4)
+			axis := g.axis(len(s))
+			part := s[(int(axis)+len(s))%len(s):]
+			in := []string{g.value(g.finite(s...)), g.value(g.finite(part...))}
+			if g.IntN(2) == 0 {
+				in = append(in, g.value(g.finite(part...)))
+			}
+			return []string{g.one("LayerNormalization", in, append(g.some(floatAttribute("epsilon", 1e-3)), intAttribute("axis", axis))...)}
+		}},
+		"Add":            {draw: pair(Float, Int64, Int32)},
+		"Sub":            {draw: pair(Float, Int64, Int32)},
+		"Mul":            {draw: pair(Float, Int64, Int32)},
+		"And":            {draw: pair(Bool)},
+		"Or":             {draw: pair(Bool)},
+		"Equal":          {draw: pair(anyKind...)},
+		"Greater":        {draw: pair(Float, Int64, Int32)},
+		"Less":           {draw: pair(Float, Int64, Int32)},
+		"GreaterOrEqual": {draw: pair(Float, Int64, Int32)},
+		"LessOrEqual":    {draw: pair(Float, Int64, Int32)},
+		"ReduceSum":      {whole: true, draw: reduction(13, Float, Float, Int64, Int32)},
+		"ReduceMean":     {whole: true, draw: reduction(18, Float)},
+		"ReduceMax":      {whole: true, draw: reduction(19, Float, Float, Int64, Int32)},
+		"Abs":            {draw: floats}, "Erf": {draw: floats}, "Exp": {draw: floats}, "Neg": {draw: floats}, "Reciprocal": {draw: floats}, "Relu": {draw: floats},
 		"Sigmoid": {draw: floats}, "Softplus": {draw: floats}, "Softsign": {draw: floats}, "Sqrt": {draw: floats}, "Tanh": {draw: floats},
 		"Elu":         {draw: floats, attributes: alphaBeta("alpha")},
 		"HardSigmoid": {draw: floats, attributes: alphaBeta("alpha", "beta")},
 		"LeakyRelu":   {draw: floats, attributes: alphaBeta("alpha")},
+	}
+	for _, op := range []string{"Max", "Min"} {
+		m[op] = operatorMaker{whole: true, draw: func(g *graphMaker) []string {
+			kind := Float
+			if g.opset >= 12 {
+				kind = pick(g, Float, Float, Int64, Int32)
+			}
+			var in []string
+			for _, s := range g.spreads(1 + g.IntN(4)) {
+				in = append(in, g.value(g.array(kind, s...)))
+			}
+			return []string{g.one(op, in)}
+		}}
 	}
 	for _, op := range []string{"Softmax", "LogSoftmax"} {
 		m[op] = operatorMaker{whole: true, draw: func(g *graphMaker) []string {
@@ -689,7 +729,6 @@ func operatorMakers() map[string]operatorMaker {
 
 // refusals are the errors that may refuse what ONNX Runtime runs. doc.go lists them.
 var refusals = map[string][]string{
-	"Clip":   {"the input has type int64, want float: put Casts around it"},
 	"OneHot": {"the new axis must be the last one"},
 	"Pad":    {"the padding value, must be one", "give numbers from 0"},
 	"Pow":    {"put a Cast before it"},

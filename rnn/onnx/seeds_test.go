@@ -61,12 +61,12 @@ func seeds() (all []seed) {
 	const1 := func(name string, v int64) *tensorProto { return newInts(name, []int64{v}) }
 
 	for _, op := range []string{
-		"Abs", "Elu", "Exp", "HardSigmoid", "Identity", "LeakyRelu", "Log", "Neg", "Reciprocal", "Relu", "Sigmoid",
+		"Abs", "Elu", "Erf", "Exp", "HardSigmoid", "Identity", "LeakyRelu", "Log", "Neg", "Reciprocal", "Relu", "Sigmoid",
 		"Softplus", "Softsign", "Sqrt", "Tanh", "Softmax", "LogSoftmax", "ReduceMax", "ReduceMean", "Flatten", "Transpose", "Dropout", "Shape", "Size",
 	} {
 		add(op, modelOf([]valueProto{x}, nil, node(op, in)))
 	}
-	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Pow", "Equal", "Less", "Greater"} {
+	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Pow", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Max", "Min"} {
 		add(op, modelOf([]valueProto{x}, []*tensorProto{weights("w", 4)}, node(op, []string{"x", "w"})))
 		add(op+" of ints", modelOf([]valueProto{i}, []*tensorProto{const1("w", 3)}, node(op, []string{"i", "w"})))
 	}
@@ -77,6 +77,9 @@ func seeds() (all []seed) {
 	add("Not", modelOf([]valueProto{b}, nil, node("Not", []string{"b"})))
 	add("Where", modelOf([]valueProto{b, x}, []*tensorProto{weights("w", 4)}, node("Where", []string{"b", "x", "w"})))
 	add("Clip", modelOf([]valueProto{x}, []*tensorProto{newFloats("w", []float32{-0.5})}, node("Clip", []string{"x", "w"})))
+	add("Clip of ints", modelOf([]valueProto{i}, []*tensorProto{const1("w", 1)}, node("Clip", []string{"i", "w"})))
+	add("LayerNormalization", modelOf([]valueProto{x3}, []*tensorProto{weights("w", 4, 3)}, node("LayerNormalization", []string{"x", "w", "w"}, intAttribute("axis", 1))))
+	add("BatchNormalization", modelOf([]valueProto{x3}, []*tensorProto{weights("w", 4), newFloats("v", []float32{1, 2, 3, 4}, 4)}, node("BatchNormalization", []string{"x", "w", "w", "w", "v"})))
 	add("Cast", modelOf([]valueProto{x}, nil, node("Cast", in, intAttribute("to", int64(Int64)))))
 	add("Concat", modelOf([]valueProto{x}, []*tensorProto{weights("w", 2, 4)}, node("Concat", []string{"x", "w", "x"}, intAttribute("axis", 0))))
 	add("Constant", modelOf(nil, nil, node("Constant", nil, tensorAttribute("value", weights("", 2, 3)))))
