@@ -534,7 +534,7 @@ func (n *found) findEnds(f *safetensors.File, o LoadOptions) error {
 	if output.tails > 0 {
 		return n.findTails(output)
 	}
-	if c.embeds() && c.Embedding == c.width() && c.Input == c.Output {
+	if c.embeds() {
 		c.Tied, err = f.Same(n.stored[n.name(embeddingName)], n.stored[n.name("out.weight")])
 	}
 	return err

@@ -543,7 +543,8 @@ func TestLoadRefuses(t *testing.T) {
 // Config only the bias of an output layer may be absent, as in PyTorch.
 func TestLoadLostTensors(t *testing.T) {
 	e := newEngine(t, "", 1)
-	for _, c := range stored {
+	one := Config{Input: 5, Cell: GRU, Layers: 1, Hidden: 4, Output: 9, Cutoffs: []int{4}}
+	for _, c := range append(slices.Clip(stored), one) {
 		tensors, metadata := contents(t, written(t, newModel(t, e, c, 1)))
 		for i, lost := range tensors {
 			rest := slices.Delete(slices.Clone(tensors), i, i+1)

@@ -151,8 +151,10 @@ func TestSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		for j, want := range []bool{true, i < 0, false} {
-			if same, err := f.Same(f.Tensors[0], f.Tensors[j]); err != nil || same != want {
-				t.Errorf("another element %d: %s is the same as a: %v, error %v", i, f.Tensors[j].Name, same, err)
+			for _, pair := range [][2]Tensor{{f.Tensors[0], f.Tensors[j]}, {f.Tensors[j], f.Tensors[0]}} {
+				if same, err := f.Same(pair[0], pair[1]); err != nil || same != want {
+					t.Errorf("another element %d: %s is the same as %s: %v, error %v", i, pair[0].Name, pair[1].Name, same, err)
+				}
 			}
 		}
 		if i >= 0 {
