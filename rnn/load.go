@@ -122,6 +122,11 @@ func look(f *safetensors.File, o LoadOptions) (n *found, extra []string, err err
 	if t, shape := misfit(n.stored, tensors); t != nil {
 		return n, nil, fmt.Errorf("tensor %.100q has shape %.200s, that of %v is %v: give the state_dict as PyTorch saves it", t.name, shape, n, t.shape)
 	}
+	for _, t := range tensors {
+		if err := n.stored[t.name].CheckFloats(); err != nil {
+			return n, nil, err
+		}
+	}
 	return n, extra, nil
 }
 

@@ -822,6 +822,9 @@ func TestFind(t *testing.T) {
 	if all := find(file(t, nil, ends), ""); len(all) != 1 || all[0].Err == nil || !strings.Contains(all[0].Err.Error(), "LoadOptions.Output") || all[0].Config.Hidden != 4 {
 		t.Errorf("%+v", all)
 	}
+	if all := find(bytes.ReplaceAll(file(t, nil, lstm("", 1)), []byte(`"F32"`), []byte(`"I32"`)), ""); len(all) != 1 || all[0].Err == nil || !strings.Contains(all[0].Err.Error(), "dtype I32 has no floats") {
+		t.Errorf("integers: %+v", all)
+	}
 	if all := find(file(t, nil, []safetensors.Floats{zeros("a", 1)}), ""); len(all) != 0 {
 		t.Errorf("%+v", all)
 	}

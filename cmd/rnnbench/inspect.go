@@ -149,10 +149,15 @@ func importable(i lm.Inspection, n lm.FileNetwork) (prefix string, ok bool) {
 // plainWord matches words that a shell takes as they are.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./,+=:@%][A-Za-z0-9_./,+=:@%-]*$`)
 
-// shellQuoted returns a word as it stands in a command.
+// shellQuoted returns a word as it stands in a command of bash, also one with control
+// characters.
 func shellQuoted(word string) string {
 	if plainWord.MatchString(word) {
 		return word
+	}
+	if strings.ContainsFunc(word, func(r rune) bool { return !strconv.IsPrint(r) }) || !utf8.ValidString(word) {
+		quoted := strconv.Quote(word) // a terminal must not see what a file's names do to it
+		return "$'" + strings.NewReplacer(`\"`, `"`, "'", `\'`).Replace(quoted[1:len(quoted)-1]) + "'"
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -356,6 +356,7 @@ func TestInspectPublicModels(t *testing.T) {
 func TestShellQuoted(t *testing.T) {
 	for word, want := range map[string]string{
 		"": "''", "a/b-c.lm": "a/b-c.lm", "my file": "'my file'", "it's": `'it'\''s'`, "-x": "'-x'", "$(x)": "'$(x)'", "näher": "'näher'",
+		"a\n\x1b[31m.": `$'a\n\x1b[31m.'`, "it's\t\\\"": `$'it\'s\t\\"'`, "\xff": `$'\xff'`,
 	} {
 		if got := shellQuoted(word); got != want {
 			t.Errorf("%q: %s, want %s", word, got, want)

@@ -111,6 +111,10 @@ func TestBadFiles(t *testing.T) {
 		{"operator with a graph of its own", func(m *modelProto) {
 			m.graph.nodes[0].op, m.graph.nodes[0].attributes = "Loop", []attributeProto{graphAttribute("body", &graphProto{inputs: []valueProto{newValue("step", Int64)}})}
 		}, []string{`"Loop" node "cell": the operator is not supported`}},
+		{"operator of others with a graph of its own", func(m *modelProto) {
+			n := m.graph.nodes[0]
+			n.op, n.domain, n.attributes = "If", "com.example", []attributeProto{graphAttribute("then_branch", &graphProto{inputs: []valueProto{newValue("step", Int64)}})}
+		}, []string{`If node "cell" is of the domain "com.example"`}},
 		{"operator of many lines", func(m *modelProto) { m.graph.nodes[0].op = strings.Repeat("A\n", 5000) }, []string{`A\n`, "9900 bytes more", "not supported"}},
 		{"domain", func(m *modelProto) { m.graph.nodes[0].domain = "com.microsoft" }, []string{`LSTM node "cell"`, `"com.microsoft"`, "export"}},
 		{"function", func(m *modelProto) { m.graph.nodes[0].domain, m.functions = "local", 1 }, []string{`LSTM node "cell"`, `"local"`, "inline_local_functions"}},

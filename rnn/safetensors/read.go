@@ -33,6 +33,14 @@ func (t Tensor) Len() int {
 	return n
 }
 
+// CheckFloats returns an error unless [File.Floats] reads tensors of this dtype.
+func (t Tensor) CheckFloats() error {
+	if _, ok := converters[t.DType]; !ok {
+		return fmt.Errorf("tensor %s: dtype %s has no floats: store it as F32, F16, BF16 or F64", quote(t.Name), t.DType)
+	}
+	return nil
+}
+
 // Size returns the number of bytes of the data.
 func (t Tensor) Size() int64 { return t.hi - t.lo }
 
@@ -161,14 +169,13 @@ func (f *File) Bytes(t Tensor) ([]byte, error) {
 // number. F32, F16 and BF16 are converted exactly. F64 is rounded to the nearest
 // float32, or to infinity beyond the largest. Other dtypes are an error.
 func (f *File) Floats(dst []float32, t Tensor) error {
-	convert, ok := converters[t.DType]
-	switch {
-	case !ok:
-		return fmt.Errorf("tensor %s: dtype %s has no floats: store it as F32, F16, BF16 or F64", quote(t.Name), t.DType)
-	case len(dst) != t.Len():
+	if err := t.CheckFloats(); err != nil {
+		return err
+	}
+	if len(dst) != t.Len() {
 		return fmt.Errorf("tensor %s: %d elements of shape %s, want %d", quote(t.Name), t.Len(), shape(t.Shape), len(dst))
 	}
-	width := int(widths[t.DType])
+	convert, width := converters[t.DType], int(widths[t.DType])
 	buf := make([]byte, min(len(dst)*width, 64<<10))
 	for at := f.data + t.lo; len(dst) > 0; {
 		n := min(len(dst), len(buf)/width)
