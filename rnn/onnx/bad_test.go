@@ -148,6 +148,9 @@ func TestBadFiles(t *testing.T) {
 		{"shape of B", func(m *modelProto) { m.graph.initializers[2] = weights("b", 1, 8) }, []string{`LSTM node "cell": B has shape [1 8]`, "want shape [1 16]"}},
 		{"type of B", func(m *modelProto) { m.graph.initializers[2] = newInts("b", make([]int64, 16), 1, 16) }, []string{`LSTM node "cell": B, input 3, has type int64, want float`}},
 		{"hidden_size", func(m *modelProto) { m.graph.nodes[0].attributes[0].i = 5 }, []string{`LSTM node "cell": hidden_size is 5`, "2"}},
+		{"clip of 0", func(m *modelProto) {
+			m.graph.nodes[0].attributes = append(m.graph.nodes[0].attributes, floatAttribute("clip", 0))
+		}, []string{`LSTM node "cell"`, "clip is 0", "above 0", "leave it out"}},
 		{"activation", func(m *modelProto) {
 			m.graph.nodes[0].attributes = append(m.graph.nodes[0].attributes, textsAttribute("activations", "Sin", "Tanh", "Tanh"))
 		}, []string{`LSTM node "cell"`, `"Sin"`, "Sigmoid"}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // spec returns the attributes of a recurrent node.
@@ -17,9 +18,12 @@ func (c *call) spec() (recurrentSpec, error) {
 	}
 	hidden := c.integer("hidden_size", 0)
 	if hidden < 0 || hidden > int64(maxElements) {
-		return s, fmt.Errorf("hidden_size is %d", hidden)
+		return s, fmt.Errorf("hidden_size is %d: damaged, export the model anew", hidden)
 	}
 	s.hidden = int(hidden)
+	if s.clip == 0 && c.attribute("clip") != nil {
+		return s, errors.New("clip is 0, must be above 0: leave it out for no limit")
+	}
 	if a := c.attribute("activations"); a != nil {
 		s.activations = a.texts
 	}
@@ -192,7 +196,7 @@ func (c *call) recurrent() ([]*tensor, error) {
 	var last [4][]float32 // the weights that pass was made of
 	for k := range w {
 		if w[k] != nil {
-			last[k] = make([]float32, len(w[k].data))
+			last[k] = slices.Clone(w[k].data)
 		}
 	}
 	return outs[:len(c.n.outputs)], c.step(func() error {
@@ -259,9 +263,6 @@ func (c *call) initial(i int, name string, directions, batch, hidden int, batchF
 		if zeros {
 			return nil, nil
 		}
-	}
-	if c.n.op != "LSTM" && i == 6 {
-		return nil, errors.New("only an LSTM has initial_c")
 	}
 	return flat.floats, nil
 }

@@ -431,6 +431,39 @@ func TestOperatorsAreListed(t *testing.T) {
 	}
 }
 
+// TestWeightsOfTheRun: a node whose weights are computed in each run takes those of this
+// run, from the first one on.
+func TestWeightsOfTheRun(t *testing.T) {
+	e := testEngine(t)
+	x, pads := newValue("x", Float, named("t"), named("n"), sized(3)), newInts("pads", make([]int64, 6), 6)
+	inputs := []valueProto{x, newValue("w", Float, sized(1), sized(4), sized(3)), newValue("r", Float, sized(1), sized(4), sized(4))}
+	one := newFloats("one", []float32{1})
+	m := load(t, e, modelOf(inputs, []*tensorProto{pads, one},
+		newNode("Pad", []string{"w", "pads", "one"}, []string{"w1"}), // before a run it holds ones
+		newNode("Pad", []string{"r", "pads", "one"}, []string{"r1"}),
+		newNode("RNN", []string{"x", "w1", "r1"}, []string{"", "h"}, intAttribute("hidden_size", 4)),
+	))
+	for i, scale := range []float32{0, 0.5, 0.5, 0} {
+		in := map[string]*Tensor{"x": {Shape: []int{2, 1, 3}, Floats: ramp(6)}, "w": {Shape: []int{1, 4, 3}}, "r": {Shape: []int{1, 4, 4}}}
+		for _, name := range []string{"w", "r"} {
+			in[name].Floats = ramp(count(in[name].Shape))
+			for j, v := range in[name].Floats {
+				in[name].Floats[j] = scale * (v + 1) // 0, and not -0
+			}
+		}
+		fixed := load(t, e, modelOf([]valueProto{x}, []*tensorProto{newFloats("w", in["w"].Floats, 1, 4, 3), newFloats("r", in["r"].Floats, 1, 4, 4)},
+			newNode("RNN", []string{"x", "w", "r"}, []string{"", "h"}, intAttribute("hidden_size", 4))))
+		var got, want Tensor
+		if err := m.Run(in, map[string]*Tensor{"h": &got}); err != nil {
+			t.Fatal(err)
+		}
+		if err := fixed.Run(map[string]*Tensor{"x": in["x"]}, map[string]*Tensor{"h": &want}); err != nil {
+			t.Fatal(err)
+		}
+		bits(t, fmt.Sprint("run ", i), &got, &want)
+	}
+}
+
 // TestBools: any number but 0 is true.
 func TestBools(t *testing.T) {
 	m := load(t, testEngine(t), modelOf([]valueProto{newValue("a", Bool, named("n")), newValue("b", Bool, named("n"))}, nil,
