@@ -192,6 +192,42 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// TestMoves: attributes are refused from the version on that has them as inputs, and these
+// inputs before it.
+func TestMoves(t *testing.T) {
+	e := testEngine(t)
+	for op, v := range moves {
+		var outputs []string
+		for i := range 2 {
+			if outputs = append(outputs, fmt.Sprint("y", i)); op != "Split" {
+				break
+			}
+		}
+		load := func(opset int64, inputs []string, attributes ...attributeProto) error {
+			m := modelOf([]valueProto{newValue("x", Float, named("n"), sized(2))}, []*tensorProto{newInts("i", []int64{1}, 1), newInts("j", []int64{1, 1}, 2)},
+				&nodeProto{op: op, name: "moved", inputs: inputs, outputs: outputs, attributes: attributes})
+			m.opsets[0].version = opset
+			_, err := Load(e, bytes.NewReader(m.encode(nil)))
+			return err
+		}
+		inputs := map[string][]string{"Slice": {"x", "i", "i"}, "Split": {"x", "j"}}[op]
+		if inputs == nil {
+			inputs = []string{"x", "i"}
+		}
+		if err := load(v.version, inputs); err != nil {
+			t.Errorf("%s with inputs: %v", op, err)
+		}
+		checkWords(t, load(v.version-1, inputs), []string{op + ` node "moved"`, fmt.Sprint("version ", v.version), fmt.Sprint("the file has ", v.version-1), "export"})
+		for _, name := range v.attributes {
+			a := attributeProto{name: name, kind: operators[op].attributes[name]}
+			if err := load(v.version-1, inputs[:1], a); err != nil {
+				t.Errorf("%s with %s: %v", op, name, err)
+			}
+			checkWords(t, load(v.version, inputs, a), []string{op + ` node "moved"`, quote(name), "became an input", fmt.Sprint("the file has ", v.version), "export"})
+		}
+	}
+}
+
 // checkWords fails unless err is one line with all these words.
 func checkWords(t *testing.T, err error, want []string) {
 	t.Helper()

@@ -134,7 +134,7 @@ func (c *call) clip() ([]*tensor, error) {
 	// The first element of a bound is its value. Without a bound it is the largest float, as
 	// in ONNX Runtime: infinity becomes finite.
 	bound := func(i int, name string, other float32) ([]float32, error) {
-		if c.m.opset < 11 {
+		if !c.moved() {
 			return []float32{c.float(name, other)}, nil
 		}
 		if !c.has(i) {
@@ -497,11 +497,7 @@ func (c *call) reduce() ([]*tensor, error) {
 	if t.kind == Bool || t.kind != Float && c.n.op == "ReduceMean" {
 		return nil, fmt.Errorf("the input has type %v: put a Cast to float before it", t.kind)
 	}
-	from := int64(18)
-	if c.n.op == "ReduceSum" {
-		from = 13
-	}
-	axes, err := c.axesOf(1, from)
+	axes, err := c.list("axes", 1)
 	if err != nil {
 		return nil, err
 	}
