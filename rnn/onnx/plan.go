@@ -187,6 +187,9 @@ func (c *compiler) node(s *scope, n *node) error {
 			t.fixed = false
 			out[i] = &t
 		}
+		if j := slices.Index(call.in, out[i]); j >= 0 && !call.alone(j) { // others read it by its first name
+			out[i].shared = true
+		}
 		s.named[name] = out[i]
 	}
 	return nil

@@ -75,10 +75,7 @@ func (c *call) constantOfShape() ([]*tensor, error) {
 	return []*tensor{t}, nil
 }
 
-func (c *call) identity() ([]*tensor, error) {
-	c.in[0].shared = true
-	return c.in, nil
-}
+func (c *call) identity() ([]*tensor, error) { return c.in[:1], nil }
 
 // dropout passes its input on: it acts in training alone.
 func (c *call) dropout() ([]*tensor, error) {
@@ -91,7 +88,6 @@ func (c *call) dropout() ([]*tensor, error) {
 			return nil, errors.New("it is in training mode: export the model for inference")
 		}
 	}
-	c.in[0].shared = true
 	out := []*tensor{c.in[0], nil}
 	if len(c.n.outputs) > 1 && c.s.g.uses[c.n.outputs[1]] == 0 {
 		var err error
