@@ -108,7 +108,7 @@ func init() {
 		"Gemm":   {7, 2, 3, 1, map[string]int64{"alpha": real, "beta": real, "transA": number, "transB": number}, (*call).gemm},
 		"MatMul": {1, 2, 2, 1, nil, (*call).matMul},
 
-		// Recurrent nodes: nodes.go
+		// Recurrent nodes: recurrent_node.go
 		"GRU":  {7, 3, 6, 2, with("linear_before_reset"), (*call).recurrent},
 		"LSTM": {7, 3, 8, 3, with("input_forget"), (*call).recurrent},
 		"RNN":  {7, 3, 6, 2, recurrent, (*call).recurrent},

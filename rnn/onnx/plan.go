@@ -327,6 +327,14 @@ func (c *call) over(i int, shape []int, order *tensor) (*tensor, error) {
 	return c.out(Float, shape, order)
 }
 
+// unread returns a tensor in the place of an output that nothing reads.
+func (c *call) unread(shape []int) (*tensor, error) {
+	if _, err := c.fits(shape); err != nil {
+		return nil, err
+	}
+	return &tensor{kind: Float, shape: shape, stride: make([]int, len(shape)), floats: make([]float32, 1)}, nil
+}
+
 // step adds a step to the plan. If all inputs of the call are known, it runs at once.
 func (c *call) step(run func() error) error {
 	if c.known {

@@ -7,6 +7,8 @@ import (
 	"slices"
 )
 
+// The plan of a node RNN, GRU or LSTM. recurrent.go and cells.go have its passes.
+
 // spec returns the attributes of a recurrent node.
 func (c *call) spec() (recurrentSpec, error) {
 	s := recurrentSpec{
@@ -229,14 +231,6 @@ func (c *call) spendRecurrent(r *recurrent, steps, batch int) error {
 		err = c.spend(callWork, calls)
 	}
 	return err
-}
-
-// unread returns a tensor in the place of an output that nothing reads.
-func (c *call) unread(shape []int) (*tensor, error) {
-	if _, err := c.fits(shape); err != nil {
-		return nil, err
-	}
-	return &tensor{kind: Float, shape: shape, stride: make([]int, len(shape)), floats: make([]float32, 1)}, nil
 }
 
 // initial returns the initial states of input i, [D,B,H], or nil for zeros.
