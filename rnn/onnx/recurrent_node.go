@@ -163,8 +163,8 @@ func (c *call) recurrent() ([]*tensor, error) {
 		return nil, err
 	}
 	pass := r.newRun(steps, batch, lengths != nil)
-	if known && floats[0] != nil && pass.inPlace() { // Y is where the states are: a pass shows where
-		if err := pass.run(x.floats, nil, nil, nil, nil, nil, nil); err != nil {
+	if known && floats[0] != nil && pass.inPlace() { // Y is where the states are: a pass of no steps shows where
+		if err := pass.run(x.floats, make([]int32, batch), nil, nil, nil, nil, nil); err != nil {
 			return nil, err
 		}
 		outs[0] = outs[0].view(outs[0].shape, outs[0].stride, 0)
