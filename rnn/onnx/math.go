@@ -357,7 +357,7 @@ func newRun(t *tensor, step, size int) func(at int) []float32 {
 func (c *call) not() ([]*tensor, error) {
 	t := c.in[0]
 	if t.kind != Bool {
-		return nil, fmt.Errorf("the input has type %v, want bool", t.kind)
+		return nil, fmt.Errorf("the input has type %v, want bool: put a Cast before it", t.kind)
 	}
 	out, err := c.out(Bool, t.shape, t)
 	if err != nil {
@@ -420,7 +420,7 @@ func (c *call) softmax() ([]*tensor, error) {
 	t := c.in[0]
 	rank := len(t.shape)
 	if t.kind != Float {
-		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+		return nil, fmt.Errorf("the input has type %v, want float: put a Cast before it", t.kind)
 	}
 	other := int64(-1)
 	if c.m.opset < 13 {

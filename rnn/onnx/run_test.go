@@ -528,3 +528,23 @@ func TestWrittenInPlace(t *testing.T) {
 		})
 	}
 }
+
+// TestLargeSteps: a Slice with the largest step takes one element, whose axis can be cut
+// again.
+func TestLargeSteps(t *testing.T) {
+	e := testEngine(t)
+	for _, step := range []int64{math.MaxInt64, 1 << 62, math.MinInt64 + 1} {
+		m := load(t, e, modelOf([]valueProto{newValue("x", Float, sized(3), sized(4))},
+			[]*tensorProto{newInts("one", []int64{1}, 1), newInts("zero", []int64{0}, 1), newInts("end", []int64{1 << 40}, 1), newInts("start", []int64{-1 << 40}, 1), newInts("step", []int64{step}, 1)},
+			newNode("Slice", []string{"x", "one", map[bool]string{true: "end", false: "start"}[step > 0], "zero", "step"}, []string{"row"}),
+			newNode("Slice", []string{"row", "one", "one", "zero"}, []string{"none"}),
+			newNode("Concat", []string{"row", "none", "row"}, []string{"y"}, intAttribute("axis", 0)),
+		))
+		var y Tensor
+		if err := m.Run(map[string]*Tensor{"x": {Shape: []int{3, 4}, Floats: ramp(12)}}, map[string]*Tensor{"y": &y}); err != nil {
+			t.Fatal(err)
+		}
+		row := ramp(12)[4:8]
+		bits(t, fmt.Sprint("step ", step), &y, &Tensor{Shape: []int{2, 4}, Floats: slices.Concat(row, row)})
+	}
+}

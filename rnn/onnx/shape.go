@@ -23,7 +23,7 @@ func (c *call) fixedInts(shape []int, ints []int64) *tensor {
 
 func (c *call) constant() ([]*tensor, error) {
 	if len(c.n.attributes) != 1 {
-		return nil, errors.New("a constant with no value, or several")
+		return nil, errors.New("it has no value, or several: damaged, export the model anew")
 	}
 	one := &tensor{kind: Float, shape: []int{}, stride: []int{}, known: true, fixed: true}
 	switch a := &c.n.attributes[0]; a.name {
@@ -102,7 +102,7 @@ func (c *call) cast() ([]*tensor, error) {
 	t, to := c.in[0], Type(c.integer("to", 0))
 	switch {
 	case !to.held():
-		return nil, fmt.Errorf("a cast to %v, and there are float, int64, int32 and bool", to)
+		return nil, fmt.Errorf("a cast to %v, and there are float, int64, int32 and bool: convert the model", to)
 	case to == t.kind:
 		return c.identity()
 	}
