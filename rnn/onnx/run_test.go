@@ -292,8 +292,9 @@ func TestManyValues(t *testing.T) {
 func TestKeysOfPlans(t *testing.T) {
 	m := load(t, testEngine(t), modelOf([]valueProto{{name: "i", kind: Int64}, {name: "x", kind: Float}}, nil,
 		newNode("Shape", []string{"x"}, []string{"s"}), newNode("Expand", []string{"i", "s"}, []string{"j"}), newNode("Identity", []string{"j"}, []string{"y"})))
-	for _, shape := range [][]int{{1, 2}, {2}, {2, 1}, {1, 1, 2}, {}, {1}} {
-		in := map[string]*Tensor{"i": {Shape: []int{1}, Ints: []int64{1}}, "x": {Shape: shape, Floats: ramp(count(shape))}}
+	// A value of 2, zigzag-coded, is the rank of the shape before the last one.
+	for _, shape := range [][]int{{1, 2}, {2}, {2, 1}, {1, 1, 2}, {}, {1}, {2, 3}, {3}} {
+		in := map[string]*Tensor{"i": {Shape: []int{1}, Ints: []int64{2}}, "x": {Shape: shape, Floats: ramp(count(shape))}}
 		out := outputsOf(m)
 		if err := m.Run(in, out); err != nil {
 			t.Fatal(err)
