@@ -345,7 +345,7 @@ func newRun(t *tensor, step, size int) func(at int) []float32 {
 	run := make([]float32, size)
 	return func(at int) []float32 {
 		v := t.floats[at]
-		if math.Float32bits(run[0]) != math.Float32bits(v) || math.Float32bits(run[size-1]) != math.Float32bits(v) {
+		if math.Float32bits(run[0]) != math.Float32bits(v) { // all of run are equal
 			for i := range run {
 				run[i] = v
 			}
