@@ -35,6 +35,10 @@ func TestFusions(t *testing.T) {
 		"row": func(g *graphMaker) string {
 			return g.one("MatMul", []string{g.input(g.finite(in)), g.constant(g.finite(in, width))})
 		},
+		"row, repeated": func(g *graphMaker) string {
+			same := g.one("Expand", []string{g.input(g.finite(1, in)), g.constant(vector(rows, in))})
+			return g.one("MatMul", []string{same, g.constant(g.finite(in, width))})
+		},
 		"of the file": func(g *graphMaker) string {
 			return g.one("MatMul", []string{g.constant(g.finite(rows, in)), g.constant(g.finite(in, width))})
 		},
