@@ -155,6 +155,9 @@ func TestBadFiles(t *testing.T) {
 		{"shape of B", func(m *modelProto) { m.graph.initializers[2] = weights("b", 1, 8) }, []string{`LSTM node "cell": B has shape [1 8]`, "want shape [1 16]"}},
 		{"type of B", func(m *modelProto) { m.graph.initializers[2] = newInts("b", make([]int64, 16), 1, 16) }, []string{`LSTM node "cell": B, input 3, has type int64, want float`}},
 		{"hidden_size", func(m *modelProto) { m.graph.nodes[0].attributes[0].i = 5 }, []string{`LSTM node "cell": hidden_size is 5`, "2"}},
+		{"clip of 0", func(m *modelProto) {
+			m.graph.nodes[0].attributes = append(m.graph.nodes[0].attributes, floatAttribute("clip", 0))
+		}, []string{`LSTM node "cell"`, "clip is 0", "above 0", "leave it out"}},
 		{"activation", func(m *modelProto) {
 			m.graph.nodes[0].attributes = append(m.graph.nodes[0].attributes, textsAttribute("activations", "Sin", "Tanh", "Tanh"))
 		}, []string{`LSTM node "cell"`, `"Sin"`, "Sigmoid"}},
@@ -194,6 +197,42 @@ func TestBadFiles(t *testing.T) {
 			}
 			checkWords(t, err, test.want)
 		})
+	}
+}
+
+// TestMoves: attributes are refused from the version on that has them as inputs, and these
+// inputs before it.
+func TestMoves(t *testing.T) {
+	e := testEngine(t)
+	for op, v := range moves {
+		var outputs []string
+		for i := range 2 {
+			if outputs = append(outputs, fmt.Sprint("y", i)); op != "Split" {
+				break
+			}
+		}
+		load := func(opset int64, inputs []string, attributes ...attributeProto) error {
+			m := modelOf([]valueProto{newValue("x", Float, named("n"), sized(2))}, []*tensorProto{newInts("i", []int64{1}, 1), newInts("j", []int64{1, 1}, 2)},
+				&nodeProto{op: op, name: "moved", inputs: inputs, outputs: outputs, attributes: attributes})
+			m.opsets[0].version = opset
+			_, err := Load(e, bytes.NewReader(m.encode(nil)))
+			return err
+		}
+		inputs := map[string][]string{"Slice": {"x", "i", "i"}, "Split": {"x", "j"}}[op]
+		if inputs == nil {
+			inputs = []string{"x", "i"}
+		}
+		if err := load(v.version, inputs); err != nil {
+			t.Errorf("%s with inputs: %v", op, err)
+		}
+		checkWords(t, load(v.version-1, inputs), []string{op + ` node "moved"`, fmt.Sprint("version ", v.version), fmt.Sprint("the file has ", v.version-1), "export"})
+		for _, name := range v.attributes {
+			a := attributeProto{name: name, kind: operators[op].attributes[name]}
+			if err := load(v.version-1, inputs[:1], a); err != nil {
+				t.Errorf("%s with %s: %v", op, name, err)
+			}
+			checkWords(t, load(v.version, inputs, a), []string{op + ` node "moved"`, quote(name), "became an input", fmt.Sprint("the file has ", v.version), "export"})
+		}
 	}
 }
 

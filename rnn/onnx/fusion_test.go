@@ -35,6 +35,10 @@ func TestFusions(t *testing.T) {
 		"row": func(g *graphMaker) string {
 			return g.one("MatMul", []string{g.input(g.finite(in)), g.constant(g.finite(in, width))})
 		},
+		"row, repeated": func(g *graphMaker) string {
+			same := g.one("Expand", []string{g.input(g.finite(1, in)), g.constant(vector(rows, in))})
+			return g.one("MatMul", []string{same, g.constant(g.finite(in, width))})
+		},
 		"of the file": func(g *graphMaker) string {
 			return g.one("MatMul", []string{g.constant(g.finite(rows, in)), g.constant(g.finite(in, width))})
 		},
@@ -151,6 +155,20 @@ func TestFusions(t *testing.T) {
 		"passed on by Dropout": func(g *graphMaker, p string) []string {
 			same := g.one("Dropout", []string{p})
 			return []string{g.one("Relu", []string{p}), g.one("Add", []string{same, bias(g)})}
+		},
+		"passed on by a Slice of nothing": func(g *graphMaker, p string) []string {
+			same := g.one("Slice", []string{p, g.constant(vector()), g.constant(vector())})
+			return []string{g.one("Relu", []string{same}), g.one("Exp", []string{same}), g.one("Tanh", []string{p})}
+		},
+		"passed on by a Slice of nothing, and read alone": func(g *graphMaker, p string) []string {
+			same := g.one("Slice", []string{p, g.constant(vector()), g.constant(vector())})
+			return []string{g.one("Relu", []string{same}), g.one("Tanh", []string{p})}
+		},
+		"passed on by a Pad of nothing": func(g *graphMaker, p string) []string {
+			sizes := g.one("Mul", []string{g.one("Shape", []string{g.one("Shape", []string{p})}), g.constant(vector(2))})
+			zeros := g.one("ConstantOfShape", []string{sizes}, tensorAttribute("value", vector(0).proto("")))
+			same := g.one("Pad", []string{p, zeros}, textAttribute("mode", "edge"))
+			return []string{g.one("Add", []string{same, bias(g)}), g.one("Tanh", []string{p})}
 		},
 		"passed on, and read alone": func(g *graphMaker, p string) []string {
 			return []string{g.one("Relu", []string{g.one("Identity", []string{p})})}

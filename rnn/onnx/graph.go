@@ -254,7 +254,7 @@ func (m *Model) operator(n *node) (op operator, err error) {
 			return op, fmt.Errorf("%s: the attribute %s has the wrong type, want %s: damaged, export the model anew", n.label, quote(a.name), attributeTypes[known])
 		}
 	}
-	return op, nil
+	return op, moves[n.op].check(n, m.opset)
 }
 
 // attributeTypes are the names of attribute types in error messages.

@@ -140,7 +140,7 @@ func (c *call) clip() ([]*tensor, error) {
 	// The first element of a bound is its value. Without a bound it is the largest float, as
 	// in ONNX Runtime: infinity becomes finite.
 	bound := func(i int, name string, other float32) ([]float32, error) {
-		if c.m.opset < 11 {
+		if !c.moved() {
 			return []float32{c.float(name, other)}, nil
 		}
 		if !c.has(i) {
@@ -412,7 +412,7 @@ func newRun(t *tensor, step, size int) func(at int) []float32 {
 	run := make([]float32, size)
 	return func(at int) []float32 {
 		v := t.floats[at]
-		if math.Float32bits(run[0]) != math.Float32bits(v) || math.Float32bits(run[size-1]) != math.Float32bits(v) {
+		if math.Float32bits(run[0]) != math.Float32bits(v) { // all of run are equal
 			for i := range run {
 				run[i] = v
 			}
@@ -424,7 +424,7 @@ func newRun(t *tensor, step, size int) func(at int) []float32 {
 func (c *call) not() ([]*tensor, error) {
 	t := c.in[0]
 	if t.kind != Bool {
-		return nil, fmt.Errorf("the input has type %v, want bool", t.kind)
+		return nil, fmt.Errorf("the input has type %v, want bool: put a Cast before it", t.kind)
 	}
 	out, err := c.out(Bool, t.shape, t)
 	if err != nil {
@@ -487,7 +487,7 @@ func (c *call) softmax() ([]*tensor, error) {
 	t := c.in[0]
 	rank := len(t.shape)
 	if t.kind != Float {
-		return nil, fmt.Errorf("the input has type %v, want float", t.kind)
+		return nil, fmt.Errorf("the input has type %v, want float: put a Cast before it", t.kind)
 	}
 	other := int64(-1)
 	if c.m.opset < 13 {
@@ -564,11 +564,7 @@ func (c *call) reduce() ([]*tensor, error) {
 	if t.kind == Bool || t.kind != Float && c.n.op == "ReduceMean" {
 		return nil, fmt.Errorf("the input has type %v: put a Cast to float before it", t.kind)
 	}
-	from := int64(18)
-	if c.n.op == "ReduceSum" {
-		from = 13
-	}
-	axes, err := c.axesOf(1, from)
+	axes, err := c.list("axes", 1)
 	if err != nil {
 		return nil, err
 	}

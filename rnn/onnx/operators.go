@@ -1,5 +1,10 @@
 package onnx
 
+import (
+	"fmt"
+	"slices"
+)
+
 // An operator is one of ONNX's standard operators.
 type operator struct {
 	since       int64 // the version from which on it is in the standard
@@ -112,7 +117,7 @@ func init() {
 		"Gemm":   {7, 2, 3, 1, map[string]int64{"alpha": real, "beta": real, "transA": number, "transB": number}, (*call).gemm},
 		"MatMul": {1, 2, 2, 1, nil, (*call).matMul},
 
-		// Recurrent nodes: nodes.go
+		// Recurrent nodes: recurrent_node.go
 		"GRU":  {7, 3, 6, 2, with("linear_before_reset"), (*call).recurrent},
 		"LSTM": {7, 3, 8, 3, with("input_forget"), (*call).recurrent},
 		"RNN":  {7, 3, 6, 2, recurrent, (*call).recurrent},
@@ -120,6 +125,45 @@ func init() {
 		// A graph in a graph
 		"If": {1, 1, 1, unlimited, map[string]int64{"then_branch": attributeGraph, "else_branch": attributeGraph}, (*call).choose},
 	}
+}
+
+// A move is the version from which on an operator has attributes as its inputs.
+type move struct {
+	version    int64
+	attributes []string // in their place are inputs, from input 1 on
+}
+
+var moves = map[string]move{
+	"Clip":       {11, []string{"min", "max"}},
+	"Dropout":    {12, []string{"ratio"}},
+	"Pad":        {11, []string{"pads", "value"}},
+	"ReduceMax":  {18, []string{"axes"}},
+	"ReduceMean": {18, []string{"axes"}},
+	"ReduceSum":  {13, []string{"axes"}},
+	"Slice":      {10, []string{"starts", "ends", "axes"}},
+	"Split":      {13, []string{"split"}},
+	"Squeeze":    {13, []string{"axes"}},
+	"Unsqueeze":  {13, []string{"axes"}},
+}
+
+// moved says whether the operator has its attributes as inputs.
+func (c *call) moved() bool { return c.m.opset >= moves[c.n.op].version }
+
+// check returns an error if a node has attributes where its version has inputs, or inputs
+// where it has attributes.
+func (v move) check(n *node, opset int64) error {
+	if opset < v.version {
+		if len(n.inputs) > 1 {
+			return fmt.Errorf("%s has %d inputs, which it has from version %d of the standard operators on, and the file has %d: damaged, export the model anew", n.label, len(n.inputs), v.version, opset)
+		}
+		return nil
+	}
+	for i := range n.attributes {
+		if name := n.attributes[i].name; slices.Contains(v.attributes, name) {
+			return fmt.Errorf("%s: the attribute %s became an input in version %d of the standard operators, and the file has %d: damaged, export the model anew", n.label, quote(name), v.version, opset)
+		}
+	}
+	return nil
 }
 
 // choose takes the branch of an If. Its condition must be known when the plan is made. It

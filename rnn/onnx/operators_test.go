@@ -617,8 +617,13 @@ func operatorMakers() map[string]operatorMaker {
 		}},
 		"Gemm": {whole: true, draw: func(g *graphMaker) []string {
 			m, k, n := 1+g.IntN(5), 1+g.IntN(7), 1+g.IntN(20)
-			if g.IntN(10) == 0 {
+			switch g.IntN(20) {
+			case 0, 1:
 				m = 0
+			case 2:
+				k = 0
+			case 3:
+				n = 0
 			}
 			a, b := []int{m, k}, []int{k, n}
 			transA, transB := g.Int64N(2), g.Int64N(2)
@@ -635,7 +640,11 @@ func operatorMakers() map[string]operatorMaker {
 			} else if g.opset < 11 {
 				in = append(in, g.value(g.finite(n)))
 			}
-			attributes := g.some(floatAttribute("alpha", pick(g, float32(1), 0.5, 0)), floatAttribute("beta", pick(g, float32(1), 2, 0)))
+			betas := []float32{1, 2, 0}
+			if k == 0 { // there ONNX Runtime forgets beta
+				betas = betas[:1]
+			}
+			attributes := g.some(floatAttribute("alpha", pick(g, float32(1), 0.5, 0)), floatAttribute("beta", pick(g, betas...)))
 			return []string{g.one("Gemm", in, append(attributes, intAttribute("transA", transA), intAttribute("transB", transB))...)}
 		}},
 		"MatMul": {draw: func(g *graphMaker) []string {

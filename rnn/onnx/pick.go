@@ -14,22 +14,10 @@ type cut struct{ axis, first, step, size int }
 
 func (c *call) cuts() ([]cut, error) {
 	t := c.in[0]
-	list := func(i int, name string) ([]int64, error) {
-		if c.m.opset < 10 {
-			return c.integers(name), nil
-		}
-		if c.attribute("starts") != nil || c.attribute("ends") != nil || c.attribute("axes") != nil {
-			return nil, errors.New("its attributes became inputs in version 10 of the standard operators")
-		}
-		if !c.has(i) {
-			return nil, nil
-		}
-		return c.values(i)
-	}
 	var lists [4][]int64
 	for i, name := range []string{"starts", "ends", "axes", ""} {
 		var err error
-		if lists[i], err = list(i+1, name); err != nil {
+		if lists[i], err = c.list(name, i+1); err != nil {
 			return nil, err
 		}
 	}
@@ -274,7 +262,7 @@ func (c *call) pad() ([]*tensor, error) {
 	for i := range axes {
 		axes[i] = int64(i)
 	}
-	if c.m.opset >= 11 {
+	if c.moved() {
 		if !c.has(1) {
 			return nil, errors.New("input 1, the pads, is missing")
 		}

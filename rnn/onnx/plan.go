@@ -187,6 +187,9 @@ func (c *compiler) node(s *scope, n *node) error {
 			t.fixed = false
 			out[i] = &t
 		}
+		if j := slices.Index(call.in, out[i]); j >= 0 && !call.alone(j) { // others read it by its first name
+			out[i].shared = true
+		}
 		s.named[name] = out[i]
 	}
 	return nil
@@ -322,6 +325,14 @@ func (c *call) over(i int, shape []int, order *tensor) (*tensor, error) {
 		return t, nil
 	}
 	return c.out(Float, shape, order)
+}
+
+// unread returns a tensor in the place of an output that nothing reads.
+func (c *call) unread(shape []int) (*tensor, error) {
+	if _, err := c.fits(shape); err != nil {
+		return nil, err
+	}
+	return &tensor{kind: Float, shape: shape, stride: make([]int, len(shape)), floats: make([]float32, 1)}, nil
 }
 
 // step adds a step to the plan. If all inputs of the call are known, it runs at once.

@@ -86,7 +86,7 @@ func (c *call) gemm() ([]*tensor, error) {
 	if trans {
 		n = b.shape[0]
 	}
-	if !b.known {
+	if !b.known || b.count() == 0 {
 		if trans {
 			b = b.permuted(1, 0)
 		}
@@ -225,9 +225,11 @@ func (c *call) matrices(a, b *tensor, shape []int) (*tensor, error) {
 	if b.shape[len(b.shape)-2] != k {
 		return nil, fmt.Errorf("shapes %v and %v do not fit", a.shape, b.shape)
 	}
-	if out.count() == 0 || k == 0 {
-		out.own = false // zeros that no step writes
+	if out.count() == 0 {
 		return out, nil
+	}
+	if k == 0 { // zeros in each run: a Gemm adds its C to them
+		return out, c.step(func() error { clear(out.floats); return nil })
 	}
 	stack := shape[:rank-2]
 	if err := c.spend(1, out.count(), k); err != nil {

@@ -292,8 +292,9 @@ func TestManyValues(t *testing.T) {
 func TestKeysOfPlans(t *testing.T) {
 	m := load(t, testEngine(t), modelOf([]valueProto{{name: "i", kind: Int64}, {name: "x", kind: Float}}, nil,
 		newNode("Shape", []string{"x"}, []string{"s"}), newNode("Expand", []string{"i", "s"}, []string{"j"}), newNode("Identity", []string{"j"}, []string{"y"})))
-	for _, shape := range [][]int{{1, 2}, {2}, {2, 1}, {1, 1, 2}, {}, {1}} {
-		in := map[string]*Tensor{"i": {Shape: []int{1}, Ints: []int64{1}}, "x": {Shape: shape, Floats: ramp(count(shape))}}
+	// A value of 2, zigzag-coded, is the rank of the shape before the last one.
+	for _, shape := range [][]int{{1, 2}, {2}, {2, 1}, {1, 1, 2}, {}, {1}, {2, 3}, {3}} {
+		in := map[string]*Tensor{"i": {Shape: []int{1}, Ints: []int64{2}}, "x": {Shape: shape, Floats: ramp(count(shape))}}
 		out := outputsOf(m)
 		if err := m.Run(in, out); err != nil {
 			t.Fatal(err)
@@ -431,6 +432,39 @@ func TestOperatorsAreListed(t *testing.T) {
 	}
 }
 
+// TestWeightsOfTheRun: a node whose weights are computed in each run takes those of this
+// run, from the first one on.
+func TestWeightsOfTheRun(t *testing.T) {
+	e := testEngine(t)
+	x, pads := newValue("x", Float, named("t"), named("n"), sized(3)), newInts("pads", make([]int64, 6), 6)
+	inputs := []valueProto{x, newValue("w", Float, sized(1), sized(4), sized(3)), newValue("r", Float, sized(1), sized(4), sized(4))}
+	one := newFloats("one", []float32{1})
+	m := load(t, e, modelOf(inputs, []*tensorProto{pads, one},
+		newNode("Pad", []string{"w", "pads", "one"}, []string{"w1"}), // before a run it holds ones
+		newNode("Pad", []string{"r", "pads", "one"}, []string{"r1"}),
+		newNode("RNN", []string{"x", "w1", "r1"}, []string{"", "h"}, intAttribute("hidden_size", 4)),
+	))
+	for i, scale := range []float32{0, 0.5, 0.5, 0} {
+		in := map[string]*Tensor{"x": {Shape: []int{2, 1, 3}, Floats: ramp(6)}, "w": {Shape: []int{1, 4, 3}}, "r": {Shape: []int{1, 4, 4}}}
+		for _, name := range []string{"w", "r"} {
+			in[name].Floats = ramp(count(in[name].Shape))
+			for j, v := range in[name].Floats {
+				in[name].Floats[j] = scale * (v + 1) // 0, and not -0
+			}
+		}
+		fixed := load(t, e, modelOf([]valueProto{x}, []*tensorProto{newFloats("w", in["w"].Floats, 1, 4, 3), newFloats("r", in["r"].Floats, 1, 4, 4)},
+			newNode("RNN", []string{"x", "w", "r"}, []string{"", "h"}, intAttribute("hidden_size", 4))))
+		var got, want Tensor
+		if err := m.Run(in, map[string]*Tensor{"h": &got}); err != nil {
+			t.Fatal(err)
+		}
+		if err := fixed.Run(map[string]*Tensor{"x": in["x"]}, map[string]*Tensor{"h": &want}); err != nil {
+			t.Fatal(err)
+		}
+		bits(t, fmt.Sprint("run ", i), &got, &want)
+	}
+}
+
 // TestBools: any number but 0 is true.
 func TestBools(t *testing.T) {
 	m := load(t, testEngine(t), modelOf([]valueProto{newValue("a", Bool, named("n")), newValue("b", Bool, named("n"))}, nil,
@@ -493,5 +527,25 @@ func TestWrittenInPlace(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLargeSteps: a Slice with the largest step takes one element, whose axis can be cut
+// again.
+func TestLargeSteps(t *testing.T) {
+	e := testEngine(t)
+	for _, step := range []int64{math.MaxInt64, 1 << 62, math.MinInt64 + 1} {
+		m := load(t, e, modelOf([]valueProto{newValue("x", Float, sized(3), sized(4))},
+			[]*tensorProto{newInts("one", []int64{1}, 1), newInts("zero", []int64{0}, 1), newInts("end", []int64{1 << 40}, 1), newInts("start", []int64{-1 << 40}, 1), newInts("step", []int64{step}, 1)},
+			newNode("Slice", []string{"x", "one", map[bool]string{true: "end", false: "start"}[step > 0], "zero", "step"}, []string{"row"}),
+			newNode("Slice", []string{"row", "one", "one", "zero"}, []string{"none"}),
+			newNode("Concat", []string{"row", "none", "row"}, []string{"y"}, intAttribute("axis", 0)),
+		))
+		var y Tensor
+		if err := m.Run(map[string]*Tensor{"x": {Shape: []int{3, 4}, Floats: ramp(12)}}, map[string]*Tensor{"y": &y}); err != nil {
+			t.Fatal(err)
+		}
+		row := ramp(12)[4:8]
+		bits(t, fmt.Sprint("step ", step), &y, &Tensor{Shape: []int{2, 4}, Floats: slices.Concat(row, row)})
 	}
 }

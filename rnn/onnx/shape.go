@@ -23,7 +23,7 @@ func (c *call) fixedInts(shape []int, ints []int64) *tensor {
 
 func (c *call) constant() ([]*tensor, error) {
 	if len(c.n.attributes) != 1 {
-		return nil, errors.New("a constant with no value, or several")
+		return nil, errors.New("it has no value, or several: damaged, export the model anew")
 	}
 	one := &tensor{kind: Float, shape: []int{}, stride: []int{}, known: true, fixed: true}
 	switch a := &c.n.attributes[0]; a.name {
@@ -75,10 +75,7 @@ func (c *call) constantOfShape() ([]*tensor, error) {
 	return []*tensor{t}, nil
 }
 
-func (c *call) identity() ([]*tensor, error) {
-	c.in[0].shared = true
-	return c.in, nil
-}
+func (c *call) identity() ([]*tensor, error) { return c.in[:1], nil }
 
 // dropout passes its input on: it acts in training alone.
 func (c *call) dropout() ([]*tensor, error) {
@@ -91,7 +88,6 @@ func (c *call) dropout() ([]*tensor, error) {
 			return nil, errors.New("it is in training mode: export the model for inference")
 		}
 	}
-	c.in[0].shared = true
 	out := []*tensor{c.in[0], nil}
 	if len(c.n.outputs) > 1 && c.s.g.uses[c.n.outputs[1]] == 0 {
 		var err error
@@ -106,7 +102,7 @@ func (c *call) cast() ([]*tensor, error) {
 	t, to := c.in[0], Type(c.integer("to", 0))
 	switch {
 	case !to.held():
-		return nil, fmt.Errorf("a cast to %v, and there are float, int64, int32 and bool", to)
+		return nil, fmt.Errorf("a cast to %v, and there are float, int64, int32 and bool: convert the model", to)
 	case to == t.kind:
 		return c.identity()
 	}
@@ -190,19 +186,16 @@ func (c *call) size() ([]*tensor, error) {
 	return []*tensor{c.fixedInts([]int{}, []int64{int64(c.in[0].count())})}, nil
 }
 
-// axesOf returns the axes that an attribute has, or input i from a version on. It returns
-// nil if there are none.
-func (c *call) axesOf(i int, from int64) ([]int64, error) {
-	if c.m.opset < from {
-		return c.integers("axes"), nil
+// list returns the integers of an attribute, or of input i if they have moved there. It
+// returns nil if there are none.
+func (c *call) list(name string, i int) ([]int64, error) {
+	switch {
+	case !c.moved():
+		return c.integers(name), nil
+	case c.has(i):
+		return c.values(i)
 	}
-	if c.attribute("axes") != nil {
-		return nil, fmt.Errorf("the attribute \"axes\" became an input in version %d of the standard operators, and the file has version %d", from, c.m.opset)
-	}
-	if !c.has(i) {
-		return nil, nil
-	}
-	return c.values(i)
+	return nil, nil
 }
 
 // axisSet returns which of rank axes are in a list.
@@ -223,7 +216,7 @@ func axisSet(axes []int64, rank int) ([]bool, error) {
 
 func (c *call) squeeze() ([]*tensor, error) {
 	t := c.in[0]
-	axes, err := c.axesOf(1, 13)
+	axes, err := c.list("axes", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +239,7 @@ func (c *call) squeeze() ([]*tensor, error) {
 
 func (c *call) unsqueeze() ([]*tensor, error) {
 	t := c.in[0]
-	axes, err := c.axesOf(1, 13)
+	axes, err := c.list("axes", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -457,13 +450,8 @@ func (c *call) concat() ([]*tensor, error) {
 
 // sizesOf returns the sizes of the parts of a split of n elements.
 func (c *call) sizesOf(n int) (sizes []int64, err error) {
-	switch {
-	case c.m.opset < 13:
-		sizes = c.integers("split")
-	case c.has(1):
-		if sizes, err = c.values(1); err != nil {
-			return nil, err
-		}
+	if sizes, err = c.list("split", 1); err != nil {
+		return nil, err
 	}
 	if sizes == nil {
 		parts := len(c.n.outputs)

@@ -81,3 +81,32 @@ func TestSharedWeights(t *testing.T) {
 	bits(t, "the sum", out["y"], want)
 	bits(t, "the weights", out["w"], want)
 }
+
+// TestWeightsInOtherShapes: weights of the file whose shape depends on that of an input are
+// packed anew for each shape.
+func TestWeightsInOtherShapes(t *testing.T) {
+	m := load(t, testEngine(t), modelOf([]valueProto{newValue("x", Float, named("m"), named("k")), newValue("like", Float, named("k"), named("n"))},
+		[]*tensorProto{weights("w", 12)},
+		newNode("Shape", []string{"like"}, []string{"shape"}),
+		newNode("Reshape", []string{"w", "shape"}, []string{"matrix"}),
+		newNode("MatMul", []string{"x", "matrix"}, []string{"y"}),
+	))
+	w := ramp(12)
+	for _, k := range []int{3, 4, 2, 3} {
+		n := 12 / k
+		in := map[string]*Tensor{"x": {Shape: []int{1, k}, Floats: ramp(k)}, "like": {Shape: []int{k, n}, Floats: make([]float32, 12)}}
+		var y Tensor
+		if err := m.Run(in, map[string]*Tensor{"y": &y}); err != nil {
+			t.Fatal(err)
+		}
+		want := Tensor{Shape: []int{1, n}, Floats: make([]float32, n)}
+		for i, v := range ramp(k) {
+			for j := range n {
+				want.Floats[j] += v * w[i*n+j]
+			}
+		}
+		if err := near(&y, &want, 1e-6); err != nil {
+			t.Errorf("a matrix of %d rows: %v", k, err)
+		}
+	}
+}

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
+
+// The plan of a node RNN, GRU or LSTM. recurrent.go and cells.go have its passes.
 
 // spec returns the attributes of a recurrent node.
 func (c *call) spec() (recurrentSpec, error) {
@@ -17,9 +20,12 @@ func (c *call) spec() (recurrentSpec, error) {
 	}
 	hidden := c.integer("hidden_size", 0)
 	if hidden < 0 || hidden > int64(maxElements) {
-		return s, fmt.Errorf("hidden_size is %d", hidden)
+		return s, fmt.Errorf("hidden_size is %d: damaged, export the model anew", hidden)
 	}
 	s.hidden = int(hidden)
+	if s.clip == 0 && c.attribute("clip") != nil {
+		return s, errors.New("clip is 0, must be above 0: leave it out for no limit")
+	}
 	if a := c.attribute("activations"); a != nil {
 		s.activations = a.texts
 	}
@@ -157,8 +163,8 @@ func (c *call) recurrent() ([]*tensor, error) {
 		return nil, err
 	}
 	pass := r.newRun(steps, batch, lengths != nil)
-	if known && floats[0] != nil && pass.inPlace() { // Y is where the states are: a pass shows where
-		if err := pass.run(x.floats, nil, nil, nil, nil, nil, nil); err != nil {
+	if known && floats[0] != nil && pass.inPlace() { // Y is where the states are: a pass of no steps shows where
+		if err := pass.run(x.floats, make([]int32, batch), nil, nil, nil, nil, nil); err != nil {
 			return nil, err
 		}
 		outs[0] = outs[0].view(outs[0].shape, outs[0].stride, 0)
@@ -192,7 +198,7 @@ func (c *call) recurrent() ([]*tensor, error) {
 	var last [4][]float32 // the weights that pass was made of
 	for k := range w {
 		if w[k] != nil {
-			last[k] = make([]float32, len(w[k].data))
+			last[k] = slices.Clone(w[k].data)
 		}
 	}
 	return outs[:len(c.n.outputs)], c.step(func() error {
@@ -227,14 +233,6 @@ func (c *call) spendRecurrent(r *recurrent, steps, batch int) error {
 	return err
 }
 
-// unread returns a tensor in the place of an output that nothing reads.
-func (c *call) unread(shape []int) (*tensor, error) {
-	if _, err := c.fits(shape); err != nil {
-		return nil, err
-	}
-	return &tensor{kind: Float, shape: shape, stride: make([]int, len(shape)), floats: make([]float32, 1)}, nil
-}
-
 // initial returns the initial states of input i, [D,B,H], or nil for zeros.
 func (c *call) initial(i int, name string, directions, batch, hidden int, batchFirst bool) ([]float32, error) {
 	if !c.has(i) {
@@ -259,9 +257,6 @@ func (c *call) initial(i int, name string, directions, batch, hidden int, batchF
 		if zeros {
 			return nil, nil
 		}
-	}
-	if c.n.op != "LSTM" && i == 6 {
-		return nil, errors.New("only an LSTM has initial_c")
 	}
 	return flat.floats, nil
 }
