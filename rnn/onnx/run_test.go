@@ -549,3 +549,24 @@ func TestLargeSteps(t *testing.T) {
 		bits(t, fmt.Sprint("step ", step), &y, &Tensor{Shape: []int{2, 4}, Floats: slices.Concat(row, row)})
 	}
 }
+
+// TestInitialStatesOfTheFile: a state in the file counts as the same one of the run, also
+// where some of its elements are 0.
+func TestInitialStatesOfTheFile(t *testing.T) {
+	e := testEngine(t)
+	x, w, r := newValue("x", Float, named("t"), named("n"), sized(3)), weights("w", 1, 2, 3), weights("r", 1, 2, 2)
+	node := newNode("RNN", []string{"x", "w", "r", "", "", "h"}, []string{"", "y"})
+	free := load(t, e, modelOf([]valueProto{x, newValue("h", Float, sized(1), named("n"), sized(2))}, []*tensorProto{w, r}, node))
+	in := map[string]*Tensor{"x": {Shape: []int{1, 1, 3}, Floats: ramp(3)}}
+	for _, h := range [][]float32{{1, 0}, {0, 1}, {0, 0}, {1, 1}} {
+		fixed := load(t, e, modelOf([]valueProto{x}, []*tensorProto{w, r, newFloats("h", h, 1, 1, 2)}, node))
+		var got, want Tensor
+		if err := fixed.Run(in, map[string]*Tensor{"y": &got}); err != nil {
+			t.Fatal(err)
+		}
+		if err := free.Run(map[string]*Tensor{"x": in["x"], "h": {Shape: []int{1, 1, 2}, Floats: h}}, map[string]*Tensor{"y": &want}); err != nil {
+			t.Fatal(err)
+		}
+		bits(t, fmt.Sprint("state ", h), &got, &want)
+	}
+}
