@@ -150,9 +150,9 @@ func TestBadFiles(t *testing.T) {
 		}, []string{`LSTM node "cell" has no output`}},
 		{"many outputs", func(m *modelProto) { m.graph.nodes[0].outputs = append(m.graph.nodes[0].outputs, "d") }, []string{`LSTM node "cell" has 4 outputs, want at most 3`}},
 
-		{"shape of W", func(m *modelProto) { m.graph.initializers[0] = weights("w", 1, 9, 3) }, []string{`LSTM node "cell": W has shape [1 9 3]`, "want shape [1 8 3]"}},
-		{"shape of R", func(m *modelProto) { m.graph.initializers[1] = weights("r", 8, 2) }, []string{`LSTM node "cell": R has shape [8 2]`, "want"}},
-		{"shape of B", func(m *modelProto) { m.graph.initializers[2] = weights("b", 1, 8) }, []string{`LSTM node "cell": B has shape [1 8]`, "want shape [1 16]"}},
+		{"shape of W", func(m *modelProto) { m.graph.initializers[0] = weights("w", 1, 9, 3) }, []string{`LSTM node "cell": input W has shape [1 9 3]`, "want shape [1 8 3]"}},
+		{"shape of R", func(m *modelProto) { m.graph.initializers[1] = weights("r", 8, 2) }, []string{`LSTM node "cell": input R has shape [8 2]`, "want"}},
+		{"shape of B", func(m *modelProto) { m.graph.initializers[2] = weights("b", 1, 8) }, []string{`LSTM node "cell": input B has shape [1 8]`, "want shape [1 16]"}},
 		{"type of B", func(m *modelProto) { m.graph.initializers[2] = newInts("b", make([]int64, 16), 1, 16) }, []string{`LSTM node "cell": B, input 3, has type int64, want float`}},
 		{"hidden_size", func(m *modelProto) { m.graph.nodes[0].attributes[0].i = 5 }, []string{`LSTM node "cell": hidden_size is 5`, "2"}},
 		{"clip of 0", func(m *modelProto) {

@@ -145,7 +145,7 @@ func (c *call) scaled(out *tensor) ([]*tensor, error) {
 		from = c.in[2]
 		shape, err := broadcast(from.shape, out.shape)
 		if err != nil || !slices.Equal(shape, out.shape) || from.kind != Float {
-			return nil, fmt.Errorf("C of type %v and shape %v can't be added to a matrix of shape %v", from.kind, from.shape, out.shape)
+			return nil, fmt.Errorf("input C of type %v and shape %v can't be added to a matrix of shape %v", from.kind, from.shape, out.shape)
 		}
 		add = newNest(out.shape, out.stride, from.spread(out.shape))
 	}

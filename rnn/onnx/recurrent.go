@@ -101,9 +101,9 @@ func (n *recurrent) checkWeights(w, r, b, p *constant) error {
 	case w == nil || r == nil:
 		return fmt.Errorf("the weights W and R must be given")
 	case len(w.shape) != 3 || w.shape[2] < 1:
-		return fmt.Errorf("W has shape %v, want [%d,%d·hidden_size,input_size]", w.shape, n.directions, n.kind.gates)
+		return fmt.Errorf("input W has shape %v, want [%d,%d·hidden_size,input_size]", w.shape, n.directions, n.kind.gates)
 	case len(r.shape) != 3 || r.shape[2] < 1:
-		return fmt.Errorf("R has shape %v, want [%d,%d·hidden_size,hidden_size]", r.shape, n.directions, n.kind.gates)
+		return fmt.Errorf("input R has shape %v, want [%d,%d·hidden_size,hidden_size]", r.shape, n.directions, n.kind.gates)
 	case n.spec.hidden != 0 && n.spec.hidden != r.shape[2]:
 		return fmt.Errorf("hidden_size is %d, but R of shape %v is for %d units", n.spec.hidden, r.shape, r.shape[2])
 	case p != nil && n.spec.op != "LSTM":
@@ -112,7 +112,7 @@ func (n *recurrent) checkWeights(w, r, b, p *constant) error {
 	n.inputs, n.hidden = w.shape[2], r.shape[2]
 	gates := n.kind.gates * n.hidden
 	if gates/n.hidden != n.kind.gates {
-		return fmt.Errorf("R has shape %v: too large", r.shape)
+		return fmt.Errorf("input R has shape %v: too large", r.shape)
 	}
 	return cmp.Or(
 		w.check("W", n.directions, gates, n.inputs),
@@ -136,7 +136,7 @@ func (c *constant) check(name string, want ...int) error {
 		rest /= n
 	}
 	if !slices.Equal(c.shape, want) || rest != 1 {
-		return fmt.Errorf("%s has shape %v and %d values, want shape %v", name, c.shape, len(c.data), want)
+		return fmt.Errorf("input %s has shape %v and %d values, want shape %v", name, c.shape, len(c.data), want)
 	}
 	return nil
 }
