@@ -22,7 +22,7 @@ import (
 
 var (
 	long    = os.Getenv("BATCHRNN_LONG") != ""
-	soaking = flag.Duration("soak", 0, "how long TestSoak runs; 0 means 30 s with BATCHRNN_LONG, else not at all")
+	soaking = flag.Duration("soak", 0, "how long TestSoak runs; 0 means 10 s with BATCHRNN_LONG, else not at all")
 )
 
 // A holder is a context that holds its leader after each pass, until it may go on. Only
@@ -612,10 +612,10 @@ func TestNoAllocations(t *testing.T) {
 func TestSoak(t *testing.T) {
 	duration := *soaking
 	if duration == 0 && long {
-		duration = 30 * time.Second
+		duration = 10 * time.Second
 	}
 	if duration == 0 {
-		t.Skip("a soak test: run it by -soak 10m, or with BATCHRNN_LONG=1 for 30 s")
+		t.Skip("a soak test: run it by -soak 10m, or with BATCHRNN_LONG=1 for 10 s")
 	}
 	const clients = 64
 	models := []*rnn.Model{newModel(t, 2, small, 1), newModel(t, 2, small, 2)}
