@@ -13,7 +13,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
 # Packages that start goroutines, or whose values several of them share.
-RACE = ./kernels ./rnn/... ./bench/lm ./bench/lm/spell ./bench/gradients ./bench/report/chart ./cmd/rnnbench ./internal/...
+RACE = ./kernels ./rnn/... ./bench/lm ./bench/lm/spell ./bench/gradients ./bench/report/chart ./internal/...
 
 .PHONY: check format tidy vet staticcheck cross drift generate screens test isas purego module race fuzz bench models screenshots mutants peers-setup peers peers-check
 
@@ -89,6 +89,7 @@ module:
 # But for the examples, which run nothing that the tests of rnn don't run.
 race:
 	go test -race $(RACE)
+	go test -race ./cmd/rnnbench -run 'Interrupt|Stop|Signal|Hangup|Silent|Progress|EndToEnd|Readers|OneWriter'
 
 # Before Go 1.27 the go command fails now and then as the time ends, with no input that
 # fails (golang/go issue 75804).

@@ -610,7 +610,7 @@ func TestLoadChecksFirst(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `tensor "weight_ih_l1" has shape [1 1]`) {
 		t.Errorf("error %v", err)
 	}
-	if n := after.TotalAlloc - before.TotalAlloc; n > 20<<20 {
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 { // layers as claimed would take 520 MB
 		t.Errorf("%d bytes were allocated for a file of %d", n, len(b))
 	}
 }
