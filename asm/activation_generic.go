@@ -2,8 +2,8 @@ package asm
 
 import "math"
 
-// tanh, sigmoid and exp are computed in float64 and rounded once, which leaves
-// them within 0.51 ULP; subnormal results come out of the same rounding.
+// All functions but relu are computed in float64 and rounded once. That leaves them
+// within 0.51 ULP. Subnormal results come out of the same rounding.
 //
 // On amd64 the conversion to float64 waits for the last write to its register. Where
 // that is the previous element's result, each element takes the latency of the whole
