@@ -402,6 +402,20 @@ func TestCarryIdleRows(t *testing.T) {
 	}
 }
 
+// TestRowWithoutForward: an idle row has its state before any pass, other rows have none.
+func TestRowWithoutForward(t *testing.T) {
+	c := Config{Input: 5, Cell: LSTM, Layers: 2, Hidden: 6}
+	m := newModel(t, newEngine(t, "", 1), c, 1)
+	want, got := newBatch(c, 1, 1, 3).h0, m.NewState(1)
+	ws := m.NewWorkspace(2, 2)
+	ws.SetRow(1, want)
+	mustPanic(t, func() { ws.Row(1, got) }, "Row", "Forward")
+	ws.SetLengths([]int32{2, 0})
+	ws.Row(1, got)
+	sameBits(t, "idle row", got.all(), want.all())
+	mustPanic(t, func() { ws.Row(0, got) }, "Row", "Forward")
+}
+
 // TestStatesInAnyOrder: the initial states of both directions stay what they were set to,
 // whether lengths, which move those of the second direction, come before or after.
 func TestStatesInAnyOrder(t *testing.T) {

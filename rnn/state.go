@@ -135,10 +135,13 @@ func (ws *Workspace) SetRow(b int, s State) {
 	ws.eachRow(s, 1, kernels.Span{Lo: b, Hi: b + 1}, true)
 }
 
-// Row is State for row b alone. dst is a state of one row. It panics as SetRow does.
+// Row is State for row b alone. dst is a state of one row. An idle row needs no Forward.
+// It panics as SetRow does.
 func (ws *Workspace) Row(b int, dst State) {
-	ws.checkRan("Row")
 	ws.checkRow("Row", b)
+	if !ws.lengths.ended(0, b) {
+		ws.checkRan("Row")
+	}
 	ws.m.checkState("Row", "dst", dst, 1)
 	ws.eachRow(dst, 1, kernels.Span{Lo: b, Hi: b + 1}, false)
 }

@@ -121,7 +121,7 @@ func (b *Batcher) lead(ctx context.Context, c *caller) {
 		}
 		r := b.form()
 		b.mu.Unlock()
-		err := r.pass()
+		err := r.run()
 		ended = ctx.Err()
 		b.mu.Lock()
 		b.settle(r, err)
@@ -224,6 +224,7 @@ func (b *Batcher) form() *runner {
 		s = next
 	}
 	r.steps = max(1, min(steps, r.room/len(r.batch)))
+	r.admit()
 	b.stats.Passes++
 	b.stats.Steps += uint64(r.steps * len(r.batch))
 	return r

@@ -18,7 +18,14 @@ type runner struct {
 	// once.
 	batch []*Stream
 	steps int
+	each  int       // the first rows of the batch, whose logits after each step are wanted
+	last  int       // these and those whose logits after the last step are wanted
+	again bool      // the batch is that of the pass before, row by row
 	done  []*caller // to wake after the pass
+
+	// guests are the streams of the pass before. Those whose home is this runner have
+	// their states in its workspace.
+	guests []*Stream
 
 	ids     []int32   // [T,B]
 	x       []float32 // [T,B,E]
@@ -31,7 +38,7 @@ func newRunner(m *rnn.Model, rows, steps int) *runner {
 	high := (room-1)/rows + 1
 	r := &runner{
 		model: m, ws: m.NewWorkspace(high, rows), room: high * rows,
-		batch: make([]*Stream, 0, rows), done: make([]*caller, 0, rows),
+		batch: make([]*Stream, 0, rows), done: make([]*caller, 0, rows), guests: make([]*Stream, 0, rows),
 	}
 	if m.Dense {
 		r.x = make([]float32, r.room*m.Input)
@@ -41,32 +48,57 @@ func newRunner(m *rnn.Model, rows, steps int) *runner {
 	return r
 }
 
-// pass runs a pass for the batch and leaves the states after it in the streams. If it
-// panics, as with an engine that is closed, it returns an error. The streams then have the
-// states from before.
-func (r *runner) pass() (err error) {
+// admit orders the batch and sees to its states. Rows whose logits are wanted come first:
+// those after each step, then those after the last one. The Batcher's mutex is held.
+func (r *runner) admit() {
+	r.each = r.gather(0, (*Stream).wantsEach)
+	r.last = r.gather(r.each, (*Stream).wantsLast)
+	r.again = r.ws.T == r.steps && r.ws.B == len(r.batch)
+	for i, s := range r.batch {
+		r.again = r.again && s.home == r && s.row == i
+	}
+	if r.again {
+		return
+	}
+	for _, s := range r.guests {
+		if s.home == r {
+			s.leave()
+		}
+	}
+	for _, s := range r.batch {
+		s.leave()
+	}
+}
+
+// leave makes state the place of the stream's state. No pass of its home may run.
+func (s *Stream) leave() {
+	s.fetch()
+	s.home = nil
+}
+
+// fetch brings state up to date. No pass of the stream's home may run.
+func (s *Stream) fetch() {
+	if s.stale {
+		s.home.ws.Row(s.row, s.state)
+		s.stale = false
+	}
+}
+
+// run runs the pass. If it panics, as with an engine that is closed, it returns an error.
+// The streams then have the states from before.
+func (r *runner) run() (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("streams: a pass has failed: %v", v)
+			r.undo()
 		}
 	}()
-	// Rows whose logits are wanted come first: those after each step, then those after
-	// the last one.
-	each := r.gather(0, (*Stream).wantsEach)
-	last := r.gather(each, (*Stream).wantsLast) // at least each
-
-	ws := r.ws
-	if ws.T != r.steps || ws.B != len(r.batch) {
-		ws.Resize(r.steps, len(r.batch))
-	}
-	for i, s := range r.batch {
-		ws.SetRow(i, s.state)
-	}
+	r.start()
 	r.forward()
 	for t := range r.steps {
-		n := each
+		n := r.each
 		if t == r.steps-1 {
-			n = last
+			n = r.last
 		}
 		if n > 0 {
 			r.takeLogits(t, n)
@@ -74,10 +106,48 @@ func (r *runner) pass() (err error) {
 	}
 	r.takeLogProbs()
 	r.takeStates()
-	for i, s := range r.batch {
-		ws.Row(i, s.state)
-	}
+	r.keep()
 	return nil
+}
+
+// start sets the initial states of the pass.
+func (r *runner) start() {
+	if r.again {
+		r.ws.Carry()
+		return
+	}
+	if r.ws.T != r.steps || r.ws.B != len(r.batch) {
+		r.ws.Resize(r.steps, len(r.batch))
+	}
+	for i, s := range r.batch {
+		r.ws.SetRow(i, s.state)
+	}
+}
+
+// keep takes the states after the pass. If the same batch has come twice, it is likely to
+// come again: its states stay in the workspace.
+func (r *runner) keep() {
+	for i, s := range r.batch {
+		if s.stale = r.again; !s.stale {
+			r.ws.Row(i, s.state)
+		}
+		s.home, s.row = r, i
+	}
+	r.guests = append(r.guests[:0], r.batch...)
+}
+
+// undo takes the states from before a pass that has failed.
+func (r *runner) undo() {
+	if r.again {
+		r.ws.SetLengths(make([]int32, len(r.batch))) // the last states are the initial ones
+		for i, s := range r.batch {
+			r.ws.Row(i, s.state)
+		}
+	}
+	for _, s := range r.batch {
+		s.home, s.stale = nil, false
+	}
+	r.ws.Resize(r.steps, len(r.batch))
 }
 
 // gather moves the streams of the batch for which want holds to its front, from from on.

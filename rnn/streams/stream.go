@@ -12,7 +12,7 @@ import (
 // ErrBusy.
 type Stream struct {
 	b      *Batcher
-	state  rnn.State // of one row
+	state  rnn.State // of one row, unless it is stale
 	output int       // V
 	logits []float32 // [V], for Sample; nil before the first
 	own    caller    // of calls of this stream, and of jobs whose first one is of this stream
@@ -26,6 +26,9 @@ type Stream struct {
 	run        *runner // the model that the call began with
 	n, taken   int     // steps of the call, and those that are done
 	err        error   // why the call ends early; its pass may still run
+	home       *runner // also holds the state, in row; nil if none does
+	row        int
+	stale      bool // home alone holds the state
 	queued     bool
 	next, prev *Stream // in the queue
 	since      uint64  // passes begun when it was queued
@@ -199,10 +202,14 @@ func (s *Stream) end() {
 // State sets dst to the state after the last step. Another stream, also of another
 // Batcher or in another process, can go on from it. dst is a state of one row, as
 // [rnn.Model.NewState] makes it. State also works after [Batcher.Close].
-func (s *Stream) State(dst rnn.State) error { return s.copyState("State", dst, s.state, true) }
+func (s *Stream) State(dst rnn.State) error {
+	return s.copyState("State", dst, s.state, true)
+}
 
 // SetState makes the stream go on from a state of one row.
-func (s *Stream) SetState(from rnn.State) error { return s.copyState("SetState", s.state, from, false) }
+func (s *Stream) SetState(from rnn.State) error {
+	return s.copyState("SetState", s.state, from, false)
+}
 
 func (s *Stream) copyState(op string, dst, src rnn.State, read bool) error {
 	s.b.mu.Lock()
@@ -214,6 +221,11 @@ func (s *Stream) copyState(op string, dst, src rnn.State, read bool) error {
 		return ErrBusy
 	case len(dst.H) != len(src.H) || len(dst.C) != len(src.C):
 		return fmt.Errorf("streams: %s: the state is not one row of this model: make one with Model.NewState(1)", op)
+	}
+	if read {
+		s.fetch()
+	} else {
+		s.home, s.stale = nil, false
 	}
 	copy(dst.H, src.H)
 	copy(dst.C, src.C)

@@ -447,16 +447,127 @@ func TestFailedPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := newBatcher(t, m, streams.Options{})
-	s := open(t, b)
+	s, ref := open(t, b), newAlone(newModel(t, 1, small, 1))
+	for i := range int32(3) { // the state stays in the workspace
+		if _, err := s.Step(t.Context(), streams.Call{IDs: []int32{i}}); err != nil {
+			t.Fatal(err)
+		}
+		ref.step(streams.Call{IDs: []int32{i}}, 1)
+	}
 	e.Close()
-	if n, err := s.Step(t.Context(), streams.Call{IDs: chunk(1)}); n != 0 || err == nil || !strings.Contains(err.Error(), "closed") {
-		t.Errorf("%d steps, error %v", n, err)
+	for range 2 {
+		if n, err := s.Step(t.Context(), streams.Call{IDs: chunk(1)}); n != 0 || err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("%d steps, error %v", n, err)
+		}
+		ref.sameState(t, "after a failed pass", s)
 	}
 	if err := b.Replace(newModel(t, 1, small, 1)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := s.Step(t.Context(), streams.Call{IDs: chunk(1)}); n != 1 || err != nil {
 		t.Errorf("on another model %d steps, error %v", n, err)
+	}
+	ref.step(streams.Call{IDs: chunk(1)}, 1)
+	ref.sameState(t, "on another model", s)
+}
+
+// TestSameBatch: the states of a batch that comes again and again are the same as alone,
+// also after each way to take them out of the workspace.
+func TestSameBatch(t *testing.T) {
+	m := newModel(t, 1, small, 1)
+	for _, c := range []struct {
+		what string
+		do   func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job
+	}{
+		{"nothing", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job { return jobs }},
+		{"one less", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job { return jobs[:2] }},
+		{"one alone", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job { return jobs[1:2] }},
+		{"another order", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job {
+			jobs[0], jobs[2] = jobs[2], jobs[0]
+			return jobs
+		}},
+		{"more steps", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job {
+			for i := range jobs {
+				jobs[i].IDs = chunk(3)
+			}
+			return jobs
+		}},
+		{"one closed, one opened", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job {
+			jobs[1].Stream.Close()
+			jobs[1].Stream = open(t, b)
+			refs[1] = newAlone(m)
+			return jobs
+		}},
+		{"a state set", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job {
+			from := m.NewState(1)
+			for i := range from.H {
+				from.H[i] = float32(i) / 10
+			}
+			if err := jobs[1].Stream.SetState(from); err != nil {
+				t.Fatal(err)
+			}
+			copy(refs[1].state.H, from.H)
+			copy(refs[1].state.C, from.C)
+			return jobs
+		}},
+		{"another model", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job {
+			if err := b.Replace(newModel(t, 1, small, 1)); err != nil {
+				t.Fatal(err)
+			}
+			return jobs
+		}},
+		{"another model for some", func(b *streams.Batcher, jobs []streams.Job, refs []*alone) []streams.Job {
+			if err := b.Replace(newModel(t, 1, small, 1)); err != nil {
+				t.Fatal(err)
+			}
+			return jobs[:2]
+		}},
+	} {
+		b := newBatcher(t, m, streams.Options{})
+		jobs, refs, of := make([]streams.Job, 3), make([]*alone, 3), map[*streams.Stream]int{}
+		for i := range jobs {
+			jobs[i], refs[i] = streams.Job{Stream: open(t, b)}, newAlone(m)
+		}
+		step := func(jobs []streams.Job) {
+			t.Helper()
+			for k := range jobs {
+				j := &jobs[k]
+				if len(j.IDs) < 3 {
+					j.IDs = []int32{int32(of[j.Stream]*2 + k)}
+				}
+				j.Logits = make([]float32, 9)
+			}
+			if err := b.Step(t.Context(), jobs); err != nil {
+				t.Fatal(err)
+			}
+			for _, j := range jobs {
+				sameCall(t, c.what, j.Call, refs[of[j.Stream]].step(j.Call, len(j.IDs)))
+			}
+		}
+		index := func() {
+			for i := range jobs {
+				of[jobs[i].Stream] = i
+			}
+		}
+		index()
+		for range 3 {
+			step(jobs)
+		}
+		some := c.do(b, jobs, refs)
+		if c.what != "another order" {
+			index()
+		}
+		for range 3 {
+			step(some)
+		}
+		for _, j := range jobs {
+			refs[of[j.Stream]].sameState(t, c.what, j.Stream)
+		}
+		step(jobs)
+		b.Close()
+		for _, j := range jobs {
+			refs[of[j.Stream]].sameState(t, c.what+", after Close", j.Stream)
+		}
 	}
 }
 
