@@ -175,37 +175,58 @@ func BenchmarkCallers(b *testing.B) {
 }
 
 // BenchmarkLatency: 8 goroutines that each step one token at a time, without a pause: how
-// long a call takes. ns/op is of 8 calls, one of each goroutine.
+// long a call takes. ns/op is of 8 calls, one of each goroutine. bare is one goroutine
+// with a pass of 8 rows: its p99 is what the machine does by itself.
 func BenchmarkLatency(b *testing.B) {
 	const n = 8
 	eachNetwork(b, func(b *testing.B, m *rnn.Model) {
+		b.Run("bare", func(b *testing.B) {
+			ws, ids, logits := m.NewWorkspace(1, n), make([]int32, n), make([]float32, n*benchVocab)
+			latencies(b, 1, func(int) func() {
+				return func() {
+					ws.Forward(ids)
+					ws.Logits(logits, 0)
+					ws.Carry()
+				}
+			})
+		})
 		for _, window := range []time.Duration{0, 50 * time.Microsecond} {
 			b.Run(fmt.Sprintf("window=%v", window), func(b *testing.B) {
 				batcher := newBatcher(b, m, streams.Options{Window: window})
-				times := make([][]time.Duration, n)
-				callers(b, n, func(i int) func() {
-					times[i] = make([]time.Duration, 0, b.N+1)
+				latencies(b, n, func(i int) func() {
 					s, c := open(b, batcher), streams.Call{IDs: []int32{int32(i)}, Logits: make([]float32, benchVocab)}
 					return func() {
-						start := time.Now()
 						if _, err := s.Step(context.Background(), c); err != nil {
 							b.Error(err)
 						}
-						times[i] = append(times[i], time.Since(start))
 					}
 				})
-				var all []time.Duration
-				for _, t := range times {
-					all = append(all, t[1:]...)
-				}
-				slices.Sort(all)
-				at := func(share float64) float64 { return all[int(share*float64(len(all)-1))].Seconds() * 1e6 }
-				b.ReportMetric(at(0.5), "p50-µs")
-				b.ReportMetric(at(0.99), "p99-µs")
-				b.ReportMetric(at(0.99)/at(0.5), "p99/p50")
 				stats := batcher.Stats()
 				b.ReportMetric(float64(stats.Steps)/float64(stats.Passes), "steps/pass")
 			})
 		}
 	})
+}
+
+// latencies is callers with the median and the p99 of a call.
+func latencies(b *testing.B, n int, newCaller func(i int) func()) {
+	times := make([][]time.Duration, n)
+	callers(b, n, func(i int) func() {
+		call := newCaller(i)
+		times[i] = make([]time.Duration, 0, b.N+1)
+		return func() {
+			start := time.Now()
+			call()
+			times[i] = append(times[i], time.Since(start))
+		}
+	})
+	var all []time.Duration
+	for _, t := range times {
+		all = append(all, t[1:]...)
+	}
+	slices.Sort(all)
+	at := func(share float64) float64 { return all[int(share*float64(len(all)-1))].Seconds() * 1e6 }
+	b.ReportMetric(at(0.5), "p50-µs")
+	b.ReportMetric(at(0.99), "p99-µs")
+	b.ReportMetric(at(0.99)/at(0.5), "p99/p50")
 }
