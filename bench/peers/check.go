@@ -17,7 +17,7 @@ const tolerance = 1e-3
 // by about the root of that, 1e-3, at any size.
 const jumpTolerance = 1e-2
 
-// apartTolerance returns the tolerance for the outputs of ONNX models, which is absolute.
+// apartTolerance returns the tolerance for the outputs of networks, which is absolute.
 // The voice detectors carry states.
 func (w Workload) apartTolerance() float64 {
 	if w.Voice() {
@@ -40,7 +40,7 @@ func compare(w Workload, got, want Results) string {
 		if w.Act == "relu" && w.Backward() && name != "h" {
 			diff, most, of = spread(g, want[name]), jumpTolerance, " of the root mean square"
 		}
-		if w.Kind == "onnx" {
+		if w.Outputs() {
 			diff, most, of = apart(Results{name: g}, want), w.apartTolerance(), ""
 		}
 		if !(diff <= most) { // NaN is a mismatch

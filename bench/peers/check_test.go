@@ -10,6 +10,7 @@ func TestCompare(t *testing.T) {
 	tanh := Workload{Kind: "rnn", Act: "tanh", Pass: "backward"}
 	relu := Workload{Kind: "rnn", Act: "relu", Pass: "backward"}
 	ndm := Workload{Kind: "onnx", Model: "ndm"}
+	together := Workload{Kind: "streams", Cell: "gru"}
 	voice := Workload{Kind: "onnx", Model: "silero_vad_v5"}
 	long := make([]float32, 1e6)
 	for i := range long {
@@ -36,6 +37,8 @@ func TestCompare(t *testing.T) {
 		{"model, far", ndm, Results{"y": {0, 100}}, Results{"y": {2e-5, 100}}, "y differs by 2e-05"},
 		{"model, NaN", ndm, Results{"y": {nan}}, Results{"y": {0}}, "differs"},
 		{"model, its second output", ndm, Results{"x": {1}, "y": {1}}, Results{"x": {1}, "y": {2}}, "y differs"},
+		{"streams, alike", together, Results{"logits": {9e-6}}, Results{"logits": {0}}, ""},
+		{"streams, far", together, Results{"logits": {2e-5, 100}}, Results{"logits": {0, 100}}, "logits differs by 2e-05"},
 		{"voice, alike", voice, Results{"y": {0.50009}}, Results{"y": {0.5}}, ""},
 		{"voice, far", voice, Results{"y": {0.50011}}, Results{"y": {0.5}}, "y differs"},
 		{"other work, ReLU", relu, Results{"dx": {1, -1}}, Results{"dx": {1, 1}}, "dx differs"},

@@ -12,14 +12,15 @@ type Data struct {
 	Src  []float32 // activation
 
 	X, DH        []float32 // [T,B,E], [T,B,H]
-	IDs, Targets []int32   // [T,B]
+	IDs, Targets []int32   // [T,B]; streams: IDs of some steps, [frames,B]
+	We           []float32 // streams: [V,E]
 	Wx, Wh, Bh   []float32 // [E,G·H], [H,G·H], [G·H], gates in the order of [gates]
 	Br           []float32 // [G·H], the bias beside the state's product, of a GRU
 	Wy, By       []float32 // [H,V], [V]
 	H0, C0       []float32 // [B,H]; C0 of an LSTM
 
 	Model []byte // onnx: the file, which NewData leaves empty
-	Call  *Call  // onnx
+	Call  *Call  // onnx, streams
 }
 
 // NewData draws a workload's data from a fixed seed.
@@ -58,6 +59,10 @@ func NewData(w Workload) *Data {
 		d.Br = uniform(width, bound)
 	}
 	switch {
+	case w.Kind == "streams":
+		d.IDs, d.We = index(frames*w.B, w.V), uniform(w.V*w.E, 1)
+		d.Wx, d.Wy, d.By = uniform(w.E*width, bound), uniform(w.H*w.V, bound), uniform(w.V, bound)
+		d.Call = streamsCall(w, d)
 	case w.Kind == "train":
 		d.IDs, d.Targets = index(rows, w.V), index(rows, w.V)
 		d.Wx, d.Wy, d.By = uniform(w.V*width, bound), uniform(w.H*w.V, bound), uniform(w.V, bound)

@@ -8,8 +8,9 @@
 //	data.go       weights and inputs of a workload, from a seed
 //	gates.go      gates and biases in the order of each library
 //	models.go     public ONNX models, and how they are called
+//	onnx.go       ONNX models of a workload
 //	impl.go       an implementation: what it can run, how it is timed
-//	  ours.go gonum.go gonnx.go blas.go onednn.go sleef.go torch.go ort.go
+//	  ours.go streams.go gonum.go gonnx.go blas.go onednn.go sleef.go torch.go ort.go
 //	run.go        check each result against ours, then time all in turn
 //	benchfmt.go markdown.go  the output
 //

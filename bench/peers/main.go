@@ -138,6 +138,9 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 			found = append(found, impl)
 		}
 	}
+	if w := Workspace(); wanted.MatchString(w.Name) {
+		found = append(found, w)
+	}
 	pythons := []string{"/usr/bin/python3", "python3"} // the Python that Debian's packages belong to
 	if python != "" {
 		pythons = []string{python}
@@ -148,6 +151,7 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 	}{
 		{"onednn", setup + "apt-get install libdnnl-dev", OneDNN},
 		{"onnxruntime", setup + "make models", ONNXRuntime},
+		{"onnxruntime-gemm", setup + "make models", ONNXRuntimeGemm},
 		{"pytorch", setup + "apt-get install python3-torch", func() (*Impl, error) { return PyTorch(pythons...) }},
 		{"openblas", setup + "apt-get install libopenblas-dev", OpenBLAS},
 		{"blis", setup + "apt-get install libblis-dev", BLIS},
@@ -159,7 +163,7 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 			missing = append(missing, Missing{p.name, "left out by -impl", "drop the flag"})
 			continue
 		}
-		if held != "" && p.name == "onnxruntime" {
+		if held != "" && strings.HasPrefix(p.name, "onnxruntime") {
 			missing = append(missing, Missing{p.name, "it can't be held to " + held, "drop -hold"})
 			continue
 		}

@@ -61,7 +61,7 @@ func heading(r *Row) string {
 	_, unit := w.Rate(1)
 	s := w.Bench()
 	switch w.Kind {
-	case "rnn":
+	case "rnn", "streams":
 		s += ", " + cmp.Or(w.Cell, w.Act)
 	case "onnx":
 		s += ", " + w.Model
@@ -114,7 +114,7 @@ func (p *Report) writeTable(out io.Writer, heading string, rows []*Row) {
 		}
 		fmt.Fprintln(out)
 	}
-	if rows[0].Workload.Kind == "onnx" {
+	if rows[0].Workload.Outputs() {
 		p.writeDifferences(out, rows)
 	}
 }

@@ -31,6 +31,11 @@ func TestMarkdown(t *testing.T) {
 				{Impl: ours, NS: []float64{1e5, 1e5}},
 				{Impl: onednn, NS: []float64{2e5, 2e5}, Diff: 4e-7},
 			}},
+			{Workload{Kind: "streams", Cell: "gru", H: 128, B: 8, T: 1, E: 64, V: 64}, 2, []*Cell{
+				{Impl: ours, NS: []float64{8e3, 9e3}},
+				{Impl: onednn, NS: []float64{12e3, 18e3}, Diff: 3e-7},
+				{Impl: pytorch, NS: []float64{10e3, 27e3}, Diff: 2e-7},
+			}},
 			{Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50}, 2, []*Cell{{Impl: ours, NS: []float64{16e6}}}},
 		},
 	}
@@ -45,6 +50,9 @@ func TestMarkdown(t *testing.T) {
 		"\n## Onnx, silero_vad_v5, 1 thread, x-real-time\n\n| work | batchrnn-avx512 | onednn | pytorch | to onednn | of medians | to pytorch | of medians |\n|---|---|---|---|---|---|---|---|\n",
 		"| model=silero_vad_v5 b=64 t=1 | 2048 | 682.7 | 1024 | 3.00 | 2.33 | 2.00 | 1.67 |\n",
 		"| model=silero_vad_v5 b=1 t=1 | 320 | 160 | – | 2.00 | 2.00 | – | – |\n\nGreatest difference from batchrnn-avx512: onednn 4.0e-07, pytorch 3.0e-06.\n",
+		"\n## Streams, gru, 2 threads, tokens/s\n\n| work | batchrnn-avx512 | onednn | pytorch | ratio | of medians |\n",
+		"| cell=gru h=128 b=8 e=64 v=64 | 1000000 (",
+		" | 1.25 | 1.76 |\n\nGreatest difference from batchrnn-avx512: onednn 3.0e-07, pytorch 2.0e-07.\n",
 		"| 100000 (", " | – | – |\n",
 		"\n## Notes\n\n- something was left out\n",
 	} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -22,45 +23,69 @@ func ortFiles() []string {
 
 // ONNXRuntime returns ONNX models, and the operators RNN, LSTM and GRU. It is called
 // through its C interface.
-func ONNXRuntime() (*Impl, error) {
+func ONNXRuntime() (*Impl, error) { return openRuntime("onnxruntime", newORT) }
+
+// ONNXRuntimeGemm returns streams without these operators. Those of vanilla cells and GRUs
+// multiply rows of weights that are not packed, and Gemm packs them.
+func ONNXRuntimeGemm() (*Impl, error) { return openRuntime("onnxruntime-gemm", newORTGemm) }
+
+func openRuntime(name string, open func(w Workload, d *Data, threads int) (Instance, error)) (*Impl, error) {
+	impl := &Impl{Name: name, New: open, Close: func() {
+		if ort.IsInitialized() {
+			ort.DestroyEnvironment()
+		}
+	}}
 	var errs []error
 	for _, file := range libraries["onnxruntime"] {
-		ort.SetSharedLibraryPath(file)
-		err := ort.InitializeEnvironment(ort.WithLogLevelError())
-		if err == nil {
-			return &Impl{Name: "onnxruntime", Version: ort.GetVersion(), New: newORT, Close: func() { ort.DestroyEnvironment() }}, nil
+		if ort.IsInitialized() {
+			break
 		}
-		errs = append(errs, err)
+		ort.SetSharedLibraryPath(file)
+		errs = append(errs, ort.InitializeEnvironment(ort.WithLogLevelError()))
 	}
-	return nil, errors.Join(errs...)
+	if !ort.IsInitialized() {
+		return nil, errors.Join(errs...)
+	}
+	impl.Version = ort.GetVersion()
+	return impl, nil
 }
 
 func newORT(w Workload, d *Data, threads int) (Instance, error) {
 	switch {
 	case w.Kind == "onnx":
-		return openORT(d.Model, d.Call, threads)
+		return openORT(d.Model, d.Call, threads, false)
+	case w.Kind == "streams":
+		return openORT(streamsModel(w, d), d.Call, threads, true)
 	// It packs weights when a session is made, and can't be asked to pack again.
 	case w.Kind == "rnn" && w.E != 0 && w.Pass == "forward" && w.Pack != "each":
-		return openORT(rnnModel(w, d), rnnCall(w, d), threads)
+		return openORT(rnnModel(w, d), rnnCall(w, d), threads, false)
 	}
 	return nil, errUnsupported
+}
+
+func newORTGemm(w Workload, d *Data, threads int) (Instance, error) {
+	if w.Kind != "streams" || w.Cell == "lstm" {
+		return nil, errUnsupported
+	}
+	return openORT(gemmModel(w, d), rowsCall(d.Call), threads, true)
 }
 
 // ortInstance is a session, called from one thread.
 type ortInstance struct{ calls }
 
-func openORT(model []byte, c *Call, threads int) (Instance, error) {
-	session, err := ortSession(model, c, threads)
+// openORT makes a session. spin lets its threads spin between runs.
+func openORT(model []byte, c *Call, threads int, spin bool) (Instance, error) {
+	session, err := ortSession(model, c, threads, spin)
 	if err != nil {
 		return nil, err
 	}
 	owned := []interface{ Destroy() error }{session}
 	destroy := func() {
-		for _, x := range owned {
+		for _, x := range slices.Backward(owned) {
 			x.Destroy()
 		}
 	}
-	floats := func(shape []int, data []float32) *ort.Tensor[float32] {
+	tensor := func(shape []int, data []float32) *ort.Tensor[float32] {
 		dims := make(ort.Shape, len(shape))
 		for i, n := range shape {
 			dims[i] = int64(n)
@@ -74,8 +99,8 @@ func openORT(model []byte, c *Call, threads int) (Instance, error) {
 		return t
 	}
 
-	// The inputs of all frames and the room for outputs are made once. Two sets of states
-	// change places after each call.
+	// The inputs of all frames and the room for outputs are made once, and bound to the
+	// session. Two sets of states change places after each call.
 	ins := make([][]ort.Value, c.Frames)
 	var outs []ort.Value
 	data := map[string]*ort.Tensor[float32]{} // of outputs
@@ -93,39 +118,53 @@ func openORT(model []byte, c *Call, threads int) (Instance, error) {
 			continue
 		}
 		for f := range ins {
-			ins[f] = append(ins[f], floats(a.Shape, a.frame(f)))
+			ins[f] = append(ins[f], tensor(a.Shape, a.frame(f)))
 		}
 	}
 	for _, a := range c.Outputs {
-		x := floats(a.Shape, make([]float32, elements(a.Shape)))
+		x := tensor(a.Shape, make([]float32, elements(a.Shape)))
 		outs, data[a.Name] = append(outs, x), x
 	}
-	var now, then []*ort.Tensor[float32]
-	for _, s := range c.States {
-		now, then = append(now, floats(s.Shape, s.start())), append(then, floats(s.Shape, s.start()))
+	var states [2][]*ort.Tensor[float32]
+	for i := range states {
+		for _, s := range c.States {
+			states[i] = append(states[i], tensor(s.Shape, s.start()))
+		}
+	}
+	inNames, outNames := c.names()
+	bound := make([][2]*ort.IoBinding, c.Frames) // by the set that is read
+	for f := range bound {
+		for now := range bound[f] {
+			if err != nil {
+				break
+			}
+			in, out := slices.Clone(ins[f]), slices.Clone(outs)
+			for i := range c.States {
+				in, out = append(in, states[now][i]), append(out, states[1-now][i])
+			}
+			if bound[f][now], err = bind(session, inNames, in, outNames, out); err == nil {
+				owned = append(owned, bound[f][now])
+			}
+		}
 	}
 	if err != nil {
 		destroy()
 		return nil, err
 	}
-	in, out := make([]ort.Value, len(c.Inputs)+len(now)), append(outs, make([]ort.Value, len(then))...)
+	now := 0
 	return &ortInstance{calls{
 		Call: c,
 		call: func(frame int) error {
-			copy(in, ins[frame])
-			for i := range now {
-				in[len(c.Inputs)+i], out[len(c.Outputs)+i] = now[i], then[i]
-			}
-			if err := session.Run(in, out); err != nil {
+			if err := session.RunWithBinding(bound[frame][now]); err != nil {
 				return err
 			}
-			now, then = then, now
+			now = 1 - now
 			return nil
 		},
 		get: func(name string) []float32 {
 			for i, s := range c.States {
 				if s.Out == name {
-					return now[i].GetData()
+					return states[now][i].GetData()
 				}
 			}
 			return data[name].GetData()
@@ -134,13 +173,32 @@ func openORT(model []byte, c *Call, threads int) (Instance, error) {
 	}}, nil
 }
 
+// bind binds values to the names of a session.
+func bind(session *ort.DynamicAdvancedSession, inNames []string, in []ort.Value, outNames []string, out []ort.Value) (*ort.IoBinding, error) {
+	b, err := session.CreateIoBinding()
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range inNames {
+		err = errors.Join(err, b.BindInput(name, in[i]))
+	}
+	for i, name := range outNames {
+		err = errors.Join(err, b.BindOutput(name, out[i]))
+	}
+	if err != nil {
+		b.Destroy()
+		return nil, err
+	}
+	return b, nil
+}
+
 // Run calls the library from the thread that calls the other libraries.
 func (i *ortInstance) Run(n int) (took time.Duration, err error) {
 	onC(func() { took, err = i.calls.Run(n) })
 	return took, err
 }
 
-func ortSession(model []byte, c *Call, threads int) (*ort.DynamicAdvancedSession, error) {
+func ortSession(model []byte, c *Call, threads int, spin bool) (*ort.DynamicAdvancedSession, error) {
 	o, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -151,9 +209,11 @@ func ortSession(model []byte, c *Call, threads int) (*ort.DynamicAdvancedSession
 		o.SetInterOpNumThreads(1),
 		o.SetExecutionMode(ort.ExecutionModeSequential),
 		o.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
-		// Threads stop spinning after a run, so that they don't slow others.
-		o.AddSessionConfigEntry("session.force_spinning_stop", "1"),
 	)
+	if !spin {
+		// Threads stop spinning after a run, so that they don't slow others.
+		err = errors.Join(err, o.AddSessionConfigEntry("session.force_spinning_stop", "1"))
+	}
 	if err != nil {
 		return nil, err
 	}

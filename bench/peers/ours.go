@@ -15,31 +15,39 @@ const slowFlops = 4e9
 func Ours() []*Impl {
 	var impls []*Impl
 	for _, isa := range slices.Backward(isas()) {
-		engines := map[int]*kernels.Engine{} // by threads
-		impls = append(impls, &Impl{
-			Name: "batchrnn-" + isa,
-			Ours: true,
-			New: func(w Workload, d *Data, threads int) (Instance, error) {
-				if isa == "generic" && w.Flops() > slowFlops {
-					return nil, errSlow
-				}
-				if engines[threads] == nil {
-					e, err := kernels.New(isa, threads)
-					if err != nil {
-						return nil, err
-					}
-					engines[threads] = e
-				}
-				return newOurs(engines[threads], w, d)
-			},
-			Close: func() {
-				for _, e := range engines {
-					e.Close()
-				}
-			},
-		})
+		impls = append(impls, ourImpl("batchrnn-"+isa, isa, func(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
+			if isa == "generic" && w.Flops() > slowFlops {
+				return nil, errSlow
+			}
+			return newOurs(e, w, d)
+		}))
 	}
 	return impls
+}
+
+// ourImpl returns an implementation on engines of one instruction set. They are made when
+// they are needed.
+func ourImpl(name, isa string, open func(e *kernels.Engine, w Workload, d *Data) (Instance, error)) *Impl {
+	engines := map[int]*kernels.Engine{} // by threads
+	return &Impl{
+		Name: name,
+		Ours: true,
+		New: func(w Workload, d *Data, threads int) (Instance, error) {
+			if engines[threads] == nil {
+				e, err := kernels.New(isa, threads)
+				if err != nil {
+					return nil, err
+				}
+				engines[threads] = e
+			}
+			return open(engines[threads], w, d)
+		},
+		Close: func() {
+			for _, e := range engines {
+				e.Close()
+			}
+		},
+	}
 }
 
 func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
@@ -52,6 +60,8 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 		return oursTrain(e, w, d)
 	case "onnx":
 		return oursONNX(e, d)
+	case "streams":
+		return oursStreams(e, w, d)
 	}
 	return oursActivation(e, w, d), nil
 }
@@ -181,6 +191,7 @@ func newModel(e *kernels.Engine, c rnn.Config, d *Data) (*rnn.Model, error) {
 	copy(cell.Wh, d.Wh)
 	copy(cell.Bh, d.Bh)
 	copy(cell.Br, d.Br)
+	copy(m.We, d.We)
 	copy(m.Wy, d.Wy)
 	copy(m.By, d.By)
 	m.Update()

@@ -44,7 +44,7 @@ type Row struct {
 type Cell struct {
 	Impl *Impl
 	NS   []float64
-	Diff float64 // onnx: the greatest difference from ours
+	Diff float64 // of outputs: the greatest difference from ours
 }
 
 func (c *Cell) Min() float64 { return slices.Min(c.NS) }
@@ -155,7 +155,7 @@ func (r *Runner) row(w Workload, threads int) *Row {
 		} else if x.times, err = r.calibrate(instance); err != nil {
 			problem = "FAILED: " + err.Error()
 		}
-		if w.Kind == "onnx" && problem == "" {
+		if w.Outputs() && problem == "" {
 			x.cell.Diff = apart(results, want)
 		}
 		if problem != "" {

@@ -7,17 +7,17 @@ import (
 
 // A Workload is one piece of work that several implementations can do.
 type Workload struct {
-	Kind string // gemm, rnn, train, activation or onnx
+	Kind string // gemm, rnn, train, activation, onnx or streams
 
 	M, N, K int    // gemm: op(A)·op(B) of [M,K] and [K,N]
 	TransA  bool   // gemm: A is [K,M]
 	TransB  bool   // gemm: B is [N,K]
-	Cell    string // rnn, train: lstm, gru, or empty for the vanilla cell
-	Act     string // vanilla rnn: tanh or relu; activation: tanh, sigmoid or exp
+	Cell    string // rnn, train, streams: lstm, gru, or empty for the vanilla cell
+	Act     string // vanilla rnn, streams: tanh or relu; activation: tanh, sigmoid or exp
 	Pass    string // rnn: forward, backward or both
-	H, B, T int    // rnn, train: hidden width, batch, steps; onnx: B streams, T steps
-	E       int    // rnn: width of a dense input; 0: the input is ids
-	V       int    // train: inputs and outputs
+	H, B, T int    // rnn, train, streams: hidden width, batch, steps; onnx: B streams, T steps
+	E       int    // rnn: width of a dense input; 0: the input is ids; streams: of the embedding
+	V       int    // train, streams: inputs and outputs
 	Count   int    // activation: elements
 	Model   string // onnx: add, or the name of a file without .onnx
 
@@ -45,11 +45,7 @@ func (w Workload) Name() string {
 		if w.E == 0 {
 			e = "ids"
 		}
-		kind := "act=" + w.Act
-		if w.Cell != "" {
-			kind = "cell=" + w.Cell
-		}
-		return fmt.Sprintf("%s/h=%d/b=%d/t=%d/e=%s/pack=%s", kind, w.H, w.B, w.T, e, w.Pack)
+		return fmt.Sprintf("%s/h=%d/b=%d/t=%d/e=%s/pack=%s", w.cellName(), w.H, w.B, w.T, e, w.Pack)
 	case "train":
 		kind := ""
 		if w.Cell != "" {
@@ -58,9 +54,19 @@ func (w Workload) Name() string {
 		return fmt.Sprintf("%sv=%d/h=%d/b=%d/t=%d", kind, w.V, w.H, w.B, w.T)
 	case "onnx":
 		return fmt.Sprintf("model=%s/b=%d/t=%d", w.Model, w.B, w.T)
+	case "streams":
+		return fmt.Sprintf("%s/h=%d/b=%d/e=%d/v=%d", w.cellName(), w.H, w.B, w.E, w.V)
 	default:
 		return fmt.Sprintf("act=%s/n=%d", w.Act, w.Count)
 	}
+}
+
+// cellName returns a gated cell's name, or a vanilla one's activation.
+func (w Workload) cellName() string {
+	if w.Cell != "" {
+		return "cell=" + w.Cell
+	}
+	return "act=" + w.Act
 }
 
 func letter(trans bool) string {
@@ -99,7 +105,11 @@ func (w Workload) Backward() bool { return w.Pass == "backward" || w.Pass == "bo
 
 // Carry reports whether a call starts from the last state of the call before. Other
 // calls start from zeros.
-func (w Workload) Carry() bool { return w.Kind == "rnn" && w.T == 1 }
+func (w Workload) Carry() bool { return w.Kind == "streams" || w.Kind == "rnn" && w.T == 1 }
+
+// Outputs reports whether results are the outputs of a whole network. They are compared
+// by their absolute difference.
+func (w Workload) Outputs() bool { return w.Kind == "onnx" || w.Kind == "streams" }
 
 // Voice reports whether the work is a voice detector's on one frame of each stream.
 func (w Workload) Voice() bool { return strings.HasPrefix(w.Model, "silero") }
@@ -121,6 +131,8 @@ func (w Workload) Flops() float64 {
 		return forward * map[string]float64{"forward": 1, "backward": 2, "both": 3}[w.Pass]
 	case "train":
 		return 6 * rows * float64(w.H) * float64(w.Gates()*w.H+w.V)
+	case "streams":
+		return 2 * rows * float64(w.Gates()*w.H*(w.H+w.E)+w.H*w.V)
 	case "onnx":
 		if w.Model == "ndm" {
 			return 2 * (rows*3*256*(256+4) + float64(w.B)*(257*256+256*64+64))
@@ -134,7 +146,7 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 	switch {
 	case w.Kind == "activation":
 		return float64(w.Count) / ns, "Gelem/s"
-	case w.Kind == "train":
+	case w.Kind == "train" || w.Kind == "streams":
 		return float64(w.T*w.B) / ns * 1e9, "tokens/s"
 	case w.Kind == "rnn" && w.B == 1 && (w.T == 1 || w.H <= 64):
 		return ns / float64(w.T), "ns/step"
@@ -231,6 +243,18 @@ func Workloads() []Workload {
 	for _, version := range []string{"legacy", "v5", "v6"} {
 		for _, b := range []int{1, 64} {
 			add(Workload{Kind: "onnx", Model: "silero_vad_" + version, B: b, T: 1})
+		}
+	}
+
+	for _, cell := range []string{"", "gru", "lstm"} {
+		act := ""
+		if cell == "" {
+			act = "tanh"
+		}
+		for _, h := range []int{128, 256, 512} {
+			for _, b := range []int{1, 2, 4, 8, 16, 32, 64} {
+				add(Workload{Kind: "streams", Cell: cell, Act: act, H: h, B: b, T: 1, E: 64, V: 64})
+			}
 		}
 	}
 

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-func TestGatedWorkloads(t *testing.T) {
+func TestWorkloads(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		w     Workload
@@ -28,6 +28,16 @@ func TestGatedWorkloads(t *testing.T) {
 			"Train/v=65/h=512/b=32/t=50",
 			Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50},
 			3 * 2 * 50 * 32 * 512 * (512 + 65), "tokens/s",
+		},
+		{
+			"Streams/cell=gru/h=128/b=8/e=64/v=32",
+			Workload{Kind: "streams", Cell: "gru", H: 128, B: 8, T: 1, E: 64, V: 32},
+			2 * 8 * (3*128*(128+64) + 128*32), "tokens/s",
+		},
+		{
+			"Streams/act=tanh/h=128/b=8/e=64/v=32",
+			Workload{Kind: "streams", Act: "tanh", H: 128, B: 8, T: 1, E: 64, V: 32},
+			2 * 8 * (128*(128+64) + 128*32), "tokens/s",
 		},
 	} {
 		if got := tc.w.Bench() + "/" + tc.w.Name(); got != tc.name {
