@@ -55,9 +55,9 @@ func BenchmarkTogether(b *testing.B) {
 			})
 			b.Run(fmt.Sprintf("steps=%d/jobs", steps), func(b *testing.B) {
 				batcher := newBatcher(b, m, streams.Options{})
-				jobs := make([]streams.Job, rows)
+				jobs, logits := make([]streams.Job, rows), make([]float32, rows*benchVocab)
 				for i := range jobs {
-					jobs[i] = streams.Job{Stream: open(b, batcher), Call: streams.Call{IDs: ids[i*steps:][:steps], Logits: make([]float32, benchVocab)}}
+					jobs[i] = streams.Job{Stream: open(b, batcher), Call: streams.Call{IDs: ids[i*steps:][:steps], Logits: logits[i*benchVocab:][:benchVocab]}}
 				}
 				for b.Loop() {
 					if err := batcher.Step(context.Background(), jobs); err != nil {

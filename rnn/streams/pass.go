@@ -206,8 +206,8 @@ func (r *runner) forward() {
 // takeLogits computes the logits of the first n rows after step t of the pass.
 func (r *runner) takeLogits(t, n int) {
 	v := r.model.Output
-	if n == 1 {
-		r.ws.LogitsRows(r.batch[0].at(r.batch[0].call.Logits, v, t), t, 1)
+	if out := r.inARow(t, n); out != nil {
+		r.ws.LogitsRows(out, t, n)
 		return
 	}
 	if r.logits == nil {
@@ -217,6 +217,23 @@ func (r *runner) takeLogits(t, n int) {
 	for i, s := range r.batch[:n] {
 		copy(s.at(s.call.Logits, v, t), r.logits[i*v:])
 	}
+}
+
+// inARow returns the places of the logits of the first n rows after step t if they follow
+// each other in memory, otherwise nil.
+func (r *runner) inARow(t, n int) []float32 {
+	v := r.model.Output
+	first := r.batch[0].at(r.batch[0].call.Logits, v, t)
+	if cap(first) < n*v {
+		return nil
+	}
+	out := first[:n*v]
+	for i, s := range r.batch[1:n] {
+		if &s.at(s.call.Logits, v, t)[0] != &out[(i+1)*v] {
+			return nil
+		}
+	}
+	return out
 }
 
 // at returns the place of step t of this pass in out, which is [n,width], or [width] for

@@ -122,7 +122,8 @@ type Job struct {
 
 // Step runs a call of each of several streams, and returns when all have ended. One
 // goroutine can so drive many streams, without a switch of goroutines for each. Calls from
-// other goroutines join. It returns the error of the first job that has one. It allocates
+// other goroutines join. Logits of jobs that follow each other in one slice are not
+// copied. It returns the error of the first job that has one. It allocates
 // nothing.
 func (b *Batcher) Step(ctx context.Context, jobs []Job) error {
 	if err := ctx.Err(); err != nil {

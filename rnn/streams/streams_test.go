@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -567,6 +568,37 @@ func TestSameBatch(t *testing.T) {
 		b.Close()
 		for _, j := range jobs {
 			refs[of[j.Stream]].sameState(t, c.what+", after Close", j.Stream)
+		}
+	}
+}
+
+// TestLogitsInARow: logits that follow each other in memory, in the order of the jobs or
+// in another, are the same as alone, and nothing else is written.
+func TestLogitsInARow(t *testing.T) {
+	m := newModel(t, 1, small, 1)
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {0, 2, 1}, {0, 1, 3}, {1, 2, 3}} {
+		for _, steps := range []int{1, 2} {
+			b := newBatcher(t, m, streams.Options{})
+			room := make([]float32, 4*9)
+			for i := range room {
+				room[i] = -1
+			}
+			var jobs []streams.Job
+			for i, place := range order {
+				ids := []int32{int32(i), int32(i + 3)}[:steps]
+				jobs = append(jobs, streams.Job{Stream: open(t, b), Call: streams.Call{IDs: ids, Logits: room[place*9:][:9]}})
+			}
+			if err := b.Step(t.Context(), jobs); err != nil {
+				t.Fatal(err)
+			}
+			for i, j := range jobs {
+				sameCall(t, fmt.Sprintf("order %v, job %d", order, i), j.Call, newAlone(m).step(j.Call, steps))
+			}
+			for place := range 4 {
+				if !slices.Contains(order, place) && slices.ContainsFunc(room[place*9:][:9], func(x float32) bool { return x != -1 }) {
+					t.Errorf("order %v: wrote to place %d", order, place)
+				}
+			}
 		}
 	}
 }
