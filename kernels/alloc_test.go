@@ -67,6 +67,7 @@ func hotCalls(e *Engine) map[string]func() {
 
 		"Softmax":             func() { e.Softmax(3, 90, z, 100) },
 		"LogSoftmax":          func() { e.LogSoftmax(3, 90, z, 100, s) },
+		"LogSum":              func() { e.LogSum(z[:90]) },
 		"SoftmaxCrossEntropy": func() { e.SoftmaxCrossEntropy(90, 1, z, 100, targets, losses) },
 
 		"SGD":     func() { e.SGD(z, x, 1, 0.1) },

@@ -115,6 +115,7 @@ func mistakes(e *Engine) []mistake {
 		{"Softmax", "0", func(e *Engine, out, _ []float32) { e.Softmax(3, 0, out, 6) }},
 		{"LogSoftmax", "logits 16 17", func(e *Engine, out, _ []float32) { e.LogSoftmax(3, 5, out[:16], 6, out[16:]) }},
 		{"LogSoftmax", "scratch 4 5", func(e *Engine, out, _ []float32) { e.LogSoftmax(3, 5, out[4:], 6, out[:4]) }},
+		{"LogSum", "no logit", func(e *Engine, _, _ []float32) { e.LogSum(nil) }},
 		{"LogSoftmax", "0", func(e *Engine, out, _ []float32) { e.LogSoftmax(3, 0, out, 6, nil) }},
 	}
 

@@ -58,6 +58,15 @@ func (o serial) LogSoftmax(m, n int, logits []float32, ld int, scratch []float32
 	}
 }
 
+// LogSum replaces x by its softmax and returns log Σ exp(x). The cross-entropy of each target
+// is float32(log Σ exp(x) - x_target), the bits that [serial.SoftmaxCrossEntropy] gives.
+func (o serial) LogSum(x []float32) float64 {
+	if len(x) == 0 {
+		panic("kernels: LogSum: there is no logit")
+	}
+	return o.softmaxRow(x, 1)
+}
+
 // softmaxRow replaces x by scale·softmax(x) and returns log Σ exp(x).
 func (o serial) softmaxRow(x []float32, scale float32) (logSum float64) {
 	if len(x) > elementsPerCall {

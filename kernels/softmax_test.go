@@ -185,6 +185,30 @@ func TestLogSoftmax(t *testing.T) {
 	})
 }
 
+// TestLogSum: the logarithm of the sum gives the bits of SoftmaxCrossEntropy for every
+// target, and the row becomes its softmax.
+func TestLogSum(t *testing.T) {
+	eachEngine(t, 1, func(t *testing.T, e *Engine) {
+		r := rand.New(rand.NewPCG(53, 54))
+		for _, n := range []int{1, 17, 130, 70_000} {
+			x := randoms(r, n)
+			row, soft := slices.Clone(x), slices.Clone(x)
+			logSum := e.LogSum(row)
+			e.Softmax(1, n, soft, n)
+			if !slices.EqualFunc(row, soft, sameBits) {
+				t.Errorf("%d classes: the row is not its softmax", n)
+			}
+			for _, target := range []int{0, n / 3, n - 1} {
+				var loss [1]float32
+				e.SoftmaxCrossEntropy(n, 0.37, slices.Clone(x), n, []int32{int32(target)}, loss[:])
+				if got := float32(logSum - float64(x[target])); !sameBits(got, loss[0]) {
+					t.Errorf("%d classes, target %d: %v, want %v", n, target, got, loss[0])
+				}
+			}
+		}
+	})
+}
+
 // TestSoftmaxLong takes rows that are done in chunks, one of which may have no
 // probability at all.
 func TestSoftmaxLong(t *testing.T) {

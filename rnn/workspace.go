@@ -45,7 +45,8 @@ type Workspace struct {
 
 	counted // rows of outputs
 	headRoom
-	tails *tailWork // nil without an adaptive softmax
+	tails  *tailWork // nil without an adaptive softmax
+	choice choices   // of the last LossesAfter
 
 	grads   [2][]float32 // [T,B,W], dH and dZ of the current layer, and dH of the one below
 	kept    bool         // a backward pass has filled the layers' dh

@@ -1,7 +1,7 @@
 // Package lm is a language model in one file. The file has an n-gram model or a
 // recurrent network, its vocabulary, and the level at which it reads text. [Training]
-// makes one. [Evaluate] and [ScoreLines] score text by it, and [Draw] draws text from
-// it.
+// makes one. [Evaluate] and [ScoreLines] score text by it, [RescoreLists] scores lists of
+// hypotheses, and [Draw] draws text from it.
 //
 //	m, err := lm.Open("war.lm", engine)
 //	s := m.NewStream()

@@ -24,6 +24,7 @@ var documented = map[string]any{
 	"eval":                          lm.Evaluation{},
 	"sample":                        lm.Sample{},
 	"score":                         lm.Score{},
+	"rescore":                       lm.Rescored{},
 	"inspect":                       inspection{},
 	"kernels":                       speed.KernelResult{},
 	"speed":                         speed.Result{},
@@ -59,7 +60,7 @@ var documented = map[string]any{
 var elsewhere = map[string]any{"rows of a report": study.Model{}, "eval": lm.Costs{}, "score": lm.Costs{}}
 
 // outputHeadings are the headings of whole outputs, which have a format.
-var outputHeadings = []string{"ram", "report", "train", "eval", "sample", "score", "inspect", "kernels", "speed", "gradients", "progress"}
+var outputHeadings = []string{"ram", "report", "train", "eval", "sample", "score", "rescore", "inspect", "kernels", "speed", "gradients", "progress"}
 
 // A jsonField is a field as it is in JSON.
 type jsonField struct{ name, kind, absent string }

@@ -6,6 +6,7 @@
 //	rnnbench eval       how well a saved model predicts a text
 //	rnnbench sample     text drawn from a saved model
 //	rnnbench score      the cost of each line of standard input under a saved model
+//	rnnbench rescore    the cost of each hypothesis of n-best lists, with n-grams mixed in
 //	rnnbench export     a saved model for other programs, as safetensors, ONNX or ARPA
 //	rnnbench import     a model from such a file
 //	rnnbench kernels    every kernel beside the machine's peak
@@ -60,6 +61,8 @@ type commandLine struct {
 	Eval   evalCommand   `cmd:"" help:"How well a saved model predicts a text: bits per token, perplexity, tokens a second."`
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
 	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
+
+	Rescore rescoreCommand `cmd:"" help:"What each hypothesis of n-best lists on standard input costs under a saved model, with n-grams mixed in."`
 
 	Inspect inspectCommand `cmd:"" help:"What is in a file of a model, of any format, what it can be used for, and what it lacks."`
 

@@ -163,6 +163,7 @@ func TestHelp(t *testing.T) {
 		{[]string{"eval", "--help"}, []string{"<model>", "--corpus", "--split", "--json", "U+FFFD"}},
 		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--top-k", "--top-p", "--prompt", "--seed", "--json", "<unk>"}},
 		{[]string{"score", "--help"}, []string{"<model>", "--json", "U+FFFD", "tabs"}},
+		{[]string{"rescore", "--help"}, []string{"<model>", "--ngram", "--lambda", "--lm-weight", "--spell", "--best", "--threads", "--json", "natural logarithm"}},
 	} {
 		status, stdout, stderr := runArgs("", test.args...)
 		if status != 0 || stderr != "" {

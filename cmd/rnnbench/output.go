@@ -91,14 +91,22 @@ func (j jsonFlag) write(stdout io.Writer, v any) error {
 		return nil
 	case report.Stdout:
 		if err := write(stdout); err != nil {
-			return fmt.Errorf("--json: standard output: %w", err)
+			return j.notWritten(err)
 		}
 		return nil
 	}
 	if err := durable.WriteFile(string(j), write); err != nil {
-		return fmt.Errorf("--json: %q was not written: %w", string(j), err)
+		return j.notWritten(err)
 	}
 	return nil
+}
+
+// notWritten adds the place of the JSON to an error of writing it.
+func (j jsonFlag) notWritten(err error) error {
+	if j == report.Stdout {
+		return fmt.Errorf("--json: standard output: %w", err)
+	}
+	return fmt.Errorf("--json: %q was not written: %w", string(j), err)
 }
 
 // outputName returns [report.Stdout] for the system's names of standard output too. As a

@@ -30,6 +30,7 @@ func everyJSON(t *testing.T, text, model string) map[string][]string {
 		"eval":      {model, "--corpus", text},
 		"sample":    {model, "--length", "3"},
 		"score":     {model},
+		"rescore":   {model},
 		"inspect":   {model},
 		"kernels":   {"--isa", "generic", "--time", "1us", "--largest", "1,1,8,8"},
 		"speed":     {"--neighbours", "--hidden", "4", "--batch", "1", "--threads", "2", "--time", "1us"},
@@ -57,7 +58,7 @@ func TestJSONMeansTheSameEverywhere(t *testing.T) {
 	for command, args := range everyJSON(t, text, model) {
 		run := func(args ...string) (stdout, stderr string) {
 			t.Helper()
-			status, stdout, stderr := runArgs("a line\n", args...)
+			status, stdout, stderr := runArgs("a-1 line\n", args...)
 			if status != 0 {
 				t.Errorf("%v: exit status %d\n%s", args, status, stderr)
 			}
@@ -66,7 +67,7 @@ func TestJSONMeansTheSameEverywhere(t *testing.T) {
 		after := append([]string{command}, args...)
 		stdout, _ := run(append(slices.Clone(after), "--json")...)
 		formats(t, command+" --json", stdout)
-		if command == "sample" || command == "inspect" || command == "eval" || command == "score" {
+		if command == "sample" || command == "inspect" || command == "eval" || command == "score" || command == "rescore" {
 			before := append([]string{command, "--json"}, args...)
 			stdout, _ := run(before...)
 			formats(t, command+" with --json first", stdout)
@@ -238,11 +239,12 @@ func TestFullStandardOutput(t *testing.T) {
 		{"inspect", model}, {"inspect", model, "--json"},
 		{"eval", model, "--corpus", text}, {"eval", model, "--corpus", text, "--json"},
 		{"sample", model}, {"sample", model, "--json"},
+		{"rescore", model}, {"rescore", model, "--json"}, {"rescore", model, "--json", filepath.Join(t.TempDir(), "s.json")},
 		{"score", model}, {"score", model, "--json"}, {"score", model, "--json", filepath.Join(t.TempDir(), "s.json")},
 		{"export", model, "--out", "-"},
 	} {
 		var stderr strings.Builder
-		status := run(args, strings.NewReader("a line\n"), brokenWriter{}, &stderr)
+		status := run(args, strings.NewReader("a-1 line\n"), brokenWriter{}, &stderr)
 		if got := stderr.String(); status != exitFailure || !strings.Contains(got, "standard output: "+io.ErrClosedPipe.Error()+"\n") || strings.Count(got, "standard output") != 1 {
 			t.Errorf("%v: exit status %d, %q", args, status, got)
 		}
@@ -251,8 +253,8 @@ func TestFullStandardOutput(t *testing.T) {
 	if _, err := os.Stat(full); err != nil {
 		t.Skip("there is none here:", err)
 	}
-	for _, command := range []string{"inspect", "sample", "score"} {
-		status, _, stderr := runArgs("a line\n", command, model, "--json", full)
+	for _, command := range []string{"inspect", "sample", "score", "rescore"} {
+		status, _, stderr := runArgs("a-1 line\n", command, model, "--json", full)
 		if want := `rnnbench: --json: "/dev/full" was not written: no space left on device` + "\n"; status != exitFailure || !strings.HasSuffix("\n"+stderr, "\n"+want) {
 			t.Errorf("%s: exit status %d, %q, want %q", command, status, stderr, want)
 		}

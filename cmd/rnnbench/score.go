@@ -58,15 +58,7 @@ func (c *scoreCommand) Run(env *environment) error {
 	if err == nil || scoring != nil && errors.Is(err, scoring) {
 		return cmp.Or(err, scoring)
 	}
-	return c.notWritten(err)
-}
-
-// notWritten adds the place of the JSON to an error of writing it.
-func (c *scoreCommand) notWritten(err error) error {
-	if c.JSON == report.Stdout {
-		return fmt.Errorf("--json: standard output: %w", err)
-	}
-	return fmt.Errorf("--json: %q was not written: %w", string(c.JSON), err)
+	return c.JSON.notWritten(err)
 }
 
 // score scores the lines and prints them, as JSON to file too.
@@ -112,7 +104,7 @@ func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) 
 	stop()
 	switch {
 	case jsonErr != nil:
-		return c.notWritten(jsonErr)
+		return c.JSON.notWritten(jsonErr)
 	case outErr != nil:
 		return fmt.Errorf("standard output: %w", outErr)
 	case stopped:

@@ -37,6 +37,7 @@ var screens = []struct {
 	{false, "", "eval words.lm --corpus book.txt"},
 	{false, "", "sample words.lm --length 12 --prompt the --temperature 0"},
 	{false, "The prince sat down.\nHe said nothing.\n", "score book.lm"},
+	{false, "fox-1 He said nothing.\nfox-2 He sat nothing.\n", "rescore book.lm"},
 	{false, "", "inspect book.lm"},
 	{false, "", "inspect words.lm"},
 	{false, "", "export book.lm --out book.safetensors"},

@@ -91,7 +91,7 @@ func TestModelsOfOtherVersions(t *testing.T) {
 			if err := os.WriteFile(path, other, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			for _, args := range [][]string{{"inspect"}, {"eval", "--corpus", text}, {"sample"}, {"score"}, {"export", "--out", filepath.Join(dir, "x")}} {
+			for _, args := range [][]string{{"inspect"}, {"eval", "--corpus", text}, {"sample"}, {"score"}, {"rescore"}, {"export", "--out", filepath.Join(dir, "x")}} {
 				status, stdout, stderr := runArgs("a line", append(args, path)...)
 				if status != exitFailure || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, reads) || !strings.Contains(stderr, "train it again") || !strings.Contains(stderr, path) {
 					t.Errorf("%v: exit status %d, %q", args, status, stderr)
@@ -128,7 +128,7 @@ func TestCompletionInBash(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"rnnbench re":                  "report",
+		"rnnbench re":                  "report rescore",
 		"rnnbench --ver":               "--version",
 		"rnnbench tr":                  "train",
 		"rnnbench train --che":         "--checkpoint",
