@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"examples/digits":   {"rnn", "kernels"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},
+	"examples/serve":    {"rnn", "rnn/streams", "kernels", "bench/lm", "bench/lm/rnnlm", "bench/lm/text"},
 	"examples/tags":     {"rnn", "kernels", "bench/lm/text"},
 	"examples/vad":      {"rnn/onnx", "kernels", "internal/figures"},
 }
