@@ -13,7 +13,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
 # Packages that start goroutines, or whose values several of them share.
-RACE = ./kernels ./rnn/... ./bench/lm ./bench/lm/spell ./bench/gradients ./bench/report/chart ./internal/...
+RACE = ./kernels ./rnn/... ./bench/lm ./bench/lm/spell ./bench/gradients ./bench/report/chart ./internal/... ./examples/serve
 
 .PHONY: check format tidy vet staticcheck cross drift generate screens test isas purego module race fuzz bench models screenshots mutants peers-setup peers peers-check
 
@@ -86,7 +86,7 @@ module:
 	test -z "$$(gofmt -l main.go)" || { echo "gofmt would change the program in README.md"; exit 1; }; \
 	GOWORK=off sh -e commands >out; cat out; grep -q '^ello' out
 
-# But for the examples, which run nothing that the tests of rnn don't run.
+# But for the other examples, which run nothing that the tests of rnn don't run.
 race:
 	go test -race $(RACE)
 	go test -race ./cmd/rnnbench -run 'Interrupt|Stop|Signal|Hangup|Silent|Progress|EndToEnd|Readers|OneWriter'
