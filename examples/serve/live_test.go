@@ -104,6 +104,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"last", -1, "last: -1 is no token"},
 		{"last", m.Vocab.Len(), "is no token"},
 		{"read", -1, "read: -1"},
+		{"read", int64(1<<53 + 1), "read: 9007199254740993"},
 		{"temperature", -1, "temperature"},
 		{"top_p", 2, "TopP"},
 		{"extra", 1, "extra"},
@@ -452,7 +453,11 @@ func TestSlowWriter(t *testing.T) {
 	fmt.Fprint(conn, "POST /sessions HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{}")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || resp.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("%v, %v, want 408", resp, err)
+		t.Fatalf("%v, %v, want 408", resp, err)
+	}
+	var out struct{ Error string }
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || out.Error != errSlowBody.Error() {
+		t.Errorf("%q, %v", out.Error, err)
 	}
 }
 

@@ -53,9 +53,10 @@
 //
 // Errors are {"error": "..."} with 400 for a wrong request, 404 for an unknown session, 408
 // and 413 for a body too slow or too large, and 409 for a session with a request under
-// way. 503 with Retry-After says that all streams are in use, or that the server ends. The
-// server has no passwords and no TLS. It listens to this machine alone, unless -addr says
-// otherwise.
+// way. 500 says that the model's scores are not finite. 503 with Retry-After says that all
+// streams are in use, or that the server ends. Unknown paths and methods get a 404 or 405
+// in plain text. The server has no passwords and no TLS. It listens to this machine alone,
+// unless -addr says otherwise.
 //
 // The load test has 64 clients, checks each answer, and prints tokens/s:
 //

@@ -197,6 +197,7 @@ var (
 	errNoSession = errors.New("no such session: it was closed, or was idle for too long")
 	errBusy      = errors.New("the session has a request under way: wait for it, or open another session")
 	errFull      = errors.New("all streams are in use: close a session, or come again later")
+	errSlowBody  = errors.New("body: it came too slowly, send it at once")
 	errDraining  = errors.New("the server ends: go on elsewhere")
 	errNotFinite = errors.New("the model's scores are not finite: it has diverged in training, load another")
 )
@@ -220,9 +221,9 @@ func (s *server) fail(w http.ResponseWriter, err error) {
 	case errors.As(err, &wrong):
 		code = http.StatusBadRequest
 	case errors.As(err, &large):
-		code = http.StatusRequestEntityTooLarge
+		code, err = http.StatusRequestEntityTooLarge, fmt.Errorf("body: too large, give at most %d bytes", large.Limit)
 	case errors.Is(err, os.ErrDeadlineExceeded): // while the body came
-		code = http.StatusRequestTimeout
+		code, err = http.StatusRequestTimeout, errSlowBody
 	case errors.Is(err, streams.ErrFull):
 		code, err = http.StatusServiceUnavailable, errFull
 	case errors.Is(err, errDraining):

@@ -188,6 +188,9 @@ func (x *session) save(m *lm.Model) (*state, error) {
 	return out, err
 }
 
+// maxRead is the largest number that JSON holds exactly everywhere.
+const maxRead = 1 << 53
+
 // restore makes a claimed session go on from a state, or changes nothing.
 func (x *session) restore(e *kernels.Engine, m *lm.Model, from *state) error {
 	switch {
@@ -195,8 +198,8 @@ func (x *session) restore(e *kernels.Engine, m *lm.Model, from *state) error {
 		return badRequest("the state is of %q, but this server has %q: restore it on a server with its model", from.Model, shape(m))
 	case from.Last < 0 || int(from.Last) >= m.Vocab.Len():
 		return badRequest("last: %d is no token of %d", from.Last, m.Vocab.Len())
-	case from.Read < 0:
-		return badRequest("read: %d is no number of tokens", from.Read)
+	case from.Read < 0 || from.Read > maxRead:
+		return badRequest("read: %d is no number of tokens, give 0 to %d", from.Read, maxRead)
 	}
 	to := m.Network().NewState(1)
 	if err := decodeFloats(to.H, from.H); err != nil {

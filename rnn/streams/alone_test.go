@@ -310,6 +310,61 @@ func TestAsAlone(t *testing.T) {
 	}
 }
 
+// TestAsAloneReplaced: clients have the bits that they have alone while equal models replace
+// each other, whatever runs at that time: churn, or one stream or batch that comes again
+// and again.
+func TestAsAloneReplaced(t *testing.T) {
+	c := configs[2]
+	ref := newModel(t, 1, c, 1)
+	models := []*rnn.Model{newModel(t, 1, c, 1), newModel(t, 1, c, 1)}
+	for _, clients := range []int{0, 10} {
+		for _, size := range []int{1, 3} {
+			b := newBatcher(t, models[0], streams.Options{Steps: 9})
+			var group sync.WaitGroup
+			for i := range clients {
+				group.Go(func() { visit(t, b, ref, uint64(i), 4) })
+			}
+			jobs, refs := make([]streams.Job, size), make([]*alone, size)
+			for i := range jobs {
+				jobs[i], refs[i] = streams.Job{Stream: open(t, b)}, newAlone(ref)
+			}
+			group.Go(func() {
+				for n := range 100 {
+					for i := range jobs {
+						jobs[i].IDs, jobs[i].Logits = []int32{int32((n + i) % c.Input), 5}, make([]float32, c.Output)
+					}
+					if err := b.Step(t.Context(), jobs); err != nil {
+						t.Error(err)
+						return
+					}
+					for i, j := range jobs {
+						sameCall(t, fmt.Sprintf("step %d of %d streams", n, size), j.Call, refs[i].step(j.Call, 2))
+					}
+				}
+			})
+			done := make(chan struct{})
+			go func() {
+				group.Wait()
+				close(done)
+			}()
+			for n := 1; ; n++ {
+				if err := b.Replace(models[n%2]); err != nil {
+					t.Error(err)
+				}
+				select {
+				case <-done:
+				case <-time.After(20 * time.Microsecond):
+					continue
+				}
+				break
+			}
+			for i, j := range jobs {
+				refs[i].sameState(t, fmt.Sprintf("%d streams", size), j.Stream)
+			}
+		}
+	}
+}
+
 // TestSamplesAsAlone: every stream draws what a Generator of its seed draws.
 func TestSamplesAsAlone(t *testing.T) {
 	c := rnn.Config{Input: 23, Cell: rnn.GRU, Layers: 1, Hidden: 25, Output: 23}

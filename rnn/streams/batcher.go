@@ -45,17 +45,18 @@ type Batcher struct {
 	rows, steps, maxStreams int
 	window                  time.Duration
 
-	mu     sync.Mutex
-	run    *runner // of the model for new calls
-	queue  queue   // the streams whose calls wait for a pass
-	led    bool    // some caller leads
-	skip   int     // passes that begin without a yield
-	skips  int     // what the last dear yield set skip to
-	open   int     // streams
-	calls  int     // streams with a call under way
-	closed bool
-	quiet  sync.Cond // calls is 0
-	stats  Stats
+	mu      sync.Mutex
+	run     *runner // of the model for new calls
+	running *runner // of the pass that runs, or nil
+	queue   queue   // the streams whose calls wait for a pass
+	led     bool    // some caller leads
+	skip    int     // passes that begin without a yield
+	skips   int     // what the last dear yield set skip to
+	open    int     // streams
+	calls   int     // streams with a call under way
+	closed  bool
+	quiet   sync.Cond // calls is 0
+	stats   Stats
 
 	// A leader that waits for Window listens to full.
 	collecting bool
@@ -71,16 +72,16 @@ type Stats struct {
 	Steps   uint64 // steps of all streams in these passes
 	// LongestWait is the maximum number of passes that began without a call while it
 	// waited. With up to Options.Rows calls at a time it is 0: a call waits for the pass
-	// that runs, and is in the next one. After Replace it may be 1, because each pass is
-	// of one model.
+	// that runs, and is in the next one. Each pass is of one model. After Replace a call
+	// may so wait for one more pass for each older model with calls under way.
 	LongestWait uint64
 }
 
 // New returns a Batcher for m. It allocates a workspace. It returns an error if an option
 // is out of range, or if m is bidirectional: such a model reads a sequence as a whole.
 //
-// Nothing may change the parameters of m until Close or Replace. To go on training, copy
-// them to another model.
+// Nothing may change the parameters of m until Close, or until the calls that began before
+// a Replace have ended. To go on training, copy them to another model.
 func New(m *rnn.Model, o Options) (*Batcher, error) {
 	if o.Rows == 0 {
 		o.Rows = defaultRows
@@ -156,6 +157,9 @@ func (b *Batcher) Replace(m *rnn.Model) error {
 	defer b.mu.Unlock()
 	if b.closed {
 		return ErrClosed
+	}
+	if b.run != b.running { // otherwise settle does it
+		b.run.vacate() // streams without calls must not keep a model that is gone
 	}
 	b.run = run
 	return nil

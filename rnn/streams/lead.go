@@ -13,7 +13,7 @@ import (
 // no goroutine, and one stream alone never leaves its own.
 
 // A caller is a goroutine that waits for one or several calls. It gets one value in wake
-// each time it becomes the leader, and one when its calls are done. Never both are due.
+// each time it becomes the leader, and one when its calls are done. The two are never due at once.
 type caller struct {
 	wake    chan struct{} // capacity 1
 	pending int           // calls that are not done
@@ -225,6 +225,7 @@ func (b *Batcher) form() *runner {
 	}
 	r.steps = max(1, min(steps, r.room/len(r.batch)))
 	r.admit()
+	b.running = r
 	b.stats.Passes++
 	b.stats.Steps += uint64(r.steps * len(r.batch))
 	return r
@@ -233,6 +234,9 @@ func (b *Batcher) form() *runner {
 // settle ends the calls of a pass that are done, and queues the others again. It leaves in
 // r.done the callers to wake.
 func (b *Batcher) settle(r *runner, err error) {
+	if b.running = nil; r != b.run {
+		r.vacate()
+	}
 	for i, s := range r.batch {
 		r.batch[i] = nil
 		c := s.caller

@@ -7,7 +7,8 @@ import (
 	"batchrnn/rnn"
 )
 
-// A runner runs passes of one model. Only the leader uses it, but for model.
+// A runner runs passes of one model. While one runs, its leader alone uses the runner,
+// but for model. Otherwise whoever has the Batcher's mutex may.
 type runner struct {
 	model *rnn.Model
 	ws    *rnn.Workspace
@@ -24,7 +25,8 @@ type runner struct {
 	done  []*caller // to wake after the pass
 
 	// guests are the streams of the pass before. Those whose home is this runner have
-	// their states in its workspace.
+	// their states in its workspace. No other stream has. A runner that takes no new calls
+	// has no guests between its passes.
 	guests []*Stream
 
 	ids     []int32   // [T,B]
@@ -57,23 +59,21 @@ func (r *runner) admit() {
 	for i, s := range r.batch {
 		r.again = r.again && s.home == r && s.row == i
 	}
-	if r.again {
-		return
-	}
-	for _, s := range r.guests {
-		if s.home == r {
-			s.leave()
-		}
-	}
-	for _, s := range r.batch {
-		s.leave()
+	if !r.again {
+		r.vacate()
 	}
 }
 
-// leave makes state the place of the stream's state. No pass of its home may run.
-func (s *Stream) leave() {
-	s.fetch()
-	s.home = nil
+// vacate lets all guests leave, with their states. No pass of r may run.
+func (r *runner) vacate() {
+	for i, s := range r.guests {
+		if s.home == r {
+			s.fetch()
+			s.home = nil
+		}
+		r.guests[i] = nil
+	}
+	r.guests = r.guests[:0]
 }
 
 // fetch brings state up to date. No pass of the stream's home may run.
@@ -150,8 +150,8 @@ func (r *runner) undo() {
 	r.ws.Resize(r.steps, len(r.batch))
 }
 
-// gather moves the streams of the batch for which want holds to its front, from from on.
-// It returns the end of these.
+// gather moves the streams for which want holds to the places of the batch from index from
+// on. It returns the index behind them.
 func (r *runner) gather(from int, want func(*Stream, *runner) bool) int {
 	for i := from; i < len(r.batch); i++ {
 		if want(r.batch[i], r) {

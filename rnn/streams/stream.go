@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"batchrnn/rnn"
@@ -18,7 +19,8 @@ type Stream struct {
 	own    caller    // of calls of this stream, and of jobs whose first one is of this stream
 	call   Call      // the call under way
 
-	// Below what the Batcher's mutex guards.
+	// Below what the Batcher's mutex guards. While a pass runs, its leader alone has home,
+	// row and stale of the streams in it, and their state.
 
 	closed     bool
 	busy       bool
@@ -84,9 +86,13 @@ func (s *Stream) Step(ctx context.Context, c Call) (int, error) {
 // Sample feeds ids and draws the next id from the logits after the last of them. The
 // stream draws what it would draw alone. The draw itself runs on the caller's goroutine,
 // beside the passes of other streams. Give each stream a sampler of its own. Sample
-// returns an error as Step does, and as [rnn.Sampler.Draw] does.
+// returns an error as Step does, and as [rnn.Sampler.Draw] does. After an error some of
+// ids may have been read: Step and Draw say how many.
 func (s *Stream) Sample(ctx context.Context, sampler *rnn.Sampler, ids []int32) (int32, error) {
 	b := s.b
+	if sampler == nil {
+		return 0, errors.New("streams: Sample: the sampler is nil: make one with rnn.NewSampler")
+	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -102,14 +108,15 @@ func (s *Stream) Sample(ctx context.Context, sampler *rnn.Sampler, ids []int32) 
 	b.mu.Lock()
 	err := s.err
 	b.mu.Unlock()
-	var id int32
-	if err == nil {
-		id, err = sampler.Draw(s.logits)
+	defer func() { // also if Draw panics: Close waits for the call
+		b.mu.Lock()
+		s.end()
+		b.mu.Unlock()
+	}()
+	if err != nil {
+		return 0, err
 	}
-	b.mu.Lock()
-	s.end()
-	b.mu.Unlock()
-	return id, err
+	return sampler.Draw(s.logits)
 }
 
 // A Job is a call of one stream among several. Step sets Taken and Err.
@@ -123,8 +130,7 @@ type Job struct {
 // Step runs a call of each of several streams, and returns when all have ended. One
 // goroutine can so drive many streams, without a switch of goroutines for each. Calls from
 // other goroutines join. Logits of jobs that follow each other in one slice are not
-// copied. It returns the error of the first job that has one. It allocates
-// nothing.
+// copied. It returns the error of the first job that has one. It allocates nothing.
 func (b *Batcher) Step(ctx context.Context, jobs []Job) error {
 	if err := ctx.Err(); err != nil {
 		for i := range jobs {

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"weak"
 
 	"batchrnn/kernels"
 	"batchrnn/rnn"
@@ -859,4 +860,246 @@ func TestSoak(t *testing.T) {
 	}
 	t.Logf("%d calls, %d steps, %d refused, %d passes of %.1f steps; %d bytes after a tenth of the time, %d at the end",
 		calls.Load(), steps.Load(), refused.Load(), s.Passes, float64(s.Steps)/float64(s.Passes), early, late)
+}
+
+// TestReplacedModelsGo: a model that was replaced is not kept by streams without calls,
+// whether a pass of it ran at that time or not. The streams go on from their states.
+func TestReplacedModelsGo(t *testing.T) {
+	ref := newModel(t, 1, small, 1)
+	for _, underWay := range []bool{false, true} {
+		m := newModel(t, 1, small, 1)
+		b, gone := newBatcher(t, m, streams.Options{Steps: 4}), weak.Make(m)
+		idle, a := open(t, b), newAlone(ref)
+		for range 3 { // the state stays in the workspace
+			idle.Step(t.Context(), streams.Call{IDs: chunk(2)})
+			a.step(streams.Call{IDs: chunk(2)}, 2)
+		}
+		renewed := newModel(t, 1, small, 1)
+		if underWay {
+			h := newHolder(t)
+			led := start(h, idle, streams.Call{IDs: chunk(8)})
+			<-h.after
+			if err := b.Replace(renewed); err != nil {
+				t.Fatal(err)
+			}
+			h.goOn <- nil
+			<-h.after
+			h.goOn <- nil
+			want(t, "under way", led, 8, nil)
+			a.step(streams.Call{IDs: chunk(8)}, 8)
+		} else if err := b.Replace(renewed); err != nil {
+			t.Fatal(err)
+		}
+		for try := 0; gone.Value() != nil; try++ {
+			if try == 100 {
+				t.Fatalf("under way %t: the model is still there", underWay)
+			}
+			runtime.GC()
+		}
+		a.sameState(t, "after Replace", idle)
+		idle.Step(t.Context(), streams.Call{IDs: chunk(2)})
+		a.step(streams.Call{IDs: chunk(2)}, 2)
+		a.sameState(t, "on the new model", idle)
+	}
+}
+
+// TestSampleWithoutSampler: it is an error, and changes nothing.
+func TestSampleWithoutSampler(t *testing.T) {
+	b := newBatcher(t, newModel(t, 1, small, 1), streams.Options{})
+	s := open(t, b)
+	if _, err := s.Sample(t.Context(), nil, chunk(1)); err == nil || !strings.Contains(err.Error(), "sampler is nil") {
+		t.Errorf("no sampler: error %v", err)
+	}
+	if n, err := s.Step(t.Context(), streams.Call{IDs: chunk(2)}); n != 2 || err != nil {
+		t.Errorf("afterwards %d steps, error %v", n, err)
+	}
+	a := newAlone(newModel(t, 1, small, 1))
+	a.step(streams.Call{IDs: chunk(2)}, 2)
+	a.sameState(t, "afterwards", s)
+	b.Close() // ends: no call is left under way
+}
+
+// TestFailedPassKeepsStates: after a pass that has failed, before or after the network ran,
+// all its streams have the states from before, of every kind of network.
+func TestFailedPassKeepsStates(t *testing.T) {
+	for _, c := range configs {
+		e, err := kernels.New("", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := rnn.New(e, c, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, r := newBatcher(t, m, streams.Options{}), rand.New(rand.NewPCG(4, 4))
+		jobs, refs := make([]streams.Job, 3), make([]*alone, 3)
+		for i := range jobs {
+			jobs[i].Stream, refs[i] = open(t, b), newAlone(newModel(t, 1, c, 1))
+		}
+		for range 3 { // the states stay in the workspace
+			for i := range jobs {
+				jobs[i].Call = newCall(r, m, 4)
+				jobs[i].Logits = nil // their order would be another each time
+				refs[i].step(jobs[i].Call, 4)
+			}
+			if err := b.Step(t.Context(), jobs); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.Close()
+		if err := b.Step(t.Context(), jobs); err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("%+v: error %v", c, err)
+		}
+		for i := range jobs {
+			refs[i].sameState(t, fmt.Sprintf("%+v: stream %d", c, i), jobs[i].Stream)
+		}
+	}
+
+	b := newBatcher(t, newModel(t, 1, small, 1), streams.Options{Steps: 4})
+	first, second := open(t, b), open(t, b)
+	h := newHolder(t)
+	led := start(h, first, streams.Call{IDs: chunk(40)})
+	<-h.after // 4 steps of the first
+	targets := make([]int32, 36)
+	other := start(t.Context(), second, streams.Call{IDs: chunk(36), Targets: targets, LogProbs: make([]float32, 36)})
+	waiting(t, b, 1)
+	for range 3 { // 12 of both
+		h.goOn <- nil
+		<-h.after
+	}
+	targets[14] = 99 // which no caller may do: the next pass panics after the network has run
+	h.goOn <- nil
+	<-h.after
+	h.goOn <- nil
+	for what, done := range map[string]chan result{"leader": led, "other": other} {
+		if got := <-done; got.err == nil || !strings.Contains(got.err.Error(), "target 99") {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	jobs, refs := make([]streams.Job, 2), make([]*alone, 2)
+	for i, n := range []int{16, 12} {
+		jobs[i] = streams.Job{Stream: []*streams.Stream{first, second}[i], Call: streams.Call{IDs: chunk(4)}}
+		refs[i] = newAlone(newModel(t, 1, small, 1))
+		refs[i].step(streams.Call{IDs: chunk(40)}, n)
+		refs[i].sameState(t, fmt.Sprintf("after %d steps", n), jobs[i].Stream)
+	}
+	if err := b.Step(t.Context(), jobs); err != nil { // a pass of the same size
+		t.Fatal(err)
+	}
+	for i, j := range jobs {
+		refs[i].step(j.Call, 4)
+		refs[i].sameState(t, "and 4 more", j.Stream)
+	}
+}
+
+// TestMaxStreams: goroutines that open and close at once never have more than the maximum.
+func TestMaxStreams(t *testing.T) {
+	const most = 5
+	b := newBatcher(t, newModel(t, 1, small, 1), streams.Options{MaxStreams: most})
+	var group sync.WaitGroup
+	var have, refused atomic.Int64
+	for range 4 * most {
+		group.Go(func() {
+			for range 100 {
+				s, err := b.Open()
+				if err != nil {
+					if err != streams.ErrFull {
+						t.Error(err)
+					}
+					refused.Add(1)
+					runtime.Gosched()
+					continue
+				}
+				if n := have.Add(1); n > most {
+					t.Errorf("%d streams are open", n)
+				}
+				s.Step(t.Context(), streams.Call{IDs: chunk(2)})
+				have.Add(-1)
+				s.Close()
+				s.Close()
+			}
+		})
+	}
+	group.Wait()
+	if s := b.Stats(); s.Streams != 0 {
+		t.Errorf("at the end %+v", s)
+	}
+	t.Logf("%d of %d refused", refused.Load(), 4*most*100)
+}
+
+// TestTurns: batches of the same size that take turns have the states that they have alone,
+// each stream in the row that it had before.
+func TestTurns(t *testing.T) {
+	m := newModel(t, 1, small, 1)
+	for size := 1; size <= 3; size++ {
+		b := newBatcher(t, m, streams.Options{})
+		jobs, refs := make([]streams.Job, 2*size), make([]*alone, 2*size)
+		for i := range jobs {
+			jobs[i], refs[i] = streams.Job{Stream: open(t, b)}, newAlone(m)
+		}
+		for turn, half := range []int{0, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0} {
+			own := jobs[half*size:][:size]
+			for i := range own {
+				own[i].IDs, own[i].Logits = []int32{int32((3*turn + i) % 9)}, make([]float32, 9)
+			}
+			if err := b.Step(t.Context(), own); err != nil {
+				t.Fatal(err)
+			}
+			for i, j := range own {
+				sameCall(t, fmt.Sprintf("turn %d of %d streams", turn, size), j.Call, refs[half*size+i].step(j.Call, 1))
+			}
+		}
+		for i, j := range jobs {
+			refs[i].sameState(t, fmt.Sprintf("%d streams", size), j.Stream)
+		}
+	}
+}
+
+// TestCloseBeforeWindow: a leader that takes over after Close waits for nobody.
+func TestCloseBeforeWindow(t *testing.T) {
+	b := newBatcher(t, newModel(t, 1, small, 1), streams.Options{Window: time.Hour})
+	first := open(t, b)
+	h := newHolder(t)
+	led := start(&afterCollect{h, 1}, first, streams.Call{IDs: chunk(4)})
+	<-h.after
+	second := open(t, b)
+	open(t, b) // never calls
+	waits := start(t.Context(), second, streams.Call{IDs: chunk(2)})
+	waiting(t, b, 1)
+	closed := make(chan struct{})
+	go func() { b.Close(); close(closed) }()
+	for {
+		if _, err := b.Open(); err == streams.ErrClosed {
+			break
+		}
+		runtime.Gosched()
+	}
+	h.goOn <- nil
+	want(t, "the first", led, 4, nil)
+	want(t, "the second", waits, 2, nil)
+	<-closed
+}
+
+// TestClosedAfterItsCall: a stream that is closed while other jobs of its group go on has
+// done its own.
+func TestClosedAfterItsCall(t *testing.T) {
+	b := newBatcher(t, newModel(t, 1, small, 1), streams.Options{Steps: 4})
+	jobs := []streams.Job{
+		{Stream: open(t, b), Call: streams.Call{IDs: chunk(4)}},
+		{Stream: open(t, b), Call: streams.Call{IDs: chunk(12)}},
+		{Stream: open(t, b), Call: streams.Call{IDs: chunk(12)}},
+	}
+	h, done := newHolder(t), make(chan error)
+	go func() { done <- b.Step(h, jobs) }()
+	<-h.after
+	h.goOn <- nil
+	<-h.after // the second pass: the first job is done
+	jobs[0].Stream.Close()
+	jobs[1].Stream.Close()
+	h.goOn <- nil
+	<-h.after // the third pass, of the third job
+	h.goOn <- nil
+	if err := <-done; err != streams.ErrClosed || jobs[0].Err != nil || jobs[0].Taken != 4 || jobs[1].Err != streams.ErrClosed || jobs[1].Taken != 8 || jobs[2].Err != nil || jobs[2].Taken != 12 {
+		t.Errorf("error %v; %+v", err, jobs)
+	}
 }
