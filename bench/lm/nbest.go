@@ -14,8 +14,11 @@ import (
 	"batchrnn/kernels"
 )
 
-// maxList is the most bytes of the lines of one list. A longer list is an error.
-const maxList = maxLine
+// Limits of one list: a longer one is an error.
+const (
+	maxList       = maxLine // bytes of its lines
+	maxHypotheses = 1 << 18 // a short one takes some hundred bytes beside its line
+)
 
 // A Rescored is what one hypothesis of a list costs, or the total of all lists.
 type Rescored struct {
@@ -77,7 +80,7 @@ const fieldMark = "|||"
 //
 // RescoreLists calls on with each list as soon as its last line is known: the next
 // utterance has begun, or the input has ended. Memory is that of one list, of at most 64
-// MiB of text.
+// MiB of text and 262,144 hypotheses.
 func RescoreLists(r *Rescorer, in io.Reader, weight *float64, on func(list []Rescored, form NBestForm) error) (total Rescored, err error) {
 	m := r.model.model
 	total.Format, total.Model = jsonFormat, &m.Config
@@ -142,6 +145,9 @@ func RescoreLists(r *Rescorer, in io.Reader, weight *float64, on func(list []Res
 		if list.bytes += len(line); list.bytes > maxList && len(list.rows) > 0 {
 			return total, fmt.Errorf("standard input: line %d: the list of utterance %.60q is longer than %s: break it up", lines, row.Utterance, figures.Bytes(maxList))
 		}
+		if len(list.rows) == maxHypotheses {
+			return total, fmt.Errorf("standard input: line %d: the list of utterance %.60q has more than %s hypotheses: break it up", lines, row.Utterance, figures.Count(maxHypotheses))
+		}
 		list.rows, list.scores, list.texts = append(list.rows, row), append(list.scores, score), append(list.texts, row.Words)
 	}
 }
@@ -172,6 +178,9 @@ func (l *nbest) score(r *Rescorer, weight *float64) error {
 		row.LogProb, row.Tokens, row.Unk = h.LogProb, h.Tokens, h.Unk
 		if weight != nil {
 			sum := l.scores[i] + float64(*weight*h.LogProb)
+			if math.IsInf(sum, 0) {
+				return fmt.Errorf("standard input: line %d: its score, %v, and %v times its log-probability, %v, are beyond float64: give smaller ones", row.Line, l.scores[i], *weight, h.LogProb)
+			}
 			row.Score = &sum
 		}
 		if row.Value() > l.rows[best].Value() {

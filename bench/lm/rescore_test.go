@@ -429,6 +429,64 @@ func TestBadLists(t *testing.T) {
 	}
 }
 
+// TestLimitsOfLists: the number of hypotheses is limited too, each list by itself, and sums
+// are finite.
+func TestLimitsOfLists(t *testing.T) {
+	m := readNgrams(t, arpa)
+	if _, sizes, _, _, err := rescoreAll(t, m, nil, strings.NewReader(strings.Repeat("a-1\n", maxHypotheses+1))); len(sizes) != 0 || err == nil ||
+		!strings.Contains(err.Error(), `line 262145: the list of utterance "a" has more than 262,144 hypotheses`) {
+		t.Errorf("a list too long: lists %v, error %v", sizes, err)
+	}
+	long := " ||| the ||| " + strings.Repeat("x", maxList*5/8) + "\n"
+	if _, sizes, _, _, err := rescoreAll(t, m, nil, strings.NewReader("0"+long+"1"+long+"1 ||| fox\n")); err != nil || !slices.Equal(sizes, []int{1, 2}) {
+		t.Errorf("two lists of 40 MiB: %v, error %v", sizes, err)
+	}
+	for _, weight := range []float64{math.MaxFloat64, -math.MaxFloat64} {
+		if _, sizes, _, _, err := rescoreAll(t, m, &weight, strings.NewReader("0 ||| the ||| 1\n")); len(sizes) != 0 || err == nil || !strings.Contains(err.Error(), "line 1: its score, 1, and ") {
+			t.Errorf("a weight of %v: lists %v, error %v", weight, sizes, err)
+		}
+	}
+}
+
+// FuzzNBestLine parses lines in both forms. The parts of a keyed line make up the line.
+// Those of a line of fields, written anew, are the same.
+func FuzzNBestLine(f *testing.F) {
+	for _, line := range []string{"", "a-1 the fox", "a-b-2", "a-1\tx ", "-1 x", "a-\u0661 x", "0 ||| the fox ||| f= 1 ||| -2.5", "0\t|||\tx|||y\t|||", "0 |||", "||| x", "0 |||  |||  ||| nan", "d\xff-1 \x00 |||| ||| 0x1p-2"} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		keyed := Rescored{Input: line}
+		if _, err := keyed.parse(Keyed, true); err == nil {
+			t.Errorf("%q has a score without fields", line)
+		}
+		if _, err := keyed.parse(Keyed, false); err == nil {
+			key, found := strings.CutPrefix(line, keyed.Utterance+"-")
+			number := strings.TrimLeft(key, "0123456789")
+			if words := strings.TrimLeft(number[:min(1, len(number))], " \t") + number[min(1, len(number)):]; !found || keyed.Utterance == "" || number == key || words != keyed.Words {
+				t.Errorf("%q: utterance %q, words %q", line, keyed.Utterance, keyed.Words)
+			}
+			if strings.ContainsAny(keyed.Utterance, " \t") {
+				t.Errorf("%q: a blank in utterance %q", line, keyed.Utterance)
+			}
+		}
+		fielded := Rescored{Input: line}
+		_, err := fielded.parse(Fielded, false)
+		if scored, scoredErr := (&Rescored{Input: line}).parse(Fielded, true); scoredErr == nil && (err != nil || math.IsNaN(scored) || math.IsInf(scored, 0)) {
+			t.Errorf("%q: score %v, error without it %v", line, scored, err)
+		}
+		if err != nil {
+			return
+		}
+		if fielded.Utterance == "" || !strings.Contains(line, fieldMark) || !strings.Contains(line, fielded.Utterance) || !strings.Contains(line, fielded.Words) {
+			t.Errorf("%q: utterance %q, words %q", line, fielded.Utterance, fielded.Words)
+		}
+		again := Rescored{Input: fmt.Sprintf("%s ||| %s ||| -2.5", fielded.Utterance, fielded.Words)}
+		if score, err := again.parse(Fielded, true); err != nil || score != -2.5 || again.Utterance != fielded.Utterance || again.Words != fielded.Words {
+			t.Errorf("%q: utterance %q, words %q; again %q, %q, %v, error %v", line, fielded.Utterance, fielded.Words, again.Utterance, again.Words, score, err)
+		}
+	})
+}
+
 // TestOpenNgrams: by content, an ARPA file, also compressed, or a model's; all else is an
 // error of one line.
 func TestOpenNgrams(t *testing.T) {

@@ -2,14 +2,14 @@ package lm
 
 import "batchrnn/rnn"
 
-// streamSteps is the number of tokens that a network reads in one pass. A line rarely
-// fills its last pass, so larger passes waste more steps.
-const streamSteps = 16
+// streamSteps is the most tokens that a network reads in one pass.
+const streamSteps = 64
 
-// rnnStream reads one text at a time, in passes of streamSteps tokens.
+// rnnStream reads one text at a time, in passes of at most streamSteps tokens.
 type rnnStream struct {
-	ws           *rnn.Workspace
-	ids, targets []int32 // [streamSteps]
+	ws           *rnn.Workspace // [streamSteps,1]
+	ids, targets []int32        // [streamSteps]
+	length       [1]int32       // of a pass
 }
 
 func newRNNStream(m *rnn.Model) *rnnStream {
@@ -27,8 +27,8 @@ func (s *rnnStream) losses(dst []float64, start int32, tokens []int32) []float64
 		n := copy(s.targets, tokens)
 		s.ids[0] = start
 		copy(s.ids[1:], tokens[:n])
-		// The rest of ids still holds tokens of the pass before. They are read after
-		// the text and not counted.
+		s.length[0] = int32(n)
+		s.ws.SetLengths(s.length[:])
 		s.ws.Forward(s.ids)
 		s.ws.Loss(s.targets)
 		for _, l := range s.ws.Losses[:n] {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,6 +108,78 @@ func (j jsonFlag) notWritten(err error) error {
 		return fmt.Errorf("--json: standard output: %w", err)
 	}
 	return fmt.Errorf("--json: %q was not written: %w", string(j), err)
+}
+
+// file calls write with the file of j, which takes its name at the end, also where a signal
+// has stopped write. Without a file, what is written goes nowhere.
+func (j jsonFlag) file(write func(io.Writer) error) error {
+	if j == "" || j == report.Stdout {
+		return write(io.Discard)
+	}
+	var writing error
+	err := durable.WriteFile(string(j), func(w io.Writer) error {
+		file := bufio.NewWriter(w)
+		if writing = write(file); writing != nil && !errors.Is(writing, errStopped) {
+			return writing
+		}
+		return file.Flush()
+	})
+	if err == nil || writing != nil && errors.Is(err, writing) {
+		return cmp.Or(err, writing)
+	}
+	return j.notWritten(err)
+}
+
+// A filter is the output of a command that reads standard input: text on standard output,
+// and JSON objects there or in a file.
+type filter struct {
+	json            jsonFlag
+	out             *bufio.Writer // standard output
+	objects         *json.Encoder
+	outErr, jsonErr error
+}
+
+// newFilter returns a filter whose objects go to file, unless j is [report.Stdout].
+func newFilter(env *environment, j jsonFlag, file io.Writer) *filter {
+	f := &filter{json: j, out: bufio.NewWriter(env.stdout)}
+	if j == report.Stdout {
+		file = f.out
+	}
+	f.objects = json.NewEncoder(file)
+	f.objects.SetEscapeHTML(false) // <unk> and </s> are as written
+	return f
+}
+
+// object writes v as a line of JSON, if that is asked for.
+func (f *filter) object(v any) {
+	if f.json != "" {
+		f.jsonErr = f.objects.Encode(v)
+	}
+}
+
+// prints reports whether there is text to print.
+func (f *filter) prints() bool { return f.jsonErr == nil && f.json != report.Stdout }
+
+func (f *filter) err() error { return cmp.Or(f.jsonErr, f.outErr) }
+
+// end writes the total, unless the command has failed with err, and flushes. stopped says
+// that a signal has ended the command.
+func (f *filter) end(total any, err error, stopped bool) error {
+	if f.err() == nil && (err == nil || stopped) {
+		f.object(total)
+	}
+	if f.outErr == nil {
+		f.outErr = f.out.Flush()
+	}
+	switch {
+	case f.jsonErr != nil:
+		return f.json.notWritten(f.jsonErr)
+	case f.outErr != nil:
+		return fmt.Errorf("standard output: %w", f.outErr)
+	case stopped:
+		return errInterrupted
+	}
+	return err
 }
 
 // outputName returns [report.Stdout] for the system's names of standard output too. As a

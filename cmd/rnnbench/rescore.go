@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +11,6 @@ import (
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/ngram"
 	"batchrnn/bench/lm/text"
-	"batchrnn/bench/report"
 	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
@@ -32,11 +29,11 @@ type rescoreCommand struct {
 
 // Help returns the text that kong prints below the summary.
 func (*rescoreCommand) Help() string {
-	return `Reads lists of hypotheses, such as the n best of a speech recogniser, and prints what each costs under the model, as soon as its list has ended. All hypotheses of a list are scored together, and a prefix that several share once. Each has the figure that "rnnbench score" gives its words alone.
+	return `Reads lists of hypotheses, such as the n best of a speech recogniser, and prints what each costs under the model, as soon as its list has ended. All hypotheses of a list are scored together, and a prefix that several share once. Without --ngram and --spell the figure is the one that "rnnbench score" gives the words alone.
 
 The first line says which of two forms the lines have. Moses' is "utterance ||| words ||| features ||| score", where all after the words may be missing. Each line is printed again, with the log-probability (natural logarithm) as one more field. Kaldi's is "utterance-n words". Printed are the key and the cost, the log-probability with its sign turned; with --best the utterance and the words of its best hypothesis.
 
-Lines that follow each other and name the same utterance are a list, which may have 64 MiB; an utterance that comes back later has another list. A hypothesis may be empty. Only a model of sentences charges its end, see "rnnbench train --sentences": others favour short hypotheses.
+Lines that follow each other and name the same utterance are a list, which may have 64 MiB and 262,144 hypotheses; an utterance that comes back later has another list. A hypothesis may be empty. Only a model of sentences charges its end, see "rnnbench train --sentences": others favour short hypotheses.
 
 With --ngram a word's probability is SHARE times that of MODEL, and 1 - SHARE times that of the n-grams. Both must be models of sentences, or neither. A word that one of the two doesn't know has the probability of <unk> there. That flatters it; with --spell the probability is divided among all unknown words. An ARPA file has no spelling, and there <unk> is most often one word's share already. How lines are read, and what signals do, is as for "rnnbench score".`
 }
@@ -78,21 +75,7 @@ func (c *rescoreCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if c.JSON == "" || c.JSON == report.Stdout {
-		return c.rescore(env, rescorer, io.Discard)
-	}
-	var scoring error
-	err = durable.WriteFile(string(c.JSON), func(w io.Writer) error {
-		file := bufio.NewWriter(w)
-		if scoring = c.rescore(env, rescorer, file); scoring != nil && !errors.Is(scoring, errStopped) {
-			return scoring
-		}
-		return file.Flush()
-	})
-	if err == nil || scoring != nil && errors.Is(err, scoring) {
-		return cmp.Or(err, scoring)
-	}
-	return c.JSON.notWritten(err)
+	return c.JSON.file(func(file io.Writer) error { return c.rescore(env, rescorer, file) })
 }
 
 // openNgrams reads the model to mix with model.
@@ -112,15 +95,9 @@ func openNgrams(env *environment, path string, model *lm.Model) (*lm.Model, erro
 
 // rescore scores the lists and prints them, as JSON to file too.
 func (c *rescoreCommand) rescore(env *environment, rescorer *lm.Rescorer, file io.Writer) error {
-	out := bufio.NewWriter(env.stdout)
-	objects := json.NewEncoder(file)
-	if c.JSON == report.Stdout {
-		objects = json.NewEncoder(out)
-	}
-	objects.SetEscapeHTML(false) // <unk> and </s> are as written
+	f := newFilter(env, c.JSON, file)
 	progress := env.progress()
 	shown := isTerminal(env.stdout) // the lines are the progress
-	var outErr, jsonErr error
 	lists := 0
 	ctx, stop := env.interruptibleFilter()
 	defer stop()
@@ -133,41 +110,26 @@ func (c *rescoreCommand) rescore(env *environment, rescorer *lm.Rescorer, file i
 			if c.Best && !h.Best {
 				continue
 			}
-			if c.JSON != "" {
-				jsonErr = objects.Encode(h)
+			f.object(h)
+			if f.prints() {
+				_, f.outErr = fmt.Fprintln(f.out, c.line(h, form))
 			}
-			if jsonErr == nil && c.JSON != report.Stdout {
-				_, outErr = fmt.Fprintln(out, c.line(h, form))
-			}
-			if err := cmp.Or(jsonErr, outErr); err != nil {
+			if err := f.err(); err != nil {
 				return err
 			}
 		}
-		outErr = out.Flush()
-		return cmp.Or(outErr, ctx.Err())
+		f.outErr = f.out.Flush()
+		return cmp.Or(f.outErr, ctx.Err())
 	})
 	progress.close()
-	stopped := ctx.Err() != nil
-	if c.JSON != "" && cmp.Or(jsonErr, outErr) == nil && (err == nil || stopped) {
-		jsonErr = objects.Encode(total)
-	}
-	if outErr == nil {
-		outErr = out.Flush()
-	}
+	err = f.end(total, err, ctx.Err() != nil)
 	stop()
-	switch {
-	case jsonErr != nil:
-		return c.JSON.notWritten(jsonErr)
-	case outErr != nil:
-		return fmt.Errorf("standard output: %w", outErr)
-	case stopped:
-		err = errInterrupted
-	case err != nil:
+	if err != nil && !errors.Is(err, errStopped) {
 		return err
 	}
 	name := total.Model.Name()
 	if total.Ngram != nil {
-		name = fmt.Sprintf("%v %s + %v %s", *total.Lambda, name, 1-*total.Lambda, total.Ngram.Name())
+		name = fmt.Sprintf("%v %s + %.6g %s", *total.Lambda, name, 1-*total.Lambda, total.Ngram.Name())
 	}
 	figures.Paragraph(env.notes(), len("total: "), "total:", fmt.Sprintf("%s, %s, %s, %s of them <unk>, ln p %.4f; model %s", figures.Plural(int64(total.Utterances), "list"),
 		figures.Plural(int64(total.Lines), "line"), figures.Plural(int64(total.Tokens), "token"), figures.Count(int64(total.Unk)), total.LogProb, name))

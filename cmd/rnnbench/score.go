@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,6 @@ import (
 
 	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/text"
-	"batchrnn/bench/report"
-	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 )
 
@@ -44,72 +41,37 @@ func (c *scoreCommand) Run(env *environment) error {
 		return err
 	}
 	defer close()
-	if c.JSON == "" || c.JSON == report.Stdout {
-		return c.score(env, model, io.Discard)
-	}
-	var scoring error
-	err = durable.WriteFile(string(c.JSON), func(w io.Writer) error {
-		file := bufio.NewWriter(w)
-		if scoring = c.score(env, model, file); scoring != nil && !errors.Is(scoring, errStopped) {
-			return scoring
-		}
-		return file.Flush()
-	})
-	if err == nil || scoring != nil && errors.Is(err, scoring) {
-		return cmp.Or(err, scoring)
-	}
-	return c.JSON.notWritten(err)
+	return c.JSON.file(func(file io.Writer) error { return c.score(env, model, file) })
 }
 
 // score scores the lines and prints them, as JSON to file too.
 func (c *scoreCommand) score(env *environment, model *lm.Model, file io.Writer) error {
-	out := bufio.NewWriter(env.stdout)
-	objects := json.NewEncoder(file)
-	if c.JSON == report.Stdout {
-		objects = json.NewEncoder(out)
-	}
-	objects.SetEscapeHTML(false) // <unk> and </s> are as written
+	f := newFilter(env, c.JSON, file)
 	progress := env.progress()
 	shown := isTerminal(env.stdout) // the lines are the progress
-	var outErr, jsonErr error
 	ctx, stop := env.interruptibleFilter()
 	defer stop()
 	total, err := lm.ScoreLines(model, interruptibleReader(ctx, env.stdin), c.Tokens, func(s lm.Score, last bool) error {
 		if !shown {
 			progress.count("scoring", s.Line, "line")
 		}
-		if c.JSON != "" {
-			jsonErr = objects.Encode(s)
-		}
+		f.object(s)
 		switch {
-		case jsonErr != nil || c.JSON == report.Stdout:
+		case !f.prints():
 		case c.Tokens:
-			outErr = printTokens(out, s)
+			f.outErr = printTokens(f.out, s)
 		default:
-			_, outErr = fmt.Fprintf(out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, s.Perplexity)
+			_, f.outErr = fmt.Fprintf(f.out, "%.4f\t%d\t%d\t%s\n", s.Bits, s.Tokens, s.Unk, s.Perplexity)
 		}
-		if outErr == nil && last {
-			outErr = out.Flush()
+		if f.outErr == nil && last {
+			f.outErr = f.out.Flush()
 		}
-		return cmp.Or(jsonErr, outErr, ctx.Err())
+		return cmp.Or(f.err(), ctx.Err())
 	})
 	progress.close()
-	stopped := ctx.Err() != nil
-	if c.JSON != "" && cmp.Or(jsonErr, outErr) == nil && (err == nil || stopped) {
-		jsonErr = objects.Encode(total)
-	}
-	if outErr == nil {
-		outErr = out.Flush()
-	}
+	err = f.end(total, err, ctx.Err() != nil)
 	stop()
-	switch {
-	case jsonErr != nil:
-		return c.JSON.notWritten(jsonErr)
-	case outErr != nil:
-		return fmt.Errorf("standard output: %w", outErr)
-	case stopped:
-		err = errInterrupted
-	case err != nil:
+	if err != nil && !errors.Is(err, errStopped) {
 		return err
 	}
 	figures.Paragraph(env.notes(), len("total: "), "total:", fmt.Sprintf("%s, %s, %s of them <unk>, %.4f bits per token, perplexity %s%s; model %s",
