@@ -14,11 +14,14 @@ import (
 
 // multiplyAdd returns a·b + c as s computes it: rounded once, or after each
 // operation.
-func multiplyAdd(s *Set, a, b, c float32) float32 {
-	if fused(s) {
-		return fma(a, b, c)
+func multiplyAdd[T Float](s *Set, a, b, c T) T {
+	switch {
+	case !fused(s):
+		return T(a*b) + c
+	case isDouble[T]():
+		return T(math.FMA(float64(a), float64(b), float64(c)))
 	}
-	return float32(a*b) + c
+	return T(fma(float32(a), float32(b), float32(c)))
 }
 
 // fma returns a·b + c rounded once. The product of two float32 is exact in
@@ -63,30 +66,48 @@ func TestFMA(t *testing.T) {
 }
 
 // rough draws values of all sizes, and now and then one that is special.
-func rough(r *rand.Rand) float32 {
+func rough(r *rand.Rand) float64 {
 	switch u := r.Uint32(); {
 	case u < 1<<24: // one in 256
-		return specials[r.IntN(len(specials))]
+		return float64(specials[r.IntN(len(specials))])
 	case u < 1<<31:
 		return normal(r)
 	}
-	return float32(math.Ldexp(r.NormFloat64(), r.IntN(120)-80))
+	return math.Ldexp(r.NormFloat64(), r.IntN(120)-80)
+}
+
+// roughDouble is rough for the range of float64.
+func roughDouble(r *rand.Rand) float64 {
+	switch u := r.Uint32(); {
+	case u < 1<<24: // one in 256
+		return doubleSpecials[r.IntN(len(doubleSpecials))]
+	case u < 1<<31:
+		return normal(r)
+	}
+	return math.Ldexp(r.NormFloat64(), r.IntN(1000)-650)
+}
+
+func roughOf[T Float]() func(*rand.Rand) float64 {
+	if isDouble[T]() {
+		return roughDouble
+	}
+	return rough
 }
 
 // laid returns freshly filled operands in plain memory.
-func laid(ops []operand, r *rand.Rand, fill func(*rand.Rand) float32) [][]float32 {
-	x := make([][]float32, len(ops))
+func laid[T Float](ops []operand, r *rand.Rand, fill func(*rand.Rand) float64) [][]T {
+	x := make([][]T, len(ops))
 	for i, op := range ops {
-		x[i] = make([]float32, op.len())
+		x[i] = make([]T, op.len())
 		for j := range x[i] {
-			x[i][j] = fill(r)
+			x[i][j] = T(fill(r))
 		}
 	}
 	return x
 }
 
-func cloneAll(x [][]float32) [][]float32 {
-	y := make([][]float32, len(x))
+func cloneAll[T Float](x [][]T) [][]T {
+	y := make([][]T, len(x))
 	for i := range x {
 		y[i] = slices.Clone(x[i])
 	}
@@ -98,37 +119,46 @@ func cloneAll(x [][]float32) [][]float32 {
 // and so do the Sets that fuse.
 func TestTilesAreChains(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
-		for _, tile := range tiles(s) {
+		t.Run("float32", testTilesAreChains[float32](s))
+		t.Run("float64", testTilesAreChains[float64](s))
+	})
+}
+
+func testTilesAreChains[T Float](s *Set) func(*testing.T) {
+	return func(t *testing.T) {
+		for _, tile := range tiles[T](s) {
 			t.Run(tile.name, func(t *testing.T) {
 				t.Parallel()
 				r := rand.New(rand.NewPCG(3, 4))
 				for i, sh := range tileShapes(tile) {
 					fill := normal
 					if i%2 == 0 {
-						fill = rough
+						fill = roughOf[T]()
 					}
-					if err := checkChain(s, tile, sh, laid(tileOperands(s, sh), r, fill)); err != nil {
+					if err := checkChain(s, tile, sh, laid[T](tileOperands(of[T](s).NR, sh), r, fill)); err != nil {
 						t.Fatalf("%v: %v", sh, err)
 					}
 				}
 			})
 		}
-	})
+	}
 }
 
 // checkChain runs a tile on x and compares it with its chain. The activation of
 // a tile is the Set's function on slices.
-func checkChain(s *Set, tile namedTile, sh shape, x [][]float32) error {
+func checkChain[T Float](s *Set, tile namedTile[T], sh shape, x [][]T) error {
 	want := chain(s, sh, x)
-	switch sh.tile.act {
-	case ReLU:
-		s.ReLU(want, want)
-	case Tanh:
-		s.Tanh(want, want)
-	case Sigmoid:
-		s.Sigmoid(want, want)
+	if y, ok := any(want).([]float32); ok {
+		switch sh.tile.act {
+		case ReLU:
+			s.ReLU(y, y)
+		case Tanh:
+			s.Tanh(y, y)
+		case Sigmoid:
+			s.Sigmoid(y, y)
+		}
 	}
-	callTile(tile, s, sh, x)
+	callTile(tile, of[T](s).NR, sh, x)
 	for i := range sh.tile.rows {
 		for j := range sh.n {
 			if got, want := x[0][i*sh.ldc()+j], want[i*sh.n+j]; !sameValue(got, want) {
@@ -140,10 +170,10 @@ func checkChain(s *Set, tile namedTile, sh shape, x [][]float32) error {
 }
 
 // chain computes S + bias + A·B as doc.go says, dense.
-func chain(s *Set, sh shape, x [][]float32) []float32 {
-	b := unpackB(s, sh, x[2])
+func chain[T Float](s *Set, sh shape, x [][]T) []T {
+	b := unpackB(of[T](s).NR, sh, x[2])
 	start, lds := startOf(sh, x)
-	c := make([]float32, 0, sh.tile.rows*sh.n)
+	c := make([]T, 0, sh.tile.rows*sh.n)
 	for i := range sh.tile.rows {
 		for j := range sh.n {
 			sum := start[i*lds+j]
@@ -160,60 +190,104 @@ func chain(s *Set, sh shape, x [][]float32) []float32 {
 	return c
 }
 
-// TestReductionsKeepLanes holds reductions to the lanes and the tree of Set.Dot.
+// TestReductionsKeepLanes holds reductions to the lanes and the tree of Kernels.Dot, and
+// vectors times rows to chains.
 func TestReductionsKeepLanes(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
-		r := rand.New(rand.NewPCG(5, 6))
-		for _, n := range sizes {
-			x, y := make([]float32, n), make([]float32, n)
-			for i := range x {
-				x[i], y[i] = normal(r), normal(r)
-				if n%2 == 0 {
-					x[i], y[i] = rough(r), rough(r)
+		t.Run("float32", testReductions[float32](s))
+		t.Run("float64", testReductions[float64](s))
+		t.Run("softmax", func(t *testing.T) {
+			r := rand.New(rand.NewPCG(5, 6))
+			for _, n := range sizes[1:] {
+				x := laid[float32]([]operand{vector(n, in, normal)}, r, normal)[0]
+				top := slices.Max(x)
+				e := make([]float32, n)
+				for i := range e {
+					e[i] = x[i] - top
+				}
+				s.Exp(e, e)
+				want := inLanes(n, func(i int, sum float32) float32 { return sum + e[i] })
+				max, sum := s.Softmax(x, 1)
+				if !sameBits(max, top) || !sameBits(sum, want) {
+					t.Errorf("Softmax of %d returned %x, %x, want %x, %x", n, max, sum, top, want)
 				}
 			}
-			product := func(y []float32) float32 {
-				return inLanes(n, func(i int, sum float32) float32 { return multiplyAdd(s, x[i], y[i], sum) })
-			}
-			if got, want := s.Dot(x, y), product(y); !sameValue(got, want) {
-				t.Errorf("Dot of %d: %x, want %x", n, got, want)
-			}
-			if got, want := s.SumSq(x), product(x); !sameValue(got, want) {
-				t.Errorf("SumSq of %d: %x, want %x", n, got, want)
-			}
-
-			if n == 0 {
-				continue
-			}
-			for i := range x {
-				x[i] = normal(r)
-			}
-			top := slices.Max(x)
-			e := make([]float32, n)
-			for i := range e {
-				e[i] = x[i] - top
-			}
-			s.Exp(e, e)
-			want := inLanes(n, func(i int, sum float32) float32 { return sum + e[i] })
-			max, sum := s.Softmax(x, 1)
-			if !sameBits(max, top) || !sameBits(sum, want) {
-				t.Errorf("Softmax of %d returned %x, %x, want %x, %x", n, max, sum, top, want)
-			}
-		}
+		})
 	})
 }
 
+func testReductions[T Float](s *Set) func(*testing.T) {
+	const rows = 29 // every group of rows that a kernel takes at once, and a few left over
+	return func(t *testing.T) {
+		k := of[T](s)
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, n := range append(sizes[:len(sizes):len(sizes)], 8195) { // Gemv of AVX2 treats long rows in another way
+			fill, lda := normal, n+n%3
+			if n%2 == 0 {
+				fill = roughOf[T]()
+			}
+			all := laid[T]([]operand{vector(n, in, nil), vector(rows*lda, in, nil), vector(rows, in, nil), vector(n, in, nil)}, r, fill)
+			x, a, z, y := all[0], all[1], all[2], all[3]
+			product := func(y []T) T {
+				return inLanes(n, func(i int, sum T) T { return multiplyAdd(s, x[i], y[i], sum) })
+			}
+			check := func(name string, got, want T) {
+				t.Helper()
+				if !sameValue(got, want) {
+					t.Fatalf("%s of %d: %x, want %x", name, n, got, want)
+				}
+			}
+			check("Dot", k.Dot(x, y), product(y))
+			check("SumSq", k.SumSq(x), product(x))
+			check("AbsSum", k.AbsSum(x), inLanes(n, func(i int, sum T) T { return sum + T(math.Abs(float64(x[i]))) }))
+
+			m := n % (rows + 1)
+			dots := make([]T, m)
+			k.Gemv(m, first(dots), first(a), lda, x)
+			for i, got := range dots {
+				check("Gemv", got, product(a[i*lda:][:n]))
+			}
+			want := slices.Clone(y)
+			for i, v := range z[:m] {
+				for j := range want {
+					want[j] = multiplyAdd(s, v, a[i*lda+j], want[j])
+				}
+			}
+			sums := slices.Clone(y)
+			k.GemvT(m, sums, first(a), lda, first(z))
+			for j := range sums {
+				check("GemvT", sums[j], want[j])
+			}
+			outer := slices.Clone(a)
+			k.Ger(m, first(outer), lda, first(z), x)
+			for i := range m {
+				for j := range n {
+					check("Ger", outer[i*lda+j], multiplyAdd(s, z[i], x[j], a[i*lda+j]))
+				}
+			}
+			for j := range want {
+				want[j] = multiplyAdd(s, z[0], x[j], y[j])
+			}
+			k.Axpy(y, x, z[0])
+			for j := range y {
+				check("Axpy", y[j], want[j])
+			}
+		}
+	}
+}
+
 // inLanes is a reduction of n elements: add folds element i into a sum.
-func inLanes(n int, add func(i int, sum float32) float32) float32 {
-	var lanes [Lanes]float32
+func inLanes[T Float](n int, add func(i int, sum T) T) T {
+	lanes := make([]T, laneCount[T]())
 	for i := range n {
-		lanes[i%Lanes] = add(i, lanes[i%Lanes])
+		lanes[i%len(lanes)] = add(i, lanes[i%len(lanes)])
 	}
-	var v [16]float32
+	v := make([]T, len(lanes)/4)
 	for i := range v {
-		v[i] = (lanes[i] + lanes[16+i]) + (lanes[32+i] + lanes[48+i])
+		q := len(v)
+		v[i] = (lanes[i] + lanes[q+i]) + (lanes[2*q+i] + lanes[3*q+i])
 	}
-	for _, half := range []int{8, 4, 2, 1} {
+	for half := len(v) / 2; half > 0; half /= 2 {
 		for i := range half {
 			v[i] += v[i+half]
 		}
@@ -228,12 +302,17 @@ func TestSetsAgree(t *testing.T) {
 	if len(sets) < 2 {
 		t.Skip("there are not two such Sets on this machine; BATCHRNN_REQUIRE_ISA makes a missing one fail")
 	}
-	first, others := slots(sets[0]), map[string][]slot{}
+	testSetsAgree(t, sets, slots)
+	testSetsAgree(t, sets, doubleSlots)
+}
+
+func testSetsAgree[T Float](t *testing.T, sets []*Set, slots func(*Set) []slot[T]) {
+	first, others := slots(sets[0]), map[string][]slot[T]{}
 	for _, s := range sets[1:] {
 		others[s.Name] = slots(s)
 	}
 	for i, sl := range first {
-		if sl.field == "Sgemm" || sl.field == "Pack" || sl.field == "PackT" || sl.field == "Strip" {
+		if sl.field == "Gemm" || sl.field == "Pack" || sl.field == "PackT" || sl.field == "Strip" {
 			continue
 		}
 		t.Run(sl.name, func(t *testing.T) {
@@ -241,9 +320,9 @@ func TestSetsAgree(t *testing.T) {
 			for j, sh := range sl.shapes {
 				fill := normal
 				if j%2 == 0 {
-					fill = rough
+					fill = roughOf[T]()
 				}
-				x := laid(sl.operands(sh), r, fill)
+				x := laid[T](sl.operands(sh), r, fill)
 				if sh.alias != 0 {
 					x[0] = x[sh.alias]
 				}
@@ -258,8 +337,8 @@ func TestSetsAgree(t *testing.T) {
 }
 
 // sameCall runs two kernels on copies of x.
-func sameCall(a, b slot, sh shape, x [][]float32) error {
-	var scalarsA, scalarsB [2]float32
+func sameCall[T Float](a, b slot[T], sh shape, x [][]T) error {
+	var scalarsA, scalarsB [2]T
 	xa, xb := cloneAll(x), cloneAll(x)
 	a.call(sh, xa, &scalarsA)
 	b.call(sh, xb, &scalarsB)

@@ -2,7 +2,6 @@ package asm
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -47,8 +46,8 @@ func (sh shape) groups(n int, a access) operand {
 }
 
 // gatedSlots lists the steps of gated cells and their derivatives.
-func gatedSlots(s *Set) []slot {
-	return []slot{
+func gatedSlots(s *Set) []slot[float32] {
+	return []slot[float32]{
 		{
 			name: "LSTM", field: "LSTM",
 			shapes: gatedShapes(stepState),
@@ -104,8 +103,6 @@ func gatedSlots(s *Set) []slot {
 
 // The tolerances below count roundings, each eps of what is rounded, and follow them
 // through the later operations. One more than there are covers terms of second order.
-
-func abs(x float64) float64 { return math.Abs(x) }
 
 // tanhTolerance is that of y = tanh x within 2 ULP, where x is off by so much.
 func tanhTolerance(y, x float64) float64 { return 2*ref.ULP(y) + 1.01*x*ref.TanhGrad(y) }
@@ -196,7 +193,7 @@ func TestGatedOrder(t *testing.T) {
 					if i/2%2 == 0 {
 						fill = rough
 					}
-					if err := checkGatedOrder(s, sl, sh, laid(sl.operands(sh), r, fill)); err != nil {
+					if err := checkGatedOrder(s, sl, sh, laid[float32](sl.operands(sh), r, fill)); err != nil {
 						t.Fatalf("%v: %v", sh, err)
 					}
 				}
@@ -206,7 +203,7 @@ func TestGatedOrder(t *testing.T) {
 }
 
 // checkGatedOrder runs a kernel on x and compares all of x with gatedInOrder.
-func checkGatedOrder(s *Set, sl slot, sh shape, x [][]float32) error {
+func checkGatedOrder(s *Set, sl slot[float32], sh shape, x [][]float32) error {
 	if sh.alias != 0 {
 		x[0] = x[sh.alias]
 	}
@@ -324,7 +321,7 @@ func TestGatedNaN(t *testing.T) {
 			ops := sl.operands(sh)
 			for from, to := range reach[sl.field] {
 				for at := range sh.n {
-					x := laid(ops, nil, func(*rand.Rand) float32 { return 0.5 })
+					x := laid[float32](ops, nil, func(*rand.Rand) float64 { return 0.5 })
 					x[from.operand][from.group*sh.gate()+at] = nan
 					sl.call(sh, x, nil)
 					for i, op := range ops {

@@ -14,31 +14,36 @@ import (
 // slice, the gaps between the rows of a matrix, operands that are only read.
 func TestKernels(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
-		for _, sl := range slots(s) {
-			t.Run(sl.name, func(t *testing.T) {
-				t.Parallel()
-				arenas := newArenas(t, largest(sl))
-				r := rand.New(rand.NewPCG(1, 2))
-				for i, sh := range sl.shapes {
-					at := placements
-					if sl.field == "Sgemm" {
-						// So many shapes: each lies before the guard page, and
-						// at the offset that is next in turn.
-						at = []placement{placements[i%4], placements[4]}
-					}
-					for _, p := range at {
-						if err := checkCall(sl, sh, p, arenas, r); err != nil {
-							t.Fatalf("%v, %v: %v", sh, p, err)
-						}
-					}
-				}
-			})
-		}
+		testKernels(t, slots(s))
+		testKernels(t, doubleSlots(s))
 	})
 }
 
+func testKernels[T Float](t *testing.T, list []slot[T]) {
+	for _, sl := range list {
+		t.Run(sl.name, func(t *testing.T) {
+			t.Parallel()
+			arenas := newArenas[T](t, largest(sl))
+			r := rand.New(rand.NewPCG(1, 2))
+			for i, sh := range sl.shapes {
+				at := placements
+				if sl.field == "Gemm" {
+					// So many shapes: each lies before the guard page, and
+					// at the offset that is next in turn.
+					at = []placement{placements[i%4], placements[4]}
+				}
+				for _, p := range at {
+					if err := checkCall(sl, sh, p, arenas, r); err != nil {
+						t.Fatalf("%v, %v: %v", sh, p, err)
+					}
+				}
+			}
+		})
+	}
+}
+
 // largest is the length of the longest operand in a slot's shapes.
-func largest(sl slot) (n int) {
+func largest[T Float](sl slot[T]) (n int) {
 	for _, sh := range sl.shapes {
 		for _, op := range sl.operands(sh) {
 			n = max(n, op.len()+placements[3].offset)
@@ -49,24 +54,24 @@ func largest(sl slot) (n int) {
 
 // lay places the operands of a call and fills them: random values in what is
 // read, NaN in what is only written, canaries in the gaps.
-func lay(ops []operand, p placement, arenas []*arena, r *rand.Rand) [][]float32 {
-	x := make([][]float32, len(ops))
+func lay[T Float](ops []operand, p placement, arenas []*arena[T], r *rand.Rand) [][]T {
+	x := make([][]T, len(ops))
 	for i, op := range ops {
 		x[i] = arenas[i].place(op.len(), p, op.aligned)
 		for j := range x[i] {
 			switch {
 			case !op.has(j):
 			case op.access == out:
-				x[i][j] = float32(math.NaN())
+				x[i][j] = T(math.NaN())
 			default:
-				x[i][j] = op.fill(r)
+				x[i][j] = T(op.fill(r))
 			}
 		}
 	}
 	return x
 }
 
-func checkCall(sl slot, sh shape, p placement, arenas []*arena, r *rand.Rand) error {
+func checkCall[T Float](sl slot[T], sh shape, p placement, arenas []*arena[T], r *rand.Rand) error {
 	ops := sl.operands(sh)
 	x := lay(ops, p, arenas, r)
 	used := x // by the call; x has a slice for each operand
@@ -74,19 +79,19 @@ func checkCall(sl slot, sh shape, p placement, arenas []*arena, r *rand.Rand) er
 		used = slices.Clone(x)
 		used[0] = x[sh.alias]
 	}
-	before := make([][]float32, len(x))
+	before := make([][]T, len(x))
 	for i := range x {
 		before[i] = slices.Clone(x[i])
 	}
 	wantWritten, wantScalars := sl.want(sh, before)
 
-	var scalars [2]float32
+	var scalars [2]T
 	if err := catchFault(func() { sl.call(sh, used, &scalars) }); err != nil {
 		return err
 	}
 
 	for i, want := range wantScalars {
-		if !want.met(scalars[i]) {
+		if !met(want, scalars[i]) {
 			return fmt.Errorf("returned %g, want %g ± %g", scalars[i], want.value, want.tolerance)
 		}
 	}
@@ -109,7 +114,7 @@ func checkCall(sl slot, sh shape, p placement, arenas []*arena, r *rand.Rand) er
 				}
 				continue
 			}
-			if e := want[j/op.ld*op.cols+j%op.ld]; !e.met(got[j]) {
+			if e := want[j/op.ld*op.cols+j%op.ld]; !met(e, got[j]) {
 				return fmt.Errorf("element %d of operand %d is %g, want %g ± %g", j, i, got[j], e.value, e.tolerance)
 			}
 		}

@@ -7,10 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guardedFloats maps at least n floats between two pages without access.
-func guardedFloats(t testing.TB, n int) []float32 {
+// guarded maps at least n elements between two pages without access.
+func guarded[T Float](t testing.TB, n int) []T {
 	page := unix.Getpagesize()
-	size := (n*4 + page - 1) / page * page
+	elem := int(unsafe.Sizeof(*new(T)))
+	size := (n*elem + page - 1) / page * page
 	mem, err := unix.Mmap(-1, 0, page+size+page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
@@ -21,13 +22,13 @@ func guardedFloats(t testing.TB, n int) []float32 {
 			t.Fatal(err)
 		}
 	}
-	return unsafe.Slice((*float32)(unsafe.Pointer(&mem[page])), size/4)
+	return unsafe.Slice((*T)(unsafe.Pointer(&mem[page])), size/elem)
 }
 
 // TestGuards shows that the other tests would notice a kernel that reads or
 // writes one float too many.
 func TestGuards(t *testing.T) {
-	arena := newArenas(t, 10)[0]
+	arena := newArenas[float32](t, 10)[0]
 	before := func(x []float32) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(first(x)), -4)) }
 	behind := func(x []float32) *float32 {
 		return (*float32)(unsafe.Add(unsafe.Pointer(first(x)), 4*len(x)))
@@ -38,14 +39,14 @@ func TestGuards(t *testing.T) {
 			if err := catchFault(func() { nowhere += *neighbour }); err != nil {
 				continue
 			}
-			if !sameBits(*neighbour, canary) {
+			if !sameBits(*neighbour, canary[float32]()) {
 				t.Errorf("%v: neither a fault nor a canary", p)
 			}
 			*neighbour = 0
 			if arena.intact() {
 				t.Errorf("%v: the canary did not notice", p)
 			}
-			*neighbour = canary
+			*neighbour = canary[float32]()
 		}
 	}
 	x := arena.place(10, placement{end: true}, false)

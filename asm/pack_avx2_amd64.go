@@ -18,3 +18,18 @@ func packTAVX2(k int, n int, dst *float32, src *float32, ld int)
 //
 //go:noescape
 func stripAVX2(k int, n int, dst *float32, src *float32, ld int)
+
+// dpackAVX2 copies columns of src as one panel.
+//
+//go:noescape
+func dpackAVX2(k int, n int, dst *float64, src *float64, ld int)
+
+// dpackTAVX2 writes rows of src as the columns of one panel.
+//
+//go:noescape
+func dpackTAVX2(k int, n int, dst *float64, src *float64, ld int)
+
+// dstripAVX2 copies n columns of src close together.
+//
+//go:noescape
+func dstripAVX2(k int, n int, dst *float64, src *float64, ld int)

@@ -117,21 +117,21 @@ column3:
 	MOVQ AX, R9
 	CMPQ CX, $0x08
 	JLT  part6
-	LEAQ (SI)(SI*2), R12
-	MOVQ BX, R10
-	LEAQ (BX)(SI*4), R11
+	LEAQ (SI)(SI*2), R10
+	MOVQ BX, R11
+	LEAQ (R11)(SI*4), R12
 	SUBQ $0x08, R9
 	JLT  rest8
 
 full5:
-	VMOVUPS    (R10), Y0
-	VMOVUPS    (R10)(SI*1), Y1
-	VMOVUPS    (R10)(SI*2), Y2
-	VMOVUPS    (R10)(R12*1), Y3
-	VMOVUPS    (R11), Y4
-	VMOVUPS    (R11)(SI*1), Y5
-	VMOVUPS    (R11)(SI*2), Y6
-	VMOVUPS    (R11)(R12*1), Y7
+	VMOVUPS    (R11), Y0
+	VMOVUPS    (R11)(SI*1), Y1
+	VMOVUPS    (R11)(SI*2), Y2
+	VMOVUPS    (R11)(R10*1), Y3
+	VMOVUPS    (R12), Y4
+	VMOVUPS    (R12)(SI*1), Y5
+	VMOVUPS    (R12)(SI*2), Y6
+	VMOVUPS    (R12)(R10*1), Y7
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y9
 	VUNPCKLPS  Y3, Y2, Y10
@@ -164,8 +164,8 @@ full5:
 	VMOVUPS    Y13, 320(R8)
 	VMOVUPS    Y14, 384(R8)
 	VMOVUPS    Y15, 448(R8)
-	ADDQ       $0x20, R10
 	ADDQ       $0x20, R11
+	ADDQ       $0x20, R12
 	ADDQ       $+512, R8
 	SUBQ       $0x08, R9
 	JGE        full5
@@ -175,24 +175,24 @@ rest8:
 	JEQ  next7
 
 one9:
-	VMOVSS (R10), X0
-	VMOVSS X0, (R8)
-	VMOVSS (R10)(SI*1), X0
-	VMOVSS X0, 4(R8)
-	VMOVSS (R10)(SI*2), X0
-	VMOVSS X0, 8(R8)
-	VMOVSS (R10)(R12*1), X0
-	VMOVSS X0, 12(R8)
 	VMOVSS (R11), X0
-	VMOVSS X0, 16(R8)
+	VMOVSS X0, (R8)
 	VMOVSS (R11)(SI*1), X0
-	VMOVSS X0, 20(R8)
+	VMOVSS X0, 4(R8)
 	VMOVSS (R11)(SI*2), X0
+	VMOVSS X0, 8(R8)
+	VMOVSS (R11)(R10*1), X0
+	VMOVSS X0, 12(R8)
+	VMOVSS (R12), X0
+	VMOVSS X0, 16(R8)
+	VMOVSS (R12)(SI*1), X0
+	VMOVSS X0, 20(R8)
+	VMOVSS (R12)(SI*2), X0
 	VMOVSS X0, 24(R8)
-	VMOVSS (R11)(R12*1), X0
+	VMOVSS (R12)(R10*1), X0
 	VMOVSS X0, 28(R8)
-	ADDQ   $0x04, R10
 	ADDQ   $0x04, R11
+	ADDQ   $0x04, R12
 	ADDQ   $+64, R8
 	DECQ   R9
 	JNE    one9
@@ -250,7 +250,8 @@ TEXT ·stripAVX2(SB), NOSPLIT, $0-40
 	MOVQ    CX, R8
 	SHLQ    $0x02, R8
 	SUBQ    R8, DI
-	VMOVDQU (DI), Y1
+	VMOVDQU (DI), Y14
+	VMOVDQU 32(DI), Y15
 	MOVQ    CX, DI
 	SHLQ    $0x02, DI
 	IMULQ   CX, AX
@@ -258,7 +259,7 @@ TEXT ·stripAVX2(SB), NOSPLIT, $0-40
 whole14:
 	CMPQ       AX, $0x08
 	JLT        masked15
-	VMASKMOVPS (BX), Y1, Y0
+	VMASKMOVPS (BX), Y14, Y0
 	VMOVUPS    Y0, (DX)
 	ADDQ       SI, BX
 	ADDQ       DI, DX
@@ -270,13 +271,194 @@ masked15:
 	JLE   end17
 
 next16:
-	VMASKMOVPS (BX), Y1, Y0
-	VMASKMOVPS Y0, Y1, (DX)
+	VMASKMOVPS (BX), Y14, Y0
+	VMASKMOVPS Y0, Y14, (DX)
 	ADDQ       SI, BX
 	ADDQ       DI, DX
 	SUBQ       CX, AX
 	JGT        next16
 
 end17:
+	VZEROUPPER
+	RET
+
+// func dpackAVX2(k int, n int, dst *float64, src *float64, ld int)
+// Requires: AVX
+TEXT ·dpackAVX2(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    ld+32(FP), SI
+	SHLQ    $0x03, SI
+	LEAQ    masksAVX2<>+256(SB), DI
+	SHLQ    $0x03, CX
+	SUBQ    CX, DI
+	VMOVDQU (DI), Y14
+	VMOVDQU 32(DI), Y15
+	TESTQ   AX, AX
+	JEQ     end19
+
+row18:
+	VMASKMOVPD (BX), Y14, Y0
+	VMASKMOVPD 32(BX), Y15, Y1
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y1, 32(DX)
+	ADDQ       SI, BX
+	ADDQ       $0x40, DX
+	DECQ       AX
+	JNE        row18
+
+end19:
+	VZEROUPPER
+	RET
+
+// func dpackTAVX2(k int, n int, dst *float64, src *float64, ld int)
+// Requires: AVX
+TEXT ·dpackTAVX2(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ src+24(FP), BX
+	MOVQ ld+32(FP), SI
+	SHLQ $0x03, SI
+	MOVQ $0x00000002, DI
+
+column20:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	CMPQ CX, $0x04
+	JLT  part23
+	LEAQ (SI)(SI*2), R10
+	MOVQ BX, R11
+	SUBQ $0x04, R9
+	JLT  rest25
+
+full22:
+	VMOVUPS    (R11), Y0
+	VMOVUPS    (R11)(SI*1), Y1
+	VMOVUPS    (R11)(SI*2), Y2
+	VMOVUPS    (R11)(R10*1), Y3
+	VUNPCKLPD  Y1, Y0, Y8
+	VUNPCKHPD  Y1, Y0, Y9
+	VUNPCKLPD  Y3, Y2, Y10
+	VUNPCKHPD  Y3, Y2, Y11
+	VPERM2F128 $0x20, Y10, Y8, Y0
+	VPERM2F128 $0x31, Y10, Y8, Y2
+	VPERM2F128 $0x20, Y11, Y9, Y1
+	VPERM2F128 $0x31, Y11, Y9, Y3
+	VMOVUPS    Y0, (R8)
+	VMOVUPS    Y1, 64(R8)
+	VMOVUPS    Y2, 128(R8)
+	VMOVUPS    Y3, 192(R8)
+	ADDQ       $0x20, R11
+	ADDQ       $+256, R8
+	SUBQ       $0x04, R9
+	JGE        full22
+
+rest25:
+	ADDQ $0x04, R9
+	JEQ  next24
+
+one26:
+	VMOVSD (R11), X0
+	VMOVSD X0, (R8)
+	VMOVSD (R11)(SI*1), X0
+	VMOVSD X0, 8(R8)
+	VMOVSD (R11)(SI*2), X0
+	VMOVSD X0, 16(R8)
+	VMOVSD (R11)(R10*1), X0
+	VMOVSD X0, 24(R8)
+	ADDQ   $0x08, R11
+	ADDQ   $+64, R8
+	DECQ   R9
+	JNE    one26
+	JMP    next24
+
+part23:
+	TESTQ  R9, R9
+	JEQ    next24
+	MOVQ   BX, R10
+	VXORPS Y15, Y15, Y15
+
+depth27:
+	VMOVUPS Y15, (R8)
+	MOVQ    R10, R11
+	XORQ    R12, R12
+
+cell28:
+	CMPQ   R12, CX
+	JGE    filled29
+	VMOVSD (R11), X0
+	VMOVSD X0, (R8)(R12*8)
+	ADDQ   SI, R11
+	INCQ   R12
+	JMP    cell28
+
+filled29:
+	ADDQ $0x08, R10
+	ADDQ $+64, R8
+	DECQ R9
+	JNE  depth27
+
+next24:
+	ADDQ $0x20, DX
+	LEAQ (BX)(SI*4), BX
+	SUBQ $0x04, CX
+	JGE  clamped30
+	XORQ CX, CX
+
+clamped30:
+	DECQ DI
+	JNE  column20
+	VZEROUPPER
+	RET
+
+// func dstripAVX2(k int, n int, dst *float64, src *float64, ld int)
+// Requires: AVX
+TEXT ·dstripAVX2(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    dst+16(FP), DX
+	MOVQ    src+24(FP), BX
+	MOVQ    ld+32(FP), SI
+	SHLQ    $0x03, SI
+	LEAQ    masksAVX2<>+256(SB), DI
+	MOVQ    CX, R8
+	SHLQ    $0x03, R8
+	SUBQ    R8, DI
+	VMOVDQU (DI), Y14
+	VMOVDQU 32(DI), Y15
+	MOVQ    CX, DI
+	SHLQ    $0x03, DI
+	IMULQ   CX, AX
+
+whole31:
+	CMPQ       AX, $0x08
+	JLT        masked32
+	VMASKMOVPD (BX), Y14, Y0
+	VMASKMOVPD 32(BX), Y15, Y1
+	VMOVUPS    Y0, (DX)
+	VMOVUPS    Y1, 32(DX)
+	ADDQ       SI, BX
+	ADDQ       DI, DX
+	SUBQ       CX, AX
+	JMP        whole31
+
+masked32:
+	TESTQ AX, AX
+	JLE   end34
+
+next33:
+	VMASKMOVPD (BX), Y14, Y0
+	VMASKMOVPD 32(BX), Y15, Y1
+	VMASKMOVPD Y0, Y14, (DX)
+	VMASKMOVPD Y1, Y15, 32(DX)
+	ADDQ       SI, BX
+	ADDQ       DI, DX
+	SUBQ       CX, AX
+	JGT        next33
+
+end34:
 	VZEROUPPER
 	RET

@@ -18,3 +18,18 @@ func packTAVX512(k int, n int, dst *float32, src *float32, ld int)
 //
 //go:noescape
 func stripAVX512(k int, n int, dst *float32, src *float32, ld int)
+
+// dpackAVX512 copies columns of src as one panel.
+//
+//go:noescape
+func dpackAVX512(k int, n int, dst *float64, src *float64, ld int)
+
+// dpackTAVX512 writes rows of src as the columns of one panel.
+//
+//go:noescape
+func dpackTAVX512(k int, n int, dst *float64, src *float64, ld int)
+
+// dstripAVX512 copies n columns of src close together.
+//
+//go:noescape
+func dstripAVX512(k int, n int, dst *float64, src *float64, ld int)

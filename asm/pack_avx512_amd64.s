@@ -51,21 +51,21 @@ column3:
 	MOVQ AX, R9
 	CMPQ CX, $0x08
 	JLT  part6
-	LEAQ (SI)(SI*2), R12
-	MOVQ BX, R10
-	LEAQ (BX)(SI*4), R11
+	LEAQ (SI)(SI*2), R10
+	MOVQ BX, R11
+	LEAQ (R11)(SI*4), R12
 	SUBQ $0x08, R9
 	JLT  rest8
 
 full5:
-	VMOVUPS    (R10), Y0
-	VMOVUPS    (R10)(SI*1), Y1
-	VMOVUPS    (R10)(SI*2), Y2
-	VMOVUPS    (R10)(R12*1), Y3
-	VMOVUPS    (R11), Y4
-	VMOVUPS    (R11)(SI*1), Y5
-	VMOVUPS    (R11)(SI*2), Y6
-	VMOVUPS    (R11)(R12*1), Y7
+	VMOVUPS    (R11), Y0
+	VMOVUPS    (R11)(SI*1), Y1
+	VMOVUPS    (R11)(SI*2), Y2
+	VMOVUPS    (R11)(R10*1), Y3
+	VMOVUPS    (R12), Y4
+	VMOVUPS    (R12)(SI*1), Y5
+	VMOVUPS    (R12)(SI*2), Y6
+	VMOVUPS    (R12)(R10*1), Y7
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y9
 	VUNPCKLPS  Y3, Y2, Y10
@@ -98,8 +98,8 @@ full5:
 	VMOVUPS    Y13, 640(R8)
 	VMOVUPS    Y14, 768(R8)
 	VMOVUPS    Y15, 896(R8)
-	ADDQ       $0x20, R10
 	ADDQ       $0x20, R11
+	ADDQ       $0x20, R12
 	ADDQ       $+1024, R8
 	SUBQ       $0x08, R9
 	JGE        full5
@@ -109,24 +109,24 @@ rest8:
 	JEQ  next7
 
 one9:
-	VMOVSS (R10), X0
-	VMOVSS X0, (R8)
-	VMOVSS (R10)(SI*1), X0
-	VMOVSS X0, 4(R8)
-	VMOVSS (R10)(SI*2), X0
-	VMOVSS X0, 8(R8)
-	VMOVSS (R10)(R12*1), X0
-	VMOVSS X0, 12(R8)
 	VMOVSS (R11), X0
-	VMOVSS X0, 16(R8)
+	VMOVSS X0, (R8)
 	VMOVSS (R11)(SI*1), X0
-	VMOVSS X0, 20(R8)
+	VMOVSS X0, 4(R8)
 	VMOVSS (R11)(SI*2), X0
+	VMOVSS X0, 8(R8)
+	VMOVSS (R11)(R10*1), X0
+	VMOVSS X0, 12(R8)
+	VMOVSS (R12), X0
+	VMOVSS X0, 16(R8)
+	VMOVSS (R12)(SI*1), X0
+	VMOVSS X0, 20(R8)
+	VMOVSS (R12)(SI*2), X0
 	VMOVSS X0, 24(R8)
-	VMOVSS (R11)(R12*1), X0
+	VMOVSS (R12)(R10*1), X0
 	VMOVSS X0, 28(R8)
-	ADDQ   $0x04, R10
 	ADDQ   $0x04, R11
+	ADDQ   $0x04, R12
 	ADDQ   $+128, R8
 	DECQ   R9
 	JNE    one9
@@ -183,6 +183,8 @@ TEXT ·stripAVX512(SB), NOSPLIT, $0-40
 	MOVL  $-1, DI
 	BZHIL CX, DI, DI
 	KMOVW DI, K1
+	SHRL  $0x10, DI
+	KMOVW DI, K2
 	MOVQ  CX, DI
 	SHLQ  $0x02, DI
 	IMULQ CX, AX
@@ -210,5 +212,185 @@ next16:
 	JGT       next16
 
 end17:
+	VZEROUPPER
+	RET
+
+// func dpackAVX512(k int, n int, dst *float64, src *float64, ld int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dpackAVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  ld+32(FP), SI
+	SHLQ  $0x03, SI
+	MOVL  $-1, DI
+	BZHIL CX, DI, DI
+	KMOVW DI, K1
+	SHRL  $0x08, DI
+	KMOVW DI, K2
+	TESTQ AX, AX
+	JEQ   end19
+
+row18:
+	VMOVUPD.Z (BX), K1, Z0
+	VMOVUPD.Z 64(BX), K2, Z1
+	VMOVUPS   Z0, (DX)
+	VMOVUPS   Z1, 64(DX)
+	ADDQ      SI, BX
+	ADDQ      $0x80, DX
+	DECQ      AX
+	JNE       row18
+
+end19:
+	VZEROUPPER
+	RET
+
+// func dpackTAVX512(k int, n int, dst *float64, src *float64, ld int)
+// Requires: AVX
+TEXT ·dpackTAVX512(SB), NOSPLIT, $0-40
+	MOVQ k+0(FP), AX
+	MOVQ n+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ src+24(FP), BX
+	MOVQ ld+32(FP), SI
+	SHLQ $0x03, SI
+	MOVQ $0x00000004, DI
+
+column20:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	CMPQ CX, $0x04
+	JLT  part23
+	LEAQ (SI)(SI*2), R10
+	MOVQ BX, R11
+	SUBQ $0x04, R9
+	JLT  rest25
+
+full22:
+	VMOVUPS    (R11), Y0
+	VMOVUPS    (R11)(SI*1), Y1
+	VMOVUPS    (R11)(SI*2), Y2
+	VMOVUPS    (R11)(R10*1), Y3
+	VUNPCKLPD  Y1, Y0, Y8
+	VUNPCKHPD  Y1, Y0, Y9
+	VUNPCKLPD  Y3, Y2, Y10
+	VUNPCKHPD  Y3, Y2, Y11
+	VPERM2F128 $0x20, Y10, Y8, Y0
+	VPERM2F128 $0x31, Y10, Y8, Y2
+	VPERM2F128 $0x20, Y11, Y9, Y1
+	VPERM2F128 $0x31, Y11, Y9, Y3
+	VMOVUPS    Y0, (R8)
+	VMOVUPS    Y1, 128(R8)
+	VMOVUPS    Y2, 256(R8)
+	VMOVUPS    Y3, 384(R8)
+	ADDQ       $0x20, R11
+	ADDQ       $+512, R8
+	SUBQ       $0x04, R9
+	JGE        full22
+
+rest25:
+	ADDQ $0x04, R9
+	JEQ  next24
+
+one26:
+	VMOVSD (R11), X0
+	VMOVSD X0, (R8)
+	VMOVSD (R11)(SI*1), X0
+	VMOVSD X0, 8(R8)
+	VMOVSD (R11)(SI*2), X0
+	VMOVSD X0, 16(R8)
+	VMOVSD (R11)(R10*1), X0
+	VMOVSD X0, 24(R8)
+	ADDQ   $0x08, R11
+	ADDQ   $+128, R8
+	DECQ   R9
+	JNE    one26
+	JMP    next24
+
+part23:
+	TESTQ  R9, R9
+	JEQ    next24
+	MOVQ   BX, R10
+	VXORPS Y15, Y15, Y15
+
+depth27:
+	VMOVUPS Y15, (R8)
+	MOVQ    R10, R11
+	XORQ    R12, R12
+
+cell28:
+	CMPQ   R12, CX
+	JGE    filled29
+	VMOVSD (R11), X0
+	VMOVSD X0, (R8)(R12*8)
+	ADDQ   SI, R11
+	INCQ   R12
+	JMP    cell28
+
+filled29:
+	ADDQ $0x08, R10
+	ADDQ $+128, R8
+	DECQ R9
+	JNE  depth27
+
+next24:
+	ADDQ $0x20, DX
+	LEAQ (BX)(SI*4), BX
+	SUBQ $0x04, CX
+	JGE  clamped30
+	XORQ CX, CX
+
+clamped30:
+	DECQ DI
+	JNE  column20
+	VZEROUPPER
+	RET
+
+// func dstripAVX512(k int, n int, dst *float64, src *float64, ld int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dstripAVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  dst+16(FP), DX
+	MOVQ  src+24(FP), BX
+	MOVQ  ld+32(FP), SI
+	SHLQ  $0x03, SI
+	MOVL  $-1, DI
+	BZHIL CX, DI, DI
+	KMOVW DI, K1
+	SHRL  $0x08, DI
+	KMOVW DI, K2
+	MOVQ  CX, DI
+	SHLQ  $0x03, DI
+	IMULQ CX, AX
+
+whole31:
+	CMPQ      AX, $0x10
+	JLT       masked32
+	VMOVUPD.Z (BX), K1, Z0
+	VMOVUPD.Z 64(BX), K2, Z1
+	VMOVUPS   Z0, (DX)
+	VMOVUPS   Z1, 64(DX)
+	ADDQ      SI, BX
+	ADDQ      DI, DX
+	SUBQ      CX, AX
+	JMP       whole31
+
+masked32:
+	TESTQ AX, AX
+	JLE   end34
+
+next33:
+	VMOVUPD.Z (BX), K1, Z0
+	VMOVUPD.Z 64(BX), K2, Z1
+	VMOVUPD   Z0, K1, (DX)
+	VMOVUPD   Z1, K2, 64(DX)
+	ADDQ      SI, BX
+	ADDQ      DI, DX
+	SUBQ      CX, AX
+	JGT       next33
+
+end34:
 	VZEROUPPER
 	RET

@@ -2,7 +2,7 @@ package asm
 
 import "unsafe"
 
-func packGeneric(k, n int, dst *float32, src *float32, ld int) {
+func packGeneric[T Float](k, n int, dst *T, src *T, ld int) {
 	const nr = 3
 	panel := unsafe.Slice(dst, k*nr)
 	clear(panel)
@@ -11,7 +11,7 @@ func packGeneric(k, n int, dst *float32, src *float32, ld int) {
 	}
 }
 
-func packTGeneric(k, n int, dst *float32, src *float32, ld int) {
+func packTGeneric[T Float](k, n int, dst *T, src *T, ld int) {
 	const nr = 3
 	panel := unsafe.Slice(dst, k*nr)
 	clear(panel)
@@ -22,7 +22,7 @@ func packTGeneric(k, n int, dst *float32, src *float32, ld int) {
 	}
 }
 
-func stripGeneric(k, n int, dst *float32, src *float32, ld int) {
+func stripGeneric[T Float](k, n int, dst *T, src *T, ld int) {
 	strip := unsafe.Slice(dst, k*n)
 	for p := range k {
 		copy(strip[p*n:][:n], row(src, p*ld, n))

@@ -8,3 +8,8 @@ package asm
 //
 //go:noescape
 func fmaPeakAVX2(n int)
+
+// dfmaPeakAVX2 runs n rounds of independent multiply-adds.
+//
+//go:noescape
+func dfmaPeakAVX2(n int)

@@ -8,3 +8,8 @@ package asm
 //
 //go:noescape
 func fmaPeakAVX512(n int)
+
+// dfmaPeakAVX512 runs n rounds of independent multiply-adds.
+//
+//go:noescape
+func dfmaPeakAVX512(n int)

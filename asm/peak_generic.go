@@ -12,8 +12,8 @@ var (
 // fmaPeakGeneric runs six chains of multiplications beside six of additions,
 // which fills two multipliers and two adders with a latency of three cycles:
 // portable Go has no fused operation that is cheap everywhere.
-func fmaPeakGeneric(n int) {
-	f, t := peakFactor, peakTerm
+func fmaPeakGeneric[T Float](n int) {
+	f, t := T(peakFactor), T(peakTerm)
 	m0, m1, m2, m3, m4, m5 := f, f, f, f, f, f
 	a0, a1, a2, a3, a4, a5 := t, t, t, t, t, t
 	for range n {

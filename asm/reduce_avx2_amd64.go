@@ -13,3 +13,23 @@ func dotAVX2(x []float32, y []float32) float32
 //
 //go:noescape
 func sumSqAVX2(x []float32) float32
+
+// absSumAVX2 returns Σ |x|.
+//
+//go:noescape
+func absSumAVX2(x []float32) float32
+
+// ddotAVX2 returns Σ x·y.
+//
+//go:noescape
+func ddotAVX2(x []float64, y []float64) float64
+
+// dsumSqAVX2 returns Σ x².
+//
+//go:noescape
+func dsumSqAVX2(x []float64) float64
+
+// dabsSumAVX2 returns Σ |x|.
+//
+//go:noescape
+func dabsSumAVX2(x []float64) float64

@@ -13,3 +13,23 @@ func dotAVX512(x []float32, y []float32) float32
 //
 //go:noescape
 func sumSqAVX512(x []float32) float32
+
+// absSumAVX512 returns Σ |x|.
+//
+//go:noescape
+func absSumAVX512(x []float32) float32
+
+// ddotAVX512 returns Σ x·y.
+//
+//go:noescape
+func ddotAVX512(x []float64, y []float64) float64
+
+// dsumSqAVX512 returns Σ x².
+//
+//go:noescape
+func dsumSqAVX512(x []float64) float64
+
+// dabsSumAVX512 returns Σ |x|.
+//
+//go:noescape
+func dabsSumAVX512(x []float64) float64

@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func dotAVX512(x []float32, y []float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE
 TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	MOVQ   x_base+0(FP), AX
 	MOVQ   x_len+8(FP), CX
@@ -70,7 +70,7 @@ end3:
 	VADDPS        Z2, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y12
 	VADDPS        Y12, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X12
+	VEXTRACTF32X4 $0x01, Y0, X12
 	VADDPS        X12, X0, X0
 	VMOVHLPS      X0, X0, X12
 	VADDPS        X12, X0, X0
@@ -81,7 +81,7 @@ end3:
 	RET
 
 // func sumSqAVX512(x []float32) float32
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE
 TEXT ·sumSqAVX512(SB), NOSPLIT, $0-28
 	MOVQ   x_base+0(FP), AX
 	MOVQ   x_len+8(FP), CX
@@ -136,12 +136,300 @@ end6:
 	VADDPS        Z2, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y12
 	VADDPS        Y12, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X12
+	VEXTRACTF32X4 $0x01, Y0, X12
 	VADDPS        X12, X0, X0
 	VMOVHLPS      X0, X0, X12
 	VADDPS        X12, X0, X0
 	VMOVSHDUP     X0, X12
 	VADDPS        X12, X0, X0
 	MOVSS         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func absSumAVX512(x []float32) float32
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE
+TEXT ·absSumAVX512(SB), NOSPLIT, $0-28
+	MOVQ       x_base+0(FP), AX
+	MOVQ       x_len+8(FP), CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPTERNLOGD $0xff, Z13, Z13, Z13
+	VPSRLD     $0x01, Z13, Z13
+	SUBQ       $0x40, CX
+	JLT        tail8
+
+loop7:
+	VMOVUPS (AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPS  Z12, Z0, Z0
+	VMOVUPS 64(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPS  Z12, Z1, Z1
+	VMOVUPS 128(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPS  Z12, Z2, Z2
+	VMOVUPS 192(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPS  Z12, Z3, Z3
+	ADDQ    $+256, AX
+	SUBQ    $0x40, CX
+	JGE     loop7
+
+tail8:
+	ADDQ      $0x40, CX
+	JEQ       end9
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	MOVQ      DX, CX
+	KMOVW     CX, K1
+	MOVQ      DX, CX
+	SHRQ      $0x10, CX
+	KMOVW     CX, K2
+	MOVQ      DX, CX
+	SHRQ      $0x20, CX
+	KMOVW     CX, K3
+	MOVQ      DX, CX
+	SHRQ      $0x30, CX
+	KMOVW     CX, K4
+	VMOVUPS.Z (AX), K1, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS.Z 64(AX), K2, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPS    Z12, Z1, Z1
+	VMOVUPS.Z 128(AX), K3, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPS    Z12, Z2, Z2
+	VMOVUPS.Z 192(AX), K4, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPS    Z12, Z3, Z3
+
+end9:
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPS        Y12, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VADDPS        X12, X0, X0
+	VMOVHLPS      X0, X0, X12
+	VADDPS        X12, X0, X0
+	VMOVSHDUP     X0, X12
+	VADDPS        X12, X0, X0
+	MOVSS         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func ddotAVX512(x []float64, y []float64) float64
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE2
+TEXT ·ddotAVX512(SB), NOSPLIT, $0-56
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	MOVQ   y_base+24(FP), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	SUBQ   $0x20, CX
+	JLT    tail11
+
+loop10:
+	VMOVUPS     (AX), Z12
+	VMOVUPS     (DX), Z13
+	VFMADD231PD Z13, Z12, Z0
+	VMOVUPS     64(AX), Z12
+	VMOVUPS     64(DX), Z13
+	VFMADD231PD Z13, Z12, Z1
+	VMOVUPS     128(AX), Z12
+	VMOVUPS     128(DX), Z13
+	VFMADD231PD Z13, Z12, Z2
+	VMOVUPS     192(AX), Z12
+	VMOVUPS     192(DX), Z13
+	VFMADD231PD Z13, Z12, Z3
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	SUBQ        $0x20, CX
+	JGE         loop10
+
+tail11:
+	ADDQ        $0x20, CX
+	JEQ         end12
+	MOVQ        $-1, BX
+	BZHIQ       CX, BX, BX
+	MOVQ        BX, CX
+	KMOVW       CX, K1
+	MOVQ        BX, CX
+	SHRQ        $0x08, CX
+	KMOVW       CX, K2
+	MOVQ        BX, CX
+	SHRQ        $0x10, CX
+	KMOVW       CX, K3
+	MOVQ        BX, CX
+	SHRQ        $0x18, CX
+	KMOVW       CX, K4
+	VMOVUPD.Z   (AX), K1, Z12
+	VMOVUPD.Z   (DX), K1, Z13
+	VFMADD231PD Z13, Z12, Z0
+	VMOVUPD.Z   64(AX), K2, Z12
+	VMOVUPD.Z   64(DX), K2, Z13
+	VFMADD231PD Z13, Z12, Z1
+	VMOVUPD.Z   128(AX), K3, Z12
+	VMOVUPD.Z   128(DX), K3, Z13
+	VFMADD231PD Z13, Z12, Z2
+	VMOVUPD.Z   192(AX), K4, Z12
+	VMOVUPD.Z   192(DX), K4, Z13
+	VFMADD231PD Z13, Z12, Z3
+
+end12:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPD        Y12, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VADDPD        X12, X0, X0
+	VMOVHLPS      X0, X0, X12
+	VADDPD        X12, X0, X0
+	MOVSD         X0, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func dsumSqAVX512(x []float64) float64
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE2
+TEXT ·dsumSqAVX512(SB), NOSPLIT, $0-32
+	MOVQ   x_base+0(FP), AX
+	MOVQ   x_len+8(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	SUBQ   $0x20, CX
+	JLT    tail14
+
+loop13:
+	VMOVUPS     (AX), Z12
+	VFMADD231PD Z12, Z12, Z0
+	VMOVUPS     64(AX), Z12
+	VFMADD231PD Z12, Z12, Z1
+	VMOVUPS     128(AX), Z12
+	VFMADD231PD Z12, Z12, Z2
+	VMOVUPS     192(AX), Z12
+	VFMADD231PD Z12, Z12, Z3
+	ADDQ        $+256, AX
+	SUBQ        $0x20, CX
+	JGE         loop13
+
+tail14:
+	ADDQ        $0x20, CX
+	JEQ         end15
+	MOVQ        $-1, DX
+	BZHIQ       CX, DX, DX
+	MOVQ        DX, CX
+	KMOVW       CX, K1
+	MOVQ        DX, CX
+	SHRQ        $0x08, CX
+	KMOVW       CX, K2
+	MOVQ        DX, CX
+	SHRQ        $0x10, CX
+	KMOVW       CX, K3
+	MOVQ        DX, CX
+	SHRQ        $0x18, CX
+	KMOVW       CX, K4
+	VMOVUPD.Z   (AX), K1, Z12
+	VFMADD231PD Z12, Z12, Z0
+	VMOVUPD.Z   64(AX), K2, Z12
+	VFMADD231PD Z12, Z12, Z1
+	VMOVUPD.Z   128(AX), K3, Z12
+	VFMADD231PD Z12, Z12, Z2
+	VMOVUPD.Z   192(AX), K4, Z12
+	VFMADD231PD Z12, Z12, Z3
+
+end15:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPD        Y12, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VADDPD        X12, X0, X0
+	VMOVHLPS      X0, X0, X12
+	VADDPD        X12, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dabsSumAVX512(x []float64) float64
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE2
+TEXT ·dabsSumAVX512(SB), NOSPLIT, $0-32
+	MOVQ       x_base+0(FP), AX
+	MOVQ       x_len+8(FP), CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPTERNLOGD $0xff, Z13, Z13, Z13
+	VPSRLQ     $0x01, Z13, Z13
+	SUBQ       $0x20, CX
+	JLT        tail17
+
+loop16:
+	VMOVUPS (AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPD  Z12, Z0, Z0
+	VMOVUPS 64(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPD  Z12, Z1, Z1
+	VMOVUPS 128(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPD  Z12, Z2, Z2
+	VMOVUPS 192(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VADDPD  Z12, Z3, Z3
+	ADDQ    $+256, AX
+	SUBQ    $0x20, CX
+	JGE     loop16
+
+tail17:
+	ADDQ      $0x20, CX
+	JEQ       end18
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	MOVQ      DX, CX
+	KMOVW     CX, K1
+	MOVQ      DX, CX
+	SHRQ      $0x08, CX
+	KMOVW     CX, K2
+	MOVQ      DX, CX
+	SHRQ      $0x10, CX
+	KMOVW     CX, K3
+	MOVQ      DX, CX
+	SHRQ      $0x18, CX
+	KMOVW     CX, K4
+	VMOVUPD.Z (AX), K1, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPD    Z12, Z0, Z0
+	VMOVUPD.Z 64(AX), K2, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPD    Z12, Z1, Z1
+	VMOVUPD.Z 128(AX), K3, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPD    Z12, Z2, Z2
+	VMOVUPD.Z 192(AX), K4, Z12
+	VPANDD    Z13, Z12, Z12
+	VADDPD    Z12, Z3, Z3
+
+end18:
+	VADDPD        Z1, Z0, Z0
+	VADDPD        Z3, Z2, Z2
+	VADDPD        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VADDPD        Y12, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VADDPD        X12, X0, X0
+	VMOVHLPS      X0, X0, X12
+	VADDPD        X12, X0, X0
+	MOVSD         X0, ret+24(FP)
 	VZEROUPPER
 	RET

@@ -1,22 +1,75 @@
 package asm
 
-func dotGeneric(x, y []float32) float32 {
-	var lanes [Lanes]float32
+import (
+	"math"
+	"unsafe"
+)
+
+// laneCount is the number of partial sums of a reduction.
+func laneCount[T Float]() int { return Lanes * 4 / int(unsafe.Sizeof(*new(T))) }
+
+// DoubleLanes elements at a time go into lanes that lie side by side: all of float64's,
+// every second time the upper half of float32's.
+
+func dotGeneric[T Float](x, y []T) T {
+	var lanes [Lanes]T
 	y = y[:len(x)]
-	for len(x) >= Lanes {
-		x64, y64 := (*[Lanes]float32)(x), (*[Lanes]float32)(y)
-		for i := range lanes {
-			lanes[i] += float32(x64[i] * y64[i])
+	at := 0
+	for len(x) >= DoubleLanes {
+		sums, x32, y32 := (*[DoubleLanes]T)(lanes[at:]), (*[DoubleLanes]T)(x), (*[DoubleLanes]T)(y)
+		for i := range sums {
+			sums[i] += T(x32[i] * y32[i])
 		}
-		x, y = x[Lanes:], y[Lanes:]
+		x, y = x[DoubleLanes:], y[DoubleLanes:]
+		at = (at + DoubleLanes) % laneCount[T]()
 	}
+	sums := lanes[at:]
 	for i := range x {
-		lanes[i] += float32(x[i] * y[i])
+		sums[i] += T(x[i] * y[i])
 	}
 	return joinLanes(&lanes)
 }
 
-func sumSqGeneric(x []float32) float32 { return dotGeneric(x, x) }
+func sumSqGeneric[T Float](x []T) T { return dotGeneric(x, x) }
+
+func absSumGeneric[T Float](x []T) T {
+	var lanes [Lanes]T
+	at := 0
+	for len(x) >= DoubleLanes {
+		sums, x32 := (*[DoubleLanes]T)(lanes[at:]), (*[DoubleLanes]T)(x)
+		for i := range sums {
+			sums[i] += abs(x32[i])
+		}
+		x = x[DoubleLanes:]
+		at = (at + DoubleLanes) % laneCount[T]()
+	}
+	sums := lanes[at:]
+	for i := range x {
+		sums[i] += abs(x[i])
+	}
+	return joinLanes(&lanes)
+}
+
+func abs[T Float](x T) T { return T(math.Abs(float64(x))) }
+
+func gemvGeneric[T Float](m int, dst *T, a *T, lda int, x []T) {
+	y := row(dst, 0, m)
+	for i := range y {
+		y[i] = dotGeneric(row(a, i*lda, len(x)), x)
+	}
+}
+
+func gemvTGeneric[T Float](m int, dst []T, a *T, lda int, x *T) {
+	for i, v := range row(x, 0, m) {
+		axpyGeneric(dst, row(a, i*lda, len(dst)), v)
+	}
+}
+
+func gerGeneric[T Float](m int, a *T, lda int, x *T, y []T) {
+	for i, v := range row(x, 0, m) {
+		axpyGeneric(row(a, i*lda, len(y)), y, v)
+	}
+}
 
 func colSumsGeneric(m int, dst []float32, a *float32, lda int) {
 	for i := range m {
@@ -24,13 +77,14 @@ func colSumsGeneric(m int, dst []float32, a *float32, lda int) {
 	}
 }
 
-// joinLanes adds the partial sums of a reduction by the tree of [Set.Dot].
-func joinLanes(lanes *[Lanes]float32) float32 {
-	var v [16]float32
-	for i := range v {
-		v[i] = (lanes[i] + lanes[16+i]) + (lanes[32+i] + lanes[48+i])
+// joinLanes adds the partial sums of a reduction by the tree of [Kernels.Dot].
+func joinLanes[T Float](lanes *[Lanes]T) T {
+	quarter := laneCount[T]() / 4
+	var v [Lanes / 4]T
+	for i := range quarter {
+		v[i] = (lanes[i] + lanes[quarter+i]) + (lanes[2*quarter+i] + lanes[3*quarter+i])
 	}
-	for half := 8; half > 0; half /= 2 {
+	for half := quarter / 2; half > 0; half /= 2 {
 		for i := range half {
 			v[i] += v[half+i]
 		}

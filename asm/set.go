@@ -11,49 +11,55 @@ const (
 	Identity
 )
 
-// Lanes is the number of partial sums of every reduction over elements: four
-// 512-bit registers, eight 256-bit ones.
-const Lanes = 64
+// A Float is the type of an element.
+type Float interface{ float32 | float64 }
+
+// Lanes is the number of partial sums of every reduction over float32: four 512-bit
+// registers, eight 256-bit ones. DoubleLanes is that over float64.
+const (
+	Lanes       = 64
+	DoubleLanes = Lanes / 2
+)
 
 // MaxRows is the height of the tallest tile in any Set.
 const MaxRows = 12
 
-// A Tile computes one register tile of single-precision GEMM,
+// A Tile computes one register tile of GEMM,
 //
 //	C = act(S + bias + A·B),
 //
 // for a fixed number of rows and panels. Strides count elements, and n is the number of
-// columns that exist.
+// columns that exist. Tiles of float64 know the identity alone: act must be 0 or Identity.
 //
 // Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at b[j*bs] and
-// holds k rows of [Set.NR] floats, zero beyond the matrix's edge. Where NR is a multiple
-// of 16, panels are aligned to 64 bytes. A tile of one panel has no use for bs as a
-// stride: it may prefetch k rows from b[bs] on, and they need not exist.
+// holds k rows of [Kernels.NR] elements, zero beyond the matrix's edge. Where a row is a
+// multiple of 64 bytes, panels are aligned to 64 bytes. A tile of one panel has no use
+// for bs as a stride: it may prefetch k rows from b[bs] on, and they need not exist.
 //
 // Row i starts from s[ids[i]*ss:][:n] + bias[:n], rounded. S may be C where ids are 0, 1,
 // 2, ... Row i of C is c[i*ldc:][:n].
-type Tile func(k int, a *float32, rs, cs int, b *float32, bs int, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, n int, act Act)
+type Tile[T Float] func(k int, a *T, rs, cs int, b *T, bs int, s *T, ss int, ids *int32, bias *T, c *T, ldc int, n int, act Act)
 
 // A PlainTile is a [Tile] for a B that is not packed, of a fixed number of rows and one
 // full panel. Row p of B is b[p*ldb:][:NR]. The tile packs the panel into dst, k rows of
-// [Set.NR] floats, for the tiles below it. It prefetches the NR floats behind each row of
-// B; they need not exist.
-type PlainTile func(k int, a *float32, rs, cs int, b *float32, ldb int, dst *float32, s *float32, ss int, ids *int32, bias *float32, c *float32, ldc int, act Act)
+// [Kernels.NR] elements, for the tiles below it. It prefetches the NR elements behind
+// each row of B; they need not exist.
+type PlainTile[T Float] func(k int, a *T, rs, cs int, b *T, ldb int, dst *T, s *T, ss int, ids *int32, bias *T, c *T, ldc int, act Act)
 
 // MaxPanels is the number of panels that the widest tile takes at once.
 const MaxPanels = 4
 
 // Tiles are the tiles for one number of rows.
-type Tiles struct {
+type Tiles[T Float] struct {
 	// Half covers the first half of a panel, for n <= NR/2 columns at the edge.
 	// It is nil where a Set has none.
-	Half Tile
+	Half Tile[T]
 	// Panels holds the tiles by number of panels. The tile for one panel takes any n.
 	// Wider tiles want all their columns to exist. They are there for heights at which
 	// one panel leaves accumulators free; others are nil.
-	Panels [MaxPanels + 1]Tile
+	Panels [MaxPanels + 1]Tile[T]
 	// Plain packs as it computes. It is nil where a Set has none.
-	Plain PlainTile
+	Plain PlainTile[T]
 }
 
 // Control is the floating-point mode in which kernels keep their contracts: round to
@@ -64,14 +70,8 @@ const (
 	ControlModes = 0xffc0
 )
 
-// A Set is the kernels of one instruction set. No function in it is nil, except some of
-// the [Tiles]. Sets differ only in speed and in what doc.go allows.
-//
-// Vectors are slices whose lengths agree: the kernels read the length of the
-// first and trust the others.
-type Set struct {
-	Name string // "generic", "avx2", "avx512"
-
+// Kernels are the kernels of a [Set] that exist for both types of element.
+type Kernels[T Float] struct {
 	// NR is the width of a panel of packed B, MR the height of the tallest tile.
 	NR, MR int
 	// KC is the depth of a block of K where rows of A are gathered before use. The
@@ -81,20 +81,57 @@ type Set struct {
 	// TallFirst is set where a tile of MR rows is much faster than lower ones. A product
 	// then takes as many tiles of MR rows as it can; else tiles are of equal height.
 	TallFirst bool
-	// Sgemm holds the tiles by number of rows, 1 to MR; Sgemm[0] is empty.
-	Sgemm [MaxRows + 1]Tiles
+	// Gemm holds the tiles by number of rows, 1 to MR; Gemm[0] is empty.
+	Gemm [MaxRows + 1]Tiles[T]
 
 	// Pack copies the first n columns of src, k rows with stride ld, as one panel:
 	// dst[p*NR+j] = src[p*ld+j], zero for n <= j < NR.
-	Pack func(k, n int, dst *float32, src *float32, ld int)
+	Pack func(k, n int, dst *T, src *T, ld int)
 
-	// PackT writes the transpose of src, rows [0,n) of k floats with stride ld,
+	// PackT writes the transpose of src, rows [0,n) of k elements with stride ld,
 	// as one panel: dst[p*NR+j] = src[j*ld+p], zero for n <= j < NR.
-	PackT func(k, n int, dst *float32, src *float32, ld int)
+	PackT func(k, n int, dst *T, src *T, ld int)
 
 	// Strip copies n columns, 1 to MR, of a matrix of k rows close together:
 	// dst[p*n+j] = src[p*ld+j].
-	Strip func(k, n int, dst *float32, src *float32, ld int)
+	Strip func(k, n int, dst *T, src *T, ld int)
+
+	Axpy  func(y, x []T, alpha T) // y += alpha·x
+	Scale func(x []T, alpha T)    // x *= alpha
+	// Dot is Σ x·y in Lanes or DoubleLanes partial sums from +0. They are joined as
+	// (v0+v1) + (v2+v3), where vq is the q-th quarter of the lanes. Then the upper half is
+	// added to the lower, until one lane is left.
+	Dot    func(x, y []T) T
+	SumSq  func(x []T) T // Dot(x, x)
+	AbsSum func(x []T) T // Σ |x|, in the lanes of Dot
+
+	// Gemv multiplies A, m rows of len(x) elements with stride lda, by x: dst[i] is Dot of
+	// row i and x, to the bit. dst has m elements.
+	Gemv func(m int, dst *T, a *T, lda int, x []T)
+	// GemvT multiplies the transpose of A, m rows of len(dst) elements with stride lda, by
+	// the m elements of x: dst[j] += x[0]·a[0*lda+j] + x[1]·a[1*lda+j] + …, each a chain of
+	// multiply-adds that begins at dst[j].
+	GemvT func(m int, dst []T, a *T, lda int, x *T)
+	// Ger adds x·yᵀ to A, m rows of len(y) elements with stride lda. Each element takes one
+	// multiply-add: a[i*lda+j] += x[i]·y[j].
+	Ger func(m int, a *T, lda int, x *T, y []T)
+
+	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in enough
+	// independent chains to fill every multiplier.
+	FMAPeak      func(n int)
+	FMAPeakFlops int
+}
+
+// A Set is the kernels of one instruction set. No function in it is nil, except some of
+// the [Tiles]. Sets differ only in speed and in what doc.go allows.
+//
+// Vectors are slices whose lengths agree: the kernels read the length of the
+// first and trust the others.
+type Set struct {
+	Name string // "generic", "avx2", "avx512"
+
+	Kernels[float32]
+	Double Kernels[float64] // the same on float64
 
 	// In these dst may be src.
 	Tanh    func(dst, src []float32) // within 2 ULP
@@ -140,15 +177,8 @@ type Set struct {
 	// -Inf, all of x and the sum become NaN; max is then undefined.
 	Softmax func(x []float32, scale float32) (max, sum float32)
 
-	Add   func(dst, a, b []float32)           // dst = a + b; dst may be a or b
-	Mul   func(dst, a, b []float32)           // dst = a·b; dst may be a or b
-	Axpy  func(y, x []float32, alpha float32) // y += alpha·x
-	Scale func(x []float32, alpha float32)    // x *= alpha
-	// Dot is Σ x·y in Lanes partial sums from +0. They are joined as 16 lanes
-	// (v0+v1) + (v2+v3), where vq is lanes 16q to 16q+15. Then the upper half is added
-	// to the lower: 8, 4, 2, 1.
-	Dot   func(x, y []float32) float32
-	SumSq func(x []float32) float32 // Dot(x, x)
+	Add func(dst, a, b []float32) // dst = a + b; dst may be a or b
+	Mul func(dst, a, b []float32) // dst = a·b; dst may be a or b
 	// ColSums adds the m rows of A to dst in ascending order:
 	// dst[j] += a[0*lda+j] + a[1*lda+j] + …, each a chain that begins at dst[j].
 	ColSums func(m int, dst []float32, a *float32, lda int)
@@ -164,11 +194,6 @@ type Set struct {
 	// has no mode: it reads Control.
 	ReadControl  func(mode *uint32)
 	WriteControl func(mode uint32)
-
-	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in enough
-	// independent chains to fill every multiplier.
-	FMAPeak      func(n int)
-	FMAPeakFlops int
 }
 
 // AdamArgs are the scalars of one Adam update (Kingma & Ba 2015, algorithm 1):

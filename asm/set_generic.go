@@ -1,21 +1,59 @@
 package asm
 
-// genericNR is the width of a panel. sgemm_generic.go says why it is three.
+// genericNR is the width of a panel. gemm_generic.go says why it is three.
 const genericNR = 3
 
 // generic is the Set that every machine can run.
 var generic = Set{
 	Name: "generic",
-	MR:   2, NR: genericNR,
-	// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
-	KC: 1024,
-	Sgemm: [MaxRows + 1]Tiles{
-		1: {Panels: [MaxPanels + 1]Tile{1: sgemmGeneric_1x3, 2: sgemmGeneric_1x6}},
-		2: {Panels: [MaxPanels + 1]Tile{1: sgemmGeneric_2x3}},
+
+	Kernels: Kernels[float32]{
+		MR: 2, NR: genericNR,
+		// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
+		KC: 1024,
+		Gemm: [MaxRows + 1]Tiles[float32]{
+			1: {Panels: [MaxPanels + 1]Tile[float32]{1: gemmGeneric_1x3[float32], 2: gemmGeneric_1x6[float32]}},
+			2: {Panels: [MaxPanels + 1]Tile[float32]{1: gemmGeneric_2x3[float32]}},
+		},
+		Pack:  packGeneric[float32],
+		PackT: packTGeneric[float32],
+		Strip: stripGeneric[float32],
+
+		Axpy:   axpyGeneric[float32],
+		Scale:  scaleGeneric[float32],
+		Dot:    dotGeneric[float32],
+		SumSq:  sumSqGeneric[float32],
+		AbsSum: absSumGeneric[float32],
+		Gemv:   gemvGeneric[float32],
+		GemvT:  gemvTGeneric[float32],
+		Ger:    gerGeneric[float32],
+
+		FMAPeak:      fmaPeakGeneric[float32],
+		FMAPeakFlops: fmaPeakGenericFlops,
 	},
-	Pack:  packGeneric,
-	PackT: packTGeneric,
-	Strip: stripGeneric,
+	Double: Kernels[float64]{
+		MR: 2, NR: genericNR,
+		KC: 512,
+		Gemm: [MaxRows + 1]Tiles[float64]{
+			1: {Panels: [MaxPanels + 1]Tile[float64]{1: gemmGeneric_1x3[float64], 2: gemmGeneric_1x6[float64]}},
+			2: {Panels: [MaxPanels + 1]Tile[float64]{1: gemmGeneric_2x3[float64]}},
+		},
+		Pack:  packGeneric[float64],
+		PackT: packTGeneric[float64],
+		Strip: stripGeneric[float64],
+
+		Axpy:   axpyGeneric[float64],
+		Scale:  scaleGeneric[float64],
+		Dot:    dotGeneric[float64],
+		SumSq:  sumSqGeneric[float64],
+		AbsSum: absSumGeneric[float64],
+		Gemv:   gemvGeneric[float64],
+		GemvT:  gemvTGeneric[float64],
+		Ger:    gerGeneric[float64],
+
+		FMAPeak:      fmaPeakGeneric[float64],
+		FMAPeakFlops: fmaPeakGenericFlops,
+	},
 
 	Tanh:        tanhGeneric,
 	Sigmoid:     sigmoidGeneric,
@@ -34,10 +72,6 @@ var generic = Set{
 
 	Add:     addGeneric,
 	Mul:     mulGeneric,
-	Axpy:    axpyGeneric,
-	Scale:   scaleGeneric,
-	Dot:     dotGeneric,
-	SumSq:   sumSqGeneric,
 	ColSums: colSumsGeneric,
 
 	SGD:     sgdGeneric,
@@ -46,7 +80,4 @@ var generic = Set{
 
 	ReadControl:  func(mode *uint32) { *mode = Control },
 	WriteControl: func(uint32) {},
-
-	FMAPeak:      fmaPeakGeneric,
-	FMAPeakFlops: fmaPeakGenericFlops,
 }

@@ -31,40 +31,59 @@ func TestSetsComplete(t *testing.T) {
 		for _, sl := range slots(s) {
 			tested[sl.field] = true
 		}
-		v := reflect.ValueOf(*s)
-		for i := range v.NumField() {
-			name := v.Type().Field(i).Name
-			switch f := v.Field(i); f.Kind() {
-			case reflect.Func:
-				if f.IsNil() {
-					t.Errorf("%s is nil", name)
-				}
-				if !tested[name] {
-					t.Errorf("%s is not in slots", name)
-				}
-			case reflect.Bool: // a choice, either way
-			default:
-				if name != "Sgemm" && f.IsZero() {
-					t.Errorf("%s is zero", name)
-				}
-			}
+		for _, sl := range doubleSlots(s) {
+			tested["Double."+sl.field] = true
 		}
-		if s.MR > MaxRows {
-			t.Errorf("MR is %d, over MaxRows, %d", s.MR, MaxRows)
-		}
-		for rows, tiles := range s.Sgemm {
-			switch {
-			case rows == 0 || rows > s.MR:
-				if !reflect.ValueOf(tiles).IsZero() {
-					t.Errorf("Sgemm[%d] is not empty", rows)
-				}
-			case tiles.Panels[0] != nil:
-				t.Errorf("Sgemm[%d] has a tile of no panels", rows)
-			case tiles.Panels[1] == nil:
-				t.Errorf("Sgemm[%d] has no tile of one panel", rows)
-			}
-		}
+		checkFields(t, "", reflect.ValueOf(*s), tested)
+		checkTiles(t, &s.Kernels)
+		checkTiles(t, &s.Double)
 	})
+}
+
+func checkTiles[T Float](t *testing.T, k *Kernels[T]) {
+	if k.MR > MaxRows {
+		t.Errorf("MR is %d, over MaxRows, %d", k.MR, MaxRows)
+	}
+	for rows, tiles := range k.Gemm {
+		switch {
+		case rows == 0 || rows > k.MR:
+			if !reflect.ValueOf(tiles).IsZero() {
+				t.Errorf("Gemm[%d] is not empty", rows)
+			}
+		case tiles.Panels[0] != nil:
+			t.Errorf("Gemm[%d] has a tile of no panels", rows)
+		case tiles.Panels[1] == nil:
+			t.Errorf("Gemm[%d] has no tile of one panel", rows)
+		}
+	}
+}
+
+// checkFields looks at the fields of a Set, or of its Kernels.
+func checkFields(t *testing.T, prefix string, v reflect.Value, tested map[string]bool) {
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		name := prefix + field.Name
+		switch f := v.Field(i); f.Kind() {
+		case reflect.Func:
+			if f.IsNil() {
+				t.Errorf("%s is nil", name)
+			}
+			if !tested[name] {
+				t.Errorf("%s is not in slots", name)
+			}
+		case reflect.Struct:
+			if field.Anonymous {
+				checkFields(t, prefix, f, tested)
+			} else {
+				checkFields(t, name+".", f, tested)
+			}
+		case reflect.Bool: // a choice, either way
+		default:
+			if field.Name != "Gemm" && f.IsZero() {
+				t.Errorf("%s is zero", name)
+			}
+		}
+	}
 }
 
 // eachSet runs f as a subtest for every Set of this machine.

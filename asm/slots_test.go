@@ -15,8 +15,8 @@ import (
 // special values, exactness and allocation then all take it up.
 
 // A slot is one kernel of one Set.
-type slot struct {
-	name  string // as in "Sgemm/4x3"
+type slot[T Float] struct {
+	name  string // as in "Gemm/4x3"
 	field string // of Set
 	// shapes are the calls that the tests make.
 	shapes []shape
@@ -24,10 +24,10 @@ type slot struct {
 	operands func(shape) []operand
 	// call runs the kernel on slices in the order of operands and stores what
 	// it returns in scalars.
-	call func(sh shape, x [][]float32, scalars *[2]float32)
+	call func(sh shape, x [][]T, scalars *[2]T)
 	// want computes from the operands before a call what the written ones hold
 	// after it, as dense matrices, nil for the others, and what it returns.
-	want func(sh shape, x [][]float32) (written [][]expect, scalars []expect)
+	want func(sh shape, x [][]T) (written [][]expect, scalars []expect)
 }
 
 // A shape is all that a call's slices and strides follow from. Each kernel uses
@@ -44,7 +44,7 @@ type operand struct {
 	rows, cols, ld int
 	access         access
 	aligned        bool // to 64 bytes
-	fill           func(*rand.Rand) float32
+	fill           func(*rand.Rand) float64
 }
 
 type access int
@@ -67,22 +67,24 @@ func (o operand) len() int {
 // gap between its rows.
 func (o operand) has(i int) bool { return o.ld == 0 || i%o.ld < o.cols }
 
-func vector(n int, a access, fill func(*rand.Rand) float32) operand {
+func vector(n int, a access, fill func(*rand.Rand) float64) operand {
 	return operand{rows: 1, cols: n, ld: max(n, 1), access: a, fill: fill}
 }
 
 // expect is a value and how far from it a result may be.
 type expect struct{ value, tolerance float64 }
 
-func exactly(v float32) expect { return expect{value: float64(v)} }
+func exactly[T Float](v T) expect { return expect{value: float64(v)} }
 
-func (e expect) met(got float32) bool {
+func met[T Float](e expect, got T) bool {
 	g := float64(got)
 	switch {
 	case math.IsNaN(e.value):
 		return math.IsNaN(g)
+	case math.IsInf(g, 0) && isDouble[T]():
+		return g == e.value
 	case math.IsInf(g, 0): // an infinity stands for what it is rounded from
-		return ref.ULPError(got, e.value)*ref.ULP(e.value) <= e.tolerance
+		return ref.ULPError(float32(got), e.value)*ref.ULP(e.value) <= e.tolerance
 	}
 	return math.Abs(g-e.value) <= e.tolerance
 }
@@ -93,10 +95,25 @@ const eps = 0x1p-24
 // slack covers a rounding among the subnormals.
 const slack = 0x1p-148
 
-func normal(r *rand.Rand) float32   { return float32(r.NormFloat64() * 2) }
-func positive(r *rand.Rand) float32 { return float32(r.ExpFloat64()) }
-func unit(r *rand.Rand) float32     { return r.Float32() }
-func signed(r *rand.Rand) float32   { return 2*r.Float32() - 1 }
+// rounding and least are eps and slack for a type of element.
+func rounding[T Float]() float64 {
+	if isDouble[T]() {
+		return 0x1p-53
+	}
+	return eps
+}
+
+func least[T Float]() float64 {
+	if isDouble[T]() {
+		return 0x1p-1073
+	}
+	return slack
+}
+
+func normal(r *rand.Rand) float64   { return r.NormFloat64() * 2 }
+func positive(r *rand.Rand) float64 { return r.ExpFloat64() }
+func unit(r *rand.Rand) float64     { return r.Float64() }
+func signed(r *rand.Rand) float64   { return 2*r.Float64() - 1 }
 
 // sizes are the lengths of vectors: every tail behind up to four rounds of the
 // longest reduction, then a few blocks.
@@ -130,8 +147,8 @@ func matrices() (sh []shape) {
 }
 
 // slots lists every kernel of s.
-func slots(s *Set) []slot {
-	list := []slot{
+func slots(s *Set) []slot[float32] {
+	list := []slot[float32]{
 		elementwise("Tanh", s.Tanh, functions[0]),
 		elementwise("Sigmoid", s.Sigmoid, functions[1]),
 		elementwise("Exp", s.Exp, functions[2]),
@@ -144,55 +161,6 @@ func slots(s *Set) []slot {
 		softmaxSlot(s),
 		twoVectors("Add", s.Add, func(a, b float32) float32 { return a + b }),
 		twoVectors("Mul", s.Mul, func(a, b float32) float32 { return a * b }),
-		{
-			name: "Axpy", field: "Axpy",
-			shapes: vectors(0),
-			operands: func(sh shape) []operand {
-				return []operand{vector(sh.n, inOut, normal), vector(sh.n, in, normal)}
-			},
-			call: func(sh shape, x [][]float32, _ *[2]float32) { s.Axpy(x[0], x[1], alpha) },
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				y := make([]expect, sh.n)
-				for i, v := range ref.Axpy(alpha, x[1], x[0]) {
-					product := alpha * float64(x[1][i])
-					y[i] = expect{v, eps*(math.Abs(product)+math.Abs(v)*1.01) + slack}
-				}
-				return [][]expect{y, nil}, nil
-			},
-		},
-		{
-			name: "Scale", field: "Scale",
-			shapes:   vectors(0),
-			operands: func(sh shape) []operand { return []operand{vector(sh.n, inOut, normal)} },
-			call:     func(sh shape, x [][]float32, _ *[2]float32) { s.Scale(x[0], alpha) },
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				y := make([]expect, sh.n)
-				for i, v := range x[0] {
-					y[i] = exactly(alpha * v)
-				}
-				return [][]expect{y}, nil
-			},
-		},
-		{
-			name: "Dot", field: "Dot",
-			shapes: vectors(0),
-			operands: func(sh shape) []operand {
-				return []operand{vector(sh.n, in, normal), vector(sh.n, in, normal)}
-			},
-			call: func(sh shape, x [][]float32, scalars *[2]float32) { scalars[0] = s.Dot(x[0], x[1]) },
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				return make([][]expect, 2), []expect{dotExpect(x[0], x[1])}
-			},
-		},
-		{
-			name: "SumSq", field: "SumSq",
-			shapes:   vectors(0),
-			operands: func(sh shape) []operand { return []operand{vector(sh.n, in, normal)} },
-			call:     func(sh shape, x [][]float32, scalars *[2]float32) { scalars[0] = s.SumSq(x[0]) },
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				return make([][]expect, 1), []expect{dotExpect(x[0], x[0])}
-			},
-		},
 		{
 			name: "ColSums", field: "ColSums",
 			shapes: matrices(),
@@ -211,65 +179,6 @@ func slots(s *Set) []slot {
 				return [][]expect{y, nil}, nil
 			},
 		},
-		{
-			name: "Pack", field: "Pack",
-			shapes: packShapes(s.NR),
-			operands: func(sh shape) []operand {
-				panel := vector(sh.k*s.NR, out, nil)
-				panel.aligned = true
-				return []operand{panel, {rows: sh.k, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
-			},
-			call: func(sh shape, x [][]float32, _ *[2]float32) {
-				s.Pack(sh.k, sh.n, first(x[0]), first(x[1]), sh.n+sh.gap)
-			},
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				panel := make([]expect, sh.k*s.NR)
-				for p := range sh.k {
-					for j := range sh.n {
-						panel[p*s.NR+j] = exactly(x[1][p*(sh.n+sh.gap)+j])
-					}
-				}
-				return [][]expect{panel, nil}, nil
-			},
-		},
-		{
-			name: "PackT", field: "PackT",
-			shapes: packShapes(s.NR),
-			operands: func(sh shape) []operand {
-				panel := vector(sh.k*s.NR, out, nil)
-				panel.aligned = true
-				return []operand{panel, {rows: sh.n, cols: sh.k, ld: sh.k + sh.gap, fill: normal}}
-			},
-			call: func(sh shape, x [][]float32, _ *[2]float32) {
-				s.PackT(sh.k, sh.n, first(x[0]), first(x[1]), sh.k+sh.gap)
-			},
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				panel := make([]expect, sh.k*s.NR)
-				for p := range sh.k {
-					for j := range sh.n {
-						panel[p*s.NR+j] = exactly(x[1][j*(sh.k+sh.gap)+p])
-					}
-				}
-				return [][]expect{panel, nil}, nil
-			},
-		},
-		{
-			name: "Strip", field: "Strip",
-			shapes: packShapes(s.MR),
-			operands: func(sh shape) []operand {
-				return []operand{vector(sh.k*sh.n, out, nil), {rows: sh.k, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
-			},
-			call: func(sh shape, x [][]float32, _ *[2]float32) {
-				s.Strip(sh.k, sh.n, first(x[0]), first(x[1]), sh.n+sh.gap)
-			},
-			want: func(sh shape, x [][]float32) ([][]expect, []expect) {
-				strip := make([]expect, sh.k*sh.n)
-				for i := range strip {
-					strip[i] = exactly(x[1][i/sh.n*(sh.n+sh.gap)+i%sh.n])
-				}
-				return [][]expect{strip, nil}, nil
-			},
-		},
 		optimizer("SGD", 0, nil,
 			func(x [][]float32) { s.SGD(x[0], x[1], gradScale, learnRate) },
 			func(x [][]float64) { ref.SGD(x[0], x[1], gradScale, learnRate) }),
@@ -281,13 +190,6 @@ func slots(s *Set) []slot {
 			func(x [][]float64) {
 				ref.Adam(x[0], x[1], x[2], x[3], adamTime, gradScale, learnRate, adamBeta1, adamBeta2, rootEps)
 			}),
-		{
-			name: "FMAPeak", field: "FMAPeak",
-			shapes:   []shape{{n: 0}, {n: 1}, {n: 7}},
-			operands: func(shape) []operand { return nil },
-			call:     func(sh shape, _ [][]float32, _ *[2]float32) { s.FMAPeak(sh.n) },
-			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
-		},
 		{
 			name: "ReadControl", field: "ReadControl",
 			shapes:   []shape{{}},
@@ -303,7 +205,255 @@ func slots(s *Set) []slot {
 			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
 		},
 	}
-	return slices.Concat(list, gatedSlots(s), tileSlots(s))
+	return slices.Concat(list, gatedSlots(s), kernelSlots[float32](s))
+}
+
+// doubleSlots lists every kernel of s on float64.
+func doubleSlots(s *Set) []slot[float64] { return kernelSlots[float64](s) }
+
+// of returns the kernels of s on a type of element.
+func of[T Float](s *Set) *Kernels[T] {
+	if k, ok := any(&s.Kernels).(*Kernels[T]); ok {
+		return k
+	}
+	return any(&s.Double).(*Kernels[T])
+}
+
+// kernelSlots lists the kernels that exist for both types of element.
+func kernelSlots[T Float](s *Set) []slot[T] { return append(linearSlots[T](s), tileSlots[T](s)...) }
+
+// prefix begins the names of slots.
+func prefix[T Float]() string {
+	if isDouble[T]() {
+		return "Double."
+	}
+	return ""
+}
+
+// linearSlots lists those that are no tiles.
+func linearSlots[T Float](s *Set) []slot[T] {
+	k := of[T](s)
+	return []slot[T]{
+		{
+			name: prefix[T]() + "Axpy", field: "Axpy",
+			shapes: vectors(0),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, inOut, normal), vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) { k.Axpy(x[0], x[1], alpha) },
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				y := make([]expect, sh.n)
+				for i, x1 := range x[1] {
+					product := alpha * float64(x1)
+					v := pair{hi: float64(x[0][i])}.add(alpha, float64(x1)).hi
+					y[i] = expect{v, rounding[T]()*(math.Abs(product)+math.Abs(v)*1.01) + 0x1p-53*math.Abs(v) + least[T]()}
+				}
+				return [][]expect{y, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "Scale", field: "Scale",
+			shapes:   vectors(0),
+			operands: func(sh shape) []operand { return []operand{vector(sh.n, inOut, normal)} },
+			call:     func(sh shape, x [][]T, _ *[2]T) { k.Scale(x[0], alpha) },
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				y := make([]expect, sh.n)
+				for i, v := range x[0] {
+					y[i] = exactly(alpha * v)
+				}
+				return [][]expect{y}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "Dot", field: "Dot",
+			shapes: vectors(0),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, in, normal), vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]T, scalars *[2]T) { scalars[0] = k.Dot(x[0], x[1]) },
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				return make([][]expect, 2), []expect{dotExpect(x[0], x[1])}
+			},
+		},
+		{
+			name: prefix[T]() + "SumSq", field: "SumSq",
+			shapes:   vectors(0),
+			operands: func(sh shape) []operand { return []operand{vector(sh.n, in, normal)} },
+			call:     func(sh shape, x [][]T, scalars *[2]T) { scalars[0] = k.SumSq(x[0]) },
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				return make([][]expect, 1), []expect{dotExpect(x[0], x[0])}
+			},
+		},
+		{
+			name: prefix[T]() + "AbsSum", field: "AbsSum",
+			shapes:   vectors(0),
+			operands: func(sh shape) []operand { return []operand{vector(sh.n, in, normal)} },
+			call:     func(sh shape, x [][]T, scalars *[2]T) { scalars[0] = k.AbsSum(x[0]) },
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				signs := make([]T, sh.n)
+				for i, v := range x[0] {
+					signs[i] = T(math.Copysign(1, float64(v)))
+				}
+				return make([][]expect, 1), []expect{dotExpect(x[0], signs)}
+			},
+		},
+		{
+			name: prefix[T]() + "Gemv", field: "Gemv",
+			shapes: matrices(),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.m, out, nil), {rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, fill: normal}, vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) {
+				k.Gemv(sh.m, first(x[0]), first(x[1]), sh.n+sh.gap, x[2])
+			},
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				y := make([]expect, sh.m)
+				for i := range y {
+					if sh.n > 0 { // without columns A has no memory
+						y[i] = dotExpect(x[1][i*(sh.n+sh.gap):][:sh.n], x[2])
+					}
+				}
+				return [][]expect{y, nil, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "GemvT", field: "GemvT",
+			shapes: matrices(),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.n, inOut, normal), {rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, fill: normal}, vector(sh.m, in, normal)}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) {
+				k.GemvT(sh.m, x[0], first(x[1]), sh.n+sh.gap, first(x[2]))
+			},
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				y := make([]expect, sh.n)
+				for j := range y {
+					sum, magnitude := float64(x[0][j]), math.Abs(float64(x[0][j]))
+					for i, v := range x[2] {
+						product := float64(v) * float64(x[1][i*(sh.n+sh.gap)+j])
+						sum += product
+						magnitude += math.Abs(product)
+					}
+					y[j] = expect{sum, 2*float64(sh.m)*rounding[T]()*magnitude + least[T]()}
+				}
+				return [][]expect{y, nil, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "Ger", field: "Ger",
+			shapes: matrices(),
+			operands: func(sh shape) []operand {
+				return []operand{{rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, access: inOut, fill: normal}, vector(sh.m, in, normal), vector(sh.n, in, normal)}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) {
+				k.Ger(sh.m, first(x[0]), sh.n+sh.gap, first(x[1]), x[2])
+			},
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				a := make([]expect, 0, sh.m*sh.n)
+				for i, v := range x[1] {
+					for j, w := range x[2] {
+						start, product := float64(x[0][i*(sh.n+sh.gap)+j]), float64(v)*float64(w)
+						a = append(a, expect{start + product, 2*rounding[T]()*(math.Abs(start)+math.Abs(product)) + least[T]()})
+					}
+				}
+				return [][]expect{a, nil, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "Pack", field: "Pack",
+			shapes: packShapes(k.NR),
+			operands: func(sh shape) []operand {
+				panel := vector(sh.k*k.NR, out, nil)
+				panel.aligned = true
+				return []operand{panel, {rows: sh.k, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) {
+				k.Pack(sh.k, sh.n, first(x[0]), first(x[1]), sh.n+sh.gap)
+			},
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				panel := make([]expect, sh.k*k.NR)
+				for p := range sh.k {
+					for j := range sh.n {
+						panel[p*k.NR+j] = exactly(x[1][p*(sh.n+sh.gap)+j])
+					}
+				}
+				return [][]expect{panel, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "PackT", field: "PackT",
+			shapes: packShapes(k.NR),
+			operands: func(sh shape) []operand {
+				panel := vector(sh.k*k.NR, out, nil)
+				panel.aligned = true
+				return []operand{panel, {rows: sh.n, cols: sh.k, ld: sh.k + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) {
+				k.PackT(sh.k, sh.n, first(x[0]), first(x[1]), sh.k+sh.gap)
+			},
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				panel := make([]expect, sh.k*k.NR)
+				for p := range sh.k {
+					for j := range sh.n {
+						panel[p*k.NR+j] = exactly(x[1][j*(sh.k+sh.gap)+p])
+					}
+				}
+				return [][]expect{panel, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "Strip", field: "Strip",
+			shapes: packShapes(k.MR),
+			operands: func(sh shape) []operand {
+				return []operand{vector(sh.k*sh.n, out, nil), {rows: sh.k, cols: sh.n, ld: sh.n + sh.gap, fill: normal}}
+			},
+			call: func(sh shape, x [][]T, _ *[2]T) {
+				k.Strip(sh.k, sh.n, first(x[0]), first(x[1]), sh.n+sh.gap)
+			},
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				strip := make([]expect, sh.k*sh.n)
+				for i := range strip {
+					strip[i] = exactly(x[1][i/sh.n*(sh.n+sh.gap)+i%sh.n])
+				}
+				return [][]expect{strip, nil}, nil
+			},
+		},
+		{
+			name: prefix[T]() + "FMAPeak", field: "FMAPeak",
+			shapes:   []shape{{n: 0}, {n: 1}, {n: 7}},
+			operands: func(shape) []operand { return nil },
+			call:     func(sh shape, _ [][]T, _ *[2]T) { k.FMAPeak(sh.n) },
+			want:     func(shape, [][]T) ([][]expect, []expect) { return nil, nil },
+		},
+	}
+}
+
+// A pair is an unevaluated sum of two float64: the oracle's accumulator, with about
+// 106 bits.
+type pair struct{ hi, lo float64 }
+
+// add returns s + a·b, with a product that is exact.
+func (s pair) add(a, b float64) pair {
+	p := a * b
+	low := math.FMA(a, b, -p)
+	// Knuth's two-sum.
+	sum := s.hi + p
+	t := sum - s.hi
+	low += s.lo + (s.hi - (sum - t)) + (p - t)
+	hi := sum + low
+	return pair{hi, low - (hi - sum)}
+}
+
+// dotExpect is Σ x·y in lanes.
+func dotExpect[T Float](x, y []T) expect {
+	sum, magnitude := pair{}, 0.0
+	for i := range x {
+		a, b := float64(x[i]), float64(y[i])
+		sum = sum.add(a, b)
+		magnitude += math.Abs(a * b)
+	}
+	roundings := float64(len(x))/float64(laneCount[T]()) + 8
+	return expect{sum.hi, roundings*rounding[T]()*magnitude*1.01 + least[T]()}
 }
 
 var control uint32 // where ReadControl stores; TestControl looks at it
@@ -329,8 +479,8 @@ var adamArgs = &AdamArgs{
 	Eps:       rootEps,
 }
 
-func elementwise(field string, f func(dst, src []float32), truth function) slot {
-	return slot{
+func elementwise(field string, f func(dst, src []float32), truth function) slot[float32] {
+	return slot[float32]{
 		name: field, field: field,
 		shapes: vectors(0, 1),
 		operands: func(sh shape) []operand {
@@ -349,8 +499,8 @@ func elementwise(field string, f func(dst, src []float32), truth function) slot 
 }
 
 // twoVectors describes an operation on two vectors that is rounded once.
-func twoVectors(field string, f func(dst, a, b []float32), op func(a, b float32) float32) slot {
-	return slot{
+func twoVectors(field string, f func(dst, a, b []float32), op func(a, b float32) float32) slot[float32] {
+	return slot[float32]{
 		name: field, field: field,
 		shapes: vectors(0, 1, 2),
 		operands: func(sh shape) []operand {
@@ -369,9 +519,9 @@ func twoVectors(field string, f func(dst, a, b []float32), op func(a, b float32)
 
 // gradient describes D = D ∘ g'; tolerance is relative to |d|, of which g' takes
 // at most all.
-func gradient(field string, f func(m, n int, d *float32, ldd int, y *float32, ldy int), g func(y float64) float64, tolerance float64, fill func(*rand.Rand) float32) slot {
+func gradient(field string, f func(m, n int, d *float32, ldd int, y *float32, ldy int), g func(y float64) float64, tolerance float64, fill func(*rand.Rand) float64) slot[float32] {
 	ldy := func(sh shape) int { return sh.n + 2*sh.gap }
-	return slot{
+	return slot[float32]{
 		name: field, field: field,
 		shapes: matrices(),
 		operands: func(sh shape) []operand {
@@ -396,9 +546,9 @@ func gradient(field string, f func(m, n int, d *float32, ldd int, y *float32, ld
 	}
 }
 
-func softmaxSlot(s *Set) slot {
+func softmaxSlot(s *Set) slot[float32] {
 	const scale = 0.375
-	return slot{
+	return slot[float32]{
 		name: "Softmax", field: "Softmax",
 		shapes:   vectors(1),
 		operands: func(sh shape) []operand { return []operand{vector(sh.n, inOut, normal)} },
@@ -421,14 +571,9 @@ func softmaxSlot(s *Set) slot {
 	}
 }
 
-func dotExpect(x, y []float32) expect {
-	dot, magnitude := ref.Dot(x, y)
-	return expect{dot, (float64(len(x))/Lanes+8)*eps*magnitude + slack}
-}
-
 // optimizer describes an update of p by g with so many slices of state.
-func optimizer(field string, states int, fill func(*rand.Rand) float32, call func([][]float32), oracle func([][]float64)) slot {
-	return slot{
+func optimizer(field string, states int, fill func(*rand.Rand) float64, call func([][]float32), oracle func([][]float64)) slot[float32] {
+	return slot[float32]{
 		name: field, field: field,
 		shapes: vectors(0),
 		operands: func(sh shape) []operand {
@@ -479,7 +624,7 @@ func packShapes(nr int) (sh []shape) {
 }
 
 // first points to the first element of x, and somewhere if there is none.
-func first(x []float32) *float32 { return unsafe.SliceData(x) }
+func first[T Float](x []T) *T { return unsafe.SliceData(x) }
 
 func widen(x []float32) []float64 {
 	y := make([]float64, len(x))

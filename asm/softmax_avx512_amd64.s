@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func softmaxAVX512(x []float32, scale float32) (max float32, sum float32)
-// Requires: AVX, AVX512F, BMI2, SSE
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE
 TEXT ·softmaxAVX512(SB), NOSPLIT, $0-40
 	MOVQ    x_base+0(FP), AX
 	VMOVUPS cAVX512_ff800000<>+0(SB), Z0
@@ -64,7 +64,7 @@ end3:
 	VMAXPS        Z2, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VMAXPS        Y8, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X8
+	VEXTRACTF32X4 $0x01, Y0, X8
 	VMAXPS        X8, X0, X0
 	VMOVHLPS      X0, X0, X8
 	VMAXPS        X8, X0, X0
@@ -273,7 +273,7 @@ end6:
 	VADDPS        Z2, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y8
 	VADDPS        Y8, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X8
+	VEXTRACTF32X4 $0x01, Y0, X8
 	VADDPS        X8, X0, X0
 	VMOVHLPS      X0, X0, X8
 	VADDPS        X8, X0, X0

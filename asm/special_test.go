@@ -17,7 +17,7 @@ var (
 
 // specials are the values that a kernel is most likely to get wrong.
 var specials = []float32{
-	0, negativeZero, inf, -inf, nan, -nan, canary,
+	0, negativeZero, inf, -inf, nan, -nan, canary[float32](),
 	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32,
 	0x1p-127, -0x1p-127, // subnormal
 	0x1p-126, -0x1p-126, // the least normal
@@ -28,6 +28,17 @@ var specials = []float32{
 	88.72283, 88.72284, 89, -87.33654, -87.33655, -103.2789, -103.97207, -103.97208, -104.5,
 	// About where tanh and sigmoid become 1.
 	9.010913, 9.02, -9.02, 10, -10, 16.635532, 17.4, -17.4, 44, -44, 200, -200,
+}
+
+var doubleSpecials = []float64{
+	0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(), -math.NaN(), canary[float64](),
+	math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64,
+	0x1p-1023, -0x1p-1023, // subnormal
+	0x1p-1022, -0x1p-1022, // the least normal
+	math.MaxFloat64, -math.MaxFloat64,
+	math.MaxFloat32, 0x1p-149, 0x1p128, // what float32 ends at
+	1, -1, 1 - 0x1p-53, 1 + 0x1p-52,
+	0x1p-26, -0x1p-26, 0x1p-54, 0x1p511, 0x1p512, 0x1p-537,
 }
 
 // exactPoints are where a function must not be a single bit off.
@@ -63,7 +74,7 @@ func TestSpecialValues(t *testing.T) {
 			dst := make([]float32, n)
 			for _, x := range specials {
 				for at := range n {
-					src := fillWith(n, 0.25)
+					src := fillWith[float32](n, 0.25)
 					src[at] = x
 					f.slot(s)(dst, src)
 					for i, y := range dst {
@@ -92,7 +103,7 @@ func TestSpecialValues(t *testing.T) {
 func TestNaNPropagates(t *testing.T) {
 	const m, n, at = 3, 67, 41
 	eachSet(t, func(t *testing.T, s *Set) {
-		x := func() []float32 { return fillWith(m*n, 0.5) }
+		x := func() []float32 { return fillWith[float32](m*n, 0.5) }
 		poisoned := func() []float32 {
 			v := x()
 			v[at] = nan
@@ -135,16 +146,6 @@ func TestNaNPropagates(t *testing.T) {
 		check("Mul, a", d[at])
 		s.Mul(d, make([]float32, len(d)), poisoned())
 		check("Mul, b", d[at])
-		d = x()
-		s.Axpy(d, poisoned(), 0) // 0 times NaN is NaN
-		check("Axpy, x", d[at])
-		d = x()
-		s.Axpy(d, x(), nan)
-		check("Axpy, alpha", d...)
-		d = poisoned()
-		s.Scale(d, 0)
-		check("Scale", d[at])
-		check("Dot", s.Dot(poisoned(), x()), s.Dot(x(), poisoned()), s.SumSq(poisoned()))
 		d = x()[:n]
 		s.ColSums(m, d, &poisoned()[0], n)
 		check("ColSums", d[at])
@@ -163,13 +164,68 @@ func TestNaNPropagates(t *testing.T) {
 	})
 }
 
+// TestNaNPropagatesInBoth is TestNaNPropagates for kernels of both types of element.
+func TestNaNPropagatesInBoth(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		testNaNPropagates[float32](t, s)
+		testNaNPropagates[float64](t, s)
+	})
+}
+
+func testNaNPropagates[T Float](t *testing.T, s *Set) {
+	const m, n = 3, 67
+	k, nan := of[T](s), T(math.NaN())
+	x := func() []T { return fillWith(m*n, T(0.5)) }
+	check := func(name string, at int, y ...T) {
+		t.Helper()
+		for _, v := range y {
+			if v == v {
+				t.Fatalf("%s of %T, NaN at %d: became %g", name, v, at, v)
+			}
+		}
+	}
+	for at := range m * n {
+		poisoned := func() []T {
+			v := x()
+			v[at] = nan
+			return v
+		}
+		d := x()
+		k.Axpy(d, poisoned(), 0) // 0 times NaN is NaN
+		check("Axpy, x", at, d[at])
+		d = x()
+		k.Axpy(d, x(), nan)
+		check("Axpy, alpha", at, d...)
+		d = poisoned()
+		k.Scale(d, 0)
+		check("Scale", at, d[at])
+		check("Dot", at, k.Dot(poisoned(), x()), k.Dot(x(), poisoned()), k.SumSq(poisoned()), k.AbsSum(poisoned()))
+		d = x()[:m]
+		k.Gemv(m, &d[0], &poisoned()[0], n, make([]T, n))
+		check("Gemv, A", at, d[at/n])
+		d = x()[:n]
+		k.GemvT(m, d, &poisoned()[0], n, &make([]T, m)[0])
+		check("GemvT, A", at, d[at%n])
+		if at < n {
+			d = x()[:m]
+			k.Gemv(m, &d[0], &make([]T, m*n)[0], n, poisoned()[:n])
+			check("Gemv, x", at, d...)
+		}
+		if at < m {
+			d = x()[:n]
+			k.GemvT(m, d, &make([]T, m*n)[0], n, &poisoned()[0])
+			check("GemvT, x", at, d...)
+		}
+	}
+}
+
 // TestReLUGradAtZero holds the sign rule of ReLUGrad, where y <= 0 takes
 // whatever d is away.
 func TestReLUGradAtZero(t *testing.T) {
 	y := []float32{0, negativeZero, -1, -inf, math.SmallestNonzeroFloat32, 1, inf, nan}
 	want := []float32{0, 0, 0, 0, 7, 7, 7, 7}
 	eachSet(t, func(t *testing.T, s *Set) {
-		d := fillWith(len(y), 7)
+		d := fillWith[float32](len(y), 7)
 		s.ReLUGrad(1, len(y), &d[0], len(y), &y[0], len(y))
 		if !slices.Equal(d, want) {
 			t.Errorf("for y = %v: %v, want %v", y, d, want)
@@ -190,7 +246,7 @@ func TestSoftmaxExtremes(t *testing.T) {
 		if max != math.MaxFloat32 || sum != 1 || !slices.Equal(x, []float32{2, 0, 0, 0}) {
 			t.Errorf("one large: max %g, sum %g, %v", max, sum, x)
 		}
-		x = fillWith(100, -1000)
+		x = fillWith[float32](100, -1000)
 		max, sum = s.Softmax(x, 1)
 		if max != -1000 || sum != 100 || !(math.Abs(float64(x[99])-0.01) <= 1e-9) {
 			t.Errorf("all equal: max %g, sum %g, %v", max, sum, x[99])
@@ -201,37 +257,43 @@ func TestSoftmaxExtremes(t *testing.T) {
 // TestTilesSkipNothing multiplies zeros with NaN and infinities, at every place
 // of A and of B and in every tile.
 func TestTilesSkipNothing(t *testing.T) {
-	const k = 9
 	eachSet(t, func(t *testing.T, s *Set) {
-		for _, tile := range tiles(s) {
-			sh := shape{n: tile.cols, k: k, tile: tile.shape()}
-			x := laid(tileOperands(s, sh), nil, func(*rand.Rand) float32 { return 0 })
-			a, b, c := x[1], x[2], x[0]
-			for _, v := range []float32{nan, inf, -inf} {
-				for i := range a {
-					a[i] = v
-					callTile(tile, s, sh, x)
-					a[i] = 0
-					for j := range c {
-						if bad := c[j] != c[j]; bad != (j/sh.ldc() == i/sh.lda()) {
-							t.Fatalf("%s: %g at %d of A gives %g at %d of C", tile.name, v, i, c[j], j)
-						}
+		testTilesSkipNothing[float32](t, s)
+		testTilesSkipNothing[float64](t, s)
+	})
+}
+
+func testTilesSkipNothing[T Float](t *testing.T, s *Set) {
+	const k = 9
+	nr := of[T](s).NR
+	for _, tile := range tiles[T](s) {
+		sh := shape{n: tile.cols, k: k, tile: tile.shape()}
+		x := laid[T](tileOperands(nr, sh), nil, func(*rand.Rand) float64 { return 0 })
+		a, b, c := x[1], x[2], x[0]
+		for _, v := range []T{T(nan), T(inf), T(-inf)} {
+			for i := range a {
+				a[i] = v
+				callTile(tile, nr, sh, x)
+				a[i] = 0
+				for j := range c {
+					if bad := c[j] != c[j]; bad != (j/sh.ldc() == i/sh.lda()) {
+						t.Fatalf("%s: %g at %d of A gives %g at %d of C", tile.name, v, i, c[j], j)
 					}
 				}
-				for i := range b {
-					column := i/panelStride(s, sh)*s.NR + i%s.NR
-					b[i] = v
-					callTile(tile, s, sh, x)
-					b[i] = 0
-					for j := range c {
-						if bad := c[j] != c[j]; bad != (j%sh.ldc() == column) {
-							t.Fatalf("%s: %g at %d of B gives %g at %d of C", tile.name, v, i, c[j], j)
-						}
+			}
+			for i := range b {
+				column := i/panelStride(nr, sh)*nr + i%nr
+				b[i] = v
+				callTile(tile, nr, sh, x)
+				b[i] = 0
+				for j := range c {
+					if bad := c[j] != c[j]; bad != (j%sh.ldc() == column) {
+						t.Fatalf("%s: %g at %d of B gives %g at %d of C", tile.name, v, i, c[j], j)
 					}
 				}
 			}
 		}
-	})
+	}
 }
 
 // TestMulSpecials multiplies every special value by every other, at every place of a
@@ -254,8 +316,8 @@ func TestMulSpecials(t *testing.T) {
 	})
 }
 
-func fillWith(n int, v float32) []float32 {
-	x := make([]float32, n)
+func fillWith[T Float](n int, v T) []T {
+	x := make([]T, n)
 	for i := range x {
 		x[i] = v
 	}

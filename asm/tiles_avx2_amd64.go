@@ -4,8 +4,10 @@
 
 package asm
 
+// mrAVX2 is the number of rows of the tallest tile.
+const mrAVX2 = 6
+
 const (
-	mrAVX2 = 6  // rows of the tallest tile
 	nrAVX2 = 16 // columns of a panel
 
 	// fmaPeakFlopsAVX2 counts the operations of a round of fmaPeakAVX2.
@@ -13,11 +15,28 @@ const (
 )
 
 // tilesAVX2 are the tiles by number of rows.
-var tilesAVX2 = [MaxRows + 1]Tiles{
-	1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}, sgemmPlainAVX2_1x16},
-	2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}, sgemmPlainAVX2_2x16},
-	3: {sgemmAVX2_3x8, [MaxPanels + 1]Tile{1: sgemmAVX2_3x16, 2: sgemmAVX2_3x32}, sgemmPlainAVX2_3x16},
-	4: {sgemmAVX2_4x8, [MaxPanels + 1]Tile{1: sgemmAVX2_4x16}, sgemmPlainAVX2_4x16},
-	5: {sgemmAVX2_5x8, [MaxPanels + 1]Tile{1: sgemmAVX2_5x16}, sgemmPlainAVX2_5x16},
-	6: {sgemmAVX2_6x8, [MaxPanels + 1]Tile{1: sgemmAVX2_6x16}, sgemmPlainAVX2_6x16},
+var tilesAVX2 = [MaxRows + 1]Tiles[float32]{
+	1: {sgemmAVX2_1x8, [MaxPanels + 1]Tile[float32]{1: sgemmAVX2_1x16, 2: sgemmAVX2_1x32, 4: sgemmAVX2_1x64}, sgemmPlainAVX2_1x16},
+	2: {sgemmAVX2_2x8, [MaxPanels + 1]Tile[float32]{1: sgemmAVX2_2x16, 2: sgemmAVX2_2x32, 3: sgemmAVX2_2x48}, sgemmPlainAVX2_2x16},
+	3: {sgemmAVX2_3x8, [MaxPanels + 1]Tile[float32]{1: sgemmAVX2_3x16, 2: sgemmAVX2_3x32}, sgemmPlainAVX2_3x16},
+	4: {sgemmAVX2_4x8, [MaxPanels + 1]Tile[float32]{1: sgemmAVX2_4x16}, sgemmPlainAVX2_4x16},
+	5: {sgemmAVX2_5x8, [MaxPanels + 1]Tile[float32]{1: sgemmAVX2_5x16}, sgemmPlainAVX2_5x16},
+	6: {sgemmAVX2_6x8, [MaxPanels + 1]Tile[float32]{1: sgemmAVX2_6x16}, sgemmPlainAVX2_6x16},
+}
+
+const (
+	nrDoubleAVX2 = 8 // columns of a panel
+
+	// fmaPeakFlopsDoubleAVX2 counts the operations of a round of dfmaPeakAVX2.
+	fmaPeakFlopsDoubleAVX2 = 192
+)
+
+// tilesDoubleAVX2 are the tiles by number of rows.
+var tilesDoubleAVX2 = [MaxRows + 1]Tiles[float64]{
+	1: {dgemmAVX2_1x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_1x8, 2: dgemmAVX2_1x16, 4: dgemmAVX2_1x32}, dgemmPlainAVX2_1x8},
+	2: {dgemmAVX2_2x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_2x8, 2: dgemmAVX2_2x16, 3: dgemmAVX2_2x24}, dgemmPlainAVX2_2x8},
+	3: {dgemmAVX2_3x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_3x8, 2: dgemmAVX2_3x16}, dgemmPlainAVX2_3x8},
+	4: {dgemmAVX2_4x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_4x8}, dgemmPlainAVX2_4x8},
+	5: {dgemmAVX2_5x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_5x8}, dgemmPlainAVX2_5x8},
+	6: {dgemmAVX2_6x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_6x8}, dgemmPlainAVX2_6x8},
 }

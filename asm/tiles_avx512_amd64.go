@@ -4,8 +4,10 @@
 
 package asm
 
+// mrAVX512 is the number of rows of the tallest tile.
+const mrAVX512 = 12
+
 const (
-	mrAVX512 = 12 // rows of the tallest tile
 	nrAVX512 = 32 // columns of a panel
 
 	// fmaPeakFlopsAVX512 counts the operations of a round of fmaPeakAVX512.
@@ -13,17 +15,40 @@ const (
 )
 
 // tilesAVX512 are the tiles by number of rows.
-var tilesAVX512 = [MaxRows + 1]Tiles{
-	1:  {sgemmAVX512_1x16, [MaxPanels + 1]Tile{1: sgemmAVX512_1x32, 2: sgemmAVX512_1x64, 4: sgemmAVX512_1x128}, sgemmPlainAVX512_1x32},
-	2:  {sgemmAVX512_2x16, [MaxPanels + 1]Tile{1: sgemmAVX512_2x32, 2: sgemmAVX512_2x64, 4: sgemmAVX512_2x128}, sgemmPlainAVX512_2x32},
-	3:  {sgemmAVX512_3x16, [MaxPanels + 1]Tile{1: sgemmAVX512_3x32, 2: sgemmAVX512_3x64, 4: sgemmAVX512_3x128}, sgemmPlainAVX512_3x32},
-	4:  {sgemmAVX512_4x16, [MaxPanels + 1]Tile{1: sgemmAVX512_4x32, 2: sgemmAVX512_4x64, 3: sgemmAVX512_4x96}, sgemmPlainAVX512_4x32},
-	5:  {sgemmAVX512_5x16, [MaxPanels + 1]Tile{1: sgemmAVX512_5x32, 2: sgemmAVX512_5x64}, sgemmPlainAVX512_5x32},
-	6:  {sgemmAVX512_6x16, [MaxPanels + 1]Tile{1: sgemmAVX512_6x32, 2: sgemmAVX512_6x64}, sgemmPlainAVX512_6x32},
-	7:  {sgemmAVX512_7x16, [MaxPanels + 1]Tile{1: sgemmAVX512_7x32}, sgemmPlainAVX512_7x32},
-	8:  {sgemmAVX512_8x16, [MaxPanels + 1]Tile{1: sgemmAVX512_8x32}, sgemmPlainAVX512_8x32},
-	9:  {sgemmAVX512_9x16, [MaxPanels + 1]Tile{1: sgemmAVX512_9x32}, sgemmPlainAVX512_9x32},
-	10: {sgemmAVX512_10x16, [MaxPanels + 1]Tile{1: sgemmAVX512_10x32}, sgemmPlainAVX512_10x32},
-	11: {sgemmAVX512_11x16, [MaxPanels + 1]Tile{1: sgemmAVX512_11x32}, sgemmPlainAVX512_11x32},
-	12: {sgemmAVX512_12x16, [MaxPanels + 1]Tile{1: sgemmAVX512_12x32}, sgemmPlainAVX512_12x32},
+var tilesAVX512 = [MaxRows + 1]Tiles[float32]{
+	1:  {sgemmAVX512_1x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_1x32, 2: sgemmAVX512_1x64, 4: sgemmAVX512_1x128}, sgemmPlainAVX512_1x32},
+	2:  {sgemmAVX512_2x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_2x32, 2: sgemmAVX512_2x64, 4: sgemmAVX512_2x128}, sgemmPlainAVX512_2x32},
+	3:  {sgemmAVX512_3x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_3x32, 2: sgemmAVX512_3x64, 4: sgemmAVX512_3x128}, sgemmPlainAVX512_3x32},
+	4:  {sgemmAVX512_4x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_4x32, 2: sgemmAVX512_4x64, 3: sgemmAVX512_4x96}, sgemmPlainAVX512_4x32},
+	5:  {sgemmAVX512_5x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_5x32, 2: sgemmAVX512_5x64}, sgemmPlainAVX512_5x32},
+	6:  {sgemmAVX512_6x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_6x32, 2: sgemmAVX512_6x64}, sgemmPlainAVX512_6x32},
+	7:  {sgemmAVX512_7x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_7x32}, sgemmPlainAVX512_7x32},
+	8:  {sgemmAVX512_8x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_8x32}, sgemmPlainAVX512_8x32},
+	9:  {sgemmAVX512_9x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_9x32}, sgemmPlainAVX512_9x32},
+	10: {sgemmAVX512_10x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_10x32}, sgemmPlainAVX512_10x32},
+	11: {sgemmAVX512_11x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_11x32}, sgemmPlainAVX512_11x32},
+	12: {sgemmAVX512_12x16, [MaxPanels + 1]Tile[float32]{1: sgemmAVX512_12x32}, sgemmPlainAVX512_12x32},
+}
+
+const (
+	nrDoubleAVX512 = 16 // columns of a panel
+
+	// fmaPeakFlopsDoubleAVX512 counts the operations of a round of dfmaPeakAVX512.
+	fmaPeakFlopsDoubleAVX512 = 384
+)
+
+// tilesDoubleAVX512 are the tiles by number of rows.
+var tilesDoubleAVX512 = [MaxRows + 1]Tiles[float64]{
+	1:  {dgemmAVX512_1x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_1x16, 2: dgemmAVX512_1x32, 4: dgemmAVX512_1x64}, dgemmPlainAVX512_1x16},
+	2:  {dgemmAVX512_2x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_2x16, 2: dgemmAVX512_2x32, 4: dgemmAVX512_2x64}, dgemmPlainAVX512_2x16},
+	3:  {dgemmAVX512_3x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_3x16, 2: dgemmAVX512_3x32, 4: dgemmAVX512_3x64}, dgemmPlainAVX512_3x16},
+	4:  {dgemmAVX512_4x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_4x16, 2: dgemmAVX512_4x32, 3: dgemmAVX512_4x48}, dgemmPlainAVX512_4x16},
+	5:  {dgemmAVX512_5x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_5x16, 2: dgemmAVX512_5x32}, dgemmPlainAVX512_5x16},
+	6:  {dgemmAVX512_6x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_6x16, 2: dgemmAVX512_6x32}, dgemmPlainAVX512_6x16},
+	7:  {dgemmAVX512_7x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_7x16}, dgemmPlainAVX512_7x16},
+	8:  {dgemmAVX512_8x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_8x16}, dgemmPlainAVX512_8x16},
+	9:  {dgemmAVX512_9x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_9x16}, dgemmPlainAVX512_9x16},
+	10: {dgemmAVX512_10x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_10x16}, dgemmPlainAVX512_10x16},
+	11: {dgemmAVX512_11x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_11x16}, dgemmPlainAVX512_11x16},
+	12: {dgemmAVX512_12x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_12x16}, dgemmPlainAVX512_12x16},
 }

@@ -42,44 +42,46 @@ func (t tileShape) String() string {
 var actNames = []string{"default", Identity: "identity", ReLU: "relu", Tanh: "tanh", Sigmoid: "sigmoid"}
 
 // A namedTile is one register tile of a Set.
-type namedTile struct {
+type namedTile[T Float] struct {
 	name               string // rows x columns
 	rows, cols, panels int
-	f                  Tile
-	plain              PlainTile // in the place of f
+	f                  Tile[T]
+	plain              PlainTile[T] // in the place of f
 }
 
 // shape returns that of a call.
-func (t namedTile) shape() tileShape {
+func (t namedTile[T]) shape() tileShape {
 	return tileShape{rows: t.rows, panels: t.panels, plain: t.plain != nil}
 }
 
-func tiles(s *Set) (list []namedTile) {
-	add := func(rows, cols, panels int, f Tile) {
+func tiles[T Float](s *Set) (list []namedTile[T]) {
+	k := of[T](s)
+	add := func(rows, cols, panels int, f Tile[T]) {
 		if f != nil {
-			list = append(list, namedTile{fmt.Sprintf("%dx%d", rows, cols), rows, cols, panels, f, nil})
+			list = append(list, namedTile[T]{fmt.Sprintf("%dx%d", rows, cols), rows, cols, panels, f, nil})
 		}
 	}
-	for rows, t := range s.Sgemm {
-		add(rows, s.NR/2, 1, t.Half)
+	for rows, t := range k.Gemm {
+		add(rows, k.NR/2, 1, t.Half)
 		for panels, f := range t.Panels {
-			add(rows, panels*s.NR, panels, f)
+			add(rows, panels*k.NR, panels, f)
 		}
 		if t.Plain != nil {
-			list = append(list, namedTile{fmt.Sprintf("plain%dx%d", rows, s.NR), rows, s.NR, 1, nil, t.Plain})
+			list = append(list, namedTile[T]{fmt.Sprintf("plain%dx%d", rows, k.NR), rows, k.NR, 1, nil, t.Plain})
 		}
 	}
 	return list
 }
 
-func tileSlots(s *Set) (list []slot) {
-	for _, t := range tiles(s) {
-		list = append(list, slot{
-			name: "Sgemm/" + t.name, field: "Sgemm",
+func tileSlots[T Float](s *Set) (list []slot[T]) {
+	k := of[T](s)
+	for _, t := range tiles[T](s) {
+		list = append(list, slot[T]{
+			name: prefix[T]() + "Gemm/" + t.name, field: "Gemm",
 			shapes:   tileShapes(t),
-			operands: func(sh shape) []operand { return tileOperands(s, sh) },
-			call:     func(sh shape, x [][]float32, _ *[2]float32) { callTile(t, s, sh, x) },
-			want:     func(sh shape, x [][]float32) ([][]expect, []expect) { return wantTile(s, sh, x) },
+			operands: func(sh shape) []operand { return tileOperands(k.NR, sh) },
+			call:     func(sh shape, x [][]T, _ *[2]T) { callTile(t, k.NR, sh, x) },
+			want:     func(sh shape, x [][]T) ([][]expect, []expect) { return wantTile(k.NR, sh, x) },
 		})
 	}
 	return list
@@ -87,13 +89,13 @@ func tileSlots(s *Set) (list []slot) {
 
 // tileShapes takes every width with every depth and deals the layouts, start
 // values and activations out among them.
-func tileShapes(t namedTile) (list []shape) {
+func tileShapes[T Float](t namedTile[T]) (list []shape) {
 	deal := rand.New(rand.NewPCG(uint64(t.rows), uint64(t.cols)))
 	for _, n := range widths(t) {
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 64, 130} {
 			for range max(1, 36/len(widths(t))) {
 				sh := shape{n: n, k: k, gap: deal.IntN(4) * 3, tile: t.shape()}
-				sh.tile.transA, sh.tile.start, sh.tile.act = deal.IntN(2) == 0, start(deal.IntN(4)), Act(deal.IntN(5))
+				sh.tile.transA, sh.tile.start, sh.tile.act = deal.IntN(2) == 0, start(deal.IntN(4)), acts[T]()[deal.IntN(len(acts[T]()))]
 				list = append(list, sh)
 			}
 		}
@@ -103,7 +105,7 @@ func tileShapes(t namedTile) (list []shape) {
 
 // widths lists the numbers of columns that a tile is called with: any within
 // one panel, but several panels at once are always full, and so is a plain one.
-func widths(t namedTile) (n []int) {
+func widths[T Float](t namedTile[T]) (n []int) {
 	if t.panels > 1 || t.plain != nil {
 		return []int{t.cols}
 	}
@@ -137,8 +139,8 @@ func (sh shape) ldb() int { return sh.n + 4*sh.gap }
 
 // panelStride keeps panels aligned, with unused memory between them if the
 // shape has gaps.
-func panelStride(s *Set, sh shape) int {
-	bs := sh.k * s.NR
+func panelStride(nr int, sh shape) int {
+	bs := sh.k * nr
 	if sh.gap > 0 {
 		bs += 16
 	}
@@ -149,25 +151,25 @@ func panelStride(s *Set, sh shape) int {
 // the bias stands alone or beside a table. B has all panels, whatever part of
 // them n leaves, as a packed matrix has. Where it is plain, the panel that it becomes is
 // the last operand.
-func tileOperands(s *Set, sh shape) []operand {
-	ops := tileReads(s, sh)
+func tileOperands(nr int, sh shape) []operand {
+	ops := tileReads(nr, sh)
 	if sh.tile.plain {
 		ops[2] = operand{rows: sh.k, cols: sh.n, ld: sh.ldb(), fill: normal}
-		panel := vector(sh.k*s.NR, out, nil)
+		panel := vector(sh.k*nr, out, nil)
 		panel.aligned = true
 		ops = append(ops, panel)
 	}
 	return ops
 }
 
-func tileReads(s *Set, sh shape) []operand {
+func tileReads(nr int, sh shape) []operand {
 	t := sh.tile
 	c := operand{rows: t.rows, cols: sh.n, ld: sh.ldc(), access: out}
 	a := operand{rows: t.rows, cols: sh.k, ld: sh.lda(), fill: normal}
 	if t.transA {
 		a.rows, a.cols = a.cols, a.rows
 	}
-	b := operand{rows: t.panels, cols: sh.k * s.NR, ld: panelStride(s, sh), aligned: true, fill: normal}
+	b := operand{rows: t.panels, cols: sh.k * nr, ld: panelStride(nr, sh), aligned: true, fill: normal}
 	switch t.start {
 	case bias:
 		return []operand{c, a, b, vector(sh.n, in, normal)}
@@ -181,53 +183,68 @@ func tileReads(s *Set, sh shape) []operand {
 	return []operand{c, a, b}
 }
 
-func callTile(t namedTile, s *Set, sh shape, x [][]float32) {
+func callTile[T Float](t namedTile[T], nr int, sh shape, x [][]T) {
 	rs, cs := sh.lda(), 1
 	if sh.tile.transA {
 		rs, cs = cs, rs
 	}
-	ids, add, start := &inOrder[0], &noBias[0], first(x[0])
+	zeros, noBias := standIns[T]()
+	ids, add, start := &inOrder[0], noBias, first(x[0])
 	switch sh.tile.start {
 	case matrix:
 		start = first(x[3])
 	case table:
 		start, ids, add = first(x[3]), &tableRows[0], first(x[4])
 	case bias:
-		start, add = &zeros[0], first(x[3])
+		start, add = zeros, first(x[3])
 	}
 	if t.plain != nil {
 		t.plain(sh.k, first(x[1]), rs, cs, first(x[2]), sh.ldb(), first(x[len(x)-1]), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.tile.act)
 		return
 	}
-	t.f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(s, sh), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.n, sh.tile.act)
+	t.f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(nr, sh), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.n, sh.tile.act)
 }
 
-// What takes the place of start values that a tile does without.
+// standIns are what takes the place of start values and a bias that a tile does without.
+func standIns[T Float]() (zeros, noBias *T) {
+	if z, ok := any(&zeros32[0]).(*T); ok {
+		return z, any(&noBias32[0]).(*T)
+	}
+	return any(&zeros64[0]).(*T), any(&noBias64[0]).(*T)
+}
+
+const widest = MaxPanels * 32 // columns of a tile
+
 var (
-	zeros, noBias []float32
-	inOrder       [MaxRows]int32
+	zeros32, noBias32 [widest]float32
+	zeros64, noBias64 [widest]float64
+	inOrder           [MaxRows]int32
 )
 
 func init() {
-	for _, s := range Sets() {
-		zeros = make([]float32, max(len(zeros), MaxPanels*s.NR))
-	}
-	noBias = slices.Clone(zeros)
-	for i := range noBias {
-		noBias[i] = float32(math.Copysign(0, -1))
+	for i := range widest {
+		noBias32[i], noBias64[i] = negativeZero, math.Copysign(0, -1)
 	}
 	for i := range inOrder {
 		inOrder[i] = int32(i)
 	}
 }
 
+// acts are the functions that tiles on a type of element apply.
+func acts[T Float]() []Act {
+	if isDouble[T]() {
+		return []Act{0, Identity}
+	}
+	return []Act{0, Tanh, ReLU, Sigmoid, Identity}
+}
+
 // startOf returns the start values of a tile as a matrix and its stride.
-func startOf(sh shape, x [][]float32) (s []float32, lds int) {
+func startOf[T Float](sh shape, x [][]T) (s []T, lds int) {
 	switch sh.tile.start {
 	case inPlace:
 		return x[0], sh.ldc()
 	case table:
-		s = make([]float32, sh.tile.rows*sh.n)
+		s = make([]T, sh.tile.rows*sh.n)
 		for i := range sh.tile.rows {
 			for j := range sh.n {
 				s[i*sh.n+j] = x[3][int(tableRows[i])*sh.lds()+j] + x[4][j]
@@ -235,7 +252,7 @@ func startOf(sh shape, x [][]float32) (s []float32, lds int) {
 		}
 		return s, sh.n
 	case bias:
-		s = make([]float32, sh.n)
+		s = make([]T, sh.n)
 		for j, b := range x[3] {
 			s[j] = 0 + b // of -0 too
 		}
@@ -245,15 +262,15 @@ func startOf(sh shape, x [][]float32) (s []float32, lds int) {
 }
 
 // unpackB returns the panels of a tile as a k×n matrix.
-func unpackB(s *Set, sh shape, panels []float32) []float32 {
-	b := make([]float32, sh.k*sh.n)
+func unpackB[T Float](nr int, sh shape, panels []T) []T {
+	b := make([]T, sh.k*sh.n)
 	for p := range sh.k {
 		for j := range sh.n {
 			if sh.tile.plain {
 				b[p*sh.n+j] = panels[p*sh.ldb()+j]
 				continue
 			}
-			b[p*sh.n+j] = panels[j/s.NR*panelStride(s, sh)+p*s.NR+j%s.NR]
+			b[p*sh.n+j] = panels[j/nr*panelStride(nr, sh)+p*nr+j%nr]
 		}
 	}
 	return b
@@ -261,24 +278,37 @@ func unpackB(s *Set, sh shape, panels []float32) []float32 {
 
 var oracles = []func(float64) float64{0: ref.Identity, Identity: ref.Identity, ReLU: ref.ReLU, Tanh: ref.Tanh, Sigmoid: ref.Sigmoid}
 
-func wantTile(s *Set, sh shape, x [][]float32) ([][]expect, []expect) {
+func wantTile[T Float](nr int, sh shape, x [][]T) ([][]expect, []expect) {
 	s0, lds := startOf(sh, x)
-	sums, magnitude := ref.Gemm(sh.tile.transA, false, sh.tile.rows, sh.n, sh.k,
-		x[1], sh.lda(), unpackB(s, sh, x[2]), sh.n, s0, lds, oracles[sh.tile.act])
-	c := make([]expect, len(sums))
-	for i, v := range sums {
-		// Two roundings a step, the slope of no activation above 1, and the
-		// activation's own 2 ULP.
-		c[i] = expect{v, float64(2*sh.k)*eps*magnitude[i] + slack}
-		if act := sh.tile.act; act == Tanh || act == Sigmoid {
-			c[i].tolerance += 2 * ref.ULP(v)
+	b := unpackB(nr, sh, x[2])
+	c := make([]expect, sh.tile.rows*sh.n)
+	for i := range sh.tile.rows {
+		for j := range sh.n {
+			sum := pair{hi: float64(s0[i*lds+j])}
+			magnitude := math.Abs(sum.hi)
+			for p := range sh.k {
+				a := i*sh.lda() + p
+				if sh.tile.transA {
+					a = p*sh.lda() + i
+				}
+				sum = sum.add(float64(x[1][a]), float64(b[p*sh.n+j]))
+				magnitude += math.Abs(float64(x[1][a]) * float64(b[p*sh.n+j]))
+			}
+			// Two roundings a step, the slope of no activation above 1, and the
+			// activation's own 2 ULP.
+			v := oracles[sh.tile.act](sum.hi)
+			e := expect{v, float64(2*sh.k)*rounding[T]()*magnitude*1.01 + least[T]()}
+			if act := sh.tile.act; act == Tanh || act == Sigmoid {
+				e.tolerance += 2 * ref.ULP(v)
+			}
+			c[i*sh.n+j] = e
 		}
 	}
 	written := make([][]expect, len(x))
 	written[0] = c
 	if sh.tile.plain {
 		panel := make([]expect, 0, sh.k*sh.n)
-		for _, v := range unpackB(s, sh, x[2]) {
+		for _, v := range unpackB(nr, sh, x[2]) {
 			panel = append(panel, exactly(v))
 		}
 		written[len(x)-1] = panel

@@ -19,6 +19,16 @@ func axpyAVX2(y []float32, x []float32, alpha float32)
 //go:noescape
 func scaleAVX2(x []float32, alpha float32)
 
+// daxpyAVX2 adds alpha·x to y.
+//
+//go:noescape
+func daxpyAVX2(y []float64, x []float64, alpha float64)
+
+// dscaleAVX2 multiplies x by alpha.
+//
+//go:noescape
+func dscaleAVX2(x []float64, alpha float64)
+
 // colSumsAVX2 adds the m rows of A to dst, row 0 first.
 //
 //go:noescape

@@ -255,6 +255,125 @@ end15:
 	VZEROUPPER
 	RET
 
+// func daxpyAVX2(y []float64, x []float64, alpha float64)
+// Requires: AVX, FMA3
+TEXT ·daxpyAVX2(SB), NOSPLIT, $0-56
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VBROADCASTSD alpha+48(FP), Y3
+	MOVQ         y_len+8(FP), DX
+	SUBQ         $+16, DX
+	JLT          done17
+
+loop16:
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (CX), Y0
+	VFMADD231PD Y0, Y3, Y1
+	VMOVUPS     Y1, (AX)
+	VMOVUPS     32(AX), Y1
+	VMOVUPS     32(CX), Y0
+	VFMADD231PD Y0, Y3, Y1
+	VMOVUPS     Y1, 32(AX)
+	VMOVUPS     64(AX), Y1
+	VMOVUPS     64(CX), Y0
+	VFMADD231PD Y0, Y3, Y1
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     96(AX), Y1
+	VMOVUPS     96(CX), Y0
+	VFMADD231PD Y0, Y3, Y1
+	VMOVUPS     Y1, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, CX
+	SUBQ        $+16, DX
+	JGE         loop16
+
+done17:
+	ADDQ $+16, DX
+	SUBQ $+4, DX
+	JLT  done19
+
+loop18:
+	VMOVUPS     (AX), Y1
+	VMOVUPS     (CX), Y0
+	VFMADD231PD Y0, Y3, Y1
+	VMOVUPS     Y1, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, CX
+	SUBQ        $+4, DX
+	JGE         loop18
+
+done19:
+	ADDQ        $+4, DX
+	TESTQ       DX, DX
+	JEQ         end20
+	LEAQ        masksAVX2<>+256(SB), BX
+	SHLQ        $0x03, DX
+	SUBQ        DX, BX
+	VMOVDQU     (BX), Y15
+	VMASKMOVPD  (AX), Y15, Y1
+	VMASKMOVPD  (CX), Y15, Y0
+	VFMADD231PD Y0, Y3, Y1
+	VMASKMOVPD  Y1, Y15, (AX)
+
+end20:
+	VZEROUPPER
+	RET
+
+// func dscaleAVX2(x []float64, alpha float64)
+// Requires: AVX
+TEXT ·dscaleAVX2(SB), NOSPLIT, $0-32
+	MOVQ         x_base+0(FP), AX
+	VBROADCASTSD alpha+24(FP), Y3
+	MOVQ         x_len+8(FP), CX
+	SUBQ         $+16, CX
+	JLT          done22
+
+loop21:
+	VMOVUPS (AX), Y0
+	VMULPD  Y3, Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(AX), Y0
+	VMULPD  Y3, Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(AX), Y0
+	VMULPD  Y3, Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(AX), Y0
+	VMULPD  Y3, Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $+128, AX
+	SUBQ    $+16, CX
+	JGE     loop21
+
+done22:
+	ADDQ $+16, CX
+	SUBQ $+4, CX
+	JLT  done24
+
+loop23:
+	VMOVUPS (AX), Y0
+	VMULPD  Y3, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $+32, AX
+	SUBQ    $+4, CX
+	JGE     loop23
+
+done24:
+	ADDQ       $+4, CX
+	TESTQ      CX, CX
+	JEQ        end25
+	LEAQ       masksAVX2<>+256(SB), DX
+	SHLQ       $0x03, CX
+	SUBQ       CX, DX
+	VMOVDQU    (DX), Y15
+	VMASKMOVPD (AX), Y15, Y0
+	VMULPD     Y3, Y0, Y0
+	VMASKMOVPD Y0, Y15, (AX)
+
+end25:
+	VZEROUPPER
+	RET
+
 // func colSumsAVX2(m int, dst []float32, a *float32, lda int)
 // Requires: AVX
 TEXT ·colSumsAVX2(SB), NOSPLIT, $0-48
@@ -265,9 +384,9 @@ TEXT ·colSumsAVX2(SB), NOSPLIT, $0-48
 	MOVQ lda+40(FP), SI
 	SHLQ $0x02, SI
 	SUBQ $+32, DX
-	JLT  end17
+	JLT  end27
 
-blocks16:
+blocks26:
 	VMOVUPS (CX), Y0
 	VMOVUPS 32(CX), Y1
 	VMOVUPS 64(CX), Y2
@@ -275,9 +394,9 @@ blocks16:
 	MOVQ    BX, DI
 	MOVQ    AX, R8
 	TESTQ   R8, R8
-	JEQ     down19
+	JEQ     down29
 
-row18:
+row28:
 	VMOVUPS (DI), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(DI), Y5
@@ -288,9 +407,9 @@ row18:
 	VADDPS  Y7, Y3, Y3
 	ADDQ    SI, DI
 	DECQ    R8
-	JNE     row18
+	JNE     row28
 
-down19:
+down29:
 	VMOVUPS Y0, (CX)
 	VMOVUPS Y1, 32(CX)
 	VMOVUPS Y2, 64(CX)
@@ -298,38 +417,38 @@ down19:
 	ADDQ    $+128, CX
 	ADDQ    $+128, BX
 	SUBQ    $+32, DX
-	JGE     blocks16
+	JGE     blocks26
 
-end17:
+end27:
 	ADDQ $+32, DX
 	SUBQ $+8, DX
-	JLT  done21
+	JLT  done31
 
-loop20:
+loop30:
 	VMOVUPS (CX), Y0
 	MOVQ    BX, DI
 	MOVQ    AX, R8
 	TESTQ   R8, R8
-	JEQ     down23
+	JEQ     down33
 
-row22:
+row32:
 	VMOVUPS (DI), Y1
 	VADDPS  Y1, Y0, Y0
 	ADDQ    SI, DI
 	DECQ    R8
-	JNE     row22
+	JNE     row32
 
-down23:
+down33:
 	VMOVUPS Y0, (CX)
 	ADDQ    $+32, CX
 	ADDQ    $+32, BX
 	SUBQ    $+8, DX
-	JGE     loop20
+	JGE     loop30
 
-done21:
+done31:
 	ADDQ       $+8, DX
 	TESTQ      DX, DX
-	JEQ        end24
+	JEQ        end34
 	LEAQ       masksAVX2<>+256(SB), DI
 	SHLQ       $0x02, DX
 	SUBQ       DX, DI
@@ -337,19 +456,19 @@ done21:
 	VMASKMOVPS (CX), Y15, Y0
 	MOVQ       BX, DX
 	TESTQ      AX, AX
-	JEQ        down26
+	JEQ        down36
 
-row25:
+row35:
 	VMASKMOVPS (DX), Y15, Y1
 	VADDPS     Y1, Y0, Y0
 	ADDQ       SI, DX
 	DECQ       AX
-	JNE        row25
+	JNE        row35
 
-down26:
+down36:
 	VMASKMOVPS Y0, Y15, (CX)
 
-end24:
+end34:
 	VZEROUPPER
 	RET
 
@@ -366,16 +485,16 @@ TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-48
 	SHLQ    $0x02, DI
 	VMOVUPS cAVX2_3f800000<>+0(SB), Y3
 	TESTQ   AX, AX
-	JEQ     end28
+	JEQ     end38
 
-row27:
+row37:
 	MOVQ DX, R8
 	MOVQ BX, R9
 	MOVQ CX, R10
 	SUBQ $+16, R10
-	JLT  done30
+	JLT  done40
 
-loop29:
+loop39:
 	VMOVUPS      (R8), Y0
 	VMOVUPS      (R9), Y1
 	VMOVAPS      Y3, Y2
@@ -391,14 +510,14 @@ loop29:
 	ADDQ         $+64, R8
 	ADDQ         $+64, R9
 	SUBQ         $+16, R10
-	JGE          loop29
+	JGE          loop39
 
-done30:
+done40:
 	ADDQ $+16, R10
 	SUBQ $+8, R10
-	JLT  done32
+	JLT  done42
 
-loop31:
+loop41:
 	VMOVUPS      (R8), Y0
 	VMOVUPS      (R9), Y1
 	VMOVAPS      Y3, Y2
@@ -408,12 +527,12 @@ loop31:
 	ADDQ         $+32, R8
 	ADDQ         $+32, R9
 	SUBQ         $+8, R10
-	JGE          loop31
+	JGE          loop41
 
-done32:
+done42:
 	ADDQ         $+8, R10
 	TESTQ        R10, R10
-	JEQ          end33
+	JEQ          end43
 	LEAQ         masksAVX2<>+256(SB), R11
 	SHLQ         $0x02, R10
 	SUBQ         R10, R11
@@ -425,13 +544,13 @@ done32:
 	VMULPS       Y2, Y0, Y0
 	VMASKMOVPS   Y0, Y15, (R8)
 
-end33:
+end43:
 	ADDQ SI, DX
 	ADDQ DI, BX
 	DECQ AX
-	JNE  row27
+	JNE  row37
 
-end28:
+end38:
 	VZEROUPPER
 	RET
 
@@ -454,16 +573,16 @@ TEXT ·sigmoidGradAVX2(SB), NOSPLIT, $0-48
 	SHLQ    $0x02, DI
 	VMOVUPS cAVX2_3f800000<>+0(SB), Y3
 	TESTQ   AX, AX
-	JEQ     end35
+	JEQ     end45
 
-row34:
+row44:
 	MOVQ DX, R8
 	MOVQ BX, R9
 	MOVQ CX, R10
 	SUBQ $+16, R10
-	JLT  done37
+	JLT  done47
 
-loop36:
+loop46:
 	VMOVUPS (R8), Y0
 	VMOVUPS (R9), Y1
 	VSUBPS  Y1, Y3, Y2
@@ -479,14 +598,14 @@ loop36:
 	ADDQ    $+64, R8
 	ADDQ    $+64, R9
 	SUBQ    $+16, R10
-	JGE     loop36
+	JGE     loop46
 
-done37:
+done47:
 	ADDQ $+16, R10
 	SUBQ $+8, R10
-	JLT  done39
+	JLT  done49
 
-loop38:
+loop48:
 	VMOVUPS (R8), Y0
 	VMOVUPS (R9), Y1
 	VSUBPS  Y1, Y3, Y2
@@ -496,12 +615,12 @@ loop38:
 	ADDQ    $+32, R8
 	ADDQ    $+32, R9
 	SUBQ    $+8, R10
-	JGE     loop38
+	JGE     loop48
 
-done39:
+done49:
 	ADDQ       $+8, R10
 	TESTQ      R10, R10
-	JEQ        end40
+	JEQ        end50
 	LEAQ       masksAVX2<>+256(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -513,13 +632,13 @@ done39:
 	VMULPS     Y2, Y0, Y0
 	VMASKMOVPS Y0, Y15, (R8)
 
-end40:
+end50:
 	ADDQ SI, DX
 	ADDQ DI, BX
 	DECQ AX
-	JNE  row34
+	JNE  row44
 
-end35:
+end45:
 	VZEROUPPER
 	RET
 
@@ -536,16 +655,16 @@ TEXT ·reluGradAVX2(SB), NOSPLIT, $0-48
 	SHLQ   $0x02, DI
 	VXORPS Y3, Y3, Y3
 	TESTQ  AX, AX
-	JEQ    end42
+	JEQ    end52
 
-row41:
+row51:
 	MOVQ DX, R8
 	MOVQ BX, R9
 	MOVQ CX, R10
 	SUBQ $+16, R10
-	JLT  done44
+	JLT  done54
 
-loop43:
+loop53:
 	VMOVUPS (R8), Y0
 	VMOVUPS (R9), Y1
 	VCMPPS  $0x06, Y3, Y1, Y2
@@ -559,14 +678,14 @@ loop43:
 	ADDQ    $+64, R8
 	ADDQ    $+64, R9
 	SUBQ    $+16, R10
-	JGE     loop43
+	JGE     loop53
 
-done44:
+done54:
 	ADDQ $+16, R10
 	SUBQ $+8, R10
-	JLT  done46
+	JLT  done56
 
-loop45:
+loop55:
 	VMOVUPS (R8), Y0
 	VMOVUPS (R9), Y1
 	VCMPPS  $0x06, Y3, Y1, Y2
@@ -575,12 +694,12 @@ loop45:
 	ADDQ    $+32, R8
 	ADDQ    $+32, R9
 	SUBQ    $+8, R10
-	JGE     loop45
+	JGE     loop55
 
-done46:
+done56:
 	ADDQ       $+8, R10
 	TESTQ      R10, R10
-	JEQ        end47
+	JEQ        end57
 	LEAQ       masksAVX2<>+256(SB), R11
 	SHLQ       $0x02, R10
 	SUBQ       R10, R11
@@ -591,13 +710,13 @@ done46:
 	VANDPS     Y2, Y0, Y0
 	VMASKMOVPS Y0, Y15, (R8)
 
-end47:
+end57:
 	ADDQ SI, DX
 	ADDQ DI, BX
 	DECQ AX
-	JNE  row41
+	JNE  row51
 
-end42:
+end52:
 	VZEROUPPER
 	RET
 
@@ -609,9 +728,9 @@ TEXT ·mulAVX2(SB), NOSPLIT, $0-72
 	MOVQ b_base+48(FP), DX
 	MOVQ dst_len+8(FP), BX
 	SUBQ $+32, BX
-	JLT  done49
+	JLT  done59
 
-loop48:
+loop58:
 	VMOVUPS (CX), Y0
 	VMOVUPS (DX), Y1
 	VMULPS  Y1, Y0, Y0
@@ -632,14 +751,14 @@ loop48:
 	ADDQ    $+128, CX
 	ADDQ    $+128, DX
 	SUBQ    $+32, BX
-	JGE     loop48
+	JGE     loop58
 
-done49:
+done59:
 	ADDQ $+32, BX
 	SUBQ $+8, BX
-	JLT  done51
+	JLT  done61
 
-loop50:
+loop60:
 	VMOVUPS (CX), Y0
 	VMOVUPS (DX), Y1
 	VMULPS  Y1, Y0, Y0
@@ -648,12 +767,12 @@ loop50:
 	ADDQ    $+32, CX
 	ADDQ    $+32, DX
 	SUBQ    $+8, BX
-	JGE     loop50
+	JGE     loop60
 
-done51:
+done61:
 	ADDQ       $+8, BX
 	TESTQ      BX, BX
-	JEQ        end52
+	JEQ        end62
 	LEAQ       masksAVX2<>+256(SB), SI
 	SHLQ       $0x02, BX
 	SUBQ       BX, SI
@@ -663,6 +782,6 @@ done51:
 	VMULPS     Y1, Y0, Y0
 	VMASKMOVPS Y0, Y15, (AX)
 
-end52:
+end62:
 	VZEROUPPER
 	RET

@@ -19,6 +19,16 @@ func axpyAVX512(y []float32, x []float32, alpha float32)
 //go:noescape
 func scaleAVX512(x []float32, alpha float32)
 
+// daxpyAVX512 adds alpha·x to y.
+//
+//go:noescape
+func daxpyAVX512(y []float64, x []float64, alpha float64)
+
+// dscaleAVX512 multiplies x by alpha.
+//
+//go:noescape
+func dscaleAVX512(x []float64, alpha float64)
+
 // colSumsAVX512 adds the m rows of A to dst, row 0 first.
 //
 //go:noescape

@@ -186,6 +186,123 @@ end15:
 	VZEROUPPER
 	RET
 
+// func daxpyAVX512(y []float64, x []float64, alpha float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·daxpyAVX512(SB), NOSPLIT, $0-56
+	MOVQ         y_base+0(FP), AX
+	MOVQ         x_base+24(FP), CX
+	VBROADCASTSD alpha+48(FP), Z3
+	MOVQ         y_len+8(FP), DX
+	SUBQ         $+32, DX
+	JLT          done17
+
+loop16:
+	VMOVUPS     (AX), Z1
+	VMOVUPS     (CX), Z0
+	VFMADD231PD Z0, Z3, Z1
+	VMOVUPS     Z1, (AX)
+	VMOVUPS     64(AX), Z1
+	VMOVUPS     64(CX), Z0
+	VFMADD231PD Z0, Z3, Z1
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     128(AX), Z1
+	VMOVUPS     128(CX), Z0
+	VFMADD231PD Z0, Z3, Z1
+	VMOVUPS     Z1, 128(AX)
+	VMOVUPS     192(AX), Z1
+	VMOVUPS     192(CX), Z0
+	VFMADD231PD Z0, Z3, Z1
+	VMOVUPS     Z1, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, CX
+	SUBQ        $+32, DX
+	JGE         loop16
+
+done17:
+	ADDQ $+32, DX
+	SUBQ $+8, DX
+	JLT  done19
+
+loop18:
+	VMOVUPS     (AX), Z1
+	VMOVUPS     (CX), Z0
+	VFMADD231PD Z0, Z3, Z1
+	VMOVUPS     Z1, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, CX
+	SUBQ        $+8, DX
+	JGE         loop18
+
+done19:
+	ADDQ        $+8, DX
+	TESTQ       DX, DX
+	JEQ         end20
+	MOVL        $-1, BX
+	BZHIL       DX, BX, BX
+	KMOVW       BX, K1
+	VMOVUPD.Z   (AX), K1, Z1
+	VMOVUPD.Z   (CX), K1, Z0
+	VFMADD231PD Z0, Z3, Z1
+	VMOVUPD     Z1, K1, (AX)
+
+end20:
+	VZEROUPPER
+	RET
+
+// func dscaleAVX512(x []float64, alpha float64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·dscaleAVX512(SB), NOSPLIT, $0-32
+	MOVQ         x_base+0(FP), AX
+	VBROADCASTSD alpha+24(FP), Z3
+	MOVQ         x_len+8(FP), CX
+	SUBQ         $+32, CX
+	JLT          done22
+
+loop21:
+	VMOVUPS (AX), Z0
+	VMULPD  Z3, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(AX), Z0
+	VMULPD  Z3, Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(AX), Z0
+	VMULPD  Z3, Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(AX), Z0
+	VMULPD  Z3, Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $+256, AX
+	SUBQ    $+32, CX
+	JGE     loop21
+
+done22:
+	ADDQ $+32, CX
+	SUBQ $+8, CX
+	JLT  done24
+
+loop23:
+	VMOVUPS (AX), Z0
+	VMULPD  Z3, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $+64, AX
+	SUBQ    $+8, CX
+	JGE     loop23
+
+done24:
+	ADDQ      $+8, CX
+	TESTQ     CX, CX
+	JEQ       end25
+	MOVL      $-1, DX
+	BZHIL     CX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPD.Z (AX), K1, Z0
+	VMULPD    Z3, Z0, Z0
+	VMOVUPD   Z0, K1, (AX)
+
+end25:
+	VZEROUPPER
+	RET
+
 // func colSumsAVX512(m int, dst []float32, a *float32, lda int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·colSumsAVX512(SB), NOSPLIT, $0-48
@@ -196,9 +313,9 @@ TEXT ·colSumsAVX512(SB), NOSPLIT, $0-48
 	MOVQ lda+40(FP), SI
 	SHLQ $0x02, SI
 	SUBQ $+64, DX
-	JLT  end17
+	JLT  end27
 
-blocks16:
+blocks26:
 	VMOVUPS (CX), Z0
 	VMOVUPS 64(CX), Z1
 	VMOVUPS 128(CX), Z2
@@ -206,9 +323,9 @@ blocks16:
 	MOVQ    BX, DI
 	MOVQ    AX, R8
 	TESTQ   R8, R8
-	JEQ     down19
+	JEQ     down29
 
-row18:
+row28:
 	VMOVUPS (DI), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(DI), Z5
@@ -219,9 +336,9 @@ row18:
 	VADDPS  Z7, Z3, Z3
 	ADDQ    SI, DI
 	DECQ    R8
-	JNE     row18
+	JNE     row28
 
-down19:
+down29:
 	VMOVUPS Z0, (CX)
 	VMOVUPS Z1, 64(CX)
 	VMOVUPS Z2, 128(CX)
@@ -229,57 +346,57 @@ down19:
 	ADDQ    $+256, CX
 	ADDQ    $+256, BX
 	SUBQ    $+64, DX
-	JGE     blocks16
+	JGE     blocks26
 
-end17:
+end27:
 	ADDQ $+64, DX
 	SUBQ $+16, DX
-	JLT  done21
+	JLT  done31
 
-loop20:
+loop30:
 	VMOVUPS (CX), Z0
 	MOVQ    BX, DI
 	MOVQ    AX, R8
 	TESTQ   R8, R8
-	JEQ     down23
+	JEQ     down33
 
-row22:
+row32:
 	VMOVUPS (DI), Z1
 	VADDPS  Z1, Z0, Z0
 	ADDQ    SI, DI
 	DECQ    R8
-	JNE     row22
+	JNE     row32
 
-down23:
+down33:
 	VMOVUPS Z0, (CX)
 	ADDQ    $+64, CX
 	ADDQ    $+64, BX
 	SUBQ    $+16, DX
-	JGE     loop20
+	JGE     loop30
 
-done21:
+done31:
 	ADDQ      $+16, DX
 	TESTQ     DX, DX
-	JEQ       end24
+	JEQ       end34
 	MOVL      $-1, DI
 	BZHIL     DX, DI, DI
 	KMOVW     DI, K1
 	VMOVUPS.Z (CX), K1, Z0
 	MOVQ      BX, DX
 	TESTQ     AX, AX
-	JEQ       down26
+	JEQ       down36
 
-row25:
+row35:
 	VMOVUPS.Z (DX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 	ADDQ      SI, DX
 	DECQ      AX
-	JNE       row25
+	JNE       row35
 
-down26:
+down36:
 	VMOVUPS Z0, K1, (CX)
 
-end24:
+end34:
 	VZEROUPPER
 	RET
 
@@ -296,16 +413,16 @@ TEXT ·tanhGradAVX512(SB), NOSPLIT, $0-48
 	SHLQ    $0x02, DI
 	VMOVUPS cAVX512_3f800000<>+0(SB), Z3
 	TESTQ   AX, AX
-	JEQ     end28
+	JEQ     end38
 
-row27:
+row37:
 	MOVQ DX, R8
 	MOVQ BX, R9
 	MOVQ CX, R10
 	SUBQ $+32, R10
-	JLT  done30
+	JLT  done40
 
-loop29:
+loop39:
 	VMOVUPS      (R8), Z0
 	VMOVUPS      (R9), Z1
 	VMOVAPS      Z3, Z2
@@ -321,14 +438,14 @@ loop29:
 	ADDQ         $+128, R8
 	ADDQ         $+128, R9
 	SUBQ         $+32, R10
-	JGE          loop29
+	JGE          loop39
 
-done30:
+done40:
 	ADDQ $+32, R10
 	SUBQ $+16, R10
-	JLT  done32
+	JLT  done42
 
-loop31:
+loop41:
 	VMOVUPS      (R8), Z0
 	VMOVUPS      (R9), Z1
 	VMOVAPS      Z3, Z2
@@ -338,12 +455,12 @@ loop31:
 	ADDQ         $+64, R8
 	ADDQ         $+64, R9
 	SUBQ         $+16, R10
-	JGE          loop31
+	JGE          loop41
 
-done32:
+done42:
 	ADDQ         $+16, R10
 	TESTQ        R10, R10
-	JEQ          end33
+	JEQ          end43
 	MOVL         $-1, R11
 	BZHIL        R10, R11, R11
 	KMOVW        R11, K1
@@ -354,13 +471,13 @@ done32:
 	VMULPS       Z2, Z0, Z0
 	VMOVUPS      Z0, K1, (R8)
 
-end33:
+end43:
 	ADDQ SI, DX
 	ADDQ DI, BX
 	DECQ AX
-	JNE  row27
+	JNE  row37
 
-end28:
+end38:
 	VZEROUPPER
 	RET
 
@@ -387,16 +504,16 @@ TEXT ·sigmoidGradAVX512(SB), NOSPLIT, $0-48
 	SHLQ    $0x02, DI
 	VMOVUPS cAVX512_3f800000<>+0(SB), Z3
 	TESTQ   AX, AX
-	JEQ     end35
+	JEQ     end45
 
-row34:
+row44:
 	MOVQ DX, R8
 	MOVQ BX, R9
 	MOVQ CX, R10
 	SUBQ $+32, R10
-	JLT  done37
+	JLT  done47
 
-loop36:
+loop46:
 	VMOVUPS (R8), Z0
 	VMOVUPS (R9), Z1
 	VSUBPS  Z1, Z3, Z2
@@ -412,14 +529,14 @@ loop36:
 	ADDQ    $+128, R8
 	ADDQ    $+128, R9
 	SUBQ    $+32, R10
-	JGE     loop36
+	JGE     loop46
 
-done37:
+done47:
 	ADDQ $+32, R10
 	SUBQ $+16, R10
-	JLT  done39
+	JLT  done49
 
-loop38:
+loop48:
 	VMOVUPS (R8), Z0
 	VMOVUPS (R9), Z1
 	VSUBPS  Z1, Z3, Z2
@@ -429,12 +546,12 @@ loop38:
 	ADDQ    $+64, R8
 	ADDQ    $+64, R9
 	SUBQ    $+16, R10
-	JGE     loop38
+	JGE     loop48
 
-done39:
+done49:
 	ADDQ      $+16, R10
 	TESTQ     R10, R10
-	JEQ       end40
+	JEQ       end50
 	MOVL      $-1, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -445,13 +562,13 @@ done39:
 	VMULPS    Z2, Z0, Z0
 	VMOVUPS   Z0, K1, (R8)
 
-end40:
+end50:
 	ADDQ SI, DX
 	ADDQ DI, BX
 	DECQ AX
-	JNE  row34
+	JNE  row44
 
-end35:
+end45:
 	VZEROUPPER
 	RET
 
@@ -468,16 +585,16 @@ TEXT ·reluGradAVX512(SB), NOSPLIT, $0-48
 	SHLQ   $0x02, DI
 	VPXORD Z3, Z3, Z3
 	TESTQ  AX, AX
-	JEQ    end42
+	JEQ    end52
 
-row41:
+row51:
 	MOVQ DX, R8
 	MOVQ BX, R9
 	MOVQ CX, R10
 	SUBQ $+32, R10
-	JLT  done44
+	JLT  done54
 
-loop43:
+loop53:
 	VMOVUPS   (R8), Z0
 	VMOVUPS   (R9), Z1
 	VCMPPS    $0x06, Z3, Z1, K2
@@ -491,14 +608,14 @@ loop43:
 	ADDQ      $+128, R8
 	ADDQ      $+128, R9
 	SUBQ      $+32, R10
-	JGE       loop43
+	JGE       loop53
 
-done44:
+done54:
 	ADDQ $+32, R10
 	SUBQ $+16, R10
-	JLT  done46
+	JLT  done56
 
-loop45:
+loop55:
 	VMOVUPS   (R8), Z0
 	VMOVUPS   (R9), Z1
 	VCMPPS    $0x06, Z3, Z1, K2
@@ -507,12 +624,12 @@ loop45:
 	ADDQ      $+64, R8
 	ADDQ      $+64, R9
 	SUBQ      $+16, R10
-	JGE       loop45
+	JGE       loop55
 
-done46:
+done56:
 	ADDQ      $+16, R10
 	TESTQ     R10, R10
-	JEQ       end47
+	JEQ       end57
 	MOVL      $-1, R11
 	BZHIL     R10, R11, R11
 	KMOVW     R11, K1
@@ -522,13 +639,13 @@ done46:
 	VMOVAPS.Z Z0, K2, Z0
 	VMOVUPS   Z0, K1, (R8)
 
-end47:
+end57:
 	ADDQ SI, DX
 	ADDQ DI, BX
 	DECQ AX
-	JNE  row41
+	JNE  row51
 
-end42:
+end52:
 	VZEROUPPER
 	RET
 
@@ -540,9 +657,9 @@ TEXT ·mulAVX512(SB), NOSPLIT, $0-72
 	MOVQ b_base+48(FP), DX
 	MOVQ dst_len+8(FP), BX
 	SUBQ $+64, BX
-	JLT  done49
+	JLT  done59
 
-loop48:
+loop58:
 	VMOVUPS (CX), Z0
 	VMOVUPS (DX), Z1
 	VMULPS  Z1, Z0, Z0
@@ -563,14 +680,14 @@ loop48:
 	ADDQ    $+256, CX
 	ADDQ    $+256, DX
 	SUBQ    $+64, BX
-	JGE     loop48
+	JGE     loop58
 
-done49:
+done59:
 	ADDQ $+64, BX
 	SUBQ $+16, BX
-	JLT  done51
+	JLT  done61
 
-loop50:
+loop60:
 	VMOVUPS (CX), Z0
 	VMOVUPS (DX), Z1
 	VMULPS  Z1, Z0, Z0
@@ -579,12 +696,12 @@ loop50:
 	ADDQ    $+64, CX
 	ADDQ    $+64, DX
 	SUBQ    $+16, BX
-	JGE     loop50
+	JGE     loop60
 
-done51:
+done61:
 	ADDQ      $+16, BX
 	TESTQ     BX, BX
-	JEQ       end52
+	JEQ       end62
 	MOVL      $-1, SI
 	BZHIL     BX, SI, SI
 	KMOVW     SI, K1
@@ -593,6 +710,6 @@ done51:
 	VMULPS    Z1, Z0, Z0
 	VMOVUPS   Z0, K1, (AX)
 
-end52:
+end62:
 	VZEROUPPER
 	RET

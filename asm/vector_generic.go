@@ -14,14 +14,14 @@ func mulGeneric(dst, a, b []float32) {
 	}
 }
 
-func axpyGeneric(y, x []float32, alpha float32) {
+func axpyGeneric[T Float](y, x []T, alpha T) {
 	x = x[:len(y)]
 	for i := range y {
-		y[i] += float32(alpha * x[i])
+		y[i] += T(alpha * x[i])
 	}
 }
 
-func scaleGeneric(x []float32, alpha float32) {
+func scaleGeneric[T Float](x []T, alpha T) {
 	for i := range x {
 		x[i] *= alpha
 	}

@@ -20,7 +20,7 @@ func products(r *rand.Rand) (list []*problem) {
 	for _, s := range asm.Sets() {
 		depth = max(depth, s.KC)
 	}
-	alias := (2*depth + aliasStride) / aliasStride * aliasStride
+	alias := (2*depth + aliasFloats) / aliasFloats * aliasFloats
 	for _, p := range []*problem{
 		{start: bias, act: Tanh, k: maxDepth + 9, gap: 1},
 		{start: matrix, act: Sigmoid, transA: true, k: 2*depth + 5, gap: 1},
@@ -38,7 +38,7 @@ func TestGatheredRowsAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const n, rows = 70, 61
 	eachEngine(t, 2, func(t *testing.T, e *Engine) {
-		for _, k := range []int{aliasStride, 3 * aliasStride} {
+		for _, k := range []int{aliasFloats, 3 * aliasFloats} {
 			a := randoms(r, rows*k)
 			apart, columns := make([]float32, rows*(k+1)), make([]float32, rows*k)
 			for i := range rows {

@@ -73,7 +73,7 @@ func TestGemmThreads(t *testing.T) {
 func TestGemmManyRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	const k, n = 1021, 33
-	p := &problem{m: nearRows/k*5/2 + 1, n: n, k: k, start: table, act: Tanh}
+	p := &problem{m: nearFloats/k*5/2 + 1, n: n, k: k, start: table, act: Tanh}
 	checkAll(t, []*problem{p.fill(r)}, 1)
 }
 

@@ -10,13 +10,17 @@ const hugeFrom = 4 << 20
 
 // Floats returns n zeros that begin on a cache line. It asks the system to back 4 MB
 // and more by huge pages.
-func Floats(n int) []float32 {
-	const line = 64 / 4
-	s := make([]float32, n+line-1)
-	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))/4) & (line - 1)
+func Floats(n int) []float32 { return aligned[float32](n) }
+
+// aligned is Floats for any type of element.
+func aligned[T Float](n int) []T {
+	size := elementSize[T]()
+	line := 64 / size
+	s := make([]T, n+line-1)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(s)))/uintptr(size)) & (line - 1)
 	s = s[skip:][:n:n]
-	if 4*n >= hugeFrom {
-		adviseHuge(s)
+	if size*n >= hugeFrom {
+		adviseHuge(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), size*n))
 	}
 	return s
 }

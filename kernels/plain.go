@@ -38,44 +38,7 @@ func (e *Engine) GemmPlain(p Product, b Matrix) {
 	e.checkPlain(&p, &b)
 	p.checkApart("GemmPlain", b.K, b.N)
 	b.checkApart(&p)
-	if pool := e.pool; pool.begin(e.Panels(b.N), p.M*b.K*b.N) {
-		pool.gemm, pool.plain = p, b
-		pool.run(pool.want, plainShare)
-	} else {
-		w := pool.takeSolo()
-		w.enter()
-		w.plain(&p, &b, Span{0, e.Panels(b.N)})
-		w.leave()
-		pool.giveSolo(w)
-	}
-	runtime.KeepAlive(e)
-}
-
-// plainShare computes a worker's columns of the pool's product, in phases of columns.
-// But each phase gathers rows of A anew. So if rows are gathered, phases are rows of b.
-func plainShare(w *Worker) {
-	p, b, n := &w.pool.gemm, &w.pool.plain, w.pool.want
-	panels := w.Panels(b.N)
-	if w.gathers(p) {
-		phases := min((b.K+gatheredDepth-1)/gatheredDepth, 1+p.M*b.K*b.N/(n*gemmPhaseWork))
-		for i := range phases {
-			if i > 0 {
-				w.Barrier()
-			}
-			rows := Span{b.K * i / phases, b.K * (i + 1) / phases}
-			part, right := p.part(rows, Span{0, b.N}, b.K), b.part(rows, Span{0, b.N})
-			w.plain(&part, &right, w.Share(panels))
-		}
-		return
-	}
-	step := phasePanels(panels, n, p.M*b.K*b.N)
-	for lo := 0; lo < panels; lo += step {
-		if lo > 0 {
-			w.Barrier()
-		}
-		share := w.Share(min(step, panels-lo))
-		w.plain(p, b, Span{lo + share.Lo, lo + share.Hi})
-	}
+	runPlain(e, &plainProduct[float32]{operands: p.operands(), right: b.right(), alpha: 1, beta: 1})
 }
 
 // GemmPlain computes the columns of a product that belong to the given panels of b. b
@@ -83,7 +46,7 @@ func plainShare(w *Worker) {
 func (w *Worker) GemmPlain(p Product, b Matrix, panels Span) {
 	w.checkPlain(&p, &b)
 	checkSpan("GemmPlain", panels, w.Panels(b.N))
-	w.plain(&p, &b, panels)
+	w.single.plain(&plainProduct[float32]{operands: p.operands(), right: b.right(), alpha: 1, beta: 1}, panels)
 }
 
 func (o serial) checkPlain(p *Product, b *Matrix) {
@@ -94,74 +57,201 @@ func (o serial) checkPlain(p *Product, b *Matrix) {
 	o.checkProduct("GemmPlain", p, b.K, b.N)
 }
 
+func (m *Matrix) right() right[float32] {
+	return right[float32]{k: m.K, cols: m.N, b: m.Data, ldb: m.LD, transB: m.Trans}
+}
+
+// A right is a right-hand matrix that is not packed: see [Matrix].
+type right[T Float] struct {
+	k, cols int
+	b       []T
+	ldb     int
+	transB  bool
+}
+
+// A plainProduct is
+//
+//	C = act(add + bias + alpha·op(A)·op(B))
+//
+// where add may be beta·C: then add is C, and C is multiplied by beta first.
+type plainProduct[T Float] struct {
+	operands[T]
+	right[T]
+	alpha, beta T
+}
+
+// runPlain computes a product on as many workers as it is worth.
+func runPlain[T Float](e *Engine, p *plainProduct[T]) {
+	pool := e.pool
+	nr := kernelsOf[T](e.set).NR
+	panels := (p.cols + nr - 1) / nr
+	if pool.begin(panels, p.m*p.k*p.cols) {
+		*plainOf[T](pool) = *p
+		pool.run(pool.want, plainTask)
+	} else {
+		w := pool.takeSolo()
+		w.enter()
+		multiplierOf[T](w).plain(p, Span{0, panels})
+		w.leave()
+		pool.giveSolo(w)
+	}
+	runtime.KeepAlive(e)
+}
+
+// plainOf returns the pool's product for a type of element.
+func plainOf[T Float](p *pool) *plainProduct[T] {
+	if x, ok := any(&p.plain).(*plainProduct[T]); ok {
+		return x
+	}
+	return any(&p.plain64).(*plainProduct[T])
+}
+
+// plainTask is plainShare for the product that the pool holds. A func value of a generic
+// function would allocate.
+func plainTask(w *Worker) {
+	if w.pool.plain.m > 0 {
+		plainShare[float32](w)
+	} else {
+		plainShare[float64](w)
+	}
+}
+
+// plainShare computes a worker's columns of the pool's product, in phases of columns.
+// But each phase gathers rows of A anew. So if rows are gathered, phases are rows of B.
+func plainShare[T Float](w *Worker) {
+	p, m, n := plainOf[T](w.pool), multiplierOf[T](w), w.pool.want
+	panels := m.panels(p.cols)
+	if m.gathersPlain(p) {
+		phases := min((p.k+gatheredDepth-1)/gatheredDepth, 1+p.m*p.k*p.cols/(n*gemmPhaseWork))
+		for i := range phases {
+			if i > 0 {
+				w.Barrier()
+			}
+			part := p.part(Span{p.k * i / phases, p.k * (i + 1) / phases}, Span{0, p.cols})
+			m.plain(&part, w.Share(panels))
+		}
+		return
+	}
+	step := phasePanels(panels, n, p.m*p.k*p.cols)
+	for lo := 0; lo < panels; lo += step {
+		if lo > 0 {
+			w.Barrier()
+		}
+		share := w.Share(min(step, panels-lo))
+		m.plain(p, Span{lo + share.Lo, lo + share.Hi})
+	}
+}
+
 const (
 	// plainDepth is the maximum number of rows of a plain matrix in a block.
 	plainDepth = 1024
-	// plainBlock is the size of a packed block, in floats: half of a small L2.
-	plainBlock = 1 << 16
+	// plainBytes is the size of a packed block: half of a small L2.
+	plainBytes = 1 << 18
 	// Each block gathers rows of A anew. So if rows are gathered, blocks are larger.
-	// With blocks of plainBlock the product of 1760×1600 and 1600×1760 reaches 83 to
+	// With blocks of plainBytes the product of 1760×1600 and 1600×1760 reaches 83 to
 	// 92 % of that rate.
 	gatheredDepth = 512
-	gatheredBlock = 1 << 19
+	gatheredBytes = 1 << 21
 )
 
 // Panels returns the number of panels of n columns. Workers share products by panels.
 func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
 
+// panels returns the number of panels of n columns.
+func (m *multiplier[T]) panels(n int) int { return (n + m.set.NR - 1) / m.set.NR }
+
+// gathersPlain says whether rows of A are gathered before use. A small transposed A is read
+// in place.
+func (m *multiplier[T]) gathersPlain(p *plainProduct[T]) bool {
+	switch {
+	case p.alpha != 1:
+		return true
+	case p.transA && p.k <= linesTogether(p.lda*elementSize[T]()):
+		return false
+	}
+	return m.gathers(&p.operands)
+}
+
+// linesTogether returns how many lines of memory at a stride in bytes stay in L1 together:
+// those in 6 of at least 8 ways, and in the sets that the stride meets.
+func linesTogether(stride int) int {
+	return 6 * aliasBytes / min(max(stride&-stride, 64), aliasBytes)
+}
+
 // plain computes some panels' columns of a product with a plain matrix, block by block.
 // The first tile packs its panels for the tiles below it. K is cut into equal parts. A
 // part starts from the C that the part before it stored, so the cut changes no bits.
-func (w *Worker) plain(p *Product, m *Matrix, panels Span) {
-	if p.M == 0 || panels.Len() == 0 {
+func (m *multiplier[T]) plain(p *plainProduct[T], panels Span) {
+	if p.m == 0 || panels.Len() == 0 {
 		return
 	}
-	if w.space == nil {
-		w.space = Floats(gatheredBlock)
+	if m.space == nil {
+		m.space = aligned[T](gatheredBytes / elementSize[T]())
 	}
-	nr, gather := w.set.NR, w.gathers(p)
-	depth, size := plainDepth, plainBlock
+	nr, gather := m.set.NR, m.gathersPlain(p)
+	depth, size := plainDepth, plainBytes/elementSize[T]()
 	if gather {
-		depth, size = gatheredDepth, gatheredBlock
+		depth, size = gatheredDepth, gatheredBytes/elementSize[T]()
 	}
-	depths := (m.K + depth - 1) / depth
-	deepest := (m.K + depths - 1) / depths
+	if p.k <= depth && panels == (Span{0, m.panels(p.cols)}) && panels.Hi*nr*p.k <= size { // the divisions below would slow small products
+		m.plainPart(p, gather)
+		return
+	}
+	depths := (p.k + depth - 1) / depth
+	deepest := (p.k + depths - 1) / depths
 	widest := size / deepest / nr
 	blocks := (panels.Len() + widest - 1) / widest
 	for j := range blocks {
 		lo, hi := panels.Lo+panels.Len()*j/blocks, panels.Lo+panels.Len()*(j+1)/blocks
-		cols := Span{lo * nr, min(hi*nr, m.N)}
+		cols := Span{lo * nr, min(hi*nr, p.cols)}
 		for i := range depths {
-			rows := Span{m.K * i / depths, m.K * (i + 1) / depths}
-			b := block{Product: p.part(rows, cols, m.K), gather: gather, k: rows.Len()}
-			right := m.part(rows, cols)
-			w.packed = Packed{K: rows.Len(), N: cols.Len(), nr: nr}
-			w.packed.data = w.space[:w.packed.Panels()*w.packed.K*nr]
-			b.B = &w.packed
-			w.plainBlock(&b, &right)
+			part := p.part(Span{p.k * i / depths, p.k * (i + 1) / depths}, cols)
+			m.plainPart(&part, gather)
 		}
 	}
 }
 
-// plainBlock walks the rows of a product. The first group of tiles packs m into b.B.
-func (w *Worker) plainBlock(b *block, m *Matrix) {
-	groups, n := w.groups(b)
+// plainPart computes a product whose right-hand matrix is one block.
+func (m *multiplier[T]) plainPart(p *plainProduct[T], gather bool) {
+	var b block[T]
+	b.operands = p.operands
+	b.b, b.depth, b.n, b.k = m.space[:m.panels(p.cols)*p.k*m.set.NR], p.k, p.cols, p.k
+	b.gather = gather
+	if p.beta != 1 {
+		m.scaleRows(&b, p.beta)
+	}
+	m.plainBlock(&b, &p.right, p.alpha)
+}
+
+// scaleRows multiplies the C of a block by beta.
+func (m *multiplier[T]) scaleRows(b *block[T], beta T) {
+	for i := range b.m {
+		if i%rowsPerCall == rowsPerCall-1 {
+			stopPoint()
+		}
+		m.set.Scale(b.c[i*b.ldc:][:b.n], beta)
+	}
+}
+
+// plainBlock walks the rows of a product. The first group of tiles packs r into b.
+func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T) {
+	groups, n := m.groups(b)
 	for g := range groups {
 		group := Span{n * g / groups, n * (g + 1) / groups}
 		if b.gather {
-			w.gather(b, group)
+			m.gather(b, group, alpha)
 		}
-		for j := range b.B.Panels() {
+		for j := range m.panels(b.n) {
 			t := group.Lo
 			if g == 0 {
-				if w.plainTile(b, m, j) {
+				if m.plainTile(b, r, j) {
 					t++
 				} else {
-					w.packPanel(m, b.B, j)
+					m.packPanel(b, r, j)
 				}
 			}
 			for ; t < group.Hi; t++ {
-				w.rowTile(b, t, group.Lo, Span{j, j + 1})
+				m.rowTile(b, t, group.Lo, Span{j, j + 1})
 			}
 		}
 	}
@@ -169,79 +259,84 @@ func (w *Worker) plainBlock(b *block, m *Matrix) {
 
 // plainTile runs the first tile across a panel, and packs that panel. It returns false
 // if the set has no such tile.
-func (w *Worker) plainTile(b *block, m *Matrix, j int) bool {
-	_, end := w.tileRows(b, 0)
-	f, nr := w.set.Sgemm[end].Plain, w.set.NR
+func (m *multiplier[T]) plainTile(b *block[T], r *right[T], j int) bool {
+	_, end := m.tileRows(b, 0)
+	f, nr := m.set.Gemm[end].Plain, m.set.NR
 	col := j * nr
-	if f == nil || m.Trans || col+nr > b.B.N {
+	if f == nil || r.transB || col+nr > b.n {
 		return false
 	}
 	// This repeats code of rowTile. Sharing it costs rowTile 5 % at H = 32.
-	a, rs, cs := b.A, b.LDA, 1
+	a, rs, cs := b.a, b.lda, 1
 	switch {
-	case b.gather && b.TransA:
-		a, rs, cs = w.gathered(0), 1, end
+	case !b.gather && b.transA:
+		rs, cs = 1, b.lda
+	case b.gather && b.transA:
+		a, rs, cs = m.gathered(0), 1, end
 	case b.gather:
-		a, rs = w.gathered(0), b.k+gatherPad
+		a, rs = m.gathered(0), b.k+gatherPad
 	}
-	s, lds, ids, bias := zeros, 0, inOrder, zeroBias
-	if b.AddRows != nil {
-		ids = &b.AddRows[0]
+	s, lds, ids, bias := m.zeros, 0, rowsInOrder, m.zeroBias
+	if b.addRows != nil {
+		ids = &b.addRows[0]
 	}
-	if b.Add != nil {
-		s, lds = &b.Add[col], b.LDAdd
+	if b.add != nil {
+		s, lds = &b.add[col], b.ldadd
 	}
-	if b.Bias != nil {
-		bias = &b.Bias[col]
+	if b.bias != nil {
+		bias = &b.bias[col]
 	}
-	f(b.k, &a[0], rs, cs, &m.Data[col], m.LD, &b.B.data[j*b.k*nr],
-		s, lds, ids, bias, &b.C[col], b.LDC, int(b.Act))
+	f(b.k, &a[0], rs, cs, &r.b[col], r.ldb, &b.b[j*b.k*nr],
+		s, lds, ids, bias, &b.c[col], b.ldc, int(b.act))
 	return true
 }
 
-// packPanel packs panel j of m.
-func (w *Worker) packPanel(m *Matrix, p *Packed, j int) {
-	if m.Trans {
-		w.packT(p, j, m.Data, m.LD)
-	} else {
-		w.packRows(p, Span{j, j + 1}, 0, p.K, m.Data[j*p.nr:], m.LD)
+// packPanel packs panel j of r.
+func (m *multiplier[T]) packPanel(b *block[T], r *right[T], j int) {
+	nr := m.set.NR
+	to, n := b.b[j*b.k*nr:], min(nr, b.n-j*nr)
+	if r.transB {
+		for lo := 0; lo < b.k; lo += packDepth {
+			stopPoint()
+			m.set.PackT(min(packDepth, b.k-lo), n, &to[lo*nr], &r.b[j*nr*r.ldb+lo], r.ldb)
+		}
+		return
+	}
+	for lo := 0; lo < b.k; lo += packRowsTogether {
+		if lo%(packRowsTogether*packPanelsTogether) == 0 {
+			stopPoint()
+		}
+		m.set.Pack(min(packRowsTogether, b.k-lo), n, &to[lo*nr], &r.b[lo*r.ldb+j*nr], r.ldb)
 	}
 }
 
-// part returns the part of a product for columns depth of op(A) and columns cols of B.
-// op(A) has k columns in all. It does not set B. A part after the first starts from C.
-// A part before the last has no activation.
-func (p *Product) part(depth, cols Span, k int) Product {
+// part returns the part of a product for some rows and columns of op(B). A part after
+// the first starts from C. A part before the last has no activation.
+func (p *plainProduct[T]) part(depth, cols Span) plainProduct[T] {
 	part := *p
-	part.C = p.C[cols.Lo:]
-	if p.TransA {
-		part.A = p.A[depth.Lo*p.LDA:]
+	part.k, part.cols = depth.Len(), cols.Len()
+	if p.transB {
+		part.b = p.b[cols.Lo*p.ldb+depth.Lo:]
 	} else {
-		part.A = p.A[depth.Lo:]
+		part.b = p.b[depth.Lo*p.ldb+cols.Lo:]
 	}
-	if p.Add != nil {
-		part.Add = p.Add[cols.Lo:]
+	part.c = p.c[cols.Lo:]
+	if p.transA {
+		part.a = p.a[depth.Lo*p.lda:]
+	} else {
+		part.a = p.a[depth.Lo:]
 	}
-	if p.Bias != nil {
-		part.Bias = p.Bias[cols.Lo:cols.Hi]
+	if p.add != nil {
+		part.add = p.add[cols.Lo:]
+	}
+	if p.bias != nil {
+		part.bias = p.bias[cols.Lo:cols.Hi]
 	}
 	if depth.Lo > 0 {
-		part.Add, part.LDAdd, part.AddRows, part.Bias = part.C, p.LDC, nil, nil
+		part.add, part.ldadd, part.addRows, part.bias, part.beta = part.c, p.ldc, nil, nil, 1
 	}
-	if depth.Hi < k {
-		part.Act = Identity
-	}
-	return part
-}
-
-// part returns some rows and columns of m.
-func (m *Matrix) part(rows, cols Span) Matrix {
-	part := *m
-	part.K, part.N = rows.Len(), cols.Len()
-	if m.Trans {
-		part.Data = m.Data[cols.Lo*m.LD+rows.Lo:]
-	} else {
-		part.Data = m.Data[rows.Lo*m.LD+cols.Lo:]
+	if depth.Hi < p.k {
+		part.act = Identity
 	}
 	return part
 }

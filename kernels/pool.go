@@ -43,8 +43,9 @@ type pool struct {
 	firstGen uint32      // the barrier's generation when the region began
 	hiring   atomic.Bool // the region wants more workers than it has
 	failed   atomic.Pointer[PanicError]
-	gemm     Product // the argument of gemmShare and plainShare
-	plain    Matrix  // the second argument of plainShare
+	gemm     Product               // the argument of gemmShare
+	plain    plainProduct[float32] // the argument of plainShare
+	plain64  plainProduct[float64]
 
 	_ cacheLine
 
@@ -204,7 +205,13 @@ func (p *pool) run(n int, task func(*Worker)) {
 		p.finish()
 		w.leave()
 		failed := p.failed.Swap(nil)
-		p.task, p.gemm, p.plain = nil, Product{}, Matrix{}
+		p.task, p.gemm = nil, Product{}
+		if p.plain.m > 0 {
+			p.plain = plainProduct[float32]{}
+		}
+		if p.plain64.m > 0 {
+			p.plain64 = plainProduct[float64]{}
+		}
 		p.busy.Unlock()
 		if failed != nil && (done || own != nil) { // otherwise Goexit goes on
 			panic(failed)

@@ -38,9 +38,10 @@ func Probes(e *Engine, k int) []Probe {
 	ldc := asm.MaxPanels * s.NR
 	a, b := varied(s.MR*lda), varied(ldc*k)
 	c, layout := Floats(s.MR*ldc), Floats(max(s.MR, s.NR)*k)
+	m := newMultiplier(&s.Kernels) // for its stand-ins
 
 	var probes []Probe
-	tile := func(f asm.Tile, rows, cols int) {
+	tile := func(f asm.Tile[float32], rows, cols int) {
 		if f == nil {
 			return
 		}
@@ -49,12 +50,12 @@ func Probes(e *Engine, k int) []Probe {
 			bs = 0 // nothing to prefetch
 		}
 		probes = append(probes, Probe{Name: symbol(f), Rows: rows, Columns: cols, Flops: 2 * float64(rows*cols*k), Run: func() {
-			f(k, &a[0], lda, 1, &b[0], bs, zeros, 0, inOrder, zeroBias, &c[0], ldc, cols, asm.Identity)
+			f(k, &a[0], lda, 1, &b[0], bs, m.zeros, 0, rowsInOrder, m.zeroBias, &c[0], ldc, cols, asm.Identity)
 		}})
 	}
 	for rows := 1; rows <= s.MR; rows++ {
-		tile(s.Sgemm[rows].Half, rows, s.NR/2)
-		for panels, f := range s.Sgemm[rows].Panels {
+		tile(s.Gemm[rows].Half, rows, s.NR/2)
+		for panels, f := range s.Gemm[rows].Panels {
 			tile(f, rows, panels*s.NR)
 		}
 	}
@@ -74,9 +75,9 @@ func varied(n int) []float32 {
 	return x
 }
 
-// symbol returns the name of f without its package.
+// symbol returns the name of f without its package and its types.
 func symbol(f any) string {
-	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	name := strings.TrimSuffix(runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name(), "[...]")
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 

@@ -14,7 +14,7 @@ func TestProbes(t *testing.T) {
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {
 		const k = 20
 		tiles := 0
-		for _, rows := range e.set.Sgemm {
+		for _, rows := range e.set.Gemm {
 			for _, f := range append(rows.Panels[:], rows.Half) {
 				if f != nil {
 					tiles++
@@ -87,7 +87,7 @@ func TestTrace(t *testing.T) {
 		}
 		all := strings.ToLower(strings.Join(said, "; "))
 		set := strings.ToLower(e.ISA())
-		for _, want := range []string{"tanh" + set + " 16384; tanh" + set + " 5; ", "dot" + set + " 16384; ", "tanhgrad" + set + " 3×7; sgemm" + set + "_"} {
+		for _, want := range []string{"tanh" + set + " 16384; tanh" + set + " 5; ", "dot" + set + " 16384; ", "tanhgrad" + set + " 3×7; ", "gemm" + set + "_"} {
 			if !strings.Contains(all, want) {
 				t.Errorf("no %q in %s", want, all)
 			}

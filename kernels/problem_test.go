@@ -199,3 +199,9 @@ func (p *problem) check(got []float32, want, tolerance []float64) error {
 	}
 	return nil
 }
+
+// Sizes in floats.
+var (
+	aliasFloats = aliasBytes / 4
+	nearFloats  = nearBytes / 4
+)

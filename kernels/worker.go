@@ -26,9 +26,8 @@ type Worker struct {
 	control uint32 // the control word of the thread, while the worker is in a region
 	locked  bool   // locked to the thread, while that is in the usual mode instead of its own
 
-	rows   []float32 // gathered rows of A, [gatherTiles][MR·(KC+gatherPad)]
-	space  []float32 // a block of a plain B; nil until needed
-	packed Packed    // the block as the right-hand matrix of a product
+	single multiplier[float32]
+	double *multiplier[float64] // nil until needed
 
 	// The other fields are for helpers: see pool.go.
 	state    atomic.Uint32
@@ -42,7 +41,19 @@ type Worker struct {
 }
 
 func newWorker(set *asm.Set) *Worker {
-	return &Worker{serial: serial{set}, n: 1, rows: Floats(gatherTiles * set.MR * (set.KC + gatherPad))}
+	return &Worker{serial: serial{set}, n: 1, single: newMultiplier(&set.Kernels)}
+}
+
+// multiplierOf returns the worker's multiplier for a type of element.
+func multiplierOf[T Float](w *Worker) *multiplier[T] {
+	if m, ok := any(&w.single).(*multiplier[T]); ok {
+		return m
+	}
+	if w.double == nil {
+		m := newMultiplier(&w.set.Double)
+		w.double = &m
+	}
+	return any(w.double).(*multiplier[T])
 }
 
 // A Span is the half-open range [Lo,Hi) of rows or panels.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"go/types"
 	"math"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -11,11 +12,11 @@ import (
 )
 
 // An isa is what distinguishes the instruction sets: everything else in this
-// module is written once, for vectors of isa.lanes floats.
+// module is written once, for vectors of gen.lanes elements.
 type isa struct {
 	name  string // in kernel names: tanhAVX2
 	file  string // in file names: activation_avx2_amd64.s
-	lanes int    // floats in a vector
+	width int    // bytes in a vector
 	vec   []reg.VecPhysical
 	// panels lists, by the rows of a GEMM tile, how many panels at once the tiles of
 	// that height take: as many as leave registers for B and the broadcasts, where one
@@ -25,30 +26,45 @@ type isa struct {
 }
 
 var (
-	avx2 = isa{"AVX2", "avx2", 8, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15},
+	avx2 = isa{"AVX2", "avx2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15},
 		[][]int{1: {1, 2, 4}, {1, 2, 3}, {1, 2}, {1}, {1}, {1}}}
-	avx512 = isa{"AVX512", "avx512", 16, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31},
+	avx512 = isa{"AVX512", "avx512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31},
 		[][]int{1: {1, 2, 4}, {1, 2, 4}, {1, 2, 4}, {1, 2, 3}, {1, 2}, {1, 2}, {1}, {1}, {1}, {1}, {1}, {1}}}
 )
 
 // mr is the number of rows of the tallest GEMM tile.
 func (i isa) mr() int { return len(i.panels) - 1 }
 
-// nr is the width of a panel.
-func (i isa) nr() int { return panelVectors * i.lanes }
-
 // bytes is the size of a vector.
-func (i isa) bytes() int { return 4 * i.lanes }
+func (i isa) bytes() int { return i.width }
 
 // wide says whether this is AVX-512, with its mask registers.
-func (i isa) wide() bool { return i.lanes == 16 }
+func (i isa) wide() bool { return i.width == 64 }
+
+// An element is what distinguishes the types of element.
+type element struct {
+	kind   types.BasicKind
+	size   int    // in bytes
+	shift  uint64 // log2 of size
+	prefix string // of kernel names
+	gemm   string // the name of GEMM
+	infix  string // in the names of tables and numbers
+	lanes  string // the constant of set.go that counts the partial sums of a reduction
+}
+
+var (
+	single = element{types.Float32, 4, 2, "", "sgemm", "", "Lanes"}
+	double = element{types.Float64, 8, 3, "d", "dgemm", "Double", "DoubleLanes"}
+)
 
 // A gen builds one file of kernels for one instruction set.
 type gen struct {
 	*build.Context
 	isa
-	set      *setType
+	element      // of the kernel at hand
+	lanes    int // elements in a vector
 	sums     int // partial sums of a reduction
+	set      *setType
 	consts   map[uint32]operand.Mem
 	kept     map[uint32]reg.VecPhysical // constants that the loop at hand keeps in registers
 	labels   int
@@ -57,21 +73,47 @@ type gen struct {
 }
 
 func newGen(i isa, s *setType) *gen {
-	g := &gen{Context: build.NewContext(), isa: i, set: s, sums: s.constant("Lanes"), consts: map[uint32]operand.Mem{}, routines: map[string][]cell{}}
+	g := &gen{Context: build.NewContext(), isa: i, set: s, consts: map[uint32]operand.Mem{}, routines: map[string][]cell{}}
 	g.ConstraintExpr("amd64,!purego,!noasm")
+	g.of(single)
 	return g
 }
+
+// of makes the kernels that follow work on elements of a type.
+func (g *gen) of(e element) {
+	g.element, g.lanes, g.sums = e, g.width/e.size, g.set.constant(e.lanes)
+}
+
+// forBoth emits kernels for both types of element.
+func forBoth(emit func(*gen)) func(*gen) {
+	return func(g *gen) {
+		for _, e := range []element{single, double} {
+			g.of(e)
+			emit(g)
+		}
+	}
+}
+
+// nr is the width of a panel.
+func (g *gen) nr() int { return panelVectors * g.lanes }
 
 // kernel begins the function that fills a slot. The name is completed by the
 // instruction set and suffix.
 func (g *gen) kernel(op, suffix, slot, doc string) {
-	name := op + g.name + suffix
+	g.function(g.kernelName(op, suffix), slot, doc)
+}
+
+// function begins the function with a name that fills a slot.
+func (g *gen) function(name, slot, doc string) {
 	g.Function(name)
-	g.Signature(g.set.slot(slot))
+	g.Signature(g.set.slot(slot, g.kind))
 	g.Attributes(attr.NOSPLIT)
 	g.Pragma("noescape")
 	g.Doc(name + " " + doc)
 }
+
+// kernelName is the name of a kernel on elements of the type at hand.
+func (g *gen) kernelName(op, suffix string) string { return g.prefix + op + g.name + suffix }
 
 // label returns a label that is unique in the file.
 func (g *gen) label(name string) string {
@@ -84,10 +126,10 @@ func (g *gen) arg(name string) reg.GPVirtual {
 	return g.Load(g.Param(name), g.GP64()).(reg.GPVirtual)
 }
 
-// argBytes loads a parameter that counts floats and turns it into bytes.
+// argBytes loads a parameter that counts elements and turns it into bytes.
 func (g *gen) argBytes(name string) reg.GPVirtual {
 	r := g.arg(name)
-	g.SHLQ(operand.Imm(2), r)
+	g.SHLQ(operand.Imm(g.shift), r)
 	return r
 }
 
@@ -101,14 +143,28 @@ func (g *gen) length(name string) reg.GPVirtual {
 	return g.Load(g.Param(name).Len(), g.GP64()).(reg.GPVirtual)
 }
 
-// broadcast fills v with a float32 parameter.
+// broadcast fills v with a parameter that is an element.
 func (g *gen) broadcast(name string, v reg.VecPhysical) {
 	b, err := g.Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	g.VBROADCASTSS(b.Addr, v)
+	g.spread(b.Addr, v)
 }
+
+// The instructions that depend on the type of element.
+
+func (g *gen) pick(s, d func(...operand.Op)) func(...operand.Op) {
+	if g.size == double.size {
+		return d
+	}
+	return s
+}
+
+func (g *gen) spread(ops ...operand.Op)      { g.pick(g.VBROADCASTSS, g.VBROADCASTSD)(ops...) }
+func (g *gen) add(ops ...operand.Op)         { g.pick(g.VADDPS, g.VADDPD)(ops...) }
+func (g *gen) mul(ops ...operand.Op)         { g.pick(g.VMULPS, g.VMULPD)(ops...) }
+func (g *gen) multiplyAdd(ops ...operand.Op) { g.pick(g.VFMADD231PS, g.VFMADD231PD)(ops...) }
 
 // at addresses memory behind a register.
 func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }

@@ -17,15 +17,17 @@ var files = []struct {
 	name string
 	emit func(*gen)
 }{
-	{"sgemm", sgemm},
-	{"pack", pack},
+	{"sgemm", gemm},
+	{"dgemm", func(g *gen) { g.of(double); gemm(g) }},
+	{"pack", forBoth(pack)},
 	{"activation", activation},
 	{"gated", gated},
 	{"softmax", softmax},
 	{"vector", vector},
-	{"reduce", reduce},
+	{"reduce", forBoth(reduce)},
+	{"gemv", forBoth(gemv)},
 	{"optimizer", optimizer},
-	{"peak", peak},
+	{"peak", forBoth(peak)},
 	{"control", control},
 }
 

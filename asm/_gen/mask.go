@@ -27,7 +27,7 @@ func (g *gen) masks64(n reg.GPVirtual) func(q int, v reg.VecPhysical) mask {
 		for q, k := range kMasks {
 			g.MOVQ(bits, t)
 			if q > 0 {
-				g.SHRQ(operand.Imm(uint64(16*q)), t)
+				g.SHRQ(operand.Imm(uint64(g.lanes*q)), t)
 			}
 			g.KMOVW(t.As32(), k)
 		}
@@ -53,6 +53,9 @@ func (g *gen) mask1(n reg.GPVirtual, v reg.VecPhysical) mask {
 	return mask{v: v}
 }
 
+// maskBytes is the size of as many elements as a reduction has partial sums.
+const maskBytes = 256
+
 // maskTable returns the address in the table at which n ones stand before the
 // zeros.
 func (g *gen) maskTable(n reg.GPVirtual) reg.GPVirtual {
@@ -60,15 +63,15 @@ func (g *gen) maskTable(n reg.GPVirtual) reg.GPVirtual {
 	if _, ok := g.consts[ones]; !ok {
 		m := g.StaticGlobal("masks" + g.name)
 		g.DataAttributes(attr.RODATA | attr.NOPTR)
-		for i := range g.sums {
-			g.AppendDatum(operand.U64(-uint64(1 - i/(g.sums/2))))
+		for i := range 2 * maskBytes / 8 {
+			g.AppendDatum(operand.U64(-uint64(1 - i/(maskBytes/8))))
 		}
 		g.consts[ones] = m
 	}
 	p, off := g.GP64(), g.GP64()
-	g.LEAQ(g.consts[ones].Offset(g.sums*4), p)
+	g.LEAQ(g.consts[ones].Offset(maskBytes), p)
 	g.MOVQ(n, off)
-	g.SHLQ(operand.Imm(2), off)
+	g.SHLQ(operand.Imm(g.shift), off)
 	g.SUBQ(off, p)
 	return p
 }
@@ -76,17 +79,25 @@ func (g *gen) maskTable(n reg.GPVirtual) reg.GPVirtual {
 // load reads the masked lanes and clears the others.
 func (g *gen) load(m mask, src operand.Mem, dst reg.VecPhysical) {
 	if g.wide() {
-		g.VMOVUPS_Z(src, m.k, dst)
+		g.pick3(g.VMOVUPS_Z, g.VMOVUPD_Z)(src, m.k, dst)
 	} else {
-		g.VMASKMOVPS(src, m.v, dst)
+		g.pick3(g.VMASKMOVPS, g.VMASKMOVPD)(src, m.v, dst)
 	}
+}
+
+// pick3 is pick for instructions of three operands.
+func (g *gen) pick3(s, d func(_, _, _ operand.Op)) func(_, _, _ operand.Op) {
+	if g.size == double.size {
+		return d
+	}
+	return s
 }
 
 // store writes the masked lanes alone.
 func (g *gen) store(m mask, src reg.VecPhysical, dst operand.Mem) {
 	if g.wide() {
-		g.VMOVUPS(src, m.k, dst)
+		g.pick(g.VMOVUPS, g.VMOVUPD)(src, m.k, dst)
 	} else {
-		g.VMASKMOVPS(src, m.v, dst)
+		g.pick3(g.VMASKMOVPS, g.VMASKMOVPD)(src, m.v, dst)
 	}
 }

@@ -12,40 +12,44 @@ func pack(g *gen) {
 	g.strip()
 }
 
-// strip emits a copy of narrow rows, each narrower than a vector. Whole vectors
+// strip emits a copy of narrow rows, each of one or two vectors at most. Whole vectors
 // are stored as long as what is past a row is overwritten by the rows after it,
 // for masked stores are slow on AVX2.
 func (g *gen) strip() {
 	g.kernel("strip", "", "Strip", "copies n columns of src close together.")
 	k, n := g.arg("k"), g.arg("n")
 	dst, src, ld := g.arg("dst"), g.arg("src"), g.argBytes("ld")
-	x, tm := g.vec[0], g.vec[1]
-	m := g.mask1(n, tm)
+	x := g.vec[:(g.mr()+g.lanes-1)/g.lanes]
+	masks := g.panelMasks(n, g.vec)
 	width := g.GP64()
 	g.MOVQ(n, width)
-	g.SHLQ(operand.Imm(2), width)
-	row := func(store func()) {
-		g.load(m, at(src, 0), x)
-		store()
+	g.SHLQ(operand.Imm(g.shift), width)
+	row := func(store func(v int, m operand.Mem)) {
+		for v := range x {
+			g.load(masks(v), at(src, v*g.bytes()), x[v])
+		}
+		for v := range x {
+			store(v, at(dst, v*g.bytes()))
+		}
 		g.ADDQ(ld, src)
 		g.ADDQ(width, dst)
 	}
-	// Floats of dst behind the row at hand: whole vectors fit while they do.
+	// Elements of dst behind the row at hand: whole vectors fit while they do.
 	left := g.GP64()
 	g.MOVQ(k, left)
 	g.IMULQ(n, left)
 	whole, masked, next, end := g.label("whole"), g.label("masked"), g.label("next"), g.label("end")
 	g.Label(whole)
-	g.CMPQ(left, operand.Imm(uint64(g.lanes)))
+	g.CMPQ(left, operand.Imm(uint64(len(x)*g.lanes)))
 	g.JLT(operand.LabelRef(masked))
-	row(func() { g.VMOVUPS(x, at(dst, 0)) })
+	row(func(v int, m operand.Mem) { g.VMOVUPS(x[v], m) })
 	g.SUBQ(n, left)
 	g.JMP(operand.LabelRef(whole))
 	g.Label(masked)
 	g.TESTQ(left, left)
 	g.JLE(operand.LabelRef(end))
 	g.Label(next)
-	row(func() { g.store(m, x, at(dst, 0)) })
+	row(func(v int, m operand.Mem) { g.store(masks(v), x[v], m) })
 	g.SUBQ(n, left)
 	g.JGT(operand.LabelRef(next))
 	g.Label(end)
@@ -76,65 +80,84 @@ func (g *gen) packPanel() {
 	g.finish()
 }
 
-// packT emits the transposing pack: 8×8 blocks through registers, the ragged
+// packT emits the transposing pack: square blocks through registers, the ragged
 // rest element by element.
 func (g *gen) packT() {
 	g.kernel("packT", "", "PackT", "writes rows of src as the columns of one panel.")
-	nr := g.nr()
+	const blockBytes = 32
+	side := blockBytes / g.size // of a block
+	rowBytes := g.nr() * g.size
 	k, n := g.arg("k"), g.arg("n")
 	dst, src, ld := g.arg("dst"), g.arg("src"), g.argBytes("ld")
 	column, end := g.label("column"), g.label("end")
-	// Eight columns of the panel at a time; j counts them down.
+	// As many columns of the panel at a time as a block has; j counts them down.
 	j := g.GP64()
-	g.MOVQ(operand.U32(uint32(nr/8)), j)
+	g.MOVQ(operand.U32(uint32(g.nr()/side)), j)
 	g.Label(column)
 	full, part, next := g.label("full"), g.label("part"), g.label("next")
 	d, left := g.GP64(), g.GP64()
 	g.MOVQ(dst, d)
 	g.MOVQ(k, left)
-	g.CMPQ(n, operand.Imm(8))
+	g.CMPQ(n, operand.Imm(uint64(side)))
 	g.JLT(operand.LabelRef(part))
 
-	p, p4 := g.GP64(), g.GP64()
+	// Rows are addressed in fours from one pointer each.
 	ld3 := g.GP64()
 	g.LEAQ(operand.Mem{Base: ld, Index: ld, Scale: 2}, ld3)
-	g.MOVQ(src, p)
-	g.LEAQ(operand.Mem{Base: src, Index: ld, Scale: 4}, p4)
-	rows := []operand.Mem{
-		at(p, 0), at(p, 0).Idx(ld, 1), at(p, 0).Idx(ld, 2), at(p, 0).Idx(ld3, 1),
-		at(p4, 0), at(p4, 0).Idx(ld, 1), at(p4, 0).Idx(ld, 2), at(p4, 0).Idx(ld3, 1),
+	var ps []reg.GPVirtual
+	var rows []operand.Mem
+	for range side / 4 {
+		p := g.GP64()
+		if len(ps) == 0 {
+			g.MOVQ(src, p)
+		} else {
+			g.LEAQ(operand.Mem{Base: ps[len(ps)-1], Index: ld, Scale: 4}, p)
+		}
+		ps = append(ps, p)
+		rows = append(rows, at(p, 0), at(p, 0).Idx(ld, 1), at(p, 0).Idx(ld, 2), at(p, 0).Idx(ld3, 1))
+	}
+	advance := func(bytes int) {
+		for _, p := range ps {
+			g.ADDQ(operand.Imm(uint64(bytes)), p)
+		}
+	}
+	move := func(from, to operand.Op) {
+		if g.size == double.size {
+			g.VMOVSD(from, to)
+		} else {
+			g.VMOVSS(from, to)
+		}
 	}
 	rest := g.label("rest")
-	g.SUBQ(operand.Imm(8), left)
+	g.SUBQ(operand.Imm(uint64(side)), left)
 	g.JLT(operand.LabelRef(rest))
 	g.Label(full)
-	g.transpose8(rows, func(i int, v reg.VecPhysical) { g.VMOVUPS(v, at(d, i*nr*4)) })
-	g.ADDQ(operand.Imm(32), p)
-	g.ADDQ(operand.Imm(32), p4)
-	g.ADDQ(operand.I32(int32(8*nr*4)), d)
-	g.SUBQ(operand.Imm(8), left)
+	g.transpose(rows, func(i int, v reg.VecPhysical) { g.VMOVUPS(v, at(d, i*rowBytes)) })
+	advance(blockBytes)
+	g.ADDQ(operand.I32(int32(side*rowBytes)), d)
+	g.SUBQ(operand.Imm(uint64(side)), left)
 	g.JGE(operand.LabelRef(full))
 	g.Label(rest)
-	g.ADDQ(operand.Imm(8), left)
+	g.ADDQ(operand.Imm(uint64(side)), left)
 	g.JEQ(operand.LabelRef(next))
 	one := g.label("one")
 	t := g.XMM()
 	g.Label(one)
 	for i, r := range rows {
-		g.VMOVSS(r, t)
-		g.VMOVSS(t, at(d, 4*i))
+		move(r, t)
+		move(t, at(d, g.size*i))
 	}
-	g.ADDQ(operand.Imm(4), p)
-	g.ADDQ(operand.Imm(4), p4)
-	g.ADDQ(operand.I32(int32(nr*4)), d)
+	advance(g.size)
+	g.ADDQ(operand.I32(int32(rowBytes)), d)
 	g.DECQ(left)
 	g.JNE(operand.LabelRef(one))
 	g.JMP(operand.LabelRef(next))
 
-	// Fewer than eight rows left, perhaps none: copy what exists, zero the rest.
+	// Fewer rows left than a block has, perhaps none: copy what exists, zero the rest.
 	g.Label(part)
 	g.TESTQ(left, left)
 	g.JEQ(operand.LabelRef(next))
+	p := g.GP64()
 	g.MOVQ(src, p)
 	zero := g.vec[15].AsY().(reg.VecPhysical)
 	g.VXORPS(zero, zero, zero)
@@ -147,21 +170,21 @@ func (g *gen) packT() {
 	g.Label(cell)
 	g.CMPQ(i, n)
 	g.JGE(operand.LabelRef(filled))
-	g.VMOVSS(at(q, 0), t)
-	g.VMOVSS(t, at(d, 0).Idx(i, 4))
+	move(at(q, 0), t)
+	move(t, at(d, 0).Idx(i, uint8(g.size)))
 	g.ADDQ(ld, q)
 	g.INCQ(i)
 	g.JMP(operand.LabelRef(cell))
 	g.Label(filled)
-	g.ADDQ(operand.Imm(4), p)
-	g.ADDQ(operand.I32(int32(nr*4)), d)
+	g.ADDQ(operand.Imm(uint64(g.size)), p)
+	g.ADDQ(operand.I32(int32(rowBytes)), d)
 	g.DECQ(left)
 	g.JNE(operand.LabelRef(depth))
 
 	g.Label(next)
-	g.ADDQ(operand.Imm(32), dst)
-	g.LEAQ(operand.Mem{Base: src, Index: ld, Scale: 8}, src)
-	g.SUBQ(operand.Imm(8), n)
+	g.ADDQ(operand.Imm(blockBytes), dst)
+	g.LEAQ(operand.Mem{Base: src, Index: ld, Scale: uint8(side)}, src)
+	g.SUBQ(operand.Imm(uint64(side)), n)
 	clamped := g.label("clamped")
 	g.JGE(operand.LabelRef(clamped))
 	g.XORQ(n, n)
@@ -172,30 +195,39 @@ func (g *gen) packT() {
 	g.finish()
 }
 
-// transpose8 emits the transpose of an 8×8 block: three rounds of interleaving,
-// at distance 1, 2 and 4.
-func (g *gen) transpose8(rows []operand.Mem, store func(i int, v reg.VecPhysical)) {
-	var r, t [8]reg.VecPhysical
-	for i := range 8 {
+// transpose emits the transpose of a square block, one vector of 256 bits to a row: for
+// each distance 1, 2 and 4 of elements a round of interleaving.
+func (g *gen) transpose(rows []operand.Mem, store func(i int, v reg.VecPhysical)) {
+	n := len(rows)
+	r, t := make([]reg.VecPhysical, n), make([]reg.VecPhysical, n)
+	for i := range rows {
 		r[i] = g.vec[i].AsY().(reg.VecPhysical)
 		t[i] = g.vec[8+i].AsY().(reg.VecPhysical)
 		g.VMOVUPS(rows[i], r[i])
 	}
-	for i := 0; i < 8; i += 2 {
-		g.VUNPCKLPS(r[i+1], r[i], t[i])
-		g.VUNPCKHPS(r[i+1], r[i], t[i+1])
-	}
-	for i := 0; i < 8; i += 4 {
-		for h := range 2 {
-			g.VUNPCKLPD(t[i+h+2], t[i+h], r[i+2*h])
-			g.VUNPCKHPD(t[i+h+2], t[i+h], r[i+2*h+1])
+	if g.size == single.size {
+		for i := 0; i < n; i += 2 {
+			g.VUNPCKLPS(r[i+1], r[i], t[i])
+			g.VUNPCKHPS(r[i+1], r[i], t[i+1])
 		}
+		for i := 0; i < n; i += 4 {
+			for h := range 2 {
+				g.VUNPCKLPD(t[i+h+2], t[i+h], r[i+2*h])
+				g.VUNPCKHPD(t[i+h+2], t[i+h], r[i+2*h+1])
+			}
+		}
+	} else {
+		for i := 0; i < n; i += 2 {
+			g.VUNPCKLPD(r[i+1], r[i], t[i])
+			g.VUNPCKHPD(r[i+1], r[i], t[i+1])
+		}
+		r, t = t, r
 	}
-	for i := range 4 {
-		g.VPERM2F128(operand.Imm(0x20), r[i+4], r[i], t[i])
-		g.VPERM2F128(operand.Imm(0x31), r[i+4], r[i], t[i+4])
+	for i := range n / 2 {
+		g.VPERM2F128(operand.Imm(0x20), r[i+n/2], r[i], t[i])
+		g.VPERM2F128(operand.Imm(0x31), r[i+n/2], r[i], t[i+n/2])
 	}
-	for i := range 8 {
+	for i := range n {
 		store(i, t[i])
 	}
 }

@@ -12,7 +12,7 @@ const peakChains = 12
 const peakSteps = 2
 
 // peakFlops counts the operations of a round.
-func (i isa) peakFlops() int { return 2 * peakSteps * peakChains * i.lanes }
+func (g *gen) peakFlops() int { return 2 * peakSteps * peakChains * g.lanes }
 
 // peak emits the loop that share-of-peak figures divide by.
 func peak(g *gen) {
@@ -28,7 +28,7 @@ func peak(g *gen) {
 	g.Label(next)
 	for range peakSteps {
 		for _, v := range g.vec[:peakChains] {
-			g.VFMADD231PS(x, x, v)
+			g.multiplyAdd(x, x, v)
 		}
 	}
 	g.DECQ(n)

@@ -9,6 +9,34 @@ import (
 func reduce(g *gen) {
 	g.dot("dot", "Dot", "returns Σ x·y.", true)
 	g.dot("sumSq", "SumSq", "returns Σ x².", false)
+	g.absSum()
+}
+
+func (g *gen) absSum() {
+	g.kernel("absSum", "", "AbsSum", "returns Σ |x|.")
+	x, n := g.base("x"), g.length("x")
+	sums, t, signless, tm := g.sumRegs(), g.vec[12], g.vec[13], g.vec[14]
+	for _, s := range sums {
+		g.zero(s)
+	}
+	if g.wide() {
+		g.VPTERNLOGD(operand.Imm(0xff), signless, signless, signless)
+	} else {
+		g.VPCMPEQD(signless, signless, signless)
+	}
+	if g.size == double.size {
+		g.VPSRLQ(operand.Imm(1), signless, signless)
+	} else {
+		g.VPSRLD(operand.Imm(1), signless, signless)
+	}
+	g.loop64(n, []reg.GPVirtual{x}, tm, 1, func(q int, ls []lane) {
+		ls[0].load(x, t)
+		g.and(signless, t, t)
+		g.add(t, sums[q], sums[q])
+	})
+	g.sumTree(sums, t)
+	g.Store(sums[0].AsX(), g.ReturnIndex(0))
+	g.finish()
 }
 
 func (g *gen) dot(op, slot, doc string, two bool) {
@@ -29,9 +57,9 @@ func (g *gen) dot(op, slot, doc string, two bool) {
 		l.load(x, tx)
 		if two {
 			l.load(y, ty)
-			g.VFMADD231PS(ty, tx, sums[q])
+			g.multiplyAdd(ty, tx, sums[q])
 		} else {
-			g.VFMADD231PS(tx, tx, sums[q])
+			g.multiplyAdd(tx, tx, sums[q])
 		}
 	})
 	g.sumTree(sums, tx)
@@ -64,7 +92,7 @@ func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, 
 		body(q, lanes(q))
 	}
 	for _, p := range ptrs {
-		g.ADDQ(operand.I32(int32(4*g.sums)), p)
+		g.ADDQ(operand.I32(int32(maskBytes)), p)
 	}
 	g.SUBQ(operand.Imm(sums), n)
 	g.JGE(operand.LabelRef(next))
@@ -83,11 +111,11 @@ func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, 
 	g.Label(end)
 }
 
-// sumTree joins the partial sums in the order that Set.Dot states and leaves
+// sumTree joins the partial sums in the order that Kernels.Dot states and leaves
 // the total in lane 0 of s[0].
-func (g *gen) sumTree(s []reg.VecPhysical, t reg.VecPhysical) {
-	g.tree(s, t, func(x, dst reg.VecPhysical) { g.VADDPS(x, dst, dst) })
-}
+func (g *gen) sumTree(s []reg.VecPhysical, t reg.VecPhysical) { g.tree(s, t, g.addTo) }
+
+func (g *gen) addTo(x, dst reg.VecPhysical) { g.add(x, dst, dst) }
 
 // tree reduces s to lane 0 of s[0] by op, halving.
 func (g *gen) tree(s []reg.VecPhysical, t reg.VecPhysical, op func(x, dst reg.VecPhysical)) {
@@ -97,7 +125,7 @@ func (g *gen) tree(s []reg.VecPhysical, t reg.VecPhysical, op func(x, dst reg.Ve
 		op(s[2], s[0])
 		g.VEXTRACTF64X4(operand.Imm(1), s[0], t.AsY().(reg.VecPhysical))
 	} else {
-		// Even registers hold the lower halves of 16 lanes, odd the upper.
+		// Even registers hold the lower halves of quarters of the lanes, odd the upper.
 		for h := range 2 {
 			op(s[2+h], s[h])
 			op(s[6+h], s[4+h])
@@ -105,13 +133,25 @@ func (g *gen) tree(s []reg.VecPhysical, t reg.VecPhysical, op func(x, dst reg.Ve
 		}
 		g.VMOVAPS(s[1], t)
 	}
-	y, ty := s[0].AsY().(reg.VecPhysical), t.AsY().(reg.VecPhysical)
-	op(ty, y)
-	x, tx := s[0].AsX().(reg.VecPhysical), t.AsX().(reg.VecPhysical)
-	g.VEXTRACTF128(operand.Imm(1), y, tx)
+	g.fold(s[0], t, t, op)
+}
+
+// fold reduces the 256 bits of two vectors to lane 0 of lo by op, halving. t is scratch
+// and may be hi.
+func (g *gen) fold(lo, hi, t reg.VecPhysical, op func(x, dst reg.VecPhysical)) {
+	y, yhi := lo.AsY().(reg.VecPhysical), hi.AsY().(reg.VecPhysical)
+	op(yhi, y)
+	x, tx := lo.AsX().(reg.VecPhysical), t.AsX().(reg.VecPhysical)
+	if g.wide() { // can be one of the upper 16 registers
+		g.VEXTRACTF32X4(operand.Imm(1), y, tx)
+	} else {
+		g.VEXTRACTF128(operand.Imm(1), y, tx)
+	}
 	op(tx, x)
 	g.VMOVHLPS(x, x, tx)
 	op(tx, x)
-	g.VMOVSHDUP(x, tx)
-	op(tx, x)
+	if g.size == single.size {
+		g.VMOVSHDUP(x, tx)
+		op(tx, x)
+	}
 }

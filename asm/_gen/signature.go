@@ -61,16 +61,18 @@ func (s *setType) offsets(name string) (list []field) {
 	return list
 }
 
-// slot returns the signature of the named field of Set, or of a named function
-// type such as Tile.
-func (s *setType) slot(name string) *gotypes.Signature {
+// slot returns the signature of the named field of Set or Kernels, or of a named
+// function type such as Tile, for elements of a type.
+func (s *setType) slot(name string, elem types.BasicKind) *gotypes.Signature {
 	var typ types.Type
-	if obj := s.pkg.Scope().Lookup(name); obj != nil {
-		typ = obj.Type().Underlying()
+	if _, ok := s.pkg.Scope().Lookup(name).(*types.TypeName); ok {
+		typ = s.instance(name, elem)
 	}
-	for f := range s.set.Fields() {
-		if f.Name() == name {
-			typ = f.Type()
+	for _, of := range []types.Type{s.set, s.instance("Kernels", elem)} {
+		for f := range of.(*types.Struct).Fields() {
+			if f.Name() == name && !f.Embedded() {
+				typ = f.Type()
+			}
 		}
 	}
 	sig, ok := typ.(*types.Signature)
@@ -84,4 +86,13 @@ func (s *setType) slot(name string) *gotypes.Signature {
 		params[i] = types.NewParam(p.Pos(), p.Pkg(), p.Name(), types.Unalias(p.Type()))
 	}
 	return gotypes.NewSignature(s.pkg, types.NewSignatureType(nil, nil, nil, types.NewTuple(params...), sig.Results(), false))
+}
+
+// instance returns what lies under a named type with one parameter, the element's type.
+func (s *setType) instance(name string, elem types.BasicKind) types.Type {
+	typ, err := types.Instantiate(nil, s.pkg.Scope().Lookup(name).Type(), []types.Type{types.Typ[elem]}, true)
+	if err != nil {
+		panic(fmt.Sprintf("%s of set.go: %v", name, err))
+	}
+	return typ.Underlying()
 }

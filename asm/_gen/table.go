@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"go/format"
+	"go/types"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,32 +26,44 @@ func (i isa) writeTable(dir string, set *setType) error {
 
 package asm
 
-const (
-	mr%[1]s = %[2]d // rows of the tallest tile
-	nr%[1]s = %[3]d // columns of a panel
-
-	// fmaPeakFlops%[1]s counts the operations of a round of fmaPeak%[1]s.
-	fmaPeakFlops%[1]s = %[4]d
-)
-
-// tiles%[1]s are the tiles by number of rows.
-var tiles%[1]s = [MaxRows + 1]Tiles{
-`, i.name, i.mr(), i.nr(), i.peakFlops())
-	tile := func(op string, rows, columns int) string { return op + i.name + tileSize(rows, columns) }
-	for rows := 1; rows <= i.mr(); rows++ {
-		fmt.Fprintf(&b, "%d: {%s, [MaxPanels + 1]Tile{", rows, tile(sgemmOp, rows, i.lanes))
-		for n, p := range i.panels[rows] {
-			if n > 0 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(&b, "%d: %s", p, tile(sgemmOp, rows, p*i.nr()))
-		}
-		fmt.Fprintf(&b, "}, %s},\n", tile(sgemmPlainOp, rows, i.nr()))
+// mr%[1]s is the number of rows of the tallest tile.
+const mr%[1]s = %[2]d
+`, i.name, i.mr())
+	g := newGen(i, set)
+	for _, e := range []element{single, double} {
+		g.of(e)
+		g.writeTiles(&b)
 	}
-	b.WriteString("}\n")
 	text, err := format.Source(b.Bytes())
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "tiles_"+i.file+"_amd64.go"), text, 0o644)
+}
+
+// writeTiles writes what is there for a type of element.
+func (g *gen) writeTiles(b *bytes.Buffer) {
+	name := g.infix + g.name
+	fmt.Fprintf(b, `
+const (
+	nr%[1]s = %[2]d // columns of a panel
+
+	// fmaPeakFlops%[1]s counts the operations of a round of %[3]s.
+	fmaPeakFlops%[1]s = %[4]d
+)
+
+// tiles%[1]s are the tiles by number of rows.
+var tiles%[1]s = [MaxRows + 1]Tiles[%[5]s]{
+`, name, g.nr(), g.kernelName("fmaPeak", ""), g.peakFlops(), types.Typ[g.kind])
+	for rows := 1; rows <= g.mr(); rows++ {
+		fmt.Fprintf(b, "%d: {%s, [MaxPanels + 1]Tile[%s]{", rows, g.tileName(rows, g.lanes, false), types.Typ[g.kind])
+		for n, p := range g.panels[rows] {
+			if n > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(b, "%d: %s", p, g.tileName(rows, p*g.nr(), false))
+		}
+		fmt.Fprintf(b, "}, %s},\n", g.tileName(rows, g.nr(), true))
+	}
+	b.WriteString("}\n")
 }

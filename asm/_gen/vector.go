@@ -7,32 +7,11 @@ import (
 
 // vector emits the element-wise kernels that need no approximation.
 func vector(g *gen) {
-	x, y, t := g.vec[0], g.vec[1], g.vec[2]
-	alpha := g.vec[3]
+	t := g.vec[2]
 
 	g.pairwise("add", "Add", "sets dst to a + b.", g.VADDPS)
-
-	g.kernel("axpy", "", "Axpy", "adds alpha·x to y.")
-	py, px := g.base("y"), g.base("x")
-	g.broadcast("alpha", alpha)
-	g.loop(4, g.length("y"), []reg.GPVirtual{py, px}, each(func(l lane) {
-		l.load(py, y)
-		l.load(px, x)
-		g.VFMADD231PS(x, alpha, y)
-		l.store(y, py)
-	}))
-	g.finish()
-
-	g.kernel("scale", "", "Scale", "multiplies x by alpha.")
-	px = g.base("x")
-	g.broadcast("alpha", alpha)
-	g.loop(4, g.length("x"), []reg.GPVirtual{px}, each(func(l lane) {
-		l.load(px, x)
-		g.VMULPS(alpha, x, x)
-		l.store(x, px)
-	}))
-	g.finish()
-
+	forBoth((*gen).scaled)(g)
+	g.of(single)
 	g.colSums()
 
 	one := g.vec[3]
@@ -56,6 +35,32 @@ func vector(g *gen) {
 	})
 
 	g.pairwise("mul", "Mul", "sets dst to a·b.", g.VMULPS)
+}
+
+// scaled emits what takes vectors times a number.
+func (g *gen) scaled() {
+	x, y, alpha := g.vec[0], g.vec[1], g.vec[3]
+
+	g.kernel("axpy", "", "Axpy", "adds alpha·x to y.")
+	py, px := g.base("y"), g.base("x")
+	g.broadcast("alpha", alpha)
+	g.loop(4, g.length("y"), []reg.GPVirtual{py, px}, each(func(l lane) {
+		l.load(py, y)
+		l.load(px, x)
+		g.multiplyAdd(x, alpha, y)
+		l.store(y, py)
+	}))
+	g.finish()
+
+	g.kernel("scale", "", "Scale", "multiplies x by alpha.")
+	px = g.base("x")
+	g.broadcast("alpha", alpha)
+	g.loop(4, g.length("x"), []reg.GPVirtual{px}, each(func(l lane) {
+		l.load(px, x)
+		g.mul(alpha, x, x)
+		l.store(x, px)
+	}))
+	g.finish()
 }
 
 // pairwise emits one instruction on the elements of two vectors.

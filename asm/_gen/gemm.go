@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"go/types"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -11,13 +12,13 @@ import (
 // broadcast of A feeds two multiply-adds per panel.
 const panelVectors = 2
 
-// sgemm emits the register tiles of GEMM. Registers, by number of vector:
+// gemm emits the register tiles of GEMM. Registers, by number of vector:
 //
 //	AVX-512  0-23 accumulators, row by row    24, 25 B    26-31 broadcasts of A
 //	AVX2     0-11 accumulators, row by row    12 B or two 13-15 broadcasts of A
 //
 // and in the epilogue everything past the accumulators is scratch.
-func sgemm(g *gen) {
+func gemm(g *gen) {
 	for rows := 1; rows <= g.mr(); rows++ {
 		g.tile(rows, 1, false)
 		for _, p := range g.panels[rows] {
@@ -25,27 +26,33 @@ func sgemm(g *gen) {
 		}
 		g.tile(rows, panelVectors, true)
 	}
-	g.tileRoutines()
+	if g.activates() {
+		g.tileRoutines()
+	}
 }
 
-// The names of tiles.
-const (
-	sgemmOp      = "sgemm"
-	sgemmPlainOp = "sgemmPlain"
-)
+// activates says whether tiles apply a function.
+func (g *gen) activates() bool { return g.kind == types.Float32 }
 
-func tileSize(rows, columns int) string { return fmt.Sprintf("_%dx%d", rows, columns) }
+// tileName is the name of a tile.
+func (g *gen) tileName(rows, columns int, plain bool) string {
+	op := g.element.gemm
+	if plain {
+		op += "Plain"
+	}
+	return fmt.Sprintf("%s%s_%dx%d", op, g.name, rows, columns)
+}
 
 // tile emits the tile of some rows by some vectors: half a panel, or panels; or one
 // of a plain B, which it packs.
 func (g *gen) tile(rows, vectors int, plain bool) {
-	nr := g.nr()
+	rowBytes := panelVectors * g.bytes() // of a panel
 	panels := (vectors + panelVectors - 1) / panelVectors
 	if plain {
-		g.kernel(sgemmPlainOp, tileSize(rows, vectors*g.lanes), "PlainTile",
+		g.function(g.tileName(rows, vectors*g.lanes, true), "PlainTile",
 			fmt.Sprintf("is the GEMM tile of %d rows by %d columns of a plain B.", rows, vectors*g.lanes))
 	} else {
-		g.kernel(sgemmOp, tileSize(rows, vectors*g.lanes), "Tile",
+		g.function(g.tileName(rows, vectors*g.lanes, false), "Tile",
 			fmt.Sprintf("is the GEMM tile of %d rows by %d columns.", rows, vectors*g.lanes))
 	}
 	acc := func(row, v int) reg.VecPhysical { return g.vec[row*vectors+v] }
@@ -121,10 +128,10 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 		g.ADDQ(b[0], ahead)
 	}
 	step := func(u int) {
-		disp := u * nr * 4
+		disp := u * rowBytes
 		if plain {
-			for line := 0; line < nr*4; line += 64 {
-				g.PREFETCHT0(at(b[0], nr*4+line))
+			for line := 0; line < rowBytes; line += 64 {
+				g.PREFETCHT0(at(b[0], rowBytes+line))
 			}
 			g.stepRows(rows, vectors, row, at(b[0], 0), acc, free, func(v int, x reg.VecPhysical) {
 				g.VMOVUPS(x, at(dst, disp+v*g.bytes()))
@@ -136,7 +143,7 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 			return
 		}
 		if ahead != nil {
-			for line := 0; line < nr*4; line += 64 {
+			for line := 0; line < rowBytes; line += 64 {
 				g.PREFETCHT1(at(ahead, disp+line))
 			}
 		}
@@ -162,10 +169,10 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 		next = []reg.GPVirtual{dst}
 	}
 	for _, p := range next {
-		g.ADDQ(operand.I32(int32(unroll*nr*4)), p)
+		g.ADDQ(operand.I32(int32(unroll*rowBytes)), p)
 	}
 	if ahead != nil {
-		g.ADDQ(operand.I32(int32(unroll*nr*4)), ahead)
+		g.ADDQ(operand.I32(int32(unroll*rowBytes)), ahead)
 	}
 	g.SUBQ(operand.Imm(uint64(unroll)), k)
 	g.JGE(operand.LabelRef(loop))
@@ -176,13 +183,15 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 	g.Label(single)
 	step(0)
 	for _, p := range next {
-		g.ADDQ(operand.I32(int32(nr*4)), p)
+		g.ADDQ(operand.I32(int32(rowBytes)), p)
 	}
 	g.DECQ(k)
 	g.JNE(operand.LabelRef(single))
 	g.Label(store)
 
-	g.epilogue(rows*vectors, free)
+	if g.activates() {
+		g.epilogue(rows*vectors, free)
+	}
 
 	c, ldc := g.arg("c"), g.argBytes("ldc")
 	stores := func(store func(v, row int)) {
@@ -240,9 +249,9 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 			x := acc(row, v)
 			load(v, at(p, v*g.bytes()), x)
 			if inRegisters {
-				g.VADDPS(free[v], x, x)
+				g.add(free[v], x, x)
 			} else {
-				g.VADDPS(at(bias, v*g.bytes()), x, x)
+				g.add(at(bias, v*g.bytes()), x, x)
 			}
 		}
 		if g.fetches(rows, vectors) {
@@ -268,9 +277,9 @@ func (g *gen) stepRows(rows, vectors int, row func(int) operand.Mem, b operand.M
 	bcast := free[vectors:]
 	for i := range rows {
 		x := bcast[i%len(bcast)]
-		g.VBROADCASTSS(row(i), x)
+		g.spread(row(i), x)
 		for v := range bv {
-			g.VFMADD231PS(bv[v], x, acc(i, v))
+			g.multiplyAdd(bv[v], x, acc(i, v))
 		}
 	}
 }
@@ -280,7 +289,7 @@ func (g *gen) stepRows(rows, vectors int, row func(int) operand.Mem, b operand.M
 func (g *gen) stepPanels(rows int, row func(int) operand.Mem, b []reg.GPVirtual, disp int, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical) {
 	x := free[:rows]
 	for i := range x {
-		g.VBROADCASTSS(row(i), x[i])
+		g.spread(row(i), x[i])
 	}
 	bv := free[rows:]
 	for j, p := range b {
@@ -288,13 +297,13 @@ func (g *gen) stepPanels(rows int, row func(int) operand.Mem, b []reg.GPVirtual,
 			m := at(p, disp+v*g.bytes())
 			col := j*panelVectors + v
 			if rows == 1 {
-				g.VFMADD231PS(m, x[0], acc(0, col))
+				g.multiplyAdd(m, x[0], acc(0, col))
 				continue
 			}
 			t := bv[col%len(bv)]
 			g.VMOVUPS(m, t)
 			for i := range x {
-				g.VFMADD231PS(t, x[i], acc(i, col))
+				g.multiplyAdd(t, x[i], acc(i, col))
 			}
 		}
 	}
@@ -307,7 +316,7 @@ func (g *gen) panelMasks(n reg.GPVirtual, free []reg.VecPhysical) func(v int) ma
 		g.MOVL(operand.I32(-1), bits)
 		g.BZHIL(n.As32(), bits, bits)
 		g.KMOVW(bits, reg.K1)
-		g.SHRL(operand.Imm(16), bits)
+		g.SHRL(operand.Imm(uint64(g.lanes)), bits)
 		g.KMOVW(bits, reg.K2)
 		return func(v int) mask { return mask{k: kMasks[v]} }
 	}
