@@ -13,7 +13,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ENGINE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/rnnlm ./bench/speed
 
 # Packages that start goroutines, or whose values several of them share.
-RACE = ./kernels ./rnn/... ./bench/lm ./bench/lm/spell ./bench/gradients ./bench/report/chart ./internal/... ./examples/serve
+RACE = ./kernels/... ./rnn/... ./bench/lm ./bench/lm/spell ./bench/gradients ./bench/report/chart ./internal/... ./examples/serve
 
 .PHONY: check format tidy vet staticcheck cross drift generate screens test isas purego module race fuzz bench models screenshots mutants peers-setup peers peers-check
 

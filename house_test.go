@@ -17,6 +17,7 @@ var allowed = map[string][]string{
 	"asm":             {},
 	"kernels/ref":     {},
 	"kernels":         {"asm"},
+	"kernels/blas":    {"kernels"},
 	"rnn/safetensors": {},
 	"rnn":             {"kernels", "rnn/safetensors"},
 	"rnn/seq2seq":     {"rnn"},
@@ -51,6 +52,7 @@ var allowed = map[string][]string{
 
 	"examples/dates":    {"rnn", "kernels", "rnn/seq2seq"},
 	"examples/digits":   {"rnn", "kernels"},
+	"examples/gonum":    {"kernels", "kernels/blas", "internal/figures"},
 	"examples/language": {"rnn", "kernels"},
 	"examples/missing":  {"rnn", "kernels"},
 	"examples/serve":    {"rnn", "rnn/streams", "kernels", "bench/lm", "bench/lm/rnnlm", "bench/lm/text"},

@@ -14,7 +14,7 @@ func writeBenchLine(out io.Writer, w Workload, impl string, threads, times int, 
 		fmt.Fprintf(out, "\t%.5g %s", rate, unit)
 	}
 	if flops := w.Flops(); flops > 0 && peak > 0 {
-		fmt.Fprintf(out, "\t%.2f %%peak", 100*flops/ns*1e9/peak)
+		fmt.Fprintf(out, "\t%.2f %%peak", w.share(ns, peak))
 	}
 	fmt.Fprintln(out)
 }

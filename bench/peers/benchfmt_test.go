@@ -23,8 +23,16 @@ func TestBenchLine(t *testing.T) {
 			"BenchmarkForward/impl=x/act=tanh/h=32/b=1/t=100/e=ids/pack=before/threads=2\t3\t1e+06 ns/op\t10000 ns/step\t0.10 %peak\n",
 		},
 		{
-			Workload{Kind: "gemm", M: 10, N: 100, K: 1000, Pack: "each"},
+			Workload{Kind: "gemm", Op: "gemm", M: 10, N: 100, K: 1000, Pack: "each"},
 			"BenchmarkGemm/impl=x/m=10/n=100/k=1000/pack=each/threads=2\t3\t1e+06 ns/op\t2 GFLOP/s\t1.00 %peak\n",
+		},
+		{
+			Workload{Kind: "blas", Op: "gemm", Double: true, M: 10, N: 100, K: 1000},
+			"BenchmarkBlas/impl=x/op=dgemm/m=10/n=100/k=1000/trans=nn/beta=0/threads=2\t3\t1e+06 ns/op\t2 GFLOP/s\t2.00 %peak\n",
+		},
+		{
+			Workload{Kind: "blas", Op: "ger", M: 10, N: 100},
+			"BenchmarkBlas/impl=x/op=sger/m=10/n=100/threads=2\t3\t1e+06 ns/op\t0.008 GB/s\n",
 		},
 		{
 			Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50},

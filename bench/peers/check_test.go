@@ -12,13 +12,13 @@ func TestCompare(t *testing.T) {
 	ndm := Workload{Kind: "onnx", Model: "ndm"}
 	together := Workload{Kind: "streams", Cell: "gru"}
 	voice := Workload{Kind: "onnx", Model: "silero_vad_v5"}
-	long := make([]float32, 1e6)
+	long := make([]float64, 1e6)
 	for i := range long {
 		long[i] = 1
 	}
-	flipped := append([]float32(nil), long...)
+	flipped := append([]float64(nil), long...)
 	flipped[7] = 1.5
-	nan := float32(math.NaN())
+	nan := math.NaN()
 	for _, tc := range []struct {
 		name      string
 		w         Workload

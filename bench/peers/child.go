@@ -131,7 +131,7 @@ func readReply(r *bufio.Reader) (reply, error) {
 		if err := binary.Read(r, binary.LittleEndian, x); err != nil {
 			return reply{}, err
 		}
-		rep.data[h.Name] = x
+		rep.data[h.Name] = widen(x)
 	}
 	return rep, nil
 }

@@ -8,8 +8,9 @@ import (
 // Data is the input of a workload, the same for every implementation. Matrices are
 // row-major, activations [T,B,·].
 type Data struct {
-	A, B []float32 // gemm: [M,K], [K,N]
-	Src  []float32 // activation
+	Operands Operands[float32] // gemm, blas
+	Wide     Operands[float64] // blas and lapack in float64
+	Src      []float32         // activation
 
 	X, DH        []float32 // [T,B,E], [T,B,H]
 	IDs, Targets []int32   // [T,B]; streams: IDs of some steps, [frames,B]
@@ -42,8 +43,17 @@ func NewData(w Workload) *Data {
 	}
 
 	switch w.Kind {
-	case "gemm":
-		return &Data{A: uniform(w.M*w.K, 1), B: uniform(w.K*w.N, 1)}
+	case "gemm", "blas", "lapack":
+		if !w.Double {
+			return &Data{Operands: newOperands(w, uniform)}
+		}
+		return &Data{Wide: newOperands(w, func(n int, bound float64) []float64 {
+			x := make([]float64, n)
+			for i := range x {
+				x[i] = (2*r.Float64() - 1) * bound
+			}
+			return x
+		})}
 	case "activation":
 		return &Data{Src: uniform(w.Count, 6)}
 	case "onnx":

@@ -51,7 +51,7 @@ func onednnBias(w Workload, d *Data) []float32 {
 // addOneDNNBias adds the gradients of the biases, from one of what onednnBias returns.
 // Biases that are summed have the same gradient.
 func (r Results) addOneDNNBias(w Workload, db []float32) {
-	ours := func(x []float32) []float32 { return regated(x, w.H, onednnGates[w.Cell], gates[w.Cell]) }
+	ours := func(x []float32) []float64 { return widen(regated(x, w.H, onednnGates[w.Cell], gates[w.Cell])) }
 	if w.Cell == "gru" {
 		r["dbr"] = ours(slices.Concat(db[:2*w.H], db[3*w.H:]))
 		db = db[:3*w.H]

@@ -39,9 +39,9 @@ type layout struct {
 }
 
 // states computes the cell from its equations, in float64.
-func (l layout) states(w Workload, d *Data) []float32 {
+func (l layout) states(w Workload, d *Data) []float64 {
 	width := w.Gates() * w.H
-	out := make([]float32, 0, w.T*w.B*w.H)
+	out := make([]float64, 0, w.T*w.B*w.H)
 	h, c := make([]float64, w.B*w.H), make([]float64, w.B*w.H)
 	if w.Carry() {
 		for i := range h {
@@ -80,9 +80,7 @@ func (l layout) states(w Workload, d *Data) []float32 {
 				}
 			}
 		}
-		for _, x := range h {
-			out = append(out, float32(x))
-		}
+		out = append(out, h...)
 	}
 	return out
 }
@@ -163,16 +161,16 @@ func TestOneDNNBiasGradient(t *testing.T) {
 		}
 		r := Results{}
 		r.addOneDNNBias(w, db)
-		dot := func(x, y []float32) (sum float64) {
+		dot := func(x []float64, y []float32) (sum float64) {
 			if len(x) != len(y) {
 				t.Fatalf("%q: %d gradients of %d biases", cell, len(x), len(y))
 			}
 			for i := range x {
-				sum += float64(x[i]) * float64(y[i])
+				sum += x[i] * float64(y[i])
 			}
 			return sum
 		}
-		got, want := dot(r["dbh"], d.Bh)+dot(r["dbr"], d.Br), dot(db, theirs)
+		got, want := dot(r["dbh"], d.Bh)+dot(r["dbr"], d.Br), dot(widen(db), theirs)
 		if !(math.Abs(got-want) <= 1e-5) {
 			t.Errorf("%q: the loss changes by %g, want %g", cell, got, want)
 		}

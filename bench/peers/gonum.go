@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/gonum"
 )
 
@@ -27,21 +26,23 @@ func moduleVersion(path string) string {
 }
 
 func newGonum(w Workload, d *Data, threads int) (Instance, error) {
-	if w.Kind != "gemm" {
+	switch {
+	case w.Kind == "lapack":
+		return newFactorization(gonum.Implementation{}, w, d, threads), nil
+	case !w.Algebra():
 		return nil, errUnsupported
+	case w.Kind == "blas" && w.Flops() > slowFlops:
+		return nil, errSlow
 	}
-	c := make([]float32, w.M*w.N)
-	ops := map[bool]blas.Transpose{false: blas.NoTrans, true: blas.Trans}
-	run := func() {
-		gonum.Implementation{}.Sgemm(ops[w.TransA], ops[w.TransB], w.M, w.N, w.K, 1, d.A, w.LDA(), d.B, w.LDB(), 0, c, w.N)
+	i := newGoBLAS(gonum.Implementation{}, w, d)
+	i.run = onProcs(threads, i.run)
+	return i, nil
+}
+
+// onProcs returns f with GOMAXPROCS at the number of threads. Gonum runs on as many.
+func onProcs(threads int, f func(n int) time.Duration) func(n int) time.Duration {
+	return func(n int) time.Duration {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+		return f(n)
 	}
-	timedRun := loop(run)
-	return &timed{
-		results: func() Results { run(); return Results{"c": c} },
-		run: func(n int) time.Duration {
-			// gonum runs on GOMAXPROCS threads.
-			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-			return timedRun(n)
-		},
-	}, nil
 }

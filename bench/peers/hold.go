@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +25,30 @@ var holds = map[string]map[string]string{
 		"BLIS_ARCH_TYPE":      "3", // Haswell, as BLIS 0.9 numbers its kernels
 		"ATEN_CPU_CAPABILITY": "avx2",
 	},
+}
+
+// wideLibraries are the environment variables that make OpenBLAS and BLIS use AVX-512. By
+// themselves their releases of 2022 do so on Intel's processors alone: on others OpenBLAS
+// takes AVX2, and BLIS portable C.
+var wideLibraries = map[string]string{
+	"OPENBLAS_CORETYPE": "SkylakeX",
+	"BLIS_ARCH_TYPE":    "0", // SkylakeX, as BLIS 0.9 numbers its kernels
+}
+
+// tellLibraries sets wideLibraries where the machine is not Intel's and the user has not set them.
+// The libraries must not be loaded yet. It returns all that are set, as name=value.
+func tellLibraries(cpu string) (told []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(wideLibraries)) {
+		if os.Getenv(name) == "" && held == "" && slices.Contains(isas(), "avx512") && !strings.Contains(cpu, "Intel") {
+			if err := os.Setenv(name, wideLibraries[name]); err != nil {
+				return nil, err
+			}
+		}
+		if v := os.Getenv(name); v != "" {
+			told = append(told, name+"="+v)
+		}
+	}
+	return told, nil
 }
 
 // hold limits this project and the libraries to an instruction set. The libraries must

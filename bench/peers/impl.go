@@ -11,6 +11,7 @@ type Impl struct {
 	Name    string
 	Version string
 	Ours    bool
+	Bound   bool // not a library but a rate of ours: see Bounds
 	// New prepares a workload for the given number of threads. It returns
 	// errUnsupported where the library can't do it, and errSlow where it would take
 	// minutes.
@@ -38,10 +39,19 @@ type Instance interface {
 	Close()
 }
 
-// Results are the output arrays of a workload: c; y; h; dx, dwx, dwh, dbh, of a GRU dbr.
-// For training they are those of the first step with dwy, dby, and the losses of the
+// Results are copies of the output arrays of a workload: c; the upper factor or the
+// singular values; y; h; dx, dwx, dwh, dbh, of a GRU dbr. For training they are those of the first step with dwy, dby, and the losses of the
 // first trainedSteps.
-type Results map[string][]float32
+type Results map[string][]float64
+
+// widen returns a copy of x.
+func widen[T float](x []T) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
 
 // trainedSteps is the number of steps whose losses are compared. The later ones show
 // that clipping and the optimiser agree too.

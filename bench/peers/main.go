@@ -73,6 +73,10 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 	}
 	defer text.Close()
 
+	told, err := tellLibraries(measure.ThisMachine("", 1).CPU)
+	if err != nil {
+		return err
+	}
 	found, missing := everyImpl(python, wanted)
 	models, without := readModels(match)
 	missing = append(missing, without...)
@@ -96,7 +100,7 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 	for _, n := range threads {
 		r.measurePeak(n)
 	}
-	facts := describe(r, threads, found)
+	facts := describe(r, threads, found, told)
 	writeFacts(r.Text, facts, missing)
 	for _, m := range missing {
 		fmt.Fprintf(os.Stderr, "peers: MISSING %s: %s; to install: %s\n", m.Name, oneLine(m.Why), m.Install)
@@ -104,7 +108,7 @@ func mainError(threadList string, rounds int, run, implNames string, minTime, se
 	r.Run(threads)
 
 	// The run may have found higher peaks than those at its start.
-	page := Report{Facts: describe(r, threads, found), Missing: missing, Notes: r.Notes, Impls: found, Rows: r.Rows, Peak: r.Peak}
+	page := Report{Facts: describe(r, threads, found, told), Missing: missing, Notes: r.Notes, Impls: found, Rows: r.Rows, Peak: r.Peak}
 	var md bytes.Buffer
 	page.WriteMarkdown(&md)
 	if err := os.WriteFile(filepath.Join(dir, "peers.md"), md.Bytes(), 0o644); err != nil {
@@ -174,11 +178,16 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 		}
 		found = append(found, impl)
 	}
+	for _, b := range Bounds() {
+		if wanted.MatchString(b.Name) {
+			found = append(found, b)
+		}
+	}
 	return found, missing
 }
 
 // describe returns the facts at the head of the output.
-func describe(r *Runner, threads []int, impls []*Impl) []Fact {
+func describe(r *Runner, threads []int, impls []*Impl, told []string) []Fact {
 	m := measure.ThisMachine(r.Engine.ISA(), r.Engine.Threads())
 	facts := []Fact{
 		{"goos", m.OS}, {"goarch", m.Arch}, {"cpu", m.CPU},
@@ -188,6 +197,9 @@ func describe(r *Runner, threads []int, impls []*Impl) []Fact {
 	if held != "" {
 		facts = append(facts, Fact{"held-to", held})
 	}
+	if told != nil {
+		facts = append(facts, Fact{"environment", strings.Join(told, " ")})
+	}
 	if r.Quick {
 		facts = append(facts, Fact{"quick", "tiny sizes, no meaning as times"})
 	}
@@ -195,7 +207,7 @@ func describe(r *Runner, threads []int, impls []*Impl) []Fact {
 		facts = append(facts, Fact{fmt.Sprintf("peak-%d-threads", n), fmt.Sprintf("%.1f GFLOP/s of fused multiply-adds", r.Peak(n)/1e9)})
 	}
 	for _, impl := range impls {
-		if !impl.Ours {
+		if impl.Version != "" {
 			facts = append(facts, Fact{"version-" + impl.Name, impl.Version})
 		}
 	}

@@ -31,8 +31,9 @@ func (p *Report) WriteMarkdown(out io.Writer) {
 Rates are those of the fastest round; in parentheses the share of the FMA peak
 of as many threads. The last two columns are the speed of %s over that of the
 best library of the row, of the fastest rounds and of the median ones: above 1
-this project is ahead. Tables of ONNX models have two such columns for each
-library. README.md says on which terms.
+this project is ahead. Tables of ONNX models and of factorizations have two such
+columns for each library. Those of BLAS have more, to gonum, to a loop that reads
+the same memory, and to our own gemm. README.md says on which terms.
 `, p.Impls[0].Name)
 
 	var headings []string
@@ -65,6 +66,8 @@ func heading(r *Row) string {
 		s += ", " + cmp.Or(w.Cell, w.Act)
 	case "onnx":
 		s += ", " + w.Model
+	case "blas":
+		s += ", " + w.Routine()
 	}
 	if w.Pack != "" {
 		s += ", packed " + map[string]string{"before": "before", "each": "in each call"}[w.Pack]
@@ -86,14 +89,16 @@ func (p *Report) writeTable(out io.Writer, heading string, rows []*Row) {
 			}
 		}
 	}
-	// Each ratio is to the best of some libraries.
-	ratios := []ratioColumn{{"ratio", func(*Impl) bool { return true }}}
-	if rows[0].Workload.Kind == "onnx" {
-		ratios = nil
-		for _, impl := range columns {
-			if !impl.Ours {
-				ratios = append(ratios, ratioColumn{"to " + impl.Name, func(i *Impl) bool { return i == impl }})
-			}
+	// Each ratio is to the best of some libraries, or to a bound.
+	kind := rows[0].Workload.Kind
+	each := kind == "onnx" || kind == "lapack"
+	var ratios []ratioColumn
+	if !each {
+		ratios = []ratioColumn{{"ratio", func(i *Impl) bool { return !i.Bound }}}
+	}
+	for _, impl := range columns {
+		if each && !impl.Ours || kind == "blas" && (impl.Bound || impl.Name == "gonum") {
+			ratios = append(ratios, ratioColumn{"to " + impl.Name, func(i *Impl) bool { return i == impl }})
 		}
 	}
 	fmt.Fprintf(out, "\n## %s\n\n| work |", heading)
@@ -156,7 +161,7 @@ func (p *Report) cellText(row *Row, impl *Impl) string {
 		s = fmt.Sprintf("%.0f", rate)
 	}
 	if flops, peak := row.Workload.Flops(), p.Peak(row.Threads); flops > 0 && peak > 0 {
-		s += fmt.Sprintf(" (%.0f %%)", 100*flops/ns*1e9/peak)
+		s += fmt.Sprintf(" (%.0f %%)", row.Workload.share(ns, peak))
 	}
 	return s
 }

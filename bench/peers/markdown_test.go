@@ -8,12 +8,13 @@ import (
 func TestMarkdown(t *testing.T) {
 	ours, slow := &Impl{Name: "batchrnn-avx512", Ours: true}, &Impl{Name: "batchrnn-avx2", Ours: true}
 	onednn, pytorch := &Impl{Name: "onednn"}, &Impl{Name: "pytorch"}
-	gemm := Workload{Kind: "gemm", M: 10, N: 100, K: 1000, Pack: "before"} // 2 MFLOP
+	gonum, bound := &Impl{Name: "gonum"}, &Impl{Name: "read-loop", Bound: true}
+	gemm := Workload{Kind: "gemm", Op: "gemm", M: 10, N: 100, K: 1000, Pack: "before"} // 2 MFLOP
 	report := Report{
 		Facts:   []Fact{{"cpu", "a processor"}},
 		Missing: []Missing{{"blis", "no library", "make peers-setup"}},
 		Notes:   []string{"something was left out"},
-		Impls:   []*Impl{ours, slow, onednn, pytorch},
+		Impls:   []*Impl{ours, slow, onednn, pytorch, gonum, bound},
 		Peak:    func(threads int) float64 { return 100e9 * float64(threads) },
 		Rows: []*Row{
 			{gemm, 1, []*Cell{
@@ -36,6 +37,17 @@ func TestMarkdown(t *testing.T) {
 				{Impl: onednn, NS: []float64{12e3, 18e3}, Diff: 3e-7},
 				{Impl: pytorch, NS: []float64{10e3, 27e3}, Diff: 2e-7},
 			}},
+			{Workload{Kind: "blas", Op: "gemv", Double: true, M: 100, N: 125}, 1, []*Cell{ // 100 KB
+				{Impl: ours, NS: []float64{4e3, 5e3}},
+				{Impl: onednn, NS: []float64{5e3, 10e3}},
+				{Impl: gonum, NS: []float64{20e3, 20e3}},
+				{Impl: bound, NS: []float64{2e3, 4e3}},
+			}},
+			{Workload{Kind: "lapack", Op: "lu", Double: true, N: 300}, 1, []*Cell{ // 18 MFLOP
+				{Impl: ours, NS: []float64{1e6}},
+				{Impl: onednn, NS: []float64{2e6}},
+				{Impl: gonum, NS: []float64{5e6}},
+			}},
 			{Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50}, 2, []*Cell{{Impl: ours, NS: []float64{16e6}}}},
 		},
 	}
@@ -54,6 +66,10 @@ func TestMarkdown(t *testing.T) {
 		"| cell=gru h=128 b=8 e=64 v=64 | 1000000 (",
 		" | 1.25 | 1.76 |\n\nGreatest difference from batchrnn-avx512: onednn 3.0e-07, pytorch 2.0e-07.\n",
 		"| 100000 (", " | – | – |\n",
+		"\n## Blas, dgemv, 1 thread, GB/s\n\n| work | batchrnn-avx512 | onednn | gonum | read-loop | ratio | of medians | to gonum | of medians | to read-loop | of medians |\n",
+		"| op=dgemv m=100 n=125 trans=n | 25 | 20 | 5 | 50 | 1.25 | 1.67 | 5.00 | 4.44 | 0.50 | 0.67 |\n",
+		"\n## Lapack, 1 thread, ms/call\n\n| work | batchrnn-avx512 | onednn | gonum | to onednn | of medians | to gonum | of medians |\n",
+		"| op=lu n=300 | 1 (36 %) | 2 (18 %) | 5 (7 %) | 2.00 | 2.00 | 5.00 | 5.00 |\n",
 		"\n## Notes\n\n- something was left out\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -199,11 +199,11 @@ func (c *calls) Results() (Results, error) {
 			return nil, err
 		}
 		for _, a := range c.Outputs {
-			r[a.Name] = append(r[a.Name], c.get(a.Name)...)
+			r[a.Name] = append(r[a.Name], widen(c.get(a.Name))...)
 		}
 	}
 	for _, s := range c.States {
-		r[s.Out] = slices.Clone(c.get(s.Out))
+		r[s.Out] = widen(c.get(s.Out))
 	}
 	return r, nil
 }

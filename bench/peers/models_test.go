@@ -89,7 +89,7 @@ func checkOutputs(t *testing.T, w Workload, r Results) {
 		}
 	default:
 		x := NewData(w).Call.Inputs[0].Floats[0]
-		if y := r["Y"]; len(y) != 1 || y[0] != 2*x {
+		if y := r["Y"]; len(y) != 1 || y[0] != float64(2*x) {
 			t.Errorf("Y is %v, want [%g]", y, 2*x)
 		}
 	}

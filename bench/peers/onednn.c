@@ -170,10 +170,10 @@ const char *onednn_version(void) { return d.version; }
 void onednn_set_threads(int n) { d.omp_set_num_threads(n); }
 
 int64_t onednn_sgemm(int transa, int transb, int m, int n, int k,
-	const float *a, int lda, const float *b, int ldb, float *c, int64_t times) {
+	const float *a, int lda, const float *b, int ldb, float beta, float *c, int64_t times) {
 	int64_t start = dl_now();
 	for (int64_t i = 0; i < times; i++) {
-		d.sgemm(transa ? 'T' : 'N', transb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, 0, c, n);
+		d.sgemm(transa ? 'T' : 'N', transb ? 'T' : 'N', m, n, k, 1, a, lda, b, ldb, beta, c, n);
 	}
 	return dl_now() - start;
 }

@@ -34,12 +34,12 @@ func OneDNN() (*Impl, error) {
 
 func newOneDNN(w Workload, d *Data, threads int) (Instance, error) {
 	switch {
-	case w.Kind == "gemm":
-		return newSgemm(w, d, func(a, b, c *C.float, times int) (ns C.int64_t) {
+	case w.Algebra() && w.Routine() == "sgemm":
+		return newAlgebra(w, d, func(a, b, c unsafe.Pointer, times int) (ns C.int64_t) {
 			onC(func() {
 				C.onednn_set_threads(C.int(threads))
 				ns = C.onednn_sgemm(cBool(w.TransA), cBool(w.TransB), C.int(w.M), C.int(w.N), C.int(w.K),
-					a, C.int(w.LDA()), b, C.int(w.LDB()), c, C.int64_t(times))
+					(*C.float)(a), C.int(w.LDA()), (*C.float)(b), C.int(w.LDB()), C.float(w.Beta), (*C.float)(c), C.int64_t(times))
 			})
 			return ns
 		}), nil
@@ -82,7 +82,7 @@ func newEltwise(w Workload, d *Data, threads int) (Instance, error) {
 	return &timed{
 		results: func() Results {
 			run(1)
-			return Results{"y": floats(unsafe.Pointer(C.eltwise_result(e)), w.Count)}
+			return Results{"y": widen(floats(unsafe.Pointer(C.eltwise_result(e)), w.Count))}
 		},
 		run:   run,
 		close: func() { onC(func() { C.eltwise_free(e) }) },
@@ -133,11 +133,11 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 			get := func(which C.int, n int) []float32 {
 				return floats(unsafe.Pointer(C.rnn_result(r, which)), n)
 			}
-			ours := func(x []float32) []float32 { return regated(x, w.H, onednnGates[w.Cell], gates[w.Cell]) }
+			ours := func(x []float32) []float64 { return widen(regated(x, w.H, onednnGates[w.Cell], gates[w.Cell])) }
 			onC(func() {
-				out["h"] = get(C.rnn_h, w.T*w.B*w.H)
+				out["h"] = widen(get(C.rnn_h, w.T*w.B*w.H))
 				if w.Backward() {
-					out["dx"] = get(C.rnn_dx, w.T*w.B*w.E)
+					out["dx"] = widen(get(C.rnn_dx, w.T*w.B*w.E))
 					out["dwx"] = ours(get(C.rnn_dwx, len(wx)))
 					out["dwh"] = ours(get(C.rnn_dwh, len(wh)))
 					out.addOneDNNBias(w, get(C.rnn_dbh, len(bias)))

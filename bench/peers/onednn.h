@@ -17,7 +17,7 @@ void onednn_set_threads(int n);
 const char *onednn_error(void);
 
 int64_t onednn_sgemm(int transa, int transb, int m, int n, int k,
-	const float *a, int lda, const float *b, int ldb, float *c, int64_t times);
+	const float *a, int lda, const float *b, int ldb, float beta, float *c, int64_t times);
 
 enum { onednn_relu, onednn_tanh, onednn_sigmoid, onednn_exp };
 

@@ -54,6 +54,8 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	switch w.Kind {
 	case "gemm":
 		return oursGemm(e, w, d), nil
+	case "blas", "lapack":
+		return oursAlgebra(e, w, d), nil
 	case "rnn":
 		return oursRNN(e, w, d)
 	case "train":
@@ -67,17 +69,17 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 }
 
 func oursGemm(e *kernels.Engine, w Workload, d *Data) Instance {
-	c := make([]float32, w.M*w.N)
-	p := kernels.Product{M: w.M, A: d.A, LDA: w.LDA(), TransA: w.TransA, C: c, LDC: w.N}
-	b := kernels.Matrix{K: w.K, N: w.N, Data: d.B, LD: w.LDB(), Trans: w.TransB}
+	c := d.Operands.C
+	p := kernels.Product{M: w.M, A: d.Operands.A, LDA: w.LDA(), TransA: w.TransA, C: c, LDC: w.N}
+	b := kernels.Matrix{K: w.K, N: w.N, Data: d.Operands.B, LD: w.LDB(), Trans: w.TransB}
 	run := func() { e.GemmPlain(p, b) }
 	if w.Pack != "each" {
 		p.B = e.NewPacked(w.K, w.N)
-		e.Pack(p.B, w.TransB, d.B, w.LDB())
+		e.Pack(p.B, w.TransB, d.Operands.B, w.LDB())
 		run = func() { e.Gemm(p) }
 	}
 	return &timed{
-		results: func() Results { run(); return Results{"c": c} },
+		results: func() Results { run(); return Results{"c": widen(c)} },
 		run:     loop(run),
 	}
 }
@@ -87,7 +89,7 @@ func oursActivation(e *kernels.Engine, w Workload, d *Data) Instance {
 	y := make([]float32, w.Count)
 	run := func() { f(y, d.Src) }
 	return &timed{
-		results: func() Results { run(); return Results{"y": y} },
+		results: func() Results { run(); return Results{"y": widen(y)} },
 		run:     loop(run),
 	}
 }
@@ -132,13 +134,13 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 			ws.SetState(rnn.State{H: d.H0, C: d.C0})
 		}
 		forward()
-		r := Results{"h": ws.States()}
+		r := Results{"h": widen(ws.States())}
 		if w.Backward() {
 			ws.BackwardStates(d.DH, rnn.State{})
-			r["dx"] = ws.DX
+			r["dx"] = widen(ws.DX)
 			r.addCell(ws.Grads.Cells[0])
 		}
-		return r.clone()
+		return r
 	}
 	return &timed{results: results, run: loop(run)}, nil
 }
@@ -149,19 +151,18 @@ func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 		return nil, err
 	}
 	ws, opt := m.NewTraining(w.T, w.B), rnn.NewAdam(m, learningRate)
-	step := func() float32 {
+	step := func() float64 {
 		ws.Forward(d.IDs)
 		loss := ws.Backward(d.Targets)
 		m.Step(opt, ws.Grads.Slab, clipNorm)
 		ws.Carry()
-		return float32(loss)
+		return float64(loss)
 	}
 	results := func() Results {
 		ws.Forward(d.IDs)
 		ws.Backward(d.Targets)
-		r := Results{"dwy": ws.Grads.Wy, "dby": ws.Grads.By}
+		r := Results{"dwy": widen(ws.Grads.Wy), "dby": widen(ws.Grads.By)}
 		r.addCell(ws.Grads.Cells[0])
-		r = r.clone()
 		for range trainedSteps {
 			r["loss"] = append(r["loss"], step())
 		}
@@ -172,11 +173,11 @@ func oursTrain(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 
 var cellKinds = map[string]rnn.CellKind{"": rnn.Vanilla, "lstm": rnn.LSTM, "gru": rnn.GRU}
 
-// addCell adds the gradients of a cell.
+// addCell adds copies of the gradients of a cell.
 func (r Results) addCell(g rnn.Cell) {
-	r["dwx"], r["dwh"], r["dbh"] = g.Wx, g.Wh, g.Bh
+	r["dwx"], r["dwh"], r["dbh"] = widen(g.Wx), widen(g.Wh), widen(g.Bh)
 	if g.Br != nil {
-		r["dbr"] = g.Br
+		r["dbr"] = widen(g.Br)
 	}
 }
 
@@ -196,13 +197,4 @@ func newModel(e *kernels.Engine, c rnn.Config, d *Data) (*rnn.Model, error) {
 	copy(m.By, d.By)
 	m.Update()
 	return m, nil
-}
-
-// clone copies the arrays, because later runs overwrite them.
-func (r Results) clone() Results {
-	c := Results{}
-	for name, x := range r {
-		c[name] = slices.Clone(x)
-	}
-	return c
 }

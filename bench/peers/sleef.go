@@ -44,7 +44,7 @@ func SLEEF() (*Impl, error) {
 			return time.Duration(ns)
 		}
 		return &timed{
-			results: func() Results { run(1); return Results{"y": y} },
+			results: func() Results { run(1); return Results{"y": widen(y)} },
 			run:     run,
 		}, nil
 	}

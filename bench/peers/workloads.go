@@ -7,11 +7,14 @@ import (
 
 // A Workload is one piece of work that several implementations can do.
 type Workload struct {
-	Kind string // gemm, rnn, train, activation, onnx or streams
+	Kind string // gemm, blas, lapack, rnn, train, activation, onnx or streams
 
-	M, N, K int    // gemm: op(A)·op(B) of [M,K] and [K,N]
-	TransA  bool   // gemm: A is [K,M]
+	Op      string // gemm, blas: a routine without the letter of its type; lapack: lu, qr, cholesky or svd
+	Double  bool   // blas, lapack: elements are float64
+	M, N, K int    // gemm: op(A)·op(B) of [M,K] and [K,N]; blas: see algebra.go; lapack: N, the order
+	TransA  bool   // gemm: A is [K,M]; gemv: it is transposed
 	TransB  bool   // gemm: B is [N,K]
+	Beta    float64
 	Cell    string // rnn, train, streams: lstm, gru, or empty for the vanilla cell
 	Act     string // vanilla rnn, streams: tanh or relu; activation: tanh, sigmoid or exp
 	Pass    string // rnn: forward, backward or both
@@ -40,6 +43,10 @@ func (w Workload) Name() string {
 			trans = "/trans=" + letter(w.TransA) + letter(w.TransB)
 		}
 		return fmt.Sprintf("m=%d/n=%d/k=%d%s/pack=%s", w.M, w.N, w.K, trans, w.Pack)
+	case "blas":
+		return w.blasName()
+	case "lapack":
+		return fmt.Sprintf("op=%s/n=%d", w.Op, w.N)
 	case "rnn":
 		e := fmt.Sprint(w.E)
 		if w.E == 0 {
@@ -124,8 +131,8 @@ func (w Workload) Gates() int { return max(1, len(gates[w.Cell])) }
 func (w Workload) Flops() float64 {
 	rows := float64(w.T) * float64(w.B)
 	switch w.Kind {
-	case "gemm":
-		return 2 * float64(w.M) * float64(w.N) * float64(w.K)
+	case "gemm", "blas", "lapack":
+		return w.algebraFlops()
 	case "rnn":
 		forward := 2 * rows * float64(w.Gates()*w.H) * float64(w.H+w.E)
 		return forward * map[string]float64{"forward": 1, "backward": 2, "both": 3}[w.Pass]
@@ -146,6 +153,11 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 	switch {
 	case w.Kind == "activation":
 		return float64(w.Count) / ns, "Gelem/s"
+	case w.Kind == "lapack":
+		return ns / 1e6, "ms/call"
+	case w.Kind == "blas" && w.Flops() == 0:
+		bytes, _ := w.Moved()
+		return bytes / ns, "GB/s"
 	case w.Kind == "train" || w.Kind == "streams":
 		return float64(w.T*w.B) / ns * 1e9, "tokens/s"
 	case w.Kind == "rnn" && w.B == 1 && (w.T == 1 || w.H <= 64):
@@ -165,15 +177,17 @@ func Workloads() []Workload {
 
 	for _, s := range []struct{ h, b int }{{256, 32}, {512, 32}, {1760, 16}, {1760, 32}, {1760, 64}, {1760, 128}} {
 		for _, pack := range []string{"before", "each"} {
-			add(Workload{Kind: "gemm", M: s.b, N: s.h, K: s.h, Pack: pack})
+			add(Workload{Kind: "gemm", Op: "gemm", M: s.b, N: s.h, K: s.h, Pack: pack})
 		}
 	}
 
 	for _, s := range []struct{ h, b int }{{512, 32}, {1760, 32}, {1760, 128}} {
 		for _, t := range []struct{ a, b bool }{{false, true}, {true, false}, {true, true}} {
-			add(Workload{Kind: "gemm", M: s.b, N: s.h, K: s.h, TransA: t.a, TransB: t.b, Pack: "each"})
+			add(Workload{Kind: "gemm", Op: "gemm", M: s.b, N: s.h, K: s.h, TransA: t.a, TransB: t.b, Pack: "each"})
 		}
 	}
+
+	all = append(all, algebraWorkloads()...)
 
 	rnn := func(pass, act string, h, b, e int, pack string) {
 		add(Workload{Kind: "rnn", Pass: pass, Act: act, H: h, B: b, T: 50, E: e, Pack: pack})

@@ -39,6 +39,16 @@ func TestWorkloads(t *testing.T) {
 			Workload{Kind: "streams", Act: "tanh", H: 128, B: 8, T: 1, E: 64, V: 32},
 			2 * 8 * (128*(128+64) + 128*32), "tokens/s",
 		},
+		{
+			"Blas/op=dgemm/m=10/n=100/k=1000/trans=tn/beta=1",
+			Workload{Kind: "blas", Op: "gemm", Double: true, M: 10, N: 100, K: 1000, TransA: true, Beta: 1},
+			2 * 10 * 100 * 1000, "GFLOP/s",
+		},
+		{"Blas/op=ssyrk/n=10/k=20", Workload{Kind: "blas", Op: "syrk", N: 10, K: 20}, 10 * 11 * 20, "GFLOP/s"},
+		{"Blas/op=strsm/m=10/n=20", Workload{Kind: "blas", Op: "trsm", M: 10, N: 20}, 10 * 10 * 20, "GFLOP/s"},
+		{"Blas/op=sgemv/m=10/n=20/trans=t", Workload{Kind: "blas", Op: "gemv", M: 10, N: 20, TransA: true}, 0, "GB/s"},
+		{"Blas/op=ddot/n=20", Workload{Kind: "blas", Op: "dot", Double: true, N: 20}, 0, "GB/s"},
+		{"Lapack/op=qr/n=30", Workload{Kind: "lapack", Op: "qr", Double: true, N: 30}, 4 * 30 * 30 * 30 / 3, "ms/call"},
 	} {
 		if got := tc.w.Bench() + "/" + tc.w.Name(); got != tc.name {
 			t.Errorf("name %q, want %q", got, tc.name)

@@ -1,0 +1,115 @@
+package blas
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+
+	"batchrnn/kernels"
+)
+
+// BenchmarkRoutines reports the rate of each routine beside gonum's, and that of level 3
+// beside gemm's. The three take turns.
+func BenchmarkRoutines(b *testing.B) {
+	e := newEngine(b, "", 1)
+	p := New(e)
+	for _, routines := range levels {
+		for _, routine := range routines {
+			for _, n := range []int{16, 32, 64, 128, 256, 512, 1024} {
+				benchmark(b, "D", api64(p), api64(gonum.Implementation{}), routine, n)
+				benchmark(b, "S", api32(p), api32(gonum.Implementation{}), routine, n)
+			}
+		}
+	}
+}
+
+func benchmark[T kernels.Float](b *testing.B, width string, ours, theirs *api[T], routine string, n int) {
+	for _, side := range []blas.Side{blas.Left, blas.Right} {
+		for _, trans := range []blas.Transpose{blas.NoTrans, blas.Trans} {
+			c := &call{routine: routine, tA: trans, tB: blas.NoTrans, side: side, ul: blas.Lower, diag: blas.Unit, m: n, n: n, k: n, alpha: 1e-3, beta: 1}
+			sided := routine == "symm" || routine == "trmm" || routine == "trsm"
+			if side == blas.Right && !sided || trans == blas.Trans && (routine == "symm" || c.level() == 1 || !c.transposes()) {
+				continue
+			}
+			b.Run(fmt.Sprintf("%s%s/%c%c/n=%d", width, routine, side, trans, n), func(b *testing.B) {
+				gemm := &call{routine: "gemm", tA: blas.NoTrans, tB: blas.NoTrans, m: n, n: n, k: n, alpha: 1e-3, beta: 1}
+				x, y := operandsOf[T](c), operandsOf[T](gemm)
+				var took [3]time.Duration
+				for b.Loop() {
+					for i, f := range []func(){
+						func() { invoke(ours, c, x) },
+						func() { invoke(theirs, c, x) },
+						func() { invoke(ours, gemm, y) },
+					} {
+						if i == 2 && c.level() < 3 || i == 1 && n > 512 && c.level() == 3 {
+							continue
+						}
+						start := time.Now()
+						f()
+						took[i] += time.Since(start)
+					}
+				}
+				rate := c.flops() * float64(b.N) / took[0].Seconds()
+				b.ReportMetric(rate/1e9, "GFLOP/s")
+				if took[1] > 0 {
+					b.ReportMetric(took[1].Seconds()/took[0].Seconds(), "×gonum")
+				}
+				if took[2] > 0 {
+					b.ReportMetric(rate/(gemm.flops()*float64(b.N)/took[2].Seconds()), "×gemm")
+				}
+			})
+		}
+	}
+}
+
+func (c *call) level() int {
+	for level, routines := range levels {
+		for _, r := range routines {
+			if r == c.routine {
+				return level
+			}
+		}
+	}
+	return 0
+}
+
+func (c *call) transposes() bool {
+	switch c.routine {
+	case "ger", "symv", "syr", "syr2", "symm":
+		return false
+	}
+	return c.level() > 1
+}
+
+// flops returns the floating-point operations of a call with m = n = k.
+func (c *call) flops() float64 {
+	n := float64(c.n)
+	switch c.routine {
+	case "gemm", "symm", "syr2k":
+		return 2 * n * n * n
+	case "syrk", "trmm", "trsm":
+		return n * n * n
+	case "gemv", "ger", "symv", "syr2":
+		return 2 * n * n
+	case "syr", "trmv", "trsv":
+		return n * n
+	}
+	return 2 * n
+}
+
+func operandsOf[T kernels.Float](c *call) (d [][]T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for i, f := range c.forms() {
+		c.ld[i] = f.cols
+		x := make([]T, f.length(c.ld[i]))
+		for j := range x {
+			x[j] = T(r.Float64()-0.5) / T(c.n)
+		}
+		d = append(d, x)
+	}
+	return d
+}

@@ -1,0 +1,143 @@
+package blas
+
+import (
+	"sync"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+
+	"batchrnn/kernels"
+)
+
+// An Implementation has the methods of gonum's interfaces blas.Float32 and blas.Float64.
+// Their contracts are gonum's. Any number of goroutines may use it at once. Its methods
+// allocate nothing in steady state.
+type Implementation struct {
+	gonum.Implementation // what has no method here
+	s                    *routines[float32]
+	d                    *routines[float64]
+}
+
+var (
+	_ blas.Float32 = (*Implementation)(nil)
+	_ blas.Float64 = (*Implementation)(nil)
+)
+
+// New returns an implementation that runs on an engine. It lives as long as the engine:
+// after [kernels.Engine.Close] its methods may panic.
+func New(e *kernels.Engine) *Implementation { return newTuned(e, measured32, measured64) }
+
+func newTuned(e *kernels.Engine, s, d tuning) *Implementation {
+	return &Implementation{
+		s: &routines[float32]{e: e, a: kernels.NewAlgebra[float32](e), tuning: s},
+		d: &routines[float64]{e: e, a: kernels.NewAlgebra[float64](e), tuning: d},
+	}
+}
+
+// A tuning holds sizes that matter to speed alone.
+type tuning struct {
+	// Smaller cases go to gonum. Elements of a vector:
+	dot, scal, sums int // dot and axpy; scal; asum and nrm2
+	// elements of a matrix:
+	gemv, ger int
+	// order of a triangle:
+	symv, syr, syr2, trmv, trsv int
+	// multiplications of a whole matrix:
+	gemm, symm, rank, left, right int // rank is syrk and syr2k, left and right are trmm and trsm
+
+	// Blocks.
+	triangle  int // level 3: order of a triangle that is not halved further
+	symmetric int // symm: order of a block that is made whole
+	columns   int // trmm and trsm: columns of B that pass a triangle at once
+	strip     int // level 2: rows of a triangle that are not products of a matrix
+	width     int // symv: columns of a block that is read twice
+	gather    int // level 2: elements of a vector with an increment that are copied at once
+}
+
+var (
+	blocks = tuning{triangle: 32, symmetric: 64, columns: 256, strip: 16, width: 1024, gather: 8192}
+
+	measured64 = blocks.from(tuning{dot: 64, scal: 96, sums: 16, gemv: 4096, ger: 8192,
+		symv: 32, syr: 48, syr2: 80, trmv: 192, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 16384, right: 4096})
+	measured32 = blocks.from(tuning{dot: 256, scal: 16, sums: 16, gemv: 400, ger: 1 << 15,
+		symv: 32, syr: 32, syr2: 64, trmv: 320, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 32768, right: 4096})
+)
+
+// from returns the blocks of t with the limits of l.
+func (t tuning) from(l tuning) tuning {
+	l.triangle, l.symmetric, l.columns, l.strip, l.width, l.gather = t.triangle, t.symmetric, t.columns, t.strip, t.width, t.gather
+	return l
+}
+
+// scratchLen is the number of elements of scratch that each block of a tuning fits in.
+const scratchLen = 1 << 14
+
+// routines are those of one element type. A method reports whether it did the work. If
+// not, nothing has been read or written, and gonum's routine is to be called: it panics,
+// returns at once, or is the faster one.
+type routines[T kernels.Float] struct {
+	e *kernels.Engine
+	a *kernels.Algebra[T]
+	tuning
+
+	regions list[region[T]]
+	locals  list[local[T]]
+	scratch list[[scratchLen]T]
+}
+
+// take returns scratch of scratchLen elements, which hold anything.
+func (r *routines[T]) take() []T { return r.scratch.take()[:] }
+
+// give takes scratch back.
+func (r *routines[T]) give(s []T) { r.scratch.give((*[scratchLen]T)(s)) }
+
+// A list holds what is used again. There are as many as there were calls at once.
+type list[E any] struct {
+	mu   sync.Mutex
+	free []*E
+}
+
+// take returns an element of the list, or a zero one.
+func (l *list[E]) take() *E {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.free)
+	if n == 0 {
+		return new(E)
+	}
+	e := l.free[n-1]
+	l.free = l.free[:n-1]
+	return e
+}
+
+func (l *list[E]) give(e *E) {
+	l.mu.Lock()
+	l.free = append(l.free, e)
+	l.mu.Unlock()
+}
+
+// fits reports whether a matrix of rows×cols lies in length elements.
+func fits(rows, cols, ld, length int) bool {
+	return ld >= max(1, cols) && length >= ld*(rows-1)+cols
+}
+
+// reaches reports whether a vector of n ≥ 1 elements lies in length elements.
+func reaches(n, inc, length int) bool {
+	return inc > 0 && (n-1)*inc < length || inc < 0 && (1-n)*inc < length
+}
+
+// isTrans reports whether t transposes, and whether it is valid.
+func isTrans(t blas.Transpose) (trans, ok bool) {
+	return t != blas.NoTrans, t == blas.NoTrans || t == blas.Trans || t == blas.ConjTrans
+}
+
+// isLower reports whether u is the lower triangle, and whether it is valid.
+func isLower(u blas.Uplo) (lower, ok bool) {
+	return u == blas.Lower, u == blas.Lower || u == blas.Upper
+}
+
+// isUnit reports whether d is a unit diagonal, and whether it is valid.
+func isUnit(d blas.Diag) (unit, ok bool) { return d == blas.Unit, d == blas.Unit || d == blas.NonUnit }
+
+// isLeft reports whether s is the left side, and whether it is valid.
+func isLeft(s blas.Side) (left, ok bool) { return s == blas.Left, s == blas.Left || s == blas.Right }
