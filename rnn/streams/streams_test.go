@@ -835,7 +835,7 @@ func TestSoak(t *testing.T) {
 	}
 	time.Sleep(duration / 10)
 	early := memory()
-	for end := time.Now().Add(duration * 8 / 10); time.Now().Before(end); {
+	for end := time.Now().Add(duration * 9 / 10); time.Now().Before(end); {
 		time.Sleep(50 * time.Millisecond)
 		if err := b.Replace(models[int(calls.Load())%2]); err != nil {
 			t.Error(err)
