@@ -91,7 +91,7 @@ func TestJSONMeansTheSameEverywhere(t *testing.T) {
 		stdout, _ = run(append(slices.Clone(after), "--json", "-", "--quiet")...)
 		formats(t, command+" --json -", stdout)
 		for _, bad := range []string{"--json=", "--json=" + filepath.Join(file, "none", "x")} {
-			status, stdout, stderr := runArgs("a line\n", append(slices.Clone(after), bad)...)
+			status, stdout, stderr := runArgs("a-1 line\n", append(slices.Clone(after), bad)...)
 			if status == 0 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--json: ") {
 				t.Errorf("%s %s: exit status %d, %q, %q", command, bad, status, stdout, stderr)
 			}
@@ -164,7 +164,7 @@ func TestCollidingOutputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		status, stdout, stderr := runArgs("a line\n", args...)
+		status, stdout, stderr := runArgs("a-1 line\n", args...)
 		if status != exitMisuse || stdout != "" || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%v: exit status %d, %q, %q", args, status, stdout, stderr)
 		}
@@ -192,18 +192,18 @@ func TestStandardError(t *testing.T) {
 	for command, args := range calls {
 		args = append([]string{command}, args...)
 		if command != "report" { // which takes a second
-			status, _, stderr := runArgs("a line\n", args...)
+			status, _, stderr := runArgs("a-1 line\n", args...)
 			if status != 0 || strings.HasPrefix(stderr, "\n") || strings.Contains(stderr, "\n\n") {
 				t.Errorf("%v: exit status %d, standard error %q", args, status, stderr)
 			}
 			if command == "kernels" || command == "gradients" {
 				continue // as speed
 			}
-			if status, _, stderr := runArgs("a line\n", append(slices.Clone(args), "--quiet")...); status != 0 || stderr != "" {
+			if status, _, stderr := runArgs("a-1 line\n", append(slices.Clone(args), "--quiet")...); status != 0 || stderr != "" {
 				t.Errorf("%v --quiet: exit status %d, standard error %q", args, status, stderr)
 			}
 		}
-		status, _, stderr := runArgs("a line\n", append(slices.Clone(args), "--progress", "json")...)
+		status, _, stderr := runArgs("a-1 line\n", append(slices.Clone(args), "--progress", "json")...)
 		if status != 0 {
 			t.Errorf("%v --progress json: exit status %d, %s", args, status, stderr)
 		}
