@@ -118,10 +118,10 @@ const matvecShare = 1 << 17
 func (a *Algebra[T]) run(v matvec[T]) {
 	pool := a.e.pool
 	if n := min(len(pool.workers), v.m*v.n/matvecShare); n > 1 && a.mu.TryLock() {
+		defer a.mu.Unlock() // Run panics if the engine is closed
 		a.matvec = v
 		a.e.Run(n, a.share)
 		a.matvec = matvec[T]{}
-		a.mu.Unlock()
 		return
 	}
 	w := pool.takeSolo()

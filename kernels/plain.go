@@ -164,13 +164,17 @@ func (m *multiplier[T]) panels(n int) int { return (n + m.set.NR - 1) / m.set.NR
 // in place.
 func (m *multiplier[T]) gathersPlain(p *plainProduct[T]) bool {
 	switch {
-	case p.alpha != 1:
+	case p.alpha != 1 && !p.negatesB():
 		return true
 	case p.transA && p.k <= linesTogether(p.lda*elementSize[T]()):
 		return false
 	}
 	return m.gathers(&p.operands)
 }
+
+// negatesB says whether the right-hand matrix takes the factor alpha, which is -1: that
+// rounds nothing. It does if that is less work.
+func (p *plainProduct[T]) negatesB() bool { return p.alpha == -1 && p.cols < p.m }
 
 // linesTogether returns how many lines of memory at a stride in bytes stay in L1 together:
 // those in 6 of at least 8 ways, and in the sets that the stride meets.
@@ -188,13 +192,13 @@ func (m *multiplier[T]) plain(p *plainProduct[T], panels Span) {
 	if m.space == nil {
 		m.space = aligned[T](gatheredBytes / elementSize[T]())
 	}
-	nr, gather := m.set.NR, m.gathersPlain(p)
+	nr, gather, negate := m.set.NR, m.gathersPlain(p), p.negatesB()
 	depth, size := plainDepth, plainBytes/elementSize[T]()
 	if gather {
 		depth, size = gatheredDepth, gatheredBytes/elementSize[T]()
 	}
 	if p.k <= depth && panels == (Span{0, m.panels(p.cols)}) && panels.Hi*nr*p.k <= size { // the divisions below would slow small products
-		m.plainPart(p, gather)
+		m.plainPart(p, gather, negate)
 		return
 	}
 	depths := (p.k + depth - 1) / depth
@@ -206,13 +210,13 @@ func (m *multiplier[T]) plain(p *plainProduct[T], panels Span) {
 		cols := Span{lo * nr, min(hi*nr, p.cols)}
 		for i := range depths {
 			part := p.part(Span{p.k * i / depths, p.k * (i + 1) / depths}, cols)
-			m.plainPart(&part, gather)
+			m.plainPart(&part, gather, negate)
 		}
 	}
 }
 
 // plainPart computes a product whose right-hand matrix is one block.
-func (m *multiplier[T]) plainPart(p *plainProduct[T], gather bool) {
+func (m *multiplier[T]) plainPart(p *plainProduct[T], gather, negate bool) {
 	var b block[T]
 	b.operands = p.operands
 	b.b, b.depth, b.n, b.k = m.space[:m.panels(p.cols)*p.k*m.set.NR], p.k, p.cols, p.k
@@ -220,21 +224,32 @@ func (m *multiplier[T]) plainPart(p *plainProduct[T], gather bool) {
 	if p.beta != 1 {
 		m.scaleRows(&b, p.beta)
 	}
-	m.plainBlock(&b, &p.right, p.alpha)
+	alpha := p.alpha
+	if negate {
+		alpha = 1
+	}
+	m.plainBlock(&b, &p.right, alpha, negate)
 }
 
 // scaleRows multiplies the C of a block by beta.
 func (m *multiplier[T]) scaleRows(b *block[T], beta T) {
+	done := 0 // elements since a stop point; few in a row count as more, since each row may miss
 	for i := range b.m {
-		if i%rowsPerCall == rowsPerCall-1 {
-			stopPoint()
+		row := b.c[i*b.ldc:][:b.n]
+		for lo := 0; lo < b.n; lo += elementsPerCall {
+			hi := callEnd(lo, b.n)
+			m.set.Scale(row[lo:hi], beta)
 		}
-		m.set.Scale(b.c[i*b.ldc:][:b.n], beta)
+		if done += max(b.n, elementsPerCall/rowsPerCall); done >= elementsPerCall {
+			stopPoint()
+			done = 0
+		}
 	}
 }
 
-// plainBlock walks the rows of a product. The first group of tiles packs r into b.
-func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T) {
+// plainBlock walks the rows of a product. The first group of tiles packs r into b, or -r if
+// negate is set.
+func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T, negate bool) {
 	groups, n := m.groups(b)
 	for g := range groups {
 		group := Span{n * g / groups, n * (g + 1) / groups}
@@ -244,10 +259,14 @@ func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T) {
 		for j := range m.panels(b.n) {
 			t := group.Lo
 			if g == 0 {
-				if m.plainTile(b, r, j) {
+				if !negate && m.plainTile(b, r, j) {
 					t++
 				} else {
 					m.packPanel(b, r, j)
+				}
+				if negate {
+					stopPoint()
+					m.set.Scale(b.b[j*b.k*m.set.NR:][:b.k*m.set.NR], -1)
 				}
 			}
 			for ; t < group.Hi; t++ {

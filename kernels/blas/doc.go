@@ -26,7 +26,8 @@
 // [kernels.Algebra.MatMul]. So syrk and symm give the bits of gemm.
 //
 // trsm multiplies by the reciprocal of a diagonal element, as gonum does on the left
-// side. It divides where the reciprocal would overflow or lose bits.
+// side. It divides where the reciprocal would overflow or lose bits. Where B is one vector
+// of at most 8,192 elements, it always divides, as trsv does.
 //
 // # NaN and infinity
 //

@@ -38,15 +38,16 @@ func (j *job[T]) work() int {
 const (
 	// share is the number of multiply-adds that is worth a worker.
 	share = 1 << 18
-	// phase is the number of multiply-adds of a worker between two barriers. At a barrier
-	// more workers may join. The first phase is shorter, because workers that were parked
-	// come late.
-	phase, firstPhase = 1 << 23, 1 << 20
+	// firstPhase is the number of multiply-adds of a worker up to the first barrier. At a
+	// barrier more workers may join: those that were parked come late. Later phases are
+	// longer.
+	firstPhase = 1 << 20
 	// together is the number of columns of B, or rows of its transpose, that a worker takes
 	// as a whole.
 	together = 32
-	// least is the number of them in a phase of a worker. A is read anew in each phase.
-	least = 128
+	// least is the number of them in the first phase of a worker. A is read anew in each
+	// phase.
+	least = 96
 )
 
 // A region is a job with the task that runs it. A func value that is made for a call would
@@ -57,13 +58,13 @@ type region[T kernels.Float] struct {
 	task    func(*kernels.Worker)
 }
 
-// run runs a job on as many workers as it is worth.
+// run runs a job on as many workers as it is worth, and as have columns.
 func (r *routines[T]) run(j job[T]) {
 	c := r.regions.take()
 	if c.task == nil {
 		c.task = func(w *kernels.Worker) { r.share(c, w) }
 	}
-	c.job, c.workers = j, max(1, min(r.e.Threads(), j.work()/share))
+	c.job, c.workers = j, max(1, min(r.e.Threads(), j.work()/share, (j.n+together-1)/together))
 	r.e.Run(c.workers, c.task)
 	c.job = job[T]{}
 	r.regions.give(c)
@@ -97,14 +98,17 @@ type local[T kernels.Float] struct {
 	turns int // blocks on the diagonal so far
 }
 
-// columnsOf computes a job whose columns are independent, in phases of columns.
+// columnsOf computes a job whose columns are independent. Several workers share them in
+// phases of columns, each twice as long as the one before.
 func (l *local[T]) columnsOf(c *region[T]) {
-	column := max(1, c.work()/c.n)
-	for lo, size := 0, firstPhase; lo < c.n; size = phase {
+	step := c.n
+	if c.workers > 1 {
+		step = max(least, firstPhase*c.n/c.work()) * c.workers
+	}
+	for lo := 0; lo < c.n; step *= 2 {
 		if lo > 0 {
 			l.w.Barrier()
 		}
-		step := c.workers * ((max(least, size/column) + together - 1) / together * together)
 		all := min(step, c.n-lo)
 		part := l.w.Share((all + together - 1) / together)
 		first, last := lo+part.Lo*together, lo+min(part.Hi*together, all)

@@ -1,6 +1,7 @@
 package blas
 
 import (
+	"math/bits"
 	"sync"
 
 	"gonum.org/v1/gonum/blas"
@@ -25,7 +26,12 @@ var (
 
 // New returns an implementation that runs on an engine. It lives as long as the engine:
 // after [kernels.Engine.Close] its methods may panic.
-func New(e *kernels.Engine) *Implementation { return newTuned(e, measured32, measured64) }
+func New(e *kernels.Engine) *Implementation {
+	if e == nil {
+		panic("blas: New: the engine is nil: make one with kernels.New, and check its error")
+	}
+	return newTuned(e, measured32, measured64)
+}
 
 func newTuned(e *kernels.Engine, s, d tuning) *Implementation {
 	return &Implementation{
@@ -91,7 +97,7 @@ func (r *routines[T]) take() []T { return r.scratch.take()[:] }
 // give takes scratch back.
 func (r *routines[T]) give(s []T) { r.scratch.give((*[scratchLen]T)(s)) }
 
-// A list holds what is used again. There are as many as there were calls at once.
+// A list holds elements for reuse. It grows to the most that were taken at once.
 type list[E any] struct {
 	mu   sync.Mutex
 	free []*E
@@ -118,7 +124,11 @@ func (l *list[E]) give(e *E) {
 
 // fits reports whether a matrix of rows×cols lies in length elements.
 func fits(rows, cols, ld, length int) bool {
-	return ld >= max(1, cols) && length >= ld*(rows-1)+cols
+	if ld < max(1, cols) || rows < 1 {
+		return ld >= max(1, cols)
+	}
+	overflow, last := bits.Mul64(uint64(ld), uint64(rows-1))
+	return overflow == 0 && cols <= length && last <= uint64(length-cols)
 }
 
 // reaches reports whether a vector of n ≥ 1 elements lies in length elements.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
@@ -174,6 +175,137 @@ func TestSameBits(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestTeams: a team that changes at every barrier computes the bits of one worker.
+func TestTeams(t *testing.T) {
+	cases := 2
+	if raceDetector {
+		cases = 1
+	}
+	e := newEngine(t, "", 3)
+	r := rand.New(rand.NewPCG(9, 9))
+	barriers, sizes := 0, [4]int{}
+	kernels.ForceTeams(e, func(most int) int {
+		size := 1 + r.IntN(most)
+		barriers++
+		sizes[size]++
+		return size
+	})
+	b, same := New(e), New(newEngine(t, "", 1))
+	for _, routine := range append([]string{"gemv", "ger"}, levels[3]...) {
+		before := barriers
+		for i := range 2 * cases {
+			m, n := 100, 900
+			if i%2 == 0 {
+				m, n = n, m
+			}
+			c := newCall[float64](r, routine, m, n, 150)
+			if c.alpha == 0 {
+				c.alpha = 0.5
+			}
+			switch routine {
+			case "gemv", "ger":
+				c.m = 900
+			case "gemm":
+				c.k = 1200 // phases of rows of B, if A is gathered
+			}
+			for i, f := range c.forms() {
+				if !f.vector {
+					c.ld[i] = max(1, f.cols) + r.IntN(3)
+				}
+			}
+			seed := r.Uint64()
+			if !reflect.DeepEqual(output(api64(b), c, seed), output(api64(same), c, seed)) {
+				t.Errorf("D%v differs", c)
+			}
+			if !reflect.DeepEqual(output(api32(b), c, seed), output(api32(same), c, seed)) {
+				t.Errorf("S%v differs", c)
+			}
+		}
+		t.Logf("%s: %d teams", routine, barriers-before)
+	}
+	if sizes[1] == 0 || sizes[2] == 0 || sizes[3] == 0 {
+		t.Errorf("no teams of each size: %v", sizes)
+	}
+}
+
+// TestWorkers: no more workers are called than have columns.
+func TestWorkers(t *testing.T) {
+	e := newEngine(t, "", 3)
+	called := 0
+	kernels.ForceTeams(e, func(most int) int { called = max(called, most); return most })
+	b := New(e)
+	const order = 700
+	for _, c := range []struct{ n, want int }{{2, 0}, {together, 0}, {together + 1, 2}, {3 * together, 3}, {9 * together, 3}} {
+		a, x := make([]float64, order*max(order, c.n)), make([]float64, order*c.n)
+		called = 0
+		b.Dtrmm(blas.Left, blas.Lower, blas.NoTrans, blas.Unit, order, c.n, 1, a, order, x, c.n)
+		if called != c.want {
+			t.Errorf("trmm of %d columns calls %d workers, want %d", c.n, called, c.want)
+		}
+		called = 0
+		b.Dsyrk(blas.Lower, blas.Trans, c.n, order*order/c.n, 1, a, c.n, 0, make([]float64, c.n*c.n), c.n)
+		if called != c.want {
+			t.Errorf("syrk of order %d calls %d workers, want %d", c.n, called, c.want)
+		}
+	}
+}
+
+// TestNoEngine: a nil engine is named.
+func TestNoEngine(t *testing.T) {
+	defer func() {
+		if v, _ := recover().(string); !strings.Contains(v, "engine is nil") {
+			t.Errorf("New(nil) panics with %q", v)
+		}
+	}()
+	New(nil)
+}
+
+// TestClosed: after Close, calls that need several workers panic each time.
+func TestClosed(t *testing.T) {
+	e, err := kernels.New("", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := New(e)
+	e.Close()
+	const n = 600
+	x, y := make([]float64, n*n), make([]float64, n*n)
+	for name, call := range map[string]func(){
+		"gemv":  func() { b.Dgemv(blas.NoTrans, n, n, 1, x, n, x, 1, 0, y, 1) },
+		"ger":   func() { b.Dger(n, n, 1, x, 1, x, 1, y, n) },
+		"gemm":  func() { b.Dgemm(blas.NoTrans, blas.NoTrans, n, n, n, 1, x, n, x, n, 0, y, n) },
+		"trsm":  func() { b.Dtrsm(blas.Left, blas.Lower, blas.NoTrans, blas.Unit, n, n, 1, x, n, y, n) },
+		"syr2k": func() { b.Dsyr2k(blas.Lower, blas.NoTrans, n, n, 1, x, n, x, n, 0, y, n) },
+	} {
+		for range 2 {
+			func() {
+				defer func() {
+					if v, _ := recover().(string); !strings.Contains(v, "closed") {
+						t.Errorf("%s panics with %q", name, v)
+					}
+				}()
+				call()
+			}()
+		}
+	}
+}
+
+// TestFits: a row stride whose product with the rows overflows does not fit.
+func TestFits(t *testing.T) {
+	for _, c := range []struct {
+		rows, cols, ld, length int
+		want                   bool
+	}{
+		{3, 4, 4, 12, true}, {3, 4, 5, 14, true}, {3, 4, 5, 13, false}, {3, 4, 3, 100, false},
+		{1, 4, math.MaxInt, 4, true}, {1, 4, 4, 3, false}, {0, 4, 4, 0, true}, {4, 0, 1, 3, true}, {4, 0, 0, 9, false},
+		{5, 4, 1 << 62, 100, false}, {9, 4, 1 << 61, 100, false}, {1 << 61, 8, 8, 100, false}, {3, 4, 1 << 62, 100, false},
+	} {
+		if got := fits(c.rows, c.cols, c.ld, c.length); got != c.want {
+			t.Errorf("%d×%d with stride %d in %d elements: %t", c.rows, c.cols, c.ld, c.length, got)
 		}
 	}
 }
