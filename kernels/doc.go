@@ -13,6 +13,9 @@
 // [Engine.GemmPlain] takes a right-hand matrix that is not packed. It is for matrices
 // that change with each product.
 //
+// [Algebra] is linear algebra in float32 or float64 on matrices that are not packed.
+// Package kernels/blas puts gonum on it.
+//
 // # Guarantees
 //
 // Steady-state calls allocate nothing. Constructors allocate, and so does the first
