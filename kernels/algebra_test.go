@@ -79,6 +79,9 @@ func eachAlgebraOf[T Float](t *testing.T, f func(t *testing.T, a *Algebra[T]) []
 	first := map[bool][]T{}
 	for _, isa := range ISAs() {
 		for _, threads := range []int{1, 2, 3} {
+			if raceDetector && (isa == "generic" || threads == 1) {
+				continue // slow, with the same regions
+			}
 			t.Run(fmt.Sprintf("%T/isa=%s/threads=%d", T(0), isa, threads), func(t *testing.T) {
 				got := f(t, NewAlgebra[T](open(t, isa, threads)))
 				fused := isa != "generic"
@@ -293,6 +296,9 @@ func TestAlgebraTogether(t *testing.T) {
 }
 
 func TestAlgebraAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("slow")
+	}
 	for _, threads := range []int{1, 2} {
 		eachEngine(t, threads, func(t *testing.T, e *Engine) {
 			algebraAllocations[float32](t, e)
