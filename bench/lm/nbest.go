@@ -203,7 +203,7 @@ func (r *Rescored) parse(form NBestForm, scored bool) (score float64, err error)
 	if !ok {
 		return 0, fmt.Errorf("it has no %s, as the first line has: give utterance ||| words", fieldMark)
 	}
-	if r.Utterance = strings.TrimSpace(utterance); r.Utterance == "" {
+	if r.Utterance = strings.Trim(utterance, " \t"); r.Utterance == "" {
 		return 0, errors.New("the name of its utterance is empty: give one")
 	}
 	field, rest, more := cutField(rest)

@@ -451,7 +451,7 @@ func TestLimitsOfLists(t *testing.T) {
 // FuzzNBestLine parses lines in both forms. The parts of a keyed line make up the line.
 // Those of a line of fields, written anew, are the same.
 func FuzzNBestLine(f *testing.F) {
-	for _, line := range []string{"", "a-1 the fox", "a-b-2", "a-1\tx ", "-1 x", "a-\u0661 x", "0 ||| the fox ||| f= 1 ||| -2.5", "0\t|||\tx|||y\t|||", "0 |||", "||| x", "0 |||  |||  ||| nan", "d\xff-1 \x00 |||| ||| 0x1p-2"} {
+	for _, line := range []string{"", "a-1 the fox", "a-b-2", "a-1\tx ", "-1 x", "a-\u0661 x", "0 ||| the fox ||| f= 1 ||| -2.5", "0\t|||\tx|||y\t|||", "0 |||", "||| x", "0 |||  |||  ||| nan", "00||| |||\v |||", "d\xff-1 \x00 |||| ||| 0x1p-2"} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
