@@ -3,7 +3,7 @@
 # The instruction sets that this machine has, as far as Linux tells, but for the fastest,
 # which `make test` runs on, and the generic one, which `make purego` runs on.
 ISAS ?= $(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo avx2)
-FUZZTIME ?= 4s
+FUZZTIME ?= 3s
 
 # A set that this processor has must not be skipped by a mistake in detection.
 export BATCHRNN_REQUIRE_ISA ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2)$(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo ,avx512)
