@@ -66,7 +66,7 @@ func FuzzLinear(f *testing.F) {
 	f.Add(uint8(6), uint8(29), uint16(300), uint8(20), uint8(1), uint16(0x0e), uint64(3))
 	f.Add(uint8(7), uint8(3), uint16(5), uint8(33), uint8(5), uint16(0x07), uint64(4))
 
-	arenas, doubleArenas := newArenas[float32](f, 1<<15), newArenas[float64](f, 1<<15)
+	arenas, doubleArenas := newArenas[float32](f, 1<<16), newArenas[float64](f, 1<<16)
 	f.Fuzz(func(t *testing.T, which, m uint8, n uint16, k, gap uint8, choice uint16, seed uint64) {
 		sh := shape{m: int(m) % 40, n: int(n) % 600, k: int(k) % 70, gap: int(gap) % 20}
 		fuzzLinear(t, arenas, int(which), sh, choice, seed)
@@ -85,6 +85,8 @@ func fuzzLinear[T Float](t *testing.T, arenas []*arena[T], which int, sh shape, 
 			sh.n = 1 + sh.n%k.NR
 		case "Strip":
 			sh.n = 1 + sh.n%k.MR
+		case "Trsm", "Trmm":
+			sh.m, sh.n, sh.k = 1+sh.m%k.MR, 1+sh.n%k.NR, sh.k%2
 		default:
 			if fused(s) {
 				fusedSlots = append(fusedSlots, sl)

@@ -28,3 +28,12 @@ func stripGeneric[T Float](k, n int, dst *T, src *T, ld int) {
 		copy(strip[p*n:][:n], row(src, p*ld, n))
 	}
 }
+
+func transposeGeneric[T Float](m, n int, dst *T, ldd int, src *T, lds int) {
+	for j := range n {
+		column := row(dst, j*ldd, m)
+		for i := range column {
+			column[i] = row(src, i*lds+j, 1)[0]
+		}
+	}
+}

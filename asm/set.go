@@ -29,7 +29,8 @@ const MaxRows = 12
 //	C = act(S + bias + A·B),
 //
 // for a fixed number of rows and panels. Strides count elements, and n is the number of
-// columns that exist. Tiles of float64 know the identity alone: act must be 0 or Identity.
+// columns that exist. Strides other than bs may be negative. Tiles of float64 know the
+// identity alone: act must be 0 or Identity.
 //
 // Row i of A at depth p is a[i*rs+p*cs]. B is packed: panel j starts at b[j*bs] and
 // holds k rows of [Kernels.NR] elements, zero beyond the matrix's edge. Where a row is a
@@ -85,7 +86,7 @@ type Kernels[T Float] struct {
 	Gemm [MaxRows + 1]Tiles[T]
 
 	// Pack copies the first n columns of src, k rows with stride ld, as one panel:
-	// dst[p*NR+j] = src[p*ld+j], zero for n <= j < NR.
+	// dst[p*NR+j] = src[p*ld+j], zero for n <= j < NR. ld may be negative.
 	Pack func(k, n int, dst *T, src *T, ld int)
 
 	// PackT writes the transpose of src, rows [0,n) of k elements with stride ld,
@@ -95,6 +96,22 @@ type Kernels[T Float] struct {
 	// Strip copies n columns, 1 to MR, of a matrix of k rows close together:
 	// dst[p*n+j] = src[p*ld+j].
 	Strip func(k, n int, dst *T, src *T, ld int)
+
+	// Transpose copies the transpose of src, m rows of n elements with stride lds:
+	// dst[j*ldd+i] = src[i*lds+j].
+	Transpose func(m, n int, dst *T, ldd int, src *T, lds int)
+
+	// Trsm solves a lower triangle of at most MR rows for n columns, 1 to NR, of C. The
+	// triangle's row i, column s is t[i*MR+s]. Row i starts from c[i*ldc:][:n] and takes
+	// -t[i*MR+s] times row s of the result, in one chain with s ascending. Then it is
+	// multiplied by t[i*MR+i], or divided by it if divide is set. The result replaces C.
+	// Its negative goes to p, as rows of [Kernels.NR] elements. Those beyond n are zero if
+	// the triangle is finite. ldc may be negative.
+	Trsm func(rows int, t *T, p *T, c *T, ldc, n int, divide bool)
+	// Trmm adds to C the product of a lower triangle, as Trsm takes it, and a panel p of as
+	// many rows: c[i*ldc+j] += t[i*MR]·p[j] + t[i*MR+1]·p[NR+j] + … up to column i, each a
+	// chain of multiply-adds that begins at c[i*ldc+j]. ldc may be negative.
+	Trmm func(rows int, t *T, p *T, c *T, ldc, n int)
 
 	Axpy  func(y, x []T, alpha T) // y += alpha·x
 	Scale func(x []T, alpha T)    // x *= alpha

@@ -8,7 +8,7 @@ var generic = Set{
 	Name: "generic",
 
 	Kernels: Kernels[float32]{
-		MR: 2, NR: genericNR,
+		MR: genericMR, NR: genericNR,
 		// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
 		KC: 1024,
 		Gemm: [MaxRows + 1]Tiles[float32]{
@@ -18,6 +18,10 @@ var generic = Set{
 		Pack:  packGeneric[float32],
 		PackT: packTGeneric[float32],
 		Strip: stripGeneric[float32],
+
+		Transpose: transposeGeneric[float32],
+		Trsm:      trsmGeneric[float32],
+		Trmm:      trmmGeneric[float32],
 
 		Axpy:   axpyGeneric[float32],
 		Scale:  scaleGeneric[float32],
@@ -32,7 +36,7 @@ var generic = Set{
 		FMAPeakFlops: fmaPeakGenericFlops,
 	},
 	Double: Kernels[float64]{
-		MR: 2, NR: genericNR,
+		MR: genericMR, NR: genericNR,
 		KC: 512,
 		Gemm: [MaxRows + 1]Tiles[float64]{
 			1: {Panels: [MaxPanels + 1]Tile[float64]{1: gemmGeneric_1x3[float64], 2: gemmGeneric_1x6[float64]}},
@@ -41,6 +45,10 @@ var generic = Set{
 		Pack:  packGeneric[float64],
 		PackT: packTGeneric[float64],
 		Strip: stripGeneric[float64],
+
+		Transpose: transposeGeneric[float64],
+		Trsm:      trsmGeneric[float64],
+		Trmm:      trmmGeneric[float64],
 
 		Axpy:   axpyGeneric[float64],
 		Scale:  scaleGeneric[float64],

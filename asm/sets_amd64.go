@@ -16,6 +16,7 @@ func Sets() []*Set {
 		avx2.MR, avx2.NR, avx2.KC, avx2.TallFirst = mrAVX2, nrAVX2, 1280, true
 		avx2.Gemm = tilesAVX2
 		avx2.Pack, avx2.PackT, avx2.Strip = packAVX2, packTAVX2, stripAVX2
+		avx2.Transpose, avx2.Trsm, avx2.Trmm = transposeAVX2, trsmAVX2, trmmAVX2
 		avx2.Tanh, avx2.Sigmoid, avx2.Exp, avx2.ReLU = tanhAVX2, sigmoidAVX2, expAVX2, reluAVX2
 		avx2.Log, avx2.Sqrt = logAVX2, sqrtAVX2
 		avx2.TanhGrad, avx2.SigmoidGrad, avx2.ReLUGrad = tanhGradAVX2, sigmoidGradAVX2, reluGradAVX2
@@ -31,6 +32,7 @@ func Sets() []*Set {
 			MR: mrAVX2, NR: nrDoubleAVX2, KC: 640, TallFirst: true,
 			Gemm: tilesDoubleAVX2,
 			Pack: dpackAVX2, PackT: dpackTAVX2, Strip: dstripAVX2,
+			Transpose: dtransposeAVX2, Trsm: dtrsmAVX2, Trmm: dtrmmAVX2,
 			Axpy: daxpyAVX2, Scale: dscaleAVX2, Dot: ddotAVX2, SumSq: dsumSqAVX2, AbsSum: dabsSumAVX2,
 			Gemv: dgemvAVX2, GemvT: dgemvTAVX2, Ger: dgerAVX2,
 			FMAPeak: dfmaPeakAVX2, FMAPeakFlops: fmaPeakFlopsDoubleAVX2,
@@ -45,6 +47,7 @@ func Sets() []*Set {
 		avx512.MR, avx512.NR, avx512.KC = mrAVX512, nrAVX512, 1280
 		avx512.Gemm = tilesAVX512
 		avx512.Pack, avx512.PackT, avx512.Strip = packAVX512, packTAVX512, stripAVX512
+		avx512.Transpose, avx512.Trsm, avx512.Trmm = transposeAVX512, trsmAVX512, trmmAVX512
 		avx512.Tanh, avx512.Sigmoid, avx512.Exp, avx512.ReLU = tanhAVX512, sigmoidAVX512, expAVX512, reluAVX512
 		avx512.Log, avx512.Sqrt = logAVX512, sqrtAVX512
 		avx512.TanhGrad, avx512.SigmoidGrad, avx512.ReLUGrad = tanhGradAVX512, sigmoidGradAVX512, reluGradAVX512
@@ -60,6 +63,7 @@ func Sets() []*Set {
 			MR: mrAVX512, NR: nrDoubleAVX512, KC: 640,
 			Gemm: tilesDoubleAVX512,
 			Pack: dpackAVX512, PackT: dpackTAVX512, Strip: dstripAVX512,
+			Transpose: dtransposeAVX512, Trsm: dtrsmAVX512, Trmm: dtrmmAVX512,
 			Axpy: daxpyAVX512, Scale: dscaleAVX512, Dot: ddotAVX512, SumSq: dsumSqAVX512, AbsSum: dabsSumAVX512,
 			Gemv: dgemvAVX512, GemvT: dgemvTAVX512, Ger: dgerAVX512,
 			FMAPeak: dfmaPeakAVX512, FMAPeakFlops: fmaPeakFlopsDoubleAVX512,

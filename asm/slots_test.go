@@ -233,7 +233,7 @@ func prefix[T Float]() string {
 // linearSlots lists those that are no tiles.
 func linearSlots[T Float](s *Set) []slot[T] {
 	k := of[T](s)
-	return []slot[T]{
+	return append(triangleSlots(k), []slot[T]{
 		{
 			name: prefix[T]() + "Axpy", field: "Axpy",
 			shapes: vectors(0),
@@ -425,7 +425,7 @@ func linearSlots[T Float](s *Set) []slot[T] {
 			call:     func(sh shape, _ [][]T, _ *[2]T) { k.FMAPeak(sh.n) },
 			want:     func(shape, [][]T) ([][]expect, []expect) { return nil, nil },
 		},
-	}
+	}...)
 }
 
 // A pair is an unevaluated sum of two float64: the oracle's accumulator, with about

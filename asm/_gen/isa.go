@@ -164,7 +164,13 @@ func (g *gen) pick(s, d func(...operand.Op)) func(...operand.Op) {
 func (g *gen) spread(ops ...operand.Op)      { g.pick(g.VBROADCASTSS, g.VBROADCASTSD)(ops...) }
 func (g *gen) add(ops ...operand.Op)         { g.pick(g.VADDPS, g.VADDPD)(ops...) }
 func (g *gen) mul(ops ...operand.Op)         { g.pick(g.VMULPS, g.VMULPD)(ops...) }
+func (g *gen) div(ops ...operand.Op)         { g.pick(g.VDIVPS, g.VDIVPD)(ops...) }
 func (g *gen) multiplyAdd(ops ...operand.Op) { g.pick(g.VFMADD231PS, g.VFMADD231PD)(ops...) }
+
+// multiplySubtract emits c -= a·b, rounded once.
+func (g *gen) multiplySubtract(a operand.Op, b, c reg.VecPhysical) {
+	g.pick(g.VFNMADD231PS, g.VFNMADD231PD)(a, b, c)
+}
 
 // at addresses memory behind a register.
 func at(base reg.Register, disp int) operand.Mem { return operand.Mem{Base: base, Disp: disp} }

@@ -20,6 +20,7 @@ var files = []struct {
 	{"sgemm", gemm},
 	{"dgemm", func(g *gen) { g.of(double); gemm(g) }},
 	{"pack", forBoth(pack)},
+	{"triangle", forBoth(triangle)},
 	{"activation", activation},
 	{"gated", gated},
 	{"softmax", softmax},

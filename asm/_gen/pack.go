@@ -101,31 +101,12 @@ func (g *gen) packT() {
 	g.CMPQ(n, operand.Imm(uint64(side)))
 	g.JLT(operand.LabelRef(part))
 
-	// Rows are addressed in fours from one pointer each.
 	ld3 := g.GP64()
 	g.LEAQ(operand.Mem{Base: ld, Index: ld, Scale: 2}, ld3)
-	var ps []reg.GPVirtual
-	var rows []operand.Mem
-	for range side / 4 {
-		p := g.GP64()
-		if len(ps) == 0 {
-			g.MOVQ(src, p)
-		} else {
-			g.LEAQ(operand.Mem{Base: ps[len(ps)-1], Index: ld, Scale: 4}, p)
-		}
-		ps = append(ps, p)
-		rows = append(rows, at(p, 0), at(p, 0).Idx(ld, 1), at(p, 0).Idx(ld, 2), at(p, 0).Idx(ld3, 1))
-	}
+	rows, ps := g.inFours(src, ld, ld3, side)
 	advance := func(bytes int) {
 		for _, p := range ps {
 			g.ADDQ(operand.Imm(uint64(bytes)), p)
-		}
-	}
-	move := func(from, to operand.Op) {
-		if g.size == double.size {
-			g.VMOVSD(from, to)
-		} else {
-			g.VMOVSS(from, to)
 		}
 	}
 	rest := g.label("rest")
@@ -144,8 +125,8 @@ func (g *gen) packT() {
 	t := g.XMM()
 	g.Label(one)
 	for i, r := range rows {
-		move(r, t)
-		move(t, at(d, g.size*i))
+		g.moveScalar(r, t)
+		g.moveScalar(t, at(d, g.size*i))
 	}
 	advance(g.size)
 	g.ADDQ(operand.I32(int32(rowBytes)), d)
@@ -170,8 +151,8 @@ func (g *gen) packT() {
 	g.Label(cell)
 	g.CMPQ(i, n)
 	g.JGE(operand.LabelRef(filled))
-	move(at(q, 0), t)
-	move(t, at(d, 0).Idx(i, uint8(g.size)))
+	g.moveScalar(at(q, 0), t)
+	g.moveScalar(t, at(d, 0).Idx(i, uint8(g.size)))
 	g.ADDQ(ld, q)
 	g.INCQ(i)
 	g.JMP(operand.LabelRef(cell))
@@ -193,6 +174,30 @@ func (g *gen) packT() {
 	g.JNE(operand.LabelRef(column))
 	g.Label(end)
 	g.finish()
+}
+
+// inFours addresses n rows in fours from one pointer each. ld3 is three times the stride.
+func (g *gen) inFours(first, ld, ld3 reg.GPVirtual, n int) (rows []operand.Mem, ps []reg.GPVirtual) {
+	for range n / 4 {
+		p := g.GP64()
+		if len(ps) == 0 {
+			g.MOVQ(first, p)
+		} else {
+			g.LEAQ(operand.Mem{Base: ps[len(ps)-1], Index: ld, Scale: 4}, p)
+		}
+		ps = append(ps, p)
+		rows = append(rows, at(p, 0), at(p, 0).Idx(ld, 1), at(p, 0).Idx(ld, 2), at(p, 0).Idx(ld3, 1))
+	}
+	return rows, ps
+}
+
+// moveScalar moves one element.
+func (g *gen) moveScalar(from, to operand.Op) {
+	if g.size == double.size {
+		g.VMOVSD(from, to)
+	} else {
+		g.VMOVSS(from, to)
+	}
 }
 
 // transpose emits the transpose of a square block, one vector of 256 bits to a row: for
