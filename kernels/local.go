@@ -16,23 +16,3 @@ func (l Local[T]) MatMul(m *MatMul[T], panels Span) {
 	m.describe(&p)
 	l.m.plain(&p, panels)
 }
-
-// Gemv is [Algebra.Gemv].
-func (l Local[T]) Gemv(m, n int, alpha T, a []T, lda int, x []T, beta T, y []T) {
-	v := matvec[T]{gemv, m, n, alpha, a, lda, x, beta, y}
-	v.run(l.m, Span{0, v.items()})
-}
-
-// GemvT is [Algebra.GemvT].
-func (l Local[T]) GemvT(m, n int, alpha T, a []T, lda int, x []T, beta T, y []T) {
-	v := matvec[T]{gemvT, m, n, alpha, a, lda, x, beta, y}
-	v.run(l.m, Span{0, v.items()})
-}
-
-// Scale is [Algebra.Scale].
-func (l Local[T]) Scale(alpha T, x []T) {
-	for lo := 0; lo < len(x); lo += elementsPerCall {
-		hi := callEnd(lo, len(x))
-		l.m.set.Scale(x[lo:hi], alpha)
-	}
-}

@@ -189,9 +189,7 @@ func (m *multiplier[T]) plain(p *plainProduct[T], panels Span) {
 	if p.m == 0 || panels.Len() == 0 {
 		return
 	}
-	if m.space == nil {
-		m.space = aligned[T](gatheredBytes / elementSize[T]())
-	}
+	m.makeSpace()
 	nr, gather, negate := m.set.NR, m.gathersPlain(p), p.negatesB()
 	depth, size := plainDepth, plainBytes/elementSize[T]()
 	if gather {
@@ -222,7 +220,7 @@ func (m *multiplier[T]) plainPart(p *plainProduct[T], gather, negate bool) {
 	b.b, b.depth, b.n, b.k = m.space[:m.panels(p.cols)*p.k*m.set.NR], p.k, p.cols, p.k
 	b.gather = gather
 	if p.beta != 1 {
-		m.scaleRows(&b, p.beta)
+		m.scaleRows(b.m, b.n, b.c, b.ldc, p.beta)
 	}
 	alpha := p.alpha
 	if negate {
@@ -231,16 +229,23 @@ func (m *multiplier[T]) plainPart(p *plainProduct[T], gather, negate bool) {
 	m.plainBlock(&b, &p.right, alpha, negate)
 }
 
-// scaleRows multiplies the C of a block by beta.
-func (m *multiplier[T]) scaleRows(b *block[T], beta T) {
+// makeSpace makes the space of a worker on its first use.
+func (m *multiplier[T]) makeSpace() {
+	if m.space == nil {
+		m.space = aligned[T](gatheredBytes / elementSize[T]())
+	}
+}
+
+// scaleRows multiplies rows of n elements by beta.
+func (m *multiplier[T]) scaleRows(rows, n int, c []T, ldc int, beta T) {
 	done := 0 // elements since a stop point; few in a row count as more, since each row may miss
-	for i := range b.m {
-		row := b.c[i*b.ldc:][:b.n]
-		for lo := 0; lo < b.n; lo += elementsPerCall {
-			hi := callEnd(lo, b.n)
+	for i := range rows {
+		row := c[i*ldc:][:n]
+		for lo := 0; lo < n; lo += elementsPerCall {
+			hi := callEnd(lo, n)
 			m.set.Scale(row[lo:hi], beta)
 		}
-		if done += max(b.n, elementsPerCall/rowsPerCall); done >= elementsPerCall {
+		if done += max(n, elementsPerCall/rowsPerCall); done >= elementsPerCall {
 			stopPoint()
 			done = 0
 		}

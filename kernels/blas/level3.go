@@ -268,11 +268,12 @@ func (r *routines[T]) checkTriangle(s blas.Side, ul blas.Uplo, tA blas.Transpose
 
 // triangleMul computes B = alpha·A·B for triangular A of order m and B of m×n.
 func (l *local[T]) triangleMul(lower, unit bool, m, n int, alpha T, a, b matrix[T]) {
-	if m <= l.triangle {
-		l.triangleMulBlock(lower, unit, m, n, alpha, a, b)
+	if m <= l.leaf {
+		t := triangle(lower, unit, m, n, alpha, a, b)
+		l.Trmm(&t)
 		return
 	}
-	h := half(m, l.triangle)
+	h := half(m, l.leaf)
 	a2, b2 := a.from(h, h), b.from(h, 0)
 	if lower {
 		l.triangleMul(lower, unit, m-h, n, alpha, a2, b2)
@@ -287,11 +288,12 @@ func (l *local[T]) triangleMul(lower, unit bool, m, n int, alpha T, a, b matrix[
 
 // solve computes B = alpha·A⁻¹·B for triangular A of order m and B of m×n.
 func (l *local[T]) solve(lower, unit bool, m, n int, alpha T, a, b matrix[T]) {
-	if m <= l.triangle {
-		l.solveBlock(lower, unit, m, n, alpha, a, b)
+	if m <= l.leaf {
+		t := triangle(lower, unit, m, n, alpha, a, b)
+		l.Trsm(&t)
 		return
 	}
-	h := half(m, l.triangle)
+	h := half(m, l.leaf)
 	a2, b2 := a.from(h, h), b.from(h, 0)
 	if lower {
 		l.solve(lower, unit, h, n, alpha, a, b)
@@ -304,99 +306,12 @@ func (l *local[T]) solve(lower, unit bool, m, n int, alpha T, a, b matrix[T]) {
 	}
 }
 
-// triangleMulBlock is triangleMul for a block. Each row takes the other rows times their
-// factors, before they change.
-func (l *local[T]) triangleMulBlock(lower, unit bool, m, n int, alpha T, a, b matrix[T]) {
-	tri := block(l.work, lower, m, a)
-	for j := 0; j < n; j += l.columns {
-		cols := min(l.columns, n-j)
-		bj := b.from(0, j)
-		x := columns(l.work[m*m:], m, cols, bj)
-		for step := range m {
-			i, end := span(lower, step, 1, m)
-			first, last := beside(lower, i, end, m)
-			row, factor := x.data[i*x.ld:][:cols], alpha
-			if !unit {
-				factor *= tri.data[i*tri.ld+i]
-			}
-			if factor != 1 {
-				l.Scale(factor, row)
-			}
-			if first < last {
-				l.GemvT(last-first, cols, alpha, x.data[first*x.ld:], x.ld, tri.data[i*tri.ld:][first:last], 1, row)
-			}
-		}
-		if bj.trans {
-			transpose(m, cols, x.data, x.ld, bj.data, bj.ld)
-		}
-	}
-}
-
-// solveBlock is solve for a block.
-func (l *local[T]) solveBlock(lower, unit bool, m, n int, alpha T, a, b matrix[T]) {
-	tri := block(l.work, lower, m, a)
-	for j := 0; j < n; j += l.columns {
-		cols := min(l.columns, n-j)
-		bj := b.from(0, j)
-		x := columns(l.work[m*m:], m, cols, bj)
-		for step := range m {
-			i, end := span(!lower, step, 1, m)
-			first, last := beside(lower, i, end, m)
-			row := x.data[i*x.ld:][:cols]
-			if first < last {
-				l.GemvT(last-first, cols, -1, x.data[first*x.ld:], x.ld, tri.data[i*tri.ld:][first:last], alpha, row)
-			} else if alpha != 1 {
-				l.Scale(alpha, row)
-			}
-			if !unit {
-				l.divide(row, tri.data[i*tri.ld+i])
-			}
-		}
-		if bj.trans {
-			transpose(m, cols, x.data, x.ld, bj.data, bj.ld)
-		}
-	}
-}
-
-// block returns the triangle of A as one that is not transposed: in place, or in work.
-func block[T kernels.Float](work []T, lower bool, m int, a matrix[T]) matrix[T] {
-	if !a.trans {
-		return a
-	}
-	for i := range m {
-		row := a.data[i*a.ld:][:m]
-		first, last := within(!lower, i, m)
-		for j, v := range row[first:last] {
-			work[(first+j)*m+i] = v
-		}
-	}
-	return matrix[T]{work, m, false}
-}
-
-// columns returns B of m×n as a matrix that is not transposed: in place, or in work.
-func columns[T kernels.Float](work []T, m, n int, b matrix[T]) matrix[T] {
-	if !b.trans {
-		return b
-	}
-	ld := n + 8 // not a power of two: the rows would share few sets of L1
-	transpose(n, m, b.data, b.ld, work, ld)
-	return matrix[T]{work, ld, false}
-}
-
-// divide divides x by d. It multiplies by 1/d unless that overflows or loses bits.
-func (l *local[T]) divide(x []T, d T) {
-	least := T(0x1p-1022) // the smallest normal number
-	if least == 0 {
-		least = 0x1p-126
-	}
-	inv := 1 / d
-	finite, normal := inv-inv == 0, max(inv, -inv) >= least
-	if finite && normal || d == 0 || d-d != 0 {
-		l.Scale(inv, x)
-		return
-	}
-	for i := range x {
-		x[i] /= d
+// triangle describes a triangle that is not halved further.
+func triangle[T kernels.Float](lower, unit bool, m, n int, alpha T, a, b matrix[T]) kernels.Triangle[T] {
+	return kernels.Triangle[T]{
+		M: m, N: n, Lower: lower, Unit: unit, Alpha: alpha,
+		A: a.data, LDA: a.ld, TransA: a.trans,
+		B: b.data, LDB: b.ld, TransB: b.trans,
 	}
 }
 

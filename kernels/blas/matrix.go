@@ -39,20 +39,3 @@ func product[T kernels.Float](m, n, k int, alpha T, a, b matrix[T], beta T, c ma
 
 // half splits n > block, at a multiple of block.
 func half(n, block int) int { return (n/2 + block - 1) / block * block }
-
-// transpose copies the transpose of src, of m×n, to dst.
-func transpose[T kernels.Float](m, n int, src []T, lds int, dst []T, ldd int) {
-	i := 0
-	for ; i+4 <= m; i += 4 {
-		s0, s1, s2, s3 := src[i*lds:][:n], src[(i+1)*lds:][:n], src[(i+2)*lds:][:n], src[(i+3)*lds:][:n]
-		for j := range s0 {
-			d := (*[4]T)(dst[j*ldd+i:])
-			d[0], d[1], d[2], d[3] = s0[j], s1[j], s2[j], s3[j]
-		}
-	}
-	for ; i < m; i++ {
-		for j, v := range src[i*lds:][:n] {
-			dst[j*ldd+i] = v
-		}
-	}
-}

@@ -52,16 +52,16 @@ type tuning struct {
 	gemm, symm, rank, left, right int // rank is syrk and syr2k, left and right are trmm and trsm
 
 	// Blocks.
-	triangle  int // level 3: order of a triangle that is not halved further
+	triangle  int // syrk and syr2k: order of a triangle that is not halved further
+	leaf      int // trmm and trsm: the same, at most kernels.MaxTriangle
 	symmetric int // symm: order of a block that is made whole
-	columns   int // trmm and trsm: columns of B that pass a triangle at once
 	strip     int // level 2: rows of a triangle that are not products of a matrix
 	width     int // symv: columns of a block that is read twice
 	gather    int // level 2: elements of a vector with an increment that are copied at once
 }
 
 var (
-	blocks = tuning{triangle: 32, symmetric: 64, columns: 256, strip: 16, width: 1024, gather: 8192}
+	blocks = tuning{triangle: 32, leaf: kernels.MaxTriangle, symmetric: 64, strip: 16, width: 1024, gather: 8192}
 
 	measured64 = blocks.from(tuning{dot: 64, scal: 96, sums: 16, gemv: 4096, ger: 8192,
 		symv: 32, syr: 48, syr2: 80, trmv: 192, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 16384, right: 4096})
@@ -71,7 +71,7 @@ var (
 
 // from returns the blocks of t with the limits of l.
 func (t tuning) from(l tuning) tuning {
-	l.triangle, l.symmetric, l.columns, l.strip, l.width, l.gather = t.triangle, t.symmetric, t.columns, t.strip, t.width, t.gather
+	l.triangle, l.leaf, l.symmetric, l.strip, l.width, l.gather = t.triangle, t.leaf, t.symmetric, t.strip, t.width, t.gather
 	return l
 }
 

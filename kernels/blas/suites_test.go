@@ -24,8 +24,8 @@ var tunings = []namedTuning{
 }
 
 var (
-	tiny   = tuning{triangle: 3, symmetric: 4, columns: 5, strip: 3, width: 4, gather: 100}
-	shreds = tuning{triangle: 1, symmetric: 1, columns: 1, strip: 1, width: 1, gather: 2}
+	tiny   = tuning{triangle: 3, leaf: 3, symmetric: 4, strip: 3, width: 4, gather: 100}
+	shreds = tuning{triangle: 1, leaf: 1, symmetric: 1, strip: 1, width: 1, gather: 2}
 )
 
 type namedTuning struct {
