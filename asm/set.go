@@ -102,16 +102,16 @@ type Kernels[T Float] struct {
 	Transpose func(m, n int, dst *T, ldd int, src *T, lds int)
 
 	// Trsm solves a lower triangle of at most MR rows for n columns, 1 to NR, of C. The
-	// triangle's row i, column s is t[i*MR+s]. Row i starts from c[i*ldc:][:n] and takes
-	// -t[i*MR+s] times row s of the result, in one chain with s ascending. Then it is
-	// multiplied by t[i*MR+i], or divided by it if divide is set. The result replaces C.
-	// Its negative goes to p, as rows of [Kernels.NR] elements. Those beyond n are zero if
-	// the triangle is finite. ldc may be negative.
-	Trsm func(rows int, t *T, p *T, c *T, ldc, n int, divide bool)
+	// triangle's row i, column s < i is a[i*rs+s*cs], and its diagonal d. Row i starts from
+	// c[i*ldc:][:n] and takes -a[i*rs+s*cs] times row s of the result, in one chain with s
+	// ascending. Then it is multiplied by d[i], or divided by it if divide is set. The
+	// result replaces C. Its negative goes to p, as rows of [Kernels.NR] elements. Those
+	// beyond n are zero if the triangle is finite. Strides may be negative.
+	Trsm func(rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool)
 	// Trmm adds to C the product of a lower triangle, as Trsm takes it, and a panel p of as
-	// many rows: c[i*ldc+j] += t[i*MR]·p[j] + t[i*MR+1]·p[NR+j] + … up to column i, each a
-	// chain of multiply-adds that begins at c[i*ldc+j]. ldc may be negative.
-	Trmm func(rows int, t *T, p *T, c *T, ldc, n int)
+	// many rows. Element c[i*ldc+j] takes the products of row i and column j in one chain of
+	// multiply-adds, from the left to the diagonal. Strides may be negative.
+	Trmm func(rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int)
 
 	Axpy  func(y, x []T, alpha T) // y += alpha·x
 	Scale func(x []T, alpha T)    // x *= alpha

@@ -8,7 +8,7 @@ var generic = Set{
 	Name: "generic",
 
 	Kernels: Kernels[float32]{
-		MR: genericMR, NR: genericNR,
+		MR: 2, NR: genericNR,
 		// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
 		KC: 1024,
 		Gemm: [MaxRows + 1]Tiles[float32]{
@@ -36,7 +36,7 @@ var generic = Set{
 		FMAPeakFlops: fmaPeakGenericFlops,
 	},
 	Double: Kernels[float64]{
-		MR: genericMR, NR: genericNR,
+		MR: 2, NR: genericNR,
 		KC: 512,
 		Gemm: [MaxRows + 1]Tiles[float64]{
 			1: {Panels: [MaxPanels + 1]Tile[float64]{1: gemmGeneric_1x3[float64], 2: gemmGeneric_1x6[float64]}},

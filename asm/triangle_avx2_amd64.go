@@ -7,12 +7,12 @@ package asm
 // trsmAVX2 solves a triangle for columns of C.
 //
 //go:noescape
-func trsmAVX2(rows int, t *float32, p *float32, c *float32, ldc int, n int, divide bool)
+func trsmAVX2(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int, divide bool)
 
 // trmmAVX2 adds the product of a triangle and a panel to C.
 //
 //go:noescape
-func trmmAVX2(rows int, t *float32, p *float32, c *float32, ldc int, n int)
+func trmmAVX2(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
 
 // transposeAVX2 copies the transpose of src.
 //
@@ -22,12 +22,12 @@ func transposeAVX2(m int, n int, dst *float32, ldd int, src *float32, lds int)
 // dtrsmAVX2 solves a triangle for columns of C.
 //
 //go:noescape
-func dtrsmAVX2(rows int, t *float64, p *float64, c *float64, ldc int, n int, divide bool)
+func dtrsmAVX2(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int, divide bool)
 
 // dtrmmAVX2 adds the product of a triangle and a panel to C.
 //
 //go:noescape
-func dtrmmAVX2(rows int, t *float64, p *float64, c *float64, ldc int, n int)
+func dtrmmAVX2(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
 
 // dtransposeAVX2 copies the transpose of src.
 //

@@ -7,12 +7,12 @@ package asm
 // trsmAVX512 solves a triangle for columns of C.
 //
 //go:noescape
-func trsmAVX512(rows int, t *float32, p *float32, c *float32, ldc int, n int, divide bool)
+func trsmAVX512(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int, divide bool)
 
 // trmmAVX512 adds the product of a triangle and a panel to C.
 //
 //go:noescape
-func trmmAVX512(rows int, t *float32, p *float32, c *float32, ldc int, n int)
+func trmmAVX512(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
 
 // transposeAVX512 copies the transpose of src.
 //
@@ -22,12 +22,12 @@ func transposeAVX512(m int, n int, dst *float32, ldd int, src *float32, lds int)
 // dtrsmAVX512 solves a triangle for columns of C.
 //
 //go:noescape
-func dtrsmAVX512(rows int, t *float64, p *float64, c *float64, ldc int, n int, divide bool)
+func dtrsmAVX512(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int, divide bool)
 
 // dtrmmAVX512 adds the product of a triangle and a panel to C.
 //
 //go:noescape
-func dtrmmAVX512(rows int, t *float64, p *float64, c *float64, ldc int, n int)
+func dtrmmAVX512(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
 
 // dtransposeAVX512 copies the transpose of src.
 //

@@ -1,38 +1,37 @@
 package asm
 
-// The triangles of the generic Set have as many rows as its tiles.
-const genericMR = 2
-
-func trsmGeneric[T Float](rows int, t *T, p *T, c *T, ldc, n int, divide bool) {
+func trsmGeneric[T Float](rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool) {
 	for i := range rows {
-		x, factors := row(c, i*ldc, n), row(t, i*genericMR, i+1)
-		for s, f := range factors[:i] {
-			for j, v := range row(c, s*ldc, n) {
-				x[j] -= T(f * v)
-			}
-		}
-		for j, v := range x {
-			if divide {
-				x[j] = v / factors[i]
-			} else {
-				x[j] = v * factors[i]
-			}
+		x, last := row(c, i*ldc, n), row(d, i, 1)[0]
+		for s := range i {
+			addTo(x, -row(a, i*rs+s*cs, 1)[0], row(c, s*ldc, n))
 		}
 		negative := row(p, i*genericNR, genericNR)
 		clear(negative)
 		for j, v := range x {
-			negative[j] = -v
+			if divide {
+				v /= last
+			} else {
+				v *= last
+			}
+			x[j], negative[j] = v, -v
 		}
 	}
 }
 
-func trmmGeneric[T Float](rows int, t *T, p *T, c *T, ldc, n int) {
+func trmmGeneric[T Float](rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int) {
 	for i := range rows {
 		x := row(c, i*ldc, n)
-		for s, f := range row(t, i*genericMR, i+1) {
-			for j, v := range row(p, s*genericNR, n) {
-				x[j] += T(f * v)
-			}
+		for s := range i {
+			addTo(x, row(a, i*rs+s*cs, 1)[0], row(p, s*genericNR, n))
 		}
+		addTo(x, row(d, i, 1)[0], row(p, i*genericNR, n))
+	}
+}
+
+// addTo adds factor·y to x.
+func addTo[T Float](x []T, factor T, y []T) {
+	for j, v := range y {
+		x[j] += T(factor * v)
 	}
 }

@@ -8,10 +8,12 @@ import (
 
 // triangleSlots lists the triangles, and the transpose beside them.
 func triangleSlots[T Float](k *Kernels[T]) []slot[T] {
-	// Operands are the triangle in MR columns, the panel and C. k = 1 divides.
+	// Operands are the triangle, its diagonal, the panel and C. An odd k divides. The
+	// triangle is transposed if k/2 is odd.
 	operands := func(sh shape, panel access) []operand {
 		return []operand{
-			{rows: sh.m, cols: k.MR, ld: k.MR, fill: signed},
+			{rows: sh.m, cols: sh.m, ld: sh.m + sh.gap, fill: signed},
+			vector(sh.m, in, signed),
 			{rows: sh.m, cols: k.NR, ld: k.NR, access: panel, aligned: true, fill: normal},
 			{rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, access: inOut, fill: normal},
 		}
@@ -19,17 +21,18 @@ func triangleSlots[T Float](k *Kernels[T]) []slot[T] {
 	return []slot[T]{
 		{
 			name: prefix[T]() + "Trsm", field: "Trsm",
-			shapes:   triangleShapes(k.MR, k.NR, 2),
+			shapes:   triangleShapes(k.MR, k.NR),
 			operands: func(sh shape) []operand { return operands(sh, out) },
 			call: func(sh shape, x [][]T, _ *[2]T) {
-				k.Trsm(sh.m, first(x[0]), first(x[1]), first(x[2]), sh.n+sh.gap, sh.n, sh.k == 1)
+				rs, cs := sh.triangleStrides()
+				k.Trsm(sh.m, first(x[0]), rs, cs, first(x[1]), first(x[2]), first(x[3]), sh.n+sh.gap, sh.n, sh.k%2 == 1)
 			},
 			want: func(sh shape, x [][]T) ([][]expect, []expect) {
 				c, p := make([]expect, sh.m*sh.n), make([]expect, sh.m*k.NR)
 				for i := range sh.m {
-					t := x[0][i*k.MR:][:i+1]
+					t := triangleRow(sh, x, i)
 					for j := range sh.n {
-						sum := pair{hi: float64(x[2][i*(sh.n+sh.gap)+j])}
+						sum := pair{hi: float64(x[3][i*(sh.n+sh.gap)+j])}
 						magnitude, carried := math.Abs(sum.hi), 0.0
 						for s, v := range t[:i] {
 							row := c[s*sh.n+j]
@@ -38,7 +41,7 @@ func triangleSlots[T Float](k *Kernels[T]) []slot[T] {
 							carried += math.Abs(float64(v)) * row.tolerance
 						}
 						factor := float64(t[i])
-						if sh.k == 1 {
+						if sh.k%2 == 1 {
 							factor = 1 / factor
 						}
 						// Two roundings a step, those of the last operation, and the oracle's.
@@ -48,30 +51,31 @@ func triangleSlots[T Float](k *Kernels[T]) []slot[T] {
 						p[i*k.NR+j] = expect{-e.value, e.tolerance}
 					}
 				}
-				return [][]expect{nil, p, c}, nil
+				return [][]expect{nil, nil, p, c}, nil
 			},
 		},
 		{
 			name: prefix[T]() + "Trmm", field: "Trmm",
-			shapes:   triangleShapes(k.MR, k.NR, 1),
+			shapes:   triangleShapes(k.MR, k.NR),
 			operands: func(sh shape) []operand { return operands(sh, in) },
 			call: func(sh shape, x [][]T, _ *[2]T) {
-				k.Trmm(sh.m, first(x[0]), first(x[1]), first(x[2]), sh.n+sh.gap, sh.n)
+				rs, cs := sh.triangleStrides()
+				k.Trmm(sh.m, first(x[0]), rs, cs, first(x[1]), first(x[2]), first(x[3]), sh.n+sh.gap, sh.n)
 			},
 			want: func(sh shape, x [][]T) ([][]expect, []expect) {
 				c := make([]expect, sh.m*sh.n)
 				for i := range sh.m {
 					for j := range sh.n {
-						sum := pair{hi: float64(x[2][i*(sh.n+sh.gap)+j])}
+						sum := pair{hi: float64(x[3][i*(sh.n+sh.gap)+j])}
 						magnitude := math.Abs(sum.hi)
-						for s, v := range x[0][i*k.MR:][:i+1] {
-							sum = sum.add(float64(v), float64(x[1][s*k.NR+j]))
-							magnitude += math.Abs(float64(v) * float64(x[1][s*k.NR+j]))
+						for s, v := range triangleRow(sh, x, i) {
+							sum = sum.add(float64(v), float64(x[2][s*k.NR+j]))
+							magnitude += math.Abs(float64(v) * float64(x[2][s*k.NR+j]))
 						}
 						c[i*sh.n+j] = expect{sum.hi, 1.01*float64(2*i+2)*rounding[T]()*magnitude + least[T]()}
 					}
 				}
-				return [][]expect{nil, nil, c}, nil
+				return [][]expect{nil, nil, nil, c}, nil
 			},
 		},
 		{
@@ -99,13 +103,30 @@ func triangleSlots[T Float](k *Kernels[T]) []slot[T] {
 	}
 }
 
-func triangleShapes(mr, nr, forms int) (sh []shape) {
+func triangleShapes(mr, nr int) (sh []shape) {
 	for m := 1; m <= mr; m++ {
 		for n := 1; n <= nr; n++ {
-			sh = append(sh, shape{m: m, n: n, k: (m + n) % forms, gap: (m + n) % 3 * 3})
+			sh = append(sh, shape{m: m, n: n, k: (m + n) % 4, gap: (m + n) % 3 * 3})
 		}
 	}
 	return sh
+}
+
+// triangleStrides returns the row and the column stride of the triangle.
+func (sh shape) triangleStrides() (rs, cs int) {
+	if sh.k/2%2 == 1 {
+		return 1, sh.m + sh.gap
+	}
+	return sh.m + sh.gap, 1
+}
+
+// triangleRow returns row i of the triangle, with its diagonal.
+func triangleRow[T Float](sh shape, x [][]T, i int) (row []T) {
+	rs, cs := sh.triangleStrides()
+	for s := range i {
+		row = append(row, x[0][i*rs+s*cs])
+	}
+	return append(row, x[1][i])
 }
 
 func transposeShapes() (sh []shape) {
@@ -118,7 +139,8 @@ func transposeShapes() (sh []shape) {
 }
 
 // TestTrianglesAreChains holds triangles to their scalar chains, so that Sets whose
-// triangles have other sizes agree. C goes up or down in memory.
+// triangles have other sizes agree. Matrices go up or down in memory. Nothing but the
+// triangle below its diagonal is read.
 func TestTrianglesAreChains(t *testing.T) {
 	eachSet(t, func(t *testing.T, s *Set) {
 		testTrianglesAreChains[float32](t, s)
@@ -129,64 +151,64 @@ func TestTrianglesAreChains(t *testing.T) {
 func testTrianglesAreChains[T Float](t *testing.T, s *Set) {
 	k := of[T](s)
 	r := rand.New(rand.NewPCG(11, 12))
-	trsm, trmm := triangleSlots(k)[0], triangleSlots(k)[1]
-	for i, sh := range append(triangleShapes(k.MR, k.NR, 2), triangleShapes(k.MR, k.NR, 1)...) {
+	for i, sh := range triangleShapes(k.MR, k.NR) {
 		fill := normal
 		if i%2 == 0 {
 			fill = roughOf[T]()
 		}
-		x := laid[T](trmm.operands(sh), r, fill)
-		ld := sh.n + sh.gap
-		at := func(i, j int) int { return i*ld + j } // in C
-		up := i%3 == 0
-		if up {
-			at = func(i, j int) int { return (sh.m-1-i)*ld + j }
+		x := laid[T](triangleSlots(k)[1].operands(sh), r, fill)
+		rs, cs := sh.triangleStrides()
+		for i := range sh.m {
+			for s := i; s < sh.m; s++ {
+				x[0][i*rs+s*cs] = T(math.NaN())
+			}
 		}
+		ldc := sh.n + sh.gap
 		solved, product := cloneAll(x), cloneAll(x)
 		for i := range sh.m {
+			t := triangleRow(sh, x, i)
 			for j := range sh.n {
-				sum := &solved[2][at(i, j)]
-				for s1 := range i {
-					*sum = multiplyAdd(s, -x[0][i*k.MR+s1], solved[2][at(s1, j)], *sum)
+				sum := &solved[3][i*ldc+j]
+				for p, v := range t[:i] {
+					*sum = multiplyAdd(s, -v, solved[3][p*ldc+j], *sum)
 				}
-				if d := x[0][i*k.MR+i]; sh.k == 1 {
-					*sum /= d
+				if sh.k%2 == 1 {
+					*sum /= t[i]
 				} else {
-					*sum *= d
+					*sum *= t[i]
 				}
-				solved[1][i*k.NR+j] = -*sum
-				for s1 := range i + 1 {
-					product[2][at(i, j)] = multiplyAdd(s, x[0][i*k.MR+s1], x[1][s1*k.NR+j], product[2][at(i, j)])
+				solved[2][i*k.NR+j] = -*sum
+				for p, v := range t {
+					sum := &product[3][i*ldc+j]
+					*sum = multiplyAdd(s, v, x[2][p*k.NR+j], *sum)
 				}
 			}
 		}
-		got := cloneAll(x)
-		if up {
-			k.Trmm(sh.m, first(x[0]), first(got[1]), &got[2][at(0, 0)], -ld, sh.n)
-		} else {
-			trmm.call(sh, got, nil)
+		if i%3 == 0 { // the last rows and columns come first
+			x[0], x[3] = backward(x[0]), backwardRows(x[3], sh.m, sh.n, ldc)
+			solved[3], product[3] = backwardRows(solved[3], sh.m, sh.n, ldc), backwardRows(product[3], sh.m, sh.n, ldc)
 		}
-		for i, want := range product[2] {
-			if !sameValue(got[2][i], want) {
-				t.Fatalf("Trmm of %T, %v: element %d is %x, the chain %x", want, sh, i, got[2][i], want)
+		check := func(name string, call func(a *T, rs, cs int, d, p, c *T, ldc int), want [][]T) {
+			got := cloneAll(x)
+			if i%3 == 0 {
+				call(&got[0][len(got[0])-1], -rs, -cs, &got[1][0], &got[2][0], &got[3][(sh.m-1)*ldc], -ldc)
+			} else {
+				call(&got[0][0], rs, cs, &got[1][0], &got[2][0], &got[3][0], ldc)
+			}
+			for q := range want[2:] {
+				for i, v := range want[2+q] {
+					if (q == 1 || i%k.NR < sh.n) && !sameValue(got[2+q][i], v) {
+						t.Fatalf("%s of %T, %v: element %d of operand %d is %x, the chain %x", name, v, sh, i, 2+q, got[2+q][i], v)
+					}
+				}
 			}
 		}
-		got = cloneAll(x)
-		if up {
-			k.Trsm(sh.m, first(x[0]), first(got[1]), &got[2][at(0, 0)], -ld, sh.n, sh.k == 1)
-		} else {
-			trsm.call(sh, got, nil)
-		}
-		for i, want := range solved[2] {
-			if !sameValue(got[2][i], want) {
-				t.Fatalf("Trsm of %T, %v: element %d is %x, the chain %x", want, sh, i, got[2][i], want)
-			}
-		}
-		for i, want := range solved[1] {
-			if i%k.NR < sh.n && !sameValue(got[1][i], want) {
-				t.Fatalf("Trsm of %T, %v: element %d of the panel is %x, want %x", want, sh, i, got[1][i], want)
-			}
-		}
+		check("Trsm", func(a *T, rs, cs int, d, p, c *T, ldc int) {
+			k.Trsm(sh.m, a, rs, cs, d, p, c, ldc, sh.n, sh.k%2 == 1)
+		}, solved)
+		check("Trmm", func(a *T, rs, cs int, d, p, c *T, ldc int) {
+			k.Trmm(sh.m, a, rs, cs, d, p, c, ldc, sh.n)
+		}, product)
 	}
 }
 
@@ -213,11 +235,8 @@ func testNegativeStrides[T Float](t *testing.T, s *Set) {
 			x := laid[T](tileOperands(set.NR, sh), r, normal)
 			callTile(tile, set.NR, sh, x)
 
-			a, start, c := backward(x[1]), make([]T, len(x[3])), make([]T, len(x[0]))
+			a, start, c := backward(x[1]), backwardRows(x[3], sh.tile.rows, sh.n, sh.lds()), make([]T, len(x[0]))
 			top, last := sh.tile.rows-1, len(a)-1
-			for i := range sh.tile.rows {
-				copy(start[(top-i)*sh.lds():], x[3][i*sh.lds():][:sh.n])
-			}
 			rs, cs := -sh.lda(), -1
 			if transA {
 				rs, cs = cs, rs
@@ -255,6 +274,15 @@ func backward[T Float](x []T) []T {
 	y := make([]T, len(x))
 	for i, v := range x {
 		y[len(x)-1-i] = v
+	}
+	return y
+}
+
+// backwardRows returns a matrix of m×n from its last row to its first.
+func backwardRows[T Float](x []T, m, n, ld int) []T {
+	y := make([]T, len(x))
+	for i := range m {
+		copy(y[(m-1-i)*ld:][:n], x[i*ld:])
 	}
 	return y
 }

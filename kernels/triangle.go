@@ -1,6 +1,10 @@
 package kernels
 
-import "batchrnn/asm"
+import (
+	"slices"
+
+	"batchrnn/asm"
+)
 
 // MaxTriangle is the largest order of a [Triangle]. Its rows of a panel of B stay in L1
 // then, and the triangle in L2.
@@ -33,11 +37,12 @@ func (l Local[T]) Trsm(t *Triangle[T]) { l.m.triangle(t, true) }
 // A lower is a lower triangle. An upper one becomes lower as its rows and columns are
 // counted from the last: then strides are negative.
 type lower[T Float] struct {
-	a          []T // row i, column k is a[from+i*rs+k*cs]
-	from       int
-	rs, cs     int
-	onDiagonal []T // the blocks on the diagonal, as asm.Kernels.Trsm takes them
-	divide     bool
+	a        []T
+	first    int // row i, column k is a[first+i*rs+k*cs] if width is 0
+	rs, cs   int
+	width    int // of gathered strips: the rows from lo on begin at a[lo*width]
+	diagonal []T // or its reciprocals
+	divide   bool
 }
 
 // triangle walks B in panels, and each panel in blocks of rows. A tile computes what the
@@ -77,19 +82,21 @@ func (m *multiplier[T]) triangle(t *Triangle[T], solve bool) {
 		for b := range blocks {
 			stopPoint()
 			lo, hi := m.triangleRows(t.M, blocks, b)
-			f := m.set.Gemm[hi-lo].Panels[1]
-			if half := m.set.Gemm[hi-lo].Half; n <= nr/2 && half != nil {
-				f = half
+			tiles := &m.set.Gemm[hi-lo]
+			f := tiles.Panels[1]
+			if n <= nr/2 && tiles.Half != nil {
+				f = tiles.Half
 			}
-			row, at, diagonal := &c[first+lo*ldc], &a.a[a.from+lo*a.rs], &a.onDiagonal[b*mr*mr]
+			at, rs, cs := a.strip(lo, hi)
+			row := &c[first+lo*ldc]
 			if solve {
 				if lo > 0 {
-					f(lo, at, a.rs, a.cs, &panel[0], 0, row, ldc, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
+					f(lo, &a.a[at], rs, cs, &panel[0], 0, row, ldc, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
 				}
-				m.set.Trsm(hi-lo, diagonal, &panel[lo*nr], row, ldc, n, a.divide)
+				m.set.Trsm(hi-lo, &a.a[at+lo*cs], rs, cs, &a.diagonal[lo], &panel[lo*nr], row, ldc, n, a.divide)
 			} else {
-				f(lo, at, a.rs, a.cs, &panel[0], 0, m.zeros, 0, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
-				m.set.Trmm(hi-lo, diagonal, &panel[lo*nr], row, ldc, n)
+				f(lo, &a.a[at], rs, cs, &panel[0], 0, m.zeros, 0, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
+				m.set.Trmm(hi-lo, &a.a[at+lo*cs], rs, cs, &a.diagonal[lo], &panel[lo*nr], row, ldc, n)
 			}
 		}
 		if t.TransB {
@@ -113,58 +120,52 @@ func (m *multiplier[T]) triangleRows(rows, blocks, b int) (lo, hi int) {
 	return rows * b / blocks, rows * (b + 1) / blocks
 }
 
-// lower lays out the triangle of t in space.
+// lower returns the triangle of t. It has t.M·(t.M+gatherPad+1) elements of space.
 func (m *multiplier[T]) lower(t *Triangle[T], solve bool, space []T) lower[T] {
-	a := lower[T]{a: t.A}
-	lda, mr := t.LDA, m.set.MR
-	blocks := (t.M + mr - 1) / mr
-	a.onDiagonal, space = space[:blocks*mr*mr], space[blocks*mr*mr:]
-	if m.gathersTriangle(t) {
-		a.a, lda = space, MaxTriangle+64/elementSize[T]() // an odd number of cache lines
-		for i := range t.M {
-			first, last := 0, i+1
-			if t.Lower == t.TransA { // an upper one in memory
-				first, last = i, t.M
-			}
-			copy(space[i*lda+first:i*lda+last], t.A[i*t.LDA+first:])
-		}
-	}
-	a.rs, a.cs = lda, 1
+	a := lower[T]{a: t.A, rs: t.LDA, cs: 1, diagonal: space[:t.M]}
 	if t.TransA {
-		a.rs, a.cs = 1, lda
+		a.rs, a.cs = a.cs, a.rs
 	}
 	if !t.Lower {
-		a.from, a.rs, a.cs = (t.M-1)*(lda+1), -a.rs, -a.cs
+		a.first, a.rs, a.cs = (t.M-1)*(t.LDA+1), -a.rs, -a.cs
 	}
-	if solve && !t.Unit {
-		for i := range t.M {
-			a.divide = a.divide || !invertible(a.a[a.from+i*(a.rs+a.cs)])
-		}
+	for i := range a.diagonal {
+		a.diagonal[i] = 1
 	}
-	for b := range blocks {
-		lo, hi := m.triangleRows(t.M, blocks, b)
-		at := a.from + lo*(a.rs+a.cs)
-		for i := range hi - lo {
-			row := a.onDiagonal[(b*mr+i)*mr:][:i+1]
-			for s := range row[:i] {
-				row[s] = a.a[at+s*a.cs]
-			}
-			switch d := T(1); {
-			case t.Unit:
-				row[i] = d
-			case solve && !a.divide:
-				row[i] = d / a.a[at+i*a.cs]
-			default:
-				row[i] = a.a[at+i*a.cs]
-			}
-			at += a.rs
+	if !t.Unit {
+		for i := range a.diagonal {
+			a.diagonal[i] = t.A[i*(t.LDA+1)]
 		}
+		if !t.Lower {
+			slices.Reverse(a.diagonal)
+		}
+		a.divide = solve && !invert(a.diagonal)
+	}
+	if m.gathersTriangle(t) {
+		m.gatherTriangle(&a, t.M, space[t.M:])
 	}
 	return a
 }
 
-// gathersTriangle says whether a triangle is copied before use: its strips of rows would
-// evict themselves from L1.
+// invert replaces d by its reciprocals, if they are as good as divisions.
+func invert[T Float](d []T) bool {
+	least := T(0x1p-1022) // the smallest normal number
+	if least == 0 {
+		least = 0x1p-126
+	}
+	for _, v := range d {
+		if abs := max(v, -v); abs > 0 && abs < least || abs > 1/least && v-v == 0 {
+			return false
+		}
+	}
+	for i, v := range d {
+		d[i] = 1 / v
+	}
+	return true
+}
+
+// gathersTriangle says whether rows of a triangle are copied before use: they would evict
+// each other from L1.
 func (m *multiplier[T]) gathersTriangle(t *Triangle[T]) bool {
 	if t.TransA {
 		return t.M > linesTogether(t.LDA*elementSize[T]())
@@ -172,13 +173,37 @@ func (m *multiplier[T]) gathersTriangle(t *Triangle[T]) bool {
 	return t.LDA%m.aliasStride == 0 && t.M > m.set.MR
 }
 
-// invertible says whether 1/d is as good as a division by d.
-func invertible[T Float](d T) bool {
-	least := T(0x1p-1022) // the smallest normal number
-	if least == 0 {
-		least = 0x1p-126
+// gatherTriangle copies the strips of a triangle to space.
+func (m *multiplier[T]) gatherTriangle(a *lower[T], rows int, space []T) {
+	a.width = rows + gatherPad
+	blocks := (rows + m.set.MR - 1) / m.set.MR
+	for b := range blocks {
+		lo, hi := m.triangleRows(rows, blocks, b)
+		to := space[lo*a.width:]
+		if a.rs == 1 || a.rs == -1 {
+			stopPoint()
+			m.set.Strip(hi, hi-lo, &to[0], &a.a[min(a.first+lo*a.rs, a.first+(hi-1)*a.rs)], a.cs)
+			continue
+		}
+		for i := range hi - lo {
+			at := a.first + (lo+i)*a.rs
+			copy(to[i*a.width:][:hi], a.a[min(at, at+(hi-1)*a.cs):])
+		}
 	}
-	inv := 1 / d
-	finite, normal := inv-inv == 0, max(inv, -inv) >= least
-	return finite && normal || d == 0 || d-d != 0
+	a.a = space
+}
+
+// strip returns where the rows [lo,hi) up to the diagonal lie, and their strides.
+func (a *lower[T]) strip(lo, hi int) (at, rs, cs int) {
+	switch {
+	case a.width == 0:
+		return a.first + lo*a.rs, a.rs, a.cs
+	case a.rs == 1:
+		return lo * a.width, 1, hi - lo
+	case a.rs == -1:
+		return lo*a.width + hi - lo - 1, -1, hi - lo
+	case a.cs < 0:
+		return lo*a.width + hi - 1, a.width, -1
+	}
+	return lo * a.width, a.width, 1
 }

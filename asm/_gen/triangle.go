@@ -25,7 +25,11 @@ func (g *gen) triangleRows(solve bool) {
 	mr := g.mr()
 	held := (mr - 1) * panelVectors
 	acc, factor, signs := g.vec[held:][:panelVectors], g.vec[held+panelVectors], g.vec[held+panelVectors+1]
-	rows, t, p := g.arg("rows"), g.arg("t"), g.arg("p")
+	// Columns of the triangle are addressed in fours from one pointer each.
+	rs, cs, cs3 := g.argBytes("rs"), g.argBytes("cs"), g.GP64()
+	g.LEAQ(operand.Mem{Base: cs, Index: cs, Scale: 2}, cs3)
+	columns, as := g.inFours(g.arg("a"), cs, cs3, (mr+2)/4*4)
+	rows, d, p := g.arg("rows"), g.arg("d"), g.arg("p")
 	c, ldc, n := g.arg("c"), g.argBytes("ldc"), g.arg("n")
 	var divide reg.GPVirtual
 	if solve {
@@ -40,7 +44,7 @@ func (g *gen) triangleRows(solve bool) {
 				l.load(c, acc[v])
 			}
 			for s := range i {
-				g.spread(at(t, (i*mr+s)*g.size), factor)
+				g.spread(columns[s], factor)
 				for v := range ls {
 					if x := g.vec[s*panelVectors+v]; solve {
 						g.multiplySubtract(factor, x, acc[v])
@@ -53,7 +57,7 @@ func (g *gen) triangleRows(solve bool) {
 			if i < mr-1 {
 				x = g.vec[i*panelVectors:][:panelVectors]
 			}
-			g.spread(at(t, (i*mr+i)*g.size), factor)
+			g.spread(at(d, i*g.size), factor)
 			panel := func(v int) operand.Mem { return at(p, i*g.nr()*g.size+v*g.bytes()) }
 			if solve {
 				byDivision, done := g.label("divide"), g.label("done")
@@ -88,6 +92,9 @@ func (g *gen) triangleRows(solve bool) {
 				g.ADDQ(ldc, c)
 				g.DECQ(rows)
 				g.JEQ(operand.LabelRef(end))
+				for _, a := range as {
+					g.ADDQ(rs, a)
+				}
 			}
 		}
 	}
