@@ -29,11 +29,11 @@ func stripGeneric[T Float](k, n int, dst *T, src *T, ld int) {
 	}
 }
 
-func transposeGeneric[T Float](m, n int, dst *T, ldd int, src *T, lds int) {
+func transposeGeneric[T Float](m, n int, alpha T, dst *T, ldd int, src *T, lds int) {
 	for j := range n {
 		column := row(dst, j*ldd, m)
 		for i := range column {
-			column[i] = row(src, i*lds+j, 1)[0]
+			column[i] = alpha * row(src, i*lds+j, 1)[0]
 		}
 	}
 }

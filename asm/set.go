@@ -97,16 +97,17 @@ type Kernels[T Float] struct {
 	// dst[p*n+j] = src[p*ld+j].
 	Strip func(k, n int, dst *T, src *T, ld int)
 
-	// Transpose copies the transpose of src, m rows of n elements with stride lds:
-	// dst[j*ldd+i] = src[i*lds+j].
-	Transpose func(m, n int, dst *T, ldd int, src *T, lds int)
+	// Transpose copies alpha times the transpose of src, m rows of n elements with stride
+	// lds: dst[j*ldd+i] = alpha·src[i*lds+j]. Strides may be negative.
+	Transpose func(m, n int, alpha T, dst *T, ldd int, src *T, lds int)
 
 	// Trsm solves a lower triangle of at most MR rows for n columns, 1 to NR, of C. The
 	// triangle's row i, column s < i is a[i*rs+s*cs], and its diagonal d. Row i starts from
 	// c[i*ldc:][:n] and takes -a[i*rs+s*cs] times row s of the result, in one chain with s
 	// ascending. Then it is multiplied by d[i], or divided by it if divide is set. The
 	// result replaces C. Its negative goes to p, as rows of [Kernels.NR] elements. Those
-	// beyond n are zero if the triangle is finite. Strides may be negative.
+	// beyond n are zero if the triangle is finite. p may be c: the negative is left there.
+	// Strides may be negative.
 	Trsm func(rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool)
 	// Trmm adds to C the product of a lower triangle, as Trsm takes it, and a panel p of as
 	// many rows. Element c[i*ldc+j] takes the products of row i and column j in one chain of

@@ -14,10 +14,10 @@ func trsmAVX2(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *f
 //go:noescape
 func trmmAVX2(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
 
-// transposeAVX2 copies the transpose of src.
+// transposeAVX2 copies alpha times the transpose of src.
 //
 //go:noescape
-func transposeAVX2(m int, n int, dst *float32, ldd int, src *float32, lds int)
+func transposeAVX2(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
 
 // dtrsmAVX2 solves a triangle for columns of C.
 //
@@ -29,7 +29,7 @@ func dtrsmAVX2(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *
 //go:noescape
 func dtrmmAVX2(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
 
-// dtransposeAVX2 copies the transpose of src.
+// dtransposeAVX2 copies alpha times the transpose of src.
 //
 //go:noescape
-func dtransposeAVX2(m int, n int, dst *float64, ldd int, src *float64, lds int)
+func dtransposeAVX2(m int, n int, alpha float64, dst *float64, ldd int, src *float64, lds int)

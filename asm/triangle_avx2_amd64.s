@@ -763,20 +763,21 @@ end27:
 	VZEROUPPER
 	RET
 
-// func transposeAVX2(m int, n int, dst *float32, ldd int, src *float32, lds int)
+// func transposeAVX2(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
 // Requires: AVX
-TEXT ·transposeAVX2(SB), NOSPLIT, $0-48
-	MOVQ m+0(FP), AX
-	MOVQ dst+16(FP), CX
-	MOVQ ldd+24(FP), DX
-	SHLQ $0x02, DX
-	MOVQ src+32(FP), BX
-	MOVQ lds+40(FP), SI
-	SHLQ $0x02, SI
-	LEAQ (DX)(DX*2), DI
-	LEAQ (SI)(SI*2), R8
-	SUBQ $0x08, AX
-	JLT  rest30
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-56
+	MOVQ         m+0(FP), AX
+	MOVQ         dst+24(FP), CX
+	MOVQ         ldd+32(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         src+40(FP), BX
+	MOVQ         lds+48(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (DX)(DX*2), DI
+	LEAQ         (SI)(SI*2), R8
+	VBROADCASTSS alpha+16(FP), Y15
+	SUBQ         $0x08, AX
+	JLT          rest30
 
 block29:
 	MOVQ BX, R10
@@ -788,54 +789,62 @@ block29:
 	JLT  part34
 
 next33:
-	VMOVUPS    (R10), Y0
-	VMOVUPS    (R10)(SI*1), Y1
-	VMOVUPS    (R10)(SI*2), Y2
-	VMOVUPS    (R10)(R8*1), Y3
-	VMOVUPS    (R11), Y4
-	VMOVUPS    (R11)(SI*1), Y5
-	VMOVUPS    (R11)(SI*2), Y6
-	VMOVUPS    (R11)(R8*1), Y7
-	VUNPCKLPS  Y1, Y0, Y8
-	VUNPCKHPS  Y1, Y0, Y9
-	VUNPCKLPS  Y3, Y2, Y10
-	VUNPCKHPS  Y3, Y2, Y11
-	VUNPCKLPS  Y5, Y4, Y12
-	VUNPCKHPS  Y5, Y4, Y13
-	VUNPCKLPS  Y7, Y6, Y14
-	VUNPCKHPS  Y7, Y6, Y15
-	VUNPCKLPD  Y10, Y8, Y0
-	VUNPCKHPD  Y10, Y8, Y1
-	VUNPCKLPD  Y11, Y9, Y2
-	VUNPCKHPD  Y11, Y9, Y3
-	VUNPCKLPD  Y14, Y12, Y4
-	VUNPCKHPD  Y14, Y12, Y5
-	VUNPCKLPD  Y15, Y13, Y6
-	VUNPCKHPD  Y15, Y13, Y7
-	VPERM2F128 $0x20, Y4, Y0, Y8
-	VPERM2F128 $0x31, Y4, Y0, Y12
-	VPERM2F128 $0x20, Y5, Y1, Y9
-	VPERM2F128 $0x31, Y5, Y1, Y13
-	VPERM2F128 $0x20, Y6, Y2, Y10
-	VPERM2F128 $0x31, Y6, Y2, Y14
-	VPERM2F128 $0x20, Y7, Y3, Y11
-	VPERM2F128 $0x31, Y7, Y3, Y15
-	VMOVUPS    Y8, (R12)
-	VMOVUPS    Y9, (R12)(DX*1)
-	VMOVUPS    Y10, (R12)(DX*2)
-	VMOVUPS    Y11, (R12)(DI*1)
-	VMOVUPS    Y12, (R13)
-	VMOVUPS    Y13, (R13)(DX*1)
-	VMOVUPS    Y14, (R13)(DX*2)
-	VMOVUPS    Y15, (R13)(DI*1)
-	ADDQ       $0x20, R10
-	ADDQ       $0x20, R11
-	LEAQ       (R12)(DX*4), R12
-	LEAQ       (R13)(DX*4), R13
-	LEAQ       (R12)(DX*4), R12
-	LEAQ       (R13)(DX*4), R13
-	SUBQ       $0x08, R9
-	JGE        next33
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (R11), Y0, Y0
+	VMOVUPS     (R10)(SI*1), X1
+	VINSERTF128 $0x01, (R11)(SI*1), Y1, Y1
+	VMOVUPS     (R10)(SI*2), X2
+	VINSERTF128 $0x01, (R11)(SI*2), Y2, Y2
+	VMOVUPS     (R10)(R8*1), X3
+	VINSERTF128 $0x01, (R11)(R8*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMULPS      Y15, Y0, Y0
+	VMOVUPS     Y0, (R12)
+	VMULPS      Y15, Y1, Y1
+	VMOVUPS     Y1, (R12)(DX*1)
+	VMULPS      Y15, Y2, Y2
+	VMOVUPS     Y2, (R12)(DX*2)
+	VMULPS      Y15, Y3, Y3
+	VMOVUPS     Y3, (R12)(DI*1)
+	VMOVUPS     16(R10), X0
+	VINSERTF128 $0x01, 16(R11), Y0, Y0
+	VMOVUPS     16(R10)(SI*1), X1
+	VINSERTF128 $0x01, 16(R11)(SI*1), Y1, Y1
+	VMOVUPS     16(R10)(SI*2), X2
+	VINSERTF128 $0x01, 16(R11)(SI*2), Y2, Y2
+	VMOVUPS     16(R10)(R8*1), X3
+	VINSERTF128 $0x01, 16(R11)(R8*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMULPS      Y15, Y0, Y0
+	VMOVUPS     Y0, (R13)
+	VMULPS      Y15, Y1, Y1
+	VMOVUPS     Y1, (R13)(DX*1)
+	VMULPS      Y15, Y2, Y2
+	VMOVUPS     Y2, (R13)(DX*2)
+	VMULPS      Y15, Y3, Y3
+	VMOVUPS     Y3, (R13)(DI*1)
+	ADDQ        $0x20, R10
+	ADDQ        $0x20, R11
+	LEAQ        (R12)(DX*4), R12
+	LEAQ        (R13)(DX*4), R13
+	LEAQ        (R12)(DX*4), R12
+	LEAQ        (R13)(DX*4), R13
+	SUBQ        $0x08, R9
+	JGE         next33
 
 part34:
 	ADDQ $0x08, R9
@@ -843,20 +852,28 @@ part34:
 
 single35:
 	VMOVSS (R10), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, (R12)
 	VMOVSS (R10)(SI*1), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 4(R12)
 	VMOVSS (R10)(SI*2), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 8(R12)
 	VMOVSS (R10)(R8*1), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 12(R12)
 	VMOVSS (R11), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 16(R12)
 	VMOVSS (R11)(SI*1), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 20(R12)
 	VMOVSS (R11)(SI*2), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 24(R12)
 	VMOVSS (R11)(R8*1), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, 28(R12)
 	ADDQ   $0x04, R10
 	ADDQ   $0x04, R11
@@ -884,6 +901,7 @@ row31:
 
 cell37:
 	VMOVSS (R8), X0
+	VMULSS X15, X0, X0
 	VMOVSS X0, (DI)
 	ADDQ   $0x04, R8
 	ADDQ   DX, DI
@@ -1593,20 +1611,21 @@ end65:
 	VZEROUPPER
 	RET
 
-// func dtransposeAVX2(m int, n int, dst *float64, ldd int, src *float64, lds int)
+// func dtransposeAVX2(m int, n int, alpha float64, dst *float64, ldd int, src *float64, lds int)
 // Requires: AVX
-TEXT ·dtransposeAVX2(SB), NOSPLIT, $0-48
-	MOVQ m+0(FP), AX
-	MOVQ dst+16(FP), CX
-	MOVQ ldd+24(FP), DX
-	SHLQ $0x03, DX
-	MOVQ src+32(FP), BX
-	MOVQ lds+40(FP), SI
-	SHLQ $0x03, SI
-	LEAQ (DX)(DX*2), DI
-	LEAQ (SI)(SI*2), R8
-	SUBQ $0x04, AX
-	JLT  rest68
+TEXT ·dtransposeAVX2(SB), NOSPLIT, $0-56
+	MOVQ         m+0(FP), AX
+	MOVQ         dst+24(FP), CX
+	MOVQ         ldd+32(FP), DX
+	SHLQ         $0x03, DX
+	MOVQ         src+40(FP), BX
+	MOVQ         lds+48(FP), SI
+	SHLQ         $0x03, SI
+	LEAQ         (DX)(DX*2), DI
+	LEAQ         (SI)(SI*2), R8
+	VBROADCASTSD alpha+16(FP), Y15
+	SUBQ         $0x04, AX
+	JLT          rest68
 
 block67:
 	MOVQ BX, R10
@@ -1616,26 +1635,30 @@ block67:
 	JLT  part72
 
 next71:
-	VMOVUPS    (R10), Y0
-	VMOVUPS    (R10)(SI*1), Y1
-	VMOVUPS    (R10)(SI*2), Y2
-	VMOVUPS    (R10)(R8*1), Y3
-	VUNPCKLPD  Y1, Y0, Y8
-	VUNPCKHPD  Y1, Y0, Y9
-	VUNPCKLPD  Y3, Y2, Y10
-	VUNPCKHPD  Y3, Y2, Y11
-	VPERM2F128 $0x20, Y10, Y8, Y0
-	VPERM2F128 $0x31, Y10, Y8, Y2
-	VPERM2F128 $0x20, Y11, Y9, Y1
-	VPERM2F128 $0x31, Y11, Y9, Y3
-	VMOVUPS    Y0, (R11)
-	VMOVUPS    Y1, (R11)(DX*1)
-	VMOVUPS    Y2, (R11)(DX*2)
-	VMOVUPS    Y3, (R11)(DI*1)
-	ADDQ       $0x20, R10
-	LEAQ       (R11)(DX*4), R11
-	SUBQ       $0x04, R9
-	JGE        next71
+	VMOVUPS     (R10), X0
+	VINSERTF128 $0x01, (R10)(SI*2), Y0, Y0
+	VMOVUPS     (R10)(SI*1), X1
+	VINSERTF128 $0x01, (R10)(R8*1), Y1, Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y3
+	VMULPD      Y15, Y2, Y2
+	VMOVUPS     Y2, (R11)
+	VMULPD      Y15, Y3, Y3
+	VMOVUPS     Y3, (R11)(DX*1)
+	VMOVUPS     16(R10), X0
+	VINSERTF128 $0x01, 16(R10)(SI*2), Y0, Y0
+	VMOVUPS     16(R10)(SI*1), X1
+	VINSERTF128 $0x01, 16(R10)(R8*1), Y1, Y1
+	VUNPCKLPD   Y1, Y0, Y2
+	VUNPCKHPD   Y1, Y0, Y3
+	VMULPD      Y15, Y2, Y2
+	VMOVUPS     Y2, (R11)(DX*2)
+	VMULPD      Y15, Y3, Y3
+	VMOVUPS     Y3, (R11)(DI*1)
+	ADDQ        $0x20, R10
+	LEAQ        (R11)(DX*4), R11
+	SUBQ        $0x04, R9
+	JGE         next71
 
 part72:
 	ADDQ $0x04, R9
@@ -1643,12 +1666,16 @@ part72:
 
 single73:
 	VMOVSD (R10), X0
+	VMULSD X15, X0, X0
 	VMOVSD X0, (R11)
 	VMOVSD (R10)(SI*1), X0
+	VMULSD X15, X0, X0
 	VMOVSD X0, 8(R11)
 	VMOVSD (R10)(SI*2), X0
+	VMULSD X15, X0, X0
 	VMOVSD X0, 16(R11)
 	VMOVSD (R10)(R8*1), X0
+	VMULSD X15, X0, X0
 	VMOVSD X0, 24(R11)
 	ADDQ   $0x08, R10
 	ADDQ   DX, R11
@@ -1674,6 +1701,7 @@ row69:
 
 cell75:
 	VMOVSD (R8), X0
+	VMULSD X15, X0, X0
 	VMOVSD X0, (DI)
 	ADDQ   $0x08, R8
 	ADDQ   DX, DI

@@ -14,10 +14,10 @@ func trsmAVX512(rows int, a *float32, rs int, cs int, d *float32, p *float32, c 
 //go:noescape
 func trmmAVX512(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
 
-// transposeAVX512 copies the transpose of src.
+// transposeAVX512 copies alpha times the transpose of src.
 //
 //go:noescape
-func transposeAVX512(m int, n int, dst *float32, ldd int, src *float32, lds int)
+func transposeAVX512(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
 
 // dtrsmAVX512 solves a triangle for columns of C.
 //
@@ -29,7 +29,7 @@ func dtrsmAVX512(rows int, a *float64, rs int, cs int, d *float64, p *float64, c
 //go:noescape
 func dtrmmAVX512(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
 
-// dtransposeAVX512 copies the transpose of src.
+// dtransposeAVX512 copies alpha times the transpose of src.
 //
 //go:noescape
-func dtransposeAVX512(m int, n int, dst *float64, ldd int, src *float64, lds int)
+func dtransposeAVX512(m int, n int, alpha float64, dst *float64, ldd int, src *float64, lds int)

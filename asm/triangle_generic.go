@@ -4,17 +4,18 @@ func trsmGeneric[T Float](rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n i
 	for i := range rows {
 		x, last := row(c, i*ldc, n), row(d, i, 1)[0]
 		for s := range i {
-			addTo(x, -row(a, i*rs+s*cs, 1)[0], row(c, s*ldc, n))
+			addTo(x, row(a, i*rs+s*cs, 1)[0], row(p, s*genericNR, n))
 		}
 		negative := row(p, i*genericNR, genericNR)
-		clear(negative)
+		clear(negative[n:])
 		for j, v := range x {
 			if divide {
 				v /= last
 			} else {
 				v *= last
 			}
-			x[j], negative[j] = v, -v
+			x[j] = v
+			negative[j] = -v
 		}
 	}
 }

@@ -88,13 +88,13 @@ func triangleSlots[T Float](k *Kernels[T]) []slot[T] {
 				}
 			},
 			call: func(sh shape, x [][]T, _ *[2]T) {
-				k.Transpose(sh.m, sh.n, first(x[0]), sh.m+sh.gap, first(x[1]), sh.n+2*sh.gap)
+				k.Transpose(sh.m, sh.n, alpha, first(x[0]), sh.m+sh.gap, first(x[1]), sh.n+2*sh.gap)
 			},
 			want: func(sh shape, x [][]T) ([][]expect, []expect) {
 				dst := make([]expect, 0, sh.m*sh.n)
 				for j := range sh.n {
 					for i := range sh.m {
-						dst = append(dst, exactly(x[1][i*(sh.n+2*sh.gap)+j]))
+						dst = append(dst, exactly(alpha*x[1][i*(sh.n+2*sh.gap)+j]))
 					}
 				}
 				return [][]expect{dst, nil}, nil
@@ -206,6 +206,13 @@ func testTrianglesAreChains[T Float](t *testing.T, s *Set) {
 		check("Trsm", func(a *T, rs, cs int, d, p, c *T, ldc int) {
 			k.Trsm(sh.m, a, rs, cs, d, p, c, ldc, sh.n, sh.k%2 == 1)
 		}, solved)
+		// The result in the panel itself, whose rows are C.
+		check("Trsm in place", func(a *T, rs, cs int, d, p, c *T, ldc int) {
+			for i := range sh.m {
+				copy(row(p, i*k.NR, sh.n), row(c, i*ldc, sh.n))
+			}
+			k.Trsm(sh.m, a, rs, cs, d, p, p, k.NR, sh.n, sh.k%2 == 1)
+		}, solved[:3])
 		check("Trmm", func(a *T, rs, cs int, d, p, c *T, ldc int) {
 			k.Trmm(sh.m, a, rs, cs, d, p, c, ldc, sh.n)
 		}, product)

@@ -46,11 +46,12 @@ type lower[T Float] struct {
 }
 
 // triangle walks B in panels, and each panel in blocks of rows. A tile computes what the
-// rows before a block do to it. The block on the diagonal follows.
+// rows before a block do to it. The block on the diagonal follows. Columns of a transposed B
+// become the panel, and the panel, or other space, their result.
 func (m *multiplier[T]) triangle(t *Triangle[T], solve bool) {
 	m.makeSpace()
 	nr, mr := m.set.NR, m.set.MR
-	panel, work := m.space[:t.M*nr], m.space[MaxTriangle*nr:][:t.M*nr]
+	panel, result := m.space[:t.M*nr], m.space[MaxTriangle*nr:][:t.M*nr]
 	a := m.lower(t, solve, m.space[2*MaxTriangle*nr:])
 	if solve && !t.TransB && t.Alpha != 1 {
 		m.scaleRows(t.M, t.N, t.B, t.LDB, t.Alpha)
@@ -59,25 +60,26 @@ func (m *multiplier[T]) triangle(t *Triangle[T], solve bool) {
 	for j := 0; j < t.N; j += nr {
 		stopPoint()
 		n := min(nr, t.N-j)
-		c, ldc := work, nr
-		if t.TransB {
-			m.set.Transpose(n, t.M, &work[0], nr, &t.B[j*t.LDB], t.LDB)
-			if solve && t.Alpha != 1 {
-				m.set.Scale(work, t.Alpha)
-			}
-		} else {
+		c, first, ldc := result, 0, nr
+		switch {
+		case t.TransB && t.Lower:
+			m.set.Transpose(n, t.M, t.Alpha, &panel[0], nr, &t.B[j*t.LDB], t.LDB)
+		case t.TransB:
+			m.set.Transpose(n, t.M, t.Alpha, &panel[len(panel)-nr], -nr, &t.B[j*t.LDB], t.LDB)
+		default:
 			c, ldc = t.B[j:], t.LDB
-		}
-		first := 0
-		if !t.Lower {
-			first, ldc = (t.M-1)*ldc, -ldc
-		}
-		if !solve {
-			stopPoint()
-			m.set.Pack(t.M, n, &panel[0], &c[first], ldc)
-			if t.Alpha != 1 {
-				m.set.Scale(panel, t.Alpha)
+			if !t.Lower {
+				first, ldc = (t.M-1)*ldc, -ldc
 			}
+			if !solve {
+				m.set.Pack(t.M, n, &panel[0], &c[first], ldc)
+				if t.Alpha != 1 {
+					m.set.Scale(panel, t.Alpha)
+				}
+			}
+		}
+		if t.TransB && solve {
+			c = panel
 		}
 		for b := range blocks {
 			stopPoint()
@@ -100,9 +102,16 @@ func (m *multiplier[T]) triangle(t *Triangle[T], solve bool) {
 			}
 		}
 		if t.TransB {
+			sign, from := T(1), c
+			if solve { // the panel holds the negative
+				sign = -1
+			}
+			if !t.Lower {
+				ldc, from = -ldc, c[len(c)-nr:]
+			}
 			for i := 0; i < n; i += transposeTogether {
 				stopPoint()
-				m.set.Transpose(t.M, min(transposeTogether, n-i), &t.B[(j+i)*t.LDB], t.LDB, &work[i], nr)
+				m.set.Transpose(t.M, min(transposeTogether, n-i), sign, &t.B[(j+i)*t.LDB], t.LDB, &from[i], ldc)
 			}
 		}
 	}

@@ -200,39 +200,35 @@ func (g *gen) moveScalar(from, to operand.Op) {
 	}
 }
 
-// transpose emits the transpose of a square block, one vector of 256 bits to a row: for
-// each distance 1, 2 and 4 of elements a round of interleaving.
+// transpose emits the transpose of a square block, of as many rows as a vector of 256 bits
+// has elements. Halves of two rows that are loaded into one register spare the shuffles
+// across it, for which Intel's processors have only one port.
 func (g *gen) transpose(rows []operand.Mem, store func(i int, v reg.VecPhysical)) {
-	n := len(rows)
-	r, t := make([]reg.VecPhysical, n), make([]reg.VecPhysical, n)
-	for i := range rows {
-		r[i] = g.vec[i].AsY().(reg.VecPhysical)
-		t[i] = g.vec[8+i].AsY().(reg.VecPhysical)
-		g.VMOVUPS(rows[i], r[i])
-	}
-	if g.size == single.size {
-		for i := 0; i < n; i += 2 {
-			g.VUNPCKLPS(r[i+1], r[i], t[i])
-			g.VUNPCKHPS(r[i+1], r[i], t[i+1])
+	n := len(rows) / 2
+	vec := func(i int) reg.VecPhysical { return g.vec[i].AsY().(reg.VecPhysical) }
+	for h := range 2 {
+		var r, t []reg.VecPhysical
+		for i := range n {
+			r, t = append(r, vec(i)), append(t, vec(n+i))
+			g.VMOVUPS(rows[i].Offset(16*h), r[i].AsX())
+			g.VINSERTF128(operand.Imm(1), rows[n+i].Offset(16*h), r[i], r[i])
 		}
-		for i := 0; i < n; i += 4 {
-			for h := range 2 {
-				g.VUNPCKLPD(t[i+h+2], t[i+h], r[i+2*h])
-				g.VUNPCKHPD(t[i+h+2], t[i+h], r[i+2*h+1])
+		if g.size == single.size {
+			for i := 0; i < n; i += 2 {
+				g.VUNPCKLPS(r[i+1], r[i], t[i])
+				g.VUNPCKHPS(r[i+1], r[i], t[i+1])
 			}
+			for i := range n / 2 {
+				g.VUNPCKLPD(t[i+2], t[i], r[2*i])
+				g.VUNPCKHPD(t[i+2], t[i], r[2*i+1])
+			}
+			t = r
+		} else {
+			g.VUNPCKLPD(r[1], r[0], t[0])
+			g.VUNPCKHPD(r[1], r[0], t[1])
 		}
-	} else {
-		for i := 0; i < n; i += 2 {
-			g.VUNPCKLPD(r[i+1], r[i], t[i])
-			g.VUNPCKHPD(r[i+1], r[i], t[i+1])
+		for i, v := range t {
+			store(h*n+i, v)
 		}
-		r, t = t, r
-	}
-	for i := range n / 2 {
-		g.VPERM2F128(operand.Imm(0x20), r[i+n/2], r[i], t[i])
-		g.VPERM2F128(operand.Imm(0x31), r[i+n/2], r[i], t[i+n/2])
-	}
-	for i := range n {
-		store(i, t[i])
 	}
 }

@@ -132,7 +132,7 @@ func (g *gen) setSigns(v reg.VecPhysical) {
 // transposeMatrix emits the transpose: square blocks through registers, along the rows of
 // src, and the rest element by element.
 func (g *gen) transposeMatrix() {
-	g.kernel("transpose", "", "Transpose", "copies the transpose of src.")
+	g.kernel("transpose", "", "Transpose", "copies alpha times the transpose of src.")
 	const blockBytes = 32
 	side := blockBytes / g.size // of a block
 	m, dst, ldd := g.arg("m"), g.arg("dst"), g.argBytes("ldd")
@@ -141,6 +141,14 @@ func (g *gen) transposeMatrix() {
 	g.LEAQ(operand.Mem{Base: ldd, Index: ldd, Scale: 2}, ldd3)
 	g.LEAQ(operand.Mem{Base: lds, Index: lds, Scale: 2}, lds3)
 	left, d := g.GP64(), g.GP64()
+	alpha := g.vec[15] // past the registers of a block
+	g.broadcast("alpha", alpha)
+	one := func(from, to operand.Mem) {
+		x := g.XMM()
+		g.moveScalar(from, x)
+		g.pick(g.VMULSS, g.VMULSD)(alpha.AsX(), x, x)
+		g.moveScalar(x, to)
+	}
 	block, rest, row, end := g.label("block"), g.label("rest"), g.label("row"), g.label("end")
 	g.SUBQ(operand.Imm(uint64(side)), m)
 	g.JLT(operand.LabelRef(rest))
@@ -152,7 +160,10 @@ func (g *gen) transposeMatrix() {
 	g.SUBQ(operand.Imm(uint64(side)), left)
 	g.JLT(operand.LabelRef(part))
 	g.Label(next)
-	g.transpose(from, func(i int, v reg.VecPhysical) { g.VMOVUPS(v, to[i]) })
+	g.transpose(from, func(i int, v reg.VecPhysical) {
+		g.mul(alpha.AsY(), v, v)
+		g.VMOVUPS(v, to[i])
+	})
 	for _, p := range ps {
 		g.ADDQ(operand.Imm(blockBytes), p)
 	}
@@ -167,10 +178,8 @@ func (g *gen) transposeMatrix() {
 	g.ADDQ(operand.Imm(uint64(side)), left)
 	g.JEQ(operand.LabelRef(done))
 	g.Label(single)
-	x := g.XMM()
 	for i, r := range from {
-		g.moveScalar(r, x)
-		g.moveScalar(x, at(ds[0], i*g.size))
+		one(r, at(ds[0], i*g.size))
 	}
 	for _, p := range ps {
 		g.ADDQ(operand.Imm(uint64(g.size)), p)
@@ -198,8 +207,7 @@ func (g *gen) transposeMatrix() {
 	g.TESTQ(left, left)
 	g.JEQ(operand.LabelRef(filled))
 	g.Label(cell)
-	g.moveScalar(at(p, 0), x)
-	g.moveScalar(x, at(d, 0))
+	one(at(p, 0), at(d, 0))
 	g.ADDQ(operand.Imm(uint64(g.size)), p)
 	g.ADDQ(ldd, d)
 	g.DECQ(left)
