@@ -37,12 +37,10 @@ func (l Local[T]) Trsm(t *Triangle[T]) { l.m.triangle(t, true) }
 // A lower is a lower triangle. An upper one becomes lower as its rows and columns are
 // counted from the last: then strides are negative.
 type lower[T Float] struct {
-	a        []T
-	first    int // row i, column k is a[first+i*rs+k*cs] if width is 0
-	rs, cs   int
-	width    int // of gathered strips: the rows from lo on begin at a[lo*width]
-	diagonal []T // or its reciprocals
-	divide   bool
+	a             []T
+	first, rs, cs int // row i, column k is a[first+i*rs+k*cs]
+	diagonal      []T // or its reciprocals
+	divide        bool
 }
 
 // triangle walks B in panels, and each panel in blocks of rows. A tile computes what the
@@ -89,16 +87,16 @@ func (m *multiplier[T]) triangle(t *Triangle[T], solve bool) {
 			if n <= nr/2 && tiles.Half != nil {
 				f = tiles.Half
 			}
-			at, rs, cs := a.strip(lo, hi)
+			at := a.first + lo*a.rs
 			row := &c[first+lo*ldc]
 			if solve {
 				if lo > 0 {
-					f(lo, &a.a[at], rs, cs, &panel[0], 0, row, ldc, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
+					f(lo, &a.a[at], a.rs, a.cs, &panel[0], 0, row, ldc, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
 				}
-				m.set.Trsm(hi-lo, &a.a[at+lo*cs], rs, cs, &a.diagonal[lo], &panel[lo*nr], row, ldc, n, a.divide)
+				m.set.Trsm(hi-lo, &a.a[at+lo*a.cs], a.rs, a.cs, &a.diagonal[lo], &panel[lo*nr], row, ldc, n, a.divide)
 			} else {
-				f(lo, &a.a[at], rs, cs, &panel[0], 0, m.zeros, 0, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
-				m.set.Trmm(hi-lo, &a.a[at+lo*cs], rs, cs, &a.diagonal[lo], &panel[lo*nr], row, ldc, n)
+				f(lo, &a.a[at], a.rs, a.cs, &panel[0], 0, m.zeros, 0, rowsInOrder, m.zeroBias, row, ldc, n, asm.Identity)
+				m.set.Trmm(hi-lo, &a.a[at+lo*a.cs], a.rs, a.cs, &a.diagonal[lo], &panel[lo*nr], row, ldc, n)
 			}
 		}
 		if t.TransB {
@@ -129,14 +127,21 @@ func (m *multiplier[T]) triangleRows(rows, blocks, b int) (lo, hi int) {
 	return rows * b / blocks, rows * (b + 1) / blocks
 }
 
-// lower returns the triangle of t. It has t.M·(t.M+gatherPad+1) elements of space.
+// lower returns the triangle of t. It takes up to (MaxTriangle+1)·(MaxTriangle+16) elements
+// of space.
 func (m *multiplier[T]) lower(t *Triangle[T], solve bool, space []T) lower[T] {
-	a := lower[T]{a: t.A, rs: t.LDA, cs: 1, diagonal: space[:t.M]}
-	if t.TransA {
+	a := lower[T]{a: t.A, diagonal: space[:t.M]}
+	lda, trans := t.LDA, t.TransA
+	if m.gathersTriangle(t) {
+		a.a = space[MaxTriangle:]
+		lda, trans = m.gatherTriangle(t, a.a), false
+	}
+	a.rs, a.cs = lda, 1
+	if trans {
 		a.rs, a.cs = a.cs, a.rs
 	}
 	if !t.Lower {
-		a.first, a.rs, a.cs = (t.M-1)*(t.LDA+1), -a.rs, -a.cs
+		a.first, a.rs, a.cs = (t.M-1)*(lda+1), -a.rs, -a.cs
 	}
 	for i := range a.diagonal {
 		a.diagonal[i] = 1
@@ -149,9 +154,6 @@ func (m *multiplier[T]) lower(t *Triangle[T], solve bool, space []T) lower[T] {
 			slices.Reverse(a.diagonal)
 		}
 		a.divide = solve && !invert(a.diagonal)
-	}
-	if m.gathersTriangle(t) {
-		m.gatherTriangle(&a, t.M, space[t.M:])
 	}
 	return a
 }
@@ -173,46 +175,30 @@ func invert[T Float](d []T) bool {
 	return true
 }
 
-// gathersTriangle says whether rows of a triangle are copied before use: they would evict
-// each other from L1.
+// gathersTriangle says whether a triangle is copied before use: its rows would evict each
+// other from L1, or lie across memory.
 func (m *multiplier[T]) gathersTriangle(t *Triangle[T]) bool {
-	if t.TransA {
-		return t.M > linesTogether(t.LDA*elementSize[T]())
-	}
-	return t.LDA%m.aliasStride == 0 && t.M > m.set.MR
+	return t.M > m.set.MR && (t.TransA || t.LDA%m.aliasStride == 0)
 }
 
-// gatherTriangle copies the strips of a triangle to space.
-func (m *multiplier[T]) gatherTriangle(a *lower[T], rows int, space []T) {
-	a.width = rows + gatherPad
-	blocks := (rows + m.set.MR - 1) / m.set.MR
-	for b := range blocks {
-		lo, hi := m.triangleRows(rows, blocks, b)
-		to := space[lo*a.width:]
-		if a.rs == 1 || a.rs == -1 {
-			stopPoint()
-			m.set.Strip(hi, hi-lo, &to[0], &a.a[min(a.first+lo*a.rs, a.first+(hi-1)*a.rs)], a.cs)
+// gatherTriangle copies the triangle of op(A) to space, and returns its row stride: an odd
+// number of cache lines, so that a column lies in all sets of L1.
+func (m *multiplier[T]) gatherTriangle(t *Triangle[T], space []T) (ld int) {
+	ld = MaxTriangle + 64/elementSize[T]()
+	for i := 0; i < t.M; i += transposeTogether { // rows in memory
+		stopPoint()
+		n := min(transposeTogether, t.M-i)
+		first, last := 0, i+n
+		if t.Lower == t.TransA { // an upper triangle in memory
+			first, last = i, t.M
+		}
+		if t.TransA {
+			m.set.Transpose(n, last-first, 1, &space[first*ld+i], ld, &t.A[i*t.LDA+first], t.LDA)
 			continue
 		}
-		for i := range hi - lo {
-			at := a.first + (lo+i)*a.rs
-			copy(to[i*a.width:][:hi], a.a[min(at, at+(hi-1)*a.cs):])
+		for k := i; k < i+n; k++ {
+			copy(space[k*ld+first:k*ld+last], t.A[k*t.LDA+first:])
 		}
 	}
-	a.a = space
-}
-
-// strip returns where the rows [lo,hi) up to the diagonal lie, and their strides.
-func (a *lower[T]) strip(lo, hi int) (at, rs, cs int) {
-	switch {
-	case a.width == 0:
-		return a.first + lo*a.rs, a.rs, a.cs
-	case a.rs == 1:
-		return lo * a.width, 1, hi - lo
-	case a.rs == -1:
-		return lo*a.width + hi - lo - 1, -1, hi - lo
-	case a.cs < 0:
-		return lo*a.width + hi - 1, a.width, -1
-	}
-	return lo * a.width, a.width, 1
+	return ld
 }
