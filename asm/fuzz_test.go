@@ -86,7 +86,7 @@ func fuzzLinear[T Float](t *testing.T, arenas []*arena[T], which int, sh shape, 
 		case "Strip":
 			sh.n = 1 + sh.n%k.MR
 		case "Trsm", "Trmm":
-			sh.m, sh.n = 1+sh.m%k.MR, 1+sh.n%k.NR
+			sh.m, sh.n, sh.k = 1+sh.m%k.MR, 1+sh.n%k.NR, sh.k%30
 		default:
 			if fused(s) {
 				fusedSlots = append(fusedSlots, sl)

@@ -101,18 +101,20 @@ type Kernels[T Float] struct {
 	// lds: dst[j*ldd+i] = alpha·src[i*lds+j]. Strides may be negative.
 	Transpose func(m, n int, alpha T, dst *T, ldd int, src *T, lds int)
 
-	// Trsm solves a lower triangle of at most MR rows for n columns, 1 to NR, of C. The
-	// triangle's row i, column s < i is a[i*rs+s*cs], and its diagonal d. Row i starts from
-	// c[i*ldc:][:n] and takes -a[i*rs+s*cs] times row s of the result, in one chain with s
-	// ascending. Then it is multiplied by d[i], or divided by it if divide is set. The
-	// result replaces C. Its negative goes to p, as rows of [Kernels.NR] elements. Those
-	// beyond n are zero if the triangle is finite. p may be c: the negative is left there.
-	// Strides may be negative.
-	Trsm func(rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool)
-	// Trmm adds to C the product of a lower triangle, as Trsm takes it, and a panel p of as
-	// many rows. Element c[i*ldc+j] takes the products of row i and column j in one chain of
-	// multiply-adds, from the left to the diagonal. Strides may be negative.
-	Trmm func(rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int)
+	// Trsm solves rows of a lower triangle, at most MR, for n columns, 1 to NR, of C. Row i,
+	// column s < k+i of the triangle is a[i*rs+s*cs]; its diagonal is d. The panel p, rows of
+	// [Kernels.NR] elements, begins with the negative of the k rows solved before. Row i
+	// starts from c[i*ldc:][:n] and takes its products with them and with the rows before it,
+	// in one chain of multiply-adds with s ascending. Then it is multiplied by d[i], or
+	// divided by it if divide is set. The result replaces C. Its negative goes to p. Columns
+	// of p beyond n hold any numbers. C may be the rows of p from k on: the negative is left
+	// there. Strides may be negative. Columns behind those of C may be prefetched; they need
+	// not exist.
+	Trsm func(rows, k int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool)
+	// Trmm multiplies rows of a lower triangle, as Trsm takes them, by a panel p of k+rows
+	// rows. Element c[i*ldc+j] becomes the sum of a[i*rs+s*cs]·p[s*NR+j] for s < k+i, and
+	// d[i]·p[(k+i)*NR+j]: one chain of multiply-adds from 0 with s ascending.
+	Trmm func(rows, k int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int)
 
 	Axpy  func(y, x []T, alpha T) // y += alpha·x
 	Scale func(x []T, alpha T)    // x *= alpha

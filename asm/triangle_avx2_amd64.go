@@ -4,30 +4,30 @@
 
 package asm
 
-// trsmAVX2 solves a triangle for columns of C.
+// trsmAVX2 solves rows of a triangle.
 //
 //go:noescape
-func trsmAVX2(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int, divide bool)
+func trsmAVX2(rows int, k int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int, divide bool)
 
-// trmmAVX2 adds the product of a triangle and a panel to C.
+// trmmAVX2 multiplies rows of a triangle by a panel.
 //
 //go:noescape
-func trmmAVX2(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
+func trmmAVX2(rows int, k int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
 
 // transposeAVX2 copies alpha times the transpose of src.
 //
 //go:noescape
 func transposeAVX2(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
 
-// dtrsmAVX2 solves a triangle for columns of C.
+// dtrsmAVX2 solves rows of a triangle.
 //
 //go:noescape
-func dtrsmAVX2(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int, divide bool)
+func dtrsmAVX2(rows int, k int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int, divide bool)
 
-// dtrmmAVX2 adds the product of a triangle and a panel to C.
+// dtrmmAVX2 multiplies rows of a triangle by a panel.
 //
 //go:noescape
-func dtrmmAVX2(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
+func dtrmmAVX2(rows int, k int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
 
 // dtransposeAVX2 copies alpha times the transpose of src.
 //

@@ -4,30 +4,30 @@
 
 package asm
 
-// trsmAVX512 solves a triangle for columns of C.
+// trsmAVX512 solves rows of a triangle.
 //
 //go:noescape
-func trsmAVX512(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int, divide bool)
+func trsmAVX512(rows int, k int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int, divide bool)
 
-// trmmAVX512 adds the product of a triangle and a panel to C.
+// trmmAVX512 multiplies rows of a triangle by a panel.
 //
 //go:noescape
-func trmmAVX512(rows int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
+func trmmAVX512(rows int, k int, a *float32, rs int, cs int, d *float32, p *float32, c *float32, ldc int, n int)
 
 // transposeAVX512 copies alpha times the transpose of src.
 //
 //go:noescape
 func transposeAVX512(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
 
-// dtrsmAVX512 solves a triangle for columns of C.
+// dtrsmAVX512 solves rows of a triangle.
 //
 //go:noescape
-func dtrsmAVX512(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int, divide bool)
+func dtrsmAVX512(rows int, k int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int, divide bool)
 
-// dtrmmAVX512 adds the product of a triangle and a panel to C.
+// dtrmmAVX512 multiplies rows of a triangle by a panel.
 //
 //go:noescape
-func dtrmmAVX512(rows int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
+func dtrmmAVX512(rows int, k int, a *float64, rs int, cs int, d *float64, p *float64, c *float64, ldc int, n int)
 
 // dtransposeAVX512 copies alpha times the transpose of src.
 //

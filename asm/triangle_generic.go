@@ -1,13 +1,11 @@
 package asm
 
-func trsmGeneric[T Float](rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool) {
+func trsmGeneric[T Float](rows, k int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int, divide bool) {
 	for i := range rows {
-		x, last := row(c, i*ldc, n), row(d, i, 1)[0]
-		for s := range i {
+		x, last, negative := row(c, i*ldc, n), row(d, i, 1)[0], row(p, (k+i)*genericNR, n)
+		for s := range k + i {
 			addTo(x, row(a, i*rs+s*cs, 1)[0], row(p, s*genericNR, n))
 		}
-		negative := row(p, i*genericNR, genericNR)
-		clear(negative[n:])
 		for j, v := range x {
 			if divide {
 				v /= last
@@ -20,13 +18,14 @@ func trsmGeneric[T Float](rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n i
 	}
 }
 
-func trmmGeneric[T Float](rows int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int) {
+func trmmGeneric[T Float](rows, k int, a *T, rs, cs int, d *T, p *T, c *T, ldc, n int) {
 	for i := range rows {
 		x := row(c, i*ldc, n)
-		for s := range i {
+		clear(x)
+		for s := range k + i {
 			addTo(x, row(a, i*rs+s*cs, 1)[0], row(p, s*genericNR, n))
 		}
-		addTo(x, row(d, i, 1)[0], row(p, i*genericNR, n))
+		addTo(x, row(d, i, 1)[0], row(p, (k+i)*genericNR, n))
 	}
 }
 

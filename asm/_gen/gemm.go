@@ -87,27 +87,10 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 		g.Label(full)
 	}
 
-	// The chain over k. Rows are addressed in threes from one pointer each:
-	// a, a+rs, a+2rs.
+	// The chain over k.
 	k := g.arg("k")
 	rs, cs := g.argBytes("rs"), g.argBytes("cs")
-	a := make([]reg.GPVirtual, (rows+2)/3)
-	a[0] = g.arg("a")
-	if rows > 3 {
-		rs3 := g.GP64()
-		g.LEAQ(operand.Mem{Base: rs, Index: rs, Scale: 2}, rs3)
-		for i := 1; i < len(a); i++ {
-			a[i] = g.GP64()
-			g.LEAQ(operand.Mem{Base: a[i-1], Index: rs3, Scale: 1}, a[i])
-		}
-	}
-	row := func(i int) operand.Mem {
-		m := at(a[i/3], 0)
-		if i%3 > 0 {
-			m = m.Idx(rs, uint8(i%3))
-		}
-		return m
-	}
+	row, a := g.inThrees(g.arg("a"), rs, rows)
 	b := []reg.GPVirtual{g.arg("b")}
 	if panels > 1 {
 		bs := g.argBytes("bs")
@@ -220,6 +203,27 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 	} else {
 		stores(func(v, row int) { g.VMOVUPS(acc(row, v), at(c, v*g.bytes())) })
 	}
+}
+
+// inThrees addresses rows in threes from one pointer each: a, a+rs, a+2rs.
+func (g *gen) inThrees(first, rs reg.GPVirtual, rows int) (row func(i int) operand.Mem, a []reg.GPVirtual) {
+	a = make([]reg.GPVirtual, (rows+2)/3)
+	a[0] = first
+	if rows > 3 {
+		rs3 := g.GP64()
+		g.LEAQ(operand.Mem{Base: rs, Index: rs, Scale: 2}, rs3)
+		for i := 1; i < len(a); i++ {
+			a[i] = g.GP64()
+			g.LEAQ(operand.Mem{Base: a[i-1], Index: rs3, Scale: 1}, a[i])
+		}
+	}
+	return func(i int) operand.Mem {
+		m := at(a[i/3], 0)
+		if i%3 > 0 {
+			m = m.Idx(rs, uint8(i%3))
+		}
+		return m
+	}, a
 }
 
 // fetches says whether a tile brings what comes next into L2: those that take a

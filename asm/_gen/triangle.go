@@ -5,114 +5,163 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// triangle emits the triangles that stand beside the tiles of GEMM, and the transpose for
-// matrices whose columns are to be rows.
+// triangle emits the rows of triangular matrices, and the transpose for matrices whose
+// columns are to be rows.
 func triangle(g *gen) {
-	g.kernel("trsm", "", "Trsm", "solves a triangle for columns of C.")
-	g.triangleRows(true)
-	g.kernel("trmm", "", "Trmm", "adds the product of a triangle and a panel to C.")
-	g.triangleRows(false)
+	g.kernel("trsm", "", "Trsm", "solves rows of a triangle.")
+	g.triangleHeights(true)
+	g.kernel("trmm", "", "Trmm", "multiplies rows of a triangle by a panel.")
+	g.triangleHeights(false)
 	g.transposeMatrix()
 }
 
-// triangleRows emits a triangle row by row. Row i takes its factors times the rows before
-// it, which registers hold. Rows overlap as the processor looks ahead. Registers, by number
-// of vector:
-//
-//	AVX-512  0-21 rows before the last    22, 23 a row    24 a factor    25 signs
-//	AVX2     0-9  rows before the last    10, 11 a row    12 a factor    13 signs    14, 15 masks
-func (g *gen) triangleRows(solve bool) {
-	mr := g.mr()
-	held := (mr - 1) * panelVectors
-	acc, factor, signs := g.vec[held:][:panelVectors], g.vec[held+panelVectors], g.vec[held+panelVectors+1]
-	// Columns of the triangle are addressed in fours from one pointer each.
-	rs, cs, cs3 := g.argBytes("rs"), g.argBytes("cs"), g.GP64()
-	g.LEAQ(operand.Mem{Base: cs, Index: cs, Scale: 2}, cs3)
-	columns, as := g.inFours(g.arg("a"), cs, cs3, (mr+2)/4*4)
-	rows, d, p := g.arg("rows"), g.arg("d"), g.arg("p")
+// triangleHeights emits the rows of a triangle for each number of them. The tallest come
+// first.
+func (g *gen) triangleHeights(solve bool) {
+	rows := g.arg("rows")
+	for height := g.mr(); height > 0; height-- {
+		next := g.label("lower")
+		if height > 1 {
+			g.CMPQ(rows, operand.Imm(uint64(height)))
+			g.JNE(operand.LabelRef(next))
+		}
+		g.triangleRows(height, solve)
+		g.Label(next)
+	}
+}
+
+// triangleRows emits some rows of a triangle. It is a tile of GEMM over the columns before
+// the diagonal, whose triangle follows in its registers: see gemm. The last of those that
+// are free hold, as they are needed there, masks on AVX2 and the signs.
+func (g *gen) triangleRows(rows int, solve bool) {
+	rowBytes := panelVectors * g.bytes() // of a panel
+	acc := func(row, v int) reg.VecPhysical { return g.vec[row*panelVectors+v] }
+	free := g.vec[rows*panelVectors:]
+	factor, signs, held := free[0], free[1], free[len(free)-panelVectors:]
 	c, ldc, n := g.arg("c"), g.argBytes("ldc"), g.arg("n")
+
+	// lanes emits body for the columns, and on AVX2 again for a panel with an edge.
+	lanes := func(body func(ls []lane)) {
+		full, masked := make([]lane, panelVectors), make([]lane, panelVectors)
+		masks := g.panelMasks(n, held)
+		for v := range panelVectors {
+			m := masks(v)
+			full[v] = lane{g: g, disp: v * g.bytes()}
+			masked[v] = lane{g: g, disp: v * g.bytes(), mask: &m}
+		}
+		if g.wide() {
+			body(masked)
+			return
+		}
+		edge, done := g.label("edge"), g.label("done")
+		g.CMPQ(n, operand.U32(uint32(g.nr())))
+		g.JNE(operand.LabelRef(edge))
+		body(full)
+		g.JMP(operand.LabelRef(done))
+		g.Label(edge)
+		body(masked)
+		g.Label(done)
+	}
+	if solve {
+		lanes(func(ls []lane) {
+			from := g.GP64()
+			g.MOVQ(c, from)
+			for i := range rows {
+				for v, l := range ls {
+					l.load(from, acc(i, v))
+				}
+				for line := 0; line < rowBytes; line += 64 {
+					g.PREFETCHT1(at(from, rowBytes+line))
+				}
+				if i < rows-1 {
+					g.ADDQ(ldc, from)
+				}
+			}
+		})
+	} else {
+		for _, x := range g.vec[:rows*panelVectors] {
+			g.zero(x)
+		}
+	}
+
+	k, b := g.arg("k"), g.arg("p")
+	a, rs, cs := g.arg("a"), g.argBytes("rs"), g.argBytes("cs")
+	row, as := g.inThrees(a, rs, rows)
+	next, diagonal := g.label("loop"), g.label("diagonal")
+	g.TESTQ(k, k)
+	g.JEQ(operand.LabelRef(diagonal))
+	g.Label(next)
+	g.stepRows(rows, panelVectors, row, at(b, 0), acc, free, nil)
+	for _, p := range as {
+		g.ADDQ(cs, p)
+	}
+	g.ADDQ(operand.I32(int32(rowBytes)), b)
+	g.DECQ(k)
+	g.JNE(operand.LabelRef(next))
+	g.Label(diagonal)
+
+	d := g.arg("d")
 	var divide reg.GPVirtual
 	if solve {
 		divide = g.arg("divide")
 		g.setSigns(signs)
 	}
-	masks := g.panelMasks(n, g.vec)
-	end := g.label("end")
-	body := func(ls []lane) {
-		for i := range mr {
-			for v, l := range ls {
-				l.load(c, acc[v])
-			}
-			for s := range i {
-				g.spread(columns[s], factor)
-				for v := range ls {
-					if x := g.vec[s*panelVectors+v]; solve {
-						g.multiplySubtract(factor, x, acc[v])
-					} else {
-						g.multiplyAdd(factor, x, acc[v])
-					}
-				}
-			}
-			x := acc // row i for later rows
-			if i < mr-1 {
-				x = g.vec[i*panelVectors:][:panelVectors]
-			}
-			g.spread(at(d, i*g.size), factor)
-			panel := func(v int) operand.Mem { return at(p, i*g.nr()*g.size+v*g.bytes()) }
+	lanes(func(ls []lane) {
+		for s := range rows {
+			g.spread(at(d, s*g.size), factor)
+			panel := func(v int) operand.Mem { return at(b, s*rowBytes+v*g.bytes()) }
 			if solve {
-				byDivision, done := g.label("divide"), g.label("done")
-				g.TESTQ(divide, divide)
-				g.JNE(operand.LabelRef(byDivision))
-				for v := range ls {
-					g.mul(factor, acc[v], x[v])
-				}
-				g.JMP(operand.LabelRef(done))
-				g.Label(byDivision)
-				for v := range ls {
-					g.div(factor, acc[v], x[v])
-				}
-				g.Label(done)
-				for v, l := range ls {
-					l.store(x[v], c)
-					g.xor(signs, x[v], acc[v])
-					g.VMOVUPS(acc[v], panel(v))
-				}
+				g.finishRow(divide, factor, acc(s, 0), acc(s, 1))
 			} else {
-				for v, l := range ls {
-					if i < mr-1 {
-						g.VMOVUPS(panel(v), x[v])
-						g.multiplyAdd(factor, x[v], acc[v])
-					} else {
-						g.multiplyAdd(panel(v), factor, acc[v])
-					}
-					l.store(acc[v], c)
+				for v := range ls {
+					g.multiplyAdd(panel(v), factor, acc(s, v))
 				}
 			}
-			if i < mr-1 {
-				g.ADDQ(ldc, c)
-				g.DECQ(rows)
-				g.JEQ(operand.LabelRef(end))
-				for _, a := range as {
-					g.ADDQ(rs, a)
+			for v, l := range ls {
+				l.store(acc(s, v), c)
+			}
+			if solve {
+				for v := range ls {
+					g.xor(signs, acc(s, v), factor)
+					g.VMOVUPS(factor, panel(v))
 				}
+			}
+			if s == rows-1 {
+				break
+			}
+			g.ADDQ(ldc, c)
+			for i := s + 1; i < rows; i++ {
+				g.spread(row(i), factor)
+				for v := range ls {
+					if solve {
+						g.multiplySubtract(factor, acc(s, v), acc(i, v))
+					} else {
+						g.multiplyAdd(panel(v), factor, acc(i, v))
+					}
+				}
+			}
+			for _, p := range as {
+				g.ADDQ(cs, p)
 			}
 		}
-	}
-	full, masked := make([]lane, panelVectors), make([]lane, panelVectors)
-	for v := range panelVectors {
-		m := masks(v)
-		full[v] = lane{g: g, disp: v * g.bytes()}
-		masked[v] = lane{g: g, disp: v * g.bytes(), mask: &m}
-	}
-	edge := g.label("masked")
-	g.CMPQ(n, operand.U32(uint32(g.nr())))
-	g.JNE(operand.LabelRef(edge))
-	body(full)
-	g.JMP(operand.LabelRef(end))
-	g.Label(edge)
-	body(masked)
-	g.Label(end)
+	})
 	g.finish()
+}
+
+// finishRow multiplies a row by its factor, or divides by it.
+func (g *gen) finishRow(divide reg.GPVirtual, factor reg.VecPhysical, row ...reg.VecPhysical) {
+	byDivision, done := g.label("divide"), g.label("done")
+	g.TESTQ(divide, divide)
+	g.JNE(operand.LabelRef(byDivision))
+	for _, x := range row {
+		g.mul(factor, x, x)
+	}
+	g.JMP(operand.LabelRef(done))
+	g.Label(byDivision)
+	for _, x := range row {
+		g.div(factor, x, x)
+	}
+	g.Label(done)
 }
 
 // setSigns sets the sign bit of each element of v, and no other bit.
