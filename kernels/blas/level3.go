@@ -257,11 +257,11 @@ func (r *routines[T]) checkTriangle(s blas.Side, ul blas.Uplo, tA blas.Transpose
 		t.m, t.n = n, m
 	}
 	t.lower = lower != t.a.trans
-	least := r.right
+	least, thin := r.right, t.n < r.rows && !(t.n == 1 && t.m >= r.tuning.trmv)
 	if left {
-		least = r.left
+		least, thin = r.left, t.m < r.order
 	}
-	ok := okS && okU && okT && okD && m >= 1 && n >= 1 && alpha != 0 && t.m*t.m*t.n >= least &&
+	ok := okS && okU && okT && okD && m >= 1 && n >= 1 && alpha != 0 && t.m*t.m*t.n >= least && !thin &&
 		fits(t.m, t.m, lda, len(a)) && fits(m, n, ldb, len(b))
 	return t, ok
 }

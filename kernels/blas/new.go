@@ -50,6 +50,8 @@ type tuning struct {
 	symv, syr, syr2, trmv, trsv int
 	// multiplications of a whole matrix:
 	gemm, symm, rank, left, right int // rank is syrk and syr2k, left and right are trmm and trsm
+	// order of the triangle of trmm and trsm from the left, rows of B from the right:
+	order, rows int
 
 	// Blocks.
 	triangle  int // syrk and syr2k: order of a triangle that is not halved further
@@ -64,9 +66,9 @@ var (
 	blocks = tuning{triangle: 32, leaf: kernels.MaxTriangle, symmetric: 64, strip: 16, width: 1024, gather: 8192}
 
 	measured64 = blocks.from(tuning{dot: 64, scal: 96, sums: 16, gemv: 4096, ger: 8192,
-		symv: 32, syr: 48, syr2: 80, trmv: 192, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 16384, right: 4096})
+		symv: 32, syr: 48, syr2: 80, trmv: 192, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 1200, right: 512, order: 8, rows: 4})
 	measured32 = blocks.from(tuning{dot: 256, scal: 16, sums: 16, gemv: 400, ger: 1 << 15,
-		symv: 32, syr: 32, syr2: 64, trmv: 320, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 32768, right: 4096})
+		symv: 32, syr: 32, syr2: 64, trmv: 320, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 600, right: 512, order: 8, rows: 4})
 )
 
 // from returns the blocks of t with the limits of l.
