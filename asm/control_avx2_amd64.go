@@ -4,10 +4,10 @@
 
 package asm
 
-// readControlAVX2 stores MXCSR.
+// readControlAVX2 returns MXCSR.
 //
 //go:noescape
-func readControlAVX2(mode *uint32)
+func readControlAVX2() uint32
 
 // writeControlAVX2 loads MXCSR.
 //

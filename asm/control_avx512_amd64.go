@@ -4,10 +4,10 @@
 
 package asm
 
-// readControlAVX512 stores MXCSR.
+// readControlAVX512 returns MXCSR.
 //
 //go:noescape
-func readControlAVX512(mode *uint32)
+func readControlAVX512() uint32
 
 // writeControlAVX512 loads MXCSR.
 //

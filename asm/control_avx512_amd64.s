@@ -4,11 +4,10 @@
 
 #include "textflag.h"
 
-// func readControlAVX512(mode *uint32)
+// func readControlAVX512() uint32
 // Requires: AVX, SSE
-TEXT ·readControlAVX512(SB), NOSPLIT, $0-8
-	MOVQ    mode+0(FP), AX
-	STMXCSR (AX)
+TEXT ·readControlAVX512(SB), NOSPLIT, $0-4
+	STMXCSR ret+0(FP)
 	VZEROUPPER
 	RET
 

@@ -12,13 +12,13 @@ func TestControl(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for _, s := range Sets() {
-		var mode uint32
-		if s.ReadControl(&mode); mode&ControlModes != Control {
+		mode := s.ReadControl()
+		if mode&ControlModes != Control {
 			t.Errorf("%s: the usual mode is %#x, want %#x", s.Name, mode, Control)
 		}
 		tiny := []float32{math.SmallestNonzeroFloat32}
 		s.WriteControl(Control | flush)
-		s.ReadControl(&mode)
+		mode = s.ReadControl()
 		s.Scale(tiny, 1)
 		s.WriteControl(Control)
 		known := mode&flush == flush

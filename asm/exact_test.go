@@ -241,28 +241,41 @@ func testReductions[T Float](s *Set) func(*testing.T) {
 			check("SumSq", k.SumSq(x), product(x))
 			check("AbsSum", k.AbsSum(x), inLanes(n, func(i int, sum T) T { return sum + T(math.Abs(float64(x[i]))) }))
 
+			var largest T
+			for _, v := range x {
+				if v = T(math.Abs(float64(v))); v > largest { // not NaN
+					largest = v
+				}
+			}
+			check("MaxAbs", k.MaxAbs(x), largest)
+
 			m := n % (rows + 1)
 			dots := make([]T, m)
-			k.Gemv(m, first(dots), first(a), lda, x)
+			k.Gemv(m, first(dots), first(a), lda, x, 1, 0)
 			for i, got := range dots {
 				check("Gemv", got, product(a[i*lda:][:n]))
 			}
-			want := slices.Clone(y)
+			sum := slices.Clone(z[:m])
+			k.Gemv(m, first(sum), first(a), lda, x, z[0], z[1])
+			for i, got := range sum {
+				check("Gemv", got, T(z[0]*dots[i])+T(z[1]*z[i]))
+			}
+			want, factor := slices.Clone(y), z[1]
 			for i, v := range z[:m] {
 				for j := range want {
-					want[j] = multiplyAdd(s, v, a[i*lda+j], want[j])
+					want[j] = multiplyAdd(s, factor*v, a[i*lda+j], want[j])
 				}
 			}
 			sums := slices.Clone(y)
-			k.GemvT(m, sums, first(a), lda, first(z))
+			k.GemvT(m, sums, first(a), lda, first(z), factor)
 			for j := range sums {
 				check("GemvT", sums[j], want[j])
 			}
 			outer := slices.Clone(a)
-			k.Ger(m, first(outer), lda, first(z), x)
+			k.Ger(m, first(outer), lda, first(z), 1, x, factor)
 			for i := range m {
 				for j := range n {
-					check("Ger", outer[i*lda+j], multiplyAdd(s, z[i], x[j], a[i*lda+j]))
+					check("Ger", outer[i*lda+j], multiplyAdd(s, factor*z[i], x[j], a[i*lda+j]))
 				}
 			}
 			for j := range want {

@@ -7,29 +7,29 @@ package asm
 // gemvAVX2 multiplies A by x.
 //
 //go:noescape
-func gemvAVX2(m int, dst *float32, a *float32, lda int, x []float32)
+func gemvAVX2(m int, y *float32, a *float32, lda int, x []float32, alpha float32, beta float32)
 
-// gemvTAVX2 adds the rows of A, each times its element of x, to dst.
+// gemvTAVX2 adds the rows of A, each times its element of alpha·x, to dst.
 //
 //go:noescape
-func gemvTAVX2(m int, dst []float32, a *float32, lda int, x *float32)
+func gemvTAVX2(m int, dst []float32, a *float32, lda int, x *float32, alpha float32)
 
-// gerAVX2 adds x·yᵀ to A.
+// gerAVX2 adds alpha·x·yᵀ to A.
 //
 //go:noescape
-func gerAVX2(m int, a *float32, lda int, x *float32, y []float32)
+func gerAVX2(m int, a *float32, lda int, x *float32, incx int, y []float32, alpha float32)
 
 // dgemvAVX2 multiplies A by x.
 //
 //go:noescape
-func dgemvAVX2(m int, dst *float64, a *float64, lda int, x []float64)
+func dgemvAVX2(m int, y *float64, a *float64, lda int, x []float64, alpha float64, beta float64)
 
-// dgemvTAVX2 adds the rows of A, each times its element of x, to dst.
+// dgemvTAVX2 adds the rows of A, each times its element of alpha·x, to dst.
 //
 //go:noescape
-func dgemvTAVX2(m int, dst []float64, a *float64, lda int, x *float64)
+func dgemvTAVX2(m int, dst []float64, a *float64, lda int, x *float64, alpha float64)
 
-// dgerAVX2 adds x·yᵀ to A.
+// dgerAVX2 adds alpha·x·yᵀ to A.
 //
 //go:noescape
-func dgerAVX2(m int, a *float64, lda int, x *float64, y []float64)
+func dgerAVX2(m int, a *float64, lda int, x *float64, incx int, y []float64, alpha float64)

@@ -4,11 +4,11 @@
 
 #include "textflag.h"
 
-// func gemvAVX2(m int, dst *float32, a *float32, lda int, x []float32)
+// func gemvAVX2(m int, y *float32, a *float32, lda int, x []float32, alpha float32, beta float32)
 // Requires: AVX, FMA3
-TEXT ·gemvAVX2(SB), NOSPLIT, $192-56
+TEXT ·gemvAVX2(SB), NOSPLIT, $192-64
 	MOVQ m+0(FP), AX
-	MOVQ dst+8(FP), CX
+	MOVQ y+8(FP), CX
 	MOVQ a+16(FP), DX
 	MOVQ lda+24(FP), BX
 	SHLQ $0x02, BX
@@ -37,9 +37,9 @@ rows3_1:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	SUBQ   $0x40, R10
-	JLT    tail5
+	JLT    tail6
 
-loop4:
+loop5:
 	VMOVUPS     (R9), Y12
 	VFMADD231PS (SI), Y12, Y0
 	VFMADD231PS (DI), Y12, Y4
@@ -61,14 +61,15 @@ loop4:
 	ADDQ        $+256, R8
 	ADDQ        $+256, R9
 	SUBQ        $0x40, R10
-	JGE         loop4
+	JGE         loop5
 
-tail5:
+tail6:
 	ADDQ        $0x40, R10
-	JEQ         end6
+	JEQ         end7
 	LEAQ        masksAVX2<>+256(SB), R11
-	SHLQ        $0x02, R10
-	SUBQ        R10, R11
+	MOVQ        R10, R12
+	SHLQ        $0x02, R12
+	SUBQ        R12, R11
 	VMOVDQU     (R11), Y14
 	VMASKMOVPS  (R9), Y14, Y12
 	VMASKMOVPS  (SI), Y14, Y15
@@ -77,6 +78,8 @@ tail5:
 	VFMADD231PS Y15, Y12, Y4
 	VMASKMOVPS  (R8), Y14, Y15
 	VFMADD231PS Y15, Y12, Y8
+	CMPQ        R10, $0x08
+	JLE         end7
 	VMOVDQU     32(R11), Y14
 	VMASKMOVPS  32(R9), Y14, Y13
 	VMASKMOVPS  32(SI), Y14, Y15
@@ -85,6 +88,8 @@ tail5:
 	VFMADD231PS Y15, Y13, Y5
 	VMASKMOVPS  32(R8), Y14, Y15
 	VFMADD231PS Y15, Y13, Y9
+	CMPQ        R10, $0x10
+	JLE         end7
 	VMOVDQU     64(R11), Y14
 	VMASKMOVPS  64(R9), Y14, Y12
 	VMASKMOVPS  64(SI), Y14, Y15
@@ -93,6 +98,8 @@ tail5:
 	VFMADD231PS Y15, Y12, Y6
 	VMASKMOVPS  64(R8), Y14, Y15
 	VFMADD231PS Y15, Y12, Y10
+	CMPQ        R10, $0x18
+	JLE         end7
 	VMOVDQU     96(R11), Y14
 	VMASKMOVPS  96(R9), Y14, Y13
 	VMASKMOVPS  96(SI), Y14, Y15
@@ -101,12 +108,20 @@ tail5:
 	VFMADD231PS Y15, Y13, Y7
 	VMASKMOVPS  96(R8), Y14, Y15
 	VFMADD231PS Y15, Y13, Y11
+	CMPQ        R10, $0x20
+	JLE         end7
 	VMOVDQU     128(R11), Y14
+	CMPQ        R10, $0x28
+	JLE         end7
 	VMOVDQU     160(R11), Y14
+	CMPQ        R10, $0x30
+	JLE         end7
 	VMOVDQU     192(R11), Y14
+	CMPQ        R10, $0x38
+	JLE         end7
 	VMOVDQU     224(R11), Y14
 
-end6:
+end7:
 	VADDPS  Y2, Y0, Y0
 	VMOVUPS Y0, (SP)
 	VADDPS  Y3, Y1, Y1
@@ -119,6 +134,9 @@ end6:
 	VMOVUPS Y8, 128(SP)
 	VADDPS  Y11, Y9, Y9
 	VMOVUPS Y9, 160(SP)
+	MOVQ    x_len+40(FP), SI
+	CMPQ    SI, $0x20
+	JLE     joined4
 	MOVQ    DX, SI
 	LEAQ    (SI)(BX*1), DI
 	LEAQ    (DI)(BX*1), R8
@@ -137,9 +155,9 @@ end6:
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
 	SUBQ    $0x40, R10
-	JLT     tail8
+	JLT     tail9
 
-loop7:
+loop8:
 	VMOVUPS     128(R9), Y12
 	VFMADD231PS 128(SI), Y12, Y0
 	VFMADD231PS 128(DI), Y12, Y4
@@ -161,18 +179,27 @@ loop7:
 	ADDQ        $+256, R8
 	ADDQ        $+256, R9
 	SUBQ        $0x40, R10
-	JGE         loop7
+	JGE         loop8
 
-tail8:
+tail9:
 	ADDQ        $0x40, R10
-	JEQ         end9
+	JEQ         end10
 	LEAQ        masksAVX2<>+256(SB), R11
-	SHLQ        $0x02, R10
-	SUBQ        R10, R11
+	MOVQ        R10, R12
+	SHLQ        $0x02, R12
+	SUBQ        R12, R11
 	VMOVDQU     (R11), Y14
+	CMPQ        R10, $0x08
+	JLE         end10
 	VMOVDQU     32(R11), Y14
+	CMPQ        R10, $0x10
+	JLE         end10
 	VMOVDQU     64(R11), Y14
+	CMPQ        R10, $0x18
+	JLE         end10
 	VMOVDQU     96(R11), Y14
+	CMPQ        R10, $0x20
+	JLE         end10
 	VMOVDQU     128(R11), Y14
 	VMASKMOVPS  128(R9), Y14, Y12
 	VMASKMOVPS  128(SI), Y14, Y15
@@ -181,6 +208,8 @@ tail8:
 	VFMADD231PS Y15, Y12, Y4
 	VMASKMOVPS  128(R8), Y14, Y15
 	VFMADD231PS Y15, Y12, Y8
+	CMPQ        R10, $0x28
+	JLE         end10
 	VMOVDQU     160(R11), Y14
 	VMASKMOVPS  160(R9), Y14, Y13
 	VMASKMOVPS  160(SI), Y14, Y15
@@ -189,6 +218,8 @@ tail8:
 	VFMADD231PS Y15, Y13, Y5
 	VMASKMOVPS  160(R8), Y14, Y15
 	VFMADD231PS Y15, Y13, Y9
+	CMPQ        R10, $0x30
+	JLE         end10
 	VMOVDQU     192(R11), Y14
 	VMASKMOVPS  192(R9), Y14, Y12
 	VMASKMOVPS  192(SI), Y14, Y15
@@ -197,6 +228,8 @@ tail8:
 	VFMADD231PS Y15, Y12, Y6
 	VMASKMOVPS  192(R8), Y14, Y15
 	VFMADD231PS Y15, Y12, Y10
+	CMPQ        R10, $0x38
+	JLE         end10
 	VMOVDQU     224(R11), Y14
 	VMASKMOVPS  224(R9), Y14, Y13
 	VMASKMOVPS  224(SI), Y14, Y15
@@ -206,19 +239,21 @@ tail8:
 	VMASKMOVPS  224(R8), Y14, Y15
 	VFMADD231PS Y15, Y13, Y11
 
-end9:
-	VADDPS       Y2, Y0, Y0
-	VADDPS       (SP), Y0, Y0
-	VADDPS       Y3, Y1, Y1
-	VADDPS       32(SP), Y1, Y1
-	VADDPS       Y6, Y4, Y4
-	VADDPS       64(SP), Y4, Y4
-	VADDPS       Y7, Y5, Y5
-	VADDPS       96(SP), Y5, Y5
-	VADDPS       Y10, Y8, Y8
-	VADDPS       128(SP), Y8, Y8
-	VADDPS       Y11, Y9, Y9
-	VADDPS       160(SP), Y9, Y9
+end10:
+	VADDPS Y2, Y0, Y0
+	VADDPS (SP), Y0, Y0
+	VADDPS Y3, Y1, Y1
+	VADDPS 32(SP), Y1, Y1
+	VADDPS Y6, Y4, Y4
+	VADDPS 64(SP), Y4, Y4
+	VADDPS Y7, Y5, Y5
+	VADDPS 96(SP), Y5, Y5
+	VADDPS Y10, Y8, Y8
+	VADDPS 128(SP), Y8, Y8
+	VADDPS Y11, Y9, Y9
+	VADDPS 160(SP), Y9, Y9
+
+joined4:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPS       X2, X0, X0
@@ -226,6 +261,15 @@ end9:
 	VADDPS       X2, X0, X0
 	VMOVSHDUP    X0, X2
 	VADDPS       X2, X0, X0
+	VMULSS       alpha+56(FP), X0, X0
+	MOVL         beta+60(FP), SI
+	ADDL         SI, SI
+	JEQ          zero11
+	VMOVSS       beta+60(FP), X12
+	VMULSS       (CX), X12, X12
+	VADDSS       X12, X0, X0
+
+zero11:
 	VMOVSS       X0, (CX)
 	VADDPS       Y5, Y4, Y4
 	VEXTRACTF128 $0x01, Y4, X6
@@ -234,6 +278,15 @@ end9:
 	VADDPS       X6, X4, X4
 	VMOVSHDUP    X4, X6
 	VADDPS       X6, X4, X4
+	VMULSS       alpha+56(FP), X4, X4
+	MOVL         beta+60(FP), SI
+	ADDL         SI, SI
+	JEQ          zero12
+	VMOVSS       beta+60(FP), X12
+	VMULSS       4(CX), X12, X12
+	VADDSS       X12, X4, X4
+
+zero12:
 	VMOVSS       X4, 4(CX)
 	VADDPS       Y9, Y8, Y8
 	VEXTRACTF128 $0x01, Y8, X10
@@ -242,22 +295,31 @@ end9:
 	VADDPS       X10, X8, X8
 	VMOVSHDUP    X8, X10
 	VADDPS       X10, X8, X8
-	VMOVSS       X8, 8(CX)
-	ADDQ         BX, DX
-	ADDQ         BX, DX
-	ADDQ         BX, DX
-	ADDQ         $0x0c, CX
-	SUBQ         $0x03, AX
-	JGE          rows3_1
+	VMULSS       alpha+56(FP), X8, X8
+	MOVL         beta+60(FP), SI
+	ADDL         SI, SI
+	JEQ          zero13
+	VMOVSS       beta+60(FP), X12
+	VMULSS       8(CX), X12, X12
+	VADDSS       X12, X8, X8
+
+zero13:
+	VMOVSS X8, 8(CX)
+	ADDQ   BX, DX
+	ADDQ   BX, DX
+	ADDQ   BX, DX
+	ADDQ   $0x0c, CX
+	SUBQ   $0x03, AX
+	JGE    rows3_1
 
 done2:
 	ADDQ $0x03, AX
 
 long3:
 	SUBQ $0x01, AX
-	JLT  done11
+	JLT  done15
 
-rows1_10:
+rows1_14:
 	MOVQ   DX, SI
 	MOVQ   x_base+32(FP), DI
 	MOVQ   x_len+40(FP), R8
@@ -270,9 +332,9 @@ rows1_10:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	SUBQ   $0x40, R8
-	JLT    tail14
+	JLT    tail19
 
-loop13:
+loop18:
 	VMOVUPS     (DI), Y8
 	VFMADD231PS (SI), Y8, Y0
 	VMOVUPS     32(DI), Y9
@@ -292,48 +354,63 @@ loop13:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $0x40, R8
-	JGE         loop13
+	JGE         loop18
 
-tail14:
+tail19:
 	ADDQ        $0x40, R8
-	JEQ         end15
+	JEQ         end20
 	LEAQ        masksAVX2<>+256(SB), R9
-	SHLQ        $0x02, R8
-	SUBQ        R8, R9
+	MOVQ        R8, R10
+	SHLQ        $0x02, R10
+	SUBQ        R10, R9
 	VMOVDQU     (R9), Y10
 	VMASKMOVPS  (DI), Y10, Y8
 	VMASKMOVPS  (SI), Y10, Y11
 	VFMADD231PS Y11, Y8, Y0
+	CMPQ        R8, $0x08
+	JLE         end20
 	VMOVDQU     32(R9), Y10
 	VMASKMOVPS  32(DI), Y10, Y9
 	VMASKMOVPS  32(SI), Y10, Y11
 	VFMADD231PS Y11, Y9, Y1
+	CMPQ        R8, $0x10
+	JLE         end20
 	VMOVDQU     64(R9), Y10
 	VMASKMOVPS  64(DI), Y10, Y8
 	VMASKMOVPS  64(SI), Y10, Y11
 	VFMADD231PS Y11, Y8, Y2
+	CMPQ        R8, $0x18
+	JLE         end20
 	VMOVDQU     96(R9), Y10
 	VMASKMOVPS  96(DI), Y10, Y9
 	VMASKMOVPS  96(SI), Y10, Y11
 	VFMADD231PS Y11, Y9, Y3
+	CMPQ        R8, $0x20
+	JLE         end20
 	VMOVDQU     128(R9), Y10
 	VMASKMOVPS  128(DI), Y10, Y8
 	VMASKMOVPS  128(SI), Y10, Y11
 	VFMADD231PS Y11, Y8, Y4
+	CMPQ        R8, $0x28
+	JLE         end20
 	VMOVDQU     160(R9), Y10
 	VMASKMOVPS  160(DI), Y10, Y9
 	VMASKMOVPS  160(SI), Y10, Y11
 	VFMADD231PS Y11, Y9, Y5
+	CMPQ        R8, $0x30
+	JLE         end20
 	VMOVDQU     192(R9), Y10
 	VMASKMOVPS  192(DI), Y10, Y8
 	VMASKMOVPS  192(SI), Y10, Y11
 	VFMADD231PS Y11, Y8, Y6
+	CMPQ        R8, $0x38
+	JLE         end20
 	VMOVDQU     224(R9), Y10
 	VMASKMOVPS  224(DI), Y10, Y9
 	VMASKMOVPS  224(SI), Y10, Y11
 	VFMADD231PS Y11, Y9, Y7
 
-end15:
+end20:
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y4, Y0, Y0
@@ -348,13 +425,22 @@ end15:
 	VADDPS       X8, X0, X0
 	VMOVSHDUP    X0, X8
 	VADDPS       X8, X0, X0
-	VMOVSS       X0, (CX)
-	ADDQ         BX, DX
-	ADDQ         $0x04, CX
-	SUBQ         $0x01, AX
-	JGE          rows1_10
+	VMULSS       alpha+56(FP), X0, X0
+	MOVL         beta+60(FP), SI
+	ADDL         SI, SI
+	JEQ          zero21
+	VMOVSS       beta+60(FP), X8
+	VMULSS       (CX), X8, X8
+	VADDSS       X8, X0, X0
 
-done11:
+zero21:
+	VMOVSS X0, (CX)
+	ADDQ   BX, DX
+	ADDQ   $0x04, CX
+	SUBQ   $0x01, AX
+	JGE    rows1_14
+
+done15:
 	ADDQ $0x01, AX
 	VZEROUPPER
 	RET
@@ -425,35 +511,320 @@ DATA masksAVX2<>+496(SB)/8, $0x0000000000000000
 DATA masksAVX2<>+504(SB)/8, $0x0000000000000000
 GLOBL masksAVX2<>(SB), RODATA|NOPTR, $512
 
-// func gemvTAVX2(m int, dst []float32, a *float32, lda int, x *float32)
+// func gemvTAVX2(m int, dst []float32, a *float32, lda int, x *float32, alpha float32)
 // Requires: AVX, FMA3
-TEXT ·gemvTAVX2(SB), NOSPLIT, $0-56
-	MOVQ m+0(FP), AX
-	MOVQ a+32(FP), CX
-	MOVQ lda+40(FP), DX
-	SHLQ $0x02, DX
-	MOVQ x+48(FP), BX
+TEXT ·gemvTAVX2(SB), NOSPLIT, $0-60
+	MOVQ  m+0(FP), AX
+	MOVQ  a+32(FP), CX
+	MOVQ  lda+40(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  x+48(FP), BX
+	TESTQ AX, AX
+	JNE   some22
+	RET
+
+some22:
+	VBROADCASTSS alpha+56(FP), Y13
+	MOVQ         $0x00000004, SI
+	MOVQ         dst_base+8(FP), DI
+	MOVQ         dst_len+16(FP), R8
+	CMPQ         R8, $+64
+	JGT          long23
+	CMPQ         R8, $+8
+	JGT          more25
+	SUBQ         $+0, R8
+	LEAQ         masksAVX2<>+256(SB), R9
+	SHLQ         $0x02, R8
+	SUBQ         R8, R9
+	VMOVDQU      (R9), Y15
+	VMASKMOVPS   (DI), Y15, Y0
+	MOVQ         BX, BX
+
+row26:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMASKMOVPS   (CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row26
+	VMASKMOVPS   Y0, Y15, (DI)
+	JMP          end24
+
+more25:
+	CMPQ       R8, $+16
+	JGT        more27
+	SUBQ       $+8, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMASKMOVPS 32(DI), Y15, Y1
+	MOVQ       BX, BX
+
+row28:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VMASKMOVPS   32(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row28
+	VMOVUPS      Y0, (DI)
+	VMASKMOVPS   Y1, Y15, 32(DI)
+	JMP          end24
+
+more27:
+	CMPQ       R8, $+24
+	JGT        more29
+	SUBQ       $+16, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMASKMOVPS 64(DI), Y15, Y2
+	MOVQ       BX, BX
+
+row30:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VFMADD231PS  32(CX), Y12, Y1
+	VMASKMOVPS   64(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y2
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row30
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMASKMOVPS   Y2, Y15, 64(DI)
+	JMP          end24
+
+more29:
+	CMPQ       R8, $+32
+	JGT        more31
+	SUBQ       $+24, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMASKMOVPS 96(DI), Y15, Y3
+	MOVQ       BX, BX
+
+row32:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VFMADD231PS  32(CX), Y12, Y1
+	VFMADD231PS  64(CX), Y12, Y2
+	VMASKMOVPS   96(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y3
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row32
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMASKMOVPS   Y3, Y15, 96(DI)
+	JMP          end24
+
+more31:
+	CMPQ       R8, $+40
+	JGT        more33
+	SUBQ       $+32, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMASKMOVPS 128(DI), Y15, Y4
+	MOVQ       BX, BX
+
+row34:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VFMADD231PS  32(CX), Y12, Y1
+	VFMADD231PS  64(CX), Y12, Y2
+	VFMADD231PS  96(CX), Y12, Y3
+	VMASKMOVPS   128(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y4
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row34
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMASKMOVPS   Y4, Y15, 128(DI)
+	JMP          end24
+
+more33:
+	CMPQ       R8, $+48
+	JGT        more35
+	SUBQ       $+40, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMASKMOVPS 160(DI), Y15, Y5
+	MOVQ       BX, BX
+
+row36:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VFMADD231PS  32(CX), Y12, Y1
+	VFMADD231PS  64(CX), Y12, Y2
+	VFMADD231PS  96(CX), Y12, Y3
+	VFMADD231PS  128(CX), Y12, Y4
+	VMASKMOVPS   160(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y5
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row36
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMASKMOVPS   Y5, Y15, 160(DI)
+	JMP          end24
+
+more35:
+	CMPQ       R8, $+56
+	JGT        more37
+	SUBQ       $+48, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMASKMOVPS 192(DI), Y15, Y6
+	MOVQ       BX, BX
+
+row38:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VFMADD231PS  32(CX), Y12, Y1
+	VFMADD231PS  64(CX), Y12, Y2
+	VFMADD231PS  96(CX), Y12, Y3
+	VFMADD231PS  128(CX), Y12, Y4
+	VFMADD231PS  160(CX), Y12, Y5
+	VMASKMOVPS   192(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y6
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row38
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMOVUPS      Y5, 160(DI)
+	VMASKMOVPS   Y6, Y15, 192(DI)
+	JMP          end24
+
+more37:
+	SUBQ       $+56, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMASKMOVPS 224(DI), Y15, Y7
+	MOVQ       BX, BX
+
+row40:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VFMADD231PS  (CX), Y12, Y0
+	VFMADD231PS  32(CX), Y12, Y1
+	VFMADD231PS  64(CX), Y12, Y2
+	VFMADD231PS  96(CX), Y12, Y3
+	VFMADD231PS  128(CX), Y12, Y4
+	VFMADD231PS  160(CX), Y12, Y5
+	VFMADD231PS  192(CX), Y12, Y6
+	VMASKMOVPS   224(CX), Y15, Y14
+	VFMADD231PS  Y14, Y12, Y7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row40
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMOVUPS      Y5, 160(DI)
+	VMOVUPS      Y6, 192(DI)
+	VMASKMOVPS   Y7, Y15, 224(DI)
+	JMP          end24
+
+long23:
 	LEAQ (DX)(DX*2), SI
 	SUBQ $0x08, AX
-	JLT  done17
+	JLT  done42
 
-rows8_16:
+rows8_41:
 	VBROADCASTSS (BX), Y0
+	VMULPS       Y13, Y0, Y0
 	VBROADCASTSS 4(BX), Y1
+	VMULPS       Y13, Y1, Y1
 	VBROADCASTSS 8(BX), Y2
+	VMULPS       Y13, Y2, Y2
 	VBROADCASTSS 12(BX), Y3
+	VMULPS       Y13, Y3, Y3
 	VBROADCASTSS 16(BX), Y4
+	VMULPS       Y13, Y4, Y4
 	VBROADCASTSS 20(BX), Y5
+	VMULPS       Y13, Y5, Y5
 	VBROADCASTSS 24(BX), Y6
+	VMULPS       Y13, Y6, Y6
 	VBROADCASTSS 28(BX), Y7
+	VMULPS       Y13, Y7, Y7
 	MOVQ         CX, DI
 	LEAQ         (DI)(DX*4), R8
 	MOVQ         dst_base+8(FP), R9
 	MOVQ         dst_len+16(FP), R10
 	SUBQ         $+32, R10
-	JLT          done19
+	JLT          done44
 
-loop18:
+loop43:
 	VMOVUPS     (R9), Y8
 	VMOVUPS     32(R9), Y9
 	VMOVUPS     64(R9), Y10
@@ -498,14 +869,14 @@ loop18:
 	ADDQ        $+128, R8
 	ADDQ        $+128, R9
 	SUBQ        $+32, R10
-	JGE         loop18
+	JGE         loop43
 
-done19:
+done44:
 	ADDQ $+32, R10
 	SUBQ $+8, R10
-	JLT  done21
+	JLT  done46
 
-loop20:
+loop45:
 	VMOVUPS     (R9), Y8
 	VFMADD231PS (DI), Y0, Y8
 	VFMADD231PS (DI)(DX*1), Y1, Y8
@@ -520,12 +891,12 @@ loop20:
 	ADDQ        $+32, R8
 	ADDQ        $+32, R9
 	SUBQ        $+8, R10
-	JGE         loop20
+	JGE         loop45
 
-done21:
+done46:
 	ADDQ        $+8, R10
 	TESTQ       R10, R10
-	JEQ         end22
+	JEQ         end47
 	LEAQ        masksAVX2<>+256(SB), R11
 	SHLQ        $0x02, R10
 	SUBQ        R10, R11
@@ -549,30 +920,34 @@ done21:
 	VFMADD231PS Y14, Y7, Y8
 	VMASKMOVPS  Y8, Y15, (R9)
 
-end22:
+end47:
 	LEAQ (CX)(DX*4), CX
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x20, BX
 	SUBQ $0x08, AX
-	JGE  rows8_16
+	JGE  rows8_41
 
-done17:
+done42:
 	ADDQ $0x08, AX
 	SUBQ $0x04, AX
-	JLT  done24
+	JLT  done49
 
-rows4_23:
+rows4_48:
 	VBROADCASTSS (BX), Y0
+	VMULPS       Y13, Y0, Y0
 	VBROADCASTSS 4(BX), Y1
+	VMULPS       Y13, Y1, Y1
 	VBROADCASTSS 8(BX), Y2
+	VMULPS       Y13, Y2, Y2
 	VBROADCASTSS 12(BX), Y3
+	VMULPS       Y13, Y3, Y3
 	MOVQ         CX, DI
 	MOVQ         dst_base+8(FP), R8
 	MOVQ         dst_len+16(FP), R9
 	SUBQ         $+32, R9
-	JLT          done26
+	JLT          done51
 
-loop25:
+loop50:
 	VMOVUPS     (R8), Y4
 	VMOVUPS     32(R8), Y5
 	VMOVUPS     64(R8), Y6
@@ -600,14 +975,14 @@ loop25:
 	ADDQ        $+128, DI
 	ADDQ        $+128, R8
 	SUBQ        $+32, R9
-	JGE         loop25
+	JGE         loop50
 
-done26:
+done51:
 	ADDQ $+32, R9
 	SUBQ $+8, R9
-	JLT  done28
+	JLT  done53
 
-loop27:
+loop52:
 	VMOVUPS     (R8), Y4
 	VFMADD231PS (DI), Y0, Y4
 	VFMADD231PS (DI)(DX*1), Y1, Y4
@@ -617,12 +992,12 @@ loop27:
 	ADDQ        $+32, DI
 	ADDQ        $+32, R8
 	SUBQ        $+8, R9
-	JGE         loop27
+	JGE         loop52
 
-done28:
+done53:
 	ADDQ        $+8, R9
 	TESTQ       R9, R9
-	JEQ         end29
+	JEQ         end54
 	LEAQ        masksAVX2<>+256(SB), R10
 	SHLQ        $0x02, R9
 	SUBQ        R9, R10
@@ -638,27 +1013,29 @@ done28:
 	VFMADD231PS Y14, Y3, Y4
 	VMASKMOVPS  Y4, Y15, (R8)
 
-end29:
+end54:
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x10, BX
 	SUBQ $0x04, AX
-	JGE  rows4_23
+	JGE  rows4_48
 
-done24:
+done49:
 	ADDQ $0x04, AX
 	SUBQ $0x02, AX
-	JLT  done31
+	JLT  done56
 
-rows2_30:
+rows2_55:
 	VBROADCASTSS (BX), Y0
+	VMULPS       Y13, Y0, Y0
 	VBROADCASTSS 4(BX), Y1
+	VMULPS       Y13, Y1, Y1
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+32, R8
-	JLT          done33
+	JLT          done58
 
-loop32:
+loop57:
 	VMOVUPS     (DI), Y2
 	VMOVUPS     32(DI), Y3
 	VMOVUPS     64(DI), Y4
@@ -678,14 +1055,14 @@ loop32:
 	ADDQ        $+128, SI
 	ADDQ        $+128, DI
 	SUBQ        $+32, R8
-	JGE         loop32
+	JGE         loop57
 
-done33:
+done58:
 	ADDQ $+32, R8
 	SUBQ $+8, R8
-	JLT  done35
+	JLT  done60
 
-loop34:
+loop59:
 	VMOVUPS     (DI), Y2
 	VFMADD231PS (SI), Y0, Y2
 	VFMADD231PS (SI)(DX*1), Y1, Y2
@@ -693,12 +1070,12 @@ loop34:
 	ADDQ        $+32, SI
 	ADDQ        $+32, DI
 	SUBQ        $+8, R8
-	JGE         loop34
+	JGE         loop59
 
-done35:
+done60:
 	ADDQ        $+8, R8
 	TESTQ       R8, R8
-	JEQ         end36
+	JEQ         end61
 	LEAQ        masksAVX2<>+256(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -710,27 +1087,28 @@ done35:
 	VFMADD231PS Y14, Y1, Y2
 	VMASKMOVPS  Y2, Y15, (DI)
 
-end36:
+end61:
 	ADDQ DX, CX
 	ADDQ DX, CX
 	ADDQ $0x08, BX
 	SUBQ $0x02, AX
-	JGE  rows2_30
+	JGE  rows2_55
 
-done31:
+done56:
 	ADDQ $0x02, AX
 	SUBQ $0x01, AX
-	JLT  done38
+	JLT  done63
 
-rows1_37:
+rows1_62:
 	VBROADCASTSS (BX), Y0
+	VMULPS       Y13, Y0, Y0
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+32, R8
-	JLT          done40
+	JLT          done65
 
-loop39:
+loop64:
 	VMOVUPS     (DI), Y1
 	VMOVUPS     32(DI), Y2
 	VMOVUPS     64(DI), Y3
@@ -746,26 +1124,26 @@ loop39:
 	ADDQ        $+128, SI
 	ADDQ        $+128, DI
 	SUBQ        $+32, R8
-	JGE         loop39
+	JGE         loop64
 
-done40:
+done65:
 	ADDQ $+32, R8
 	SUBQ $+8, R8
-	JLT  done42
+	JLT  done67
 
-loop41:
+loop66:
 	VMOVUPS     (DI), Y1
 	VFMADD231PS (SI), Y0, Y1
 	VMOVUPS     Y1, (DI)
 	ADDQ        $+32, SI
 	ADDQ        $+32, DI
 	SUBQ        $+8, R8
-	JGE         loop41
+	JGE         loop66
 
-done42:
+done67:
 	ADDQ        $+8, R8
 	TESTQ       R8, R8
-	JEQ         end43
+	JEQ         end68
 	LEAQ        masksAVX2<>+256(SB), R9
 	SHLQ        $0x02, R8
 	SUBQ        R8, R9
@@ -775,111 +1153,724 @@ done42:
 	VFMADD231PS Y14, Y0, Y1
 	VMASKMOVPS  Y1, Y15, (DI)
 
-end43:
+end68:
 	ADDQ DX, CX
 	ADDQ $0x04, BX
 	SUBQ $0x01, AX
-	JGE  rows1_37
+	JGE  rows1_62
 
-done38:
+done63:
 	ADDQ $0x01, AX
+
+end24:
 	VZEROUPPER
 	RET
 
-// func gerAVX2(m int, a *float32, lda int, x *float32, y []float32)
+// func gerAVX2(m int, a *float32, lda int, x *float32, incx int, y []float32, alpha float32)
 // Requires: AVX, FMA3
-TEXT ·gerAVX2(SB), NOSPLIT, $0-56
+TEXT ·gerAVX2(SB), NOSPLIT, $8-68
 	MOVQ  m+0(FP), AX
 	MOVQ  a+8(FP), CX
 	MOVQ  lda+16(FP), DX
 	SHLQ  $0x02, DX
 	MOVQ  x+24(FP), BX
 	TESTQ AX, AX
-	JEQ   end45
+	JNE   some69
+	RET
 
-row44:
-	MOVQ         CX, SI
-	MOVQ         y_base+32(FP), DI
-	MOVQ         y_len+40(FP), R8
-	VBROADCASTSS (BX), Y0
-	SUBQ         $+32, R8
-	JLT          done47
+some69:
+	VBROADCASTSS alpha+64(FP), Y13
+	MOVQ         incx+32(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         y_base+40(FP), DI
+	MOVQ         y_len+48(FP), R8
+	MOVQ         R8, R9
+	ANDQ         $-8, R9
+	CMPQ         R8, $+64
+	JGT          long70
+	CMPQ         R8, R9
+	JEQ          close72
+	LEAQ         -32(DX), R10
+	SARQ         $0x02, R10
+	CMPQ         R8, R10
+	JGT          close72
+	CMPQ         R8, $+8
+	JGT          more74
+	SUBQ         $+0, R8
+	LEAQ         masksAVX2<>+256(SB), R9
+	SHLQ         $0x02, R8
+	SUBQ         R8, R9
+	VMOVDQU      (R9), Y15
+	VMASKMOVPS   (DI), Y15, Y0
+	MOVQ         BX, BX
 
-loop46:
-	VMOVUPS     (SI), Y1
-	VMOVUPS     (DI), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     32(DI), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPS     64(SI), Y1
-	VMOVUPS     64(DI), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, 64(SI)
-	VMOVUPS     96(SI), Y1
-	VMOVUPS     96(DI), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DI
-	SUBQ        $+32, R8
-	JGE         loop46
+row75:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMASKMOVPS   (CX), Y15, Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMASKMOVPS   Y8, Y15, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row75
+	JMP          end73
 
-done47:
-	ADDQ $+32, R8
-	SUBQ $+8, R8
-	JLT  done49
+more74:
+	CMPQ       R8, $+16
+	JGT        more76
+	SUBQ       $+8, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMASKMOVPS 32(DI), Y15, Y1
+	MOVQ       BX, BX
 
-loop48:
-	VMOVUPS     (SI), Y1
-	VMOVUPS     (DI), Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+32, DI
-	SUBQ        $+8, R8
-	JGE         loop48
+row77:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMASKMOVPS   32(CX), Y15, Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMASKMOVPS   Y9, Y15, 32(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row77
+	JMP          end73
 
-done49:
-	ADDQ        $+8, R8
-	TESTQ       R8, R8
-	JEQ         end50
-	LEAQ        masksAVX2<>+256(SB), R9
-	SHLQ        $0x02, R8
-	SUBQ        R8, R9
-	VMOVDQU     (R9), Y15
-	VMASKMOVPS  (SI), Y15, Y1
-	VMASKMOVPS  (DI), Y15, Y2
-	VFMADD231PS Y2, Y0, Y1
-	VMASKMOVPS  Y1, Y15, (SI)
+more76:
+	CMPQ       R8, $+24
+	JGT        more78
+	SUBQ       $+16, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMASKMOVPS 64(DI), Y15, Y2
+	MOVQ       BX, BX
 
-end50:
-	ADDQ DX, CX
-	ADDQ $0x04, BX
-	DECQ AX
-	JNE  row44
+row79:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMASKMOVPS   64(CX), Y15, Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMASKMOVPS   Y8, Y15, 64(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row79
+	JMP          end73
 
-end45:
+more78:
+	CMPQ       R8, $+32
+	JGT        more80
+	SUBQ       $+24, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMASKMOVPS 96(DI), Y15, Y3
+	MOVQ       BX, BX
+
+row81:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMASKMOVPS   96(CX), Y15, Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMASKMOVPS   Y9, Y15, 96(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row81
+	JMP          end73
+
+more80:
+	CMPQ       R8, $+40
+	JGT        more82
+	SUBQ       $+32, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMASKMOVPS 128(DI), Y15, Y4
+	MOVQ       BX, BX
+
+row83:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMASKMOVPS   128(CX), Y15, Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMASKMOVPS   Y8, Y15, 128(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row83
+	JMP          end73
+
+more82:
+	CMPQ       R8, $+48
+	JGT        more84
+	SUBQ       $+40, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMASKMOVPS 160(DI), Y15, Y5
+	MOVQ       BX, BX
+
+row85:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMOVUPS      128(CX), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(CX)
+	VMASKMOVPS   160(CX), Y15, Y9
+	VFMADD231PS  Y5, Y12, Y9
+	VMASKMOVPS   Y9, Y15, 160(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row85
+	JMP          end73
+
+more84:
+	CMPQ       R8, $+56
+	JGT        more86
+	SUBQ       $+48, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMASKMOVPS 192(DI), Y15, Y6
+	MOVQ       BX, BX
+
+row87:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMOVUPS      128(CX), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(CX)
+	VMOVUPS      160(CX), Y9
+	VFMADD231PS  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(CX)
+	VMASKMOVPS   192(CX), Y15, Y8
+	VFMADD231PS  Y6, Y12, Y8
+	VMASKMOVPS   Y8, Y15, 192(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row87
+	JMP          end73
+
+more86:
+	SUBQ       $+56, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMASKMOVPS 224(DI), Y15, Y7
+	MOVQ       BX, BX
+
+row89:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMOVUPS      128(CX), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(CX)
+	VMOVUPS      160(CX), Y9
+	VFMADD231PS  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(CX)
+	VMOVUPS      192(CX), Y8
+	VFMADD231PS  Y6, Y12, Y8
+	VMOVUPS      Y8, 192(CX)
+	VMASKMOVPS   224(CX), Y15, Y9
+	VFMADD231PS  Y7, Y12, Y9
+	VMASKMOVPS   Y9, Y15, 224(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row89
+	JMP          end73
+
+close72:
+	TESTQ   R9, R9
+	JEQ     rest71
+	CMPQ    R9, $+8
+	JGT     more90
+	VMOVUPS (DI), Y0
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row91:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row91
+	JMP          rest71
+
+more90:
+	CMPQ    R9, $+16
+	JGT     more92
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row93:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row93
+	JMP          rest71
+
+more92:
+	CMPQ    R9, $+24
+	JGT     more94
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row95:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row95
+	JMP          rest71
+
+more94:
+	CMPQ    R9, $+32
+	JGT     more96
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row97:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row97
+	JMP          rest71
+
+more96:
+	CMPQ    R9, $+40
+	JGT     more98
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row99:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row99
+	JMP          rest71
+
+more98:
+	CMPQ    R9, $+48
+	JGT     more100
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row101:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      160(R10), Y9
+	VFMADD231PS  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row101
+	JMP          rest71
+
+more100:
+	CMPQ    R9, $+56
+	JGT     more102
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row103:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      160(R10), Y9
+	VFMADD231PS  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(R10)
+	VMOVUPS      192(R10), Y8
+	VFMADD231PS  Y6, Y12, Y8
+	VMOVUPS      Y8, 192(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row103
+	JMP          rest71
+
+more102:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	VMOVUPS 224(DI), Y7
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row105:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PS  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PS  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PS  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PS  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      160(R10), Y9
+	VFMADD231PS  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(R10)
+	VMOVUPS      192(R10), Y8
+	VFMADD231PS  Y6, Y12, Y8
+	VMOVUPS      Y8, 192(R10)
+	VMOVUPS      224(R10), Y9
+	VFMADD231PS  Y7, Y12, Y9
+	VMOVUPS      Y9, 224(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row105
+	JMP          rest71
+
+long70:
+	MOVQ CX, R10
+	MOVQ BX, R11
+	MOVQ AX, R12
+
+row106:
+	VBROADCASTSS (R11), Y12
+	VMULPS       Y13, Y12, Y12
+	MOVQ         R10, R13
+	MOVQ         DI, R14
+	MOVQ         R9, R15
+	SUBQ         $+32, R15
+	JLT          done108
+
+loop107:
+	VMOVUPS     (R14), Y0
+	VMOVUPS     (R13), Y1
+	VFMADD231PS Y0, Y12, Y1
+	VMOVUPS     Y1, (R13)
+	VMOVUPS     32(R14), Y0
+	VMOVUPS     32(R13), Y1
+	VFMADD231PS Y0, Y12, Y1
+	VMOVUPS     Y1, 32(R13)
+	VMOVUPS     64(R14), Y0
+	VMOVUPS     64(R13), Y1
+	VFMADD231PS Y0, Y12, Y1
+	VMOVUPS     Y1, 64(R13)
+	VMOVUPS     96(R14), Y0
+	VMOVUPS     96(R13), Y1
+	VFMADD231PS Y0, Y12, Y1
+	VMOVUPS     Y1, 96(R13)
+	ADDQ        $+128, R13
+	ADDQ        $+128, R14
+	SUBQ        $+32, R15
+	JGE         loop107
+
+done108:
+	ADDQ $+32, R15
+	SUBQ $+8, R15
+	JLT  done110
+
+loop109:
+	VMOVUPS     (R14), Y0
+	VMOVUPS     (R13), Y1
+	VFMADD231PS Y0, Y12, Y1
+	VMOVUPS     Y1, (R13)
+	ADDQ        $+32, R13
+	ADDQ        $+32, R14
+	SUBQ        $+8, R15
+	JGE         loop109
+
+done110:
+	ADDQ        $+8, R15
+	TESTQ       R15, R15
+	JEQ         end111
+	LEAQ        masksAVX2<>+256(SB), BP
+	SHLQ        $0x02, R15
+	SUBQ        R15, BP
+	VMOVDQU     (BP), Y15
+	VMASKMOVPS  (R14), Y15, Y0
+	VMASKMOVPS  (R13), Y15, Y1
+	VFMADD231PS Y0, Y12, Y1
+	VMASKMOVPS  Y1, Y15, (R13)
+
+end111:
+	ADDQ DX, R10
+	ADDQ SI, R11
+	DECQ R12
+	JNE  row106
+
+rest71:
+	LEAQ       (CX)(R9*4), CX
+	LEAQ       (DI)(R9*4), DI
+	SUBQ       R9, R8
+	JEQ        end73
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x02, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMASKMOVPS (DI), Y15, Y0
+	MOVQ       BX, BX
+
+row112:
+	VBROADCASTSS (BX), Y12
+	VMULPS       Y13, Y12, Y12
+	VMASKMOVPS   (CX), Y15, Y8
+	VFMADD231PS  Y0, Y12, Y8
+	VMASKMOVPS   Y8, Y15, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row112
+
+end73:
 	VZEROUPPER
 	RET
 
-// func dgemvAVX2(m int, dst *float64, a *float64, lda int, x []float64)
+// func dgemvAVX2(m int, y *float64, a *float64, lda int, x []float64, alpha float64, beta float64)
 // Requires: AVX, FMA3
-TEXT ·dgemvAVX2(SB), NOSPLIT, $192-56
+TEXT ·dgemvAVX2(SB), NOSPLIT, $192-72
 	MOVQ m+0(FP), AX
-	MOVQ dst+8(FP), CX
+	MOVQ y+8(FP), CX
 	MOVQ a+16(FP), DX
 	MOVQ lda+24(FP), BX
 	SHLQ $0x03, BX
 	MOVQ x_len+40(FP), SI
 	CMPQ SI, $0x00001000
-	JGT  long53
+	JGT  long115
 	SUBQ $0x03, AX
-	JLT  done52
+	JLT  done114
 
-rows3_51:
+rows3_113:
 	MOVQ   DX, SI
 	LEAQ   (SI)(BX*1), DI
 	LEAQ   (DI)(BX*1), R8
@@ -898,9 +1889,9 @@ rows3_51:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	SUBQ   $0x20, R10
-	JLT    tail55
+	JLT    tail118
 
-loop54:
+loop117:
 	VMOVUPS     (R9), Y12
 	VFMADD231PD (SI), Y12, Y0
 	VFMADD231PD (DI), Y12, Y4
@@ -922,14 +1913,15 @@ loop54:
 	ADDQ        $+256, R8
 	ADDQ        $+256, R9
 	SUBQ        $0x20, R10
-	JGE         loop54
+	JGE         loop117
 
-tail55:
+tail118:
 	ADDQ        $0x20, R10
-	JEQ         end56
+	JEQ         end119
 	LEAQ        masksAVX2<>+256(SB), R11
-	SHLQ        $0x03, R10
-	SUBQ        R10, R11
+	MOVQ        R10, R12
+	SHLQ        $0x03, R12
+	SUBQ        R12, R11
 	VMOVDQU     (R11), Y14
 	VMASKMOVPD  (R9), Y14, Y12
 	VMASKMOVPD  (SI), Y14, Y15
@@ -938,6 +1930,8 @@ tail55:
 	VFMADD231PD Y15, Y12, Y4
 	VMASKMOVPD  (R8), Y14, Y15
 	VFMADD231PD Y15, Y12, Y8
+	CMPQ        R10, $0x04
+	JLE         end119
 	VMOVDQU     32(R11), Y14
 	VMASKMOVPD  32(R9), Y14, Y13
 	VMASKMOVPD  32(SI), Y14, Y15
@@ -946,6 +1940,8 @@ tail55:
 	VFMADD231PD Y15, Y13, Y5
 	VMASKMOVPD  32(R8), Y14, Y15
 	VFMADD231PD Y15, Y13, Y9
+	CMPQ        R10, $0x08
+	JLE         end119
 	VMOVDQU     64(R11), Y14
 	VMASKMOVPD  64(R9), Y14, Y12
 	VMASKMOVPD  64(SI), Y14, Y15
@@ -954,6 +1950,8 @@ tail55:
 	VFMADD231PD Y15, Y12, Y6
 	VMASKMOVPD  64(R8), Y14, Y15
 	VFMADD231PD Y15, Y12, Y10
+	CMPQ        R10, $0x0c
+	JLE         end119
 	VMOVDQU     96(R11), Y14
 	VMASKMOVPD  96(R9), Y14, Y13
 	VMASKMOVPD  96(SI), Y14, Y15
@@ -962,12 +1960,20 @@ tail55:
 	VFMADD231PD Y15, Y13, Y7
 	VMASKMOVPD  96(R8), Y14, Y15
 	VFMADD231PD Y15, Y13, Y11
+	CMPQ        R10, $0x10
+	JLE         end119
 	VMOVDQU     128(R11), Y14
+	CMPQ        R10, $0x14
+	JLE         end119
 	VMOVDQU     160(R11), Y14
+	CMPQ        R10, $0x18
+	JLE         end119
 	VMOVDQU     192(R11), Y14
+	CMPQ        R10, $0x1c
+	JLE         end119
 	VMOVDQU     224(R11), Y14
 
-end56:
+end119:
 	VADDPD  Y2, Y0, Y0
 	VMOVUPS Y0, (SP)
 	VADDPD  Y3, Y1, Y1
@@ -980,6 +1986,9 @@ end56:
 	VMOVUPS Y8, 128(SP)
 	VADDPD  Y11, Y9, Y9
 	VMOVUPS Y9, 160(SP)
+	MOVQ    x_len+40(FP), SI
+	CMPQ    SI, $0x10
+	JLE     joined116
 	MOVQ    DX, SI
 	LEAQ    (SI)(BX*1), DI
 	LEAQ    (DI)(BX*1), R8
@@ -998,9 +2007,9 @@ end56:
 	VXORPS  Y10, Y10, Y10
 	VXORPS  Y11, Y11, Y11
 	SUBQ    $0x20, R10
-	JLT     tail58
+	JLT     tail121
 
-loop57:
+loop120:
 	VMOVUPS     128(R9), Y12
 	VFMADD231PD 128(SI), Y12, Y0
 	VFMADD231PD 128(DI), Y12, Y4
@@ -1022,18 +2031,27 @@ loop57:
 	ADDQ        $+256, R8
 	ADDQ        $+256, R9
 	SUBQ        $0x20, R10
-	JGE         loop57
+	JGE         loop120
 
-tail58:
+tail121:
 	ADDQ        $0x20, R10
-	JEQ         end59
+	JEQ         end122
 	LEAQ        masksAVX2<>+256(SB), R11
-	SHLQ        $0x03, R10
-	SUBQ        R10, R11
+	MOVQ        R10, R12
+	SHLQ        $0x03, R12
+	SUBQ        R12, R11
 	VMOVDQU     (R11), Y14
+	CMPQ        R10, $0x04
+	JLE         end122
 	VMOVDQU     32(R11), Y14
+	CMPQ        R10, $0x08
+	JLE         end122
 	VMOVDQU     64(R11), Y14
+	CMPQ        R10, $0x0c
+	JLE         end122
 	VMOVDQU     96(R11), Y14
+	CMPQ        R10, $0x10
+	JLE         end122
 	VMOVDQU     128(R11), Y14
 	VMASKMOVPD  128(R9), Y14, Y12
 	VMASKMOVPD  128(SI), Y14, Y15
@@ -1042,6 +2060,8 @@ tail58:
 	VFMADD231PD Y15, Y12, Y4
 	VMASKMOVPD  128(R8), Y14, Y15
 	VFMADD231PD Y15, Y12, Y8
+	CMPQ        R10, $0x14
+	JLE         end122
 	VMOVDQU     160(R11), Y14
 	VMASKMOVPD  160(R9), Y14, Y13
 	VMASKMOVPD  160(SI), Y14, Y15
@@ -1050,6 +2070,8 @@ tail58:
 	VFMADD231PD Y15, Y13, Y5
 	VMASKMOVPD  160(R8), Y14, Y15
 	VFMADD231PD Y15, Y13, Y9
+	CMPQ        R10, $0x18
+	JLE         end122
 	VMOVDQU     192(R11), Y14
 	VMASKMOVPD  192(R9), Y14, Y12
 	VMASKMOVPD  192(SI), Y14, Y15
@@ -1058,6 +2080,8 @@ tail58:
 	VFMADD231PD Y15, Y12, Y6
 	VMASKMOVPD  192(R8), Y14, Y15
 	VFMADD231PD Y15, Y12, Y10
+	CMPQ        R10, $0x1c
+	JLE         end122
 	VMOVDQU     224(R11), Y14
 	VMASKMOVPD  224(R9), Y14, Y13
 	VMASKMOVPD  224(SI), Y14, Y15
@@ -1067,52 +2091,81 @@ tail58:
 	VMASKMOVPD  224(R8), Y14, Y15
 	VFMADD231PD Y15, Y13, Y11
 
-end59:
-	VADDPD       Y2, Y0, Y0
-	VADDPD       (SP), Y0, Y0
-	VADDPD       Y3, Y1, Y1
-	VADDPD       32(SP), Y1, Y1
-	VADDPD       Y6, Y4, Y4
-	VADDPD       64(SP), Y4, Y4
-	VADDPD       Y7, Y5, Y5
-	VADDPD       96(SP), Y5, Y5
-	VADDPD       Y10, Y8, Y8
-	VADDPD       128(SP), Y8, Y8
-	VADDPD       Y11, Y9, Y9
-	VADDPD       160(SP), Y9, Y9
+end122:
+	VADDPD Y2, Y0, Y0
+	VADDPD (SP), Y0, Y0
+	VADDPD Y3, Y1, Y1
+	VADDPD 32(SP), Y1, Y1
+	VADDPD Y6, Y4, Y4
+	VADDPD 64(SP), Y4, Y4
+	VADDPD Y7, Y5, Y5
+	VADDPD 96(SP), Y5, Y5
+	VADDPD Y10, Y8, Y8
+	VADDPD 128(SP), Y8, Y8
+	VADDPD Y11, Y9, Y9
+	VADDPD 160(SP), Y9, Y9
+
+joined116:
 	VADDPD       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X0
 	VMOVHLPS     X0, X0, X2
 	VADDPD       X2, X0, X0
+	VMULSD       alpha+56(FP), X0, X0
+	MOVQ         beta+64(FP), SI
+	ADDQ         SI, SI
+	JEQ          zero123
+	VMOVSD       beta+64(FP), X12
+	VMULSD       (CX), X12, X12
+	VADDSD       X12, X0, X0
+
+zero123:
 	VMOVSD       X0, (CX)
 	VADDPD       Y5, Y4, Y4
 	VEXTRACTF128 $0x01, Y4, X6
 	VADDPD       X6, X4, X4
 	VMOVHLPS     X4, X4, X6
 	VADDPD       X6, X4, X4
+	VMULSD       alpha+56(FP), X4, X4
+	MOVQ         beta+64(FP), SI
+	ADDQ         SI, SI
+	JEQ          zero124
+	VMOVSD       beta+64(FP), X12
+	VMULSD       8(CX), X12, X12
+	VADDSD       X12, X4, X4
+
+zero124:
 	VMOVSD       X4, 8(CX)
 	VADDPD       Y9, Y8, Y8
 	VEXTRACTF128 $0x01, Y8, X10
 	VADDPD       X10, X8, X8
 	VMOVHLPS     X8, X8, X10
 	VADDPD       X10, X8, X8
-	VMOVSD       X8, 16(CX)
-	ADDQ         BX, DX
-	ADDQ         BX, DX
-	ADDQ         BX, DX
-	ADDQ         $0x18, CX
-	SUBQ         $0x03, AX
-	JGE          rows3_51
+	VMULSD       alpha+56(FP), X8, X8
+	MOVQ         beta+64(FP), SI
+	ADDQ         SI, SI
+	JEQ          zero125
+	VMOVSD       beta+64(FP), X12
+	VMULSD       16(CX), X12, X12
+	VADDSD       X12, X8, X8
 
-done52:
+zero125:
+	VMOVSD X8, 16(CX)
+	ADDQ   BX, DX
+	ADDQ   BX, DX
+	ADDQ   BX, DX
+	ADDQ   $0x18, CX
+	SUBQ   $0x03, AX
+	JGE    rows3_113
+
+done114:
 	ADDQ $0x03, AX
 
-long53:
+long115:
 	SUBQ $0x01, AX
-	JLT  done61
+	JLT  done127
 
-rows1_60:
+rows1_126:
 	MOVQ   DX, SI
 	MOVQ   x_base+32(FP), DI
 	MOVQ   x_len+40(FP), R8
@@ -1125,9 +2178,9 @@ rows1_60:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	SUBQ   $0x20, R8
-	JLT    tail64
+	JLT    tail131
 
-loop63:
+loop130:
 	VMOVUPS     (DI), Y8
 	VFMADD231PD (SI), Y8, Y0
 	VMOVUPS     32(DI), Y9
@@ -1147,48 +2200,63 @@ loop63:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $0x20, R8
-	JGE         loop63
+	JGE         loop130
 
-tail64:
+tail131:
 	ADDQ        $0x20, R8
-	JEQ         end65
+	JEQ         end132
 	LEAQ        masksAVX2<>+256(SB), R9
-	SHLQ        $0x03, R8
-	SUBQ        R8, R9
+	MOVQ        R8, R10
+	SHLQ        $0x03, R10
+	SUBQ        R10, R9
 	VMOVDQU     (R9), Y10
 	VMASKMOVPD  (DI), Y10, Y8
 	VMASKMOVPD  (SI), Y10, Y11
 	VFMADD231PD Y11, Y8, Y0
+	CMPQ        R8, $0x04
+	JLE         end132
 	VMOVDQU     32(R9), Y10
 	VMASKMOVPD  32(DI), Y10, Y9
 	VMASKMOVPD  32(SI), Y10, Y11
 	VFMADD231PD Y11, Y9, Y1
+	CMPQ        R8, $0x08
+	JLE         end132
 	VMOVDQU     64(R9), Y10
 	VMASKMOVPD  64(DI), Y10, Y8
 	VMASKMOVPD  64(SI), Y10, Y11
 	VFMADD231PD Y11, Y8, Y2
+	CMPQ        R8, $0x0c
+	JLE         end132
 	VMOVDQU     96(R9), Y10
 	VMASKMOVPD  96(DI), Y10, Y9
 	VMASKMOVPD  96(SI), Y10, Y11
 	VFMADD231PD Y11, Y9, Y3
+	CMPQ        R8, $0x10
+	JLE         end132
 	VMOVDQU     128(R9), Y10
 	VMASKMOVPD  128(DI), Y10, Y8
 	VMASKMOVPD  128(SI), Y10, Y11
 	VFMADD231PD Y11, Y8, Y4
+	CMPQ        R8, $0x14
+	JLE         end132
 	VMOVDQU     160(R9), Y10
 	VMASKMOVPD  160(DI), Y10, Y9
 	VMASKMOVPD  160(SI), Y10, Y11
 	VFMADD231PD Y11, Y9, Y5
+	CMPQ        R8, $0x18
+	JLE         end132
 	VMOVDQU     192(R9), Y10
 	VMASKMOVPD  192(DI), Y10, Y8
 	VMASKMOVPD  192(SI), Y10, Y11
 	VFMADD231PD Y11, Y8, Y6
+	CMPQ        R8, $0x1c
+	JLE         end132
 	VMOVDQU     224(R9), Y10
 	VMASKMOVPD  224(DI), Y10, Y9
 	VMASKMOVPD  224(SI), Y10, Y11
 	VFMADD231PD Y11, Y9, Y7
 
-end65:
+end132:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y6, Y4, Y4
 	VADDPD       Y4, Y0, Y0
@@ -1201,46 +2269,340 @@ end65:
 	VADDPD       X8, X0, X0
 	VMOVHLPS     X0, X0, X8
 	VADDPD       X8, X0, X0
-	VMOVSD       X0, (CX)
-	ADDQ         BX, DX
-	ADDQ         $0x08, CX
-	SUBQ         $0x01, AX
-	JGE          rows1_60
+	VMULSD       alpha+56(FP), X0, X0
+	MOVQ         beta+64(FP), SI
+	ADDQ         SI, SI
+	JEQ          zero133
+	VMOVSD       beta+64(FP), X8
+	VMULSD       (CX), X8, X8
+	VADDSD       X8, X0, X0
 
-done61:
+zero133:
+	VMOVSD X0, (CX)
+	ADDQ   BX, DX
+	ADDQ   $0x08, CX
+	SUBQ   $0x01, AX
+	JGE    rows1_126
+
+done127:
 	ADDQ $0x01, AX
 	VZEROUPPER
 	RET
 
-// func dgemvTAVX2(m int, dst []float64, a *float64, lda int, x *float64)
+// func dgemvTAVX2(m int, dst []float64, a *float64, lda int, x *float64, alpha float64)
 // Requires: AVX, FMA3
-TEXT ·dgemvTAVX2(SB), NOSPLIT, $0-56
-	MOVQ m+0(FP), AX
-	MOVQ a+32(FP), CX
-	MOVQ lda+40(FP), DX
-	SHLQ $0x03, DX
-	MOVQ x+48(FP), BX
+TEXT ·dgemvTAVX2(SB), NOSPLIT, $0-64
+	MOVQ  m+0(FP), AX
+	MOVQ  a+32(FP), CX
+	MOVQ  lda+40(FP), DX
+	SHLQ  $0x03, DX
+	MOVQ  x+48(FP), BX
+	TESTQ AX, AX
+	JNE   some134
+	RET
+
+some134:
+	VBROADCASTSD alpha+56(FP), Y13
+	MOVQ         $0x00000008, SI
+	MOVQ         dst_base+8(FP), DI
+	MOVQ         dst_len+16(FP), R8
+	CMPQ         R8, $+32
+	JGT          long135
+	CMPQ         R8, $+4
+	JGT          more137
+	SUBQ         $+0, R8
+	LEAQ         masksAVX2<>+256(SB), R9
+	SHLQ         $0x03, R8
+	SUBQ         R8, R9
+	VMOVDQU      (R9), Y15
+	VMASKMOVPD   (DI), Y15, Y0
+	MOVQ         BX, BX
+
+row138:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMASKMOVPD   (CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row138
+	VMASKMOVPD   Y0, Y15, (DI)
+	JMP          end136
+
+more137:
+	CMPQ       R8, $+8
+	JGT        more139
+	SUBQ       $+4, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMASKMOVPD 32(DI), Y15, Y1
+	MOVQ       BX, BX
+
+row140:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VMASKMOVPD   32(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row140
+	VMOVUPS      Y0, (DI)
+	VMASKMOVPD   Y1, Y15, 32(DI)
+	JMP          end136
+
+more139:
+	CMPQ       R8, $+12
+	JGT        more141
+	SUBQ       $+8, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMASKMOVPD 64(DI), Y15, Y2
+	MOVQ       BX, BX
+
+row142:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VFMADD231PD  32(CX), Y12, Y1
+	VMASKMOVPD   64(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y2
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row142
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMASKMOVPD   Y2, Y15, 64(DI)
+	JMP          end136
+
+more141:
+	CMPQ       R8, $+16
+	JGT        more143
+	SUBQ       $+12, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMASKMOVPD 96(DI), Y15, Y3
+	MOVQ       BX, BX
+
+row144:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VFMADD231PD  32(CX), Y12, Y1
+	VFMADD231PD  64(CX), Y12, Y2
+	VMASKMOVPD   96(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y3
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row144
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMASKMOVPD   Y3, Y15, 96(DI)
+	JMP          end136
+
+more143:
+	CMPQ       R8, $+20
+	JGT        more145
+	SUBQ       $+16, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMASKMOVPD 128(DI), Y15, Y4
+	MOVQ       BX, BX
+
+row146:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VFMADD231PD  32(CX), Y12, Y1
+	VFMADD231PD  64(CX), Y12, Y2
+	VFMADD231PD  96(CX), Y12, Y3
+	VMASKMOVPD   128(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y4
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row146
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMASKMOVPD   Y4, Y15, 128(DI)
+	JMP          end136
+
+more145:
+	CMPQ       R8, $+24
+	JGT        more147
+	SUBQ       $+20, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMASKMOVPD 160(DI), Y15, Y5
+	MOVQ       BX, BX
+
+row148:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VFMADD231PD  32(CX), Y12, Y1
+	VFMADD231PD  64(CX), Y12, Y2
+	VFMADD231PD  96(CX), Y12, Y3
+	VFMADD231PD  128(CX), Y12, Y4
+	VMASKMOVPD   160(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y5
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row148
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMASKMOVPD   Y5, Y15, 160(DI)
+	JMP          end136
+
+more147:
+	CMPQ       R8, $+28
+	JGT        more149
+	SUBQ       $+24, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMASKMOVPD 192(DI), Y15, Y6
+	MOVQ       BX, BX
+
+row150:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VFMADD231PD  32(CX), Y12, Y1
+	VFMADD231PD  64(CX), Y12, Y2
+	VFMADD231PD  96(CX), Y12, Y3
+	VFMADD231PD  128(CX), Y12, Y4
+	VFMADD231PD  160(CX), Y12, Y5
+	VMASKMOVPD   192(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y6
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row150
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMOVUPS      Y5, 160(DI)
+	VMASKMOVPD   Y6, Y15, 192(DI)
+	JMP          end136
+
+more149:
+	SUBQ       $+28, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMASKMOVPD 224(DI), Y15, Y7
+	MOVQ       BX, BX
+
+row152:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VFMADD231PD  (CX), Y12, Y0
+	VFMADD231PD  32(CX), Y12, Y1
+	VFMADD231PD  64(CX), Y12, Y2
+	VFMADD231PD  96(CX), Y12, Y3
+	VFMADD231PD  128(CX), Y12, Y4
+	VFMADD231PD  160(CX), Y12, Y5
+	VFMADD231PD  192(CX), Y12, Y6
+	VMASKMOVPD   224(CX), Y15, Y14
+	VFMADD231PD  Y14, Y12, Y7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row152
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMOVUPS      Y5, 160(DI)
+	VMOVUPS      Y6, 192(DI)
+	VMASKMOVPD   Y7, Y15, 224(DI)
+	JMP          end136
+
+long135:
 	LEAQ (DX)(DX*2), SI
 	SUBQ $0x08, AX
-	JLT  done67
+	JLT  done154
 
-rows8_66:
+rows8_153:
 	VBROADCASTSD (BX), Y0
+	VMULPD       Y13, Y0, Y0
 	VBROADCASTSD 8(BX), Y1
+	VMULPD       Y13, Y1, Y1
 	VBROADCASTSD 16(BX), Y2
+	VMULPD       Y13, Y2, Y2
 	VBROADCASTSD 24(BX), Y3
+	VMULPD       Y13, Y3, Y3
 	VBROADCASTSD 32(BX), Y4
+	VMULPD       Y13, Y4, Y4
 	VBROADCASTSD 40(BX), Y5
+	VMULPD       Y13, Y5, Y5
 	VBROADCASTSD 48(BX), Y6
+	VMULPD       Y13, Y6, Y6
 	VBROADCASTSD 56(BX), Y7
+	VMULPD       Y13, Y7, Y7
 	MOVQ         CX, DI
 	LEAQ         (DI)(DX*4), R8
 	MOVQ         dst_base+8(FP), R9
 	MOVQ         dst_len+16(FP), R10
 	SUBQ         $+16, R10
-	JLT          done69
+	JLT          done156
 
-loop68:
+loop155:
 	VMOVUPS     (R9), Y8
 	VMOVUPS     32(R9), Y9
 	VMOVUPS     64(R9), Y10
@@ -1285,14 +2647,14 @@ loop68:
 	ADDQ        $+128, R8
 	ADDQ        $+128, R9
 	SUBQ        $+16, R10
-	JGE         loop68
+	JGE         loop155
 
-done69:
+done156:
 	ADDQ $+16, R10
 	SUBQ $+4, R10
-	JLT  done71
+	JLT  done158
 
-loop70:
+loop157:
 	VMOVUPS     (R9), Y8
 	VFMADD231PD (DI), Y0, Y8
 	VFMADD231PD (DI)(DX*1), Y1, Y8
@@ -1307,12 +2669,12 @@ loop70:
 	ADDQ        $+32, R8
 	ADDQ        $+32, R9
 	SUBQ        $+4, R10
-	JGE         loop70
+	JGE         loop157
 
-done71:
+done158:
 	ADDQ        $+4, R10
 	TESTQ       R10, R10
-	JEQ         end72
+	JEQ         end159
 	LEAQ        masksAVX2<>+256(SB), R11
 	SHLQ        $0x03, R10
 	SUBQ        R10, R11
@@ -1336,30 +2698,34 @@ done71:
 	VFMADD231PD Y14, Y7, Y8
 	VMASKMOVPD  Y8, Y15, (R9)
 
-end72:
+end159:
 	LEAQ (CX)(DX*4), CX
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x40, BX
 	SUBQ $0x08, AX
-	JGE  rows8_66
+	JGE  rows8_153
 
-done67:
+done154:
 	ADDQ $0x08, AX
 	SUBQ $0x04, AX
-	JLT  done74
+	JLT  done161
 
-rows4_73:
+rows4_160:
 	VBROADCASTSD (BX), Y0
+	VMULPD       Y13, Y0, Y0
 	VBROADCASTSD 8(BX), Y1
+	VMULPD       Y13, Y1, Y1
 	VBROADCASTSD 16(BX), Y2
+	VMULPD       Y13, Y2, Y2
 	VBROADCASTSD 24(BX), Y3
+	VMULPD       Y13, Y3, Y3
 	MOVQ         CX, DI
 	MOVQ         dst_base+8(FP), R8
 	MOVQ         dst_len+16(FP), R9
 	SUBQ         $+16, R9
-	JLT          done76
+	JLT          done163
 
-loop75:
+loop162:
 	VMOVUPS     (R8), Y4
 	VMOVUPS     32(R8), Y5
 	VMOVUPS     64(R8), Y6
@@ -1387,14 +2753,14 @@ loop75:
 	ADDQ        $+128, DI
 	ADDQ        $+128, R8
 	SUBQ        $+16, R9
-	JGE         loop75
+	JGE         loop162
 
-done76:
+done163:
 	ADDQ $+16, R9
 	SUBQ $+4, R9
-	JLT  done78
+	JLT  done165
 
-loop77:
+loop164:
 	VMOVUPS     (R8), Y4
 	VFMADD231PD (DI), Y0, Y4
 	VFMADD231PD (DI)(DX*1), Y1, Y4
@@ -1404,12 +2770,12 @@ loop77:
 	ADDQ        $+32, DI
 	ADDQ        $+32, R8
 	SUBQ        $+4, R9
-	JGE         loop77
+	JGE         loop164
 
-done78:
+done165:
 	ADDQ        $+4, R9
 	TESTQ       R9, R9
-	JEQ         end79
+	JEQ         end166
 	LEAQ        masksAVX2<>+256(SB), R10
 	SHLQ        $0x03, R9
 	SUBQ        R9, R10
@@ -1425,27 +2791,29 @@ done78:
 	VFMADD231PD Y14, Y3, Y4
 	VMASKMOVPD  Y4, Y15, (R8)
 
-end79:
+end166:
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x20, BX
 	SUBQ $0x04, AX
-	JGE  rows4_73
+	JGE  rows4_160
 
-done74:
+done161:
 	ADDQ $0x04, AX
 	SUBQ $0x02, AX
-	JLT  done81
+	JLT  done168
 
-rows2_80:
+rows2_167:
 	VBROADCASTSD (BX), Y0
+	VMULPD       Y13, Y0, Y0
 	VBROADCASTSD 8(BX), Y1
+	VMULPD       Y13, Y1, Y1
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+16, R8
-	JLT          done83
+	JLT          done170
 
-loop82:
+loop169:
 	VMOVUPS     (DI), Y2
 	VMOVUPS     32(DI), Y3
 	VMOVUPS     64(DI), Y4
@@ -1465,14 +2833,14 @@ loop82:
 	ADDQ        $+128, SI
 	ADDQ        $+128, DI
 	SUBQ        $+16, R8
-	JGE         loop82
+	JGE         loop169
 
-done83:
+done170:
 	ADDQ $+16, R8
 	SUBQ $+4, R8
-	JLT  done85
+	JLT  done172
 
-loop84:
+loop171:
 	VMOVUPS     (DI), Y2
 	VFMADD231PD (SI), Y0, Y2
 	VFMADD231PD (SI)(DX*1), Y1, Y2
@@ -1480,12 +2848,12 @@ loop84:
 	ADDQ        $+32, SI
 	ADDQ        $+32, DI
 	SUBQ        $+4, R8
-	JGE         loop84
+	JGE         loop171
 
-done85:
+done172:
 	ADDQ        $+4, R8
 	TESTQ       R8, R8
-	JEQ         end86
+	JEQ         end173
 	LEAQ        masksAVX2<>+256(SB), R9
 	SHLQ        $0x03, R8
 	SUBQ        R8, R9
@@ -1497,27 +2865,28 @@ done85:
 	VFMADD231PD Y14, Y1, Y2
 	VMASKMOVPD  Y2, Y15, (DI)
 
-end86:
+end173:
 	ADDQ DX, CX
 	ADDQ DX, CX
 	ADDQ $0x10, BX
 	SUBQ $0x02, AX
-	JGE  rows2_80
+	JGE  rows2_167
 
-done81:
+done168:
 	ADDQ $0x02, AX
 	SUBQ $0x01, AX
-	JLT  done88
+	JLT  done175
 
-rows1_87:
+rows1_174:
 	VBROADCASTSD (BX), Y0
+	VMULPD       Y13, Y0, Y0
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+16, R8
-	JLT          done90
+	JLT          done177
 
-loop89:
+loop176:
 	VMOVUPS     (DI), Y1
 	VMOVUPS     32(DI), Y2
 	VMOVUPS     64(DI), Y3
@@ -1533,26 +2902,26 @@ loop89:
 	ADDQ        $+128, SI
 	ADDQ        $+128, DI
 	SUBQ        $+16, R8
-	JGE         loop89
+	JGE         loop176
 
-done90:
+done177:
 	ADDQ $+16, R8
 	SUBQ $+4, R8
-	JLT  done92
+	JLT  done179
 
-loop91:
+loop178:
 	VMOVUPS     (DI), Y1
 	VFMADD231PD (SI), Y0, Y1
 	VMOVUPS     Y1, (DI)
 	ADDQ        $+32, SI
 	ADDQ        $+32, DI
 	SUBQ        $+4, R8
-	JGE         loop91
+	JGE         loop178
 
-done92:
+done179:
 	ADDQ        $+4, R8
 	TESTQ       R8, R8
-	JEQ         end93
+	JEQ         end180
 	LEAQ        masksAVX2<>+256(SB), R9
 	SHLQ        $0x03, R8
 	SUBQ        R8, R9
@@ -1562,92 +2931,705 @@ done92:
 	VFMADD231PD Y14, Y0, Y1
 	VMASKMOVPD  Y1, Y15, (DI)
 
-end93:
+end180:
 	ADDQ DX, CX
 	ADDQ $0x08, BX
 	SUBQ $0x01, AX
-	JGE  rows1_87
+	JGE  rows1_174
 
-done88:
+done175:
 	ADDQ $0x01, AX
+
+end136:
 	VZEROUPPER
 	RET
 
-// func dgerAVX2(m int, a *float64, lda int, x *float64, y []float64)
+// func dgerAVX2(m int, a *float64, lda int, x *float64, incx int, y []float64, alpha float64)
 // Requires: AVX, FMA3
-TEXT ·dgerAVX2(SB), NOSPLIT, $0-56
+TEXT ·dgerAVX2(SB), NOSPLIT, $8-72
 	MOVQ  m+0(FP), AX
 	MOVQ  a+8(FP), CX
 	MOVQ  lda+16(FP), DX
 	SHLQ  $0x03, DX
 	MOVQ  x+24(FP), BX
 	TESTQ AX, AX
-	JEQ   end95
+	JNE   some181
+	RET
 
-row94:
-	MOVQ         CX, SI
-	MOVQ         y_base+32(FP), DI
-	MOVQ         y_len+40(FP), R8
-	VBROADCASTSD (BX), Y0
-	SUBQ         $+16, R8
-	JLT          done97
+some181:
+	VBROADCASTSD alpha+64(FP), Y13
+	MOVQ         incx+32(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         y_base+40(FP), DI
+	MOVQ         y_len+48(FP), R8
+	MOVQ         R8, R9
+	ANDQ         $-4, R9
+	CMPQ         R8, $+32
+	JGT          long182
+	CMPQ         R8, R9
+	JEQ          close184
+	LEAQ         -32(DX), R10
+	SARQ         $0x03, R10
+	CMPQ         R8, R10
+	JGT          close184
+	CMPQ         R8, $+4
+	JGT          more186
+	SUBQ         $+0, R8
+	LEAQ         masksAVX2<>+256(SB), R9
+	SHLQ         $0x03, R8
+	SUBQ         R8, R9
+	VMOVDQU      (R9), Y15
+	VMASKMOVPD   (DI), Y15, Y0
+	MOVQ         BX, BX
 
-loop96:
-	VMOVUPS     (SI), Y1
-	VMOVUPS     (DI), Y2
-	VFMADD231PD Y2, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	VMOVUPS     32(SI), Y1
-	VMOVUPS     32(DI), Y2
-	VFMADD231PD Y2, Y0, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPS     64(SI), Y1
-	VMOVUPS     64(DI), Y2
-	VFMADD231PD Y2, Y0, Y1
-	VMOVUPS     Y1, 64(SI)
-	VMOVUPS     96(SI), Y1
-	VMOVUPS     96(DI), Y2
-	VFMADD231PD Y2, Y0, Y1
-	VMOVUPS     Y1, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DI
-	SUBQ        $+16, R8
-	JGE         loop96
+row187:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMASKMOVPD   (CX), Y15, Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMASKMOVPD   Y8, Y15, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row187
+	JMP          end185
 
-done97:
-	ADDQ $+16, R8
-	SUBQ $+4, R8
-	JLT  done99
+more186:
+	CMPQ       R8, $+8
+	JGT        more188
+	SUBQ       $+4, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMASKMOVPD 32(DI), Y15, Y1
+	MOVQ       BX, BX
 
-loop98:
-	VMOVUPS     (SI), Y1
-	VMOVUPS     (DI), Y2
-	VFMADD231PD Y2, Y0, Y1
-	VMOVUPS     Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+32, DI
-	SUBQ        $+4, R8
-	JGE         loop98
+row189:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMASKMOVPD   32(CX), Y15, Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMASKMOVPD   Y9, Y15, 32(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row189
+	JMP          end185
 
-done99:
-	ADDQ        $+4, R8
-	TESTQ       R8, R8
-	JEQ         end100
-	LEAQ        masksAVX2<>+256(SB), R9
-	SHLQ        $0x03, R8
-	SUBQ        R8, R9
-	VMOVDQU     (R9), Y15
-	VMASKMOVPD  (SI), Y15, Y1
-	VMASKMOVPD  (DI), Y15, Y2
-	VFMADD231PD Y2, Y0, Y1
-	VMASKMOVPD  Y1, Y15, (SI)
+more188:
+	CMPQ       R8, $+12
+	JGT        more190
+	SUBQ       $+8, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMASKMOVPD 64(DI), Y15, Y2
+	MOVQ       BX, BX
 
-end100:
-	ADDQ DX, CX
-	ADDQ $0x08, BX
-	DECQ AX
-	JNE  row94
+row191:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMASKMOVPD   64(CX), Y15, Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMASKMOVPD   Y8, Y15, 64(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row191
+	JMP          end185
 
-end95:
+more190:
+	CMPQ       R8, $+16
+	JGT        more192
+	SUBQ       $+12, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMASKMOVPD 96(DI), Y15, Y3
+	MOVQ       BX, BX
+
+row193:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMASKMOVPD   96(CX), Y15, Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMASKMOVPD   Y9, Y15, 96(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row193
+	JMP          end185
+
+more192:
+	CMPQ       R8, $+20
+	JGT        more194
+	SUBQ       $+16, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMASKMOVPD 128(DI), Y15, Y4
+	MOVQ       BX, BX
+
+row195:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMASKMOVPD   128(CX), Y15, Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMASKMOVPD   Y8, Y15, 128(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row195
+	JMP          end185
+
+more194:
+	CMPQ       R8, $+24
+	JGT        more196
+	SUBQ       $+20, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMASKMOVPD 160(DI), Y15, Y5
+	MOVQ       BX, BX
+
+row197:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMOVUPS      128(CX), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(CX)
+	VMASKMOVPD   160(CX), Y15, Y9
+	VFMADD231PD  Y5, Y12, Y9
+	VMASKMOVPD   Y9, Y15, 160(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row197
+	JMP          end185
+
+more196:
+	CMPQ       R8, $+28
+	JGT        more198
+	SUBQ       $+24, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMASKMOVPD 192(DI), Y15, Y6
+	MOVQ       BX, BX
+
+row199:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMOVUPS      128(CX), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(CX)
+	VMOVUPS      160(CX), Y9
+	VFMADD231PD  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(CX)
+	VMASKMOVPD   192(CX), Y15, Y8
+	VFMADD231PD  Y6, Y12, Y8
+	VMASKMOVPD   Y8, Y15, 192(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row199
+	JMP          end185
+
+more198:
+	SUBQ       $+28, R8
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMASKMOVPD 224(DI), Y15, Y7
+	MOVQ       BX, BX
+
+row201:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (CX), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (CX)
+	VMOVUPS      32(CX), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(CX)
+	VMOVUPS      64(CX), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(CX)
+	VMOVUPS      96(CX), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(CX)
+	VMOVUPS      128(CX), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(CX)
+	VMOVUPS      160(CX), Y9
+	VFMADD231PD  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(CX)
+	VMOVUPS      192(CX), Y8
+	VFMADD231PD  Y6, Y12, Y8
+	VMOVUPS      Y8, 192(CX)
+	VMASKMOVPD   224(CX), Y15, Y9
+	VFMADD231PD  Y7, Y12, Y9
+	VMASKMOVPD   Y9, Y15, 224(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row201
+	JMP          end185
+
+close184:
+	TESTQ   R9, R9
+	JEQ     rest183
+	CMPQ    R9, $+4
+	JGT     more202
+	VMOVUPS (DI), Y0
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row203:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row203
+	JMP          rest183
+
+more202:
+	CMPQ    R9, $+8
+	JGT     more204
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row205:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row205
+	JMP          rest183
+
+more204:
+	CMPQ    R9, $+12
+	JGT     more206
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row207:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row207
+	JMP          rest183
+
+more206:
+	CMPQ    R9, $+16
+	JGT     more208
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row209:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row209
+	JMP          rest183
+
+more208:
+	CMPQ    R9, $+20
+	JGT     more210
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row211:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row211
+	JMP          rest183
+
+more210:
+	CMPQ    R9, $+24
+	JGT     more212
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row213:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      160(R10), Y9
+	VFMADD231PD  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row213
+	JMP          rest183
+
+more212:
+	CMPQ    R9, $+28
+	JGT     more214
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row215:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      160(R10), Y9
+	VFMADD231PD  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(R10)
+	VMOVUPS      192(R10), Y8
+	VFMADD231PD  Y6, Y12, Y8
+	VMOVUPS      Y8, 192(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row215
+	JMP          rest183
+
+more214:
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	VMOVUPS 224(DI), Y7
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row217:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	VMOVUPS      (R10), Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMOVUPS      Y8, (R10)
+	VMOVUPS      32(R10), Y9
+	VFMADD231PD  Y1, Y12, Y9
+	VMOVUPS      Y9, 32(R10)
+	VMOVUPS      64(R10), Y8
+	VFMADD231PD  Y2, Y12, Y8
+	VMOVUPS      Y8, 64(R10)
+	VMOVUPS      96(R10), Y9
+	VFMADD231PD  Y3, Y12, Y9
+	VMOVUPS      Y9, 96(R10)
+	VMOVUPS      128(R10), Y8
+	VFMADD231PD  Y4, Y12, Y8
+	VMOVUPS      Y8, 128(R10)
+	VMOVUPS      160(R10), Y9
+	VFMADD231PD  Y5, Y12, Y9
+	VMOVUPS      Y9, 160(R10)
+	VMOVUPS      192(R10), Y8
+	VFMADD231PD  Y6, Y12, Y8
+	VMOVUPS      Y8, 192(R10)
+	VMOVUPS      224(R10), Y9
+	VFMADD231PD  Y7, Y12, Y9
+	VMOVUPS      Y9, 224(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row217
+	JMP          rest183
+
+long182:
+	MOVQ CX, R10
+	MOVQ BX, R11
+	MOVQ AX, R12
+
+row218:
+	VBROADCASTSD (R11), Y12
+	VMULPD       Y13, Y12, Y12
+	MOVQ         R10, R13
+	MOVQ         DI, R14
+	MOVQ         R9, R15
+	SUBQ         $+16, R15
+	JLT          done220
+
+loop219:
+	VMOVUPS     (R14), Y0
+	VMOVUPS     (R13), Y1
+	VFMADD231PD Y0, Y12, Y1
+	VMOVUPS     Y1, (R13)
+	VMOVUPS     32(R14), Y0
+	VMOVUPS     32(R13), Y1
+	VFMADD231PD Y0, Y12, Y1
+	VMOVUPS     Y1, 32(R13)
+	VMOVUPS     64(R14), Y0
+	VMOVUPS     64(R13), Y1
+	VFMADD231PD Y0, Y12, Y1
+	VMOVUPS     Y1, 64(R13)
+	VMOVUPS     96(R14), Y0
+	VMOVUPS     96(R13), Y1
+	VFMADD231PD Y0, Y12, Y1
+	VMOVUPS     Y1, 96(R13)
+	ADDQ        $+128, R13
+	ADDQ        $+128, R14
+	SUBQ        $+16, R15
+	JGE         loop219
+
+done220:
+	ADDQ $+16, R15
+	SUBQ $+4, R15
+	JLT  done222
+
+loop221:
+	VMOVUPS     (R14), Y0
+	VMOVUPS     (R13), Y1
+	VFMADD231PD Y0, Y12, Y1
+	VMOVUPS     Y1, (R13)
+	ADDQ        $+32, R13
+	ADDQ        $+32, R14
+	SUBQ        $+4, R15
+	JGE         loop221
+
+done222:
+	ADDQ        $+4, R15
+	TESTQ       R15, R15
+	JEQ         end223
+	LEAQ        masksAVX2<>+256(SB), BP
+	SHLQ        $0x03, R15
+	SUBQ        R15, BP
+	VMOVDQU     (BP), Y15
+	VMASKMOVPD  (R14), Y15, Y0
+	VMASKMOVPD  (R13), Y15, Y1
+	VFMADD231PD Y0, Y12, Y1
+	VMASKMOVPD  Y1, Y15, (R13)
+
+end223:
+	ADDQ DX, R10
+	ADDQ SI, R11
+	DECQ R12
+	JNE  row218
+
+rest183:
+	LEAQ       (CX)(R9*8), CX
+	LEAQ       (DI)(R9*8), DI
+	SUBQ       R9, R8
+	JEQ        end185
+	LEAQ       masksAVX2<>+256(SB), R9
+	SHLQ       $0x03, R8
+	SUBQ       R8, R9
+	VMOVDQU    (R9), Y15
+	VMASKMOVPD (DI), Y15, Y0
+	MOVQ       BX, BX
+
+row224:
+	VBROADCASTSD (BX), Y12
+	VMULPD       Y13, Y12, Y12
+	VMASKMOVPD   (CX), Y15, Y8
+	VFMADD231PD  Y0, Y12, Y8
+	VMASKMOVPD   Y8, Y15, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row224
+
+end185:
 	VZEROUPPER
 	RET

@@ -7,29 +7,29 @@ package asm
 // gemvAVX512 multiplies A by x.
 //
 //go:noescape
-func gemvAVX512(m int, dst *float32, a *float32, lda int, x []float32)
+func gemvAVX512(m int, y *float32, a *float32, lda int, x []float32, alpha float32, beta float32)
 
-// gemvTAVX512 adds the rows of A, each times its element of x, to dst.
+// gemvTAVX512 adds the rows of A, each times its element of alpha·x, to dst.
 //
 //go:noescape
-func gemvTAVX512(m int, dst []float32, a *float32, lda int, x *float32)
+func gemvTAVX512(m int, dst []float32, a *float32, lda int, x *float32, alpha float32)
 
-// gerAVX512 adds x·yᵀ to A.
+// gerAVX512 adds alpha·x·yᵀ to A.
 //
 //go:noescape
-func gerAVX512(m int, a *float32, lda int, x *float32, y []float32)
+func gerAVX512(m int, a *float32, lda int, x *float32, incx int, y []float32, alpha float32)
 
 // dgemvAVX512 multiplies A by x.
 //
 //go:noescape
-func dgemvAVX512(m int, dst *float64, a *float64, lda int, x []float64)
+func dgemvAVX512(m int, y *float64, a *float64, lda int, x []float64, alpha float64, beta float64)
 
-// dgemvTAVX512 adds the rows of A, each times its element of x, to dst.
+// dgemvTAVX512 adds the rows of A, each times its element of alpha·x, to dst.
 //
 //go:noescape
-func dgemvTAVX512(m int, dst []float64, a *float64, lda int, x *float64)
+func dgemvTAVX512(m int, dst []float64, a *float64, lda int, x *float64, alpha float64)
 
-// dgerAVX512 adds x·yᵀ to A.
+// dgerAVX512 adds alpha·x·yᵀ to A.
 //
 //go:noescape
-func dgerAVX512(m int, a *float64, lda int, x *float64, y []float64)
+func dgerAVX512(m int, a *float64, lda int, x *float64, incx int, y []float64, alpha float64)

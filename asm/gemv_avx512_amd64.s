@@ -4,250 +4,20 @@
 
 #include "textflag.h"
 
-// func gemvAVX512(m int, dst *float32, a *float32, lda int, x []float32)
+// func gemvAVX512(m int, y *float32, a *float32, lda int, x []float32, alpha float32, beta float32)
 // Requires: AVX, AVX512F, AVX512VL, BMI2
-TEXT ·gemvAVX512(SB), NOSPLIT, $0-56
-	MOVQ m+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ lda+24(FP), BX
-	SHLQ $0x02, BX
-	SUBQ $0x06, AX
-	JLT  done2
+TEXT ·gemvAVX512(SB), NOSPLIT, $0-64
+	MOVQ  m+0(FP), AX
+	MOVQ  y+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  lda+24(FP), BX
+	SHLQ  $0x02, BX
+	MOVL  $0x00001111, SI
+	KMOVW SI, K5
+	SUBQ  $0x04, AX
+	JLT   done2
 
-rows6_1:
-	MOVQ   DX, SI
-	LEAQ   (SI)(BX*1), DI
-	LEAQ   (DI)(BX*1), R8
-	LEAQ   (R8)(BX*1), R9
-	LEAQ   (R9)(BX*1), R10
-	LEAQ   (R10)(BX*1), R11
-	MOVQ   x_base+32(FP), R12
-	MOVQ   x_len+40(FP), R13
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	SUBQ   $0x40, R13
-	JLT    tail5
-
-loop4:
-	VMOVUPS     (R12), Z24
-	VFMADD231PS (SI), Z24, Z0
-	VFMADD231PS (DI), Z24, Z4
-	VFMADD231PS (R8), Z24, Z8
-	VFMADD231PS (R9), Z24, Z12
-	VFMADD231PS (R10), Z24, Z16
-	VFMADD231PS (R11), Z24, Z20
-	VMOVUPS     64(R12), Z25
-	VFMADD231PS 64(SI), Z25, Z1
-	VFMADD231PS 64(DI), Z25, Z5
-	VFMADD231PS 64(R8), Z25, Z9
-	VFMADD231PS 64(R9), Z25, Z13
-	VFMADD231PS 64(R10), Z25, Z17
-	VFMADD231PS 64(R11), Z25, Z21
-	VMOVUPS     128(R12), Z24
-	VFMADD231PS 128(SI), Z24, Z2
-	VFMADD231PS 128(DI), Z24, Z6
-	VFMADD231PS 128(R8), Z24, Z10
-	VFMADD231PS 128(R9), Z24, Z14
-	VFMADD231PS 128(R10), Z24, Z18
-	VFMADD231PS 128(R11), Z24, Z22
-	VMOVUPS     192(R12), Z25
-	VFMADD231PS 192(SI), Z25, Z3
-	VFMADD231PS 192(DI), Z25, Z7
-	VFMADD231PS 192(R8), Z25, Z11
-	VFMADD231PS 192(R9), Z25, Z15
-	VFMADD231PS 192(R10), Z25, Z19
-	VFMADD231PS 192(R11), Z25, Z23
-	ADDQ        $+256, SI
-	ADDQ        $+256, DI
-	ADDQ        $+256, R8
-	ADDQ        $+256, R9
-	ADDQ        $+256, R10
-	ADDQ        $+256, R11
-	ADDQ        $+256, R12
-	SUBQ        $0x40, R13
-	JGE         loop4
-
-tail5:
-	ADDQ        $0x40, R13
-	JEQ         end6
-	MOVQ        $-1, R14
-	BZHIQ       R13, R14, R14
-	MOVQ        R14, R13
-	KMOVW       R13, K1
-	MOVQ        R14, R13
-	SHRQ        $0x10, R13
-	KMOVW       R13, K2
-	MOVQ        R14, R13
-	SHRQ        $0x20, R13
-	KMOVW       R13, K3
-	MOVQ        R14, R13
-	SHRQ        $0x30, R13
-	KMOVW       R13, K4
-	VMOVUPS.Z   (R12), K1, Z24
-	VMOVUPS.Z   (SI), K1, Z27
-	VFMADD231PS Z27, Z24, Z0
-	VMOVUPS.Z   (DI), K1, Z27
-	VFMADD231PS Z27, Z24, Z4
-	VMOVUPS.Z   (R8), K1, Z27
-	VFMADD231PS Z27, Z24, Z8
-	VMOVUPS.Z   (R9), K1, Z27
-	VFMADD231PS Z27, Z24, Z12
-	VMOVUPS.Z   (R10), K1, Z27
-	VFMADD231PS Z27, Z24, Z16
-	VMOVUPS.Z   (R11), K1, Z27
-	VFMADD231PS Z27, Z24, Z20
-	VMOVUPS.Z   64(R12), K2, Z25
-	VMOVUPS.Z   64(SI), K2, Z27
-	VFMADD231PS Z27, Z25, Z1
-	VMOVUPS.Z   64(DI), K2, Z27
-	VFMADD231PS Z27, Z25, Z5
-	VMOVUPS.Z   64(R8), K2, Z27
-	VFMADD231PS Z27, Z25, Z9
-	VMOVUPS.Z   64(R9), K2, Z27
-	VFMADD231PS Z27, Z25, Z13
-	VMOVUPS.Z   64(R10), K2, Z27
-	VFMADD231PS Z27, Z25, Z17
-	VMOVUPS.Z   64(R11), K2, Z27
-	VFMADD231PS Z27, Z25, Z21
-	VMOVUPS.Z   128(R12), K3, Z24
-	VMOVUPS.Z   128(SI), K3, Z27
-	VFMADD231PS Z27, Z24, Z2
-	VMOVUPS.Z   128(DI), K3, Z27
-	VFMADD231PS Z27, Z24, Z6
-	VMOVUPS.Z   128(R8), K3, Z27
-	VFMADD231PS Z27, Z24, Z10
-	VMOVUPS.Z   128(R9), K3, Z27
-	VFMADD231PS Z27, Z24, Z14
-	VMOVUPS.Z   128(R10), K3, Z27
-	VFMADD231PS Z27, Z24, Z18
-	VMOVUPS.Z   128(R11), K3, Z27
-	VFMADD231PS Z27, Z24, Z22
-	VMOVUPS.Z   192(R12), K4, Z25
-	VMOVUPS.Z   192(SI), K4, Z27
-	VFMADD231PS Z27, Z25, Z3
-	VMOVUPS.Z   192(DI), K4, Z27
-	VFMADD231PS Z27, Z25, Z7
-	VMOVUPS.Z   192(R8), K4, Z27
-	VFMADD231PS Z27, Z25, Z11
-	VMOVUPS.Z   192(R9), K4, Z27
-	VFMADD231PS Z27, Z25, Z15
-	VMOVUPS.Z   192(R10), K4, Z27
-	VFMADD231PS Z27, Z25, Z19
-	VMOVUPS.Z   192(R11), K4, Z27
-	VFMADD231PS Z27, Z25, Z23
-
-end6:
-	VADDPS        Z1, Z0, Z0
-	VADDPS        Z3, Z2, Z2
-	VADDPS        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y24
-	VADDPS        Y24, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X24
-	VADDPS        X24, X0, X0
-	VMOVHLPS      X0, X0, X24
-	VADDPS        X24, X0, X0
-	VMOVSHDUP     X0, X24
-	VADDPS        X24, X0, X0
-	VMOVSS        X0, (CX)
-	VADDPS        Z5, Z4, Z4
-	VADDPS        Z7, Z6, Z6
-	VADDPS        Z6, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y24
-	VADDPS        Y24, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X24
-	VADDPS        X24, X4, X4
-	VMOVHLPS      X4, X4, X24
-	VADDPS        X24, X4, X4
-	VMOVSHDUP     X4, X24
-	VADDPS        X24, X4, X4
-	VMOVSS        X4, 4(CX)
-	VADDPS        Z9, Z8, Z8
-	VADDPS        Z11, Z10, Z10
-	VADDPS        Z10, Z8, Z8
-	VEXTRACTF64X4 $0x01, Z8, Y24
-	VADDPS        Y24, Y8, Y8
-	VEXTRACTF32X4 $0x01, Y8, X24
-	VADDPS        X24, X8, X8
-	VMOVHLPS      X8, X8, X24
-	VADDPS        X24, X8, X8
-	VMOVSHDUP     X8, X24
-	VADDPS        X24, X8, X8
-	VMOVSS        X8, 8(CX)
-	VADDPS        Z13, Z12, Z12
-	VADDPS        Z15, Z14, Z14
-	VADDPS        Z14, Z12, Z12
-	VEXTRACTF64X4 $0x01, Z12, Y24
-	VADDPS        Y24, Y12, Y12
-	VEXTRACTF32X4 $0x01, Y12, X24
-	VADDPS        X24, X12, X12
-	VMOVHLPS      X12, X12, X24
-	VADDPS        X24, X12, X12
-	VMOVSHDUP     X12, X24
-	VADDPS        X24, X12, X12
-	VMOVSS        X12, 12(CX)
-	VADDPS        Z17, Z16, Z16
-	VADDPS        Z19, Z18, Z18
-	VADDPS        Z18, Z16, Z16
-	VEXTRACTF64X4 $0x01, Z16, Y24
-	VADDPS        Y24, Y16, Y16
-	VEXTRACTF32X4 $0x01, Y16, X24
-	VADDPS        X24, X16, X16
-	VMOVHLPS      X16, X16, X24
-	VADDPS        X24, X16, X16
-	VMOVSHDUP     X16, X24
-	VADDPS        X24, X16, X16
-	VMOVSS        X16, 16(CX)
-	VADDPS        Z21, Z20, Z20
-	VADDPS        Z23, Z22, Z22
-	VADDPS        Z22, Z20, Z20
-	VEXTRACTF64X4 $0x01, Z20, Y24
-	VADDPS        Y24, Y20, Y20
-	VEXTRACTF32X4 $0x01, Y20, X24
-	VADDPS        X24, X20, X20
-	VMOVHLPS      X20, X20, X24
-	VADDPS        X24, X20, X20
-	VMOVSHDUP     X20, X24
-	VADDPS        X24, X20, X20
-	VMOVSS        X20, 20(CX)
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          $0x18, CX
-	SUBQ          $0x06, AX
-	JGE           rows6_1
-
-done2:
-	ADDQ $0x06, AX
-	SUBQ $0x04, AX
-	JLT  done8
-
-rows4_7:
+rows4_1:
 	MOVQ   DX, SI
 	LEAQ   (SI)(BX*1), DI
 	LEAQ   (DI)(BX*1), R8
@@ -271,9 +41,9 @@ rows4_7:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	SUBQ   $0x40, R11
-	JLT    tail11
+	JLT    tail6
 
-loop10:
+loop5:
 	VMOVUPS     (R10), Z16
 	VFMADD231PS (SI), Z16, Z0
 	VFMADD231PS (DI), Z16, Z4
@@ -300,232 +70,103 @@ loop10:
 	ADDQ        $+256, R9
 	ADDQ        $+256, R10
 	SUBQ        $0x40, R11
-	JGE         loop10
+	JGE         loop5
 
-tail11:
+tail6:
 	ADDQ        $0x40, R11
-	JEQ         end12
+	JEQ         end7
 	MOVQ        $-1, R12
 	BZHIQ       R11, R12, R12
-	MOVQ        R12, R11
-	KMOVW       R11, K1
-	MOVQ        R12, R11
-	SHRQ        $0x10, R11
-	KMOVW       R11, K2
-	MOVQ        R12, R11
-	SHRQ        $0x20, R11
-	KMOVW       R11, K3
-	MOVQ        R12, R11
-	SHRQ        $0x30, R11
-	KMOVW       R11, K4
+	MOVQ        R12, R13
+	KMOVW       R13, K1
+	MOVQ        R12, R13
+	SHRQ        $0x10, R13
+	KMOVW       R13, K2
+	MOVQ        R12, R13
+	SHRQ        $0x20, R13
+	KMOVW       R13, K3
+	MOVQ        R12, R13
+	SHRQ        $0x30, R13
+	KMOVW       R13, K4
 	VMOVUPS.Z   (R10), K1, Z16
-	VMOVUPS.Z   (SI), K1, Z19
-	VFMADD231PS Z19, Z16, Z0
-	VMOVUPS.Z   (DI), K1, Z19
-	VFMADD231PS Z19, Z16, Z4
-	VMOVUPS.Z   (R8), K1, Z19
-	VFMADD231PS Z19, Z16, Z8
-	VMOVUPS.Z   (R9), K1, Z19
-	VFMADD231PS Z19, Z16, Z12
+	VFMADD231PS (SI), Z16, K1, Z0
+	VFMADD231PS (DI), Z16, K1, Z4
+	VFMADD231PS (R8), Z16, K1, Z8
+	VFMADD231PS (R9), Z16, K1, Z12
+	CMPQ        R11, $0x10
+	JLE         end7
 	VMOVUPS.Z   64(R10), K2, Z17
-	VMOVUPS.Z   64(SI), K2, Z19
-	VFMADD231PS Z19, Z17, Z1
-	VMOVUPS.Z   64(DI), K2, Z19
-	VFMADD231PS Z19, Z17, Z5
-	VMOVUPS.Z   64(R8), K2, Z19
-	VFMADD231PS Z19, Z17, Z9
-	VMOVUPS.Z   64(R9), K2, Z19
-	VFMADD231PS Z19, Z17, Z13
+	VFMADD231PS 64(SI), Z17, K2, Z1
+	VFMADD231PS 64(DI), Z17, K2, Z5
+	VFMADD231PS 64(R8), Z17, K2, Z9
+	VFMADD231PS 64(R9), Z17, K2, Z13
+	CMPQ        R11, $0x20
+	JLE         end7
 	VMOVUPS.Z   128(R10), K3, Z16
-	VMOVUPS.Z   128(SI), K3, Z19
-	VFMADD231PS Z19, Z16, Z2
-	VMOVUPS.Z   128(DI), K3, Z19
-	VFMADD231PS Z19, Z16, Z6
-	VMOVUPS.Z   128(R8), K3, Z19
-	VFMADD231PS Z19, Z16, Z10
-	VMOVUPS.Z   128(R9), K3, Z19
-	VFMADD231PS Z19, Z16, Z14
+	VFMADD231PS 128(SI), Z16, K3, Z2
+	VFMADD231PS 128(DI), Z16, K3, Z6
+	VFMADD231PS 128(R8), Z16, K3, Z10
+	VFMADD231PS 128(R9), Z16, K3, Z14
+	CMPQ        R11, $0x30
+	JLE         end7
 	VMOVUPS.Z   192(R10), K4, Z17
-	VMOVUPS.Z   192(SI), K4, Z19
-	VFMADD231PS Z19, Z17, Z3
-	VMOVUPS.Z   192(DI), K4, Z19
-	VFMADD231PS Z19, Z17, Z7
-	VMOVUPS.Z   192(R8), K4, Z19
-	VFMADD231PS Z19, Z17, Z11
-	VMOVUPS.Z   192(R9), K4, Z19
-	VFMADD231PS Z19, Z17, Z15
+	VFMADD231PS 192(SI), Z17, K4, Z3
+	VFMADD231PS 192(DI), Z17, K4, Z7
+	VFMADD231PS 192(R8), Z17, K4, Z11
+	VFMADD231PS 192(R9), Z17, K4, Z15
 
-end12:
+end7:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y16
-	VADDPS        Y16, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X16
-	VADDPS        X16, X0, X0
-	VMOVHLPS      X0, X0, X16
-	VADDPS        X16, X0, X0
-	VMOVSHDUP     X0, X16
-	VADDPS        X16, X0, X0
-	VMOVSS        X0, (CX)
 	VADDPS        Z5, Z4, Z4
 	VADDPS        Z7, Z6, Z6
 	VADDPS        Z6, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y16
-	VADDPS        Y16, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X16
-	VADDPS        X16, X4, X4
-	VMOVHLPS      X4, X4, X16
-	VADDPS        X16, X4, X4
-	VMOVSHDUP     X4, X16
-	VADDPS        X16, X4, X4
-	VMOVSS        X4, 4(CX)
 	VADDPS        Z9, Z8, Z8
 	VADDPS        Z11, Z10, Z10
 	VADDPS        Z10, Z8, Z8
-	VEXTRACTF64X4 $0x01, Z8, Y16
-	VADDPS        Y16, Y8, Y8
-	VEXTRACTF32X4 $0x01, Y8, X16
-	VADDPS        X16, X8, X8
-	VMOVHLPS      X8, X8, X16
-	VADDPS        X16, X8, X8
-	VMOVSHDUP     X8, X16
-	VADDPS        X16, X8, X8
-	VMOVSS        X8, 8(CX)
 	VADDPS        Z13, Z12, Z12
 	VADDPS        Z15, Z14, Z14
 	VADDPS        Z14, Z12, Z12
-	VEXTRACTF64X4 $0x01, Z12, Y16
-	VADDPS        Y16, Y12, Y12
-	VEXTRACTF32X4 $0x01, Y12, X16
-	VADDPS        X16, X12, X12
-	VMOVHLPS      X12, X12, X16
-	VADDPS        X16, X12, X12
-	VMOVSHDUP     X12, X16
-	VADDPS        X16, X12, X12
-	VMOVSS        X12, 12(CX)
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          $0x10, CX
-	SUBQ          $0x04, AX
-	JGE           rows4_7
-
-done8:
-	ADDQ $0x04, AX
-	SUBQ $0x02, AX
-	JLT  done14
-
-rows2_13:
-	MOVQ   DX, SI
-	LEAQ   (SI)(BX*1), DI
-	MOVQ   x_base+32(FP), R8
-	MOVQ   x_len+40(FP), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	SUBQ   $0x40, R9
-	JLT    tail17
-
-loop16:
-	VMOVUPS     (R8), Z8
-	VFMADD231PS (SI), Z8, Z0
-	VFMADD231PS (DI), Z8, Z4
-	VMOVUPS     64(R8), Z9
-	VFMADD231PS 64(SI), Z9, Z1
-	VFMADD231PS 64(DI), Z9, Z5
-	VMOVUPS     128(R8), Z8
-	VFMADD231PS 128(SI), Z8, Z2
-	VFMADD231PS 128(DI), Z8, Z6
-	VMOVUPS     192(R8), Z9
-	VFMADD231PS 192(SI), Z9, Z3
-	VFMADD231PS 192(DI), Z9, Z7
-	ADDQ        $+256, SI
-	ADDQ        $+256, DI
-	ADDQ        $+256, R8
-	SUBQ        $0x40, R9
-	JGE         loop16
-
-tail17:
-	ADDQ        $0x40, R9
-	JEQ         end18
-	MOVQ        $-1, R10
-	BZHIQ       R9, R10, R10
-	MOVQ        R10, R9
-	KMOVW       R9, K1
-	MOVQ        R10, R9
-	SHRQ        $0x10, R9
-	KMOVW       R9, K2
-	MOVQ        R10, R9
-	SHRQ        $0x20, R9
-	KMOVW       R9, K3
-	MOVQ        R10, R9
-	SHRQ        $0x30, R9
-	KMOVW       R9, K4
-	VMOVUPS.Z   (R8), K1, Z8
-	VMOVUPS.Z   (SI), K1, Z11
-	VFMADD231PS Z11, Z8, Z0
-	VMOVUPS.Z   (DI), K1, Z11
-	VFMADD231PS Z11, Z8, Z4
-	VMOVUPS.Z   64(R8), K2, Z9
-	VMOVUPS.Z   64(SI), K2, Z11
-	VFMADD231PS Z11, Z9, Z1
-	VMOVUPS.Z   64(DI), K2, Z11
-	VFMADD231PS Z11, Z9, Z5
-	VMOVUPS.Z   128(R8), K3, Z8
-	VMOVUPS.Z   128(SI), K3, Z11
-	VFMADD231PS Z11, Z8, Z2
-	VMOVUPS.Z   128(DI), K3, Z11
-	VFMADD231PS Z11, Z8, Z6
-	VMOVUPS.Z   192(R8), K4, Z9
-	VMOVUPS.Z   192(SI), K4, Z11
-	VFMADD231PS Z11, Z9, Z3
-	VMOVUPS.Z   192(DI), K4, Z11
-	VFMADD231PS Z11, Z9, Z7
-
-end18:
+	VSHUFF64X2    $0x44, Z4, Z0, Z1
+	VSHUFF64X2    $0xee, Z4, Z0, Z0
 	VADDPS        Z1, Z0, Z0
-	VADDPS        Z3, Z2, Z2
-	VADDPS        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X8
-	VADDPS        X8, X0, X0
-	VMOVHLPS      X0, X0, X8
-	VADDPS        X8, X0, X0
-	VMOVSHDUP     X0, X8
-	VADDPS        X8, X0, X0
-	VMOVSS        X0, (CX)
-	VADDPS        Z5, Z4, Z4
-	VADDPS        Z7, Z6, Z6
-	VADDPS        Z6, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y8
-	VADDPS        Y8, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X8
-	VADDPS        X8, X4, X4
-	VMOVHLPS      X4, X4, X8
-	VADDPS        X8, X4, X4
-	VMOVSHDUP     X4, X8
-	VADDPS        X8, X4, X4
-	VMOVSS        X4, 4(CX)
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          $0x08, CX
-	SUBQ          $0x02, AX
-	JGE           rows2_13
+	VSHUFF64X2    $0x44, Z12, Z8, Z9
+	VSHUFF64X2    $0xee, Z12, Z8, Z8
+	VADDPS        Z9, Z8, Z8
+	VSHUFF64X2    $0x88, Z8, Z0, Z1
+	VSHUFF64X2    $0xdd, Z8, Z0, Z0
+	VADDPS        Z1, Z0, Z0
+	VPERMILPD     $0x55, Z0, Z1
+	VADDPS        Z1, Z0, Z0
+	VMOVSHDUP     Z0, Z1
+	VADDPS        Z1, Z0, Z0
+	VCOMPRESSPS.Z Z0, K5, Z0
+	VBROADCASTSS  alpha+56(FP), X16
+	VMULPS        X16, X0, X0
+	MOVL          beta+60(FP), SI
+	ADDL          SI, SI
+	JEQ           zero8
+	VBROADCASTSS  beta+60(FP), X16
+	VMULPS        (CX), X16, X16
+	VADDPS        X16, X0, X0
 
-done14:
-	ADDQ $0x02, AX
+zero8:
+	VMOVUPS X0, (CX)
+	ADDQ    BX, DX
+	ADDQ    BX, DX
+	ADDQ    BX, DX
+	ADDQ    BX, DX
+	ADDQ    $0x10, CX
+	SUBQ    $0x04, AX
+	JGE     rows4_1
+
+done2:
+	ADDQ $0x04, AX
 	SUBQ $0x01, AX
-	JLT  done20
+	JLT  done10
 
-rows1_19:
+rows1_9:
 	MOVQ   DX, SI
 	MOVQ   x_base+32(FP), DI
 	MOVQ   x_len+40(FP), R8
@@ -534,9 +175,9 @@ rows1_19:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	SUBQ   $0x40, R8
-	JLT    tail23
+	JLT    tail14
 
-loop22:
+loop13:
 	VMOVUPS     (DI), Z4
 	VFMADD231PS (SI), Z4, Z0
 	VMOVUPS     64(DI), Z5
@@ -548,38 +189,40 @@ loop22:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $0x40, R8
-	JGE         loop22
+	JGE         loop13
 
-tail23:
+tail14:
 	ADDQ        $0x40, R8
-	JEQ         end24
+	JEQ         end15
 	MOVQ        $-1, R9
 	BZHIQ       R8, R9, R9
-	MOVQ        R9, R8
-	KMOVW       R8, K1
-	MOVQ        R9, R8
-	SHRQ        $0x10, R8
-	KMOVW       R8, K2
-	MOVQ        R9, R8
-	SHRQ        $0x20, R8
-	KMOVW       R8, K3
-	MOVQ        R9, R8
-	SHRQ        $0x30, R8
-	KMOVW       R8, K4
+	MOVQ        R9, R10
+	KMOVW       R10, K1
+	MOVQ        R9, R10
+	SHRQ        $0x10, R10
+	KMOVW       R10, K2
+	MOVQ        R9, R10
+	SHRQ        $0x20, R10
+	KMOVW       R10, K3
+	MOVQ        R9, R10
+	SHRQ        $0x30, R10
+	KMOVW       R10, K4
 	VMOVUPS.Z   (DI), K1, Z4
-	VMOVUPS.Z   (SI), K1, Z7
-	VFMADD231PS Z7, Z4, Z0
+	VFMADD231PS (SI), Z4, K1, Z0
+	CMPQ        R8, $0x10
+	JLE         end15
 	VMOVUPS.Z   64(DI), K2, Z5
-	VMOVUPS.Z   64(SI), K2, Z7
-	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS 64(SI), Z5, K2, Z1
+	CMPQ        R8, $0x20
+	JLE         end15
 	VMOVUPS.Z   128(DI), K3, Z4
-	VMOVUPS.Z   128(SI), K3, Z7
-	VFMADD231PS Z7, Z4, Z2
+	VFMADD231PS 128(SI), Z4, K3, Z2
+	CMPQ        R8, $0x30
+	JLE         end15
 	VMOVUPS.Z   192(DI), K4, Z5
-	VMOVUPS.Z   192(SI), K4, Z7
-	VFMADD231PS Z7, Z5, Z3
+	VFMADD231PS 192(SI), Z5, K4, Z3
 
-end24:
+end15:
 	VADDPS        Z1, Z0, Z0
 	VADDPS        Z3, Z2, Z2
 	VADDPS        Z2, Z0, Z0
@@ -591,46 +234,324 @@ end24:
 	VADDPS        X4, X0, X0
 	VMOVSHDUP     X0, X4
 	VADDPS        X4, X0, X0
-	VMOVSS        X0, (CX)
-	ADDQ          BX, DX
-	ADDQ          $0x04, CX
-	SUBQ          $0x01, AX
-	JGE           rows1_19
+	VMULSS        alpha+56(FP), X0, X0
+	MOVL          beta+60(FP), SI
+	ADDL          SI, SI
+	JEQ           zero16
+	VMOVSS        beta+60(FP), X4
+	VMULSS        (CX), X4, X4
+	VADDSS        X4, X0, X0
 
-done20:
+zero16:
+	VMOVSS X0, (CX)
+	ADDQ   BX, DX
+	ADDQ   $0x04, CX
+	SUBQ   $0x01, AX
+	JGE    rows1_9
+
+done10:
 	ADDQ $0x01, AX
 	VZEROUPPER
 	RET
 
-// func gemvTAVX512(m int, dst []float32, a *float32, lda int, x *float32)
+// func gemvTAVX512(m int, dst []float32, a *float32, lda int, x *float32, alpha float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·gemvTAVX512(SB), NOSPLIT, $0-56
-	MOVQ m+0(FP), AX
-	MOVQ a+32(FP), CX
-	MOVQ lda+40(FP), DX
-	SHLQ $0x02, DX
-	MOVQ x+48(FP), BX
+TEXT ·gemvTAVX512(SB), NOSPLIT, $0-60
+	MOVQ  m+0(FP), AX
+	MOVQ  a+32(FP), CX
+	MOVQ  lda+40(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  x+48(FP), BX
+	TESTQ AX, AX
+	JNE   some17
+	RET
+
+some17:
+	VBROADCASTSS alpha+56(FP), Z13
+	MOVQ         $0x00000004, SI
+	MOVQ         dst_base+8(FP), DI
+	MOVQ         dst_len+16(FP), R8
+	CMPQ         R8, $+128
+	JGT          long18
+	CMPQ         R8, $+16
+	JGT          more20
+	SUBQ         $+0, R8
+	MOVL         $-1, R9
+	BZHIL        R8, R9, R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DI), K1, Z0
+	MOVQ         BX, BX
+
+row21:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, K1, Z0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row21
+	VMOVUPS      Z0, K1, (DI)
+	JMP          end19
+
+more20:
+	CMPQ      R8, $+32
+	JGT       more22
+	SUBQ      $+16, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	MOVQ      BX, BX
+
+row23:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, K1, Z1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row23
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, K1, 64(DI)
+	JMP          end19
+
+more22:
+	CMPQ      R8, $+48
+	JGT       more24
+	SUBQ      $+32, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS.Z 128(DI), K1, Z2
+	MOVQ      BX, BX
+
+row25:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, Z1
+	VFMADD231PS  128(CX), Z12, K1, Z2
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row25
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, K1, 128(DI)
+	JMP          end19
+
+more24:
+	CMPQ      R8, $+64
+	JGT       more26
+	SUBQ      $+48, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS.Z 192(DI), K1, Z3
+	MOVQ      BX, BX
+
+row27:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, Z1
+	VFMADD231PS  128(CX), Z12, Z2
+	VFMADD231PS  192(CX), Z12, K1, Z3
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row27
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, K1, 192(DI)
+	JMP          end19
+
+more26:
+	CMPQ      R8, $+80
+	JGT       more28
+	SUBQ      $+64, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS.Z 256(DI), K1, Z4
+	MOVQ      BX, BX
+
+row29:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, Z1
+	VFMADD231PS  128(CX), Z12, Z2
+	VFMADD231PS  192(CX), Z12, Z3
+	VFMADD231PS  256(CX), Z12, K1, Z4
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row29
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, K1, 256(DI)
+	JMP          end19
+
+more28:
+	CMPQ      R8, $+96
+	JGT       more30
+	SUBQ      $+80, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS.Z 320(DI), K1, Z5
+	MOVQ      BX, BX
+
+row31:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, Z1
+	VFMADD231PS  128(CX), Z12, Z2
+	VFMADD231PS  192(CX), Z12, Z3
+	VFMADD231PS  256(CX), Z12, Z4
+	VFMADD231PS  320(CX), Z12, K1, Z5
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row31
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPS      Z5, K1, 320(DI)
+	JMP          end19
+
+more30:
+	CMPQ      R8, $+112
+	JGT       more32
+	SUBQ      $+96, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPS.Z 384(DI), K1, Z6
+	MOVQ      BX, BX
+
+row33:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, Z1
+	VFMADD231PS  128(CX), Z12, Z2
+	VFMADD231PS  192(CX), Z12, Z3
+	VFMADD231PS  256(CX), Z12, Z4
+	VFMADD231PS  320(CX), Z12, Z5
+	VFMADD231PS  384(CX), Z12, K1, Z6
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row33
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPS      Z5, 320(DI)
+	VMOVUPS      Z6, K1, 384(DI)
+	JMP          end19
+
+more32:
+	SUBQ      $+112, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPS   384(DI), Z6
+	VMOVUPS.Z 448(DI), K1, Z7
+	MOVQ      BX, BX
+
+row35:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VFMADD231PS  (CX), Z12, Z0
+	VFMADD231PS  64(CX), Z12, Z1
+	VFMADD231PS  128(CX), Z12, Z2
+	VFMADD231PS  192(CX), Z12, Z3
+	VFMADD231PS  256(CX), Z12, Z4
+	VFMADD231PS  320(CX), Z12, Z5
+	VFMADD231PS  384(CX), Z12, Z6
+	VFMADD231PS  448(CX), Z12, K1, Z7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row35
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPS      Z5, 320(DI)
+	VMOVUPS      Z6, 384(DI)
+	VMOVUPS      Z7, K1, 448(DI)
+	JMP          end19
+
+long18:
 	LEAQ (DX)(DX*2), SI
 	SUBQ $0x08, AX
-	JLT  done26
+	JLT  done37
 
-rows8_25:
+rows8_36:
 	VBROADCASTSS (BX), Z0
+	VMULPS       Z13, Z0, Z0
 	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z13, Z1, Z1
 	VBROADCASTSS 8(BX), Z2
+	VMULPS       Z13, Z2, Z2
 	VBROADCASTSS 12(BX), Z3
+	VMULPS       Z13, Z3, Z3
 	VBROADCASTSS 16(BX), Z4
+	VMULPS       Z13, Z4, Z4
 	VBROADCASTSS 20(BX), Z5
+	VMULPS       Z13, Z5, Z5
 	VBROADCASTSS 24(BX), Z6
+	VMULPS       Z13, Z6, Z6
 	VBROADCASTSS 28(BX), Z7
+	VMULPS       Z13, Z7, Z7
 	MOVQ         CX, DI
 	LEAQ         (DI)(DX*4), R8
 	MOVQ         dst_base+8(FP), R9
 	MOVQ         dst_len+16(FP), R10
 	SUBQ         $+64, R10
-	JLT          done28
+	JLT          done39
 
-loop27:
+loop38:
 	VMOVUPS     (R9), Z8
 	VMOVUPS     64(R9), Z9
 	VMOVUPS     128(R9), Z10
@@ -675,14 +596,14 @@ loop27:
 	ADDQ        $+256, R8
 	ADDQ        $+256, R9
 	SUBQ        $+64, R10
-	JGE         loop27
+	JGE         loop38
 
-done28:
+done39:
 	ADDQ $+64, R10
 	SUBQ $+16, R10
-	JLT  done30
+	JLT  done41
 
-loop29:
+loop40:
 	VMOVUPS     (R9), Z8
 	VFMADD231PS (DI), Z0, Z8
 	VFMADD231PS (DI)(DX*1), Z1, Z8
@@ -697,58 +618,54 @@ loop29:
 	ADDQ        $+64, R8
 	ADDQ        $+64, R9
 	SUBQ        $+16, R10
-	JGE         loop29
+	JGE         loop40
 
-done30:
+done41:
 	ADDQ        $+16, R10
 	TESTQ       R10, R10
-	JEQ         end31
+	JEQ         end42
 	MOVL        $-1, R11
 	BZHIL       R10, R11, R11
 	KMOVW       R11, K1
 	VMOVUPS.Z   (R9), K1, Z8
-	VMOVUPS.Z   (DI), K1, Z30
-	VFMADD231PS Z30, Z0, Z8
-	VMOVUPS.Z   (DI)(DX*1), K1, Z30
-	VFMADD231PS Z30, Z1, Z8
-	VMOVUPS.Z   (DI)(DX*2), K1, Z30
-	VFMADD231PS Z30, Z2, Z8
-	VMOVUPS.Z   (DI)(SI*1), K1, Z30
-	VFMADD231PS Z30, Z3, Z8
-	VMOVUPS.Z   (R8), K1, Z30
-	VFMADD231PS Z30, Z4, Z8
-	VMOVUPS.Z   (R8)(DX*1), K1, Z30
-	VFMADD231PS Z30, Z5, Z8
-	VMOVUPS.Z   (R8)(DX*2), K1, Z30
-	VFMADD231PS Z30, Z6, Z8
-	VMOVUPS.Z   (R8)(SI*1), K1, Z30
-	VFMADD231PS Z30, Z7, Z8
+	VFMADD231PS (DI), Z0, K1, Z8
+	VFMADD231PS (DI)(DX*1), Z1, K1, Z8
+	VFMADD231PS (DI)(DX*2), Z2, K1, Z8
+	VFMADD231PS (DI)(SI*1), Z3, K1, Z8
+	VFMADD231PS (R8), Z4, K1, Z8
+	VFMADD231PS (R8)(DX*1), Z5, K1, Z8
+	VFMADD231PS (R8)(DX*2), Z6, K1, Z8
+	VFMADD231PS (R8)(SI*1), Z7, K1, Z8
 	VMOVUPS     Z8, K1, (R9)
 
-end31:
+end42:
 	LEAQ (CX)(DX*4), CX
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x20, BX
 	SUBQ $0x08, AX
-	JGE  rows8_25
+	JGE  rows8_36
 
-done26:
+done37:
 	ADDQ $0x08, AX
 	SUBQ $0x04, AX
-	JLT  done33
+	JLT  done44
 
-rows4_32:
+rows4_43:
 	VBROADCASTSS (BX), Z0
+	VMULPS       Z13, Z0, Z0
 	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z13, Z1, Z1
 	VBROADCASTSS 8(BX), Z2
+	VMULPS       Z13, Z2, Z2
 	VBROADCASTSS 12(BX), Z3
+	VMULPS       Z13, Z3, Z3
 	MOVQ         CX, DI
 	MOVQ         dst_base+8(FP), R8
 	MOVQ         dst_len+16(FP), R9
 	SUBQ         $+64, R9
-	JLT          done35
+	JLT          done46
 
-loop34:
+loop45:
 	VMOVUPS     (R8), Z4
 	VMOVUPS     64(R8), Z5
 	VMOVUPS     128(R8), Z6
@@ -776,14 +693,14 @@ loop34:
 	ADDQ        $+256, DI
 	ADDQ        $+256, R8
 	SUBQ        $+64, R9
-	JGE         loop34
+	JGE         loop45
 
-done35:
+done46:
 	ADDQ $+64, R9
 	SUBQ $+16, R9
-	JLT  done37
+	JLT  done48
 
-loop36:
+loop47:
 	VMOVUPS     (R8), Z4
 	VFMADD231PS (DI), Z0, Z4
 	VFMADD231PS (DI)(DX*1), Z1, Z4
@@ -793,47 +710,45 @@ loop36:
 	ADDQ        $+64, DI
 	ADDQ        $+64, R8
 	SUBQ        $+16, R9
-	JGE         loop36
+	JGE         loop47
 
-done37:
+done48:
 	ADDQ        $+16, R9
 	TESTQ       R9, R9
-	JEQ         end38
+	JEQ         end49
 	MOVL        $-1, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
 	VMOVUPS.Z   (R8), K1, Z4
-	VMOVUPS.Z   (DI), K1, Z30
-	VFMADD231PS Z30, Z0, Z4
-	VMOVUPS.Z   (DI)(DX*1), K1, Z30
-	VFMADD231PS Z30, Z1, Z4
-	VMOVUPS.Z   (DI)(DX*2), K1, Z30
-	VFMADD231PS Z30, Z2, Z4
-	VMOVUPS.Z   (DI)(SI*1), K1, Z30
-	VFMADD231PS Z30, Z3, Z4
+	VFMADD231PS (DI), Z0, K1, Z4
+	VFMADD231PS (DI)(DX*1), Z1, K1, Z4
+	VFMADD231PS (DI)(DX*2), Z2, K1, Z4
+	VFMADD231PS (DI)(SI*1), Z3, K1, Z4
 	VMOVUPS     Z4, K1, (R8)
 
-end38:
+end49:
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x10, BX
 	SUBQ $0x04, AX
-	JGE  rows4_32
+	JGE  rows4_43
 
-done33:
+done44:
 	ADDQ $0x04, AX
 	SUBQ $0x02, AX
-	JLT  done40
+	JLT  done51
 
-rows2_39:
+rows2_50:
 	VBROADCASTSS (BX), Z0
+	VMULPS       Z13, Z0, Z0
 	VBROADCASTSS 4(BX), Z1
+	VMULPS       Z13, Z1, Z1
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+64, R8
-	JLT          done42
+	JLT          done53
 
-loop41:
+loop52:
 	VMOVUPS     (DI), Z2
 	VMOVUPS     64(DI), Z3
 	VMOVUPS     128(DI), Z4
@@ -853,14 +768,14 @@ loop41:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $+64, R8
-	JGE         loop41
+	JGE         loop52
 
-done42:
+done53:
 	ADDQ $+64, R8
 	SUBQ $+16, R8
-	JLT  done44
+	JLT  done55
 
-loop43:
+loop54:
 	VMOVUPS     (DI), Z2
 	VFMADD231PS (SI), Z0, Z2
 	VFMADD231PS (SI)(DX*1), Z1, Z2
@@ -868,43 +783,42 @@ loop43:
 	ADDQ        $+64, SI
 	ADDQ        $+64, DI
 	SUBQ        $+16, R8
-	JGE         loop43
+	JGE         loop54
 
-done44:
+done55:
 	ADDQ        $+16, R8
 	TESTQ       R8, R8
-	JEQ         end45
+	JEQ         end56
 	MOVL        $-1, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (DI), K1, Z2
-	VMOVUPS.Z   (SI), K1, Z30
-	VFMADD231PS Z30, Z0, Z2
-	VMOVUPS.Z   (SI)(DX*1), K1, Z30
-	VFMADD231PS Z30, Z1, Z2
+	VFMADD231PS (SI), Z0, K1, Z2
+	VFMADD231PS (SI)(DX*1), Z1, K1, Z2
 	VMOVUPS     Z2, K1, (DI)
 
-end45:
+end56:
 	ADDQ DX, CX
 	ADDQ DX, CX
 	ADDQ $0x08, BX
 	SUBQ $0x02, AX
-	JGE  rows2_39
+	JGE  rows2_50
 
-done40:
+done51:
 	ADDQ $0x02, AX
 	SUBQ $0x01, AX
-	JLT  done47
+	JLT  done58
 
-rows1_46:
+rows1_57:
 	VBROADCASTSS (BX), Z0
+	VMULPS       Z13, Z0, Z0
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+64, R8
-	JLT          done49
+	JLT          done60
 
-loop48:
+loop59:
 	VMOVUPS     (DI), Z1
 	VMOVUPS     64(DI), Z2
 	VMOVUPS     128(DI), Z3
@@ -920,355 +834,740 @@ loop48:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $+64, R8
-	JGE         loop48
+	JGE         loop59
 
-done49:
+done60:
 	ADDQ $+64, R8
 	SUBQ $+16, R8
-	JLT  done51
+	JLT  done62
 
-loop50:
+loop61:
 	VMOVUPS     (DI), Z1
 	VFMADD231PS (SI), Z0, Z1
 	VMOVUPS     Z1, (DI)
 	ADDQ        $+64, SI
 	ADDQ        $+64, DI
 	SUBQ        $+16, R8
-	JGE         loop50
+	JGE         loop61
 
-done51:
+done62:
 	ADDQ        $+16, R8
 	TESTQ       R8, R8
-	JEQ         end52
+	JEQ         end63
 	MOVL        $-1, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPS.Z   (DI), K1, Z1
-	VMOVUPS.Z   (SI), K1, Z30
-	VFMADD231PS Z30, Z0, Z1
+	VFMADD231PS (SI), Z0, K1, Z1
 	VMOVUPS     Z1, K1, (DI)
 
-end52:
+end63:
 	ADDQ DX, CX
 	ADDQ $0x04, BX
 	SUBQ $0x01, AX
-	JGE  rows1_46
+	JGE  rows1_57
 
-done47:
+done58:
 	ADDQ $0x01, AX
+
+end19:
 	VZEROUPPER
 	RET
 
-// func gerAVX512(m int, a *float32, lda int, x *float32, y []float32)
+// func gerAVX512(m int, a *float32, lda int, x *float32, incx int, y []float32, alpha float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·gerAVX512(SB), NOSPLIT, $0-56
+TEXT ·gerAVX512(SB), NOSPLIT, $8-68
 	MOVQ  m+0(FP), AX
 	MOVQ  a+8(FP), CX
 	MOVQ  lda+16(FP), DX
 	SHLQ  $0x02, DX
 	MOVQ  x+24(FP), BX
 	TESTQ AX, AX
-	JEQ   end54
+	JNE   some64
+	RET
 
-row53:
-	MOVQ         CX, SI
-	MOVQ         y_base+32(FP), DI
-	MOVQ         y_len+40(FP), R8
-	VBROADCASTSS (BX), Z0
-	SUBQ         $+64, R8
-	JLT          done56
+some64:
+	VBROADCASTSS alpha+64(FP), Z13
+	MOVQ         incx+32(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         y_base+40(FP), DI
+	MOVQ         y_len+48(FP), R8
+	MOVQ         R8, R9
+	ANDQ         $-16, R9
+	CMPQ         R8, $+128
+	JGT          long65
+	CMPQ         R8, R9
+	JEQ          close67
+	LEAQ         -64(DX), R10
+	SARQ         $0x02, R10
+	CMPQ         R8, R10
+	JGT          close67
+	CMPQ         R8, $+16
+	JGT          more69
+	SUBQ         $+0, R8
+	MOVL         $-1, R9
+	BZHIL        R8, R9, R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DI), K1, Z0
+	MOVQ         BX, BX
 
-loop55:
-	VMOVUPS     (SI), Z1
-	VMOVUPS     (DI), Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, (SI)
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DI), Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, 64(SI)
-	VMOVUPS     128(SI), Z1
-	VMOVUPS     128(DI), Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, 128(SI)
-	VMOVUPS     192(SI), Z1
-	VMOVUPS     192(DI), Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DI
-	SUBQ        $+64, R8
-	JGE         loop55
+row70:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS.Z    (CX), K1, Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, K1, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row70
+	JMP          end68
 
-done56:
-	ADDQ $+64, R8
-	SUBQ $+16, R8
-	JLT  done58
+more69:
+	CMPQ      R8, $+32
+	JGT       more71
+	SUBQ      $+16, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS.Z 64(DI), K1, Z1
+	MOVQ      BX, BX
 
-loop57:
-	VMOVUPS     (SI), Z1
-	VMOVUPS     (DI), Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DI
-	SUBQ        $+16, R8
-	JGE         loop57
+row72:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS.Z    64(CX), K1, Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, K1, 64(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row72
+	JMP          end68
 
-done58:
-	ADDQ        $+16, R8
-	TESTQ       R8, R8
-	JEQ         end59
-	MOVL        $-1, R9
-	BZHIL       R8, R9, R9
-	KMOVW       R9, K1
-	VMOVUPS.Z   (SI), K1, Z1
-	VMOVUPS.Z   (DI), K1, Z2
-	VFMADD231PS Z2, Z0, Z1
-	VMOVUPS     Z1, K1, (SI)
+more71:
+	CMPQ      R8, $+48
+	JGT       more73
+	SUBQ      $+32, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS.Z 128(DI), K1, Z2
+	MOVQ      BX, BX
 
-end59:
-	ADDQ DX, CX
-	ADDQ $0x04, BX
-	DECQ AX
-	JNE  row53
+row74:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS.Z    128(CX), K1, Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, K1, 128(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row74
+	JMP          end68
 
-end54:
+more73:
+	CMPQ      R8, $+64
+	JGT       more75
+	SUBQ      $+48, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS.Z 192(DI), K1, Z3
+	MOVQ      BX, BX
+
+row76:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS.Z    192(CX), K1, Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, K1, 192(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row76
+	JMP          end68
+
+more75:
+	CMPQ      R8, $+80
+	JGT       more77
+	SUBQ      $+64, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS.Z 256(DI), K1, Z4
+	MOVQ      BX, BX
+
+row78:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS.Z    256(CX), K1, Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, K1, 256(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row78
+	JMP          end68
+
+more77:
+	CMPQ      R8, $+96
+	JGT       more79
+	SUBQ      $+80, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS.Z 320(DI), K1, Z5
+	MOVQ      BX, BX
+
+row80:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS      256(CX), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(CX)
+	VMOVUPS.Z    320(CX), K1, Z9
+	VFMADD231PS  Z5, Z12, Z9
+	VMOVUPS      Z9, K1, 320(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row80
+	JMP          end68
+
+more79:
+	CMPQ      R8, $+112
+	JGT       more81
+	SUBQ      $+96, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPS.Z 384(DI), K1, Z6
+	MOVQ      BX, BX
+
+row82:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS      256(CX), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(CX)
+	VMOVUPS      320(CX), Z9
+	VFMADD231PS  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(CX)
+	VMOVUPS.Z    384(CX), K1, Z8
+	VFMADD231PS  Z6, Z12, Z8
+	VMOVUPS      Z8, K1, 384(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row82
+	JMP          end68
+
+more81:
+	SUBQ      $+112, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPS   384(DI), Z6
+	VMOVUPS.Z 448(DI), K1, Z7
+	MOVQ      BX, BX
+
+row84:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS      256(CX), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(CX)
+	VMOVUPS      320(CX), Z9
+	VFMADD231PS  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(CX)
+	VMOVUPS      384(CX), Z8
+	VFMADD231PS  Z6, Z12, Z8
+	VMOVUPS      Z8, 384(CX)
+	VMOVUPS.Z    448(CX), K1, Z9
+	VFMADD231PS  Z7, Z12, Z9
+	VMOVUPS      Z9, K1, 448(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row84
+	JMP          end68
+
+close67:
+	TESTQ   R9, R9
+	JEQ     rest66
+	CMPQ    R9, $+16
+	JGT     more85
+	VMOVUPS (DI), Z0
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row86:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row86
+	JMP          rest66
+
+more85:
+	CMPQ    R9, $+32
+	JGT     more87
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row88:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row88
+	JMP          rest66
+
+more87:
+	CMPQ    R9, $+48
+	JGT     more89
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row90:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row90
+	JMP          rest66
+
+more89:
+	CMPQ    R9, $+64
+	JGT     more91
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row92:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row92
+	JMP          rest66
+
+more91:
+	CMPQ    R9, $+80
+	JGT     more93
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row94:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row94
+	JMP          rest66
+
+more93:
+	CMPQ    R9, $+96
+	JGT     more95
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row96:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      320(R10), Z9
+	VFMADD231PS  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row96
+	JMP          rest66
+
+more95:
+	CMPQ    R9, $+112
+	JGT     more97
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row98:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      320(R10), Z9
+	VFMADD231PS  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(R10)
+	VMOVUPS      384(R10), Z8
+	VFMADD231PS  Z6, Z12, Z8
+	VMOVUPS      Z8, 384(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row98
+	JMP          rest66
+
+more97:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	VMOVUPS 448(DI), Z7
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row100:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PS  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PS  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PS  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PS  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      320(R10), Z9
+	VFMADD231PS  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(R10)
+	VMOVUPS      384(R10), Z8
+	VFMADD231PS  Z6, Z12, Z8
+	VMOVUPS      Z8, 384(R10)
+	VMOVUPS      448(R10), Z9
+	VFMADD231PS  Z7, Z12, Z9
+	VMOVUPS      Z9, 448(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row100
+	JMP          rest66
+
+long65:
+	MOVQ CX, R10
+	MOVQ BX, R11
+	MOVQ AX, R12
+
+row101:
+	VBROADCASTSS (R11), Z12
+	VMULPS       Z13, Z12, Z12
+	MOVQ         R10, R13
+	MOVQ         DI, R14
+	MOVQ         R9, R15
+	SUBQ         $+64, R15
+	JLT          done103
+
+loop102:
+	VMOVUPS     (R14), Z0
+	VMOVUPS     (R13), Z1
+	VFMADD231PS Z0, Z12, Z1
+	VMOVUPS     Z1, (R13)
+	VMOVUPS     64(R14), Z0
+	VMOVUPS     64(R13), Z1
+	VFMADD231PS Z0, Z12, Z1
+	VMOVUPS     Z1, 64(R13)
+	VMOVUPS     128(R14), Z0
+	VMOVUPS     128(R13), Z1
+	VFMADD231PS Z0, Z12, Z1
+	VMOVUPS     Z1, 128(R13)
+	VMOVUPS     192(R14), Z0
+	VMOVUPS     192(R13), Z1
+	VFMADD231PS Z0, Z12, Z1
+	VMOVUPS     Z1, 192(R13)
+	ADDQ        $+256, R13
+	ADDQ        $+256, R14
+	SUBQ        $+64, R15
+	JGE         loop102
+
+done103:
+	ADDQ $+64, R15
+	SUBQ $+16, R15
+	JLT  done105
+
+loop104:
+	VMOVUPS     (R14), Z0
+	VMOVUPS     (R13), Z1
+	VFMADD231PS Z0, Z12, Z1
+	VMOVUPS     Z1, (R13)
+	ADDQ        $+64, R13
+	ADDQ        $+64, R14
+	SUBQ        $+16, R15
+	JGE         loop104
+
+done105:
+	ADDQ        $+16, R15
+	TESTQ       R15, R15
+	JEQ         end106
+	MOVL        $-1, BP
+	BZHIL       R15, BP, BP
+	KMOVW       BP, K1
+	VMOVUPS.Z   (R14), K1, Z0
+	VMOVUPS.Z   (R13), K1, Z1
+	VFMADD231PS Z0, Z12, Z1
+	VMOVUPS     Z1, K1, (R13)
+
+end106:
+	ADDQ DX, R10
+	ADDQ SI, R11
+	DECQ R12
+	JNE  row101
+
+rest66:
+	LEAQ      (CX)(R9*4), CX
+	LEAQ      (DI)(R9*4), DI
+	SUBQ      R9, R8
+	JEQ       end68
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DI), K1, Z0
+	MOVQ      BX, BX
+
+row107:
+	VBROADCASTSS (BX), Z12
+	VMULPS       Z13, Z12, Z12
+	VMOVUPS.Z    (CX), K1, Z8
+	VFMADD231PS  Z0, Z12, Z8
+	VMOVUPS      Z8, K1, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row107
+
+end68:
 	VZEROUPPER
 	RET
 
-// func dgemvAVX512(m int, dst *float64, a *float64, lda int, x []float64)
+// func dgemvAVX512(m int, y *float64, a *float64, lda int, x []float64, alpha float64, beta float64)
 // Requires: AVX, AVX512F, AVX512VL, BMI2
-TEXT ·dgemvAVX512(SB), NOSPLIT, $0-56
-	MOVQ m+0(FP), AX
-	MOVQ dst+8(FP), CX
-	MOVQ a+16(FP), DX
-	MOVQ lda+24(FP), BX
-	SHLQ $0x03, BX
-	SUBQ $0x06, AX
-	JLT  done61
+TEXT ·dgemvAVX512(SB), NOSPLIT, $0-72
+	MOVQ  m+0(FP), AX
+	MOVQ  y+8(FP), CX
+	MOVQ  a+16(FP), DX
+	MOVQ  lda+24(FP), BX
+	SHLQ  $0x03, BX
+	MOVL  $0x00000055, SI
+	KMOVW SI, K5
+	SUBQ  $0x04, AX
+	JLT   done109
 
-rows6_60:
-	MOVQ   DX, SI
-	LEAQ   (SI)(BX*1), DI
-	LEAQ   (DI)(BX*1), R8
-	LEAQ   (R8)(BX*1), R9
-	LEAQ   (R9)(BX*1), R10
-	LEAQ   (R10)(BX*1), R11
-	MOVQ   x_base+32(FP), R12
-	MOVQ   x_len+40(FP), R13
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	SUBQ   $0x20, R13
-	JLT    tail64
-
-loop63:
-	VMOVUPS     (R12), Z24
-	VFMADD231PD (SI), Z24, Z0
-	VFMADD231PD (DI), Z24, Z4
-	VFMADD231PD (R8), Z24, Z8
-	VFMADD231PD (R9), Z24, Z12
-	VFMADD231PD (R10), Z24, Z16
-	VFMADD231PD (R11), Z24, Z20
-	VMOVUPS     64(R12), Z25
-	VFMADD231PD 64(SI), Z25, Z1
-	VFMADD231PD 64(DI), Z25, Z5
-	VFMADD231PD 64(R8), Z25, Z9
-	VFMADD231PD 64(R9), Z25, Z13
-	VFMADD231PD 64(R10), Z25, Z17
-	VFMADD231PD 64(R11), Z25, Z21
-	VMOVUPS     128(R12), Z24
-	VFMADD231PD 128(SI), Z24, Z2
-	VFMADD231PD 128(DI), Z24, Z6
-	VFMADD231PD 128(R8), Z24, Z10
-	VFMADD231PD 128(R9), Z24, Z14
-	VFMADD231PD 128(R10), Z24, Z18
-	VFMADD231PD 128(R11), Z24, Z22
-	VMOVUPS     192(R12), Z25
-	VFMADD231PD 192(SI), Z25, Z3
-	VFMADD231PD 192(DI), Z25, Z7
-	VFMADD231PD 192(R8), Z25, Z11
-	VFMADD231PD 192(R9), Z25, Z15
-	VFMADD231PD 192(R10), Z25, Z19
-	VFMADD231PD 192(R11), Z25, Z23
-	ADDQ        $+256, SI
-	ADDQ        $+256, DI
-	ADDQ        $+256, R8
-	ADDQ        $+256, R9
-	ADDQ        $+256, R10
-	ADDQ        $+256, R11
-	ADDQ        $+256, R12
-	SUBQ        $0x20, R13
-	JGE         loop63
-
-tail64:
-	ADDQ        $0x20, R13
-	JEQ         end65
-	MOVQ        $-1, R14
-	BZHIQ       R13, R14, R14
-	MOVQ        R14, R13
-	KMOVW       R13, K1
-	MOVQ        R14, R13
-	SHRQ        $0x08, R13
-	KMOVW       R13, K2
-	MOVQ        R14, R13
-	SHRQ        $0x10, R13
-	KMOVW       R13, K3
-	MOVQ        R14, R13
-	SHRQ        $0x18, R13
-	KMOVW       R13, K4
-	VMOVUPD.Z   (R12), K1, Z24
-	VMOVUPD.Z   (SI), K1, Z27
-	VFMADD231PD Z27, Z24, Z0
-	VMOVUPD.Z   (DI), K1, Z27
-	VFMADD231PD Z27, Z24, Z4
-	VMOVUPD.Z   (R8), K1, Z27
-	VFMADD231PD Z27, Z24, Z8
-	VMOVUPD.Z   (R9), K1, Z27
-	VFMADD231PD Z27, Z24, Z12
-	VMOVUPD.Z   (R10), K1, Z27
-	VFMADD231PD Z27, Z24, Z16
-	VMOVUPD.Z   (R11), K1, Z27
-	VFMADD231PD Z27, Z24, Z20
-	VMOVUPD.Z   64(R12), K2, Z25
-	VMOVUPD.Z   64(SI), K2, Z27
-	VFMADD231PD Z27, Z25, Z1
-	VMOVUPD.Z   64(DI), K2, Z27
-	VFMADD231PD Z27, Z25, Z5
-	VMOVUPD.Z   64(R8), K2, Z27
-	VFMADD231PD Z27, Z25, Z9
-	VMOVUPD.Z   64(R9), K2, Z27
-	VFMADD231PD Z27, Z25, Z13
-	VMOVUPD.Z   64(R10), K2, Z27
-	VFMADD231PD Z27, Z25, Z17
-	VMOVUPD.Z   64(R11), K2, Z27
-	VFMADD231PD Z27, Z25, Z21
-	VMOVUPD.Z   128(R12), K3, Z24
-	VMOVUPD.Z   128(SI), K3, Z27
-	VFMADD231PD Z27, Z24, Z2
-	VMOVUPD.Z   128(DI), K3, Z27
-	VFMADD231PD Z27, Z24, Z6
-	VMOVUPD.Z   128(R8), K3, Z27
-	VFMADD231PD Z27, Z24, Z10
-	VMOVUPD.Z   128(R9), K3, Z27
-	VFMADD231PD Z27, Z24, Z14
-	VMOVUPD.Z   128(R10), K3, Z27
-	VFMADD231PD Z27, Z24, Z18
-	VMOVUPD.Z   128(R11), K3, Z27
-	VFMADD231PD Z27, Z24, Z22
-	VMOVUPD.Z   192(R12), K4, Z25
-	VMOVUPD.Z   192(SI), K4, Z27
-	VFMADD231PD Z27, Z25, Z3
-	VMOVUPD.Z   192(DI), K4, Z27
-	VFMADD231PD Z27, Z25, Z7
-	VMOVUPD.Z   192(R8), K4, Z27
-	VFMADD231PD Z27, Z25, Z11
-	VMOVUPD.Z   192(R9), K4, Z27
-	VFMADD231PD Z27, Z25, Z15
-	VMOVUPD.Z   192(R10), K4, Z27
-	VFMADD231PD Z27, Z25, Z19
-	VMOVUPD.Z   192(R11), K4, Z27
-	VFMADD231PD Z27, Z25, Z23
-
-end65:
-	VADDPD        Z1, Z0, Z0
-	VADDPD        Z3, Z2, Z2
-	VADDPD        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y24
-	VADDPD        Y24, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X24
-	VADDPD        X24, X0, X0
-	VMOVHLPS      X0, X0, X24
-	VADDPD        X24, X0, X0
-	VMOVSD        X0, (CX)
-	VADDPD        Z5, Z4, Z4
-	VADDPD        Z7, Z6, Z6
-	VADDPD        Z6, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y24
-	VADDPD        Y24, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X24
-	VADDPD        X24, X4, X4
-	VMOVHLPS      X4, X4, X24
-	VADDPD        X24, X4, X4
-	VMOVSD        X4, 8(CX)
-	VADDPD        Z9, Z8, Z8
-	VADDPD        Z11, Z10, Z10
-	VADDPD        Z10, Z8, Z8
-	VEXTRACTF64X4 $0x01, Z8, Y24
-	VADDPD        Y24, Y8, Y8
-	VEXTRACTF32X4 $0x01, Y8, X24
-	VADDPD        X24, X8, X8
-	VMOVHLPS      X8, X8, X24
-	VADDPD        X24, X8, X8
-	VMOVSD        X8, 16(CX)
-	VADDPD        Z13, Z12, Z12
-	VADDPD        Z15, Z14, Z14
-	VADDPD        Z14, Z12, Z12
-	VEXTRACTF64X4 $0x01, Z12, Y24
-	VADDPD        Y24, Y12, Y12
-	VEXTRACTF32X4 $0x01, Y12, X24
-	VADDPD        X24, X12, X12
-	VMOVHLPS      X12, X12, X24
-	VADDPD        X24, X12, X12
-	VMOVSD        X12, 24(CX)
-	VADDPD        Z17, Z16, Z16
-	VADDPD        Z19, Z18, Z18
-	VADDPD        Z18, Z16, Z16
-	VEXTRACTF64X4 $0x01, Z16, Y24
-	VADDPD        Y24, Y16, Y16
-	VEXTRACTF32X4 $0x01, Y16, X24
-	VADDPD        X24, X16, X16
-	VMOVHLPS      X16, X16, X24
-	VADDPD        X24, X16, X16
-	VMOVSD        X16, 32(CX)
-	VADDPD        Z21, Z20, Z20
-	VADDPD        Z23, Z22, Z22
-	VADDPD        Z22, Z20, Z20
-	VEXTRACTF64X4 $0x01, Z20, Y24
-	VADDPD        Y24, Y20, Y20
-	VEXTRACTF32X4 $0x01, Y20, X24
-	VADDPD        X24, X20, X20
-	VMOVHLPS      X20, X20, X24
-	VADDPD        X24, X20, X20
-	VMOVSD        X20, 40(CX)
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          $0x30, CX
-	SUBQ          $0x06, AX
-	JGE           rows6_60
-
-done61:
-	ADDQ $0x06, AX
-	SUBQ $0x04, AX
-	JLT  done67
-
-rows4_66:
+rows4_108:
 	MOVQ   DX, SI
 	LEAQ   (SI)(BX*1), DI
 	LEAQ   (DI)(BX*1), R8
@@ -1292,9 +1591,9 @@ rows4_66:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 	SUBQ   $0x20, R11
-	JLT    tail70
+	JLT    tail113
 
-loop69:
+loop112:
 	VMOVUPS     (R10), Z16
 	VFMADD231PD (SI), Z16, Z0
 	VFMADD231PD (DI), Z16, Z4
@@ -1321,220 +1620,101 @@ loop69:
 	ADDQ        $+256, R9
 	ADDQ        $+256, R10
 	SUBQ        $0x20, R11
-	JGE         loop69
+	JGE         loop112
 
-tail70:
+tail113:
 	ADDQ        $0x20, R11
-	JEQ         end71
+	JEQ         end114
 	MOVQ        $-1, R12
 	BZHIQ       R11, R12, R12
-	MOVQ        R12, R11
-	KMOVW       R11, K1
-	MOVQ        R12, R11
-	SHRQ        $0x08, R11
-	KMOVW       R11, K2
-	MOVQ        R12, R11
-	SHRQ        $0x10, R11
-	KMOVW       R11, K3
-	MOVQ        R12, R11
-	SHRQ        $0x18, R11
-	KMOVW       R11, K4
+	MOVQ        R12, R13
+	KMOVW       R13, K1
+	MOVQ        R12, R13
+	SHRQ        $0x08, R13
+	KMOVW       R13, K2
+	MOVQ        R12, R13
+	SHRQ        $0x10, R13
+	KMOVW       R13, K3
+	MOVQ        R12, R13
+	SHRQ        $0x18, R13
+	KMOVW       R13, K4
 	VMOVUPD.Z   (R10), K1, Z16
-	VMOVUPD.Z   (SI), K1, Z19
-	VFMADD231PD Z19, Z16, Z0
-	VMOVUPD.Z   (DI), K1, Z19
-	VFMADD231PD Z19, Z16, Z4
-	VMOVUPD.Z   (R8), K1, Z19
-	VFMADD231PD Z19, Z16, Z8
-	VMOVUPD.Z   (R9), K1, Z19
-	VFMADD231PD Z19, Z16, Z12
+	VFMADD231PD (SI), Z16, K1, Z0
+	VFMADD231PD (DI), Z16, K1, Z4
+	VFMADD231PD (R8), Z16, K1, Z8
+	VFMADD231PD (R9), Z16, K1, Z12
+	CMPQ        R11, $0x08
+	JLE         end114
 	VMOVUPD.Z   64(R10), K2, Z17
-	VMOVUPD.Z   64(SI), K2, Z19
-	VFMADD231PD Z19, Z17, Z1
-	VMOVUPD.Z   64(DI), K2, Z19
-	VFMADD231PD Z19, Z17, Z5
-	VMOVUPD.Z   64(R8), K2, Z19
-	VFMADD231PD Z19, Z17, Z9
-	VMOVUPD.Z   64(R9), K2, Z19
-	VFMADD231PD Z19, Z17, Z13
+	VFMADD231PD 64(SI), Z17, K2, Z1
+	VFMADD231PD 64(DI), Z17, K2, Z5
+	VFMADD231PD 64(R8), Z17, K2, Z9
+	VFMADD231PD 64(R9), Z17, K2, Z13
+	CMPQ        R11, $0x10
+	JLE         end114
 	VMOVUPD.Z   128(R10), K3, Z16
-	VMOVUPD.Z   128(SI), K3, Z19
-	VFMADD231PD Z19, Z16, Z2
-	VMOVUPD.Z   128(DI), K3, Z19
-	VFMADD231PD Z19, Z16, Z6
-	VMOVUPD.Z   128(R8), K3, Z19
-	VFMADD231PD Z19, Z16, Z10
-	VMOVUPD.Z   128(R9), K3, Z19
-	VFMADD231PD Z19, Z16, Z14
+	VFMADD231PD 128(SI), Z16, K3, Z2
+	VFMADD231PD 128(DI), Z16, K3, Z6
+	VFMADD231PD 128(R8), Z16, K3, Z10
+	VFMADD231PD 128(R9), Z16, K3, Z14
+	CMPQ        R11, $0x18
+	JLE         end114
 	VMOVUPD.Z   192(R10), K4, Z17
-	VMOVUPD.Z   192(SI), K4, Z19
-	VFMADD231PD Z19, Z17, Z3
-	VMOVUPD.Z   192(DI), K4, Z19
-	VFMADD231PD Z19, Z17, Z7
-	VMOVUPD.Z   192(R8), K4, Z19
-	VFMADD231PD Z19, Z17, Z11
-	VMOVUPD.Z   192(R9), K4, Z19
-	VFMADD231PD Z19, Z17, Z15
+	VFMADD231PD 192(SI), Z17, K4, Z3
+	VFMADD231PD 192(DI), Z17, K4, Z7
+	VFMADD231PD 192(R8), Z17, K4, Z11
+	VFMADD231PD 192(R9), Z17, K4, Z15
 
-end71:
+end114:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y16
-	VADDPD        Y16, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X16
-	VADDPD        X16, X0, X0
-	VMOVHLPS      X0, X0, X16
-	VADDPD        X16, X0, X0
-	VMOVSD        X0, (CX)
 	VADDPD        Z5, Z4, Z4
 	VADDPD        Z7, Z6, Z6
 	VADDPD        Z6, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y16
-	VADDPD        Y16, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X16
-	VADDPD        X16, X4, X4
-	VMOVHLPS      X4, X4, X16
-	VADDPD        X16, X4, X4
-	VMOVSD        X4, 8(CX)
 	VADDPD        Z9, Z8, Z8
 	VADDPD        Z11, Z10, Z10
 	VADDPD        Z10, Z8, Z8
-	VEXTRACTF64X4 $0x01, Z8, Y16
-	VADDPD        Y16, Y8, Y8
-	VEXTRACTF32X4 $0x01, Y8, X16
-	VADDPD        X16, X8, X8
-	VMOVHLPS      X8, X8, X16
-	VADDPD        X16, X8, X8
-	VMOVSD        X8, 16(CX)
 	VADDPD        Z13, Z12, Z12
 	VADDPD        Z15, Z14, Z14
 	VADDPD        Z14, Z12, Z12
-	VEXTRACTF64X4 $0x01, Z12, Y16
-	VADDPD        Y16, Y12, Y12
-	VEXTRACTF32X4 $0x01, Y12, X16
-	VADDPD        X16, X12, X12
-	VMOVHLPS      X12, X12, X16
-	VADDPD        X16, X12, X12
-	VMOVSD        X12, 24(CX)
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          $0x20, CX
-	SUBQ          $0x04, AX
-	JGE           rows4_66
-
-done67:
-	ADDQ $0x04, AX
-	SUBQ $0x02, AX
-	JLT  done73
-
-rows2_72:
-	MOVQ   DX, SI
-	LEAQ   (SI)(BX*1), DI
-	MOVQ   x_base+32(FP), R8
-	MOVQ   x_len+40(FP), R9
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	SUBQ   $0x20, R9
-	JLT    tail76
-
-loop75:
-	VMOVUPS     (R8), Z8
-	VFMADD231PD (SI), Z8, Z0
-	VFMADD231PD (DI), Z8, Z4
-	VMOVUPS     64(R8), Z9
-	VFMADD231PD 64(SI), Z9, Z1
-	VFMADD231PD 64(DI), Z9, Z5
-	VMOVUPS     128(R8), Z8
-	VFMADD231PD 128(SI), Z8, Z2
-	VFMADD231PD 128(DI), Z8, Z6
-	VMOVUPS     192(R8), Z9
-	VFMADD231PD 192(SI), Z9, Z3
-	VFMADD231PD 192(DI), Z9, Z7
-	ADDQ        $+256, SI
-	ADDQ        $+256, DI
-	ADDQ        $+256, R8
-	SUBQ        $0x20, R9
-	JGE         loop75
-
-tail76:
-	ADDQ        $0x20, R9
-	JEQ         end77
-	MOVQ        $-1, R10
-	BZHIQ       R9, R10, R10
-	MOVQ        R10, R9
-	KMOVW       R9, K1
-	MOVQ        R10, R9
-	SHRQ        $0x08, R9
-	KMOVW       R9, K2
-	MOVQ        R10, R9
-	SHRQ        $0x10, R9
-	KMOVW       R9, K3
-	MOVQ        R10, R9
-	SHRQ        $0x18, R9
-	KMOVW       R9, K4
-	VMOVUPD.Z   (R8), K1, Z8
-	VMOVUPD.Z   (SI), K1, Z11
-	VFMADD231PD Z11, Z8, Z0
-	VMOVUPD.Z   (DI), K1, Z11
-	VFMADD231PD Z11, Z8, Z4
-	VMOVUPD.Z   64(R8), K2, Z9
-	VMOVUPD.Z   64(SI), K2, Z11
-	VFMADD231PD Z11, Z9, Z1
-	VMOVUPD.Z   64(DI), K2, Z11
-	VFMADD231PD Z11, Z9, Z5
-	VMOVUPD.Z   128(R8), K3, Z8
-	VMOVUPD.Z   128(SI), K3, Z11
-	VFMADD231PD Z11, Z8, Z2
-	VMOVUPD.Z   128(DI), K3, Z11
-	VFMADD231PD Z11, Z8, Z6
-	VMOVUPD.Z   192(R8), K4, Z9
-	VMOVUPD.Z   192(SI), K4, Z11
-	VFMADD231PD Z11, Z9, Z3
-	VMOVUPD.Z   192(DI), K4, Z11
-	VFMADD231PD Z11, Z9, Z7
-
-end77:
+	VSHUFF64X2    $0x44, Z4, Z0, Z1
+	VSHUFF64X2    $0xee, Z4, Z0, Z0
 	VADDPD        Z1, Z0, Z0
-	VADDPD        Z3, Z2, Z2
-	VADDPD        Z2, Z0, Z0
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPD        Y8, Y0, Y0
-	VEXTRACTF32X4 $0x01, Y0, X8
-	VADDPD        X8, X0, X0
-	VMOVHLPS      X0, X0, X8
-	VADDPD        X8, X0, X0
-	VMOVSD        X0, (CX)
-	VADDPD        Z5, Z4, Z4
-	VADDPD        Z7, Z6, Z6
-	VADDPD        Z6, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y8
-	VADDPD        Y8, Y4, Y4
-	VEXTRACTF32X4 $0x01, Y4, X8
-	VADDPD        X8, X4, X4
-	VMOVHLPS      X4, X4, X8
-	VADDPD        X8, X4, X4
-	VMOVSD        X4, 8(CX)
-	ADDQ          BX, DX
-	ADDQ          BX, DX
-	ADDQ          $0x10, CX
-	SUBQ          $0x02, AX
-	JGE           rows2_72
+	VSHUFF64X2    $0x44, Z12, Z8, Z9
+	VSHUFF64X2    $0xee, Z12, Z8, Z8
+	VADDPD        Z9, Z8, Z8
+	VSHUFF64X2    $0x88, Z8, Z0, Z1
+	VSHUFF64X2    $0xdd, Z8, Z0, Z0
+	VADDPD        Z1, Z0, Z0
+	VPERMILPD     $0x55, Z0, Z1
+	VADDPD        Z1, Z0, Z0
+	VCOMPRESSPD.Z Z0, K5, Z0
+	VBROADCASTSD  alpha+56(FP), Y16
+	VMULPD        Y16, Y0, Y0
+	MOVQ          beta+64(FP), SI
+	ADDQ          SI, SI
+	JEQ           zero115
+	VBROADCASTSD  beta+64(FP), Y16
+	VMULPD        (CX), Y16, Y16
+	VADDPD        Y16, Y0, Y0
 
-done73:
-	ADDQ $0x02, AX
+zero115:
+	VMOVUPS Y0, (CX)
+	ADDQ    BX, DX
+	ADDQ    BX, DX
+	ADDQ    BX, DX
+	ADDQ    BX, DX
+	ADDQ    $0x20, CX
+	SUBQ    $0x04, AX
+	JGE     rows4_108
+
+done109:
+	ADDQ $0x04, AX
 	SUBQ $0x01, AX
-	JLT  done79
+	JLT  done117
 
-rows1_78:
+rows1_116:
 	MOVQ   DX, SI
 	MOVQ   x_base+32(FP), DI
 	MOVQ   x_len+40(FP), R8
@@ -1543,9 +1723,9 @@ rows1_78:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	SUBQ   $0x20, R8
-	JLT    tail82
+	JLT    tail121
 
-loop81:
+loop120:
 	VMOVUPS     (DI), Z4
 	VFMADD231PD (SI), Z4, Z0
 	VMOVUPS     64(DI), Z5
@@ -1557,38 +1737,40 @@ loop81:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $0x20, R8
-	JGE         loop81
+	JGE         loop120
 
-tail82:
+tail121:
 	ADDQ        $0x20, R8
-	JEQ         end83
+	JEQ         end122
 	MOVQ        $-1, R9
 	BZHIQ       R8, R9, R9
-	MOVQ        R9, R8
-	KMOVW       R8, K1
-	MOVQ        R9, R8
-	SHRQ        $0x08, R8
-	KMOVW       R8, K2
-	MOVQ        R9, R8
-	SHRQ        $0x10, R8
-	KMOVW       R8, K3
-	MOVQ        R9, R8
-	SHRQ        $0x18, R8
-	KMOVW       R8, K4
+	MOVQ        R9, R10
+	KMOVW       R10, K1
+	MOVQ        R9, R10
+	SHRQ        $0x08, R10
+	KMOVW       R10, K2
+	MOVQ        R9, R10
+	SHRQ        $0x10, R10
+	KMOVW       R10, K3
+	MOVQ        R9, R10
+	SHRQ        $0x18, R10
+	KMOVW       R10, K4
 	VMOVUPD.Z   (DI), K1, Z4
-	VMOVUPD.Z   (SI), K1, Z7
-	VFMADD231PD Z7, Z4, Z0
+	VFMADD231PD (SI), Z4, K1, Z0
+	CMPQ        R8, $0x08
+	JLE         end122
 	VMOVUPD.Z   64(DI), K2, Z5
-	VMOVUPD.Z   64(SI), K2, Z7
-	VFMADD231PD Z7, Z5, Z1
+	VFMADD231PD 64(SI), Z5, K2, Z1
+	CMPQ        R8, $0x10
+	JLE         end122
 	VMOVUPD.Z   128(DI), K3, Z4
-	VMOVUPD.Z   128(SI), K3, Z7
-	VFMADD231PD Z7, Z4, Z2
+	VFMADD231PD 128(SI), Z4, K3, Z2
+	CMPQ        R8, $0x18
+	JLE         end122
 	VMOVUPD.Z   192(DI), K4, Z5
-	VMOVUPD.Z   192(SI), K4, Z7
-	VFMADD231PD Z7, Z5, Z3
+	VFMADD231PD 192(SI), Z5, K4, Z3
 
-end83:
+end122:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -1598,46 +1780,324 @@ end83:
 	VADDPD        X4, X0, X0
 	VMOVHLPS      X0, X0, X4
 	VADDPD        X4, X0, X0
-	VMOVSD        X0, (CX)
-	ADDQ          BX, DX
-	ADDQ          $0x08, CX
-	SUBQ          $0x01, AX
-	JGE           rows1_78
+	VMULSD        alpha+56(FP), X0, X0
+	MOVQ          beta+64(FP), SI
+	ADDQ          SI, SI
+	JEQ           zero123
+	VMOVSD        beta+64(FP), X4
+	VMULSD        (CX), X4, X4
+	VADDSD        X4, X0, X0
 
-done79:
+zero123:
+	VMOVSD X0, (CX)
+	ADDQ   BX, DX
+	ADDQ   $0x08, CX
+	SUBQ   $0x01, AX
+	JGE    rows1_116
+
+done117:
 	ADDQ $0x01, AX
 	VZEROUPPER
 	RET
 
-// func dgemvTAVX512(m int, dst []float64, a *float64, lda int, x *float64)
+// func dgemvTAVX512(m int, dst []float64, a *float64, lda int, x *float64, alpha float64)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·dgemvTAVX512(SB), NOSPLIT, $0-56
-	MOVQ m+0(FP), AX
-	MOVQ a+32(FP), CX
-	MOVQ lda+40(FP), DX
-	SHLQ $0x03, DX
-	MOVQ x+48(FP), BX
+TEXT ·dgemvTAVX512(SB), NOSPLIT, $0-64
+	MOVQ  m+0(FP), AX
+	MOVQ  a+32(FP), CX
+	MOVQ  lda+40(FP), DX
+	SHLQ  $0x03, DX
+	MOVQ  x+48(FP), BX
+	TESTQ AX, AX
+	JNE   some124
+	RET
+
+some124:
+	VBROADCASTSD alpha+56(FP), Z13
+	MOVQ         $0x00000008, SI
+	MOVQ         dst_base+8(FP), DI
+	MOVQ         dst_len+16(FP), R8
+	CMPQ         R8, $+64
+	JGT          long125
+	CMPQ         R8, $+8
+	JGT          more127
+	SUBQ         $+0, R8
+	MOVL         $-1, R9
+	BZHIL        R8, R9, R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (DI), K1, Z0
+	MOVQ         BX, BX
+
+row128:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, K1, Z0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row128
+	VMOVUPD      Z0, K1, (DI)
+	JMP          end126
+
+more127:
+	CMPQ      R8, $+16
+	JGT       more129
+	SUBQ      $+8, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPD.Z 64(DI), K1, Z1
+	MOVQ      BX, BX
+
+row130:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, K1, Z1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row130
+	VMOVUPS      Z0, (DI)
+	VMOVUPD      Z1, K1, 64(DI)
+	JMP          end126
+
+more129:
+	CMPQ      R8, $+24
+	JGT       more131
+	SUBQ      $+16, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPD.Z 128(DI), K1, Z2
+	MOVQ      BX, BX
+
+row132:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, Z1
+	VFMADD231PD  128(CX), Z12, K1, Z2
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row132
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPD      Z2, K1, 128(DI)
+	JMP          end126
+
+more131:
+	CMPQ      R8, $+32
+	JGT       more133
+	SUBQ      $+24, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPD.Z 192(DI), K1, Z3
+	MOVQ      BX, BX
+
+row134:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, Z1
+	VFMADD231PD  128(CX), Z12, Z2
+	VFMADD231PD  192(CX), Z12, K1, Z3
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row134
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPD      Z3, K1, 192(DI)
+	JMP          end126
+
+more133:
+	CMPQ      R8, $+40
+	JGT       more135
+	SUBQ      $+32, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPD.Z 256(DI), K1, Z4
+	MOVQ      BX, BX
+
+row136:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, Z1
+	VFMADD231PD  128(CX), Z12, Z2
+	VFMADD231PD  192(CX), Z12, Z3
+	VFMADD231PD  256(CX), Z12, K1, Z4
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row136
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPD      Z4, K1, 256(DI)
+	JMP          end126
+
+more135:
+	CMPQ      R8, $+48
+	JGT       more137
+	SUBQ      $+40, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPD.Z 320(DI), K1, Z5
+	MOVQ      BX, BX
+
+row138:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, Z1
+	VFMADD231PD  128(CX), Z12, Z2
+	VFMADD231PD  192(CX), Z12, Z3
+	VFMADD231PD  256(CX), Z12, Z4
+	VFMADD231PD  320(CX), Z12, K1, Z5
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row138
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPD      Z5, K1, 320(DI)
+	JMP          end126
+
+more137:
+	CMPQ      R8, $+56
+	JGT       more139
+	SUBQ      $+48, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPD.Z 384(DI), K1, Z6
+	MOVQ      BX, BX
+
+row140:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, Z1
+	VFMADD231PD  128(CX), Z12, Z2
+	VFMADD231PD  192(CX), Z12, Z3
+	VFMADD231PD  256(CX), Z12, Z4
+	VFMADD231PD  320(CX), Z12, Z5
+	VFMADD231PD  384(CX), Z12, K1, Z6
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row140
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPS      Z5, 320(DI)
+	VMOVUPD      Z6, K1, 384(DI)
+	JMP          end126
+
+more139:
+	SUBQ      $+56, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPS   384(DI), Z6
+	VMOVUPD.Z 448(DI), K1, Z7
+	MOVQ      BX, BX
+
+row142:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VFMADD231PD  (CX), Z12, Z0
+	VFMADD231PD  64(CX), Z12, Z1
+	VFMADD231PD  128(CX), Z12, Z2
+	VFMADD231PD  192(CX), Z12, Z3
+	VFMADD231PD  256(CX), Z12, Z4
+	VFMADD231PD  320(CX), Z12, Z5
+	VFMADD231PD  384(CX), Z12, Z6
+	VFMADD231PD  448(CX), Z12, K1, Z7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row142
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	VMOVUPS      Z4, 256(DI)
+	VMOVUPS      Z5, 320(DI)
+	VMOVUPS      Z6, 384(DI)
+	VMOVUPD      Z7, K1, 448(DI)
+	JMP          end126
+
+long125:
 	LEAQ (DX)(DX*2), SI
 	SUBQ $0x08, AX
-	JLT  done85
+	JLT  done144
 
-rows8_84:
+rows8_143:
 	VBROADCASTSD (BX), Z0
+	VMULPD       Z13, Z0, Z0
 	VBROADCASTSD 8(BX), Z1
+	VMULPD       Z13, Z1, Z1
 	VBROADCASTSD 16(BX), Z2
+	VMULPD       Z13, Z2, Z2
 	VBROADCASTSD 24(BX), Z3
+	VMULPD       Z13, Z3, Z3
 	VBROADCASTSD 32(BX), Z4
+	VMULPD       Z13, Z4, Z4
 	VBROADCASTSD 40(BX), Z5
+	VMULPD       Z13, Z5, Z5
 	VBROADCASTSD 48(BX), Z6
+	VMULPD       Z13, Z6, Z6
 	VBROADCASTSD 56(BX), Z7
+	VMULPD       Z13, Z7, Z7
 	MOVQ         CX, DI
 	LEAQ         (DI)(DX*4), R8
 	MOVQ         dst_base+8(FP), R9
 	MOVQ         dst_len+16(FP), R10
 	SUBQ         $+32, R10
-	JLT          done87
+	JLT          done146
 
-loop86:
+loop145:
 	VMOVUPS     (R9), Z8
 	VMOVUPS     64(R9), Z9
 	VMOVUPS     128(R9), Z10
@@ -1682,14 +2142,14 @@ loop86:
 	ADDQ        $+256, R8
 	ADDQ        $+256, R9
 	SUBQ        $+32, R10
-	JGE         loop86
+	JGE         loop145
 
-done87:
+done146:
 	ADDQ $+32, R10
 	SUBQ $+8, R10
-	JLT  done89
+	JLT  done148
 
-loop88:
+loop147:
 	VMOVUPS     (R9), Z8
 	VFMADD231PD (DI), Z0, Z8
 	VFMADD231PD (DI)(DX*1), Z1, Z8
@@ -1704,58 +2164,54 @@ loop88:
 	ADDQ        $+64, R8
 	ADDQ        $+64, R9
 	SUBQ        $+8, R10
-	JGE         loop88
+	JGE         loop147
 
-done89:
+done148:
 	ADDQ        $+8, R10
 	TESTQ       R10, R10
-	JEQ         end90
+	JEQ         end149
 	MOVL        $-1, R11
 	BZHIL       R10, R11, R11
 	KMOVW       R11, K1
 	VMOVUPD.Z   (R9), K1, Z8
-	VMOVUPD.Z   (DI), K1, Z30
-	VFMADD231PD Z30, Z0, Z8
-	VMOVUPD.Z   (DI)(DX*1), K1, Z30
-	VFMADD231PD Z30, Z1, Z8
-	VMOVUPD.Z   (DI)(DX*2), K1, Z30
-	VFMADD231PD Z30, Z2, Z8
-	VMOVUPD.Z   (DI)(SI*1), K1, Z30
-	VFMADD231PD Z30, Z3, Z8
-	VMOVUPD.Z   (R8), K1, Z30
-	VFMADD231PD Z30, Z4, Z8
-	VMOVUPD.Z   (R8)(DX*1), K1, Z30
-	VFMADD231PD Z30, Z5, Z8
-	VMOVUPD.Z   (R8)(DX*2), K1, Z30
-	VFMADD231PD Z30, Z6, Z8
-	VMOVUPD.Z   (R8)(SI*1), K1, Z30
-	VFMADD231PD Z30, Z7, Z8
+	VFMADD231PD (DI), Z0, K1, Z8
+	VFMADD231PD (DI)(DX*1), Z1, K1, Z8
+	VFMADD231PD (DI)(DX*2), Z2, K1, Z8
+	VFMADD231PD (DI)(SI*1), Z3, K1, Z8
+	VFMADD231PD (R8), Z4, K1, Z8
+	VFMADD231PD (R8)(DX*1), Z5, K1, Z8
+	VFMADD231PD (R8)(DX*2), Z6, K1, Z8
+	VFMADD231PD (R8)(SI*1), Z7, K1, Z8
 	VMOVUPD     Z8, K1, (R9)
 
-end90:
+end149:
 	LEAQ (CX)(DX*4), CX
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x40, BX
 	SUBQ $0x08, AX
-	JGE  rows8_84
+	JGE  rows8_143
 
-done85:
+done144:
 	ADDQ $0x08, AX
 	SUBQ $0x04, AX
-	JLT  done92
+	JLT  done151
 
-rows4_91:
+rows4_150:
 	VBROADCASTSD (BX), Z0
+	VMULPD       Z13, Z0, Z0
 	VBROADCASTSD 8(BX), Z1
+	VMULPD       Z13, Z1, Z1
 	VBROADCASTSD 16(BX), Z2
+	VMULPD       Z13, Z2, Z2
 	VBROADCASTSD 24(BX), Z3
+	VMULPD       Z13, Z3, Z3
 	MOVQ         CX, DI
 	MOVQ         dst_base+8(FP), R8
 	MOVQ         dst_len+16(FP), R9
 	SUBQ         $+32, R9
-	JLT          done94
+	JLT          done153
 
-loop93:
+loop152:
 	VMOVUPS     (R8), Z4
 	VMOVUPS     64(R8), Z5
 	VMOVUPS     128(R8), Z6
@@ -1783,14 +2239,14 @@ loop93:
 	ADDQ        $+256, DI
 	ADDQ        $+256, R8
 	SUBQ        $+32, R9
-	JGE         loop93
+	JGE         loop152
 
-done94:
+done153:
 	ADDQ $+32, R9
 	SUBQ $+8, R9
-	JLT  done96
+	JLT  done155
 
-loop95:
+loop154:
 	VMOVUPS     (R8), Z4
 	VFMADD231PD (DI), Z0, Z4
 	VFMADD231PD (DI)(DX*1), Z1, Z4
@@ -1800,47 +2256,45 @@ loop95:
 	ADDQ        $+64, DI
 	ADDQ        $+64, R8
 	SUBQ        $+8, R9
-	JGE         loop95
+	JGE         loop154
 
-done96:
+done155:
 	ADDQ        $+8, R9
 	TESTQ       R9, R9
-	JEQ         end97
+	JEQ         end156
 	MOVL        $-1, R10
 	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
 	VMOVUPD.Z   (R8), K1, Z4
-	VMOVUPD.Z   (DI), K1, Z30
-	VFMADD231PD Z30, Z0, Z4
-	VMOVUPD.Z   (DI)(DX*1), K1, Z30
-	VFMADD231PD Z30, Z1, Z4
-	VMOVUPD.Z   (DI)(DX*2), K1, Z30
-	VFMADD231PD Z30, Z2, Z4
-	VMOVUPD.Z   (DI)(SI*1), K1, Z30
-	VFMADD231PD Z30, Z3, Z4
+	VFMADD231PD (DI), Z0, K1, Z4
+	VFMADD231PD (DI)(DX*1), Z1, K1, Z4
+	VFMADD231PD (DI)(DX*2), Z2, K1, Z4
+	VFMADD231PD (DI)(SI*1), Z3, K1, Z4
 	VMOVUPD     Z4, K1, (R8)
 
-end97:
+end156:
 	LEAQ (CX)(DX*4), CX
 	ADDQ $0x20, BX
 	SUBQ $0x04, AX
-	JGE  rows4_91
+	JGE  rows4_150
 
-done92:
+done151:
 	ADDQ $0x04, AX
 	SUBQ $0x02, AX
-	JLT  done99
+	JLT  done158
 
-rows2_98:
+rows2_157:
 	VBROADCASTSD (BX), Z0
+	VMULPD       Z13, Z0, Z0
 	VBROADCASTSD 8(BX), Z1
+	VMULPD       Z13, Z1, Z1
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+32, R8
-	JLT          done101
+	JLT          done160
 
-loop100:
+loop159:
 	VMOVUPS     (DI), Z2
 	VMOVUPS     64(DI), Z3
 	VMOVUPS     128(DI), Z4
@@ -1860,14 +2314,14 @@ loop100:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $+32, R8
-	JGE         loop100
+	JGE         loop159
 
-done101:
+done160:
 	ADDQ $+32, R8
 	SUBQ $+8, R8
-	JLT  done103
+	JLT  done162
 
-loop102:
+loop161:
 	VMOVUPS     (DI), Z2
 	VFMADD231PD (SI), Z0, Z2
 	VFMADD231PD (SI)(DX*1), Z1, Z2
@@ -1875,43 +2329,42 @@ loop102:
 	ADDQ        $+64, SI
 	ADDQ        $+64, DI
 	SUBQ        $+8, R8
-	JGE         loop102
+	JGE         loop161
 
-done103:
+done162:
 	ADDQ        $+8, R8
 	TESTQ       R8, R8
-	JEQ         end104
+	JEQ         end163
 	MOVL        $-1, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPD.Z   (DI), K1, Z2
-	VMOVUPD.Z   (SI), K1, Z30
-	VFMADD231PD Z30, Z0, Z2
-	VMOVUPD.Z   (SI)(DX*1), K1, Z30
-	VFMADD231PD Z30, Z1, Z2
+	VFMADD231PD (SI), Z0, K1, Z2
+	VFMADD231PD (SI)(DX*1), Z1, K1, Z2
 	VMOVUPD     Z2, K1, (DI)
 
-end104:
+end163:
 	ADDQ DX, CX
 	ADDQ DX, CX
 	ADDQ $0x10, BX
 	SUBQ $0x02, AX
-	JGE  rows2_98
+	JGE  rows2_157
 
-done99:
+done158:
 	ADDQ $0x02, AX
 	SUBQ $0x01, AX
-	JLT  done106
+	JLT  done165
 
-rows1_105:
+rows1_164:
 	VBROADCASTSD (BX), Z0
+	VMULPD       Z13, Z0, Z0
 	MOVQ         CX, SI
 	MOVQ         dst_base+8(FP), DI
 	MOVQ         dst_len+16(FP), R8
 	SUBQ         $+32, R8
-	JLT          done108
+	JLT          done167
 
-loop107:
+loop166:
 	VMOVUPS     (DI), Z1
 	VMOVUPS     64(DI), Z2
 	VMOVUPS     128(DI), Z3
@@ -1927,119 +2380,722 @@ loop107:
 	ADDQ        $+256, SI
 	ADDQ        $+256, DI
 	SUBQ        $+32, R8
-	JGE         loop107
+	JGE         loop166
 
-done108:
+done167:
 	ADDQ $+32, R8
 	SUBQ $+8, R8
-	JLT  done110
+	JLT  done169
 
-loop109:
+loop168:
 	VMOVUPS     (DI), Z1
 	VFMADD231PD (SI), Z0, Z1
 	VMOVUPS     Z1, (DI)
 	ADDQ        $+64, SI
 	ADDQ        $+64, DI
 	SUBQ        $+8, R8
-	JGE         loop109
+	JGE         loop168
 
-done110:
+done169:
 	ADDQ        $+8, R8
 	TESTQ       R8, R8
-	JEQ         end111
+	JEQ         end170
 	MOVL        $-1, R9
 	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
 	VMOVUPD.Z   (DI), K1, Z1
-	VMOVUPD.Z   (SI), K1, Z30
-	VFMADD231PD Z30, Z0, Z1
+	VFMADD231PD (SI), Z0, K1, Z1
 	VMOVUPD     Z1, K1, (DI)
 
-end111:
+end170:
 	ADDQ DX, CX
 	ADDQ $0x08, BX
 	SUBQ $0x01, AX
-	JGE  rows1_105
+	JGE  rows1_164
 
-done106:
+done165:
 	ADDQ $0x01, AX
+
+end126:
 	VZEROUPPER
 	RET
 
-// func dgerAVX512(m int, a *float64, lda int, x *float64, y []float64)
+// func dgerAVX512(m int, a *float64, lda int, x *float64, incx int, y []float64, alpha float64)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·dgerAVX512(SB), NOSPLIT, $0-56
+TEXT ·dgerAVX512(SB), NOSPLIT, $8-72
 	MOVQ  m+0(FP), AX
 	MOVQ  a+8(FP), CX
 	MOVQ  lda+16(FP), DX
 	SHLQ  $0x03, DX
 	MOVQ  x+24(FP), BX
 	TESTQ AX, AX
-	JEQ   end113
+	JNE   some171
+	RET
 
-row112:
-	MOVQ         CX, SI
-	MOVQ         y_base+32(FP), DI
-	MOVQ         y_len+40(FP), R8
-	VBROADCASTSD (BX), Z0
-	SUBQ         $+32, R8
-	JLT          done115
+some171:
+	VBROADCASTSD alpha+64(FP), Z13
+	MOVQ         incx+32(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         y_base+40(FP), DI
+	MOVQ         y_len+48(FP), R8
+	MOVQ         R8, R9
+	ANDQ         $-8, R9
+	CMPQ         R8, $+64
+	JGT          long172
+	CMPQ         R8, R9
+	JEQ          close174
+	LEAQ         -64(DX), R10
+	SARQ         $0x03, R10
+	CMPQ         R8, R10
+	JGT          close174
+	CMPQ         R8, $+8
+	JGT          more176
+	SUBQ         $+0, R8
+	MOVL         $-1, R9
+	BZHIL        R8, R9, R9
+	KMOVW        R9, K1
+	VMOVUPD.Z    (DI), K1, Z0
+	MOVQ         BX, BX
 
-loop114:
-	VMOVUPS     (SI), Z1
-	VMOVUPS     (DI), Z2
-	VFMADD231PD Z2, Z0, Z1
-	VMOVUPS     Z1, (SI)
-	VMOVUPS     64(SI), Z1
-	VMOVUPS     64(DI), Z2
-	VFMADD231PD Z2, Z0, Z1
-	VMOVUPS     Z1, 64(SI)
-	VMOVUPS     128(SI), Z1
-	VMOVUPS     128(DI), Z2
-	VFMADD231PD Z2, Z0, Z1
-	VMOVUPS     Z1, 128(SI)
-	VMOVUPS     192(SI), Z1
-	VMOVUPS     192(DI), Z2
-	VFMADD231PD Z2, Z0, Z1
-	VMOVUPS     Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DI
-	SUBQ        $+32, R8
-	JGE         loop114
+row177:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPD.Z    (CX), K1, Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPD      Z8, K1, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row177
+	JMP          end175
 
-done115:
-	ADDQ $+32, R8
-	SUBQ $+8, R8
-	JLT  done117
+more176:
+	CMPQ      R8, $+16
+	JGT       more178
+	SUBQ      $+8, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPD.Z 64(DI), K1, Z1
+	MOVQ      BX, BX
 
-loop116:
-	VMOVUPS     (SI), Z1
-	VMOVUPS     (DI), Z2
-	VFMADD231PD Z2, Z0, Z1
-	VMOVUPS     Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DI
-	SUBQ        $+8, R8
-	JGE         loop116
+row179:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPD.Z    64(CX), K1, Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPD      Z9, K1, 64(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row179
+	JMP          end175
 
-done117:
-	ADDQ        $+8, R8
-	TESTQ       R8, R8
-	JEQ         end118
-	MOVL        $-1, R9
-	BZHIL       R8, R9, R9
-	KMOVW       R9, K1
-	VMOVUPD.Z   (SI), K1, Z1
-	VMOVUPD.Z   (DI), K1, Z2
-	VFMADD231PD Z2, Z0, Z1
-	VMOVUPD     Z1, K1, (SI)
+more178:
+	CMPQ      R8, $+24
+	JGT       more180
+	SUBQ      $+16, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPD.Z 128(DI), K1, Z2
+	MOVQ      BX, BX
 
-end118:
-	ADDQ DX, CX
-	ADDQ $0x08, BX
-	DECQ AX
-	JNE  row112
+row181:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPD.Z    128(CX), K1, Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPD      Z8, K1, 128(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row181
+	JMP          end175
 
-end113:
+more180:
+	CMPQ      R8, $+32
+	JGT       more182
+	SUBQ      $+24, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPD.Z 192(DI), K1, Z3
+	MOVQ      BX, BX
+
+row183:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPD.Z    192(CX), K1, Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPD      Z9, K1, 192(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row183
+	JMP          end175
+
+more182:
+	CMPQ      R8, $+40
+	JGT       more184
+	SUBQ      $+32, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPD.Z 256(DI), K1, Z4
+	MOVQ      BX, BX
+
+row185:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPD.Z    256(CX), K1, Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPD      Z8, K1, 256(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row185
+	JMP          end175
+
+more184:
+	CMPQ      R8, $+48
+	JGT       more186
+	SUBQ      $+40, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPD.Z 320(DI), K1, Z5
+	MOVQ      BX, BX
+
+row187:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS      256(CX), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(CX)
+	VMOVUPD.Z    320(CX), K1, Z9
+	VFMADD231PD  Z5, Z12, Z9
+	VMOVUPD      Z9, K1, 320(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row187
+	JMP          end175
+
+more186:
+	CMPQ      R8, $+56
+	JGT       more188
+	SUBQ      $+48, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPD.Z 384(DI), K1, Z6
+	MOVQ      BX, BX
+
+row189:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS      256(CX), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(CX)
+	VMOVUPS      320(CX), Z9
+	VFMADD231PD  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(CX)
+	VMOVUPD.Z    384(CX), K1, Z8
+	VFMADD231PD  Z6, Z12, Z8
+	VMOVUPD      Z8, K1, 384(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row189
+	JMP          end175
+
+more188:
+	SUBQ      $+56, R8
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPS   (DI), Z0
+	VMOVUPS   64(DI), Z1
+	VMOVUPS   128(DI), Z2
+	VMOVUPS   192(DI), Z3
+	VMOVUPS   256(DI), Z4
+	VMOVUPS   320(DI), Z5
+	VMOVUPS   384(DI), Z6
+	VMOVUPD.Z 448(DI), K1, Z7
+	MOVQ      BX, BX
+
+row191:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (CX), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (CX)
+	VMOVUPS      64(CX), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(CX)
+	VMOVUPS      128(CX), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(CX)
+	VMOVUPS      192(CX), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(CX)
+	VMOVUPS      256(CX), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(CX)
+	VMOVUPS      320(CX), Z9
+	VFMADD231PD  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(CX)
+	VMOVUPS      384(CX), Z8
+	VFMADD231PD  Z6, Z12, Z8
+	VMOVUPS      Z8, 384(CX)
+	VMOVUPD.Z    448(CX), K1, Z9
+	VFMADD231PD  Z7, Z12, Z9
+	VMOVUPD      Z9, K1, 448(CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row191
+	JMP          end175
+
+close174:
+	TESTQ   R9, R9
+	JEQ     rest173
+	CMPQ    R9, $+8
+	JGT     more192
+	VMOVUPS (DI), Z0
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row193:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row193
+	JMP          rest173
+
+more192:
+	CMPQ    R9, $+16
+	JGT     more194
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row195:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row195
+	JMP          rest173
+
+more194:
+	CMPQ    R9, $+24
+	JGT     more196
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row197:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row197
+	JMP          rest173
+
+more196:
+	CMPQ    R9, $+32
+	JGT     more198
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row199:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row199
+	JMP          rest173
+
+more198:
+	CMPQ    R9, $+40
+	JGT     more200
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row201:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row201
+	JMP          rest173
+
+more200:
+	CMPQ    R9, $+48
+	JGT     more202
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row203:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      320(R10), Z9
+	VFMADD231PD  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row203
+	JMP          rest173
+
+more202:
+	CMPQ    R9, $+56
+	JGT     more204
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row205:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      320(R10), Z9
+	VFMADD231PD  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(R10)
+	VMOVUPS      384(R10), Z8
+	VFMADD231PD  Z6, Z12, Z8
+	VMOVUPS      Z8, 384(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row205
+	JMP          rest173
+
+more204:
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	VMOVUPS 448(DI), Z7
+	MOVQ    CX, R10
+	MOVQ    BX, R11
+	MOVQ    AX, R12
+
+row207:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (R10), Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPS      Z8, (R10)
+	VMOVUPS      64(R10), Z9
+	VFMADD231PD  Z1, Z12, Z9
+	VMOVUPS      Z9, 64(R10)
+	VMOVUPS      128(R10), Z8
+	VFMADD231PD  Z2, Z12, Z8
+	VMOVUPS      Z8, 128(R10)
+	VMOVUPS      192(R10), Z9
+	VFMADD231PD  Z3, Z12, Z9
+	VMOVUPS      Z9, 192(R10)
+	VMOVUPS      256(R10), Z8
+	VFMADD231PD  Z4, Z12, Z8
+	VMOVUPS      Z8, 256(R10)
+	VMOVUPS      320(R10), Z9
+	VFMADD231PD  Z5, Z12, Z9
+	VMOVUPS      Z9, 320(R10)
+	VMOVUPS      384(R10), Z8
+	VFMADD231PD  Z6, Z12, Z8
+	VMOVUPS      Z8, 384(R10)
+	VMOVUPS      448(R10), Z9
+	VFMADD231PD  Z7, Z12, Z9
+	VMOVUPS      Z9, 448(R10)
+	ADDQ         DX, R10
+	ADDQ         SI, R11
+	DECQ         R12
+	JNE          row207
+	JMP          rest173
+
+long172:
+	MOVQ CX, R10
+	MOVQ BX, R11
+	MOVQ AX, R12
+
+row208:
+	VBROADCASTSD (R11), Z12
+	VMULPD       Z13, Z12, Z12
+	MOVQ         R10, R13
+	MOVQ         DI, R14
+	MOVQ         R9, R15
+	SUBQ         $+32, R15
+	JLT          done210
+
+loop209:
+	VMOVUPS     (R14), Z0
+	VMOVUPS     (R13), Z1
+	VFMADD231PD Z0, Z12, Z1
+	VMOVUPS     Z1, (R13)
+	VMOVUPS     64(R14), Z0
+	VMOVUPS     64(R13), Z1
+	VFMADD231PD Z0, Z12, Z1
+	VMOVUPS     Z1, 64(R13)
+	VMOVUPS     128(R14), Z0
+	VMOVUPS     128(R13), Z1
+	VFMADD231PD Z0, Z12, Z1
+	VMOVUPS     Z1, 128(R13)
+	VMOVUPS     192(R14), Z0
+	VMOVUPS     192(R13), Z1
+	VFMADD231PD Z0, Z12, Z1
+	VMOVUPS     Z1, 192(R13)
+	ADDQ        $+256, R13
+	ADDQ        $+256, R14
+	SUBQ        $+32, R15
+	JGE         loop209
+
+done210:
+	ADDQ $+32, R15
+	SUBQ $+8, R15
+	JLT  done212
+
+loop211:
+	VMOVUPS     (R14), Z0
+	VMOVUPS     (R13), Z1
+	VFMADD231PD Z0, Z12, Z1
+	VMOVUPS     Z1, (R13)
+	ADDQ        $+64, R13
+	ADDQ        $+64, R14
+	SUBQ        $+8, R15
+	JGE         loop211
+
+done212:
+	ADDQ        $+8, R15
+	TESTQ       R15, R15
+	JEQ         end213
+	MOVL        $-1, BP
+	BZHIL       R15, BP, BP
+	KMOVW       BP, K1
+	VMOVUPD.Z   (R14), K1, Z0
+	VMOVUPD.Z   (R13), K1, Z1
+	VFMADD231PD Z0, Z12, Z1
+	VMOVUPD     Z1, K1, (R13)
+
+end213:
+	ADDQ DX, R10
+	ADDQ SI, R11
+	DECQ R12
+	JNE  row208
+
+rest173:
+	LEAQ      (CX)(R9*8), CX
+	LEAQ      (DI)(R9*8), DI
+	SUBQ      R9, R8
+	JEQ       end175
+	MOVL      $-1, R9
+	BZHIL     R8, R9, R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DI), K1, Z0
+	MOVQ      BX, BX
+
+row214:
+	VBROADCASTSD (BX), Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPD.Z    (CX), K1, Z8
+	VFMADD231PD  Z0, Z12, Z8
+	VMOVUPD      Z8, K1, (CX)
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNE          row214
+
+end175:
 	VZEROUPPER
 	RET

@@ -19,6 +19,11 @@ func sumSqAVX2(x []float32) float32
 //go:noescape
 func absSumAVX2(x []float32) float32
 
+// maxAbsAVX2 returns max |x|.
+//
+//go:noescape
+func maxAbsAVX2(x []float32) float32
+
 // ddotAVX2 returns Σ x·y.
 //
 //go:noescape
@@ -33,3 +38,8 @@ func dsumSqAVX2(x []float64) float64
 //
 //go:noescape
 func dabsSumAVX2(x []float64) float64
+
+// dmaxAbsAVX2 returns max |x|.
+//
+//go:noescape
+func dmaxAbsAVX2(x []float64) float64

@@ -55,36 +55,51 @@ tail2:
 	ADDQ        $0x40, CX
 	JEQ         end3
 	LEAQ        masksAVX2<>+256(SB), BX
-	SHLQ        $0x02, CX
-	SUBQ        CX, BX
+	MOVQ        CX, SI
+	SHLQ        $0x02, SI
+	SUBQ        SI, BX
 	VMOVDQU     (BX), Y14
 	VMASKMOVPS  (AX), Y14, Y12
 	VMASKMOVPS  (DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y0
+	CMPQ        CX, $0x08
+	JLE         end3
 	VMOVDQU     32(BX), Y14
 	VMASKMOVPS  32(AX), Y14, Y12
 	VMASKMOVPS  32(DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y1
+	CMPQ        CX, $0x10
+	JLE         end3
 	VMOVDQU     64(BX), Y14
 	VMASKMOVPS  64(AX), Y14, Y12
 	VMASKMOVPS  64(DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y2
+	CMPQ        CX, $0x18
+	JLE         end3
 	VMOVDQU     96(BX), Y14
 	VMASKMOVPS  96(AX), Y14, Y12
 	VMASKMOVPS  96(DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y3
+	CMPQ        CX, $0x20
+	JLE         end3
 	VMOVDQU     128(BX), Y14
 	VMASKMOVPS  128(AX), Y14, Y12
 	VMASKMOVPS  128(DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y4
+	CMPQ        CX, $0x28
+	JLE         end3
 	VMOVDQU     160(BX), Y14
 	VMASKMOVPS  160(AX), Y14, Y12
 	VMASKMOVPS  160(DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y5
+	CMPQ        CX, $0x30
+	JLE         end3
 	VMOVDQU     192(BX), Y14
 	VMASKMOVPS  192(AX), Y14, Y12
 	VMASKMOVPS  192(DX), Y14, Y13
 	VFMADD231PS Y13, Y12, Y6
+	CMPQ        CX, $0x38
+	JLE         end3
 	VMOVDQU     224(BX), Y14
 	VMASKMOVPS  224(AX), Y14, Y12
 	VMASKMOVPS  224(DX), Y14, Y13
@@ -216,29 +231,44 @@ tail5:
 	ADDQ        $0x40, CX
 	JEQ         end6
 	LEAQ        masksAVX2<>+256(SB), DX
-	SHLQ        $0x02, CX
-	SUBQ        CX, DX
+	MOVQ        CX, BX
+	SHLQ        $0x02, BX
+	SUBQ        BX, DX
 	VMOVDQU     (DX), Y14
 	VMASKMOVPS  (AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y0
+	CMPQ        CX, $0x08
+	JLE         end6
 	VMOVDQU     32(DX), Y14
 	VMASKMOVPS  32(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y1
+	CMPQ        CX, $0x10
+	JLE         end6
 	VMOVDQU     64(DX), Y14
 	VMASKMOVPS  64(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y2
+	CMPQ        CX, $0x18
+	JLE         end6
 	VMOVDQU     96(DX), Y14
 	VMASKMOVPS  96(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y3
+	CMPQ        CX, $0x20
+	JLE         end6
 	VMOVDQU     128(DX), Y14
 	VMASKMOVPS  128(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y4
+	CMPQ        CX, $0x28
+	JLE         end6
 	VMOVDQU     160(DX), Y14
 	VMASKMOVPS  160(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y5
+	CMPQ        CX, $0x30
+	JLE         end6
 	VMOVDQU     192(DX), Y14
 	VMASKMOVPS  192(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y6
+	CMPQ        CX, $0x38
+	JLE         end6
 	VMOVDQU     224(DX), Y14
 	VMASKMOVPS  224(AX), Y14, Y12
 	VFMADD231PS Y12, Y12, Y7
@@ -313,36 +343,51 @@ tail8:
 	ADDQ       $0x40, CX
 	JEQ        end9
 	LEAQ       masksAVX2<>+256(SB), DX
-	SHLQ       $0x02, CX
-	SUBQ       CX, DX
+	MOVQ       CX, BX
+	SHLQ       $0x02, BX
+	SUBQ       BX, DX
 	VMOVDQU    (DX), Y14
 	VMASKMOVPS (AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y0, Y0
+	CMPQ       CX, $0x08
+	JLE        end9
 	VMOVDQU    32(DX), Y14
 	VMASKMOVPS 32(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y1, Y1
+	CMPQ       CX, $0x10
+	JLE        end9
 	VMOVDQU    64(DX), Y14
 	VMASKMOVPS 64(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y2, Y2
+	CMPQ       CX, $0x18
+	JLE        end9
 	VMOVDQU    96(DX), Y14
 	VMASKMOVPS 96(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y3, Y3
+	CMPQ       CX, $0x20
+	JLE        end9
 	VMOVDQU    128(DX), Y14
 	VMASKMOVPS 128(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y4, Y4
+	CMPQ       CX, $0x28
+	JLE        end9
 	VMOVDQU    160(DX), Y14
 	VMASKMOVPS 160(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y5, Y5
+	CMPQ       CX, $0x30
+	JLE        end9
 	VMOVDQU    192(DX), Y14
 	VMASKMOVPS 192(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPS     Y12, Y6, Y6
+	CMPQ       CX, $0x38
+	JLE        end9
 	VMOVDQU    224(DX), Y14
 	VMASKMOVPS 224(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
@@ -367,6 +412,126 @@ end9:
 	VZEROUPPER
 	RET
 
+// func maxAbsAVX2(x []float32) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
+	MOVQ     x_base+0(FP), AX
+	MOVQ     x_len+8(FP), CX
+	VXORPS   Y0, Y0, Y0
+	VXORPS   Y1, Y1, Y1
+	VXORPS   Y2, Y2, Y2
+	VXORPS   Y3, Y3, Y3
+	VXORPS   Y4, Y4, Y4
+	VXORPS   Y5, Y5, Y5
+	VXORPS   Y6, Y6, Y6
+	VXORPS   Y7, Y7, Y7
+	VPCMPEQD Y13, Y13, Y13
+	VPSRLD   $0x01, Y13, Y13
+	SUBQ     $0x40, CX
+	JLT      tail11
+
+loop10:
+	VMOVUPS (AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y0, Y12, Y0
+	VMOVUPS 32(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y1, Y12, Y1
+	VMOVUPS 64(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y2, Y12, Y2
+	VMOVUPS 96(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y3, Y12, Y3
+	VMOVUPS 128(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y4, Y12, Y4
+	VMOVUPS 160(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y5, Y12, Y5
+	VMOVUPS 192(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y6, Y12, Y6
+	VMOVUPS 224(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPS  Y7, Y12, Y7
+	ADDQ    $+256, AX
+	SUBQ    $0x40, CX
+	JGE     loop10
+
+tail11:
+	ADDQ       $0x40, CX
+	JEQ        end12
+	LEAQ       masksAVX2<>+256(SB), DX
+	MOVQ       CX, BX
+	SHLQ       $0x02, BX
+	SUBQ       BX, DX
+	VMOVDQU    (DX), Y14
+	VMASKMOVPS (AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y0, Y12, Y0
+	CMPQ       CX, $0x08
+	JLE        end12
+	VMOVDQU    32(DX), Y14
+	VMASKMOVPS 32(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y1, Y12, Y1
+	CMPQ       CX, $0x10
+	JLE        end12
+	VMOVDQU    64(DX), Y14
+	VMASKMOVPS 64(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y2, Y12, Y2
+	CMPQ       CX, $0x18
+	JLE        end12
+	VMOVDQU    96(DX), Y14
+	VMASKMOVPS 96(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y3, Y12, Y3
+	CMPQ       CX, $0x20
+	JLE        end12
+	VMOVDQU    128(DX), Y14
+	VMASKMOVPS 128(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y4, Y12, Y4
+	CMPQ       CX, $0x28
+	JLE        end12
+	VMOVDQU    160(DX), Y14
+	VMASKMOVPS 160(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y5, Y12, Y5
+	CMPQ       CX, $0x30
+	JLE        end12
+	VMOVDQU    192(DX), Y14
+	VMASKMOVPS 192(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y6, Y12, Y6
+	CMPQ       CX, $0x38
+	JLE        end12
+	VMOVDQU    224(DX), Y14
+	VMASKMOVPS 224(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPS     Y7, Y12, Y7
+
+end12:
+	VMAXPS       Y0, Y2, Y0
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y0, Y4, Y0
+	VMAXPS       Y1, Y3, Y1
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y1, Y5, Y1
+	VMOVAPS      Y1, Y12
+	VMAXPS       Y0, Y12, Y0
+	VEXTRACTF128 $0x01, Y0, X12
+	VMAXPS       X0, X12, X0
+	VMOVHLPS     X0, X0, X12
+	VMAXPS       X0, X12, X0
+	VMOVSHDUP    X0, X12
+	VMAXPS       X0, X12, X0
+	MOVSS        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func ddotAVX2(x []float64, y []float64) float64
 // Requires: AVX, FMA3, SSE2
 TEXT ·ddotAVX2(SB), NOSPLIT, $0-56
@@ -382,9 +547,9 @@ TEXT ·ddotAVX2(SB), NOSPLIT, $0-56
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	SUBQ   $0x20, CX
-	JLT    tail11
+	JLT    tail14
 
-loop10:
+loop13:
 	VMOVUPS     (AX), Y12
 	VMOVUPS     (DX), Y13
 	VFMADD231PD Y13, Y12, Y0
@@ -412,48 +577,63 @@ loop10:
 	ADDQ        $+256, AX
 	ADDQ        $+256, DX
 	SUBQ        $0x20, CX
-	JGE         loop10
+	JGE         loop13
 
-tail11:
+tail14:
 	ADDQ        $0x20, CX
-	JEQ         end12
+	JEQ         end15
 	LEAQ        masksAVX2<>+256(SB), BX
-	SHLQ        $0x03, CX
-	SUBQ        CX, BX
+	MOVQ        CX, SI
+	SHLQ        $0x03, SI
+	SUBQ        SI, BX
 	VMOVDQU     (BX), Y14
 	VMASKMOVPD  (AX), Y14, Y12
 	VMASKMOVPD  (DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y0
+	CMPQ        CX, $0x04
+	JLE         end15
 	VMOVDQU     32(BX), Y14
 	VMASKMOVPD  32(AX), Y14, Y12
 	VMASKMOVPD  32(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y1
+	CMPQ        CX, $0x08
+	JLE         end15
 	VMOVDQU     64(BX), Y14
 	VMASKMOVPD  64(AX), Y14, Y12
 	VMASKMOVPD  64(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y2
+	CMPQ        CX, $0x0c
+	JLE         end15
 	VMOVDQU     96(BX), Y14
 	VMASKMOVPD  96(AX), Y14, Y12
 	VMASKMOVPD  96(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y3
+	CMPQ        CX, $0x10
+	JLE         end15
 	VMOVDQU     128(BX), Y14
 	VMASKMOVPD  128(AX), Y14, Y12
 	VMASKMOVPD  128(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y4
+	CMPQ        CX, $0x14
+	JLE         end15
 	VMOVDQU     160(BX), Y14
 	VMASKMOVPD  160(AX), Y14, Y12
 	VMASKMOVPD  160(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y5
+	CMPQ        CX, $0x18
+	JLE         end15
 	VMOVDQU     192(BX), Y14
 	VMASKMOVPD  192(AX), Y14, Y12
 	VMASKMOVPD  192(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y6
+	CMPQ        CX, $0x1c
+	JLE         end15
 	VMOVDQU     224(BX), Y14
 	VMASKMOVPD  224(AX), Y14, Y12
 	VMASKMOVPD  224(DX), Y14, Y13
 	VFMADD231PD Y13, Y12, Y7
 
-end12:
+end15:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y6, Y4, Y4
 	VADDPD       Y4, Y0, Y0
@@ -484,9 +664,9 @@ TEXT ·dsumSqAVX2(SB), NOSPLIT, $0-32
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	SUBQ   $0x20, CX
-	JLT    tail14
+	JLT    tail17
 
-loop13:
+loop16:
 	VMOVUPS     (AX), Y12
 	VFMADD231PD Y12, Y12, Y0
 	VMOVUPS     32(AX), Y12
@@ -505,40 +685,55 @@ loop13:
 	VFMADD231PD Y12, Y12, Y7
 	ADDQ        $+256, AX
 	SUBQ        $0x20, CX
-	JGE         loop13
+	JGE         loop16
 
-tail14:
+tail17:
 	ADDQ        $0x20, CX
-	JEQ         end15
+	JEQ         end18
 	LEAQ        masksAVX2<>+256(SB), DX
-	SHLQ        $0x03, CX
-	SUBQ        CX, DX
+	MOVQ        CX, BX
+	SHLQ        $0x03, BX
+	SUBQ        BX, DX
 	VMOVDQU     (DX), Y14
 	VMASKMOVPD  (AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y0
+	CMPQ        CX, $0x04
+	JLE         end18
 	VMOVDQU     32(DX), Y14
 	VMASKMOVPD  32(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y1
+	CMPQ        CX, $0x08
+	JLE         end18
 	VMOVDQU     64(DX), Y14
 	VMASKMOVPD  64(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y2
+	CMPQ        CX, $0x0c
+	JLE         end18
 	VMOVDQU     96(DX), Y14
 	VMASKMOVPD  96(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y3
+	CMPQ        CX, $0x10
+	JLE         end18
 	VMOVDQU     128(DX), Y14
 	VMASKMOVPD  128(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y4
+	CMPQ        CX, $0x14
+	JLE         end18
 	VMOVDQU     160(DX), Y14
 	VMASKMOVPD  160(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y5
+	CMPQ        CX, $0x18
+	JLE         end18
 	VMOVDQU     192(DX), Y14
 	VMASKMOVPD  192(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y6
+	CMPQ        CX, $0x1c
+	JLE         end18
 	VMOVDQU     224(DX), Y14
 	VMASKMOVPD  224(AX), Y14, Y12
 	VFMADD231PD Y12, Y12, Y7
 
-end15:
+end18:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y6, Y4, Y4
 	VADDPD       Y4, Y0, Y0
@@ -571,9 +766,9 @@ TEXT ·dabsSumAVX2(SB), NOSPLIT, $0-32
 	VPCMPEQD Y13, Y13, Y13
 	VPSRLQ   $0x01, Y13, Y13
 	SUBQ     $0x20, CX
-	JLT      tail17
+	JLT      tail20
 
-loop16:
+loop19:
 	VMOVUPS (AX), Y12
 	VPAND   Y13, Y12, Y12
 	VADDPD  Y12, Y0, Y0
@@ -600,48 +795,63 @@ loop16:
 	VADDPD  Y12, Y7, Y7
 	ADDQ    $+256, AX
 	SUBQ    $0x20, CX
-	JGE     loop16
+	JGE     loop19
 
-tail17:
+tail20:
 	ADDQ       $0x20, CX
-	JEQ        end18
+	JEQ        end21
 	LEAQ       masksAVX2<>+256(SB), DX
-	SHLQ       $0x03, CX
-	SUBQ       CX, DX
+	MOVQ       CX, BX
+	SHLQ       $0x03, BX
+	SUBQ       BX, DX
 	VMOVDQU    (DX), Y14
 	VMASKMOVPD (AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y0, Y0
+	CMPQ       CX, $0x04
+	JLE        end21
 	VMOVDQU    32(DX), Y14
 	VMASKMOVPD 32(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y1, Y1
+	CMPQ       CX, $0x08
+	JLE        end21
 	VMOVDQU    64(DX), Y14
 	VMASKMOVPD 64(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y2, Y2
+	CMPQ       CX, $0x0c
+	JLE        end21
 	VMOVDQU    96(DX), Y14
 	VMASKMOVPD 96(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y3, Y3
+	CMPQ       CX, $0x10
+	JLE        end21
 	VMOVDQU    128(DX), Y14
 	VMASKMOVPD 128(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y4, Y4
+	CMPQ       CX, $0x14
+	JLE        end21
 	VMOVDQU    160(DX), Y14
 	VMASKMOVPD 160(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y5, Y5
+	CMPQ       CX, $0x18
+	JLE        end21
 	VMOVDQU    192(DX), Y14
 	VMASKMOVPD 192(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y6, Y6
+	CMPQ       CX, $0x1c
+	JLE        end21
 	VMOVDQU    224(DX), Y14
 	VMASKMOVPD 224(AX), Y14, Y12
 	VPAND      Y13, Y12, Y12
 	VADDPD     Y12, Y7, Y7
 
-end18:
+end21:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y6, Y4, Y4
 	VADDPD       Y4, Y0, Y0
@@ -654,6 +864,124 @@ end18:
 	VADDPD       X12, X0, X0
 	VMOVHLPS     X0, X0, X12
 	VADDPD       X12, X0, X0
+	MOVSD        X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dmaxAbsAVX2(x []float64) float64
+// Requires: AVX, AVX2, SSE2
+TEXT ·dmaxAbsAVX2(SB), NOSPLIT, $0-32
+	MOVQ     x_base+0(FP), AX
+	MOVQ     x_len+8(FP), CX
+	VXORPS   Y0, Y0, Y0
+	VXORPS   Y1, Y1, Y1
+	VXORPS   Y2, Y2, Y2
+	VXORPS   Y3, Y3, Y3
+	VXORPS   Y4, Y4, Y4
+	VXORPS   Y5, Y5, Y5
+	VXORPS   Y6, Y6, Y6
+	VXORPS   Y7, Y7, Y7
+	VPCMPEQD Y13, Y13, Y13
+	VPSRLQ   $0x01, Y13, Y13
+	SUBQ     $0x20, CX
+	JLT      tail23
+
+loop22:
+	VMOVUPS (AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y0, Y12, Y0
+	VMOVUPS 32(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y1, Y12, Y1
+	VMOVUPS 64(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y2, Y12, Y2
+	VMOVUPS 96(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y3, Y12, Y3
+	VMOVUPS 128(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y4, Y12, Y4
+	VMOVUPS 160(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y5, Y12, Y5
+	VMOVUPS 192(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y6, Y12, Y6
+	VMOVUPS 224(AX), Y12
+	VPAND   Y13, Y12, Y12
+	VMAXPD  Y7, Y12, Y7
+	ADDQ    $+256, AX
+	SUBQ    $0x20, CX
+	JGE     loop22
+
+tail23:
+	ADDQ       $0x20, CX
+	JEQ        end24
+	LEAQ       masksAVX2<>+256(SB), DX
+	MOVQ       CX, BX
+	SHLQ       $0x03, BX
+	SUBQ       BX, DX
+	VMOVDQU    (DX), Y14
+	VMASKMOVPD (AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y0, Y12, Y0
+	CMPQ       CX, $0x04
+	JLE        end24
+	VMOVDQU    32(DX), Y14
+	VMASKMOVPD 32(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y1, Y12, Y1
+	CMPQ       CX, $0x08
+	JLE        end24
+	VMOVDQU    64(DX), Y14
+	VMASKMOVPD 64(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y2, Y12, Y2
+	CMPQ       CX, $0x0c
+	JLE        end24
+	VMOVDQU    96(DX), Y14
+	VMASKMOVPD 96(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y3, Y12, Y3
+	CMPQ       CX, $0x10
+	JLE        end24
+	VMOVDQU    128(DX), Y14
+	VMASKMOVPD 128(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y4, Y12, Y4
+	CMPQ       CX, $0x14
+	JLE        end24
+	VMOVDQU    160(DX), Y14
+	VMASKMOVPD 160(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y5, Y12, Y5
+	CMPQ       CX, $0x18
+	JLE        end24
+	VMOVDQU    192(DX), Y14
+	VMASKMOVPD 192(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y6, Y12, Y6
+	CMPQ       CX, $0x1c
+	JLE        end24
+	VMOVDQU    224(DX), Y14
+	VMASKMOVPD 224(AX), Y14, Y12
+	VPAND      Y13, Y12, Y12
+	VMAXPD     Y7, Y12, Y7
+
+end24:
+	VMAXPD       Y0, Y2, Y0
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y0, Y4, Y0
+	VMAXPD       Y1, Y3, Y1
+	VMAXPD       Y5, Y7, Y5
+	VMAXPD       Y1, Y5, Y1
+	VMOVAPS      Y1, Y12
+	VMAXPD       Y0, Y12, Y0
+	VEXTRACTF128 $0x01, Y0, X12
+	VMAXPD       X0, X12, X0
+	VMOVHLPS     X0, X0, X12
+	VMAXPD       X0, X12, X0
 	MOVSD        X0, ret+24(FP)
 	VZEROUPPER
 	RET

@@ -19,6 +19,11 @@ func sumSqAVX512(x []float32) float32
 //go:noescape
 func absSumAVX512(x []float32) float32
 
+// maxAbsAVX512 returns max |x|.
+//
+//go:noescape
+func maxAbsAVX512(x []float32) float32
+
 // ddotAVX512 returns Σ x·y.
 //
 //go:noescape
@@ -33,3 +38,8 @@ func dsumSqAVX512(x []float64) float64
 //
 //go:noescape
 func dabsSumAVX512(x []float64) float64
+
+// dmaxAbsAVX512 returns max |x|.
+//
+//go:noescape
+func dmaxAbsAVX512(x []float64) float64

@@ -40,26 +40,32 @@ tail2:
 	JEQ         end3
 	MOVQ        $-1, BX
 	BZHIQ       CX, BX, BX
-	MOVQ        BX, CX
-	KMOVW       CX, K1
-	MOVQ        BX, CX
-	SHRQ        $0x10, CX
-	KMOVW       CX, K2
-	MOVQ        BX, CX
-	SHRQ        $0x20, CX
-	KMOVW       CX, K3
-	MOVQ        BX, CX
-	SHRQ        $0x30, CX
-	KMOVW       CX, K4
+	MOVQ        BX, SI
+	KMOVW       SI, K1
+	MOVQ        BX, SI
+	SHRQ        $0x10, SI
+	KMOVW       SI, K2
+	MOVQ        BX, SI
+	SHRQ        $0x20, SI
+	KMOVW       SI, K3
+	MOVQ        BX, SI
+	SHRQ        $0x30, SI
+	KMOVW       SI, K4
 	VMOVUPS.Z   (AX), K1, Z12
 	VMOVUPS.Z   (DX), K1, Z13
 	VFMADD231PS Z13, Z12, Z0
+	CMPQ        CX, $0x10
+	JLE         end3
 	VMOVUPS.Z   64(AX), K2, Z12
 	VMOVUPS.Z   64(DX), K2, Z13
 	VFMADD231PS Z13, Z12, Z1
+	CMPQ        CX, $0x20
+	JLE         end3
 	VMOVUPS.Z   128(AX), K3, Z12
 	VMOVUPS.Z   128(DX), K3, Z13
 	VFMADD231PS Z13, Z12, Z2
+	CMPQ        CX, $0x30
+	JLE         end3
 	VMOVUPS.Z   192(AX), K4, Z12
 	VMOVUPS.Z   192(DX), K4, Z13
 	VFMADD231PS Z13, Z12, Z3
@@ -110,23 +116,29 @@ tail5:
 	JEQ         end6
 	MOVQ        $-1, DX
 	BZHIQ       CX, DX, DX
-	MOVQ        DX, CX
-	KMOVW       CX, K1
-	MOVQ        DX, CX
-	SHRQ        $0x10, CX
-	KMOVW       CX, K2
-	MOVQ        DX, CX
-	SHRQ        $0x20, CX
-	KMOVW       CX, K3
-	MOVQ        DX, CX
-	SHRQ        $0x30, CX
-	KMOVW       CX, K4
+	MOVQ        DX, BX
+	KMOVW       BX, K1
+	MOVQ        DX, BX
+	SHRQ        $0x10, BX
+	KMOVW       BX, K2
+	MOVQ        DX, BX
+	SHRQ        $0x20, BX
+	KMOVW       BX, K3
+	MOVQ        DX, BX
+	SHRQ        $0x30, BX
+	KMOVW       BX, K4
 	VMOVUPS.Z   (AX), K1, Z12
 	VFMADD231PS Z12, Z12, Z0
+	CMPQ        CX, $0x10
+	JLE         end6
 	VMOVUPS.Z   64(AX), K2, Z12
 	VFMADD231PS Z12, Z12, Z1
+	CMPQ        CX, $0x20
+	JLE         end6
 	VMOVUPS.Z   128(AX), K3, Z12
 	VFMADD231PS Z12, Z12, Z2
+	CMPQ        CX, $0x30
+	JLE         end6
 	VMOVUPS.Z   192(AX), K4, Z12
 	VFMADD231PS Z12, Z12, Z3
 
@@ -182,26 +194,32 @@ tail8:
 	JEQ       end9
 	MOVQ      $-1, DX
 	BZHIQ     CX, DX, DX
-	MOVQ      DX, CX
-	KMOVW     CX, K1
-	MOVQ      DX, CX
-	SHRQ      $0x10, CX
-	KMOVW     CX, K2
-	MOVQ      DX, CX
-	SHRQ      $0x20, CX
-	KMOVW     CX, K3
-	MOVQ      DX, CX
-	SHRQ      $0x30, CX
-	KMOVW     CX, K4
+	MOVQ      DX, BX
+	KMOVW     BX, K1
+	MOVQ      DX, BX
+	SHRQ      $0x10, BX
+	KMOVW     BX, K2
+	MOVQ      DX, BX
+	SHRQ      $0x20, BX
+	KMOVW     BX, K3
+	MOVQ      DX, BX
+	SHRQ      $0x30, BX
+	KMOVW     BX, K4
 	VMOVUPS.Z (AX), K1, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPS    Z12, Z0, Z0
+	CMPQ      CX, $0x10
+	JLE       end9
 	VMOVUPS.Z 64(AX), K2, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPS    Z12, Z1, Z1
+	CMPQ      CX, $0x20
+	JLE       end9
 	VMOVUPS.Z 128(AX), K3, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPS    Z12, Z2, Z2
+	CMPQ      CX, $0x30
+	JLE       end9
 	VMOVUPS.Z 192(AX), K4, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPS    Z12, Z3, Z3
@@ -222,6 +240,88 @@ end9:
 	VZEROUPPER
 	RET
 
+// func maxAbsAVX512(x []float32) float32
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE
+TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
+	MOVQ       x_base+0(FP), AX
+	MOVQ       x_len+8(FP), CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPTERNLOGD $0xff, Z13, Z13, Z13
+	VPSRLD     $0x01, Z13, Z13
+	SUBQ       $0x40, CX
+	JLT        tail11
+
+loop10:
+	VMOVUPS (AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPS  Z0, Z12, Z0
+	VMOVUPS 64(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPS  Z1, Z12, Z1
+	VMOVUPS 128(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPS  Z2, Z12, Z2
+	VMOVUPS 192(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPS  Z3, Z12, Z3
+	ADDQ    $+256, AX
+	SUBQ    $0x40, CX
+	JGE     loop10
+
+tail11:
+	ADDQ      $0x40, CX
+	JEQ       end12
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	MOVQ      DX, BX
+	KMOVW     BX, K1
+	MOVQ      DX, BX
+	SHRQ      $0x10, BX
+	KMOVW     BX, K2
+	MOVQ      DX, BX
+	SHRQ      $0x20, BX
+	KMOVW     BX, K3
+	MOVQ      DX, BX
+	SHRQ      $0x30, BX
+	KMOVW     BX, K4
+	VMOVUPS.Z (AX), K1, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPS    Z0, Z12, Z0
+	CMPQ      CX, $0x10
+	JLE       end12
+	VMOVUPS.Z 64(AX), K2, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPS    Z1, Z12, Z1
+	CMPQ      CX, $0x20
+	JLE       end12
+	VMOVUPS.Z 128(AX), K3, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPS    Z2, Z12, Z2
+	CMPQ      CX, $0x30
+	JLE       end12
+	VMOVUPS.Z 192(AX), K4, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPS    Z3, Z12, Z3
+
+end12:
+	VMAXPS        Z0, Z1, Z0
+	VMAXPS        Z2, Z3, Z2
+	VMAXPS        Z0, Z2, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VMAXPS        Y0, Y12, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VMAXPS        X0, X12, X0
+	VMOVHLPS      X0, X0, X12
+	VMAXPS        X0, X12, X0
+	VMOVSHDUP     X0, X12
+	VMAXPS        X0, X12, X0
+	MOVSS         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // func ddotAVX512(x []float64, y []float64) float64
 // Requires: AVX, AVX512F, AVX512VL, BMI2, SSE2
 TEXT ·ddotAVX512(SB), NOSPLIT, $0-56
@@ -233,9 +333,9 @@ TEXT ·ddotAVX512(SB), NOSPLIT, $0-56
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	SUBQ   $0x20, CX
-	JLT    tail11
+	JLT    tail14
 
-loop10:
+loop13:
 	VMOVUPS     (AX), Z12
 	VMOVUPS     (DX), Z13
 	VFMADD231PD Z13, Z12, Z0
@@ -251,38 +351,44 @@ loop10:
 	ADDQ        $+256, AX
 	ADDQ        $+256, DX
 	SUBQ        $0x20, CX
-	JGE         loop10
+	JGE         loop13
 
-tail11:
+tail14:
 	ADDQ        $0x20, CX
-	JEQ         end12
+	JEQ         end15
 	MOVQ        $-1, BX
 	BZHIQ       CX, BX, BX
-	MOVQ        BX, CX
-	KMOVW       CX, K1
-	MOVQ        BX, CX
-	SHRQ        $0x08, CX
-	KMOVW       CX, K2
-	MOVQ        BX, CX
-	SHRQ        $0x10, CX
-	KMOVW       CX, K3
-	MOVQ        BX, CX
-	SHRQ        $0x18, CX
-	KMOVW       CX, K4
+	MOVQ        BX, SI
+	KMOVW       SI, K1
+	MOVQ        BX, SI
+	SHRQ        $0x08, SI
+	KMOVW       SI, K2
+	MOVQ        BX, SI
+	SHRQ        $0x10, SI
+	KMOVW       SI, K3
+	MOVQ        BX, SI
+	SHRQ        $0x18, SI
+	KMOVW       SI, K4
 	VMOVUPD.Z   (AX), K1, Z12
 	VMOVUPD.Z   (DX), K1, Z13
 	VFMADD231PD Z13, Z12, Z0
+	CMPQ        CX, $0x08
+	JLE         end15
 	VMOVUPD.Z   64(AX), K2, Z12
 	VMOVUPD.Z   64(DX), K2, Z13
 	VFMADD231PD Z13, Z12, Z1
+	CMPQ        CX, $0x10
+	JLE         end15
 	VMOVUPD.Z   128(AX), K3, Z12
 	VMOVUPD.Z   128(DX), K3, Z13
 	VFMADD231PD Z13, Z12, Z2
+	CMPQ        CX, $0x18
+	JLE         end15
 	VMOVUPD.Z   192(AX), K4, Z12
 	VMOVUPD.Z   192(DX), K4, Z13
 	VFMADD231PD Z13, Z12, Z3
 
-end12:
+end15:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -306,9 +412,9 @@ TEXT ·dsumSqAVX512(SB), NOSPLIT, $0-32
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	SUBQ   $0x20, CX
-	JLT    tail14
+	JLT    tail17
 
-loop13:
+loop16:
 	VMOVUPS     (AX), Z12
 	VFMADD231PD Z12, Z12, Z0
 	VMOVUPS     64(AX), Z12
@@ -319,34 +425,40 @@ loop13:
 	VFMADD231PD Z12, Z12, Z3
 	ADDQ        $+256, AX
 	SUBQ        $0x20, CX
-	JGE         loop13
+	JGE         loop16
 
-tail14:
+tail17:
 	ADDQ        $0x20, CX
-	JEQ         end15
+	JEQ         end18
 	MOVQ        $-1, DX
 	BZHIQ       CX, DX, DX
-	MOVQ        DX, CX
-	KMOVW       CX, K1
-	MOVQ        DX, CX
-	SHRQ        $0x08, CX
-	KMOVW       CX, K2
-	MOVQ        DX, CX
-	SHRQ        $0x10, CX
-	KMOVW       CX, K3
-	MOVQ        DX, CX
-	SHRQ        $0x18, CX
-	KMOVW       CX, K4
+	MOVQ        DX, BX
+	KMOVW       BX, K1
+	MOVQ        DX, BX
+	SHRQ        $0x08, BX
+	KMOVW       BX, K2
+	MOVQ        DX, BX
+	SHRQ        $0x10, BX
+	KMOVW       BX, K3
+	MOVQ        DX, BX
+	SHRQ        $0x18, BX
+	KMOVW       BX, K4
 	VMOVUPD.Z   (AX), K1, Z12
 	VFMADD231PD Z12, Z12, Z0
+	CMPQ        CX, $0x08
+	JLE         end18
 	VMOVUPD.Z   64(AX), K2, Z12
 	VFMADD231PD Z12, Z12, Z1
+	CMPQ        CX, $0x10
+	JLE         end18
 	VMOVUPD.Z   128(AX), K3, Z12
 	VFMADD231PD Z12, Z12, Z2
+	CMPQ        CX, $0x18
+	JLE         end18
 	VMOVUPD.Z   192(AX), K4, Z12
 	VFMADD231PD Z12, Z12, Z3
 
-end15:
+end18:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -372,9 +484,9 @@ TEXT ·dabsSumAVX512(SB), NOSPLIT, $0-32
 	VPTERNLOGD $0xff, Z13, Z13, Z13
 	VPSRLQ     $0x01, Z13, Z13
 	SUBQ       $0x20, CX
-	JLT        tail17
+	JLT        tail20
 
-loop16:
+loop19:
 	VMOVUPS (AX), Z12
 	VPANDD  Z13, Z12, Z12
 	VADDPD  Z12, Z0, Z0
@@ -389,38 +501,44 @@ loop16:
 	VADDPD  Z12, Z3, Z3
 	ADDQ    $+256, AX
 	SUBQ    $0x20, CX
-	JGE     loop16
+	JGE     loop19
 
-tail17:
+tail20:
 	ADDQ      $0x20, CX
-	JEQ       end18
+	JEQ       end21
 	MOVQ      $-1, DX
 	BZHIQ     CX, DX, DX
-	MOVQ      DX, CX
-	KMOVW     CX, K1
-	MOVQ      DX, CX
-	SHRQ      $0x08, CX
-	KMOVW     CX, K2
-	MOVQ      DX, CX
-	SHRQ      $0x10, CX
-	KMOVW     CX, K3
-	MOVQ      DX, CX
-	SHRQ      $0x18, CX
-	KMOVW     CX, K4
+	MOVQ      DX, BX
+	KMOVW     BX, K1
+	MOVQ      DX, BX
+	SHRQ      $0x08, BX
+	KMOVW     BX, K2
+	MOVQ      DX, BX
+	SHRQ      $0x10, BX
+	KMOVW     BX, K3
+	MOVQ      DX, BX
+	SHRQ      $0x18, BX
+	KMOVW     BX, K4
 	VMOVUPD.Z (AX), K1, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPD    Z12, Z0, Z0
+	CMPQ      CX, $0x08
+	JLE       end21
 	VMOVUPD.Z 64(AX), K2, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPD    Z12, Z1, Z1
+	CMPQ      CX, $0x10
+	JLE       end21
 	VMOVUPD.Z 128(AX), K3, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPD    Z12, Z2, Z2
+	CMPQ      CX, $0x18
+	JLE       end21
 	VMOVUPD.Z 192(AX), K4, Z12
 	VPANDD    Z13, Z12, Z12
 	VADDPD    Z12, Z3, Z3
 
-end18:
+end21:
 	VADDPD        Z1, Z0, Z0
 	VADDPD        Z3, Z2, Z2
 	VADDPD        Z2, Z0, Z0
@@ -430,6 +548,86 @@ end18:
 	VADDPD        X12, X0, X0
 	VMOVHLPS      X0, X0, X12
 	VADDPD        X12, X0, X0
+	MOVSD         X0, ret+24(FP)
+	VZEROUPPER
+	RET
+
+// func dmaxAbsAVX512(x []float64) float64
+// Requires: AVX, AVX512F, AVX512VL, BMI2, SSE2
+TEXT ·dmaxAbsAVX512(SB), NOSPLIT, $0-32
+	MOVQ       x_base+0(FP), AX
+	MOVQ       x_len+8(FP), CX
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPTERNLOGD $0xff, Z13, Z13, Z13
+	VPSRLQ     $0x01, Z13, Z13
+	SUBQ       $0x20, CX
+	JLT        tail23
+
+loop22:
+	VMOVUPS (AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPD  Z0, Z12, Z0
+	VMOVUPS 64(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPD  Z1, Z12, Z1
+	VMOVUPS 128(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPD  Z2, Z12, Z2
+	VMOVUPS 192(AX), Z12
+	VPANDD  Z13, Z12, Z12
+	VMAXPD  Z3, Z12, Z3
+	ADDQ    $+256, AX
+	SUBQ    $0x20, CX
+	JGE     loop22
+
+tail23:
+	ADDQ      $0x20, CX
+	JEQ       end24
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	MOVQ      DX, BX
+	KMOVW     BX, K1
+	MOVQ      DX, BX
+	SHRQ      $0x08, BX
+	KMOVW     BX, K2
+	MOVQ      DX, BX
+	SHRQ      $0x10, BX
+	KMOVW     BX, K3
+	MOVQ      DX, BX
+	SHRQ      $0x18, BX
+	KMOVW     BX, K4
+	VMOVUPD.Z (AX), K1, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPD    Z0, Z12, Z0
+	CMPQ      CX, $0x08
+	JLE       end24
+	VMOVUPD.Z 64(AX), K2, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPD    Z1, Z12, Z1
+	CMPQ      CX, $0x10
+	JLE       end24
+	VMOVUPD.Z 128(AX), K3, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPD    Z2, Z12, Z2
+	CMPQ      CX, $0x18
+	JLE       end24
+	VMOVUPD.Z 192(AX), K4, Z12
+	VPANDD    Z13, Z12, Z12
+	VMAXPD    Z3, Z12, Z3
+
+end24:
+	VMAXPD        Z0, Z1, Z0
+	VMAXPD        Z2, Z3, Z2
+	VMAXPD        Z0, Z2, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y12
+	VMAXPD        Y0, Y12, Y0
+	VEXTRACTF32X4 $0x01, Y0, X12
+	VMAXPD        X0, X12, X0
+	VMOVHLPS      X0, X0, X12
+	VMAXPD        X0, X12, X0
 	MOVSD         X0, ret+24(FP)
 	VZEROUPPER
 	RET

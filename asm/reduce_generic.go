@@ -50,24 +50,37 @@ func absSumGeneric[T Float](x []T) T {
 	return joinLanes(&lanes)
 }
 
+func maxAbsGeneric[T Float](x []T) (largest T) {
+	for _, v := range x {
+		if v = abs(v); v > largest {
+			largest = v
+		}
+	}
+	return largest
+}
+
 func abs[T Float](x T) T { return T(math.Abs(float64(x))) }
 
-func gemvGeneric[T Float](m int, dst *T, a *T, lda int, x []T) {
-	y := row(dst, 0, m)
-	for i := range y {
-		y[i] = dotGeneric(row(a, i*lda, len(x)), x)
+func gemvGeneric[T Float](m int, y *T, a *T, lda int, x []T, alpha, beta T) {
+	dst := row(y, 0, m)
+	for i := range dst {
+		s := T(alpha * dotGeneric(row(a, i*lda, len(x)), x))
+		if beta != 0 {
+			s += T(beta * dst[i])
+		}
+		dst[i] = s
 	}
 }
 
-func gemvTGeneric[T Float](m int, dst []T, a *T, lda int, x *T) {
+func gemvTGeneric[T Float](m int, dst []T, a *T, lda int, x *T, alpha T) {
 	for i, v := range row(x, 0, m) {
-		axpyGeneric(dst, row(a, i*lda, len(dst)), v)
+		axpyGeneric(dst, row(a, i*lda, len(dst)), alpha*v)
 	}
 }
 
-func gerGeneric[T Float](m int, a *T, lda int, x *T, y []T) {
-	for i, v := range row(x, 0, m) {
-		axpyGeneric(row(a, i*lda, len(y)), y, v)
+func gerGeneric[T Float](m int, a *T, lda int, x *T, incx int, y []T, alpha T) {
+	for i := range m {
+		axpyGeneric(row(a, i*lda, len(y)), y, alpha*row(x, i*incx, 1)[0])
 	}
 }
 

@@ -124,17 +124,21 @@ type Kernels[T Float] struct {
 	Dot    func(x, y []T) T
 	SumSq  func(x []T) T // Dot(x, x)
 	AbsSum func(x []T) T // Σ |x|, in the lanes of Dot
+	MaxAbs func(x []T) T // max |x| of what is not NaN; 0 if there is nothing
 
-	// Gemv multiplies A, m rows of len(x) elements with stride lda, by x: dst[i] is Dot of
-	// row i and x, to the bit. dst has m elements.
-	Gemv func(m int, dst *T, a *T, lda int, x []T)
+	// Gemv multiplies A, m rows of len(x) elements with stride lda, by x:
+	// y[i] = alpha·s + beta·y[i], where s is Dot of row i and x, to the bit. The two products
+	// and their sum are rounded. If beta is 0, y is not read, and nothing is added. y has m
+	// elements.
+	Gemv func(m int, y *T, a *T, lda int, x []T, alpha, beta T)
 	// GemvT multiplies the transpose of A, m rows of len(dst) elements with stride lda, by
-	// the m elements of x: dst[j] += x[0]·a[0*lda+j] + x[1]·a[1*lda+j] + …, each a chain of
-	// multiply-adds that begins at dst[j].
-	GemvT func(m int, dst []T, a *T, lda int, x *T)
-	// Ger adds x·yᵀ to A, m rows of len(y) elements with stride lda. Each element takes one
-	// multiply-add: a[i*lda+j] += x[i]·y[j].
-	Ger func(m int, a *T, lda int, x *T, y []T)
+	// alpha·x, whose m elements are rounded: dst[j] += z[0]·a[0*lda+j] + z[1]·a[1*lda+j] + …
+	// for z = alpha·x, each a chain of multiply-adds that begins at dst[j].
+	GemvT func(m int, dst []T, a *T, lda int, x *T, alpha T)
+	// Ger adds alpha·x·yᵀ to A, m rows of len(y) elements with stride lda. Each element takes
+	// one multiply-add: a[i*lda+j] += z[i]·y[j] for z = alpha·x, rounded. Element i of x is
+	// x[i*incx].
+	Ger func(m int, a *T, lda int, x *T, incx int, y []T, alpha T)
 
 	// FMAPeak runs n rounds of FMAPeakFlops floating-point operations each, in enough
 	// independent chains to fill every multiplier.
@@ -208,11 +212,11 @@ type Set struct {
 	Adagrad func(p, g, s []float32, scale, lr, eps float32) // s += g²; p -= lr·g/(√s + eps)
 	Adam    func(p, g, m, v []float32, a *AdamArgs)
 
-	// ReadControl stores the calling thread's floating-point mode, MXCSR; WriteControl
+	// ReadControl returns the calling thread's floating-point mode, MXCSR; WriteControl
 	// sets it. Its usual value is [Control]. A library built for fast mathematics may
 	// leave a thread in a mode that takes subnormals for zeros. A Set without assembly
 	// has no mode: it reads Control.
-	ReadControl  func(mode *uint32)
+	ReadControl  func() uint32
 	WriteControl func(mode uint32)
 }
 

@@ -27,10 +27,10 @@ var generic = Set{
 		Scale:  scaleGeneric[float32],
 		Dot:    dotGeneric[float32],
 		SumSq:  sumSqGeneric[float32],
-		AbsSum: absSumGeneric[float32],
-		Gemv:   gemvGeneric[float32],
-		GemvT:  gemvTGeneric[float32],
-		Ger:    gerGeneric[float32],
+		AbsSum: absSumGeneric[float32], MaxAbs: maxAbsGeneric[float32],
+		Gemv:  gemvGeneric[float32],
+		GemvT: gemvTGeneric[float32],
+		Ger:   gerGeneric[float32],
 
 		FMAPeak:      fmaPeakGeneric[float32],
 		FMAPeakFlops: fmaPeakGenericFlops,
@@ -54,10 +54,10 @@ var generic = Set{
 		Scale:  scaleGeneric[float64],
 		Dot:    dotGeneric[float64],
 		SumSq:  sumSqGeneric[float64],
-		AbsSum: absSumGeneric[float64],
-		Gemv:   gemvGeneric[float64],
-		GemvT:  gemvTGeneric[float64],
-		Ger:    gerGeneric[float64],
+		AbsSum: absSumGeneric[float64], MaxAbs: maxAbsGeneric[float64],
+		Gemv:  gemvGeneric[float64],
+		GemvT: gemvTGeneric[float64],
+		Ger:   gerGeneric[float64],
 
 		FMAPeak:      fmaPeakGeneric[float64],
 		FMAPeakFlops: fmaPeakGenericFlops,
@@ -86,6 +86,6 @@ var generic = Set{
 	Adagrad: adagradGeneric,
 	Adam:    adamGeneric,
 
-	ReadControl:  func(mode *uint32) { *mode = Control },
+	ReadControl:  func() uint32 { return Control },
 	WriteControl: func(uint32) {},
 }

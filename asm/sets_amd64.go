@@ -23,7 +23,7 @@ func Sets() []*Set {
 		avx2.LSTM, avx2.LSTMGrad, avx2.GRU, avx2.GRUGrad = lstmAVX2, lstmGradAVX2, gruAVX2, gruGradAVX2
 		avx2.Softmax = softmaxAVX2
 		avx2.Add, avx2.Mul, avx2.Axpy, avx2.Scale = addAVX2, mulAVX2, axpyAVX2, scaleAVX2
-		avx2.Dot, avx2.SumSq, avx2.AbsSum, avx2.ColSums = dotAVX2, sumSqAVX2, absSumAVX2, colSumsAVX2
+		avx2.Dot, avx2.SumSq, avx2.AbsSum, avx2.MaxAbs, avx2.ColSums = dotAVX2, sumSqAVX2, absSumAVX2, maxAbsAVX2, colSumsAVX2
 		avx2.Gemv, avx2.GemvT, avx2.Ger = gemvAVX2, gemvTAVX2, gerAVX2
 		avx2.SGD, avx2.Adagrad, avx2.Adam = sgdAVX2, adagradAVX2, adamAVX2
 		avx2.ReadControl, avx2.WriteControl = readControlAVX2, writeControlAVX2
@@ -33,7 +33,7 @@ func Sets() []*Set {
 			Gemm: tilesDoubleAVX2,
 			Pack: dpackAVX2, PackT: dpackTAVX2, Strip: dstripAVX2,
 			Transpose: dtransposeAVX2, Trsm: dtrsmAVX2, Trmm: dtrmmAVX2,
-			Axpy: daxpyAVX2, Scale: dscaleAVX2, Dot: ddotAVX2, SumSq: dsumSqAVX2, AbsSum: dabsSumAVX2,
+			Axpy: daxpyAVX2, Scale: dscaleAVX2, Dot: ddotAVX2, SumSq: dsumSqAVX2, AbsSum: dabsSumAVX2, MaxAbs: dmaxAbsAVX2,
 			Gemv: dgemvAVX2, GemvT: dgemvTAVX2, Ger: dgerAVX2,
 			FMAPeak: dfmaPeakAVX2, FMAPeakFlops: fmaPeakFlopsDoubleAVX2,
 		}
@@ -54,7 +54,7 @@ func Sets() []*Set {
 		avx512.LSTM, avx512.LSTMGrad, avx512.GRU, avx512.GRUGrad = lstmAVX512, lstmGradAVX512, gruAVX512, gruGradAVX512
 		avx512.Softmax = softmaxAVX512
 		avx512.Add, avx512.Mul, avx512.Axpy, avx512.Scale = addAVX512, mulAVX512, axpyAVX512, scaleAVX512
-		avx512.Dot, avx512.SumSq, avx512.AbsSum, avx512.ColSums = dotAVX512, sumSqAVX512, absSumAVX512, colSumsAVX512
+		avx512.Dot, avx512.SumSq, avx512.AbsSum, avx512.MaxAbs, avx512.ColSums = dotAVX512, sumSqAVX512, absSumAVX512, maxAbsAVX512, colSumsAVX512
 		avx512.Gemv, avx512.GemvT, avx512.Ger = gemvAVX512, gemvTAVX512, gerAVX512
 		avx512.SGD, avx512.Adagrad, avx512.Adam = sgdAVX512, adagradAVX512, adamAVX512
 		avx512.ReadControl, avx512.WriteControl = readControlAVX512, writeControlAVX512
@@ -64,7 +64,7 @@ func Sets() []*Set {
 			Gemm: tilesDoubleAVX512,
 			Pack: dpackAVX512, PackT: dpackTAVX512, Strip: dstripAVX512,
 			Transpose: dtransposeAVX512, Trsm: dtrsmAVX512, Trmm: dtrmmAVX512,
-			Axpy: daxpyAVX512, Scale: dscaleAVX512, Dot: ddotAVX512, SumSq: dsumSqAVX512, AbsSum: dabsSumAVX512,
+			Axpy: daxpyAVX512, Scale: dscaleAVX512, Dot: ddotAVX512, SumSq: dsumSqAVX512, AbsSum: dabsSumAVX512, MaxAbs: dmaxAbsAVX512,
 			Gemv: dgemvAVX512, GemvT: dgemvTAVX512, Ger: dgerAVX512,
 			FMAPeak: dfmaPeakAVX512, FMAPeakFlops: fmaPeakFlopsDoubleAVX512,
 		}

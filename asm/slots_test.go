@@ -146,6 +146,31 @@ func matrices() (sh []shape) {
 	return append(sh, shape{m: 3, n: 1001, gap: 7})
 }
 
+// gemvShapes are shapes of Gemv. k tells those in which y is read.
+func gemvShapes() (sh []shape) {
+	for i, s := range blockShapes() {
+		s.k = i % 2
+		sh = append(sh, s)
+		if s.m > 2 {
+			s.k = 1 - s.k
+			sh = append(sh, s)
+		}
+	}
+	return sh
+}
+
+func gemvBeta(sh shape) float64 { return 0.75 * float64(sh.k) }
+
+// blockShapes are matrices with all numbers of vectors in a block of columns, and more
+// rows than are computed together.
+func blockShapes() []shape {
+	sh := matrices()
+	for n := 65; n < 280; n += 5 {
+		sh = append(sh, shape{m: 1 + n%11, n: n, gap: n % 4 * 8})
+	}
+	return append(sh, shape{m: 9, n: 128}, shape{m: 8, n: 256, gap: 1})
+}
+
 // slots lists every kernel of s.
 func slots(s *Set) []slot[float32] {
 	list := []slot[float32]{
@@ -194,7 +219,7 @@ func slots(s *Set) []slot[float32] {
 			name: "ReadControl", field: "ReadControl",
 			shapes:   []shape{{}},
 			operands: func(shape) []operand { return nil },
-			call:     func(shape, [][]float32, *[2]float32) { s.ReadControl(&control) },
+			call:     func(shape, [][]float32, *[2]float32) { control = s.ReadControl() },
 			want:     func(shape, [][]float32) ([][]expect, []expect) { return nil, nil },
 		},
 		{
@@ -298,13 +323,30 @@ func linearSlots[T Float](s *Set) []slot[T] {
 			},
 		},
 		{
+			name: prefix[T]() + "MaxAbs", field: "MaxAbs",
+			shapes:   vectors(0),
+			operands: func(sh shape) []operand { return []operand{vector(sh.n, in, normal)} },
+			call:     func(sh shape, x [][]T, scalars *[2]T) { scalars[0] = k.MaxAbs(x[0]) },
+			want: func(sh shape, x [][]T) ([][]expect, []expect) {
+				var largest T
+				for _, v := range x[0] {
+					largest = max(largest, v, -v)
+				}
+				return make([][]expect, 1), []expect{exactly(largest)}
+			},
+		},
+		{
 			name: prefix[T]() + "Gemv", field: "Gemv",
-			shapes: matrices(),
+			shapes: gemvShapes(),
 			operands: func(sh shape) []operand {
-				return []operand{vector(sh.m, out, nil), {rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, fill: normal}, vector(sh.n, in, normal)}
+				y := vector(sh.m, out, nil)
+				if gemvBeta(sh) != 0 {
+					y = vector(sh.m, inOut, normal)
+				}
+				return []operand{y, {rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, fill: normal}, vector(sh.n, in, normal)}
 			},
 			call: func(sh shape, x [][]T, _ *[2]T) {
-				k.Gemv(sh.m, first(x[0]), first(x[1]), sh.n+sh.gap, x[2])
+				k.Gemv(sh.m, first(x[0]), first(x[1]), sh.n+sh.gap, x[2], alpha, T(gemvBeta(sh)))
 			},
 			want: func(sh shape, x [][]T) ([][]expect, []expect) {
 				y := make([]expect, sh.m)
@@ -312,25 +354,32 @@ func linearSlots[T Float](s *Set) []slot[T] {
 					if sh.n > 0 { // without columns A has no memory
 						y[i] = dotExpect(x[1][i*(sh.n+sh.gap):][:sh.n], x[2])
 					}
+					y[i].value *= alpha
+					y[i].tolerance += 2*rounding[T]()*math.Abs(y[i].value) + least[T]()
+					if beta := gemvBeta(sh); beta != 0 {
+						before := beta * float64(x[0][i])
+						y[i].value += before
+						y[i].tolerance += 2*rounding[T]()*(math.Abs(before)+math.Abs(y[i].value)) + least[T]()
+					}
 				}
 				return [][]expect{y, nil, nil}, nil
 			},
 		},
 		{
 			name: prefix[T]() + "GemvT", field: "GemvT",
-			shapes: matrices(),
+			shapes: blockShapes(),
 			operands: func(sh shape) []operand {
 				return []operand{vector(sh.n, inOut, normal), {rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, fill: normal}, vector(sh.m, in, normal)}
 			},
 			call: func(sh shape, x [][]T, _ *[2]T) {
-				k.GemvT(sh.m, x[0], first(x[1]), sh.n+sh.gap, first(x[2]))
+				k.GemvT(sh.m, x[0], first(x[1]), sh.n+sh.gap, first(x[2]), alpha)
 			},
 			want: func(sh shape, x [][]T) ([][]expect, []expect) {
 				y := make([]expect, sh.n)
 				for j := range y {
 					sum, magnitude := float64(x[0][j]), math.Abs(float64(x[0][j]))
 					for i, v := range x[2] {
-						product := float64(v) * float64(x[1][i*(sh.n+sh.gap)+j])
+						product := float64(alpha*v) * float64(x[1][i*(sh.n+sh.gap)+j])
 						sum += product
 						magnitude += math.Abs(product)
 					}
@@ -341,18 +390,19 @@ func linearSlots[T Float](s *Set) []slot[T] {
 		},
 		{
 			name: prefix[T]() + "Ger", field: "Ger",
-			shapes: matrices(),
+			shapes: blockShapes(),
 			operands: func(sh shape) []operand {
-				return []operand{{rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, access: inOut, fill: normal}, vector(sh.m, in, normal), vector(sh.n, in, normal)}
+				return []operand{{rows: sh.m, cols: sh.n, ld: sh.n + sh.gap, access: inOut, fill: normal}, {rows: sh.m, cols: 1, ld: 1 + sh.gap, fill: normal}, vector(sh.n, in, normal)}
 			},
 			call: func(sh shape, x [][]T, _ *[2]T) {
-				k.Ger(sh.m, first(x[0]), sh.n+sh.gap, first(x[1]), x[2])
+				k.Ger(sh.m, first(x[0]), sh.n+sh.gap, first(x[1]), 1+sh.gap, x[2], alpha)
 			},
 			want: func(sh shape, x [][]T) ([][]expect, []expect) {
 				a := make([]expect, 0, sh.m*sh.n)
-				for i, v := range x[1] {
+				for i := range sh.m {
 					for j, w := range x[2] {
-						start, product := float64(x[0][i*(sh.n+sh.gap)+j]), float64(v)*float64(w)
+						v := x[1][i*(1+sh.gap)]
+						start, product := float64(x[0][i*(sh.n+sh.gap)+j]), float64(alpha*v)*float64(w)
 						a = append(a, expect{start + product, 2*rounding[T]()*(math.Abs(start)+math.Abs(product)) + least[T]()})
 					}
 				}
@@ -456,7 +506,7 @@ func dotExpect[T Float](x, y []T) expect {
 	return expect{sum.hi, roundings*rounding[T]()*magnitude*1.01 + least[T]()}
 }
 
-var control uint32 // where ReadControl stores; TestControl looks at it
+var control uint32 // where the result of ReadControl goes; TestControl looks at it
 
 // Scalar arguments. They have few bits, so that float64 reads them as float32
 // does.

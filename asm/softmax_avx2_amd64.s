@@ -45,43 +45,58 @@ tail2:
 	ADDQ       $0x40, CX
 	JEQ        end3
 	LEAQ       masksAVX2<>+256(SB), DX
-	SHLQ       $0x02, CX
-	SUBQ       CX, DX
+	MOVQ       CX, BX
+	SHLQ       $0x02, BX
+	SUBQ       BX, DX
 	VMOVDQU    (DX), Y14
 	VMASKMOVPS (AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y0, Y0
+	CMPQ       CX, $0x08
+	JLE        end3
 	VMOVDQU    32(DX), Y14
 	VMASKMOVPS 32(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y1, Y1
+	CMPQ       CX, $0x10
+	JLE        end3
 	VMOVDQU    64(DX), Y14
 	VMASKMOVPS 64(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y2, Y2
+	CMPQ       CX, $0x18
+	JLE        end3
 	VMOVDQU    96(DX), Y14
 	VMASKMOVPS 96(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y3, Y3
+	CMPQ       CX, $0x20
+	JLE        end3
 	VMOVDQU    128(DX), Y14
 	VMASKMOVPS 128(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y4, Y4
+	CMPQ       CX, $0x28
+	JLE        end3
 	VMOVDQU    160(DX), Y14
 	VMASKMOVPS 160(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y5, Y5
+	CMPQ       CX, $0x30
+	JLE        end3
 	VMOVDQU    192(DX), Y14
 	VMASKMOVPS 192(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
 	VBLENDVPS  Y14, Y8, Y13, Y8
 	VMAXPS     Y8, Y6, Y6
+	CMPQ       CX, $0x38
+	JLE        end3
 	VMOVDQU    224(DX), Y14
 	VMASKMOVPS 224(AX), Y14, Y8
 	VMOVUPS    cAVX2_ff800000<>+0(SB), Y13
@@ -327,8 +342,9 @@ tail5:
 	ADDQ         $0x40, CX
 	JEQ          end6
 	LEAQ         masksAVX2<>+256(SB), DX
-	SHLQ         $0x02, CX
-	SUBQ         CX, DX
+	MOVQ         CX, BX
+	SHLQ         $0x02, BX
+	SUBQ         BX, DX
 	VMOVDQU      (DX), Y14
 	VMASKMOVPS   (AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -356,6 +372,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, (AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y0, Y0
+	CMPQ         CX, $0x08
+	JLE          end6
 	VMOVDQU      32(DX), Y14
 	VMASKMOVPS   32(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -383,6 +401,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, 32(AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y1, Y1
+	CMPQ         CX, $0x10
+	JLE          end6
 	VMOVDQU      64(DX), Y14
 	VMASKMOVPS   64(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -410,6 +430,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, 64(AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y2, Y2
+	CMPQ         CX, $0x18
+	JLE          end6
 	VMOVDQU      96(DX), Y14
 	VMASKMOVPS   96(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -437,6 +459,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, 96(AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y3, Y3
+	CMPQ         CX, $0x20
+	JLE          end6
 	VMOVDQU      128(DX), Y14
 	VMASKMOVPS   128(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -464,6 +488,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, 128(AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y4, Y4
+	CMPQ         CX, $0x28
+	JLE          end6
 	VMOVDQU      160(DX), Y14
 	VMASKMOVPS   160(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -491,6 +517,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, 160(AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y5, Y5
+	CMPQ         CX, $0x30
+	JLE          end6
 	VMOVDQU      192(DX), Y14
 	VMASKMOVPS   192(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8
@@ -518,6 +546,8 @@ tail5:
 	VMASKMOVPS   Y8, Y14, 192(AX)
 	VANDPS       Y14, Y8, Y8
 	VADDPS       Y8, Y6, Y6
+	CMPQ         CX, $0x38
+	JLE          end6
 	VMOVDQU      224(DX), Y14
 	VMASKMOVPS   224(AX), Y14, Y8
 	VSUBPS       Y13, Y8, Y8

@@ -200,20 +200,46 @@ func testNaNPropagates[T Float](t *testing.T, s *Set) {
 		k.Scale(d, 0)
 		check("Scale", at, d[at])
 		check("Dot", at, k.Dot(poisoned(), x()), k.Dot(x(), poisoned()), k.SumSq(poisoned()), k.AbsSum(poisoned()))
+		d = poisoned()
+		d[(at+1)%len(d)] = T(math.Inf(-1))
+		if got := k.MaxAbs(d); got != T(math.Inf(1)) {
+			t.Errorf("%s: MaxAbs with NaN at %d: %v, want +Inf", s.Name, at, got)
+		}
+		d[(at+1)%len(d)] = -1e30
+		if got := k.MaxAbs(d); got != 1e30 {
+			t.Errorf("%s: MaxAbs with NaN at %d: %v, want 1e30", s.Name, at, got)
+		}
 		d = x()[:m]
-		k.Gemv(m, &d[0], &poisoned()[0], n, make([]T, n))
+		k.Gemv(m, &d[0], &poisoned()[0], n, make([]T, n), 1, 0)
 		check("Gemv, A", at, d[at/n])
 		d = x()[:n]
-		k.GemvT(m, d, &poisoned()[0], n, &make([]T, m)[0])
+		k.GemvT(m, d, &poisoned()[0], n, &make([]T, m)[0], 1)
 		check("GemvT, A", at, d[at%n])
+		d = x()[:n]
+		k.GemvT(m, d, &make([]T, m*n)[0], n, &make([]T, m)[0], nan)
+		check("GemvT, alpha", at, d...)
+		for _, factors := range [][2]T{{nan, 0}, {0, nan}, {nan, nan}} {
+			d = x()[:m]
+			k.Gemv(m, &d[0], &make([]T, m*n)[0], n, make([]T, n), factors[0], factors[1])
+			check("Gemv, alpha and beta", at, d...)
+		}
+		if at < m {
+			d = poisoned()[:m]
+			k.Gemv(m, &d[0], &make([]T, m*n)[0], n, make([]T, n), 1, 1)
+			check("Gemv, y", at, d[at])
+			k.Gemv(m, &d[0], &make([]T, m*n)[0], n, make([]T, n), 1, T(math.Copysign(0, -1)))
+			if d[at] != 0 {
+				t.Errorf("%s: Gemv with beta = -0 reads y[%d]", s.Name, at)
+			}
+		}
 		if at < n {
 			d = x()[:m]
-			k.Gemv(m, &d[0], &make([]T, m*n)[0], n, poisoned()[:n])
+			k.Gemv(m, &d[0], &make([]T, m*n)[0], n, poisoned()[:n], 1, 0)
 			check("Gemv, x", at, d...)
 		}
 		if at < m {
 			d = x()[:n]
-			k.GemvT(m, d, &make([]T, m*n)[0], n, &poisoned()[0])
+			k.GemvT(m, d, &make([]T, m*n)[0], n, &poisoned()[0], 1)
 			check("GemvT, x", at, d...)
 		}
 	}

@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"runtime"
 	"sync"
 
 	"batchrnn/asm"
@@ -30,7 +29,7 @@ func NewAlgebra[T Float](e *Engine) *Algebra[T] {
 	a := &Algebra[T]{e: e, set: kernelsOf[T](e.set)}
 	a.share = func(w *Worker) {
 		v := &a.matvec
-		v.run(multiplierOf[T](w), w.Share(v.items()))
+		v.run(kernelsOf[T](w.set), w.Share(v.items()))
 	}
 	return a
 }
@@ -75,19 +74,20 @@ func (m *MatMul[T]) describe(p *plainProduct[T]) {
 
 // Gemv computes y = alpha·A·x + beta·y for A of m×n. If beta is 0, y is not read.
 func (a *Algebra[T]) Gemv(m, n int, alpha T, A []T, lda int, x []T, beta T, y []T) {
-	a.run(matvec[T]{gemv, m, n, alpha, A, lda, x, beta, y})
+	a.run(&matvec[T]{gemv, m, n, alpha, A, lda, x, 1, beta, y})
 }
 
 // GemvT computes y = alpha·Aᵀ·x + beta·y for A of m×n. If beta is 0, y is not read. Each
 // element of y starts from beta·y, rounded, and takes alpha·x, rounded, with the rows of A
 // ascending.
 func (a *Algebra[T]) GemvT(m, n int, alpha T, A []T, lda int, x []T, beta T, y []T) {
-	a.run(matvec[T]{gemvT, m, n, alpha, A, lda, x, beta, y})
+	a.run(&matvec[T]{gemvT, m, n, alpha, A, lda, x, 1, beta, y})
 }
 
-// Ger adds alpha·x·yᵀ to A of m×n. It rounds alpha·x first.
-func (a *Algebra[T]) Ger(m, n int, alpha T, x, y []T, A []T, lda int) {
-	a.run(matvec[T]{ger, m, n, alpha, A, lda, x, 1, y})
+// Ger adds alpha·x·yᵀ to A of m×n. It rounds alpha·x first. Element i of x is x[i*incX],
+// and incX is positive.
+func (a *Algebra[T]) Ger(m, n int, alpha T, x []T, incX int, y []T, A []T, lda int) {
+	a.run(&matvec[T]{op: ger, m: m, n: n, alpha: alpha, a: A, lda: lda, x: x, incX: incX, y: y})
 }
 
 // A matvec is a call of Gemv, GemvT or Ger.
@@ -98,6 +98,7 @@ type matvec[T Float] struct {
 	a     []T
 	lda   int
 	x     []T
+	incX  int // 1 but for ger
 	beta  T
 	y     []T
 }
@@ -115,21 +116,17 @@ const (
 const matvecShare = 1 << 17
 
 // run computes v on as many workers as it is worth.
-func (a *Algebra[T]) run(v matvec[T]) {
-	pool := a.e.pool
-	if n := min(len(pool.workers), v.m*v.n/matvecShare); n > 1 && a.mu.TryLock() {
+func (a *Algebra[T]) run(v *matvec[T]) {
+	if n := min(len(a.e.pool.workers), v.m*v.n/matvecShare); n > 1 && a.mu.TryLock() {
 		defer a.mu.Unlock() // Run panics if the engine is closed
-		a.matvec = v
+		a.matvec = *v
 		a.e.Run(n, a.share)
 		a.matvec = matvec[T]{}
 		return
 	}
-	w := pool.takeSolo()
-	w.enter()
-	v.run(multiplierOf[T](w), Span{0, v.items()})
-	w.leave()
-	pool.giveSolo(w)
-	runtime.KeepAlive(a.e)
+	mode := enterMode(a.e.set)
+	v.run(a.set, Span{0, v.items()})
+	mode.leave(a.e.set)
 }
 
 // columnsShared is the number of columns that a worker takes as a whole: two cache lines.
@@ -144,99 +141,85 @@ func (v *matvec[T]) items() int {
 }
 
 // run computes the share of one worker.
-func (v *matvec[T]) run(m *multiplier[T], items Span) {
+func (v *matvec[T]) run(set *asm.Kernels[T], items Span) {
 	switch v.op {
 	case gemv:
-		v.rows(m, items)
+		v.rows(set, items)
 	case gemvT:
-		v.columns(m, Span{items.Lo * columnsShared, min(items.Hi*columnsShared, v.n)})
+		v.columns(set, Span{items.Lo * columnsShared, min(items.Hi*columnsShared, v.n)})
 	case ger:
-		v.outer(m, items)
+		v.outer(set, items)
 	}
 }
+
+// rowsOf returns the number of rows of n elements for one call into assembly.
+func rowsOf(n int) int { return min(max(elementsPerCall/n, 1), rowsPerCall) }
 
 // rows computes some elements of a gemv.
-func (v *matvec[T]) rows(m *multiplier[T], rows Span) {
-	for lo := rows.Lo; lo < rows.Hi; {
-		hi := min(lo+min(max(elementsPerCall/v.n, 1), rowsPerCall), rows.Hi)
-		sums := m.rows[:hi-lo]
-		v.dots(m, lo, sums)
-		for i, s := range sums {
-			y := T(v.alpha * s)
-			if v.beta != 0 {
-				y += T(v.beta * v.y[lo+i])
-			}
-			v.y[lo+i] = y
-		}
-		lo = hi
+func (v *matvec[T]) rows(set *asm.Kernels[T], rows Span) {
+	if v.n > elementsPerCall {
+		v.longRows(set, rows)
+		return
 	}
-}
-
-// dots sets sums to rows of A times x, from row lo on. Parts of a long row are added.
-func (v *matvec[T]) dots(m *multiplier[T], lo int, sums []T) {
-	stopPoint()
-	n := min(v.n, elementsPerCall)
-	m.set.Gemv(len(sums), &sums[0], &v.a[lo*v.lda], v.lda, v.x[:n])
-	for ; n < v.n; n += elementsPerCall {
+	step := rowsOf(v.n)
+	for lo := rows.Lo; lo < rows.Hi; lo += step {
 		stopPoint()
-		part := m.rows[len(sums):][:1] // a row that long comes alone
-		m.set.Gemv(1, &part[0], &v.a[lo*v.lda+n], v.lda, v.x[n:min(n+elementsPerCall, v.n)])
-		sums[0] += part[0]
+		set.Gemv(min(step, rows.Hi-lo), &v.y[lo], &v.a[lo*v.lda], v.lda, v.x[:v.n], v.alpha, v.beta)
 	}
 }
 
-const (
-	// rowsTogether is the number of rows of A that go into y at a time. y is then read and
-	// written once for them.
-	rowsTogether = 8
-	// columnsTogether is the number of columns: y stays in L1, and A is read along 16 KB.
-	columnsTogether = 2048
-)
+// longRows is rows where each takes several calls. Their parts are added as those of Dot.
+func (v *matvec[T]) longRows(set *asm.Kernels[T], rows Span) {
+	for i := rows.Lo; i < rows.Hi; i++ {
+		sum := T(v.alpha * dot(set, v.a[i*v.lda:][:v.n], v.x[:v.n]))
+		if v.beta != 0 {
+			sum += T(v.beta * v.y[i])
+		}
+		v.y[i] = sum
+	}
+}
+
+// columnsTogether is the number of columns whose elements of y stay in L1.
+const columnsTogether = 2048
 
 // columns computes some elements of a gemvT.
-func (v *matvec[T]) columns(m *multiplier[T], cols Span) {
-	x := m.rows[:rowsTogether]
+func (v *matvec[T]) columns(set *asm.Kernels[T], cols Span) {
 	for lo := cols.Lo; lo < cols.Hi; lo += columnsTogether {
+		stopPoint()
 		y := v.y[lo:min(lo+columnsTogether, cols.Hi)]
 		switch v.beta {
 		case 0:
 			clear(y)
 		case 1:
 		default:
-			m.set.Scale(y, v.beta)
+			set.Scale(y, v.beta)
 		}
-		for i := 0; i < v.m; i += rowsTogether {
+		step := rowsOf(len(y))
+		for i := 0; i < v.m; i += step {
 			stopPoint()
-			n := min(rowsTogether, v.m-i)
-			for k := range n {
-				x[k] = v.alpha * v.x[i+k]
-			}
-			m.set.GemvT(n, y, &v.a[i*v.lda+lo], v.lda, &x[0])
+			set.GemvT(min(step, v.m-i), y, &v.a[i*v.lda+lo], v.lda, &v.x[i], v.alpha)
 		}
 	}
 }
 
 // outer computes some rows of a ger.
-func (v *matvec[T]) outer(m *multiplier[T], rows Span) {
-	for lo := rows.Lo; lo < rows.Hi; {
-		hi := min(lo+min(max(elementsPerCall/v.n, 1), rowsPerCall), rows.Hi)
-		x := m.rows[:hi-lo]
-		for i := range x {
-			x[i] = v.alpha * v.x[lo+i]
-		}
+func (v *matvec[T]) outer(set *asm.Kernels[T], rows Span) {
+	step := rowsOf(v.n)
+	for lo := rows.Lo; lo < rows.Hi; lo += step {
 		for n := 0; n < v.n; n += elementsPerCall {
 			stopPoint()
-			m.set.Ger(hi-lo, &v.a[lo*v.lda+n], v.lda, &x[0], v.y[n:min(n+elementsPerCall, v.n)])
+			set.Ger(min(step, rows.Hi-lo), &v.a[lo*v.lda+n], v.lda, &v.x[lo*v.incX], v.incX, v.y[n:min(n+elementsPerCall, v.n)], v.alpha)
 		}
-		lo = hi
 	}
 }
 
 // Dot returns Σ x·y. Chunks of 16,384 elements are added in order.
-func (a *Algebra[T]) Dot(x, y []T) (sum T) {
+func (a *Algebra[T]) Dot(x, y []T) T { return dot(a.set, x, y) }
+
+func dot[T Float](set *asm.Kernels[T], x, y []T) (sum T) {
 	for lo := 0; lo < len(x); lo += elementsPerCall {
 		hi := callEnd(lo, len(x))
-		if part := a.set.Dot(x[lo:hi], y[lo:hi]); lo == 0 {
+		if part := set.Dot(x[lo:hi], y[lo:hi]); lo == 0 {
 			sum = part
 		} else {
 			sum += part
@@ -266,6 +249,31 @@ func (a *Algebra[T]) SumSq(x []T) (sum T) { return a.sum(x, a.set.SumSq) }
 
 // AbsSum returns Σ |x|, in chunks as Dot.
 func (a *Algebra[T]) AbsSum(x []T) (sum T) { return a.sum(x, a.set.AbsSum) }
+
+// indexBlock is the number of elements of which IndexMaxAbs finds the largest at once. It
+// looks at those of one block one by one.
+const indexBlock = 128
+
+// IndexMaxAbs returns the first index of the largest |x|. It passes over NaN, except at
+// index 0: then it returns 0.
+func (a *Algebra[T]) IndexMaxAbs(x []T) int {
+	largest, first := T(-1), 0
+	for lo := 0; lo < len(x); lo += indexBlock {
+		if lo%elementsPerCall == 0 {
+			stopPoint()
+		}
+		if v := a.set.MaxAbs(x[lo:min(lo+indexBlock, len(x))]); v > largest {
+			largest, first = v, lo
+		}
+	}
+	if x[0] != x[0] {
+		return 0
+	}
+	for x[first] != largest && x[first] != -largest {
+		first++
+	}
+	return first
+}
 
 func (a *Algebra[T]) sum(x []T, f func([]T) T) (sum T) {
 	for lo := 0; lo < len(x); lo += elementsPerCall {

@@ -193,7 +193,12 @@ func testMatVec[T Float](t *testing.T, a *Algebra[T]) (all []T) {
 		all = append(all, y...)
 
 		z := x.clone()
-		a.Ger(m, n, alpha, tall, wide, z.data, z.ld)
+		const spread = 3
+		xs := make([]T, (m-1)*spread+1)
+		for i := range m {
+			xs[i*spread] = tall[i]
+		}
+		a.Ger(m, n, alpha, xs, spread, wide, z.data, z.ld)
 		z.intact(t, what)
 		for i := range m {
 			for j := range n {
@@ -229,6 +234,9 @@ func testAlgebraVectors[T Float](t *testing.T, a *Algebra[T]) (all []T) {
 				t.Errorf("%s of %d elements: %v, want %v", c.op, n, c.got, c.want)
 			}
 			all = append(all, c.got)
+		}
+		if n > 0 {
+			testIndexMaxAbs(t, a, x)
 		}
 		z := slices.Clone(y)
 		a.Axpy(-3, x, z)
@@ -295,6 +303,42 @@ func TestAlgebraTogether(t *testing.T) {
 	}
 }
 
+// testIndexMaxAbs: the first of several, with NaN before and behind it.
+func testIndexMaxAbs[T Float](t *testing.T, a *Algebra[T], x []T) {
+	nan := T(math.NaN())
+	for _, at := range []int{0, len(x) / 3, len(x) / 2, len(x) - 1} {
+		z := slices.Clone(x)
+		for _, same := range []int{at, (at + len(x)) / 2, len(x) - 1} {
+			z[same] = T(1-2*(same%2)) * 1e30
+		}
+		z[(at+len(x))/2] *= -1
+		check := func(want int) {
+			if got := a.IndexMaxAbs(z); got != want {
+				t.Fatalf("IndexMaxAbs of %d elements: %d, want %d", len(z), got, want)
+			}
+		}
+		check(at)
+		for i := range z[:at] {
+			z[i] = nan
+		}
+		if at > 0 {
+			check(0)
+			z[0] = 0
+			check(at)
+		}
+		clear(z)
+		check(0)
+		z[0] = nan
+		check(0)
+		z[0], z[len(z)-1] = T(math.Inf(-1)), T(math.Inf(1))
+		check(0)
+		for i := range z[1:] {
+			z[1+i] = nan
+		}
+		check(0)
+	}
+}
+
 func TestAlgebraAllocations(t *testing.T) {
 	if raceDetector {
 		t.Skip("slow")
@@ -319,14 +363,15 @@ func algebraAllocations[T Float](t *testing.T, e *Engine) {
 				}
 			}
 		},
-		"Gemv":   func() { a.Gemv(n, n, 2, x, n, y, 3, c) },
-		"GemvT":  func() { a.GemvT(n, n, 2, x, n, y, 3, c) },
-		"Ger":    func() { a.Ger(n, n, 2, x, y, c, n) },
-		"Dot":    func() { a.Dot(x, y) },
-		"SumSq":  func() { a.SumSq(x) },
-		"AbsSum": func() { a.AbsSum(x) },
-		"Axpy":   func() { a.Axpy(2, x, y) },
-		"Scale":  func() { a.Scale(2, x) },
+		"Gemv":        func() { a.Gemv(n, n, 2, x, n, y, 3, c) },
+		"GemvT":       func() { a.GemvT(n, n, 2, x, n, y, 3, c) },
+		"Ger":         func() { a.Ger(n, n, 2, x, 1, y, c, n) },
+		"Dot":         func() { a.Dot(x, y) },
+		"SumSq":       func() { a.SumSq(x) },
+		"AbsSum":      func() { a.AbsSum(x) },
+		"IndexMaxAbs": func() { a.IndexMaxAbs(x) },
+		"Axpy":        func() { a.Axpy(2, x, y) },
+		"Scale":       func() { a.Scale(2, x) },
 	} {
 		if got := testing.AllocsPerRun(10, call); got != 0 {
 			t.Errorf("%s of %T allocates %v times a call with %d threads", name, T(0), got, e.Threads())

@@ -39,8 +39,8 @@ func TestThreadModes(t *testing.T) {
 				} {
 					clear(got.C)
 					call()
-					var mode uint32
-					if e.set.ReadControl(&mode); mode&flush != flush {
+					mode := e.set.ReadControl()
+					if mode&flush != flush {
 						t.Errorf("%s, %d threads: %s leaves the thread in mode %#x", isa, threads, name, mode)
 					}
 					if i := firstDifference(got.C, want.C); i >= 0 {

@@ -23,8 +23,7 @@ type Worker struct {
 	// joinRank of joinN.
 	away, joinRank, joinN int
 
-	control uint32 // the control word of the thread, while the worker is in a region
-	locked  bool   // locked to the thread, while that is in the usual mode instead of its own
+	mode threadMode // while the worker is in a region
 
 	single multiplier[float32]
 	double *multiplier[float64] // nil until needed
@@ -95,22 +94,35 @@ func (w *Worker) Barrier() {
 	}
 }
 
-// enter sets the usual floating-point mode on the thread. If the thread was in another
+// enter sets the usual floating-point mode on the thread until leave.
+func (w *Worker) enter() { w.mode = enterMode(w.set) }
+
+func (w *Worker) leave() {
+	w.mode.leave(w.set)
+	w.mode = threadMode{}
+}
+
+// A threadMode remembers the floating-point mode of a thread that was not the usual one.
+type threadMode struct {
+	control uint32
+	locked  bool // the goroutine stays on the thread
+}
+
+// enterMode sets the usual floating-point mode on the thread. If the thread was in another
 // mode, the goroutine stays on it until leave.
-func (w *Worker) enter() {
-	if w.set.ReadControl(&w.control); w.control&asm.ControlModes != asm.Control {
+func enterMode(set *asm.Set) (m threadMode) {
+	if set.ReadControl()&asm.ControlModes != asm.Control {
 		runtime.LockOSThread()
-		w.locked = true
-		w.set.ReadControl(&w.control) // the goroutine may have been on another thread before
-		w.set.WriteControl(asm.Control)
+		m = threadMode{set.ReadControl(), true} // the goroutine may have been on another thread before
+		set.WriteControl(asm.Control)
 	}
+	return m
 }
 
 // leave restores the thread's own mode.
-func (w *Worker) leave() {
-	if w.locked {
-		w.locked = false
-		w.set.WriteControl(w.control)
+func (m threadMode) leave(set *asm.Set) {
+	if m.locked {
+		set.WriteControl(m.control)
 		runtime.UnlockOSThread()
 	}
 }

@@ -1,18 +1,16 @@
 package main
 
-import "github.com/mmcloughlin/avo/operand"
-
 // control emits the two accesses to MXCSR.
 func control(g *gen) {
-	g.kernel("readControl", "", "ReadControl", "stores MXCSR.")
-	g.STMXCSR(operand.Mem{Base: g.arg("mode")})
-	g.finish()
-
-	g.kernel("writeControl", "", "WriteControl", "loads MXCSR.")
-	mode, err := g.Param("mode").Resolve()
+	g.kernel("readControl", "", "ReadControl", "returns MXCSR.")
+	mode, err := g.ReturnIndex(0).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	g.LDMXCSR(mode.Addr)
+	g.STMXCSR(mode.Addr)
+	g.finish()
+
+	g.kernel("writeControl", "", "WriteControl", "loads MXCSR.")
+	g.LDMXCSR(g.paramAddr("mode"))
 	g.finish()
 }

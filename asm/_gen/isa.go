@@ -145,11 +145,16 @@ func (g *gen) length(name string) reg.GPVirtual {
 
 // broadcast fills v with a parameter that is an element.
 func (g *gen) broadcast(name string, v reg.VecPhysical) {
+	g.spread(g.paramAddr(name), v)
+}
+
+// paramAddr addresses a parameter.
+func (g *gen) paramAddr(name string) operand.Mem {
 	b, err := g.Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	g.spread(b.Addr, v)
+	return b.Addr
 }
 
 // The instructions that depend on the type of element.

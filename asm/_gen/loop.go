@@ -33,6 +33,19 @@ func (l lane) storeTo(src reg.VecPhysical, m operand.Mem) {
 	}
 }
 
+// multiplyAdd adds x times what lies at m to sum. t is scratch.
+func (l lane) multiplyAdd(m operand.Mem, x, sum, t reg.VecPhysical) {
+	switch {
+	case l.mask == nil:
+		l.g.multiplyAdd(m.Offset(l.disp), x, sum)
+	case l.g.wide():
+		l.g.multiplyAdd(m.Offset(l.disp), x, l.mask.k, sum)
+	default:
+		l.loadFrom(m, t)
+		l.g.multiplyAdd(t, x, sum)
+	}
+}
+
 // each makes the body of a loop that treats its lanes one after another. They
 // may use the same registers: renaming tells them apart.
 func each(body func(lane)) func([]lane) {

@@ -9,11 +9,13 @@ import (
 func reduce(g *gen) {
 	g.dot("dot", "Dot", "returns Σ x·y.", true)
 	g.dot("sumSq", "SumSq", "returns Σ x².", false)
-	g.absSum()
+	g.ofAbs("absSum", "AbsSum", "returns Σ |x|.", g.addTo)
+	g.ofAbs("maxAbs", "MaxAbs", "returns max |x|.", g.maxTo)
 }
 
-func (g *gen) absSum() {
-	g.kernel("absSum", "", "AbsSum", "returns Σ |x|.")
+// ofAbs emits a reduction of |x| by op.
+func (g *gen) ofAbs(name, slot, doc string, op func(x, dst reg.VecPhysical)) {
+	g.kernel(name, "", slot, doc)
 	x, n := g.base("x"), g.length("x")
 	sums, t, signless, tm := g.sumRegs(), g.vec[12], g.vec[13], g.vec[14]
 	for _, s := range sums {
@@ -32,9 +34,9 @@ func (g *gen) absSum() {
 	g.loop64(n, []reg.GPVirtual{x}, tm, 1, func(q int, ls []lane) {
 		ls[0].load(x, t)
 		g.and(signless, t, t)
-		g.add(t, sums[q], sums[q])
+		op(t, sums[q])
 	})
-	g.sumTree(sums, t)
+	g.tree(sums, t, op)
 	g.Store(sums[0].AsX(), g.ReturnIndex(0))
 	g.finish()
 }
@@ -101,6 +103,10 @@ func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, 
 	g.JEQ(operand.LabelRef(end))
 	masks := g.masks64(n)
 	for q := 0; q < vectors; q += group {
+		if q > 0 {
+			g.CMPQ(n, operand.Imm(uint64(q*g.lanes)))
+			g.JLE(operand.LabelRef(end))
+		}
 		ls := lanes(q)
 		for i := range ls {
 			m := masks(q+i, tm)
@@ -116,6 +122,9 @@ func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, 
 func (g *gen) sumTree(s []reg.VecPhysical, t reg.VecPhysical) { g.tree(s, t, g.addTo) }
 
 func (g *gen) addTo(x, dst reg.VecPhysical) { g.add(x, dst, dst) }
+
+// maxTo leaves dst as it is where x is NaN.
+func (g *gen) maxTo(x, dst reg.VecPhysical) { g.pick(g.VMAXPS, g.VMAXPD)(dst, x, dst) }
 
 // tree reduces s to lane 0 of s[0] by op, halving.
 func (g *gen) tree(s []reg.VecPhysical, t reg.VecPhysical, op func(x, dst reg.VecPhysical)) {

@@ -10,11 +10,11 @@ import (
 // y, beyond its n elements, if A is transposed and beta is 0. So that case never goes there.
 func (r *routines[T]) gemv(tA blas.Transpose, m, n int, alpha T, a []T, lda int, x []T, incX int, beta T, y []T, incY int) bool {
 	trans, ok := isTrans(tA)
-	lenX, lenY := n, m
+	lenX, lenY, limit := n, m, r.tuning.gemv
 	if trans {
-		lenX, lenY = m, n
+		lenX, lenY, limit = m, n, r.gemvT
 	}
-	if !ok || m < 1 || n < 1 || alpha == 0 || m*n < r.tuning.gemv && !(trans && beta == 0) ||
+	if !ok || m < 1 || n < 1 || alpha == 0 || !limit.admits(m, n) && !(trans && beta == 0) ||
 		!fits(m, n, lda, len(a)) || !reaches(lenX, incX, len(x)) || !reaches(lenY, incY, len(y)) {
 		return false
 	}
@@ -45,12 +45,12 @@ func (r *routines[T]) gemv(tA blas.Transpose, m, n int, alpha T, a []T, lda int,
 // ger adds alpha·x·yᵀ to A. Gonum's assembly (v0.17.0) reads the wrong elements if an
 // increment is negative, so those cases never go there.
 func (r *routines[T]) ger(m, n int, alpha T, x []T, incX int, y []T, incY int, a []T, lda int) bool {
-	if m < 1 || n < 1 || alpha == 0 || m*n < r.tuning.ger && incX > 0 && incY > 0 ||
-		!fits(m, n, lda, len(a)) || !reaches(m, incX, len(x)) || !reaches(n, incY, len(y)) {
+	if m < 1 || n < 1 || alpha == 0 || !fits(m, n, lda, len(a)) || !reaches(m, incX, len(x)) || !reaches(n, incY, len(y)) ||
+		!r.gerPays(m, n, lda) && incX > 0 && incY > 0 {
 		return false
 	}
-	if incX == 1 && incY == 1 {
-		r.a.Ger(m, n, alpha, x[:m], y[:n], a, lda)
+	if incX > 0 && incY == 1 {
+		r.a.Ger(m, n, alpha, x, incX, y[:n], a, lda)
 		return true
 	}
 	work := r.take()
@@ -60,10 +60,17 @@ func (r *routines[T]) ger(m, n int, alpha T, x []T, incX int, y []T, incY int, a
 		xi := gather(work, x, m, incX, i, rows)
 		for j := 0; j < n; j += r.gather {
 			cols := min(r.gather, n-j)
-			r.a.Ger(rows, cols, alpha, xi, gather(work[r.gather:], y, n, incY, j, cols), a[i*lda+j:], lda)
+			r.a.Ger(rows, cols, alpha, xi, 1, gather(work[r.gather:], y, n, incY, j, cols), a[i*lda+j:], lda)
 		}
 	}
 	return true
+}
+
+// gerPays reports whether ger is worth a kernel. Where short rows with a rest of a vector
+// follow closely, loads wait for stores: 8 ns a row. lda is at least n.
+func (r *routines[T]) gerPays(m, n, lda int) bool {
+	waits := lda-n < r.vector && n < 2*r.vector && n%r.vector != 0
+	return r.tuning.ger.admits(m, n) && !waits
 }
 
 // vectorMul is gemv for increments of 1.
@@ -153,7 +160,11 @@ func (r *routines[T]) syr2(ul blas.Uplo, n int, alpha T, x []T, incX int, y []T,
 
 // trmv computes x = op(A)·x for triangular A.
 func (r *routines[T]) trmv(ul blas.Uplo, tA blas.Transpose, d blas.Diag, n int, a []T, lda int, x []T, incX int) bool {
-	lower, trans, unit, ok := r.checkVector(r.tuning.trmv, ul, tA, d, n, a, lda, x, incX)
+	least := r.tuning.trmv
+	if tA != blas.NoTrans {
+		least = r.trmvT
+	}
+	lower, trans, unit, ok := r.checkVector(least, ul, tA, d, n, a, lda, x, incX)
 	if !ok {
 		return false
 	}
@@ -298,8 +309,13 @@ func gather[T kernels.Float](work, x []T, n, inc, first, count int) []T {
 	if inc == 1 {
 		return x[first:][:count]
 	}
-	at := start(n, inc, first)
-	for i := range work[:count] {
+	at, i := start(n, inc, first), 0
+	for ; i+4 <= count; i += 4 {
+		v := (*[4]T)(work[i:])
+		v[0], v[1], v[2], v[3] = x[at], x[at+inc], x[at+2*inc], x[at+3*inc]
+		at += 4 * inc
+	}
+	for ; i < count; i++ {
 		work[i] = x[at]
 		at += inc
 	}

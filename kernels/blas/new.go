@@ -30,7 +30,11 @@ func New(e *kernels.Engine) *Implementation {
 	if e == nil {
 		panic("blas: New: the engine is nil: make one with kernels.New, and check its error")
 	}
-	return newTuned(e, measured32, measured64)
+	d := measured64
+	if e.ISA() == "avx2" { // joins the sums of rows one by one
+		d.gemv = limit{800, 48}
+	}
+	return newTuned(e, measured32, d)
 }
 
 func newTuned(e *kernels.Engine, s, d tuning) *Implementation {
@@ -43,11 +47,12 @@ func newTuned(e *kernels.Engine, s, d tuning) *Implementation {
 // A tuning holds sizes that matter to speed alone.
 type tuning struct {
 	// Smaller cases go to gonum. Elements of a vector:
-	dot, scal, sums int // dot and axpy; scal; asum and nrm2
-	// elements of a matrix:
-	gemv, ger int
+	dot, scal, sums, iamax int // dot and axpy; scal; asum and nrm2; iamax
+	// matrices:
+	gemv, gemvT, ger limit
+	vector           int // ger: elements of the longest vector, or 0
 	// order of a triangle:
-	symv, syr, syr2, trmv, trsv int
+	symv, syr, syr2, trmv, trmvT, trsv int
 	// multiplications of a whole matrix:
 	gemm, symm, rank, left, right int // rank is syrk and syr2k, left and right are trmm and trsm
 	// order of the triangle of trmm and trsm from the left, rows of B from the right:
@@ -62,13 +67,21 @@ type tuning struct {
 	gather    int // level 2: elements of a vector with an increment that are copied at once
 }
 
+// A limit says which matrices are worth a kernel: those of enough elements, and of enough
+// columns. Rows shorter than a vector cost as much as one.
+type limit struct{ elements, columns int }
+
+func (l limit) admits(m, n int) bool { return m*n >= l.elements && n >= l.columns }
+
 var (
 	blocks = tuning{triangle: 32, leaf: kernels.MaxTriangle, symmetric: 64, strip: 16, width: 1024, gather: 8192}
 
-	measured64 = blocks.from(tuning{dot: 64, scal: 96, sums: 16, gemv: 4096, ger: 8192,
-		symv: 32, syr: 48, syr2: 80, trmv: 192, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 1200, right: 512, order: 8, rows: 4})
-	measured32 = blocks.from(tuning{dot: 256, scal: 16, sums: 16, gemv: 400, ger: 1 << 15,
-		symv: 32, syr: 32, syr2: 64, trmv: 320, trsv: 64, gemm: 216, symm: 512, rank: 3000, left: 600, right: 512, order: 8, rows: 4})
+	measured64 = blocks.from(tuning{dot: 64, scal: 96, sums: 24, iamax: 96,
+		gemv: limit{600, 16}, gemvT: limit{384, 12}, ger: limit{256, 4}, vector: 8,
+		symv: 28, syr: 40, syr2: 40, trmv: 136, trmvT: 144, trsv: 36, gemm: 216, symm: 512, rank: 3000, left: 1200, right: 512, order: 8, rows: 4})
+	measured32 = blocks.from(tuning{dot: 128, scal: 32, sums: 24, iamax: 64,
+		gemv: limit{256, 0}, gemvT: limit{48, 0}, ger: limit{800, 8}, vector: 16,
+		symv: 36, syr: 24, syr2: 40, trmv: 256, trmvT: 48, trsv: 48, gemm: 216, symm: 512, rank: 3000, left: 600, right: 512, order: 8, rows: 4})
 )
 
 // from returns the blocks of t with the limits of l.
@@ -96,8 +109,12 @@ type routines[T kernels.Float] struct {
 // take returns scratch of scratchLen elements, which hold anything.
 func (r *routines[T]) take() []T { return r.scratch.take()[:] }
 
-// give takes scratch back.
-func (r *routines[T]) give(s []T) { r.scratch.give((*[scratchLen]T)(s)) }
+// give takes scratch back. s may be nil.
+func (r *routines[T]) give(s []T) {
+	if s != nil {
+		r.scratch.give((*[scratchLen]T)(s))
+	}
+}
 
 // A list holds elements for reuse. It grows to the most that were taken at once.
 type list[E any] struct {
