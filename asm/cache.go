@@ -1,4 +1,7 @@
 package asm
 
-// usualL2 is what L2 returns where the machine doesn't tell.
-const usualL2 = 1 << 19
+// usualL1 and usualL2 are what L1 and L2 return where the machine doesn't tell.
+const (
+	usualL1 = 1 << 15
+	usualL2 = 1 << 19
+)

@@ -51,7 +51,7 @@ full1:
 	MOVQ a+8(FP), DX
 	MOVQ b+32(FP), BX
 	SUBQ $0x04, AX
-	JLT  tail4
+	JLT  tail8
 
 loop3:
 	VMOVUPS      (BX), Y1
@@ -74,31 +74,31 @@ loop3:
 	SUBQ         $0x04, AX
 	JGE          loop3
 
-tail4:
+tail8:
 	ADDQ $0x04, AX
-	JEQ  finish5
+	JEQ  finish9
 
-single6:
+single10:
 	VMOVUPS      (BX), Y1
 	VBROADCASTSD (DX), Y2
 	VFMADD231PD  Y1, Y2, Y0
 	ADDQ         CX, DX
 	ADDQ         $+64, BX
 	DECQ         AX
-	JNE          single6
+	JNE          single10
 
-finish5:
+finish9:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), CX
 	CMPQ    CX, $0x00000004
-	JNE     maskedStore7
+	JNE     maskedStore11
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
 
-maskedStore7:
+maskedStore11:
 	LEAQ       masksAVX2<>+256(SB), DX
 	SHLQ       $0x03, CX
 	SUBQ       CX, DX
@@ -185,7 +185,7 @@ TEXT ·dgemmAVX2_1x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked9
+	JNE     masked13
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -200,9 +200,9 @@ TEXT ·dgemmAVX2_1x8(SB), NOSPLIT, $0-112
 	VADDPD  Y2, Y0, Y0
 	VMOVUPS 32(AX), Y1
 	VADDPD  Y3, Y1, Y1
-	JMP     full8
+	JMP     full12
 
-masked9:
+masked13:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -218,7 +218,7 @@ masked9:
 	VMASKMOVPD 32(AX), Y15, Y1
 	VADDPD     Y3, Y1, Y1
 
-full8:
+full12:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -227,9 +227,9 @@ full8:
 	MOVQ a+8(FP), DX
 	MOVQ b+32(FP), BX
 	SUBQ $0x04, AX
-	JLT  tail11
+	JLT  tail19
 
-loop10:
+loop14:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSD (DX), Y4
@@ -256,13 +256,13 @@ loop10:
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
-	JGE          loop10
+	JGE          loop14
 
-tail11:
+tail19:
 	ADDQ $0x04, AX
-	JEQ  finish12
+	JEQ  finish20
 
-single13:
+single21:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSD (DX), Y4
@@ -271,21 +271,21 @@ single13:
 	ADDQ         CX, DX
 	ADDQ         $+64, BX
 	DECQ         AX
-	JNE          single13
+	JNE          single21
 
-finish12:
+finish20:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), CX
 	CMPQ    CX, $0x00000008
-	JNE     maskedStore14
+	JNE     maskedStore22
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-maskedStore14:
+maskedStore22:
 	LEAQ       masksAVX2<>+256(SB), DX
 	SHLQ       $0x03, CX
 	SUBQ       CX, DX
@@ -330,9 +330,9 @@ TEXT ·dgemmAVX2_1x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, SI
 	LEAQ    (BX)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail18
+	JLT     tail28
 
-loop17:
+loop25:
 	VBROADCASTSD (DX), Y4
 	VFMADD231PD  (BX), Y4, Y0
 	VFMADD231PD  32(BX), Y4, Y1
@@ -360,13 +360,13 @@ loop17:
 	ADDQ         $+256, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop17
+	JGE          loop25
 
-tail18:
+tail28:
 	ADDQ $0x04, AX
-	JEQ  finish19
+	JEQ  finish29
 
-single20:
+single30:
 	VBROADCASTSD (DX), Y4
 	VFMADD231PD  (BX), Y4, Y0
 	VFMADD231PD  32(BX), Y4, Y1
@@ -376,9 +376,9 @@ single20:
 	ADDQ         $+64, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single20
+	JNE          single30
 
-finish19:
+finish29:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -437,9 +437,9 @@ TEXT ·dgemmAVX2_1x32(SB), NOSPLIT, $0-112
 	LEAQ    (DI)(SI*1), R8
 	LEAQ    (R8)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail24
+	JLT     tail36
 
-loop23:
+loop33:
 	VBROADCASTSD (DX), Y8
 	VFMADD231PD  (BX), Y8, Y0
 	VFMADD231PD  32(BX), Y8, Y1
@@ -485,13 +485,13 @@ loop23:
 	ADDQ         $+256, R8
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop23
+	JGE          loop33
 
-tail24:
+tail36:
 	ADDQ $0x04, AX
-	JEQ  finish25
+	JEQ  finish37
 
-single26:
+single38:
 	VBROADCASTSD (DX), Y8
 	VFMADD231PD  (BX), Y8, Y0
 	VFMADD231PD  32(BX), Y8, Y1
@@ -507,9 +507,9 @@ single26:
 	ADDQ         $+64, R8
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single26
+	JNE          single38
 
-finish25:
+finish37:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -552,9 +552,9 @@ TEXT ·dgemmPlainAVX2_1x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, SI
 	MOVQ    dst+48(FP), DI
 	SUBQ    $0x04, AX
-	JLT     tail30
+	JLT     tail44
 
-loop29:
+loop41:
 	PREFETCHT0   64(BX)
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
@@ -597,13 +597,13 @@ loop29:
 	ADDQ         CX, DX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop29
+	JGE          loop41
 
-tail30:
+tail44:
 	ADDQ $0x04, AX
-	JEQ  finish31
+	JEQ  finish45
 
-single32:
+single46:
 	PREFETCHT0   64(BX)
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
@@ -616,9 +616,9 @@ single32:
 	ADDQ         CX, DX
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single32
+	JNE          single46
 
-finish31:
+finish45:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -638,13 +638,15 @@ TEXT ·dgemmAVX2_2x4(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000004
-	JNE     masked34
+	JNE     masked48
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y2
+	TESTQ   BX, BX
+	JEQ     same50
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -655,15 +657,25 @@ TEXT ·dgemmAVX2_2x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y1
 	VADDPD  Y2, Y1, Y1
-	JMP     full33
+	JMP     started51
 
-masked34:
+same50:
+	VMOVUPS (DX), Y0
+	VADDPD  Y2, Y0, Y0
+	VMOVAPS Y0, Y1
+
+started51:
+	JMP full47
+
+masked48:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y2
+	TESTQ      BX, BX
+	JEQ        same52
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -674,8 +686,15 @@ masked34:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y1
 	VADDPD     Y2, Y1, Y1
+	JMP        started53
 
-full33:
+same52:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y2, Y0, Y0
+	VMOVAPS    Y0, Y1
+
+started53:
+full47:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -684,9 +703,9 @@ full33:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail36
+	JLT  tail54
 
-loop35:
+loop49:
 	VMOVUPS      (SI), Y2
 	VBROADCASTSD (BX), Y3
 	VFMADD231PD  Y2, Y3, Y0
@@ -713,13 +732,13 @@ loop35:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop35
+	JGE          loop49
 
-tail36:
+tail54:
 	ADDQ $0x04, AX
-	JEQ  finish37
+	JEQ  finish55
 
-single38:
+single56:
 	VMOVUPS      (SI), Y2
 	VBROADCASTSD (BX), Y3
 	VFMADD231PD  Y2, Y3, Y0
@@ -728,22 +747,22 @@ single38:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single38
+	JNE          single56
 
-finish37:
+finish55:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000004
-	JNE     maskedStore39
+	JNE     maskedStore57
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
 	VZEROUPPER
 	RET
 
-maskedStore39:
+maskedStore57:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -766,7 +785,7 @@ TEXT ·dgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked41
+	JNE     masked59
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -774,6 +793,8 @@ TEXT ·dgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
+	TESTQ   BX, BX
+	JEQ     same61
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -788,9 +809,20 @@ TEXT ·dgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	VADDPD  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPD  Y5, Y3, Y3
-	JMP     full40
+	JMP     started62
 
-masked41:
+same61:
+	VMOVUPS (DX), Y0
+	VADDPD  Y4, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y5, Y1, Y1
+	VMOVAPS Y1, Y3
+
+started62:
+	JMP full58
+
+masked59:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -798,6 +830,8 @@ masked41:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y4
 	VMASKMOVPD 32(CX), Y15, Y5
+	TESTQ      BX, BX
+	JEQ        same63
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -812,8 +846,18 @@ masked41:
 	VADDPD     Y4, Y2, Y2
 	VMASKMOVPD 32(AX), Y15, Y3
 	VADDPD     Y5, Y3, Y3
+	JMP        started64
 
-full40:
+same63:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y4, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMASKMOVPD 32(DX), Y15, Y1
+	VADDPD     Y5, Y1, Y1
+	VMOVAPS    Y1, Y3
+
+started64:
+full58:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -822,9 +866,9 @@ full40:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail43
+	JLT  tail65
 
-loop42:
+loop60:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSD (BX), Y6
@@ -863,13 +907,13 @@ loop42:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop42
+	JGE          loop60
 
-tail43:
+tail65:
 	ADDQ $0x04, AX
-	JEQ  finish44
+	JEQ  finish66
 
-single45:
+single67:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSD (BX), Y6
@@ -881,15 +925,15 @@ single45:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single45
+	JNE          single67
 
-finish44:
+finish66:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore46
+	JNE     maskedStore68
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -898,7 +942,7 @@ finish44:
 	VZEROUPPER
 	RET
 
-maskedStore46:
+maskedStore68:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -924,6 +968,8 @@ TEXT ·dgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VMOVUPS 32(CX), Y9
 	VMOVUPS 64(CX), Y10
 	VMOVUPS 96(CX), Y11
+	TESTQ   BX, BX
+	JEQ     same72
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -946,20 +992,37 @@ TEXT ·dgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPD  Y10, Y6, Y6
 	VMOVUPS 96(AX), Y7
 	VADDPD  Y11, Y7, Y7
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail50
+	JMP     started73
 
-loop49:
+same72:
+	VMOVUPS (DX), Y0
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y4
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y9, Y1, Y1
+	VMOVAPS Y1, Y5
+	VMOVUPS 64(DX), Y2
+	VADDPD  Y10, Y2, Y2
+	VMOVAPS Y2, Y6
+	VMOVUPS 96(DX), Y3
+	VADDPD  Y11, Y3, Y3
+	VMOVAPS Y3, Y7
+
+started73:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail74
+
+loop71:
 	VBROADCASTSD (BX), Y8
 	VBROADCASTSD (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1023,13 +1086,13 @@ loop49:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop49
+	JGE          loop71
 
-tail50:
+tail74:
 	ADDQ $0x04, AX
-	JEQ  finish51
+	JEQ  finish75
 
-single52:
+single76:
 	VBROADCASTSD (BX), Y8
 	VBROADCASTSD (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1048,9 +1111,9 @@ single52:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single52
+	JNE          single76
 
-finish51:
+finish75:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1074,6 +1137,8 @@ TEXT ·dgemmAVX2_2x24(SB), NOSPLIT, $0-112
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
+	TESTQ   BX, BX
+	JEQ     same80
 	MOVLQSX (AX), SI
 	IMULQ   BX, SI
 	ADDQ    DX, SI
@@ -1104,21 +1169,44 @@ TEXT ·dgemmAVX2_2x24(SB), NOSPLIT, $0-112
 	VADDPD  128(CX), Y10, Y10
 	VMOVUPS 160(AX), Y11
 	VADDPD  160(CX), Y11, Y11
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), R8
-	LEAQ    (R8)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail56
+	JMP     started81
 
-loop55:
+same80:
+	VMOVUPS (DX), Y0
+	VADDPD  (CX), Y0, Y0
+	VMOVAPS Y0, Y6
+	VMOVUPS 32(DX), Y1
+	VADDPD  32(CX), Y1, Y1
+	VMOVAPS Y1, Y7
+	VMOVUPS 64(DX), Y2
+	VADDPD  64(CX), Y2, Y2
+	VMOVAPS Y2, Y8
+	VMOVUPS 96(DX), Y3
+	VADDPD  96(CX), Y3, Y3
+	VMOVAPS Y3, Y9
+	VMOVUPS 128(DX), Y4
+	VADDPD  128(CX), Y4, Y4
+	VMOVAPS Y4, Y10
+	VMOVUPS 160(DX), Y5
+	VADDPD  160(CX), Y5, Y5
+	VMOVAPS Y5, Y11
+
+started81:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), R8
+	LEAQ (R8)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail82
+
+loop79:
 	VBROADCASTSD (BX), Y12
 	VBROADCASTSD (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1207,13 +1295,13 @@ loop55:
 	ADDQ         $+256, R8
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop55
+	JGE          loop79
 
-tail56:
+tail82:
 	ADDQ $0x04, AX
-	JEQ  finish57
+	JEQ  finish83
 
-single58:
+single84:
 	VBROADCASTSD (BX), Y12
 	VBROADCASTSD (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1239,9 +1327,9 @@ single58:
 	ADDQ         $+64, R8
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single58
+	JNE          single84
 
-finish57:
+finish83:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1271,6 +1359,8 @@ TEXT ·dgemmPlainAVX2_2x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
+	TESTQ   BX, BX
+	JEQ     same88
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1285,20 +1375,31 @@ TEXT ·dgemmPlainAVX2_2x8(SB), NOSPLIT, $0-112
 	VADDPD  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPD  Y5, Y3, Y3
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	SHLQ    $0x03, DI
-	MOVQ    dst+48(FP), R8
-	SUBQ    $0x04, AX
-	JLT     tail62
+	JMP     started89
 
-loop61:
+same88:
+	VMOVUPS (DX), Y0
+	VADDPD  Y4, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y5, Y1, Y1
+	VMOVAPS Y1, Y3
+
+started89:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x03, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail90
+
+loop87:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
@@ -1353,13 +1454,13 @@ loop61:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop61
+	JGE          loop87
 
-tail62:
+tail90:
 	ADDQ $0x04, AX
-	JEQ  finish63
+	JEQ  finish91
 
-single64:
+single92:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
@@ -1375,9 +1476,9 @@ single64:
 	ADDQ         DX, BX
 	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single64
+	JNE          single92
 
-finish63:
+finish91:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -1400,13 +1501,15 @@ TEXT ·dgemmAVX2_3x4(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000004
-	JNE     masked66
+	JNE     masked94
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y3
+	TESTQ   BX, BX
+	JEQ     same96
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1422,15 +1525,26 @@ TEXT ·dgemmAVX2_3x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y2
 	VADDPD  Y3, Y2, Y2
-	JMP     full65
+	JMP     started97
 
-masked66:
+same96:
+	VMOVUPS (DX), Y0
+	VADDPD  Y3, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+
+started97:
+	JMP full93
+
+masked94:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y3
+	TESTQ      BX, BX
+	JEQ        same98
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1446,8 +1560,16 @@ masked66:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y2
 	VADDPD     Y3, Y2, Y2
+	JMP        started99
 
-full65:
+same98:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y3, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+
+started99:
+full93:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1456,9 +1578,9 @@ full65:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail68
+	JLT  tail100
 
-loop67:
+loop95:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSD (BX), Y4
 	VFMADD231PD  Y3, Y4, Y0
@@ -1493,13 +1615,13 @@ loop67:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop67
+	JGE          loop95
 
-tail68:
+tail100:
 	ADDQ $0x04, AX
-	JEQ  finish69
+	JEQ  finish101
 
-single70:
+single102:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSD (BX), Y4
 	VFMADD231PD  Y3, Y4, Y0
@@ -1510,15 +1632,15 @@ single70:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single70
+	JNE          single102
 
-finish69:
+finish101:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000004
-	JNE     maskedStore71
+	JNE     maskedStore103
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -1527,7 +1649,7 @@ finish69:
 	VZEROUPPER
 	RET
 
-maskedStore71:
+maskedStore103:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -1552,7 +1674,7 @@ TEXT ·dgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000008
-	JNE        masked73
+	JNE        masked105
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -1560,6 +1682,8 @@ TEXT ·dgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
+	TESTQ      BX, BX
+	JEQ        same107
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1584,9 +1708,22 @@ TEXT ·dgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPD     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        full72
+	JMP        started108
 
-masked73:
+same107:
+	VMOVUPS (DX), Y0
+	VADDPD  Y6, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y7, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+
+started108:
+	JMP full104
+
+masked105:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -1594,6 +1731,8 @@ masked73:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y6
 	VMASKMOVPD 32(CX), Y15, Y7
+	TESTQ      BX, BX
+	JEQ        same109
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1618,8 +1757,20 @@ masked73:
 	VMASKMOVPD 32(AX), Y15, Y5
 	VADDPD     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
+	JMP        started110
 
-full72:
+same109:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y6, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMASKMOVPD 32(DX), Y15, Y1
+	VADDPD     Y7, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+
+started110:
+full104:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1631,9 +1782,9 @@ full72:
 	SHLQ $0x03, DI
 	ADDQ SI, DI
 	SUBQ $0x04, AX
-	JLT  tail75
+	JLT  tail111
 
-loop74:
+loop106:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -1689,13 +1840,13 @@ loop74:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop74
+	JGE          loop106
 
-tail75:
+tail111:
 	ADDQ $0x04, AX
-	JEQ  finish76
+	JEQ  finish112
 
-single77:
+single113:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -1711,15 +1862,15 @@ single77:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single77
+	JNE          single113
 
-finish76:
+finish112:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore78
+	JNE     maskedStore114
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1731,7 +1882,7 @@ finish76:
 	VZEROUPPER
 	RET
 
-maskedStore78:
+maskedStore114:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -1760,6 +1911,8 @@ TEXT ·dgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS 32(CX), Y13
 	VMOVUPS 64(CX), Y14
 	VMOVUPS 96(CX), Y15
+	TESTQ   BX, BX
+	JEQ     same118
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1793,20 +1946,41 @@ TEXT ·dgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VADDPD  Y14, Y10, Y10
 	VMOVUPS 96(AX), Y11
 	VADDPD  Y15, Y11, Y11
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail82
+	JMP     started119
 
-loop81:
+same118:
+	VMOVUPS (DX), Y0
+	VADDPD  Y12, Y0, Y0
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y8
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y13, Y1, Y1
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y9
+	VMOVUPS 64(DX), Y2
+	VADDPD  Y14, Y2, Y2
+	VMOVAPS Y2, Y6
+	VMOVAPS Y2, Y10
+	VMOVUPS 96(DX), Y3
+	VADDPD  Y15, Y3, Y3
+	VMOVAPS Y3, Y7
+	VMOVAPS Y3, Y11
+
+started119:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail120
+
+loop117:
 	VBROADCASTSD (BX), Y12
 	VBROADCASTSD (BX)(CX*1), Y13
 	VBROADCASTSD (BX)(CX*2), Y14
@@ -1890,13 +2064,13 @@ loop81:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop81
+	JGE          loop117
 
-tail82:
+tail120:
 	ADDQ $0x04, AX
-	JEQ  finish83
+	JEQ  finish121
 
-single84:
+single122:
 	VBROADCASTSD (BX), Y12
 	VBROADCASTSD (BX)(CX*1), Y13
 	VBROADCASTSD (BX)(CX*2), Y14
@@ -1920,9 +2094,9 @@ single84:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single84
+	JNE          single122
 
-finish83:
+finish121:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1953,6 +2127,8 @@ TEXT ·dgemmPlainAVX2_3x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
+	TESTQ      BX, BX
+	JEQ        same126
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1977,20 +2153,33 @@ TEXT ·dgemmPlainAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPD     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x03, DI
-	MOVQ       dst+48(FP), R8
-	SUBQ       $0x04, AX
-	JLT        tail88
+	JMP        started127
 
-loop87:
+same126:
+	VMOVUPS (DX), Y0
+	VADDPD  Y6, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y7, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+
+started127:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x03, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail128
+
+loop125:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2057,13 +2246,13 @@ loop87:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop87
+	JGE          loop125
 
-tail88:
+tail128:
 	ADDQ $0x04, AX
-	JEQ  finish89
+	JEQ  finish129
 
-single90:
+single130:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2082,9 +2271,9 @@ single90:
 	ADDQ         DX, BX
 	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single90
+	JNE          single130
 
-finish89:
+finish129:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -2110,13 +2299,15 @@ TEXT ·dgemmAVX2_4x4(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000004
-	JNE     masked92
+	JNE     masked132
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y4
+	TESTQ   BX, BX
+	JEQ     same134
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2137,15 +2328,27 @@ TEXT ·dgemmAVX2_4x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y3
 	VADDPD  Y4, Y3, Y3
-	JMP     full91
+	JMP     started135
 
-masked92:
+same134:
+	VMOVUPS (DX), Y0
+	VADDPD  Y4, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+
+started135:
+	JMP full131
+
+masked132:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y4
+	TESTQ      BX, BX
+	JEQ        same136
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2166,8 +2369,17 @@ masked92:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y3
 	VADDPD     Y4, Y3, Y3
+	JMP        started137
 
-full91:
+same136:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y4, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+
+started137:
+full131:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2175,12 +2387,11 @@ full91:
 	SHLQ $0x03, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail94
+	JLT  tail138
 
-loop93:
+loop133:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSD (BX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2188,10 +2399,9 @@ loop93:
 	VFMADD231PD  Y4, Y6, Y1
 	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y4, Y7, Y2
-	VBROADCASTSD (SI), Y8
+	VBROADCASTSD (BX)(SI*1), Y8
 	VFMADD231PD  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      64(DI), Y4
 	VBROADCASTSD (BX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2199,10 +2409,9 @@ loop93:
 	VFMADD231PD  Y4, Y6, Y1
 	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y4, Y7, Y2
-	VBROADCASTSD (SI), Y8
+	VBROADCASTSD (BX)(SI*1), Y8
 	VFMADD231PD  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Y4
 	VBROADCASTSD (BX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2210,10 +2419,9 @@ loop93:
 	VFMADD231PD  Y4, Y6, Y1
 	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y4, Y7, Y2
-	VBROADCASTSD (SI), Y8
+	VBROADCASTSD (BX)(SI*1), Y8
 	VFMADD231PD  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      192(DI), Y4
 	VBROADCASTSD (BX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2221,19 +2429,18 @@ loop93:
 	VFMADD231PD  Y4, Y6, Y1
 	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y4, Y7, Y2
-	VBROADCASTSD (SI), Y8
+	VBROADCASTSD (BX)(SI*1), Y8
 	VFMADD231PD  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop93
+	JGE          loop133
 
-tail94:
+tail138:
 	ADDQ $0x04, AX
-	JEQ  finish95
+	JEQ  finish139
 
-single96:
+single140:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSD (BX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2241,21 +2448,20 @@ single96:
 	VFMADD231PD  Y4, Y6, Y1
 	VBROADCASTSD (BX)(CX*2), Y7
 	VFMADD231PD  Y4, Y7, Y2
-	VBROADCASTSD (SI), Y8
+	VBROADCASTSD (BX)(SI*1), Y8
 	VFMADD231PD  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single96
+	JNE          single140
 
-finish95:
+finish139:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000004
-	JNE     maskedStore97
+	JNE     maskedStore141
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -2266,7 +2472,7 @@ finish95:
 	VZEROUPPER
 	RET
 
-maskedStore97:
+maskedStore141:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -2293,7 +2499,7 @@ TEXT ·dgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000008
-	JNE        masked99
+	JNE        masked143
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2301,6 +2507,8 @@ TEXT ·dgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
+	TESTQ      BX, BX
+	JEQ        same145
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2333,9 +2541,24 @@ TEXT ·dgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPD     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        full98
+	JMP        started146
 
-masked99:
+same145:
+	VMOVUPS (DX), Y0
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y9, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+
+started146:
+	JMP full142
+
+masked143:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2343,6 +2566,8 @@ masked99:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y8
 	VMASKMOVPD 32(CX), Y15, Y9
+	TESTQ      BX, BX
+	JEQ        same147
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2375,8 +2600,22 @@ masked99:
 	VMASKMOVPD 32(AX), Y15, Y7
 	VADDPD     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
+	JMP        started148
 
-full98:
+same147:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y8, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y6
+	VMASKMOVPD 32(DX), Y15, Y1
+	VADDPD     Y9, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y7
+
+started148:
+full142:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2384,15 +2623,14 @@ full98:
 	SHLQ $0x03, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	MOVQ bs+40(FP), R8
 	SHLQ $0x03, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail101
+	JLT  tail149
 
-loop100:
+loop144:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2405,11 +2643,10 @@ loop100:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y8
 	VMOVUPS      96(DI), Y9
@@ -2422,11 +2659,10 @@ loop100:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y8
 	VMOVUPS      160(DI), Y9
@@ -2439,11 +2675,10 @@ loop100:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y8
 	VMOVUPS      224(DI), Y9
@@ -2456,21 +2691,20 @@ loop100:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop100
+	JGE          loop144
 
-tail101:
+tail149:
 	ADDQ $0x04, AX
-	JEQ  finish102
+	JEQ  finish150
 
-single103:
+single151:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2483,22 +2717,21 @@ single103:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single103
+	JNE          single151
 
-finish102:
+finish150:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore104
+	JNE     maskedStore152
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2513,7 +2746,7 @@ finish102:
 	VZEROUPPER
 	RET
 
-maskedStore104:
+maskedStore152:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -2543,6 +2776,8 @@ TEXT ·dgemmPlainAVX2_4x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
+	TESTQ      BX, BX
+	JEQ        same156
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2575,22 +2810,36 @@ TEXT ·dgemmPlainAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPD     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x03, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail108
+	JMP        started157
 
-loop107:
+same156:
+	VMOVUPS (DX), Y0
+	VADDPD  Y8, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y9, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+
+started157:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x03, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail158
+
+loop155:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2605,12 +2854,11 @@ loop107:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2625,12 +2873,11 @@ loop107:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2645,12 +2892,11 @@ loop107:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2665,21 +2911,20 @@ loop107:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop107
+	JGE          loop155
 
-tail108:
+tail158:
 	ADDQ $0x04, AX
-	JEQ  finish109
+	JEQ  finish159
 
-single110:
+single160:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2694,17 +2939,16 @@ single110:
 	VBROADCASTSD (BX)(CX*2), Y12
 	VFMADD231PD  Y8, Y12, Y4
 	VFMADD231PD  Y9, Y12, Y5
-	VBROADCASTSD (SI), Y13
+	VBROADCASTSD (BX)(SI*1), Y13
 	VFMADD231PD  Y8, Y13, Y6
 	VFMADD231PD  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, R9
 	DECQ         AX
-	JNE          single110
+	JNE          single160
 
-finish109:
+finish159:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -2733,13 +2977,15 @@ TEXT ·dgemmAVX2_5x4(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000004
-	JNE     masked112
+	JNE     masked162
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y5
+	TESTQ   BX, BX
+	JEQ     same164
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2765,15 +3011,28 @@ TEXT ·dgemmAVX2_5x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y4
 	VADDPD  Y5, Y4, Y4
-	JMP     full111
+	JMP     started165
 
-masked112:
+same164:
+	VMOVUPS (DX), Y0
+	VADDPD  Y5, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+
+started165:
+	JMP full161
+
+masked162:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y5
+	TESTQ      BX, BX
+	JEQ        same166
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2799,8 +3058,18 @@ masked112:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y4
 	VADDPD     Y5, Y4, Y4
+	JMP        started167
 
-full111:
+same166:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y5, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+
+started167:
+full161:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2808,12 +3077,11 @@ full111:
 	SHLQ $0x03, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail114
+	JLT  tail168
 
-loop113:
+loop163:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -2821,12 +3089,11 @@ loop113:
 	VFMADD231PD  Y5, Y7, Y1
 	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y5, Y8, Y2
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (BX)(SI*1), Y9
 	VFMADD231PD  Y5, Y9, Y3
-	VBROADCASTSD (SI)(CX*1), Y10
+	VBROADCASTSD (BX)(CX*4), Y10
 	VFMADD231PD  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      64(DI), Y5
 	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -2834,12 +3101,11 @@ loop113:
 	VFMADD231PD  Y5, Y7, Y1
 	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y5, Y8, Y2
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (BX)(SI*1), Y9
 	VFMADD231PD  Y5, Y9, Y3
-	VBROADCASTSD (SI)(CX*1), Y10
+	VBROADCASTSD (BX)(CX*4), Y10
 	VFMADD231PD  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Y5
 	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -2847,12 +3113,11 @@ loop113:
 	VFMADD231PD  Y5, Y7, Y1
 	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y5, Y8, Y2
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (BX)(SI*1), Y9
 	VFMADD231PD  Y5, Y9, Y3
-	VBROADCASTSD (SI)(CX*1), Y10
+	VBROADCASTSD (BX)(CX*4), Y10
 	VFMADD231PD  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      192(DI), Y5
 	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -2860,21 +3125,20 @@ loop113:
 	VFMADD231PD  Y5, Y7, Y1
 	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y5, Y8, Y2
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (BX)(SI*1), Y9
 	VFMADD231PD  Y5, Y9, Y3
-	VBROADCASTSD (SI)(CX*1), Y10
+	VBROADCASTSD (BX)(CX*4), Y10
 	VFMADD231PD  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop113
+	JGE          loop163
 
-tail114:
+tail168:
 	ADDQ $0x04, AX
-	JEQ  finish115
+	JEQ  finish169
 
-single116:
+single170:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -2882,23 +3146,22 @@ single116:
 	VFMADD231PD  Y5, Y7, Y1
 	VBROADCASTSD (BX)(CX*2), Y8
 	VFMADD231PD  Y5, Y8, Y2
-	VBROADCASTSD (SI), Y9
+	VBROADCASTSD (BX)(SI*1), Y9
 	VFMADD231PD  Y5, Y9, Y3
-	VBROADCASTSD (SI)(CX*1), Y10
+	VBROADCASTSD (BX)(CX*4), Y10
 	VFMADD231PD  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single116
+	JNE          single170
 
-finish115:
+finish169:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000004
-	JNE     maskedStore117
+	JNE     maskedStore171
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -2911,7 +3174,7 @@ finish115:
 	VZEROUPPER
 	RET
 
-maskedStore117:
+maskedStore171:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -2940,7 +3203,7 @@ TEXT ·dgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000008
-	JNE        masked119
+	JNE        masked173
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2948,6 +3211,8 @@ TEXT ·dgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
+	TESTQ      BX, BX
+	JEQ        same175
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2988,9 +3253,26 @@ TEXT ·dgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPD     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        full118
+	JMP        started176
 
-masked119:
+same175:
+	VMOVUPS (DX), Y0
+	VADDPD  Y10, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y11, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+
+started176:
+	JMP full172
+
+masked173:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2998,6 +3280,8 @@ masked119:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y10
 	VMASKMOVPD 32(CX), Y15, Y11
+	TESTQ      BX, BX
+	JEQ        same177
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3038,8 +3322,24 @@ masked119:
 	VMASKMOVPD 32(AX), Y15, Y9
 	VADDPD     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
+	JMP        started178
 
-full118:
+same177:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y10, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y6
+	VMOVAPS    Y0, Y8
+	VMASKMOVPD 32(DX), Y15, Y1
+	VADDPD     Y11, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y7
+	VMOVAPS    Y1, Y9
+
+started178:
+full172:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3047,15 +3347,14 @@ full118:
 	SHLQ $0x03, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	MOVQ bs+40(FP), R8
 	SHLQ $0x03, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail121
+	JLT  tail179
 
-loop120:
+loop174:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3068,14 +3367,13 @@ loop120:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y10
 	VMOVUPS      96(DI), Y11
@@ -3088,14 +3386,13 @@ loop120:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y10
 	VMOVUPS      160(DI), Y11
@@ -3108,14 +3405,13 @@ loop120:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y10
 	VMOVUPS      224(DI), Y11
@@ -3128,24 +3424,23 @@ loop120:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop120
+	JGE          loop174
 
-tail121:
+tail179:
 	ADDQ $0x04, AX
-	JEQ  finish122
+	JEQ  finish180
 
-single123:
+single181:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3158,25 +3453,24 @@ single123:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single123
+	JNE          single181
 
-finish122:
+finish180:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore124
+	JNE     maskedStore182
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -3194,7 +3488,7 @@ finish122:
 	VZEROUPPER
 	RET
 
-maskedStore124:
+maskedStore182:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -3227,6 +3521,8 @@ TEXT ·dgemmPlainAVX2_5x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
+	TESTQ      BX, BX
+	JEQ        same186
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3267,22 +3563,38 @@ TEXT ·dgemmPlainAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPD     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x03, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail128
+	JMP        started187
 
-loop127:
+same186:
+	VMOVUPS (DX), Y0
+	VADDPD  Y10, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y11, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+
+started187:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x03, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail188
+
+loop185:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3297,15 +3609,14 @@ loop127:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3320,15 +3631,14 @@ loop127:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3343,15 +3653,14 @@ loop127:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3366,24 +3675,23 @@ loop127:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop127
+	JGE          loop185
 
-tail128:
+tail188:
 	ADDQ $0x04, AX
-	JEQ  finish129
+	JEQ  finish189
 
-single130:
+single190:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3398,20 +3706,19 @@ single130:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y10, Y14, Y4
 	VFMADD231PD  Y11, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y10, Y15, Y6
 	VFMADD231PD  Y11, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y12
+	VBROADCASTSD (BX)(CX*4), Y12
 	VFMADD231PD  Y10, Y12, Y8
 	VFMADD231PD  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, R9
 	DECQ         AX
-	JNE          single130
+	JNE          single190
 
-finish129:
+finish189:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -3443,13 +3750,15 @@ TEXT ·dgemmAVX2_6x4(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000004
-	JNE     masked132
+	JNE     masked192
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y6
+	TESTQ   BX, BX
+	JEQ     same194
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3480,15 +3789,29 @@ TEXT ·dgemmAVX2_6x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y5
 	VADDPD  Y6, Y5, Y5
-	JMP     full131
+	JMP     started195
 
-masked132:
+same194:
+	VMOVUPS (DX), Y0
+	VADDPD  Y6, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+
+started195:
+	JMP full191
+
+masked192:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y6
+	TESTQ      BX, BX
+	JEQ        same196
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3519,8 +3842,19 @@ masked132:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y5
 	VADDPD     Y6, Y5, Y5
+	JMP        started197
 
-full131:
+same196:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y6, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y5
+
+started197:
+full191:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3528,107 +3862,102 @@ full131:
 	SHLQ $0x03, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
-	MOVQ b+32(FP), DI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
 	SUBQ $0x04, AX
-	JLT  tail134
+	JLT  tail198
 
-loop133:
-	VMOVUPS      (DI), Y6
+loop193:
+	VMOVUPS      (R8), Y6
 	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y6, Y7, Y0
 	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y6, Y8, Y1
 	VBROADCASTSD (BX)(CX*2), Y9
 	VFMADD231PD  Y6, Y9, Y2
-	VBROADCASTSD (SI), Y10
+	VBROADCASTSD (BX)(SI*1), Y10
 	VFMADD231PD  Y6, Y10, Y3
-	VBROADCASTSD (SI)(CX*1), Y11
+	VBROADCASTSD (BX)(CX*4), Y11
 	VFMADD231PD  Y6, Y11, Y4
-	VBROADCASTSD (SI)(CX*2), Y12
+	VBROADCASTSD (BX)(DI*1), Y12
 	VFMADD231PD  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      64(DI), Y6
+	VMOVUPS      64(R8), Y6
 	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y6, Y7, Y0
 	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y6, Y8, Y1
 	VBROADCASTSD (BX)(CX*2), Y9
 	VFMADD231PD  Y6, Y9, Y2
-	VBROADCASTSD (SI), Y10
+	VBROADCASTSD (BX)(SI*1), Y10
 	VFMADD231PD  Y6, Y10, Y3
-	VBROADCASTSD (SI)(CX*1), Y11
+	VBROADCASTSD (BX)(CX*4), Y11
 	VFMADD231PD  Y6, Y11, Y4
-	VBROADCASTSD (SI)(CX*2), Y12
+	VBROADCASTSD (BX)(DI*1), Y12
 	VFMADD231PD  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      128(DI), Y6
+	VMOVUPS      128(R8), Y6
 	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y6, Y7, Y0
 	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y6, Y8, Y1
 	VBROADCASTSD (BX)(CX*2), Y9
 	VFMADD231PD  Y6, Y9, Y2
-	VBROADCASTSD (SI), Y10
+	VBROADCASTSD (BX)(SI*1), Y10
 	VFMADD231PD  Y6, Y10, Y3
-	VBROADCASTSD (SI)(CX*1), Y11
+	VBROADCASTSD (BX)(CX*4), Y11
 	VFMADD231PD  Y6, Y11, Y4
-	VBROADCASTSD (SI)(CX*2), Y12
+	VBROADCASTSD (BX)(DI*1), Y12
 	VFMADD231PD  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      192(DI), Y6
+	VMOVUPS      192(R8), Y6
 	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y6, Y7, Y0
 	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y6, Y8, Y1
 	VBROADCASTSD (BX)(CX*2), Y9
 	VFMADD231PD  Y6, Y9, Y2
-	VBROADCASTSD (SI), Y10
+	VBROADCASTSD (BX)(SI*1), Y10
 	VFMADD231PD  Y6, Y10, Y3
-	VBROADCASTSD (SI)(CX*1), Y11
+	VBROADCASTSD (BX)(CX*4), Y11
 	VFMADD231PD  Y6, Y11, Y4
-	VBROADCASTSD (SI)(CX*2), Y12
+	VBROADCASTSD (BX)(DI*1), Y12
 	VFMADD231PD  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+256, DI
+	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop133
+	JGE          loop193
 
-tail134:
+tail198:
 	ADDQ $0x04, AX
-	JEQ  finish135
+	JEQ  finish199
 
-single136:
-	VMOVUPS      (DI), Y6
+single200:
+	VMOVUPS      (R8), Y6
 	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y6, Y7, Y0
 	VBROADCASTSD (BX)(CX*1), Y8
 	VFMADD231PD  Y6, Y8, Y1
 	VBROADCASTSD (BX)(CX*2), Y9
 	VFMADD231PD  Y6, Y9, Y2
-	VBROADCASTSD (SI), Y10
+	VBROADCASTSD (BX)(SI*1), Y10
 	VFMADD231PD  Y6, Y10, Y3
-	VBROADCASTSD (SI)(CX*1), Y11
+	VBROADCASTSD (BX)(CX*4), Y11
 	VFMADD231PD  Y6, Y11, Y4
-	VBROADCASTSD (SI)(CX*2), Y12
+	VBROADCASTSD (BX)(DI*1), Y12
 	VFMADD231PD  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+64, DI
+	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single136
+	JNE          single200
 
-finish135:
+finish199:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000004
-	JNE     maskedStore137
+	JNE     maskedStore201
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -3643,7 +3972,7 @@ finish135:
 	VZEROUPPER
 	RET
 
-maskedStore137:
+maskedStore201:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -3674,7 +4003,7 @@ TEXT ·dgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000008
-	JNE        masked139
+	JNE        masked203
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3682,6 +4011,8 @@ TEXT ·dgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
+	TESTQ      BX, BX
+	JEQ        same205
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3730,9 +4061,28 @@ TEXT ·dgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPD     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        full138
+	JMP        started206
 
-masked139:
+same205:
+	VMOVUPS (DX), Y0
+	VADDPD  Y12, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y10
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y13, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+	VMOVAPS Y1, Y11
+
+started206:
+	JMP full202
+
+masked203:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3740,6 +4090,8 @@ masked139:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y12
 	VMASKMOVPD 32(CX), Y15, Y13
+	TESTQ      BX, BX
+	JEQ        same207
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3788,8 +4140,26 @@ masked139:
 	VMASKMOVPD 32(AX), Y15, Y11
 	VADDPD     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
+	JMP        started208
 
-full138:
+same207:
+	VMASKMOVPD (DX), Y14, Y0
+	VADDPD     Y12, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y6
+	VMOVAPS    Y0, Y8
+	VMOVAPS    Y0, Y10
+	VMASKMOVPD 32(DX), Y15, Y1
+	VADDPD     Y13, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y7
+	VMOVAPS    Y1, Y9
+	VMOVAPS    Y1, Y11
+
+started208:
+full202:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3797,18 +4167,18 @@ full138:
 	SHLQ $0x03, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
-	MOVQ b+32(FP), DI
-	MOVQ bs+40(FP), R8
-	SHLQ $0x03, R8
-	ADDQ DI, R8
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x03, R9
+	ADDQ R8, R9
 	SUBQ $0x04, AX
-	JLT  tail141
+	JLT  tail209
 
-loop140:
-	PREFETCHT1   (R8)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
+loop204:
+	PREFETCHT1   (R9)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -3818,20 +4188,19 @@ loop140:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   64(R8)
-	VMOVUPS      64(DI), Y12
-	VMOVUPS      96(DI), Y13
+	PREFETCHT1   64(R9)
+	VMOVUPS      64(R8), Y12
+	VMOVUPS      96(R8), Y13
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -3841,20 +4210,19 @@ loop140:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   128(R8)
-	VMOVUPS      128(DI), Y12
-	VMOVUPS      160(DI), Y13
+	PREFETCHT1   128(R9)
+	VMOVUPS      128(R8), Y12
+	VMOVUPS      160(R8), Y13
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -3864,20 +4232,19 @@ loop140:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   192(R8)
-	VMOVUPS      192(DI), Y12
-	VMOVUPS      224(DI), Y13
+	PREFETCHT1   192(R9)
+	VMOVUPS      192(R8), Y12
+	VMOVUPS      224(R8), Y13
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -3887,30 +4254,29 @@ loop140:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+256, DI
 	ADDQ         $+256, R8
+	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop140
+	JGE          loop204
 
-tail141:
+tail209:
 	ADDQ $0x04, AX
-	JEQ  finish142
+	JEQ  finish210
 
-single143:
-	PREFETCHT1   (R8)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
+single211:
+	PREFETCHT1   (R9)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -3920,28 +4286,27 @@ single143:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+64, DI
+	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single143
+	JNE          single211
 
-finish142:
+finish210:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore144
+	JNE     maskedStore212
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -3962,7 +4327,7 @@ finish142:
 	VZEROUPPER
 	RET
 
-maskedStore144:
+maskedStore212:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x03, DX
 	SUBQ       DX, BX
@@ -3998,6 +4363,8 @@ TEXT ·dgemmPlainAVX2_6x8(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
+	TESTQ      BX, BX
+	JEQ        same216
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4046,27 +4413,46 @@ TEXT ·dgemmPlainAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPD     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x03, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail148
+	JMP        started217
 
-loop147:
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, (R9)
-	VMOVUPS      Y13, 32(R9)
+same216:
+	VMOVUPS (DX), Y0
+	VADDPD  Y12, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y10
+	VMOVUPS 32(DX), Y1
+	VADDPD  Y13, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+	VMOVAPS Y1, Y11
+
+started217:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ ldb+40(FP), R9
+	SHLQ $0x03, R9
+	MOVQ dst+48(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail218
+
+loop215:
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, (R10)
+	VMOVUPS      Y13, 32(R10)
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -4076,23 +4462,22 @@ loop147:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, 64(R9)
-	VMOVUPS      Y13, 96(R9)
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, 64(R10)
+	VMOVUPS      Y13, 96(R10)
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -4102,23 +4487,22 @@ loop147:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, 128(R9)
-	VMOVUPS      Y13, 160(R9)
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, 128(R10)
+	VMOVUPS      Y13, 160(R10)
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -4128,23 +4512,22 @@ loop147:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, 192(R9)
-	VMOVUPS      Y13, 224(R9)
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, 192(R10)
+	VMOVUPS      Y13, 224(R10)
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -4154,32 +4537,31 @@ loop147:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+256, R9
+	ADDQ         $+256, R10
 	SUBQ         $0x04, AX
-	JGE          loop147
+	JGE          loop215
 
-tail148:
+tail218:
 	ADDQ $0x04, AX
-	JEQ  finish149
+	JEQ  finish219
 
-single150:
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, (R9)
-	VMOVUPS      Y13, 32(R9)
+single220:
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, (R10)
+	VMOVUPS      Y13, 32(R10)
 	VBROADCASTSD (BX), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFMADD231PD  Y13, Y14, Y1
@@ -4189,23 +4571,22 @@ single150:
 	VBROADCASTSD (BX)(CX*2), Y14
 	VFMADD231PD  Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y5
-	VBROADCASTSD (SI), Y15
+	VBROADCASTSD (BX)(SI*1), Y15
 	VFMADD231PD  Y12, Y15, Y6
 	VFMADD231PD  Y13, Y15, Y7
-	VBROADCASTSD (SI)(CX*1), Y14
+	VBROADCASTSD (BX)(CX*4), Y14
 	VFMADD231PD  Y12, Y14, Y8
 	VFMADD231PD  Y13, Y14, Y9
-	VBROADCASTSD (SI)(CX*2), Y15
+	VBROADCASTSD (BX)(DI*1), Y15
 	VFMADD231PD  Y12, Y15, Y10
 	VFMADD231PD  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+64, R9
+	ADDQ         $+64, R10
 	DECQ         AX
-	JNE          single150
+	JNE          single220
 
-finish149:
+finish219:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX

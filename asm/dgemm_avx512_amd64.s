@@ -32,7 +32,7 @@ TEXT ·dgemmAVX512_1x8(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), DX
 	MOVQ      b+32(FP), BX
 	SUBQ      $0x04, AX
-	JLT       tail4
+	JLT       tail6
 
 loop3:
 	VMOVUPS      (BX), Z1
@@ -55,20 +55,20 @@ loop3:
 	SUBQ         $0x04, AX
 	JGE          loop3
 
-tail4:
+tail6:
 	ADDQ $0x04, AX
-	JEQ  finish5
+	JEQ  finish7
 
-single6:
+single8:
 	VMOVUPS      (BX), Z1
 	VBROADCASTSD (DX), Z2
 	VFMADD231PD  Z1, Z2, Z0
 	ADDQ         CX, DX
 	ADDQ         $+128, BX
 	DECQ         AX
-	JNE          single6
+	JNE          single8
 
-finish5:
+finish7:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -107,9 +107,9 @@ TEXT ·dgemmAVX512_1x16(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), DX
 	MOVQ      b+32(FP), BX
 	SUBQ      $0x04, AX
-	JLT       tail10
+	JLT       tail14
 
-loop9:
+loop11:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSD (DX), Z4
@@ -136,13 +136,13 @@ loop9:
 	ADDQ         CX, DX
 	ADDQ         $+512, BX
 	SUBQ         $0x04, AX
-	JGE          loop9
+	JGE          loop11
 
-tail10:
+tail14:
 	ADDQ $0x04, AX
-	JEQ  finish11
+	JEQ  finish15
 
-single12:
+single16:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSD (DX), Z4
@@ -151,9 +151,9 @@ single12:
 	ADDQ         CX, DX
 	ADDQ         $+128, BX
 	DECQ         AX
-	JNE          single12
+	JNE          single16
 
-finish11:
+finish15:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -196,9 +196,9 @@ TEXT ·dgemmAVX512_1x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, SI
 	LEAQ    (BX)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail16
+	JLT     tail22
 
-loop15:
+loop19:
 	VBROADCASTSD (DX), Z4
 	VFMADD231PD  (BX), Z4, Z0
 	VFMADD231PD  64(BX), Z4, Z1
@@ -226,13 +226,13 @@ loop15:
 	ADDQ         $+512, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop15
+	JGE          loop19
 
-tail16:
+tail22:
 	ADDQ $0x04, AX
-	JEQ  finish17
+	JEQ  finish23
 
-single18:
+single24:
 	VBROADCASTSD (DX), Z4
 	VFMADD231PD  (BX), Z4, Z0
 	VFMADD231PD  64(BX), Z4, Z1
@@ -242,9 +242,9 @@ single18:
 	ADDQ         $+128, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single18
+	JNE          single24
 
-finish17:
+finish23:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -303,9 +303,9 @@ TEXT ·dgemmAVX512_1x64(SB), NOSPLIT, $0-112
 	LEAQ    (DI)(SI*1), R8
 	LEAQ    (R8)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail22
+	JLT     tail30
 
-loop21:
+loop27:
 	VBROADCASTSD (DX), Z8
 	VFMADD231PD  (BX), Z8, Z0
 	VFMADD231PD  64(BX), Z8, Z1
@@ -351,13 +351,13 @@ loop21:
 	ADDQ         $+512, R8
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop21
+	JGE          loop27
 
-tail22:
+tail30:
 	ADDQ $0x04, AX
-	JEQ  finish23
+	JEQ  finish31
 
-single24:
+single32:
 	VBROADCASTSD (DX), Z8
 	VFMADD231PD  (BX), Z8, Z0
 	VFMADD231PD  64(BX), Z8, Z1
@@ -373,9 +373,9 @@ single24:
 	ADDQ         $+128, R8
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single24
+	JNE          single32
 
-finish23:
+finish31:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -418,9 +418,9 @@ TEXT ·dgemmPlainAVX512_1x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, SI
 	MOVQ    dst+48(FP), DI
 	SUBQ    $0x04, AX
-	JLT     tail28
+	JLT     tail38
 
-loop27:
+loop35:
 	PREFETCHT0   128(BX)
 	PREFETCHT0   192(BX)
 	VMOVUPS      (BX), Z2
@@ -467,13 +467,13 @@ loop27:
 	ADDQ         CX, DX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop27
+	JGE          loop35
 
-tail28:
+tail38:
 	ADDQ $0x04, AX
-	JEQ  finish29
+	JEQ  finish39
 
-single30:
+single40:
 	PREFETCHT0   128(BX)
 	PREFETCHT0   192(BX)
 	VMOVUPS      (BX), Z2
@@ -487,9 +487,9 @@ single30:
 	ADDQ         CX, DX
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single30
+	JNE          single40
 
-finish29:
+finish39:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -513,6 +513,8 @@ TEXT ·dgemmAVX512_2x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z2
+	TESTQ     BX, BX
+	JEQ       same44
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -523,17 +525,25 @@ TEXT ·dgemmAVX512_2x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z1
 	VADDPD    Z2, Z1, Z1
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail34
+	JMP       started45
 
-loop33:
+same44:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z2, Z0, Z0
+	VMOVAPS   Z0, Z1
+
+started45:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail46
+
+loop43:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSD (BX), Z3
 	VFMADD231PD  Z2, Z3, Z0
@@ -560,13 +570,13 @@ loop33:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop33
+	JGE          loop43
 
-tail34:
+tail46:
 	ADDQ $0x04, AX
-	JEQ  finish35
+	JEQ  finish47
 
-single36:
+single48:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSD (BX), Z3
 	VFMADD231PD  Z2, Z3, Z0
@@ -575,9 +585,9 @@ single36:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single36
+	JNE          single48
 
-finish35:
+finish47:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -603,6 +613,8 @@ TEXT ·dgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z4
 	VMOVUPD.Z 64(CX), K2, Z5
+	TESTQ     BX, BX
+	JEQ       same52
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -617,17 +629,28 @@ TEXT ·dgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	VADDPD    Z4, Z2, Z2
 	VMOVUPD.Z 64(AX), K2, Z3
 	VADDPD    Z5, Z3, Z3
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail40
+	JMP       started53
 
-loop39:
+same52:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z4, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z5, Z1, Z1
+	VMOVAPS   Z1, Z3
+
+started53:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail54
+
+loop51:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSD (BX), Z6
@@ -666,13 +689,13 @@ loop39:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop39
+	JGE          loop51
 
-tail40:
+tail54:
 	ADDQ $0x04, AX
-	JEQ  finish41
+	JEQ  finish55
 
-single42:
+single56:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSD (BX), Z6
@@ -684,9 +707,9 @@ single42:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single42
+	JNE          single56
 
-finish41:
+finish55:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -710,6 +733,8 @@ TEXT ·dgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z9
 	VMOVUPS 128(CX), Z10
 	VMOVUPS 192(CX), Z11
+	TESTQ   BX, BX
+	JEQ     same60
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -732,20 +757,37 @@ TEXT ·dgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VADDPD  Z10, Z6, Z6
 	VMOVUPS 192(AX), Z7
 	VADDPD  Z11, Z7, Z7
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail46
+	JMP     started61
 
-loop45:
+same60:
+	VMOVUPS (DX), Z0
+	VADDPD  Z8, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z9, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z10, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z11, Z3, Z3
+	VMOVAPS Z3, Z7
+
+started61:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail62
+
+loop59:
 	VBROADCASTSD (BX), Z8
 	VBROADCASTSD (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -809,13 +851,13 @@ loop45:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop45
+	JGE          loop59
 
-tail46:
+tail62:
 	ADDQ $0x04, AX
-	JEQ  finish47
+	JEQ  finish63
 
-single48:
+single64:
 	VBROADCASTSD (BX), Z8
 	VBROADCASTSD (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -834,9 +876,9 @@ single48:
 	ADDQ         $+128, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single48
+	JNE          single64
 
-finish47:
+finish63:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -868,6 +910,8 @@ TEXT ·dgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VMOVUPS 320(CX), Z21
 	VMOVUPS 384(CX), Z22
 	VMOVUPS 448(CX), Z23
+	TESTQ   BX, BX
+	JEQ     same68
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -906,22 +950,51 @@ TEXT ·dgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VADDPD  Z22, Z14, Z14
 	VMOVUPS 448(AX), Z15
 	VADDPD  Z23, Z15, Z15
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), R8
-	LEAQ    (R8)(DI*1), R9
-	LEAQ    (R9)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail52
+	JMP     started69
 
-loop51:
+same68:
+	VMOVUPS (DX), Z0
+	VADDPD  Z16, Z0, Z0
+	VMOVAPS Z0, Z8
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z17, Z1, Z1
+	VMOVAPS Z1, Z9
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z18, Z2, Z2
+	VMOVAPS Z2, Z10
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z19, Z3, Z3
+	VMOVAPS Z3, Z11
+	VMOVUPS 256(DX), Z4
+	VADDPD  Z20, Z4, Z4
+	VMOVAPS Z4, Z12
+	VMOVUPS 320(DX), Z5
+	VADDPD  Z21, Z5, Z5
+	VMOVAPS Z5, Z13
+	VMOVUPS 384(DX), Z6
+	VADDPD  Z22, Z6, Z6
+	VMOVAPS Z6, Z14
+	VMOVUPS 448(DX), Z7
+	VADDPD  Z23, Z7, Z7
+	VMOVAPS Z7, Z15
+
+started69:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), R8
+	LEAQ (R8)(DI*1), R9
+	LEAQ (R9)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail70
+
+loop67:
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1035,13 +1108,13 @@ loop51:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop51
+	JGE          loop67
 
-tail52:
+tail70:
 	ADDQ $0x04, AX
-	JEQ  finish53
+	JEQ  finish71
 
-single54:
+single72:
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1074,9 +1147,9 @@ single54:
 	ADDQ         $+128, R9
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single54
+	JNE          single72
 
-finish53:
+finish71:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1110,6 +1183,8 @@ TEXT ·dgemmPlainAVX512_2x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Z4
 	VMOVUPS 64(CX), Z5
+	TESTQ   BX, BX
+	JEQ     same76
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1124,20 +1199,31 @@ TEXT ·dgemmPlainAVX512_2x16(SB), NOSPLIT, $0-112
 	VADDPD  Z4, Z2, Z2
 	VMOVUPS 64(AX), Z3
 	VADDPD  Z5, Z3, Z3
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	SHLQ    $0x03, DI
-	MOVQ    dst+48(FP), R8
-	SUBQ    $0x04, AX
-	JLT     tail58
+	JMP     started77
 
-loop57:
+same76:
+	VMOVUPS (DX), Z0
+	VADDPD  Z4, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z5, Z1, Z1
+	VMOVAPS Z1, Z3
+
+started77:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x03, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail78
+
+loop75:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z4
@@ -1196,13 +1282,13 @@ loop57:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop57
+	JGE          loop75
 
-tail58:
+tail78:
 	ADDQ $0x04, AX
-	JEQ  finish59
+	JEQ  finish79
 
-single60:
+single80:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z4
@@ -1219,9 +1305,9 @@ single60:
 	ADDQ         DX, BX
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single60
+	JNE          single80
 
-finish59:
+finish79:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -1248,6 +1334,8 @@ TEXT ·dgemmAVX512_3x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z3
+	TESTQ     BX, BX
+	JEQ       same84
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1263,17 +1351,26 @@ TEXT ·dgemmAVX512_3x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z2
 	VADDPD    Z3, Z2, Z2
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail64
+	JMP       started85
 
-loop63:
+same84:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z3, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+
+started85:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail86
+
+loop83:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSD (BX), Z4
 	VFMADD231PD  Z3, Z4, Z0
@@ -1308,13 +1405,13 @@ loop63:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop63
+	JGE          loop83
 
-tail64:
+tail86:
 	ADDQ $0x04, AX
-	JEQ  finish65
+	JEQ  finish87
 
-single66:
+single88:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSD (BX), Z4
 	VFMADD231PD  Z3, Z4, Z0
@@ -1325,9 +1422,9 @@ single66:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single66
+	JNE          single88
 
-finish65:
+finish87:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1355,6 +1452,8 @@ TEXT ·dgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z6
 	VMOVUPD.Z 64(CX), K2, Z7
+	TESTQ     BX, BX
+	JEQ       same92
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1376,17 +1475,30 @@ TEXT ·dgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	VADDPD    Z6, Z4, Z4
 	VMOVUPD.Z 64(AX), K2, Z5
 	VADDPD    Z7, Z5, Z5
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail70
+	JMP       started93
 
-loop69:
+same92:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z6, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z7, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+
+started93:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail94
+
+loop91:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSD (BX), Z8
@@ -1437,13 +1549,13 @@ loop69:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop69
+	JGE          loop91
 
-tail70:
+tail94:
 	ADDQ $0x04, AX
-	JEQ  finish71
+	JEQ  finish95
 
-single72:
+single96:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSD (BX), Z8
@@ -1458,9 +1570,9 @@ single72:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single72
+	JNE          single96
 
-finish71:
+finish95:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1487,6 +1599,8 @@ TEXT ·dgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z13
 	VMOVUPS 128(CX), Z14
 	VMOVUPS 192(CX), Z15
+	TESTQ   BX, BX
+	JEQ     same100
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1520,20 +1634,41 @@ TEXT ·dgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VADDPD  Z14, Z10, Z10
 	VMOVUPS 192(AX), Z11
 	VADDPD  Z15, Z11, Z11
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail76
+	JMP     started101
 
-loop75:
+same100:
+	VMOVUPS (DX), Z0
+	VADDPD  Z12, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z13, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z14, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z15, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+
+started101:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail102
+
+loop99:
 	VBROADCASTSD (BX), Z12
 	VBROADCASTSD (BX)(CX*1), Z13
 	VBROADCASTSD (BX)(CX*2), Z14
@@ -1617,13 +1752,13 @@ loop75:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop75
+	JGE          loop99
 
-tail76:
+tail102:
 	ADDQ $0x04, AX
-	JEQ  finish77
+	JEQ  finish103
 
-single78:
+single104:
 	VBROADCASTSD (BX), Z12
 	VBROADCASTSD (BX)(CX*1), Z13
 	VBROADCASTSD (BX)(CX*2), Z14
@@ -1647,9 +1782,9 @@ single78:
 	ADDQ         $+128, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single78
+	JNE          single104
 
-finish77:
+finish103:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -1686,6 +1821,8 @@ TEXT ·dgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VMOVUPS 320(CX), Z29
 	VMOVUPS 384(CX), Z30
 	VMOVUPS 448(CX), Z31
+	TESTQ   BX, BX
+	JEQ     same108
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1743,22 +1880,59 @@ TEXT ·dgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VADDPD  Z30, Z22, Z22
 	VMOVUPS 448(AX), Z23
 	VADDPD  Z31, Z23, Z23
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x03, DI
-	LEAQ    (SI)(DI*1), R8
-	LEAQ    (R8)(DI*1), R9
-	LEAQ    (R9)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail82
+	JMP     started109
 
-loop81:
+same108:
+	VMOVUPS (DX), Z0
+	VADDPD  Z24, Z0, Z0
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z16
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z25, Z1, Z1
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z17
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z26, Z2, Z2
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z18
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z27, Z3, Z3
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z19
+	VMOVUPS 256(DX), Z4
+	VADDPD  Z28, Z4, Z4
+	VMOVAPS Z4, Z12
+	VMOVAPS Z4, Z20
+	VMOVUPS 320(DX), Z5
+	VADDPD  Z29, Z5, Z5
+	VMOVAPS Z5, Z13
+	VMOVAPS Z5, Z21
+	VMOVUPS 384(DX), Z6
+	VADDPD  Z30, Z6, Z6
+	VMOVAPS Z6, Z14
+	VMOVAPS Z6, Z22
+	VMOVUPS 448(DX), Z7
+	VADDPD  Z31, Z7, Z7
+	VMOVAPS Z7, Z15
+	VMOVAPS Z7, Z23
+
+started109:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), R8
+	LEAQ (R8)(DI*1), R9
+	LEAQ (R9)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail110
+
+loop107:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
@@ -1908,13 +2082,13 @@ loop81:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop81
+	JGE          loop107
 
-tail82:
+tail110:
 	ADDQ $0x04, AX
-	JEQ  finish83
+	JEQ  finish111
 
-single84:
+single112:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
@@ -1956,9 +2130,9 @@ single84:
 	ADDQ         $+128, R9
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single84
+	JNE          single112
 
-finish83:
+finish111:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -2001,6 +2175,8 @@ TEXT ·dgemmPlainAVX512_3x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Z6
 	VMOVUPS 64(CX), Z7
+	TESTQ   BX, BX
+	JEQ     same116
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2022,20 +2198,33 @@ TEXT ·dgemmPlainAVX512_3x16(SB), NOSPLIT, $0-112
 	VADDPD  Z6, Z4, Z4
 	VMOVUPS 64(AX), Z5
 	VADDPD  Z7, Z5, Z5
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	SHLQ    $0x03, DI
-	MOVQ    dst+48(FP), R8
-	SUBQ    $0x04, AX
-	JLT     tail88
+	JMP     started117
 
-loop87:
+same116:
+	VMOVUPS (DX), Z0
+	VADDPD  Z6, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z7, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+
+started117:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x03, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail118
+
+loop115:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z6
@@ -2106,13 +2295,13 @@ loop87:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop87
+	JGE          loop115
 
-tail88:
+tail118:
 	ADDQ $0x04, AX
-	JEQ  finish89
+	JEQ  finish119
 
-single90:
+single120:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z6
@@ -2132,9 +2321,9 @@ single90:
 	ADDQ         DX, BX
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single90
+	JNE          single120
 
-finish89:
+finish119:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -2164,6 +2353,8 @@ TEXT ·dgemmAVX512_4x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z4
+	TESTQ     BX, BX
+	JEQ       same124
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -2184,19 +2375,28 @@ TEXT ·dgemmAVX512_4x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z3
 	VADDPD    Z4, Z3, Z3
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail94
+	JMP       started125
 
-loop93:
+same124:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z4, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+
+started125:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail126
+
+loop123:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSD (BX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -2204,10 +2404,9 @@ loop93:
 	VFMADD231PD  Z4, Z6, Z1
 	VBROADCASTSD (BX)(CX*2), Z7
 	VFMADD231PD  Z4, Z7, Z2
-	VBROADCASTSD (SI), Z8
+	VBROADCASTSD (BX)(SI*1), Z8
 	VFMADD231PD  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z4
 	VBROADCASTSD (BX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -2215,10 +2414,9 @@ loop93:
 	VFMADD231PD  Z4, Z6, Z1
 	VBROADCASTSD (BX)(CX*2), Z7
 	VFMADD231PD  Z4, Z7, Z2
-	VBROADCASTSD (SI), Z8
+	VBROADCASTSD (BX)(SI*1), Z8
 	VFMADD231PD  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z4
 	VBROADCASTSD (BX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -2226,10 +2424,9 @@ loop93:
 	VFMADD231PD  Z4, Z6, Z1
 	VBROADCASTSD (BX)(CX*2), Z7
 	VFMADD231PD  Z4, Z7, Z2
-	VBROADCASTSD (SI), Z8
+	VBROADCASTSD (BX)(SI*1), Z8
 	VFMADD231PD  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z4
 	VBROADCASTSD (BX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -2237,19 +2434,18 @@ loop93:
 	VFMADD231PD  Z4, Z6, Z1
 	VBROADCASTSD (BX)(CX*2), Z7
 	VFMADD231PD  Z4, Z7, Z2
-	VBROADCASTSD (SI), Z8
+	VBROADCASTSD (BX)(SI*1), Z8
 	VFMADD231PD  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop93
+	JGE          loop123
 
-tail94:
+tail126:
 	ADDQ $0x04, AX
-	JEQ  finish95
+	JEQ  finish127
 
-single96:
+single128:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSD (BX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -2257,15 +2453,14 @@ single96:
 	VFMADD231PD  Z4, Z6, Z1
 	VBROADCASTSD (BX)(CX*2), Z7
 	VFMADD231PD  Z4, Z7, Z2
-	VBROADCASTSD (SI), Z8
+	VBROADCASTSD (BX)(SI*1), Z8
 	VFMADD231PD  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single96
+	JNE          single128
 
-finish95:
+finish127:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -2295,6 +2490,8 @@ TEXT ·dgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z8
 	VMOVUPD.Z 64(CX), K2, Z9
+	TESTQ     BX, BX
+	JEQ       same132
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -2323,19 +2520,33 @@ TEXT ·dgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	VADDPD    Z8, Z6, Z6
 	VMOVUPD.Z 64(AX), K2, Z7
 	VADDPD    Z9, Z7, Z7
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail100
+	JMP       started133
 
-loop99:
+same132:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z8, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z9, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+
+started133:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail134
+
+loop131:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSD (BX), Z10
@@ -2347,11 +2558,10 @@ loop99:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z8
 	VMOVUPS      192(DI), Z9
 	VBROADCASTSD (BX), Z10
@@ -2363,11 +2573,10 @@ loop99:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z8
 	VMOVUPS      320(DI), Z9
 	VBROADCASTSD (BX), Z10
@@ -2379,11 +2588,10 @@ loop99:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z8
 	VMOVUPS      448(DI), Z9
 	VBROADCASTSD (BX), Z10
@@ -2395,20 +2603,19 @@ loop99:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop99
+	JGE          loop131
 
-tail100:
+tail134:
 	ADDQ $0x04, AX
-	JEQ  finish101
+	JEQ  finish135
 
-single102:
+single136:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSD (BX), Z10
@@ -2420,16 +2627,15 @@ single102:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single102
+	JNE          single136
 
-finish101:
+finish135:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -2459,6 +2665,8 @@ TEXT ·dgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z17
 	VMOVUPS 128(CX), Z18
 	VMOVUPS 192(CX), Z19
+	TESTQ   BX, BX
+	JEQ     same140
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2503,26 +2711,50 @@ TEXT ·dgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VADDPD  Z18, Z14, Z14
 	VMOVUPS 192(AX), Z15
 	VADDPD  Z19, Z15, Z15
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x03, R8
-	LEAQ    (DI)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail106
+	JMP     started141
 
-loop105:
+same140:
+	VMOVUPS (DX), Z0
+	VADDPD  Z16, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z12
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z17, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z13
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z18, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z14
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z19, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z15
+
+started141:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x03, R8
+	LEAQ (DI)(R8*1), R8
+	SUBQ $0x04, AX
+	JLT  tail142
+
+loop139:
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VBROADCASTSD (BX)(CX*2), Z18
-	VBROADCASTSD (SI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VMOVUPS      (DI), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z4
@@ -2544,11 +2776,10 @@ loop105:
 	VFMADD231PD  Z23, Z18, Z11
 	VFMADD231PD  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VBROADCASTSD (BX)(CX*2), Z18
-	VBROADCASTSD (SI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VMOVUPS      128(DI), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z4
@@ -2570,11 +2801,10 @@ loop105:
 	VFMADD231PD  Z23, Z18, Z11
 	VFMADD231PD  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VBROADCASTSD (BX)(CX*2), Z18
-	VBROADCASTSD (SI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VMOVUPS      256(DI), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z4
@@ -2596,11 +2826,10 @@ loop105:
 	VFMADD231PD  Z23, Z18, Z11
 	VFMADD231PD  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VBROADCASTSD (BX)(CX*2), Z18
-	VBROADCASTSD (SI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VMOVUPS      384(DI), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z4
@@ -2622,21 +2851,20 @@ loop105:
 	VFMADD231PD  Z23, Z18, Z11
 	VFMADD231PD  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop105
+	JGE          loop139
 
-tail106:
+tail142:
 	ADDQ $0x04, AX
-	JEQ  finish107
+	JEQ  finish143
 
-single108:
+single144:
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VBROADCASTSD (BX)(CX*2), Z18
-	VBROADCASTSD (SI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VMOVUPS      (DI), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z4
@@ -2658,13 +2886,12 @@ single108:
 	VFMADD231PD  Z23, Z18, Z11
 	VFMADD231PD  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single108
+	JNE          single144
 
-finish107:
+finish143:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -2704,6 +2931,8 @@ TEXT ·dgemmAVX512_4x48(SB), NOSPLIT, $0-112
 	VMOVUPS 192(CX), Z27
 	VMOVUPS 256(CX), Z28
 	VMOVUPS 320(CX), Z29
+	TESTQ   BX, BX
+	JEQ     same148
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2764,27 +2993,61 @@ TEXT ·dgemmAVX512_4x48(SB), NOSPLIT, $0-112
 	VADDPD  Z28, Z22, Z22
 	VMOVUPS 320(AX), Z23
 	VADDPD  Z29, Z23, Z23
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x03, R8
-	LEAQ    (DI)(R8*1), R9
-	LEAQ    (R9)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail112
+	JMP     started149
 
-loop111:
+same148:
+	VMOVUPS (DX), Z0
+	VADDPD  Z24, Z0, Z0
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z18
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z25, Z1, Z1
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z19
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z26, Z2, Z2
+	VMOVAPS Z2, Z8
+	VMOVAPS Z2, Z14
+	VMOVAPS Z2, Z20
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z27, Z3, Z3
+	VMOVAPS Z3, Z9
+	VMOVAPS Z3, Z15
+	VMOVAPS Z3, Z21
+	VMOVUPS 256(DX), Z4
+	VADDPD  Z28, Z4, Z4
+	VMOVAPS Z4, Z10
+	VMOVAPS Z4, Z16
+	VMOVAPS Z4, Z22
+	VMOVUPS 320(DX), Z5
+	VADDPD  Z29, Z5, Z5
+	VMOVAPS Z5, Z11
+	VMOVAPS Z5, Z17
+	VMOVAPS Z5, Z23
+
+started149:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x03, R8
+	LEAQ (DI)(R8*1), R9
+	LEAQ (R9)(R8*1), R8
+	SUBQ $0x04, AX
+	JLT  tail150
+
+loop147:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VMOVUPS      (DI), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z6
@@ -2816,11 +3079,10 @@ loop111:
 	VFMADD231PD  Z29, Z26, Z17
 	VFMADD231PD  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VMOVUPS      128(DI), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z6
@@ -2852,11 +3114,10 @@ loop111:
 	VFMADD231PD  Z29, Z26, Z17
 	VFMADD231PD  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VMOVUPS      256(DI), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z6
@@ -2888,11 +3149,10 @@ loop111:
 	VFMADD231PD  Z29, Z26, Z17
 	VFMADD231PD  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VMOVUPS      384(DI), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z6
@@ -2924,22 +3184,21 @@ loop111:
 	VFMADD231PD  Z29, Z26, Z17
 	VFMADD231PD  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	ADDQ         $+512, R9
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop111
+	JGE          loop147
 
-tail112:
+tail150:
 	ADDQ $0x04, AX
-	JEQ  finish113
+	JEQ  finish151
 
-single114:
+single152:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VMOVUPS      (DI), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z6
@@ -2971,14 +3230,13 @@ single114:
 	VFMADD231PD  Z29, Z26, Z17
 	VFMADD231PD  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	ADDQ         $+128, R9
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single114
+	JNE          single152
 
-finish113:
+finish151:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -3022,6 +3280,8 @@ TEXT ·dgemmPlainAVX512_4x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Z8
 	VMOVUPS 64(CX), Z9
+	TESTQ   BX, BX
+	JEQ     same156
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3050,22 +3310,36 @@ TEXT ·dgemmPlainAVX512_4x16(SB), NOSPLIT, $0-112
 	VADDPD  Z8, Z6, Z6
 	VMOVUPS 64(AX), Z7
 	VADDPD  Z9, Z7, Z7
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    ldb+40(FP), R8
-	SHLQ    $0x03, R8
-	MOVQ    dst+48(FP), R9
-	SUBQ    $0x04, AX
-	JLT     tail118
+	JMP     started157
 
-loop117:
+same156:
+	VMOVUPS (DX), Z0
+	VADDPD  Z8, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z9, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+
+started157:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x03, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail158
+
+loop155:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -3081,12 +3355,11 @@ loop117:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -3102,12 +3375,11 @@ loop117:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -3123,12 +3395,11 @@ loop117:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -3144,21 +3415,20 @@ loop117:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop117
+	JGE          loop155
 
-tail118:
+tail158:
 	ADDQ $0x04, AX
-	JEQ  finish119
+	JEQ  finish159
 
-single120:
+single160:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -3174,17 +3444,16 @@ single120:
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z8, Z12, Z4
 	VFMADD231PD  Z9, Z12, Z5
-	VBROADCASTSD (SI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z8, Z13, Z6
 	VFMADD231PD  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single120
+	JNE          single160
 
-finish119:
+finish159:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -3217,6 +3486,8 @@ TEXT ·dgemmAVX512_5x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z5
+	TESTQ     BX, BX
+	JEQ       same164
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3242,19 +3513,29 @@ TEXT ·dgemmAVX512_5x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z4
 	VADDPD    Z5, Z4, Z4
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail124
+	JMP       started165
 
-loop123:
+same164:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z5, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+
+started165:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail166
+
+loop163:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSD (BX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -3262,12 +3543,11 @@ loop123:
 	VFMADD231PD  Z5, Z7, Z1
 	VBROADCASTSD (BX)(CX*2), Z8
 	VFMADD231PD  Z5, Z8, Z2
-	VBROADCASTSD (SI), Z9
+	VBROADCASTSD (BX)(SI*1), Z9
 	VFMADD231PD  Z5, Z9, Z3
-	VBROADCASTSD (SI)(CX*1), Z10
+	VBROADCASTSD (BX)(CX*4), Z10
 	VFMADD231PD  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z5
 	VBROADCASTSD (BX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -3275,12 +3555,11 @@ loop123:
 	VFMADD231PD  Z5, Z7, Z1
 	VBROADCASTSD (BX)(CX*2), Z8
 	VFMADD231PD  Z5, Z8, Z2
-	VBROADCASTSD (SI), Z9
+	VBROADCASTSD (BX)(SI*1), Z9
 	VFMADD231PD  Z5, Z9, Z3
-	VBROADCASTSD (SI)(CX*1), Z10
+	VBROADCASTSD (BX)(CX*4), Z10
 	VFMADD231PD  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z5
 	VBROADCASTSD (BX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -3288,12 +3567,11 @@ loop123:
 	VFMADD231PD  Z5, Z7, Z1
 	VBROADCASTSD (BX)(CX*2), Z8
 	VFMADD231PD  Z5, Z8, Z2
-	VBROADCASTSD (SI), Z9
+	VBROADCASTSD (BX)(SI*1), Z9
 	VFMADD231PD  Z5, Z9, Z3
-	VBROADCASTSD (SI)(CX*1), Z10
+	VBROADCASTSD (BX)(CX*4), Z10
 	VFMADD231PD  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z5
 	VBROADCASTSD (BX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -3301,21 +3579,20 @@ loop123:
 	VFMADD231PD  Z5, Z7, Z1
 	VBROADCASTSD (BX)(CX*2), Z8
 	VFMADD231PD  Z5, Z8, Z2
-	VBROADCASTSD (SI), Z9
+	VBROADCASTSD (BX)(SI*1), Z9
 	VFMADD231PD  Z5, Z9, Z3
-	VBROADCASTSD (SI)(CX*1), Z10
+	VBROADCASTSD (BX)(CX*4), Z10
 	VFMADD231PD  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop123
+	JGE          loop163
 
-tail124:
+tail166:
 	ADDQ $0x04, AX
-	JEQ  finish125
+	JEQ  finish167
 
-single126:
+single168:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSD (BX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -3323,17 +3600,16 @@ single126:
 	VFMADD231PD  Z5, Z7, Z1
 	VBROADCASTSD (BX)(CX*2), Z8
 	VFMADD231PD  Z5, Z8, Z2
-	VBROADCASTSD (SI), Z9
+	VBROADCASTSD (BX)(SI*1), Z9
 	VFMADD231PD  Z5, Z9, Z3
-	VBROADCASTSD (SI)(CX*1), Z10
+	VBROADCASTSD (BX)(CX*4), Z10
 	VFMADD231PD  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single126
+	JNE          single168
 
-finish125:
+finish167:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -3365,6 +3641,8 @@ TEXT ·dgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z10
 	VMOVUPD.Z 64(CX), K2, Z11
+	TESTQ     BX, BX
+	JEQ       same172
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3400,19 +3678,35 @@ TEXT ·dgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	VADDPD    Z10, Z8, Z8
 	VMOVUPD.Z 64(AX), K2, Z9
 	VADDPD    Z11, Z9, Z9
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail130
+	JMP       started173
 
-loop129:
+same172:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z10, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z11, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+
+started173:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail174
+
+loop171:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSD (BX), Z12
@@ -3424,14 +3718,13 @@ loop129:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z10
 	VMOVUPS      192(DI), Z11
 	VBROADCASTSD (BX), Z12
@@ -3443,14 +3736,13 @@ loop129:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z10
 	VMOVUPS      320(DI), Z11
 	VBROADCASTSD (BX), Z12
@@ -3462,14 +3754,13 @@ loop129:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z10
 	VMOVUPS      448(DI), Z11
 	VBROADCASTSD (BX), Z12
@@ -3481,23 +3772,22 @@ loop129:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop129
+	JGE          loop171
 
-tail130:
+tail174:
 	ADDQ $0x04, AX
-	JEQ  finish131
+	JEQ  finish175
 
-single132:
+single176:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSD (BX), Z12
@@ -3509,19 +3799,18 @@ single132:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single132
+	JNE          single176
 
-finish131:
+finish175:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -3554,6 +3843,8 @@ TEXT ·dgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z21
 	VMOVUPS 128(CX), Z22
 	VMOVUPS 192(CX), Z23
+	TESTQ   BX, BX
+	JEQ     same180
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3609,27 +3900,55 @@ TEXT ·dgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VADDPD  Z22, Z18, Z18
 	VMOVUPS 192(AX), Z19
 	VADDPD  Z23, Z19, Z19
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x03, R8
-	LEAQ    (DI)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail136
+	JMP     started181
 
-loop135:
+same180:
+	VMOVUPS (DX), Z0
+	VADDPD  Z20, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z16
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z21, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z17
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z22, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z14
+	VMOVAPS Z2, Z18
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z23, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z15
+	VMOVAPS Z3, Z19
+
+started181:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x03, R8
+	LEAQ (DI)(R8*1), R8
+	SUBQ $0x04, AX
+	JLT  tail182
+
+loop179:
 	VBROADCASTSD (BX), Z20
 	VBROADCASTSD (BX)(CX*1), Z21
 	VBROADCASTSD (BX)(CX*2), Z22
-	VBROADCASTSD (SI), Z23
-	VBROADCASTSD (SI)(CX*1), Z24
+	VBROADCASTSD (BX)(SI*1), Z23
+	VBROADCASTSD (BX)(CX*4), Z24
 	VMOVUPS      (DI), Z25
 	VFMADD231PD  Z25, Z20, Z0
 	VFMADD231PD  Z25, Z21, Z4
@@ -3655,12 +3974,11 @@ loop135:
 	VFMADD231PD  Z28, Z23, Z15
 	VFMADD231PD  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z20
 	VBROADCASTSD (BX)(CX*1), Z21
 	VBROADCASTSD (BX)(CX*2), Z22
-	VBROADCASTSD (SI), Z23
-	VBROADCASTSD (SI)(CX*1), Z24
+	VBROADCASTSD (BX)(SI*1), Z23
+	VBROADCASTSD (BX)(CX*4), Z24
 	VMOVUPS      128(DI), Z25
 	VFMADD231PD  Z25, Z20, Z0
 	VFMADD231PD  Z25, Z21, Z4
@@ -3686,12 +4004,11 @@ loop135:
 	VFMADD231PD  Z28, Z23, Z15
 	VFMADD231PD  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z20
 	VBROADCASTSD (BX)(CX*1), Z21
 	VBROADCASTSD (BX)(CX*2), Z22
-	VBROADCASTSD (SI), Z23
-	VBROADCASTSD (SI)(CX*1), Z24
+	VBROADCASTSD (BX)(SI*1), Z23
+	VBROADCASTSD (BX)(CX*4), Z24
 	VMOVUPS      256(DI), Z25
 	VFMADD231PD  Z25, Z20, Z0
 	VFMADD231PD  Z25, Z21, Z4
@@ -3717,12 +4034,11 @@ loop135:
 	VFMADD231PD  Z28, Z23, Z15
 	VFMADD231PD  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z20
 	VBROADCASTSD (BX)(CX*1), Z21
 	VBROADCASTSD (BX)(CX*2), Z22
-	VBROADCASTSD (SI), Z23
-	VBROADCASTSD (SI)(CX*1), Z24
+	VBROADCASTSD (BX)(SI*1), Z23
+	VBROADCASTSD (BX)(CX*4), Z24
 	VMOVUPS      384(DI), Z25
 	VFMADD231PD  Z25, Z20, Z0
 	VFMADD231PD  Z25, Z21, Z4
@@ -3748,22 +4064,21 @@ loop135:
 	VFMADD231PD  Z28, Z23, Z15
 	VFMADD231PD  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop135
+	JGE          loop179
 
-tail136:
+tail182:
 	ADDQ $0x04, AX
-	JEQ  finish137
+	JEQ  finish183
 
-single138:
+single184:
 	VBROADCASTSD (BX), Z20
 	VBROADCASTSD (BX)(CX*1), Z21
 	VBROADCASTSD (BX)(CX*2), Z22
-	VBROADCASTSD (SI), Z23
-	VBROADCASTSD (SI)(CX*1), Z24
+	VBROADCASTSD (BX)(SI*1), Z23
+	VBROADCASTSD (BX)(CX*4), Z24
 	VMOVUPS      (DI), Z25
 	VFMADD231PD  Z25, Z20, Z0
 	VFMADD231PD  Z25, Z21, Z4
@@ -3789,13 +4104,12 @@ single138:
 	VFMADD231PD  Z28, Z23, Z15
 	VFMADD231PD  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single138
+	JNE          single184
 
-finish137:
+finish183:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -3836,6 +4150,8 @@ TEXT ·dgemmPlainAVX512_5x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Z10
 	VMOVUPS 64(CX), Z11
+	TESTQ   BX, BX
+	JEQ     same188
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3871,22 +4187,38 @@ TEXT ·dgemmPlainAVX512_5x16(SB), NOSPLIT, $0-112
 	VADDPD  Z10, Z8, Z8
 	VMOVUPS 64(AX), Z9
 	VADDPD  Z11, Z9, Z9
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    ldb+40(FP), R8
-	SHLQ    $0x03, R8
-	MOVQ    dst+48(FP), R9
-	SUBQ    $0x04, AX
-	JLT     tail142
+	JMP     started189
 
-loop141:
+same188:
+	VMOVUPS (DX), Z0
+	VADDPD  Z10, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z11, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+
+started189:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x03, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail190
+
+loop187:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -3902,15 +4234,14 @@ loop141:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -3926,15 +4257,14 @@ loop141:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -3950,15 +4280,14 @@ loop141:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -3974,24 +4303,23 @@ loop141:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop141
+	JGE          loop187
 
-tail142:
+tail190:
 	ADDQ $0x04, AX
-	JEQ  finish143
+	JEQ  finish191
 
-single144:
+single192:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -4007,20 +4335,19 @@ single144:
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z10, Z14, Z4
 	VFMADD231PD  Z11, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z10, Z15, Z6
 	VFMADD231PD  Z11, Z15, Z7
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z10, Z16, Z8
 	VFMADD231PD  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single144
+	JNE          single192
 
-finish143:
+finish191:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -4056,6 +4383,8 @@ TEXT ·dgemmAVX512_6x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z6
+	TESTQ     BX, BX
+	JEQ       same196
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -4086,108 +4415,115 @@ TEXT ·dgemmAVX512_6x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z5
 	VADDPD    Z6, Z5, Z5
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail148
+	JMP       started197
 
-loop147:
-	VMOVUPS      (DI), Z6
+same196:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z6, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+
+started197:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail198
+
+loop195:
+	VMOVUPS      (R8), Z6
 	VBROADCASTSD (BX), Z7
 	VFMADD231PD  Z6, Z7, Z0
 	VBROADCASTSD (BX)(CX*1), Z8
 	VFMADD231PD  Z6, Z8, Z1
 	VBROADCASTSD (BX)(CX*2), Z9
 	VFMADD231PD  Z6, Z9, Z2
-	VBROADCASTSD (SI), Z10
+	VBROADCASTSD (BX)(SI*1), Z10
 	VFMADD231PD  Z6, Z10, Z3
-	VBROADCASTSD (SI)(CX*1), Z11
+	VBROADCASTSD (BX)(CX*4), Z11
 	VFMADD231PD  Z6, Z11, Z4
-	VBROADCASTSD (SI)(CX*2), Z12
+	VBROADCASTSD (BX)(DI*1), Z12
 	VFMADD231PD  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      128(DI), Z6
+	VMOVUPS      128(R8), Z6
 	VBROADCASTSD (BX), Z7
 	VFMADD231PD  Z6, Z7, Z0
 	VBROADCASTSD (BX)(CX*1), Z8
 	VFMADD231PD  Z6, Z8, Z1
 	VBROADCASTSD (BX)(CX*2), Z9
 	VFMADD231PD  Z6, Z9, Z2
-	VBROADCASTSD (SI), Z10
+	VBROADCASTSD (BX)(SI*1), Z10
 	VFMADD231PD  Z6, Z10, Z3
-	VBROADCASTSD (SI)(CX*1), Z11
+	VBROADCASTSD (BX)(CX*4), Z11
 	VFMADD231PD  Z6, Z11, Z4
-	VBROADCASTSD (SI)(CX*2), Z12
+	VBROADCASTSD (BX)(DI*1), Z12
 	VFMADD231PD  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      256(DI), Z6
+	VMOVUPS      256(R8), Z6
 	VBROADCASTSD (BX), Z7
 	VFMADD231PD  Z6, Z7, Z0
 	VBROADCASTSD (BX)(CX*1), Z8
 	VFMADD231PD  Z6, Z8, Z1
 	VBROADCASTSD (BX)(CX*2), Z9
 	VFMADD231PD  Z6, Z9, Z2
-	VBROADCASTSD (SI), Z10
+	VBROADCASTSD (BX)(SI*1), Z10
 	VFMADD231PD  Z6, Z10, Z3
-	VBROADCASTSD (SI)(CX*1), Z11
+	VBROADCASTSD (BX)(CX*4), Z11
 	VFMADD231PD  Z6, Z11, Z4
-	VBROADCASTSD (SI)(CX*2), Z12
+	VBROADCASTSD (BX)(DI*1), Z12
 	VFMADD231PD  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      384(DI), Z6
+	VMOVUPS      384(R8), Z6
 	VBROADCASTSD (BX), Z7
 	VFMADD231PD  Z6, Z7, Z0
 	VBROADCASTSD (BX)(CX*1), Z8
 	VFMADD231PD  Z6, Z8, Z1
 	VBROADCASTSD (BX)(CX*2), Z9
 	VFMADD231PD  Z6, Z9, Z2
-	VBROADCASTSD (SI), Z10
+	VBROADCASTSD (BX)(SI*1), Z10
 	VFMADD231PD  Z6, Z10, Z3
-	VBROADCASTSD (SI)(CX*1), Z11
+	VBROADCASTSD (BX)(CX*4), Z11
 	VFMADD231PD  Z6, Z11, Z4
-	VBROADCASTSD (SI)(CX*2), Z12
+	VBROADCASTSD (BX)(DI*1), Z12
 	VFMADD231PD  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, DI
+	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop147
+	JGE          loop195
 
-tail148:
+tail198:
 	ADDQ $0x04, AX
-	JEQ  finish149
+	JEQ  finish199
 
-single150:
-	VMOVUPS      (DI), Z6
+single200:
+	VMOVUPS      (R8), Z6
 	VBROADCASTSD (BX), Z7
 	VFMADD231PD  Z6, Z7, Z0
 	VBROADCASTSD (BX)(CX*1), Z8
 	VFMADD231PD  Z6, Z8, Z1
 	VBROADCASTSD (BX)(CX*2), Z9
 	VFMADD231PD  Z6, Z9, Z2
-	VBROADCASTSD (SI), Z10
+	VBROADCASTSD (BX)(SI*1), Z10
 	VFMADD231PD  Z6, Z10, Z3
-	VBROADCASTSD (SI)(CX*1), Z11
+	VBROADCASTSD (BX)(CX*4), Z11
 	VFMADD231PD  Z6, Z11, Z4
-	VBROADCASTSD (SI)(CX*2), Z12
+	VBROADCASTSD (BX)(DI*1), Z12
 	VFMADD231PD  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, DI
+	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single150
+	JNE          single200
 
-finish149:
+finish199:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -4221,6 +4557,8 @@ TEXT ·dgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z12
 	VMOVUPD.Z  64(CX), K2, Z13
+	TESTQ      BX, BX
+	JEQ        same204
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4275,26 +4613,45 @@ TEXT ·dgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	VADDPD     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       bs+40(FP), R8
-	SHLQ       $0x03, R8
-	ADDQ       DI, R8
-	SUBQ       $0x04, AX
-	JLT        tail154
+	JMP        started205
 
-loop153:
-	PREFETCHT1   (R8)
-	PREFETCHT1   64(R8)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
+same204:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z12, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z13, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+
+started205:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x03, R9
+	ADDQ R8, R9
+	SUBQ $0x04, AX
+	JLT  tail206
+
+loop203:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4304,21 +4661,20 @@ loop153:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   128(R8)
-	PREFETCHT1   192(R8)
-	VMOVUPS      128(DI), Z12
-	VMOVUPS      192(DI), Z13
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
+	VMOVUPS      128(R8), Z12
+	VMOVUPS      192(R8), Z13
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4328,21 +4684,20 @@ loop153:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   256(R8)
-	PREFETCHT1   320(R8)
-	VMOVUPS      256(DI), Z12
-	VMOVUPS      320(DI), Z13
+	PREFETCHT1   256(R9)
+	PREFETCHT1   320(R9)
+	VMOVUPS      256(R8), Z12
+	VMOVUPS      320(R8), Z13
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4352,21 +4707,20 @@ loop153:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   384(R8)
-	PREFETCHT1   448(R8)
-	VMOVUPS      384(DI), Z12
-	VMOVUPS      448(DI), Z13
+	PREFETCHT1   384(R9)
+	PREFETCHT1   448(R9)
+	VMOVUPS      384(R8), Z12
+	VMOVUPS      448(R8), Z13
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4376,31 +4730,30 @@ loop153:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, DI
 	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop153
+	JGE          loop203
 
-tail154:
+tail206:
 	ADDQ $0x04, AX
-	JEQ  finish155
+	JEQ  finish207
 
-single156:
-	PREFETCHT1   (R8)
-	PREFETCHT1   64(R8)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
+single208:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4410,22 +4763,21 @@ single156:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, DI
+	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single156
+	JNE          single208
 
-finish155:
+finish207:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -4461,6 +4813,8 @@ TEXT ·dgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z25
 	VMOVUPS 128(CX), Z26
 	VMOVUPS 192(CX), Z27
+	TESTQ   BX, BX
+	JEQ     same212
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4527,50 +4881,83 @@ TEXT ·dgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VADDPD  Z26, Z22, Z22
 	VMOVUPS 192(AX), Z23
 	VADDPD  Z27, Z23, Z23
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x03, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x03, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x03, R8
-	LEAQ    (DI)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail160
+	JMP     started213
 
-loop159:
+same212:
+	VMOVUPS (DX), Z0
+	VADDPD  Z24, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z20
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z25, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z21
+	VMOVUPS 128(DX), Z2
+	VADDPD  Z26, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z14
+	VMOVAPS Z2, Z18
+	VMOVAPS Z2, Z22
+	VMOVUPS 192(DX), Z3
+	VADDPD  Z27, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z15
+	VMOVAPS Z3, Z19
+	VMOVAPS Z3, Z23
+
+started213:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x03, R9
+	LEAQ (R8)(R9*1), R9
+	SUBQ $0x04, AX
+	JLT  tail214
+
+loop211:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
-	VBROADCASTSD (SI)(CX*1), Z28
-	VBROADCASTSD (SI)(CX*2), Z29
-	VMOVUPS      (DI), Z30
+	VBROADCASTSD (BX)(SI*1), Z27
+	VBROADCASTSD (BX)(CX*4), Z28
+	VBROADCASTSD (BX)(DI*1), Z29
+	VMOVUPS      (R8), Z30
 	VFMADD231PD  Z30, Z24, Z0
 	VFMADD231PD  Z30, Z25, Z4
 	VFMADD231PD  Z30, Z26, Z8
 	VFMADD231PD  Z30, Z27, Z12
 	VFMADD231PD  Z30, Z28, Z16
 	VFMADD231PD  Z30, Z29, Z20
-	VMOVUPS      64(DI), Z31
+	VMOVUPS      64(R8), Z31
 	VFMADD231PD  Z31, Z24, Z1
 	VFMADD231PD  Z31, Z25, Z5
 	VFMADD231PD  Z31, Z26, Z9
 	VFMADD231PD  Z31, Z27, Z13
 	VFMADD231PD  Z31, Z28, Z17
 	VFMADD231PD  Z31, Z29, Z21
-	VMOVUPS      (R8), Z30
+	VMOVUPS      (R9), Z30
 	VFMADD231PD  Z30, Z24, Z2
 	VFMADD231PD  Z30, Z25, Z6
 	VFMADD231PD  Z30, Z26, Z10
 	VFMADD231PD  Z30, Z27, Z14
 	VFMADD231PD  Z30, Z28, Z18
 	VFMADD231PD  Z30, Z29, Z22
-	VMOVUPS      64(R8), Z31
+	VMOVUPS      64(R9), Z31
 	VFMADD231PD  Z31, Z24, Z3
 	VFMADD231PD  Z31, Z25, Z7
 	VFMADD231PD  Z31, Z26, Z11
@@ -4578,35 +4965,34 @@ loop159:
 	VFMADD231PD  Z31, Z28, Z19
 	VFMADD231PD  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
-	VBROADCASTSD (SI)(CX*1), Z28
-	VBROADCASTSD (SI)(CX*2), Z29
-	VMOVUPS      128(DI), Z30
-	VFMADD231PD  Z30, Z24, Z0
-	VFMADD231PD  Z30, Z25, Z4
-	VFMADD231PD  Z30, Z26, Z8
-	VFMADD231PD  Z30, Z27, Z12
-	VFMADD231PD  Z30, Z28, Z16
-	VFMADD231PD  Z30, Z29, Z20
-	VMOVUPS      192(DI), Z31
-	VFMADD231PD  Z31, Z24, Z1
-	VFMADD231PD  Z31, Z25, Z5
-	VFMADD231PD  Z31, Z26, Z9
-	VFMADD231PD  Z31, Z27, Z13
-	VFMADD231PD  Z31, Z28, Z17
-	VFMADD231PD  Z31, Z29, Z21
+	VBROADCASTSD (BX)(SI*1), Z27
+	VBROADCASTSD (BX)(CX*4), Z28
+	VBROADCASTSD (BX)(DI*1), Z29
 	VMOVUPS      128(R8), Z30
-	VFMADD231PD  Z30, Z24, Z2
-	VFMADD231PD  Z30, Z25, Z6
-	VFMADD231PD  Z30, Z26, Z10
-	VFMADD231PD  Z30, Z27, Z14
-	VFMADD231PD  Z30, Z28, Z18
-	VFMADD231PD  Z30, Z29, Z22
+	VFMADD231PD  Z30, Z24, Z0
+	VFMADD231PD  Z30, Z25, Z4
+	VFMADD231PD  Z30, Z26, Z8
+	VFMADD231PD  Z30, Z27, Z12
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z20
 	VMOVUPS      192(R8), Z31
+	VFMADD231PD  Z31, Z24, Z1
+	VFMADD231PD  Z31, Z25, Z5
+	VFMADD231PD  Z31, Z26, Z9
+	VFMADD231PD  Z31, Z27, Z13
+	VFMADD231PD  Z31, Z28, Z17
+	VFMADD231PD  Z31, Z29, Z21
+	VMOVUPS      128(R9), Z30
+	VFMADD231PD  Z30, Z24, Z2
+	VFMADD231PD  Z30, Z25, Z6
+	VFMADD231PD  Z30, Z26, Z10
+	VFMADD231PD  Z30, Z27, Z14
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z22
+	VMOVUPS      192(R9), Z31
 	VFMADD231PD  Z31, Z24, Z3
 	VFMADD231PD  Z31, Z25, Z7
 	VFMADD231PD  Z31, Z26, Z11
@@ -4614,35 +5000,34 @@ loop159:
 	VFMADD231PD  Z31, Z28, Z19
 	VFMADD231PD  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
-	VBROADCASTSD (SI)(CX*1), Z28
-	VBROADCASTSD (SI)(CX*2), Z29
-	VMOVUPS      256(DI), Z30
-	VFMADD231PD  Z30, Z24, Z0
-	VFMADD231PD  Z30, Z25, Z4
-	VFMADD231PD  Z30, Z26, Z8
-	VFMADD231PD  Z30, Z27, Z12
-	VFMADD231PD  Z30, Z28, Z16
-	VFMADD231PD  Z30, Z29, Z20
-	VMOVUPS      320(DI), Z31
-	VFMADD231PD  Z31, Z24, Z1
-	VFMADD231PD  Z31, Z25, Z5
-	VFMADD231PD  Z31, Z26, Z9
-	VFMADD231PD  Z31, Z27, Z13
-	VFMADD231PD  Z31, Z28, Z17
-	VFMADD231PD  Z31, Z29, Z21
+	VBROADCASTSD (BX)(SI*1), Z27
+	VBROADCASTSD (BX)(CX*4), Z28
+	VBROADCASTSD (BX)(DI*1), Z29
 	VMOVUPS      256(R8), Z30
-	VFMADD231PD  Z30, Z24, Z2
-	VFMADD231PD  Z30, Z25, Z6
-	VFMADD231PD  Z30, Z26, Z10
-	VFMADD231PD  Z30, Z27, Z14
-	VFMADD231PD  Z30, Z28, Z18
-	VFMADD231PD  Z30, Z29, Z22
+	VFMADD231PD  Z30, Z24, Z0
+	VFMADD231PD  Z30, Z25, Z4
+	VFMADD231PD  Z30, Z26, Z8
+	VFMADD231PD  Z30, Z27, Z12
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z20
 	VMOVUPS      320(R8), Z31
+	VFMADD231PD  Z31, Z24, Z1
+	VFMADD231PD  Z31, Z25, Z5
+	VFMADD231PD  Z31, Z26, Z9
+	VFMADD231PD  Z31, Z27, Z13
+	VFMADD231PD  Z31, Z28, Z17
+	VFMADD231PD  Z31, Z29, Z21
+	VMOVUPS      256(R9), Z30
+	VFMADD231PD  Z30, Z24, Z2
+	VFMADD231PD  Z30, Z25, Z6
+	VFMADD231PD  Z30, Z26, Z10
+	VFMADD231PD  Z30, Z27, Z14
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z22
+	VMOVUPS      320(R9), Z31
 	VFMADD231PD  Z31, Z24, Z3
 	VFMADD231PD  Z31, Z25, Z7
 	VFMADD231PD  Z31, Z26, Z11
@@ -4650,81 +5035,34 @@ loop159:
 	VFMADD231PD  Z31, Z28, Z19
 	VFMADD231PD  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
-	VBROADCASTSD (SI)(CX*1), Z28
-	VBROADCASTSD (SI)(CX*2), Z29
-	VMOVUPS      384(DI), Z30
-	VFMADD231PD  Z30, Z24, Z0
-	VFMADD231PD  Z30, Z25, Z4
-	VFMADD231PD  Z30, Z26, Z8
-	VFMADD231PD  Z30, Z27, Z12
-	VFMADD231PD  Z30, Z28, Z16
-	VFMADD231PD  Z30, Z29, Z20
-	VMOVUPS      448(DI), Z31
-	VFMADD231PD  Z31, Z24, Z1
-	VFMADD231PD  Z31, Z25, Z5
-	VFMADD231PD  Z31, Z26, Z9
-	VFMADD231PD  Z31, Z27, Z13
-	VFMADD231PD  Z31, Z28, Z17
-	VFMADD231PD  Z31, Z29, Z21
+	VBROADCASTSD (BX)(SI*1), Z27
+	VBROADCASTSD (BX)(CX*4), Z28
+	VBROADCASTSD (BX)(DI*1), Z29
 	VMOVUPS      384(R8), Z30
-	VFMADD231PD  Z30, Z24, Z2
-	VFMADD231PD  Z30, Z25, Z6
-	VFMADD231PD  Z30, Z26, Z10
-	VFMADD231PD  Z30, Z27, Z14
-	VFMADD231PD  Z30, Z28, Z18
-	VFMADD231PD  Z30, Z29, Z22
-	VMOVUPS      448(R8), Z31
-	VFMADD231PD  Z31, Z24, Z3
-	VFMADD231PD  Z31, Z25, Z7
-	VFMADD231PD  Z31, Z26, Z11
-	VFMADD231PD  Z31, Z27, Z15
-	VFMADD231PD  Z31, Z28, Z19
-	VFMADD231PD  Z31, Z29, Z23
-	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, DI
-	ADDQ         $+512, R8
-	SUBQ         $0x04, AX
-	JGE          loop159
-
-tail160:
-	ADDQ $0x04, AX
-	JEQ  finish161
-
-single162:
-	VBROADCASTSD (BX), Z24
-	VBROADCASTSD (BX)(CX*1), Z25
-	VBROADCASTSD (BX)(CX*2), Z26
-	VBROADCASTSD (SI), Z27
-	VBROADCASTSD (SI)(CX*1), Z28
-	VBROADCASTSD (SI)(CX*2), Z29
-	VMOVUPS      (DI), Z30
 	VFMADD231PD  Z30, Z24, Z0
 	VFMADD231PD  Z30, Z25, Z4
 	VFMADD231PD  Z30, Z26, Z8
 	VFMADD231PD  Z30, Z27, Z12
 	VFMADD231PD  Z30, Z28, Z16
 	VFMADD231PD  Z30, Z29, Z20
-	VMOVUPS      64(DI), Z31
+	VMOVUPS      448(R8), Z31
 	VFMADD231PD  Z31, Z24, Z1
 	VFMADD231PD  Z31, Z25, Z5
 	VFMADD231PD  Z31, Z26, Z9
 	VFMADD231PD  Z31, Z27, Z13
 	VFMADD231PD  Z31, Z28, Z17
 	VFMADD231PD  Z31, Z29, Z21
-	VMOVUPS      (R8), Z30
+	VMOVUPS      384(R9), Z30
 	VFMADD231PD  Z30, Z24, Z2
 	VFMADD231PD  Z30, Z25, Z6
 	VFMADD231PD  Z30, Z26, Z10
 	VFMADD231PD  Z30, Z27, Z14
 	VFMADD231PD  Z30, Z28, Z18
 	VFMADD231PD  Z30, Z29, Z22
-	VMOVUPS      64(R8), Z31
+	VMOVUPS      448(R9), Z31
 	VFMADD231PD  Z31, Z24, Z3
 	VFMADD231PD  Z31, Z25, Z7
 	VFMADD231PD  Z31, Z26, Z11
@@ -4732,13 +5070,57 @@ single162:
 	VFMADD231PD  Z31, Z28, Z19
 	VFMADD231PD  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, DI
-	ADDQ         $+128, R8
-	DECQ         AX
-	JNE          single162
+	ADDQ         $+512, R8
+	ADDQ         $+512, R9
+	SUBQ         $0x04, AX
+	JGE          loop211
 
-finish161:
+tail214:
+	ADDQ $0x04, AX
+	JEQ  finish215
+
+single216:
+	VBROADCASTSD (BX), Z24
+	VBROADCASTSD (BX)(CX*1), Z25
+	VBROADCASTSD (BX)(CX*2), Z26
+	VBROADCASTSD (BX)(SI*1), Z27
+	VBROADCASTSD (BX)(CX*4), Z28
+	VBROADCASTSD (BX)(DI*1), Z29
+	VMOVUPS      (R8), Z30
+	VFMADD231PD  Z30, Z24, Z0
+	VFMADD231PD  Z30, Z25, Z4
+	VFMADD231PD  Z30, Z26, Z8
+	VFMADD231PD  Z30, Z27, Z12
+	VFMADD231PD  Z30, Z28, Z16
+	VFMADD231PD  Z30, Z29, Z20
+	VMOVUPS      64(R8), Z31
+	VFMADD231PD  Z31, Z24, Z1
+	VFMADD231PD  Z31, Z25, Z5
+	VFMADD231PD  Z31, Z26, Z9
+	VFMADD231PD  Z31, Z27, Z13
+	VFMADD231PD  Z31, Z28, Z17
+	VFMADD231PD  Z31, Z29, Z21
+	VMOVUPS      (R9), Z30
+	VFMADD231PD  Z30, Z24, Z2
+	VFMADD231PD  Z30, Z25, Z6
+	VFMADD231PD  Z30, Z26, Z10
+	VFMADD231PD  Z30, Z27, Z14
+	VFMADD231PD  Z30, Z28, Z18
+	VFMADD231PD  Z30, Z29, Z22
+	VMOVUPS      64(R9), Z31
+	VFMADD231PD  Z31, Z24, Z3
+	VFMADD231PD  Z31, Z25, Z7
+	VFMADD231PD  Z31, Z26, Z11
+	VFMADD231PD  Z31, Z27, Z15
+	VFMADD231PD  Z31, Z28, Z19
+	VFMADD231PD  Z31, Z29, Z23
+	ADDQ         DX, BX
+	ADDQ         $+128, R8
+	ADDQ         $+128, R9
+	DECQ         AX
+	JNE          single216
+
+finish215:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -4784,6 +5166,8 @@ TEXT ·dgemmPlainAVX512_6x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z12
 	VMOVUPS    64(CX), Z13
+	TESTQ      BX, BX
+	JEQ        same220
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4838,28 +5222,47 @@ TEXT ·dgemmPlainAVX512_6x16(SB), NOSPLIT, $0-112
 	VADDPD     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x03, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail166
+	JMP        started221
 
-loop165:
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, (R9)
-	VMOVUPS      Z13, 64(R9)
+same220:
+	VMOVUPS (DX), Z0
+	VADDPD  Z12, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z13, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+
+started221:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ ldb+40(FP), R9
+	SHLQ $0x03, R9
+	MOVQ dst+48(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail222
+
+loop219:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4869,24 +5272,23 @@ loop165:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, 128(R9)
-	VMOVUPS      Z13, 192(R9)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, 128(R10)
+	VMOVUPS      Z13, 192(R10)
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4896,24 +5298,23 @@ loop165:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, 256(R9)
-	VMOVUPS      Z13, 320(R9)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, 256(R10)
+	VMOVUPS      Z13, 320(R10)
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4923,24 +5324,23 @@ loop165:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, 384(R9)
-	VMOVUPS      Z13, 448(R9)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, 384(R10)
+	VMOVUPS      Z13, 448(R10)
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4950,33 +5350,32 @@ loop165:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop165
+	JGE          loop219
 
-tail166:
+tail222:
 	ADDQ $0x04, AX
-	JEQ  finish167
+	JEQ  finish223
 
-single168:
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, (R9)
-	VMOVUPS      Z13, 64(R9)
+single224:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
 	VBROADCASTSD (BX), Z14
 	VFMADD231PD  Z12, Z14, Z0
 	VFMADD231PD  Z13, Z14, Z1
@@ -4986,23 +5385,22 @@ single168:
 	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z12, Z16, Z4
 	VFMADD231PD  Z13, Z16, Z5
-	VBROADCASTSD (SI), Z17
+	VBROADCASTSD (BX)(SI*1), Z17
 	VFMADD231PD  Z12, Z17, Z6
 	VFMADD231PD  Z13, Z17, Z7
-	VBROADCASTSD (SI)(CX*1), Z18
+	VBROADCASTSD (BX)(CX*4), Z18
 	VFMADD231PD  Z12, Z18, Z8
 	VFMADD231PD  Z13, Z18, Z9
-	VBROADCASTSD (SI)(CX*2), Z19
+	VBROADCASTSD (BX)(DI*1), Z19
 	VFMADD231PD  Z12, Z19, Z10
 	VFMADD231PD  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single168
+	JNE          single224
 
-finish167:
+finish223:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -5041,6 +5439,8 @@ TEXT ·dgemmAVX512_7x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z7
+	TESTQ     BX, BX
+	JEQ       same228
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -5076,20 +5476,32 @@ TEXT ·dgemmAVX512_7x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z6
 	VADDPD    Z7, Z6, Z6
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail172
+	JMP       started229
 
-loop171:
+same228:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z7, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+
+started229:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail230
+
+loop227:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSD (BX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -5097,17 +5509,15 @@ loop171:
 	VFMADD231PD  Z7, Z9, Z1
 	VBROADCASTSD (BX)(CX*2), Z10
 	VFMADD231PD  Z7, Z10, Z2
-	VBROADCASTSD (DI), Z11
+	VBROADCASTSD (BX)(SI*1), Z11
 	VFMADD231PD  Z7, Z11, Z3
-	VBROADCASTSD (DI)(CX*1), Z12
+	VBROADCASTSD (BX)(CX*4), Z12
 	VFMADD231PD  Z7, Z12, Z4
-	VBROADCASTSD (DI)(CX*2), Z13
+	VBROADCASTSD (BX)(DI*1), Z13
 	VFMADD231PD  Z7, Z13, Z5
-	VBROADCASTSD (SI), Z14
+	VBROADCASTSD (BX)(SI*2), Z14
 	VFMADD231PD  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	VMOVUPS      128(R8), Z7
 	VBROADCASTSD (BX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -5115,17 +5525,15 @@ loop171:
 	VFMADD231PD  Z7, Z9, Z1
 	VBROADCASTSD (BX)(CX*2), Z10
 	VFMADD231PD  Z7, Z10, Z2
-	VBROADCASTSD (DI), Z11
+	VBROADCASTSD (BX)(SI*1), Z11
 	VFMADD231PD  Z7, Z11, Z3
-	VBROADCASTSD (DI)(CX*1), Z12
+	VBROADCASTSD (BX)(CX*4), Z12
 	VFMADD231PD  Z7, Z12, Z4
-	VBROADCASTSD (DI)(CX*2), Z13
+	VBROADCASTSD (BX)(DI*1), Z13
 	VFMADD231PD  Z7, Z13, Z5
-	VBROADCASTSD (SI), Z14
+	VBROADCASTSD (BX)(SI*2), Z14
 	VFMADD231PD  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	VMOVUPS      256(R8), Z7
 	VBROADCASTSD (BX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -5133,17 +5541,15 @@ loop171:
 	VFMADD231PD  Z7, Z9, Z1
 	VBROADCASTSD (BX)(CX*2), Z10
 	VFMADD231PD  Z7, Z10, Z2
-	VBROADCASTSD (DI), Z11
+	VBROADCASTSD (BX)(SI*1), Z11
 	VFMADD231PD  Z7, Z11, Z3
-	VBROADCASTSD (DI)(CX*1), Z12
+	VBROADCASTSD (BX)(CX*4), Z12
 	VFMADD231PD  Z7, Z12, Z4
-	VBROADCASTSD (DI)(CX*2), Z13
+	VBROADCASTSD (BX)(DI*1), Z13
 	VFMADD231PD  Z7, Z13, Z5
-	VBROADCASTSD (SI), Z14
+	VBROADCASTSD (BX)(SI*2), Z14
 	VFMADD231PD  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	VMOVUPS      384(R8), Z7
 	VBROADCASTSD (BX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -5151,26 +5557,24 @@ loop171:
 	VFMADD231PD  Z7, Z9, Z1
 	VBROADCASTSD (BX)(CX*2), Z10
 	VFMADD231PD  Z7, Z10, Z2
-	VBROADCASTSD (DI), Z11
+	VBROADCASTSD (BX)(SI*1), Z11
 	VFMADD231PD  Z7, Z11, Z3
-	VBROADCASTSD (DI)(CX*1), Z12
+	VBROADCASTSD (BX)(CX*4), Z12
 	VFMADD231PD  Z7, Z12, Z4
-	VBROADCASTSD (DI)(CX*2), Z13
+	VBROADCASTSD (BX)(DI*1), Z13
 	VFMADD231PD  Z7, Z13, Z5
-	VBROADCASTSD (SI), Z14
+	VBROADCASTSD (BX)(SI*2), Z14
 	VFMADD231PD  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop171
+	JGE          loop227
 
-tail172:
+tail230:
 	ADDQ $0x04, AX
-	JEQ  finish173
+	JEQ  finish231
 
-single174:
+single232:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSD (BX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -5178,22 +5582,20 @@ single174:
 	VFMADD231PD  Z7, Z9, Z1
 	VBROADCASTSD (BX)(CX*2), Z10
 	VFMADD231PD  Z7, Z10, Z2
-	VBROADCASTSD (DI), Z11
+	VBROADCASTSD (BX)(SI*1), Z11
 	VFMADD231PD  Z7, Z11, Z3
-	VBROADCASTSD (DI)(CX*1), Z12
+	VBROADCASTSD (BX)(CX*4), Z12
 	VFMADD231PD  Z7, Z12, Z4
-	VBROADCASTSD (DI)(CX*2), Z13
+	VBROADCASTSD (BX)(DI*1), Z13
 	VFMADD231PD  Z7, Z13, Z5
-	VBROADCASTSD (SI), Z14
+	VBROADCASTSD (BX)(SI*2), Z14
 	VFMADD231PD  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single174
+	JNE          single232
 
-finish173:
+finish231:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -5229,6 +5631,8 @@ TEXT ·dgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z14
 	VMOVUPD.Z  64(CX), K2, Z15
+	TESTQ      BX, BX
+	JEQ        same236
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5292,23 +5696,43 @@ TEXT ·dgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	VADDPD     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       bs+40(FP), R9
-	SHLQ       $0x03, R9
-	ADDQ       R8, R9
-	SUBQ       $0x04, AX
-	JLT        tail178
+	JMP        started237
 
-loop177:
+same236:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z14, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z15, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+
+started237:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x03, R9
+	ADDQ R8, R9
+	SUBQ $0x04, AX
+	JLT  tail238
+
+loop235:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -5322,21 +5746,19 @@ loop177:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT1   128(R9)
 	PREFETCHT1   192(R9)
 	VMOVUPS      128(R8), Z14
@@ -5350,21 +5772,19 @@ loop177:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT1   256(R9)
 	PREFETCHT1   320(R9)
 	VMOVUPS      256(R8), Z14
@@ -5378,21 +5798,19 @@ loop177:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT1   384(R9)
 	PREFETCHT1   448(R9)
 	VMOVUPS      384(R8), Z14
@@ -5406,31 +5824,29 @@ loop177:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop177
+	JGE          loop235
 
-tail178:
+tail238:
 	ADDQ $0x04, AX
-	JEQ  finish179
+	JEQ  finish239
 
-single180:
+single240:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -5444,26 +5860,24 @@ single180:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single180
+	JNE          single240
 
-finish179:
+finish239:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -5500,6 +5914,8 @@ TEXT ·dgemmPlainAVX512_7x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z14
 	VMOVUPS    64(CX), Z15
+	TESTQ      BX, BX
+	JEQ        same244
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5563,23 +5979,43 @@ TEXT ·dgemmPlainAVX512_7x16(SB), NOSPLIT, $0-112
 	VADDPD     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       ldb+40(FP), R9
-	SHLQ       $0x03, R9
-	MOVQ       dst+48(FP), R10
-	SUBQ       $0x04, AX
-	JLT        tail184
+	JMP        started245
 
-loop183:
+same244:
+	VMOVUPS (DX), Z0
+	VADDPD  Z14, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z15, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+
+started245:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ ldb+40(FP), R9
+	SHLQ $0x03, R9
+	MOVQ dst+48(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail246
+
+loop243:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -5595,22 +6031,20 @@ loop183:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -5626,22 +6060,20 @@ loop183:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -5657,22 +6089,20 @@ loop183:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -5688,31 +6118,29 @@ loop183:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop183
+	JGE          loop243
 
-tail184:
+tail246:
 	ADDQ $0x04, AX
-	JEQ  finish185
+	JEQ  finish247
 
-single186:
+single248:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -5728,27 +6156,25 @@ single186:
 	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z14, Z18, Z4
 	VFMADD231PD  Z15, Z18, Z5
-	VBROADCASTSD (DI), Z19
+	VBROADCASTSD (BX)(SI*1), Z19
 	VFMADD231PD  Z14, Z19, Z6
 	VFMADD231PD  Z15, Z19, Z7
-	VBROADCASTSD (DI)(CX*1), Z20
+	VBROADCASTSD (BX)(CX*4), Z20
 	VFMADD231PD  Z14, Z20, Z8
 	VFMADD231PD  Z15, Z20, Z9
-	VBROADCASTSD (DI)(CX*2), Z21
+	VBROADCASTSD (BX)(DI*1), Z21
 	VFMADD231PD  Z14, Z21, Z10
 	VFMADD231PD  Z15, Z21, Z11
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(SI*2), Z22
 	VFMADD231PD  Z14, Z22, Z12
 	VFMADD231PD  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single186
+	JNE          single248
 
-finish185:
+finish247:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -5790,6 +6216,8 @@ TEXT ·dgemmAVX512_8x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z8
+	TESTQ     BX, BX
+	JEQ       same252
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -5830,134 +6258,138 @@ TEXT ·dgemmAVX512_8x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z7
 	VADDPD    Z8, Z7, Z7
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail190
+	JMP       started253
 
-loop189:
-	VMOVUPS      (R8), Z8
+same252:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z8, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+
+started253:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail254
+
+loop251:
+	VMOVUPS      (R9), Z8
 	VBROADCASTSD (BX), Z9
 	VFMADD231PD  Z8, Z9, Z0
 	VBROADCASTSD (BX)(CX*1), Z10
 	VFMADD231PD  Z8, Z10, Z1
 	VBROADCASTSD (BX)(CX*2), Z11
 	VFMADD231PD  Z8, Z11, Z2
-	VBROADCASTSD (DI), Z12
+	VBROADCASTSD (BX)(SI*1), Z12
 	VFMADD231PD  Z8, Z12, Z3
-	VBROADCASTSD (DI)(CX*1), Z13
+	VBROADCASTSD (BX)(CX*4), Z13
 	VFMADD231PD  Z8, Z13, Z4
-	VBROADCASTSD (DI)(CX*2), Z14
+	VBROADCASTSD (BX)(DI*1), Z14
 	VFMADD231PD  Z8, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*2), Z15
 	VFMADD231PD  Z8, Z15, Z6
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(R8*1), Z16
 	VFMADD231PD  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      128(R8), Z8
+	VMOVUPS      128(R9), Z8
 	VBROADCASTSD (BX), Z9
 	VFMADD231PD  Z8, Z9, Z0
 	VBROADCASTSD (BX)(CX*1), Z10
 	VFMADD231PD  Z8, Z10, Z1
 	VBROADCASTSD (BX)(CX*2), Z11
 	VFMADD231PD  Z8, Z11, Z2
-	VBROADCASTSD (DI), Z12
+	VBROADCASTSD (BX)(SI*1), Z12
 	VFMADD231PD  Z8, Z12, Z3
-	VBROADCASTSD (DI)(CX*1), Z13
+	VBROADCASTSD (BX)(CX*4), Z13
 	VFMADD231PD  Z8, Z13, Z4
-	VBROADCASTSD (DI)(CX*2), Z14
+	VBROADCASTSD (BX)(DI*1), Z14
 	VFMADD231PD  Z8, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*2), Z15
 	VFMADD231PD  Z8, Z15, Z6
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(R8*1), Z16
 	VFMADD231PD  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      256(R8), Z8
+	VMOVUPS      256(R9), Z8
 	VBROADCASTSD (BX), Z9
 	VFMADD231PD  Z8, Z9, Z0
 	VBROADCASTSD (BX)(CX*1), Z10
 	VFMADD231PD  Z8, Z10, Z1
 	VBROADCASTSD (BX)(CX*2), Z11
 	VFMADD231PD  Z8, Z11, Z2
-	VBROADCASTSD (DI), Z12
+	VBROADCASTSD (BX)(SI*1), Z12
 	VFMADD231PD  Z8, Z12, Z3
-	VBROADCASTSD (DI)(CX*1), Z13
+	VBROADCASTSD (BX)(CX*4), Z13
 	VFMADD231PD  Z8, Z13, Z4
-	VBROADCASTSD (DI)(CX*2), Z14
+	VBROADCASTSD (BX)(DI*1), Z14
 	VFMADD231PD  Z8, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*2), Z15
 	VFMADD231PD  Z8, Z15, Z6
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(R8*1), Z16
 	VFMADD231PD  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      384(R8), Z8
+	VMOVUPS      384(R9), Z8
 	VBROADCASTSD (BX), Z9
 	VFMADD231PD  Z8, Z9, Z0
 	VBROADCASTSD (BX)(CX*1), Z10
 	VFMADD231PD  Z8, Z10, Z1
 	VBROADCASTSD (BX)(CX*2), Z11
 	VFMADD231PD  Z8, Z11, Z2
-	VBROADCASTSD (DI), Z12
+	VBROADCASTSD (BX)(SI*1), Z12
 	VFMADD231PD  Z8, Z12, Z3
-	VBROADCASTSD (DI)(CX*1), Z13
+	VBROADCASTSD (BX)(CX*4), Z13
 	VFMADD231PD  Z8, Z13, Z4
-	VBROADCASTSD (DI)(CX*2), Z14
+	VBROADCASTSD (BX)(DI*1), Z14
 	VFMADD231PD  Z8, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*2), Z15
 	VFMADD231PD  Z8, Z15, Z6
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(R8*1), Z16
 	VFMADD231PD  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop189
+	JGE          loop251
 
-tail190:
+tail254:
 	ADDQ $0x04, AX
-	JEQ  finish191
+	JEQ  finish255
 
-single192:
-	VMOVUPS      (R8), Z8
+single256:
+	VMOVUPS      (R9), Z8
 	VBROADCASTSD (BX), Z9
 	VFMADD231PD  Z8, Z9, Z0
 	VBROADCASTSD (BX)(CX*1), Z10
 	VFMADD231PD  Z8, Z10, Z1
 	VBROADCASTSD (BX)(CX*2), Z11
 	VFMADD231PD  Z8, Z11, Z2
-	VBROADCASTSD (DI), Z12
+	VBROADCASTSD (BX)(SI*1), Z12
 	VFMADD231PD  Z8, Z12, Z3
-	VBROADCASTSD (DI)(CX*1), Z13
+	VBROADCASTSD (BX)(CX*4), Z13
 	VFMADD231PD  Z8, Z13, Z4
-	VBROADCASTSD (DI)(CX*2), Z14
+	VBROADCASTSD (BX)(DI*1), Z14
 	VFMADD231PD  Z8, Z14, Z5
-	VBROADCASTSD (SI), Z15
+	VBROADCASTSD (BX)(SI*2), Z15
 	VFMADD231PD  Z8, Z15, Z6
-	VBROADCASTSD (SI)(CX*1), Z16
+	VBROADCASTSD (BX)(R8*1), Z16
 	VFMADD231PD  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single192
+	JNE          single256
 
-finish191:
+finish255:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -5995,6 +6427,8 @@ TEXT ·dgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z16
 	VMOVUPD.Z  64(CX), K2, Z17
+	TESTQ      BX, BX
+	JEQ        same260
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6067,27 +6501,50 @@ TEXT ·dgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	VADDPD     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       bs+40(FP), R9
-	SHLQ       $0x03, R9
-	ADDQ       R8, R9
-	SUBQ       $0x04, AX
-	JLT        tail196
+	JMP        started261
 
-loop195:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
+same260:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z16, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z17, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+
+started261:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ bs+40(FP), R10
+	SHLQ $0x03, R10
+	ADDQ R9, R10
+	SUBQ $0x04, AX
+	JLT  tail262
+
+loop259:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6097,28 +6554,26 @@ loop195:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	VMOVUPS      128(R8), Z16
-	VMOVUPS      192(R8), Z17
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	VMOVUPS      128(R9), Z16
+	VMOVUPS      192(R9), Z17
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6128,28 +6583,26 @@ loop195:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   256(R9)
-	PREFETCHT1   320(R9)
-	VMOVUPS      256(R8), Z16
-	VMOVUPS      320(R8), Z17
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
+	VMOVUPS      256(R9), Z16
+	VMOVUPS      320(R9), Z17
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6159,28 +6612,26 @@ loop195:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   384(R9)
-	PREFETCHT1   448(R9)
-	VMOVUPS      384(R8), Z16
-	VMOVUPS      448(R8), Z17
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
+	VMOVUPS      384(R9), Z16
+	VMOVUPS      448(R9), Z17
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6190,38 +6641,36 @@ loop195:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop195
+	JGE          loop259
 
-tail196:
+tail262:
 	ADDQ $0x04, AX
-	JEQ  finish197
+	JEQ  finish263
 
-single198:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
+single264:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6231,29 +6680,27 @@ single198:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single198
+	JNE          single264
 
-finish197:
+finish263:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -6293,6 +6740,8 @@ TEXT ·dgemmPlainAVX512_8x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z16
 	VMOVUPS    64(CX), Z17
+	TESTQ      BX, BX
+	JEQ        same268
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6365,29 +6814,52 @@ TEXT ·dgemmPlainAVX512_8x16(SB), NOSPLIT, $0-112
 	VADDPD     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       ldb+40(FP), R9
-	SHLQ       $0x03, R9
-	MOVQ       dst+48(FP), R10
-	SUBQ       $0x04, AX
-	JLT        tail202
+	JMP        started269
 
-loop201:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
+same268:
+	VMOVUPS (DX), Z0
+	VADDPD  Z16, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z17, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+
+started269:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ ldb+40(FP), R10
+	SHLQ $0x03, R10
+	MOVQ dst+48(FP), R11
+	SUBQ $0x04, AX
+	JLT  tail270
+
+loop267:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, (R11)
+	VMOVUPS      Z17, 64(R11)
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6397,31 +6869,29 @@ loop201:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, 128(R10)
-	VMOVUPS      Z17, 192(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, 128(R11)
+	VMOVUPS      Z17, 192(R11)
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6431,31 +6901,29 @@ loop201:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, 256(R10)
-	VMOVUPS      Z17, 320(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, 256(R11)
+	VMOVUPS      Z17, 320(R11)
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6465,31 +6933,29 @@ loop201:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, 384(R10)
-	VMOVUPS      Z17, 448(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, 384(R11)
+	VMOVUPS      Z17, 448(R11)
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6499,40 +6965,38 @@ loop201:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop201
+	JGE          loop267
 
-tail202:
+tail270:
 	ADDQ $0x04, AX
-	JEQ  finish203
+	JEQ  finish271
 
-single204:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
+single272:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, (R11)
+	VMOVUPS      Z17, 64(R11)
 	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z16, Z18, Z0
 	VFMADD231PD  Z17, Z18, Z1
@@ -6542,30 +7006,28 @@ single204:
 	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z16, Z20, Z4
 	VFMADD231PD  Z17, Z20, Z5
-	VBROADCASTSD (DI), Z21
+	VBROADCASTSD (BX)(SI*1), Z21
 	VFMADD231PD  Z16, Z21, Z6
 	VFMADD231PD  Z17, Z21, Z7
-	VBROADCASTSD (DI)(CX*1), Z22
+	VBROADCASTSD (BX)(CX*4), Z22
 	VFMADD231PD  Z16, Z22, Z8
 	VFMADD231PD  Z17, Z22, Z9
-	VBROADCASTSD (DI)(CX*2), Z23
+	VBROADCASTSD (BX)(DI*1), Z23
 	VFMADD231PD  Z16, Z23, Z10
 	VFMADD231PD  Z17, Z23, Z11
-	VBROADCASTSD (SI), Z24
+	VBROADCASTSD (BX)(SI*2), Z24
 	VFMADD231PD  Z16, Z24, Z12
 	VFMADD231PD  Z17, Z24, Z13
-	VBROADCASTSD (SI)(CX*1), Z25
+	VBROADCASTSD (BX)(R8*1), Z25
 	VFMADD231PD  Z16, Z25, Z14
 	VFMADD231PD  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R10
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single204
+	JNE          single272
 
-finish203:
+finish271:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -6610,6 +7072,8 @@ TEXT ·dgemmAVX512_9x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z9
+	TESTQ     BX, BX
+	JEQ       same276
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -6655,144 +7119,149 @@ TEXT ·dgemmAVX512_9x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z8
 	VADDPD    Z9, Z8, Z8
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail208
+	JMP       started277
 
-loop207:
-	VMOVUPS      (R8), Z9
+same276:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z9, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+
+started277:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail278
+
+loop275:
+	VMOVUPS      (R9), Z9
 	VBROADCASTSD (BX), Z10
 	VFMADD231PD  Z9, Z10, Z0
 	VBROADCASTSD (BX)(CX*1), Z11
 	VFMADD231PD  Z9, Z11, Z1
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z9, Z12, Z2
-	VBROADCASTSD (DI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z9, Z13, Z3
-	VBROADCASTSD (DI)(CX*1), Z14
+	VBROADCASTSD (BX)(CX*4), Z14
 	VFMADD231PD  Z9, Z14, Z4
-	VBROADCASTSD (DI)(CX*2), Z15
+	VBROADCASTSD (BX)(DI*1), Z15
 	VFMADD231PD  Z9, Z15, Z5
-	VBROADCASTSD (SI), Z16
+	VBROADCASTSD (BX)(SI*2), Z16
 	VFMADD231PD  Z9, Z16, Z6
-	VBROADCASTSD (SI)(CX*1), Z17
+	VBROADCASTSD (BX)(R8*1), Z17
 	VFMADD231PD  Z9, Z17, Z7
-	VBROADCASTSD (SI)(CX*2), Z18
+	VBROADCASTSD (BX)(CX*8), Z18
 	VFMADD231PD  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      128(R8), Z9
+	VMOVUPS      128(R9), Z9
 	VBROADCASTSD (BX), Z10
 	VFMADD231PD  Z9, Z10, Z0
 	VBROADCASTSD (BX)(CX*1), Z11
 	VFMADD231PD  Z9, Z11, Z1
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z9, Z12, Z2
-	VBROADCASTSD (DI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z9, Z13, Z3
-	VBROADCASTSD (DI)(CX*1), Z14
+	VBROADCASTSD (BX)(CX*4), Z14
 	VFMADD231PD  Z9, Z14, Z4
-	VBROADCASTSD (DI)(CX*2), Z15
+	VBROADCASTSD (BX)(DI*1), Z15
 	VFMADD231PD  Z9, Z15, Z5
-	VBROADCASTSD (SI), Z16
+	VBROADCASTSD (BX)(SI*2), Z16
 	VFMADD231PD  Z9, Z16, Z6
-	VBROADCASTSD (SI)(CX*1), Z17
+	VBROADCASTSD (BX)(R8*1), Z17
 	VFMADD231PD  Z9, Z17, Z7
-	VBROADCASTSD (SI)(CX*2), Z18
+	VBROADCASTSD (BX)(CX*8), Z18
 	VFMADD231PD  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      256(R8), Z9
+	VMOVUPS      256(R9), Z9
 	VBROADCASTSD (BX), Z10
 	VFMADD231PD  Z9, Z10, Z0
 	VBROADCASTSD (BX)(CX*1), Z11
 	VFMADD231PD  Z9, Z11, Z1
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z9, Z12, Z2
-	VBROADCASTSD (DI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z9, Z13, Z3
-	VBROADCASTSD (DI)(CX*1), Z14
+	VBROADCASTSD (BX)(CX*4), Z14
 	VFMADD231PD  Z9, Z14, Z4
-	VBROADCASTSD (DI)(CX*2), Z15
+	VBROADCASTSD (BX)(DI*1), Z15
 	VFMADD231PD  Z9, Z15, Z5
-	VBROADCASTSD (SI), Z16
+	VBROADCASTSD (BX)(SI*2), Z16
 	VFMADD231PD  Z9, Z16, Z6
-	VBROADCASTSD (SI)(CX*1), Z17
+	VBROADCASTSD (BX)(R8*1), Z17
 	VFMADD231PD  Z9, Z17, Z7
-	VBROADCASTSD (SI)(CX*2), Z18
+	VBROADCASTSD (BX)(CX*8), Z18
 	VFMADD231PD  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      384(R8), Z9
+	VMOVUPS      384(R9), Z9
 	VBROADCASTSD (BX), Z10
 	VFMADD231PD  Z9, Z10, Z0
 	VBROADCASTSD (BX)(CX*1), Z11
 	VFMADD231PD  Z9, Z11, Z1
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z9, Z12, Z2
-	VBROADCASTSD (DI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z9, Z13, Z3
-	VBROADCASTSD (DI)(CX*1), Z14
+	VBROADCASTSD (BX)(CX*4), Z14
 	VFMADD231PD  Z9, Z14, Z4
-	VBROADCASTSD (DI)(CX*2), Z15
+	VBROADCASTSD (BX)(DI*1), Z15
 	VFMADD231PD  Z9, Z15, Z5
-	VBROADCASTSD (SI), Z16
+	VBROADCASTSD (BX)(SI*2), Z16
 	VFMADD231PD  Z9, Z16, Z6
-	VBROADCASTSD (SI)(CX*1), Z17
+	VBROADCASTSD (BX)(R8*1), Z17
 	VFMADD231PD  Z9, Z17, Z7
-	VBROADCASTSD (SI)(CX*2), Z18
+	VBROADCASTSD (BX)(CX*8), Z18
 	VFMADD231PD  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop207
+	JGE          loop275
 
-tail208:
+tail278:
 	ADDQ $0x04, AX
-	JEQ  finish209
+	JEQ  finish279
 
-single210:
-	VMOVUPS      (R8), Z9
+single280:
+	VMOVUPS      (R9), Z9
 	VBROADCASTSD (BX), Z10
 	VFMADD231PD  Z9, Z10, Z0
 	VBROADCASTSD (BX)(CX*1), Z11
 	VFMADD231PD  Z9, Z11, Z1
 	VBROADCASTSD (BX)(CX*2), Z12
 	VFMADD231PD  Z9, Z12, Z2
-	VBROADCASTSD (DI), Z13
+	VBROADCASTSD (BX)(SI*1), Z13
 	VFMADD231PD  Z9, Z13, Z3
-	VBROADCASTSD (DI)(CX*1), Z14
+	VBROADCASTSD (BX)(CX*4), Z14
 	VFMADD231PD  Z9, Z14, Z4
-	VBROADCASTSD (DI)(CX*2), Z15
+	VBROADCASTSD (BX)(DI*1), Z15
 	VFMADD231PD  Z9, Z15, Z5
-	VBROADCASTSD (SI), Z16
+	VBROADCASTSD (BX)(SI*2), Z16
 	VFMADD231PD  Z9, Z16, Z6
-	VBROADCASTSD (SI)(CX*1), Z17
+	VBROADCASTSD (BX)(R8*1), Z17
 	VFMADD231PD  Z9, Z17, Z7
-	VBROADCASTSD (SI)(CX*2), Z18
+	VBROADCASTSD (BX)(CX*8), Z18
 	VFMADD231PD  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single210
+	JNE          single280
 
-finish209:
+finish279:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -6832,6 +7301,8 @@ TEXT ·dgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z18
 	VMOVUPD.Z  64(CX), K2, Z19
+	TESTQ      BX, BX
+	JEQ        same284
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6913,27 +7384,52 @@ TEXT ·dgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	VADDPD     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       bs+40(FP), R9
-	SHLQ       $0x03, R9
-	ADDQ       R8, R9
-	SUBQ       $0x04, AX
-	JLT        tail214
+	JMP        started285
 
-loop213:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
+same284:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z18, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z19, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+
+started285:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ bs+40(FP), R10
+	SHLQ $0x03, R10
+	ADDQ R9, R10
+	SUBQ $0x04, AX
+	JLT  tail286
+
+loop283:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -6943,31 +7439,29 @@ loop213:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	VMOVUPS      128(R8), Z18
-	VMOVUPS      192(R8), Z19
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	VMOVUPS      128(R9), Z18
+	VMOVUPS      192(R9), Z19
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -6977,31 +7471,29 @@ loop213:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   256(R9)
-	PREFETCHT1   320(R9)
-	VMOVUPS      256(R8), Z18
-	VMOVUPS      320(R8), Z19
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
+	VMOVUPS      256(R9), Z18
+	VMOVUPS      320(R9), Z19
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7011,31 +7503,29 @@ loop213:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   384(R9)
-	PREFETCHT1   448(R9)
-	VMOVUPS      384(R8), Z18
-	VMOVUPS      448(R8), Z19
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
+	VMOVUPS      384(R9), Z18
+	VMOVUPS      448(R9), Z19
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7045,41 +7535,39 @@ loop213:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop213
+	JGE          loop283
 
-tail214:
+tail286:
 	ADDQ $0x04, AX
-	JEQ  finish215
+	JEQ  finish287
 
-single216:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
+single288:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7089,32 +7577,30 @@ single216:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single216
+	JNE          single288
 
-finish215:
+finish287:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -7157,6 +7643,8 @@ TEXT ·dgemmPlainAVX512_9x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z18
 	VMOVUPS    64(CX), Z19
+	TESTQ      BX, BX
+	JEQ        same292
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7238,29 +7726,54 @@ TEXT ·dgemmPlainAVX512_9x16(SB), NOSPLIT, $0-112
 	VADDPD     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       ldb+40(FP), R9
-	SHLQ       $0x03, R9
-	MOVQ       dst+48(FP), R10
-	SUBQ       $0x04, AX
-	JLT        tail220
+	JMP        started293
 
-loop219:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
+same292:
+	VMOVUPS (DX), Z0
+	VADDPD  Z18, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z19, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+
+started293:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ ldb+40(FP), R10
+	SHLQ $0x03, R10
+	MOVQ dst+48(FP), R11
+	SUBQ $0x04, AX
+	JLT  tail294
+
+loop291:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, (R11)
+	VMOVUPS      Z19, 64(R11)
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7270,34 +7783,32 @@ loop219:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, 128(R10)
-	VMOVUPS      Z19, 192(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, 128(R11)
+	VMOVUPS      Z19, 192(R11)
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7307,34 +7818,32 @@ loop219:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, 256(R10)
-	VMOVUPS      Z19, 320(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, 256(R11)
+	VMOVUPS      Z19, 320(R11)
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7344,34 +7853,32 @@ loop219:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, 384(R10)
-	VMOVUPS      Z19, 448(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, 384(R11)
+	VMOVUPS      Z19, 448(R11)
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7381,43 +7888,41 @@ loop219:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop219
+	JGE          loop291
 
-tail220:
+tail294:
 	ADDQ $0x04, AX
-	JEQ  finish221
+	JEQ  finish295
 
-single222:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
+single296:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, (R11)
+	VMOVUPS      Z19, 64(R11)
 	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z18, Z20, Z0
 	VFMADD231PD  Z19, Z20, Z1
@@ -7427,33 +7932,31 @@ single222:
 	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z18, Z22, Z4
 	VFMADD231PD  Z19, Z22, Z5
-	VBROADCASTSD (DI), Z23
+	VBROADCASTSD (BX)(SI*1), Z23
 	VFMADD231PD  Z18, Z23, Z6
 	VFMADD231PD  Z19, Z23, Z7
-	VBROADCASTSD (DI)(CX*1), Z24
+	VBROADCASTSD (BX)(CX*4), Z24
 	VFMADD231PD  Z18, Z24, Z8
 	VFMADD231PD  Z19, Z24, Z9
-	VBROADCASTSD (DI)(CX*2), Z25
+	VBROADCASTSD (BX)(DI*1), Z25
 	VFMADD231PD  Z18, Z25, Z10
 	VFMADD231PD  Z19, Z25, Z11
-	VBROADCASTSD (SI), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z18, Z26, Z12
 	VFMADD231PD  Z19, Z26, Z13
-	VBROADCASTSD (SI)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z18, Z27, Z14
 	VFMADD231PD  Z19, Z27, Z15
-	VBROADCASTSD (SI)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z18, Z28, Z16
 	VFMADD231PD  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R10
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single222
+	JNE          single296
 
-finish221:
+finish295:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -7501,6 +8004,8 @@ TEXT ·dgemmAVX512_10x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z10
+	TESTQ     BX, BX
+	JEQ       same300
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -7551,160 +8056,161 @@ TEXT ·dgemmAVX512_10x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z9
 	VADDPD    Z10, Z9, Z9
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail226
+	JMP       started301
 
-loop225:
-	VMOVUPS      (R9), Z10
+same300:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z10, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z9
+
+started301:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail302
+
+loop299:
+	VMOVUPS      (R10), Z10
 	VBROADCASTSD (BX), Z11
 	VFMADD231PD  Z10, Z11, Z0
 	VBROADCASTSD (BX)(CX*1), Z12
 	VFMADD231PD  Z10, Z12, Z1
 	VBROADCASTSD (BX)(CX*2), Z13
 	VFMADD231PD  Z10, Z13, Z2
-	VBROADCASTSD (DI), Z14
+	VBROADCASTSD (BX)(SI*1), Z14
 	VFMADD231PD  Z10, Z14, Z3
-	VBROADCASTSD (DI)(CX*1), Z15
+	VBROADCASTSD (BX)(CX*4), Z15
 	VFMADD231PD  Z10, Z15, Z4
-	VBROADCASTSD (DI)(CX*2), Z16
+	VBROADCASTSD (BX)(DI*1), Z16
 	VFMADD231PD  Z10, Z16, Z5
-	VBROADCASTSD (R8), Z17
+	VBROADCASTSD (BX)(SI*2), Z17
 	VFMADD231PD  Z10, Z17, Z6
-	VBROADCASTSD (R8)(CX*1), Z18
+	VBROADCASTSD (BX)(R8*1), Z18
 	VFMADD231PD  Z10, Z18, Z7
-	VBROADCASTSD (R8)(CX*2), Z19
+	VBROADCASTSD (BX)(CX*8), Z19
 	VFMADD231PD  Z10, Z19, Z8
-	VBROADCASTSD (SI), Z20
+	VBROADCASTSD (BX)(R9*1), Z20
 	VFMADD231PD  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      128(R9), Z10
+	VMOVUPS      128(R10), Z10
 	VBROADCASTSD (BX), Z11
 	VFMADD231PD  Z10, Z11, Z0
 	VBROADCASTSD (BX)(CX*1), Z12
 	VFMADD231PD  Z10, Z12, Z1
 	VBROADCASTSD (BX)(CX*2), Z13
 	VFMADD231PD  Z10, Z13, Z2
-	VBROADCASTSD (DI), Z14
+	VBROADCASTSD (BX)(SI*1), Z14
 	VFMADD231PD  Z10, Z14, Z3
-	VBROADCASTSD (DI)(CX*1), Z15
+	VBROADCASTSD (BX)(CX*4), Z15
 	VFMADD231PD  Z10, Z15, Z4
-	VBROADCASTSD (DI)(CX*2), Z16
+	VBROADCASTSD (BX)(DI*1), Z16
 	VFMADD231PD  Z10, Z16, Z5
-	VBROADCASTSD (R8), Z17
+	VBROADCASTSD (BX)(SI*2), Z17
 	VFMADD231PD  Z10, Z17, Z6
-	VBROADCASTSD (R8)(CX*1), Z18
+	VBROADCASTSD (BX)(R8*1), Z18
 	VFMADD231PD  Z10, Z18, Z7
-	VBROADCASTSD (R8)(CX*2), Z19
+	VBROADCASTSD (BX)(CX*8), Z19
 	VFMADD231PD  Z10, Z19, Z8
-	VBROADCASTSD (SI), Z20
+	VBROADCASTSD (BX)(R9*1), Z20
 	VFMADD231PD  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      256(R9), Z10
+	VMOVUPS      256(R10), Z10
 	VBROADCASTSD (BX), Z11
 	VFMADD231PD  Z10, Z11, Z0
 	VBROADCASTSD (BX)(CX*1), Z12
 	VFMADD231PD  Z10, Z12, Z1
 	VBROADCASTSD (BX)(CX*2), Z13
 	VFMADD231PD  Z10, Z13, Z2
-	VBROADCASTSD (DI), Z14
+	VBROADCASTSD (BX)(SI*1), Z14
 	VFMADD231PD  Z10, Z14, Z3
-	VBROADCASTSD (DI)(CX*1), Z15
+	VBROADCASTSD (BX)(CX*4), Z15
 	VFMADD231PD  Z10, Z15, Z4
-	VBROADCASTSD (DI)(CX*2), Z16
+	VBROADCASTSD (BX)(DI*1), Z16
 	VFMADD231PD  Z10, Z16, Z5
-	VBROADCASTSD (R8), Z17
+	VBROADCASTSD (BX)(SI*2), Z17
 	VFMADD231PD  Z10, Z17, Z6
-	VBROADCASTSD (R8)(CX*1), Z18
+	VBROADCASTSD (BX)(R8*1), Z18
 	VFMADD231PD  Z10, Z18, Z7
-	VBROADCASTSD (R8)(CX*2), Z19
+	VBROADCASTSD (BX)(CX*8), Z19
 	VFMADD231PD  Z10, Z19, Z8
-	VBROADCASTSD (SI), Z20
+	VBROADCASTSD (BX)(R9*1), Z20
 	VFMADD231PD  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      384(R9), Z10
+	VMOVUPS      384(R10), Z10
 	VBROADCASTSD (BX), Z11
 	VFMADD231PD  Z10, Z11, Z0
 	VBROADCASTSD (BX)(CX*1), Z12
 	VFMADD231PD  Z10, Z12, Z1
 	VBROADCASTSD (BX)(CX*2), Z13
 	VFMADD231PD  Z10, Z13, Z2
-	VBROADCASTSD (DI), Z14
+	VBROADCASTSD (BX)(SI*1), Z14
 	VFMADD231PD  Z10, Z14, Z3
-	VBROADCASTSD (DI)(CX*1), Z15
+	VBROADCASTSD (BX)(CX*4), Z15
 	VFMADD231PD  Z10, Z15, Z4
-	VBROADCASTSD (DI)(CX*2), Z16
+	VBROADCASTSD (BX)(DI*1), Z16
 	VFMADD231PD  Z10, Z16, Z5
-	VBROADCASTSD (R8), Z17
+	VBROADCASTSD (BX)(SI*2), Z17
 	VFMADD231PD  Z10, Z17, Z6
-	VBROADCASTSD (R8)(CX*1), Z18
+	VBROADCASTSD (BX)(R8*1), Z18
 	VFMADD231PD  Z10, Z18, Z7
-	VBROADCASTSD (R8)(CX*2), Z19
+	VBROADCASTSD (BX)(CX*8), Z19
 	VFMADD231PD  Z10, Z19, Z8
-	VBROADCASTSD (SI), Z20
+	VBROADCASTSD (BX)(R9*1), Z20
 	VFMADD231PD  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop225
+	JGE          loop299
 
-tail226:
+tail302:
 	ADDQ $0x04, AX
-	JEQ  finish227
+	JEQ  finish303
 
-single228:
-	VMOVUPS      (R9), Z10
+single304:
+	VMOVUPS      (R10), Z10
 	VBROADCASTSD (BX), Z11
 	VFMADD231PD  Z10, Z11, Z0
 	VBROADCASTSD (BX)(CX*1), Z12
 	VFMADD231PD  Z10, Z12, Z1
 	VBROADCASTSD (BX)(CX*2), Z13
 	VFMADD231PD  Z10, Z13, Z2
-	VBROADCASTSD (DI), Z14
+	VBROADCASTSD (BX)(SI*1), Z14
 	VFMADD231PD  Z10, Z14, Z3
-	VBROADCASTSD (DI)(CX*1), Z15
+	VBROADCASTSD (BX)(CX*4), Z15
 	VFMADD231PD  Z10, Z15, Z4
-	VBROADCASTSD (DI)(CX*2), Z16
+	VBROADCASTSD (BX)(DI*1), Z16
 	VFMADD231PD  Z10, Z16, Z5
-	VBROADCASTSD (R8), Z17
+	VBROADCASTSD (BX)(SI*2), Z17
 	VFMADD231PD  Z10, Z17, Z6
-	VBROADCASTSD (R8)(CX*1), Z18
+	VBROADCASTSD (BX)(R8*1), Z18
 	VFMADD231PD  Z10, Z18, Z7
-	VBROADCASTSD (R8)(CX*2), Z19
+	VBROADCASTSD (BX)(CX*8), Z19
 	VFMADD231PD  Z10, Z19, Z8
-	VBROADCASTSD (SI), Z20
+	VBROADCASTSD (BX)(R9*1), Z20
 	VFMADD231PD  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single228
+	JNE          single304
 
-finish227:
+finish303:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -7746,6 +8252,8 @@ TEXT ·dgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z20
 	VMOVUPD.Z  64(CX), K2, Z21
+	TESTQ      BX, BX
+	JEQ        same308
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7836,28 +8344,55 @@ TEXT ·dgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	VADDPD     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       bs+40(FP), R10
-	SHLQ       $0x03, R10
-	ADDQ       R9, R10
-	SUBQ       $0x04, AX
-	JLT        tail232
+	JMP        started309
 
-loop231:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
+same308:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z20, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z18
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z21, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z19
+
+started309:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ bs+40(FP), R11
+	SHLQ $0x03, R11
+	ADDQ R10, R11
+	SUBQ $0x04, AX
+	JLT  tail310
+
+loop307:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -7867,35 +8402,32 @@ loop231:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	VMOVUPS      128(R9), Z20
-	VMOVUPS      192(R9), Z21
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	VMOVUPS      128(R10), Z20
+	VMOVUPS      192(R10), Z21
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -7905,35 +8437,32 @@ loop231:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   256(R10)
-	PREFETCHT1   320(R10)
-	VMOVUPS      256(R9), Z20
-	VMOVUPS      320(R9), Z21
+	PREFETCHT1   256(R11)
+	PREFETCHT1   320(R11)
+	VMOVUPS      256(R10), Z20
+	VMOVUPS      320(R10), Z21
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -7943,35 +8472,32 @@ loop231:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   384(R10)
-	PREFETCHT1   448(R10)
-	VMOVUPS      384(R9), Z20
-	VMOVUPS      448(R9), Z21
+	PREFETCHT1   384(R11)
+	PREFETCHT1   448(R11)
+	VMOVUPS      384(R10), Z20
+	VMOVUPS      448(R10), Z21
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -7981,45 +8507,42 @@ loop231:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
 	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop231
+	JGE          loop307
 
-tail232:
+tail310:
 	ADDQ $0x04, AX
-	JEQ  finish233
+	JEQ  finish311
 
-single234:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
+single312:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -8029,36 +8552,33 @@ single234:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single234
+	JNE          single312
 
-finish233:
+finish311:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -8104,6 +8624,8 @@ TEXT ·dgemmPlainAVX512_10x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z20
 	VMOVUPS    64(CX), Z21
+	TESTQ      BX, BX
+	JEQ        same316
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8194,30 +8716,57 @@ TEXT ·dgemmPlainAVX512_10x16(SB), NOSPLIT, $0-112
 	VADDPD     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       ldb+40(FP), R10
-	SHLQ       $0x03, R10
-	MOVQ       dst+48(FP), R11
-	SUBQ       $0x04, AX
-	JLT        tail238
+	JMP        started317
 
-loop237:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, (R11)
-	VMOVUPS      Z21, 64(R11)
+same316:
+	VMOVUPS (DX), Z0
+	VADDPD  Z20, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z18
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z21, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z19
+
+started317:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ ldb+40(FP), R11
+	SHLQ $0x03, R11
+	MOVQ dst+48(FP), R12
+	SUBQ $0x04, AX
+	JLT  tail318
+
+loop315:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -8227,38 +8776,35 @@ loop237:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, 128(R11)
-	VMOVUPS      Z21, 192(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, 128(R12)
+	VMOVUPS      Z21, 192(R12)
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -8268,38 +8814,35 @@ loop237:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, 256(R11)
-	VMOVUPS      Z21, 320(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, 256(R12)
+	VMOVUPS      Z21, 320(R12)
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -8309,38 +8852,35 @@ loop237:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, 384(R11)
-	VMOVUPS      Z21, 448(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, 384(R12)
+	VMOVUPS      Z21, 448(R12)
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -8350,47 +8890,44 @@ loop237:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R11
+	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop237
+	JGE          loop315
 
-tail238:
+tail318:
 	ADDQ $0x04, AX
-	JEQ  finish239
+	JEQ  finish319
 
-single240:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, (R11)
-	VMOVUPS      Z21, 64(R11)
+single320:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
 	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z20, Z22, Z0
 	VFMADD231PD  Z21, Z22, Z1
@@ -8400,37 +8937,34 @@ single240:
 	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z20, Z24, Z4
 	VFMADD231PD  Z21, Z24, Z5
-	VBROADCASTSD (DI), Z25
+	VBROADCASTSD (BX)(SI*1), Z25
 	VFMADD231PD  Z20, Z25, Z6
 	VFMADD231PD  Z21, Z25, Z7
-	VBROADCASTSD (DI)(CX*1), Z26
+	VBROADCASTSD (BX)(CX*4), Z26
 	VFMADD231PD  Z20, Z26, Z8
 	VFMADD231PD  Z21, Z26, Z9
-	VBROADCASTSD (DI)(CX*2), Z27
+	VBROADCASTSD (BX)(DI*1), Z27
 	VFMADD231PD  Z20, Z27, Z10
 	VFMADD231PD  Z21, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (BX)(SI*2), Z28
 	VFMADD231PD  Z20, Z28, Z12
 	VFMADD231PD  Z21, Z28, Z13
-	VBROADCASTSD (R8)(CX*1), Z29
+	VBROADCASTSD (BX)(R8*1), Z29
 	VFMADD231PD  Z20, Z29, Z14
 	VFMADD231PD  Z21, Z29, Z15
-	VBROADCASTSD (R8)(CX*2), Z30
+	VBROADCASTSD (BX)(CX*8), Z30
 	VFMADD231PD  Z20, Z30, Z16
 	VFMADD231PD  Z21, Z30, Z17
-	VBROADCASTSD (SI), Z31
+	VBROADCASTSD (BX)(R9*1), Z31
 	VFMADD231PD  Z20, Z31, Z18
 	VFMADD231PD  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 	DECQ         AX
-	JNE          single240
+	JNE          single320
 
-finish239:
+finish319:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -8481,6 +9015,8 @@ TEXT ·dgemmAVX512_11x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z11
+	TESTQ     BX, BX
+	JEQ       same324
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -8536,170 +9072,172 @@ TEXT ·dgemmAVX512_11x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z10
 	VADDPD    Z11, Z10, Z10
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail244
+	JMP       started325
 
-loop243:
-	VMOVUPS      (R9), Z11
+same324:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z11, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z9
+	VMOVAPS   Z0, Z10
+
+started325:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail326
+
+loop323:
+	VMOVUPS      (R10), Z11
 	VBROADCASTSD (BX), Z12
 	VFMADD231PD  Z11, Z12, Z0
 	VBROADCASTSD (BX)(CX*1), Z13
 	VFMADD231PD  Z11, Z13, Z1
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z11, Z14, Z2
-	VBROADCASTSD (DI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z11, Z15, Z3
-	VBROADCASTSD (DI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z11, Z16, Z4
-	VBROADCASTSD (DI)(CX*2), Z17
+	VBROADCASTSD (BX)(DI*1), Z17
 	VFMADD231PD  Z11, Z17, Z5
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (BX)(SI*2), Z18
 	VFMADD231PD  Z11, Z18, Z6
-	VBROADCASTSD (R8)(CX*1), Z19
+	VBROADCASTSD (BX)(R8*1), Z19
 	VFMADD231PD  Z11, Z19, Z7
-	VBROADCASTSD (R8)(CX*2), Z20
+	VBROADCASTSD (BX)(CX*8), Z20
 	VFMADD231PD  Z11, Z20, Z8
-	VBROADCASTSD (SI), Z21
+	VBROADCASTSD (BX)(R9*1), Z21
 	VFMADD231PD  Z11, Z21, Z9
-	VBROADCASTSD (SI)(CX*1), Z22
+	VBROADCASTSD (BX)(DI*2), Z22
 	VFMADD231PD  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      128(R9), Z11
+	VMOVUPS      128(R10), Z11
 	VBROADCASTSD (BX), Z12
 	VFMADD231PD  Z11, Z12, Z0
 	VBROADCASTSD (BX)(CX*1), Z13
 	VFMADD231PD  Z11, Z13, Z1
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z11, Z14, Z2
-	VBROADCASTSD (DI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z11, Z15, Z3
-	VBROADCASTSD (DI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z11, Z16, Z4
-	VBROADCASTSD (DI)(CX*2), Z17
+	VBROADCASTSD (BX)(DI*1), Z17
 	VFMADD231PD  Z11, Z17, Z5
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (BX)(SI*2), Z18
 	VFMADD231PD  Z11, Z18, Z6
-	VBROADCASTSD (R8)(CX*1), Z19
+	VBROADCASTSD (BX)(R8*1), Z19
 	VFMADD231PD  Z11, Z19, Z7
-	VBROADCASTSD (R8)(CX*2), Z20
+	VBROADCASTSD (BX)(CX*8), Z20
 	VFMADD231PD  Z11, Z20, Z8
-	VBROADCASTSD (SI), Z21
+	VBROADCASTSD (BX)(R9*1), Z21
 	VFMADD231PD  Z11, Z21, Z9
-	VBROADCASTSD (SI)(CX*1), Z22
+	VBROADCASTSD (BX)(DI*2), Z22
 	VFMADD231PD  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      256(R9), Z11
+	VMOVUPS      256(R10), Z11
 	VBROADCASTSD (BX), Z12
 	VFMADD231PD  Z11, Z12, Z0
 	VBROADCASTSD (BX)(CX*1), Z13
 	VFMADD231PD  Z11, Z13, Z1
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z11, Z14, Z2
-	VBROADCASTSD (DI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z11, Z15, Z3
-	VBROADCASTSD (DI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z11, Z16, Z4
-	VBROADCASTSD (DI)(CX*2), Z17
+	VBROADCASTSD (BX)(DI*1), Z17
 	VFMADD231PD  Z11, Z17, Z5
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (BX)(SI*2), Z18
 	VFMADD231PD  Z11, Z18, Z6
-	VBROADCASTSD (R8)(CX*1), Z19
+	VBROADCASTSD (BX)(R8*1), Z19
 	VFMADD231PD  Z11, Z19, Z7
-	VBROADCASTSD (R8)(CX*2), Z20
+	VBROADCASTSD (BX)(CX*8), Z20
 	VFMADD231PD  Z11, Z20, Z8
-	VBROADCASTSD (SI), Z21
+	VBROADCASTSD (BX)(R9*1), Z21
 	VFMADD231PD  Z11, Z21, Z9
-	VBROADCASTSD (SI)(CX*1), Z22
+	VBROADCASTSD (BX)(DI*2), Z22
 	VFMADD231PD  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      384(R9), Z11
+	VMOVUPS      384(R10), Z11
 	VBROADCASTSD (BX), Z12
 	VFMADD231PD  Z11, Z12, Z0
 	VBROADCASTSD (BX)(CX*1), Z13
 	VFMADD231PD  Z11, Z13, Z1
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z11, Z14, Z2
-	VBROADCASTSD (DI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z11, Z15, Z3
-	VBROADCASTSD (DI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z11, Z16, Z4
-	VBROADCASTSD (DI)(CX*2), Z17
+	VBROADCASTSD (BX)(DI*1), Z17
 	VFMADD231PD  Z11, Z17, Z5
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (BX)(SI*2), Z18
 	VFMADD231PD  Z11, Z18, Z6
-	VBROADCASTSD (R8)(CX*1), Z19
+	VBROADCASTSD (BX)(R8*1), Z19
 	VFMADD231PD  Z11, Z19, Z7
-	VBROADCASTSD (R8)(CX*2), Z20
+	VBROADCASTSD (BX)(CX*8), Z20
 	VFMADD231PD  Z11, Z20, Z8
-	VBROADCASTSD (SI), Z21
+	VBROADCASTSD (BX)(R9*1), Z21
 	VFMADD231PD  Z11, Z21, Z9
-	VBROADCASTSD (SI)(CX*1), Z22
+	VBROADCASTSD (BX)(DI*2), Z22
 	VFMADD231PD  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop243
+	JGE          loop323
 
-tail244:
+tail326:
 	ADDQ $0x04, AX
-	JEQ  finish245
+	JEQ  finish327
 
-single246:
-	VMOVUPS      (R9), Z11
+single328:
+	VMOVUPS      (R10), Z11
 	VBROADCASTSD (BX), Z12
 	VFMADD231PD  Z11, Z12, Z0
 	VBROADCASTSD (BX)(CX*1), Z13
 	VFMADD231PD  Z11, Z13, Z1
 	VBROADCASTSD (BX)(CX*2), Z14
 	VFMADD231PD  Z11, Z14, Z2
-	VBROADCASTSD (DI), Z15
+	VBROADCASTSD (BX)(SI*1), Z15
 	VFMADD231PD  Z11, Z15, Z3
-	VBROADCASTSD (DI)(CX*1), Z16
+	VBROADCASTSD (BX)(CX*4), Z16
 	VFMADD231PD  Z11, Z16, Z4
-	VBROADCASTSD (DI)(CX*2), Z17
+	VBROADCASTSD (BX)(DI*1), Z17
 	VFMADD231PD  Z11, Z17, Z5
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (BX)(SI*2), Z18
 	VFMADD231PD  Z11, Z18, Z6
-	VBROADCASTSD (R8)(CX*1), Z19
+	VBROADCASTSD (BX)(R8*1), Z19
 	VFMADD231PD  Z11, Z19, Z7
-	VBROADCASTSD (R8)(CX*2), Z20
+	VBROADCASTSD (BX)(CX*8), Z20
 	VFMADD231PD  Z11, Z20, Z8
-	VBROADCASTSD (SI), Z21
+	VBROADCASTSD (BX)(R9*1), Z21
 	VFMADD231PD  Z11, Z21, Z9
-	VBROADCASTSD (SI)(CX*1), Z22
+	VBROADCASTSD (BX)(DI*2), Z22
 	VFMADD231PD  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single246
+	JNE          single328
 
-finish245:
+finish327:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -8743,6 +9281,8 @@ TEXT ·dgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z22
 	VMOVUPD.Z  64(CX), K2, Z23
+	TESTQ      BX, BX
+	JEQ        same332
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8842,28 +9382,57 @@ TEXT ·dgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	VADDPD     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       bs+40(FP), R10
-	SHLQ       $0x03, R10
-	ADDQ       R9, R10
-	SUBQ       $0x04, AX
-	JLT        tail250
+	JMP        started333
 
-loop249:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
+same332:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z22, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z18
+	VMOVAPS   Z0, Z20
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z23, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z19
+	VMOVAPS   Z1, Z21
+
+started333:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ bs+40(FP), R11
+	SHLQ $0x03, R11
+	ADDQ R10, R11
+	SUBQ $0x04, AX
+	JLT  tail334
+
+loop331:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -8873,38 +9442,35 @@ loop249:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	VMOVUPS      128(R9), Z22
-	VMOVUPS      192(R9), Z23
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	VMOVUPS      128(R10), Z22
+	VMOVUPS      192(R10), Z23
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -8914,38 +9480,35 @@ loop249:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   256(R10)
-	PREFETCHT1   320(R10)
-	VMOVUPS      256(R9), Z22
-	VMOVUPS      320(R9), Z23
+	PREFETCHT1   256(R11)
+	PREFETCHT1   320(R11)
+	VMOVUPS      256(R10), Z22
+	VMOVUPS      320(R10), Z23
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -8955,38 +9518,35 @@ loop249:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   384(R10)
-	PREFETCHT1   448(R10)
-	VMOVUPS      384(R9), Z22
-	VMOVUPS      448(R9), Z23
+	PREFETCHT1   384(R11)
+	PREFETCHT1   448(R11)
+	VMOVUPS      384(R10), Z22
+	VMOVUPS      448(R10), Z23
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -8996,48 +9556,45 @@ loop249:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
 	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop249
+	JGE          loop331
 
-tail250:
+tail334:
 	ADDQ $0x04, AX
-	JEQ  finish251
+	JEQ  finish335
 
-single252:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
+single336:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -9047,39 +9604,36 @@ single252:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single252
+	JNE          single336
 
-finish251:
+finish335:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -9128,6 +9682,8 @@ TEXT ·dgemmPlainAVX512_11x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z22
 	VMOVUPS    64(CX), Z23
+	TESTQ      BX, BX
+	JEQ        same340
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -9227,30 +9783,59 @@ TEXT ·dgemmPlainAVX512_11x16(SB), NOSPLIT, $0-112
 	VADDPD     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       ldb+40(FP), R10
-	SHLQ       $0x03, R10
-	MOVQ       dst+48(FP), R11
-	SUBQ       $0x04, AX
-	JLT        tail256
+	JMP        started341
 
-loop255:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, (R11)
-	VMOVUPS      Z23, 64(R11)
+same340:
+	VMOVUPS (DX), Z0
+	VADDPD  Z22, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z20
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z23, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z19
+	VMOVAPS Z1, Z21
+
+started341:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ ldb+40(FP), R11
+	SHLQ $0x03, R11
+	MOVQ dst+48(FP), R12
+	SUBQ $0x04, AX
+	JLT  tail342
+
+loop339:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, (R12)
+	VMOVUPS      Z23, 64(R12)
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -9260,41 +9845,38 @@ loop255:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, 128(R11)
-	VMOVUPS      Z23, 192(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, 128(R12)
+	VMOVUPS      Z23, 192(R12)
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -9304,41 +9886,38 @@ loop255:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, 256(R11)
-	VMOVUPS      Z23, 320(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, 256(R12)
+	VMOVUPS      Z23, 320(R12)
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -9348,41 +9927,38 @@ loop255:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, 384(R11)
-	VMOVUPS      Z23, 448(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, 384(R12)
+	VMOVUPS      Z23, 448(R12)
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -9392,50 +9968,47 @@ loop255:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R11
+	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop255
+	JGE          loop339
 
-tail256:
+tail342:
 	ADDQ $0x04, AX
-	JEQ  finish257
+	JEQ  finish343
 
-single258:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, (R11)
-	VMOVUPS      Z23, 64(R11)
+single344:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, (R12)
+	VMOVUPS      Z23, 64(R12)
 	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z22, Z24, Z0
 	VFMADD231PD  Z23, Z24, Z1
@@ -9445,40 +10018,37 @@ single258:
 	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z22, Z26, Z4
 	VFMADD231PD  Z23, Z26, Z5
-	VBROADCASTSD (DI), Z27
+	VBROADCASTSD (BX)(SI*1), Z27
 	VFMADD231PD  Z22, Z27, Z6
 	VFMADD231PD  Z23, Z27, Z7
-	VBROADCASTSD (DI)(CX*1), Z28
+	VBROADCASTSD (BX)(CX*4), Z28
 	VFMADD231PD  Z22, Z28, Z8
 	VFMADD231PD  Z23, Z28, Z9
-	VBROADCASTSD (DI)(CX*2), Z29
+	VBROADCASTSD (BX)(DI*1), Z29
 	VFMADD231PD  Z22, Z29, Z10
 	VFMADD231PD  Z23, Z29, Z11
-	VBROADCASTSD (R8), Z30
+	VBROADCASTSD (BX)(SI*2), Z30
 	VFMADD231PD  Z22, Z30, Z12
 	VFMADD231PD  Z23, Z30, Z13
-	VBROADCASTSD (R8)(CX*1), Z31
+	VBROADCASTSD (BX)(R8*1), Z31
 	VFMADD231PD  Z22, Z31, Z14
 	VFMADD231PD  Z23, Z31, Z15
-	VBROADCASTSD (R8)(CX*2), Z24
+	VBROADCASTSD (BX)(CX*8), Z24
 	VFMADD231PD  Z22, Z24, Z16
 	VFMADD231PD  Z23, Z24, Z17
-	VBROADCASTSD (SI), Z25
+	VBROADCASTSD (BX)(R9*1), Z25
 	VFMADD231PD  Z22, Z25, Z18
 	VFMADD231PD  Z23, Z25, Z19
-	VBROADCASTSD (SI)(CX*1), Z26
+	VBROADCASTSD (BX)(DI*2), Z26
 	VFMADD231PD  Z22, Z26, Z20
 	VFMADD231PD  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 	DECQ         AX
-	JNE          single258
+	JNE          single344
 
-finish257:
+finish343:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX
@@ -9532,6 +10102,8 @@ TEXT ·dgemmAVX512_12x8(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z12
+	TESTQ     BX, BX
+	JEQ       same348
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -9592,180 +10164,184 @@ TEXT ·dgemmAVX512_12x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z11
 	VADDPD    Z12, Z11, Z11
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x03, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x03, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail262
+	JMP       started349
 
-loop261:
-	VMOVUPS      (R9), Z12
+same348:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z12, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z9
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z11
+
+started349:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	LEAQ (R9)(CX*2), R10
+	MOVQ b+32(FP), R11
+	SUBQ $0x04, AX
+	JLT  tail350
+
+loop347:
+	VMOVUPS      (R11), Z12
 	VBROADCASTSD (BX), Z13
 	VFMADD231PD  Z12, Z13, Z0
 	VBROADCASTSD (BX)(CX*1), Z14
 	VFMADD231PD  Z12, Z14, Z1
 	VBROADCASTSD (BX)(CX*2), Z15
 	VFMADD231PD  Z12, Z15, Z2
-	VBROADCASTSD (DI), Z16
+	VBROADCASTSD (BX)(SI*1), Z16
 	VFMADD231PD  Z12, Z16, Z3
-	VBROADCASTSD (DI)(CX*1), Z17
+	VBROADCASTSD (BX)(CX*4), Z17
 	VFMADD231PD  Z12, Z17, Z4
-	VBROADCASTSD (DI)(CX*2), Z18
+	VBROADCASTSD (BX)(DI*1), Z18
 	VFMADD231PD  Z12, Z18, Z5
-	VBROADCASTSD (R8), Z19
+	VBROADCASTSD (BX)(SI*2), Z19
 	VFMADD231PD  Z12, Z19, Z6
-	VBROADCASTSD (R8)(CX*1), Z20
+	VBROADCASTSD (BX)(R8*1), Z20
 	VFMADD231PD  Z12, Z20, Z7
-	VBROADCASTSD (R8)(CX*2), Z21
+	VBROADCASTSD (BX)(CX*8), Z21
 	VFMADD231PD  Z12, Z21, Z8
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(R9*1), Z22
 	VFMADD231PD  Z12, Z22, Z9
-	VBROADCASTSD (SI)(CX*1), Z23
+	VBROADCASTSD (BX)(DI*2), Z23
 	VFMADD231PD  Z12, Z23, Z10
-	VBROADCASTSD (SI)(CX*2), Z24
+	VBROADCASTSD (BX)(R10*1), Z24
 	VFMADD231PD  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      128(R9), Z12
+	VMOVUPS      128(R11), Z12
 	VBROADCASTSD (BX), Z13
 	VFMADD231PD  Z12, Z13, Z0
 	VBROADCASTSD (BX)(CX*1), Z14
 	VFMADD231PD  Z12, Z14, Z1
 	VBROADCASTSD (BX)(CX*2), Z15
 	VFMADD231PD  Z12, Z15, Z2
-	VBROADCASTSD (DI), Z16
+	VBROADCASTSD (BX)(SI*1), Z16
 	VFMADD231PD  Z12, Z16, Z3
-	VBROADCASTSD (DI)(CX*1), Z17
+	VBROADCASTSD (BX)(CX*4), Z17
 	VFMADD231PD  Z12, Z17, Z4
-	VBROADCASTSD (DI)(CX*2), Z18
+	VBROADCASTSD (BX)(DI*1), Z18
 	VFMADD231PD  Z12, Z18, Z5
-	VBROADCASTSD (R8), Z19
+	VBROADCASTSD (BX)(SI*2), Z19
 	VFMADD231PD  Z12, Z19, Z6
-	VBROADCASTSD (R8)(CX*1), Z20
+	VBROADCASTSD (BX)(R8*1), Z20
 	VFMADD231PD  Z12, Z20, Z7
-	VBROADCASTSD (R8)(CX*2), Z21
+	VBROADCASTSD (BX)(CX*8), Z21
 	VFMADD231PD  Z12, Z21, Z8
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(R9*1), Z22
 	VFMADD231PD  Z12, Z22, Z9
-	VBROADCASTSD (SI)(CX*1), Z23
+	VBROADCASTSD (BX)(DI*2), Z23
 	VFMADD231PD  Z12, Z23, Z10
-	VBROADCASTSD (SI)(CX*2), Z24
+	VBROADCASTSD (BX)(R10*1), Z24
 	VFMADD231PD  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      256(R9), Z12
+	VMOVUPS      256(R11), Z12
 	VBROADCASTSD (BX), Z13
 	VFMADD231PD  Z12, Z13, Z0
 	VBROADCASTSD (BX)(CX*1), Z14
 	VFMADD231PD  Z12, Z14, Z1
 	VBROADCASTSD (BX)(CX*2), Z15
 	VFMADD231PD  Z12, Z15, Z2
-	VBROADCASTSD (DI), Z16
+	VBROADCASTSD (BX)(SI*1), Z16
 	VFMADD231PD  Z12, Z16, Z3
-	VBROADCASTSD (DI)(CX*1), Z17
+	VBROADCASTSD (BX)(CX*4), Z17
 	VFMADD231PD  Z12, Z17, Z4
-	VBROADCASTSD (DI)(CX*2), Z18
+	VBROADCASTSD (BX)(DI*1), Z18
 	VFMADD231PD  Z12, Z18, Z5
-	VBROADCASTSD (R8), Z19
+	VBROADCASTSD (BX)(SI*2), Z19
 	VFMADD231PD  Z12, Z19, Z6
-	VBROADCASTSD (R8)(CX*1), Z20
+	VBROADCASTSD (BX)(R8*1), Z20
 	VFMADD231PD  Z12, Z20, Z7
-	VBROADCASTSD (R8)(CX*2), Z21
+	VBROADCASTSD (BX)(CX*8), Z21
 	VFMADD231PD  Z12, Z21, Z8
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(R9*1), Z22
 	VFMADD231PD  Z12, Z22, Z9
-	VBROADCASTSD (SI)(CX*1), Z23
+	VBROADCASTSD (BX)(DI*2), Z23
 	VFMADD231PD  Z12, Z23, Z10
-	VBROADCASTSD (SI)(CX*2), Z24
+	VBROADCASTSD (BX)(R10*1), Z24
 	VFMADD231PD  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      384(R9), Z12
+	VMOVUPS      384(R11), Z12
 	VBROADCASTSD (BX), Z13
 	VFMADD231PD  Z12, Z13, Z0
 	VBROADCASTSD (BX)(CX*1), Z14
 	VFMADD231PD  Z12, Z14, Z1
 	VBROADCASTSD (BX)(CX*2), Z15
 	VFMADD231PD  Z12, Z15, Z2
-	VBROADCASTSD (DI), Z16
+	VBROADCASTSD (BX)(SI*1), Z16
 	VFMADD231PD  Z12, Z16, Z3
-	VBROADCASTSD (DI)(CX*1), Z17
+	VBROADCASTSD (BX)(CX*4), Z17
 	VFMADD231PD  Z12, Z17, Z4
-	VBROADCASTSD (DI)(CX*2), Z18
+	VBROADCASTSD (BX)(DI*1), Z18
 	VFMADD231PD  Z12, Z18, Z5
-	VBROADCASTSD (R8), Z19
+	VBROADCASTSD (BX)(SI*2), Z19
 	VFMADD231PD  Z12, Z19, Z6
-	VBROADCASTSD (R8)(CX*1), Z20
+	VBROADCASTSD (BX)(R8*1), Z20
 	VFMADD231PD  Z12, Z20, Z7
-	VBROADCASTSD (R8)(CX*2), Z21
+	VBROADCASTSD (BX)(CX*8), Z21
 	VFMADD231PD  Z12, Z21, Z8
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(R9*1), Z22
 	VFMADD231PD  Z12, Z22, Z9
-	VBROADCASTSD (SI)(CX*1), Z23
+	VBROADCASTSD (BX)(DI*2), Z23
 	VFMADD231PD  Z12, Z23, Z10
-	VBROADCASTSD (SI)(CX*2), Z24
+	VBROADCASTSD (BX)(R10*1), Z24
 	VFMADD231PD  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop261
+	JGE          loop347
 
-tail262:
+tail350:
 	ADDQ $0x04, AX
-	JEQ  finish263
+	JEQ  finish351
 
-single264:
-	VMOVUPS      (R9), Z12
+single352:
+	VMOVUPS      (R11), Z12
 	VBROADCASTSD (BX), Z13
 	VFMADD231PD  Z12, Z13, Z0
 	VBROADCASTSD (BX)(CX*1), Z14
 	VFMADD231PD  Z12, Z14, Z1
 	VBROADCASTSD (BX)(CX*2), Z15
 	VFMADD231PD  Z12, Z15, Z2
-	VBROADCASTSD (DI), Z16
+	VBROADCASTSD (BX)(SI*1), Z16
 	VFMADD231PD  Z12, Z16, Z3
-	VBROADCASTSD (DI)(CX*1), Z17
+	VBROADCASTSD (BX)(CX*4), Z17
 	VFMADD231PD  Z12, Z17, Z4
-	VBROADCASTSD (DI)(CX*2), Z18
+	VBROADCASTSD (BX)(DI*1), Z18
 	VFMADD231PD  Z12, Z18, Z5
-	VBROADCASTSD (R8), Z19
+	VBROADCASTSD (BX)(SI*2), Z19
 	VFMADD231PD  Z12, Z19, Z6
-	VBROADCASTSD (R8)(CX*1), Z20
+	VBROADCASTSD (BX)(R8*1), Z20
 	VFMADD231PD  Z12, Z20, Z7
-	VBROADCASTSD (R8)(CX*2), Z21
+	VBROADCASTSD (BX)(CX*8), Z21
 	VFMADD231PD  Z12, Z21, Z8
-	VBROADCASTSD (SI), Z22
+	VBROADCASTSD (BX)(R9*1), Z22
 	VFMADD231PD  Z12, Z22, Z9
-	VBROADCASTSD (SI)(CX*1), Z23
+	VBROADCASTSD (BX)(DI*2), Z23
 	VFMADD231PD  Z12, Z23, Z10
-	VBROADCASTSD (SI)(CX*2), Z24
+	VBROADCASTSD (BX)(R10*1), Z24
 	VFMADD231PD  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single264
+	JNE          single352
 
-finish263:
+finish351:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -9811,6 +10387,8 @@ TEXT ·dgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPD.Z  (CX), K1, Z24
 	VMOVUPD.Z  64(CX), K2, Z25
+	TESTQ      BX, BX
+	JEQ        same356
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -9919,28 +10497,60 @@ TEXT ·dgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	VADDPD     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       bs+40(FP), R10
-	SHLQ       $0x03, R10
-	ADDQ       R9, R10
-	SUBQ       $0x04, AX
-	JLT        tail268
+	JMP        started357
 
-loop267:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
+same356:
+	VMOVUPD.Z (DX), K1, Z0
+	VADDPD    Z24, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z18
+	VMOVAPS   Z0, Z20
+	VMOVAPS   Z0, Z22
+	VMOVUPD.Z 64(DX), K2, Z1
+	VADDPD    Z25, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z19
+	VMOVAPS   Z1, Z21
+	VMOVAPS   Z1, Z23
+
+started357:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	LEAQ (R9)(CX*2), R10
+	MOVQ b+32(FP), R11
+	MOVQ bs+40(FP), R12
+	SHLQ $0x03, R12
+	ADDQ R11, R12
+	SUBQ $0x04, AX
+	JLT  tail358
+
+loop355:
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -9950,41 +10560,38 @@ loop267:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	VMOVUPS      128(R9), Z24
-	VMOVUPS      192(R9), Z25
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	VMOVUPS      128(R11), Z24
+	VMOVUPS      192(R11), Z25
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -9994,41 +10601,38 @@ loop267:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   256(R10)
-	PREFETCHT1   320(R10)
-	VMOVUPS      256(R9), Z24
-	VMOVUPS      320(R9), Z25
+	PREFETCHT1   256(R12)
+	PREFETCHT1   320(R12)
+	VMOVUPS      256(R11), Z24
+	VMOVUPS      320(R11), Z25
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10038,41 +10642,38 @@ loop267:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   384(R10)
-	PREFETCHT1   448(R10)
-	VMOVUPS      384(R9), Z24
-	VMOVUPS      448(R9), Z25
+	PREFETCHT1   384(R12)
+	PREFETCHT1   448(R12)
+	VMOVUPS      384(R11), Z24
+	VMOVUPS      448(R11), Z25
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10082,51 +10683,48 @@ loop267:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
-	ADDQ         $+512, R10
+	ADDQ         $+512, R11
+	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop267
+	JGE          loop355
 
-tail268:
+tail358:
 	ADDQ $0x04, AX
-	JEQ  finish269
+	JEQ  finish359
 
-single270:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
+single360:
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10136,42 +10734,39 @@ single270:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single270
+	JNE          single360
 
-finish269:
+finish359:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x03, CX
@@ -10223,6 +10818,8 @@ TEXT ·dgemmPlainAVX512_12x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x03, BX
 	VMOVUPS    (CX), Z24
 	VMOVUPS    64(CX), Z25
+	TESTQ      BX, BX
+	JEQ        same364
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10331,30 +10928,62 @@ TEXT ·dgemmPlainAVX512_12x16(SB), NOSPLIT, $0-112
 	VADDPD     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x03, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       ldb+40(FP), R10
-	SHLQ       $0x03, R10
-	MOVQ       dst+48(FP), R11
-	SUBQ       $0x04, AX
-	JLT        tail274
+	JMP        started365
 
-loop273:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, (R11)
-	VMOVUPS      Z25, 64(R11)
+same364:
+	VMOVUPS (DX), Z0
+	VADDPD  Z24, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z22
+	VMOVUPS 64(DX), Z1
+	VADDPD  Z25, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z19
+	VMOVAPS Z1, Z21
+	VMOVAPS Z1, Z23
+
+started365:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x03, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x03, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	LEAQ (R9)(CX*2), R10
+	MOVQ b+32(FP), R11
+	MOVQ ldb+40(FP), R12
+	SHLQ $0x03, R12
+	MOVQ dst+48(FP), R13
+	SUBQ $0x04, AX
+	JLT  tail366
+
+loop363:
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10364,44 +10993,41 @@ loop273:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, 128(R11)
-	VMOVUPS      Z25, 192(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, 128(R13)
+	VMOVUPS      Z25, 192(R13)
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10411,44 +11037,41 @@ loop273:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, 256(R11)
-	VMOVUPS      Z25, 320(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, 256(R13)
+	VMOVUPS      Z25, 320(R13)
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10458,44 +11081,41 @@ loop273:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, 384(R11)
-	VMOVUPS      Z25, 448(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, 384(R13)
+	VMOVUPS      Z25, 448(R13)
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10505,53 +11125,50 @@ loop273:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R11
+	ADDQ         $+512, R13
 	SUBQ         $0x04, AX
-	JGE          loop273
+	JGE          loop363
 
-tail274:
+tail366:
 	ADDQ $0x04, AX
-	JEQ  finish275
+	JEQ  finish367
 
-single276:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, (R11)
-	VMOVUPS      Z25, 64(R11)
+single368:
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
 	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z24, Z26, Z0
 	VFMADD231PD  Z25, Z26, Z1
@@ -10561,43 +11178,40 @@ single276:
 	VBROADCASTSD (BX)(CX*2), Z28
 	VFMADD231PD  Z24, Z28, Z4
 	VFMADD231PD  Z25, Z28, Z5
-	VBROADCASTSD (DI), Z29
+	VBROADCASTSD (BX)(SI*1), Z29
 	VFMADD231PD  Z24, Z29, Z6
 	VFMADD231PD  Z25, Z29, Z7
-	VBROADCASTSD (DI)(CX*1), Z30
+	VBROADCASTSD (BX)(CX*4), Z30
 	VFMADD231PD  Z24, Z30, Z8
 	VFMADD231PD  Z25, Z30, Z9
-	VBROADCASTSD (DI)(CX*2), Z31
+	VBROADCASTSD (BX)(DI*1), Z31
 	VFMADD231PD  Z24, Z31, Z10
 	VFMADD231PD  Z25, Z31, Z11
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (BX)(SI*2), Z26
 	VFMADD231PD  Z24, Z26, Z12
 	VFMADD231PD  Z25, Z26, Z13
-	VBROADCASTSD (R8)(CX*1), Z27
+	VBROADCASTSD (BX)(R8*1), Z27
 	VFMADD231PD  Z24, Z27, Z14
 	VFMADD231PD  Z25, Z27, Z15
-	VBROADCASTSD (R8)(CX*2), Z28
+	VBROADCASTSD (BX)(CX*8), Z28
 	VFMADD231PD  Z24, Z28, Z16
 	VFMADD231PD  Z25, Z28, Z17
-	VBROADCASTSD (SI), Z29
+	VBROADCASTSD (BX)(R9*1), Z29
 	VFMADD231PD  Z24, Z29, Z18
 	VFMADD231PD  Z25, Z29, Z19
-	VBROADCASTSD (SI)(CX*1), Z30
+	VBROADCASTSD (BX)(DI*2), Z30
 	VFMADD231PD  Z24, Z30, Z20
 	VFMADD231PD  Z25, Z30, Z21
-	VBROADCASTSD (SI)(CX*2), Z31
+	VBROADCASTSD (BX)(R10*1), Z31
 	VFMADD231PD  Z24, Z31, Z22
 	VFMADD231PD  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R11
+	ADDQ         $+128, R13
 	DECQ         AX
-	JNE          single276
+	JNE          single368
 
-finish275:
+finish367:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x03, CX

@@ -51,7 +51,7 @@ full1:
 	MOVQ a+8(FP), DX
 	MOVQ b+32(FP), BX
 	SUBQ $0x04, AX
-	JLT  tail4
+	JLT  tail8
 
 loop3:
 	VMOVUPS      (BX), Y1
@@ -74,55 +74,55 @@ loop3:
 	SUBQ         $0x04, AX
 	JGE          loop3
 
-tail4:
+tail8:
 	ADDQ $0x04, AX
-	JEQ  finish5
+	JEQ  finish9
 
-single6:
+single10:
 	VMOVUPS      (BX), Y1
 	VBROADCASTSS (DX), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	ADDQ         CX, DX
 	ADDQ         $+64, BX
 	DECQ         AX
-	JNE          single6
+	JNE          single10
 
-finish5:
+finish9:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu7
+	JEQ     relu11
 	CMPQ    AX, $0x01
-	JEQ     tanh8
+	JEQ     tanh12
 	CMPQ    AX, $0x03
-	JNE     done9
+	JNE     done13
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
-	JMP     done9
+	JMP     done13
 
-tanh8:
+tanh12:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
 	VPOR    Y12, Y0, Y0
-	JMP     done9
+	JMP     done13
 
-relu7:
+relu11:
 	VXORPS Y1, Y1, Y1
 	VMAXPS Y0, Y1, Y0
 
-done9:
+done13:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), CX
 	CMPQ    CX, $0x00000008
-	JNE     maskedStore10
+	JNE     maskedStore14
 	VMOVUPS Y0, (AX)
 	VZEROUPPER
 	RET
 
-maskedStore10:
+maskedStore14:
 	LEAQ       masksAVX2<>+256(SB), DX
 	SHLQ       $0x02, CX
 	SUBQ       CX, DX
@@ -215,7 +215,7 @@ TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000010
-	JNE     masked12
+	JNE     masked16
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -230,9 +230,9 @@ TEXT ·sgemmAVX2_1x16(SB), NOSPLIT, $0-112
 	VADDPS  Y2, Y0, Y0
 	VMOVUPS 32(AX), Y1
 	VADDPS  Y3, Y1, Y1
-	JMP     full11
+	JMP     full15
 
-masked12:
+masked16:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -248,7 +248,7 @@ masked12:
 	VMASKMOVPS 32(AX), Y15, Y1
 	VADDPS     Y3, Y1, Y1
 
-full11:
+full15:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -257,9 +257,9 @@ full11:
 	MOVQ a+8(FP), DX
 	MOVQ b+32(FP), BX
 	SUBQ $0x04, AX
-	JLT  tail14
+	JLT  tail22
 
-loop13:
+loop17:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (DX), Y4
@@ -286,13 +286,13 @@ loop13:
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
-	JGE          loop13
+	JGE          loop17
 
-tail14:
+tail22:
 	ADDQ $0x04, AX
-	JEQ  finish15
+	JEQ  finish23
 
-single16:
+single24:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (DX), Y4
@@ -301,25 +301,25 @@ single16:
 	ADDQ         CX, DX
 	ADDQ         $+64, BX
 	DECQ         AX
-	JNE          single16
+	JNE          single24
 
-finish15:
+finish23:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu17
+	JEQ     relu25
 	CMPQ    AX, $0x01
-	JEQ     tanh18
+	JEQ     tanh26
 	CMPQ    AX, $0x03
-	JNE     done19
+	JNE     done27
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
 	VMOVAPS Y1, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y1
-	JMP     done19
+	JMP     done27
 
-tanh18:
+tanh26:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -328,26 +328,26 @@ tanh18:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
 	VPOR    Y12, Y1, Y1
-	JMP     done19
+	JMP     done27
 
-relu17:
+relu25:
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
-done19:
+done27:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), CX
 	CMPQ    CX, $0x00000010
-	JNE     maskedStore20
+	JNE     maskedStore28
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-maskedStore20:
+maskedStore28:
 	LEAQ       masksAVX2<>+256(SB), DX
 	SHLQ       $0x02, CX
 	SUBQ       CX, DX
@@ -392,9 +392,9 @@ TEXT ·sgemmAVX2_1x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, SI
 	LEAQ    (BX)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail24
+	JLT     tail34
 
-loop23:
+loop31:
 	VBROADCASTSS (DX), Y4
 	VFMADD231PS  (BX), Y4, Y0
 	VFMADD231PS  32(BX), Y4, Y1
@@ -422,13 +422,13 @@ loop23:
 	ADDQ         $+256, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop23
+	JGE          loop31
 
-tail24:
+tail34:
 	ADDQ $0x04, AX
-	JEQ  finish25
+	JEQ  finish35
 
-single26:
+single36:
 	VBROADCASTSS (DX), Y4
 	VFMADD231PS  (BX), Y4, Y0
 	VFMADD231PS  32(BX), Y4, Y1
@@ -438,16 +438,16 @@ single26:
 	ADDQ         $+64, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single26
+	JNE          single36
 
-finish25:
+finish35:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu27
+	JEQ     relu37
 	CMPQ    AX, $0x01
-	JEQ     tanh28
+	JEQ     tanh38
 	CMPQ    AX, $0x03
-	JNE     done29
+	JNE     done39
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -460,9 +460,9 @@ finish25:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done29
+	JMP     done39
 
-tanh28:
+tanh38:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -479,16 +479,16 @@ tanh28:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done29
+	JMP     done39
 
-relu27:
+relu37:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done29:
+done39:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -547,9 +547,9 @@ TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-112
 	LEAQ    (DI)(SI*1), R8
 	LEAQ    (R8)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail33
+	JLT     tail45
 
-loop32:
+loop42:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -595,13 +595,13 @@ loop32:
 	ADDQ         $+256, R8
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop32
+	JGE          loop42
 
-tail33:
+tail45:
 	ADDQ $0x04, AX
-	JEQ  finish34
+	JEQ  finish46
 
-single35:
+single47:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -617,16 +617,16 @@ single35:
 	ADDQ         $+64, R8
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single35
+	JNE          single47
 
-finish34:
+finish46:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu36
+	JEQ     relu48
 	CMPQ    AX, $0x01
-	JEQ     tanh37
+	JEQ     tanh49
 	CMPQ    AX, $0x03
-	JNE     done38
+	JNE     done50
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -651,9 +651,9 @@ finish34:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done38
+	JMP     done50
 
-tanh37:
+tanh49:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -686,9 +686,9 @@ tanh37:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done38
+	JMP     done50
 
-relu36:
+relu48:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -699,7 +699,7 @@ relu36:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done38:
+done50:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -742,9 +742,9 @@ TEXT ·sgemmPlainAVX2_1x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, SI
 	MOVQ    dst+48(FP), DI
 	SUBQ    $0x04, AX
-	JLT     tail42
+	JLT     tail56
 
-loop41:
+loop53:
 	PREFETCHT0   64(BX)
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
@@ -787,13 +787,13 @@ loop41:
 	ADDQ         CX, DX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop41
+	JGE          loop53
 
-tail42:
+tail56:
 	ADDQ $0x04, AX
-	JEQ  finish43
+	JEQ  finish57
 
-single44:
+single58:
 	PREFETCHT0   64(BX)
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
@@ -806,25 +806,25 @@ single44:
 	ADDQ         CX, DX
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single44
+	JNE          single58
 
-finish43:
+finish57:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu45
+	JEQ     relu59
 	CMPQ    AX, $0x01
-	JEQ     tanh46
+	JEQ     tanh60
 	CMPQ    AX, $0x03
-	JNE     done47
+	JNE     done61
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
 	VMOVAPS Y1, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y1
-	JMP     done47
+	JMP     done61
 
-tanh46:
+tanh60:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -833,14 +833,14 @@ tanh46:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
 	VPOR    Y12, Y1, Y1
-	JMP     done47
+	JMP     done61
 
-relu45:
+relu59:
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
-done47:
+done61:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -860,13 +860,15 @@ TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked49
+	JNE     masked63
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y2
+	TESTQ   BX, BX
+	JEQ     same65
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -877,15 +879,25 @@ TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y1
 	VADDPS  Y2, Y1, Y1
-	JMP     full48
+	JMP     started66
 
-masked49:
+same65:
+	VMOVUPS (DX), Y0
+	VADDPS  Y2, Y0, Y0
+	VMOVAPS Y0, Y1
+
+started66:
+	JMP full62
+
+masked63:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y2
+	TESTQ      BX, BX
+	JEQ        same67
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -896,8 +908,15 @@ masked49:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y1
 	VADDPS     Y2, Y1, Y1
+	JMP        started68
 
-full48:
+same67:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y2, Y0, Y0
+	VMOVAPS    Y0, Y1
+
+started68:
+full62:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -906,9 +925,9 @@ full48:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail51
+	JLT  tail69
 
-loop50:
+loop64:
 	VMOVUPS      (SI), Y2
 	VBROADCASTSS (BX), Y3
 	VFMADD231PS  Y2, Y3, Y0
@@ -935,13 +954,13 @@ loop50:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop50
+	JGE          loop64
 
-tail51:
+tail69:
 	ADDQ $0x04, AX
-	JEQ  finish52
+	JEQ  finish70
 
-single53:
+single71:
 	VMOVUPS      (SI), Y2
 	VBROADCASTSS (BX), Y3
 	VFMADD231PS  Y2, Y3, Y0
@@ -950,25 +969,25 @@ single53:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single53
+	JNE          single71
 
-finish52:
+finish70:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu54
+	JEQ     relu72
 	CMPQ    AX, $0x01
-	JEQ     tanh55
+	JEQ     tanh73
 	CMPQ    AX, $0x03
-	JNE     done56
+	JNE     done74
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
 	VMOVAPS Y1, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y1
-	JMP     done56
+	JMP     done74
 
-tanh55:
+tanh73:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -977,27 +996,27 @@ tanh55:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y1, Y1
 	VPOR    Y12, Y1, Y1
-	JMP     done56
+	JMP     done74
 
-relu54:
+relu72:
 	VXORPS Y2, Y2, Y2
 	VMAXPS Y0, Y2, Y0
 	VMAXPS Y1, Y2, Y1
 
-done56:
+done74:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore57
+	JNE     maskedStore75
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
 	VZEROUPPER
 	RET
 
-maskedStore57:
+maskedStore75:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1020,7 +1039,7 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000010
-	JNE     masked59
+	JNE     masked77
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
@@ -1028,6 +1047,8 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
+	TESTQ   BX, BX
+	JEQ     same79
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1042,9 +1063,20 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPS  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPS  Y5, Y3, Y3
-	JMP     full58
+	JMP     started80
 
-masked59:
+same79:
+	VMOVUPS (DX), Y0
+	VADDPS  Y4, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y5, Y1, Y1
+	VMOVAPS Y1, Y3
+
+started80:
+	JMP full76
+
+masked77:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -1052,6 +1084,8 @@ masked59:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y4
 	VMASKMOVPS 32(CX), Y15, Y5
+	TESTQ      BX, BX
+	JEQ        same81
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1066,8 +1100,18 @@ masked59:
 	VADDPS     Y4, Y2, Y2
 	VMASKMOVPS 32(AX), Y15, Y3
 	VADDPS     Y5, Y3, Y3
+	JMP        started82
 
-full58:
+same81:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y4, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMASKMOVPS 32(DX), Y15, Y1
+	VADDPS     Y5, Y1, Y1
+	VMOVAPS    Y1, Y3
+
+started82:
+full76:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1076,9 +1120,9 @@ full58:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail61
+	JLT  tail83
 
-loop60:
+loop78:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -1117,13 +1161,13 @@ loop60:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop60
+	JGE          loop78
 
-tail61:
+tail83:
 	ADDQ $0x04, AX
-	JEQ  finish62
+	JEQ  finish84
 
-single63:
+single85:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -1135,16 +1179,16 @@ single63:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single63
+	JNE          single85
 
-finish62:
+finish84:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu64
+	JEQ     relu86
 	CMPQ    AX, $0x01
-	JEQ     tanh65
+	JEQ     tanh87
 	CMPQ    AX, $0x03
-	JNE     done66
+	JNE     done88
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1157,9 +1201,9 @@ finish62:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done66
+	JMP     done88
 
-tanh65:
+tanh87:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1176,22 +1220,22 @@ tanh65:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done66
+	JMP     done88
 
-relu64:
+relu86:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done66:
+done88:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore67
+	JNE     maskedStore89
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1200,7 +1244,7 @@ done66:
 	VZEROUPPER
 	RET
 
-maskedStore67:
+maskedStore89:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -1226,6 +1270,8 @@ TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
 	VMOVUPS 32(CX), Y9
 	VMOVUPS 64(CX), Y10
 	VMOVUPS 96(CX), Y11
+	TESTQ   BX, BX
+	JEQ     same93
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1248,20 +1294,37 @@ TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
 	VADDPS  Y10, Y6, Y6
 	VMOVUPS 96(AX), Y7
 	VADDPS  Y11, Y7, Y7
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail71
+	JMP     started94
 
-loop70:
+same93:
+	VMOVUPS (DX), Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVAPS Y0, Y4
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVAPS Y1, Y5
+	VMOVUPS 64(DX), Y2
+	VADDPS  Y10, Y2, Y2
+	VMOVAPS Y2, Y6
+	VMOVUPS 96(DX), Y3
+	VADDPS  Y11, Y3, Y3
+	VMOVAPS Y3, Y7
+
+started94:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail95
+
+loop92:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1325,13 +1388,13 @@ loop70:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop70
+	JGE          loop92
 
-tail71:
+tail95:
 	ADDQ $0x04, AX
-	JEQ  finish72
+	JEQ  finish96
 
-single73:
+single97:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1350,16 +1413,16 @@ single73:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single73
+	JNE          single97
 
-finish72:
+finish96:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu74
+	JEQ     relu98
 	CMPQ    AX, $0x01
-	JEQ     tanh75
+	JEQ     tanh99
 	CMPQ    AX, $0x03
-	JNE     done76
+	JNE     done100
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1384,9 +1447,9 @@ finish72:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done76
+	JMP     done100
 
-tanh75:
+tanh99:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1419,9 +1482,9 @@ tanh75:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done76
+	JMP     done100
 
-relu74:
+relu98:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -1432,7 +1495,7 @@ relu74:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done76:
+done100:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1456,6 +1519,8 @@ TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
+	TESTQ   BX, BX
+	JEQ     same104
 	MOVLQSX (AX), SI
 	IMULQ   BX, SI
 	ADDQ    DX, SI
@@ -1486,21 +1551,44 @@ TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
 	VADDPS  128(CX), Y10, Y10
 	VMOVUPS 160(AX), Y11
 	VADDPS  160(CX), Y11, Y11
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), R8
-	LEAQ    (R8)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail80
+	JMP     started105
 
-loop79:
+same104:
+	VMOVUPS (DX), Y0
+	VADDPS  (CX), Y0, Y0
+	VMOVAPS Y0, Y6
+	VMOVUPS 32(DX), Y1
+	VADDPS  32(CX), Y1, Y1
+	VMOVAPS Y1, Y7
+	VMOVUPS 64(DX), Y2
+	VADDPS  64(CX), Y2, Y2
+	VMOVAPS Y2, Y8
+	VMOVUPS 96(DX), Y3
+	VADDPS  96(CX), Y3, Y3
+	VMOVAPS Y3, Y9
+	VMOVUPS 128(DX), Y4
+	VADDPS  128(CX), Y4, Y4
+	VMOVAPS Y4, Y10
+	VMOVUPS 160(DX), Y5
+	VADDPS  160(CX), Y5, Y5
+	VMOVAPS Y5, Y11
+
+started105:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), R8
+	LEAQ (R8)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail106
+
+loop103:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1589,13 +1677,13 @@ loop79:
 	ADDQ         $+256, R8
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop79
+	JGE          loop103
 
-tail80:
+tail106:
 	ADDQ $0x04, AX
-	JEQ  finish81
+	JEQ  finish107
 
-single82:
+single108:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1621,16 +1709,16 @@ single82:
 	ADDQ         $+64, R8
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single82
+	JNE          single108
 
-finish81:
+finish107:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu83
+	JEQ     relu109
 	CMPQ    AX, $0x01
-	JEQ     tanh84
+	JEQ     tanh110
 	CMPQ    AX, $0x03
-	JNE     done85
+	JNE     done111
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1667,9 +1755,9 @@ finish81:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done85
+	JMP     done111
 
-tanh84:
+tanh110:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1718,9 +1806,9 @@ tanh84:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done85
+	JMP     done111
 
-relu83:
+relu109:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -1735,7 +1823,7 @@ relu83:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done85:
+done111:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1765,6 +1853,8 @@ TEXT ·sgemmPlainAVX2_2x16(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
+	TESTQ   BX, BX
+	JEQ     same115
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1779,20 +1869,31 @@ TEXT ·sgemmPlainAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPS  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPS  Y5, Y3, Y3
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	SHLQ    $0x02, DI
-	MOVQ    dst+48(FP), R8
-	SUBQ    $0x04, AX
-	JLT     tail89
+	JMP     started116
 
-loop88:
+same115:
+	VMOVUPS (DX), Y0
+	VADDPS  Y4, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y5, Y1, Y1
+	VMOVAPS Y1, Y3
+
+started116:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail117
+
+loop114:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
@@ -1847,13 +1948,13 @@ loop88:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop88
+	JGE          loop114
 
-tail89:
+tail117:
 	ADDQ $0x04, AX
-	JEQ  finish90
+	JEQ  finish118
 
-single91:
+single119:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
@@ -1869,16 +1970,16 @@ single91:
 	ADDQ         DX, BX
 	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single91
+	JNE          single119
 
-finish90:
+finish118:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu92
+	JEQ     relu120
 	CMPQ    AX, $0x01
-	JEQ     tanh93
+	JEQ     tanh121
 	CMPQ    AX, $0x03
-	JNE     done94
+	JNE     done122
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -1891,9 +1992,9 @@ finish90:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done94
+	JMP     done122
 
-tanh93:
+tanh121:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -1910,16 +2011,16 @@ tanh93:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done94
+	JMP     done122
 
-relu92:
+relu120:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done94:
+done122:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -1942,13 +2043,15 @@ TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked96
+	JNE     masked124
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y3
+	TESTQ   BX, BX
+	JEQ     same126
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1964,15 +2067,26 @@ TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y2
 	VADDPS  Y3, Y2, Y2
-	JMP     full95
+	JMP     started127
 
-masked96:
+same126:
+	VMOVUPS (DX), Y0
+	VADDPS  Y3, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+
+started127:
+	JMP full123
+
+masked124:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y3
+	TESTQ      BX, BX
+	JEQ        same128
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1988,8 +2102,16 @@ masked96:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y2
 	VADDPS     Y3, Y2, Y2
+	JMP        started129
 
-full95:
+same128:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y3, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+
+started129:
+full123:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1998,9 +2120,9 @@ full95:
 	MOVQ a+8(FP), BX
 	MOVQ b+32(FP), SI
 	SUBQ $0x04, AX
-	JLT  tail98
+	JLT  tail130
 
-loop97:
+loop125:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -2035,13 +2157,13 @@ loop97:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop97
+	JGE          loop125
 
-tail98:
+tail130:
 	ADDQ $0x04, AX
-	JEQ  finish99
+	JEQ  finish131
 
-single100:
+single132:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -2052,16 +2174,16 @@ single100:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single100
+	JNE          single132
 
-finish99:
+finish131:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu101
+	JEQ     relu133
 	CMPQ    AX, $0x01
-	JEQ     tanh102
+	JEQ     tanh134
 	CMPQ    AX, $0x03
-	JNE     done103
+	JNE     done135
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2071,9 +2193,9 @@ finish99:
 	VMOVAPS Y2, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y2
-	JMP     done103
+	JMP     done135
 
-tanh102:
+tanh134:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2086,21 +2208,21 @@ tanh102:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y2, Y2
 	VPOR    Y12, Y2, Y2
-	JMP     done103
+	JMP     done135
 
-relu101:
+relu133:
 	VXORPS Y3, Y3, Y3
 	VMAXPS Y0, Y3, Y0
 	VMAXPS Y1, Y3, Y1
 	VMAXPS Y2, Y3, Y2
 
-done103:
+done135:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore104
+	JNE     maskedStore136
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -2109,7 +2231,7 @@ done103:
 	VZEROUPPER
 	RET
 
-maskedStore104:
+maskedStore136:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -2134,7 +2256,7 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked106
+	JNE        masked138
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2142,6 +2264,8 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
+	TESTQ      BX, BX
+	JEQ        same140
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2166,9 +2290,22 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        full105
+	JMP        started141
 
-masked106:
+same140:
+	VMOVUPS (DX), Y0
+	VADDPS  Y6, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y7, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+
+started141:
+	JMP full137
+
+masked138:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -2176,6 +2313,8 @@ masked106:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y6
 	VMASKMOVPS 32(CX), Y15, Y7
+	TESTQ      BX, BX
+	JEQ        same142
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2200,8 +2339,20 @@ masked106:
 	VMASKMOVPS 32(AX), Y15, Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
+	JMP        started143
 
-full105:
+same142:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y6, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMASKMOVPS 32(DX), Y15, Y1
+	VADDPS     Y7, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+
+started143:
+full137:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2213,9 +2364,9 @@ full105:
 	SHLQ $0x02, DI
 	ADDQ SI, DI
 	SUBQ $0x04, AX
-	JLT  tail108
+	JLT  tail144
 
-loop107:
+loop139:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2271,13 +2422,13 @@ loop107:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop107
+	JGE          loop139
 
-tail108:
+tail144:
 	ADDQ $0x04, AX
-	JEQ  finish109
+	JEQ  finish145
 
-single110:
+single146:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2293,16 +2444,16 @@ single110:
 	ADDQ         DX, BX
 	ADDQ         $+64, SI
 	DECQ         AX
-	JNE          single110
+	JNE          single146
 
-finish109:
+finish145:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu111
+	JEQ     relu147
 	CMPQ    AX, $0x01
-	JEQ     tanh112
+	JEQ     tanh148
 	CMPQ    AX, $0x03
-	JNE     done113
+	JNE     done149
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2321,9 +2472,9 @@ finish109:
 	VMOVAPS Y5, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y5
-	JMP     done113
+	JMP     done149
 
-tanh112:
+tanh148:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2348,9 +2499,9 @@ tanh112:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
 	VPOR    Y12, Y5, Y5
-	JMP     done113
+	JMP     done149
 
-relu111:
+relu147:
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -2359,13 +2510,13 @@ relu111:
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
 
-done113:
+done149:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore114
+	JNE     maskedStore150
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2377,7 +2528,7 @@ done113:
 	VZEROUPPER
 	RET
 
-maskedStore114:
+maskedStore150:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -2406,6 +2557,8 @@ TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
 	VMOVUPS 32(CX), Y13
 	VMOVUPS 64(CX), Y14
 	VMOVUPS 96(CX), Y15
+	TESTQ   BX, BX
+	JEQ     same154
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2439,20 +2592,41 @@ TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
 	VADDPS  Y14, Y10, Y10
 	VMOVUPS 96(AX), Y11
 	VADDPS  Y15, Y11, Y11
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail118
+	JMP     started155
 
-loop117:
+same154:
+	VMOVUPS (DX), Y0
+	VADDPS  Y12, Y0, Y0
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y8
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y9
+	VMOVUPS 64(DX), Y2
+	VADDPS  Y14, Y2, Y2
+	VMOVAPS Y2, Y6
+	VMOVAPS Y2, Y10
+	VMOVUPS 96(DX), Y3
+	VADDPS  Y15, Y3, Y3
+	VMOVAPS Y3, Y7
+	VMOVAPS Y3, Y11
+
+started155:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail156
+
+loop153:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -2536,13 +2710,13 @@ loop117:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop117
+	JGE          loop153
 
-tail118:
+tail156:
 	ADDQ $0x04, AX
-	JEQ  finish119
+	JEQ  finish157
 
-single120:
+single158:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -2566,16 +2740,16 @@ single120:
 	ADDQ         $+64, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single120
+	JNE          single158
 
-finish119:
+finish157:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu121
+	JEQ     relu159
 	CMPQ    AX, $0x01
-	JEQ     tanh122
+	JEQ     tanh160
 	CMPQ    AX, $0x03
-	JNE     done123
+	JNE     done161
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2612,9 +2786,9 @@ finish119:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done123
+	JMP     done161
 
-tanh122:
+tanh160:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2663,9 +2837,9 @@ tanh122:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done123
+	JMP     done161
 
-relu121:
+relu159:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -2680,7 +2854,7 @@ relu121:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done123:
+done161:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2711,6 +2885,8 @@ TEXT ·sgemmPlainAVX2_3x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
+	TESTQ      BX, BX
+	JEQ        same165
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2735,20 +2911,33 @@ TEXT ·sgemmPlainAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x02, DI
-	MOVQ       dst+48(FP), R8
-	SUBQ       $0x04, AX
-	JLT        tail127
+	JMP        started166
 
-loop126:
+same165:
+	VMOVUPS (DX), Y0
+	VADDPS  Y6, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y7, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+
+started166:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail167
+
+loop164:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2815,13 +3004,13 @@ loop126:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop126
+	JGE          loop164
 
-tail127:
+tail167:
 	ADDQ $0x04, AX
-	JEQ  finish128
+	JEQ  finish168
 
-single129:
+single169:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2840,16 +3029,16 @@ single129:
 	ADDQ         DX, BX
 	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single129
+	JNE          single169
 
-finish128:
+finish168:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu130
+	JEQ     relu170
 	CMPQ    AX, $0x01
-	JEQ     tanh131
+	JEQ     tanh171
 	CMPQ    AX, $0x03
-	JNE     done132
+	JNE     done172
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -2868,9 +3057,9 @@ finish128:
 	VMOVAPS Y5, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y5
-	JMP     done132
+	JMP     done172
 
-tanh131:
+tanh171:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -2895,9 +3084,9 @@ tanh131:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
 	VPOR    Y12, Y5, Y5
-	JMP     done132
+	JMP     done172
 
-relu130:
+relu170:
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -2906,7 +3095,7 @@ relu130:
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
 
-done132:
+done172:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -2932,13 +3121,15 @@ TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked134
+	JNE     masked174
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y4
+	TESTQ   BX, BX
+	JEQ     same176
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2959,15 +3150,27 @@ TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y3
 	VADDPS  Y4, Y3, Y3
-	JMP     full133
+	JMP     started177
 
-masked134:
+same176:
+	VMOVUPS (DX), Y0
+	VADDPS  Y4, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+
+started177:
+	JMP full173
+
+masked174:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y4
+	TESTQ      BX, BX
+	JEQ        same178
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2988,8 +3191,17 @@ masked134:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y3
 	VADDPS     Y4, Y3, Y3
+	JMP        started179
 
-full133:
+same178:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y4, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+
+started179:
+full173:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2997,12 +3209,11 @@ full133:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail136
+	JLT  tail180
 
-loop135:
+loop175:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -3010,10 +3221,9 @@ loop135:
 	VFMADD231PS  Y4, Y6, Y1
 	VBROADCASTSS (BX)(CX*2), Y7
 	VFMADD231PS  Y4, Y7, Y2
-	VBROADCASTSS (SI), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      64(DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -3021,10 +3231,9 @@ loop135:
 	VFMADD231PS  Y4, Y6, Y1
 	VBROADCASTSS (BX)(CX*2), Y7
 	VFMADD231PS  Y4, Y7, Y2
-	VBROADCASTSS (SI), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -3032,10 +3241,9 @@ loop135:
 	VFMADD231PS  Y4, Y6, Y1
 	VBROADCASTSS (BX)(CX*2), Y7
 	VFMADD231PS  Y4, Y7, Y2
-	VBROADCASTSS (SI), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      192(DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -3043,19 +3251,18 @@ loop135:
 	VFMADD231PS  Y4, Y6, Y1
 	VBROADCASTSS (BX)(CX*2), Y7
 	VFMADD231PS  Y4, Y7, Y2
-	VBROADCASTSS (SI), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop135
+	JGE          loop175
 
-tail136:
+tail180:
 	ADDQ $0x04, AX
-	JEQ  finish137
+	JEQ  finish181
 
-single138:
+single182:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -3063,22 +3270,21 @@ single138:
 	VFMADD231PS  Y4, Y6, Y1
 	VBROADCASTSS (BX)(CX*2), Y7
 	VFMADD231PS  Y4, Y7, Y2
-	VBROADCASTSS (SI), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y4, Y8, Y3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single138
+	JNE          single182
 
-finish137:
+finish181:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu139
+	JEQ     relu183
 	CMPQ    AX, $0x01
-	JEQ     tanh140
+	JEQ     tanh184
 	CMPQ    AX, $0x03
-	JNE     done141
+	JNE     done185
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3091,9 +3297,9 @@ finish137:
 	VMOVAPS Y3, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y3
-	JMP     done141
+	JMP     done185
 
-tanh140:
+tanh184:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3110,22 +3316,22 @@ tanh140:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y3, Y3
 	VPOR    Y12, Y3, Y3
-	JMP     done141
+	JMP     done185
 
-relu139:
+relu183:
 	VXORPS Y4, Y4, Y4
 	VMAXPS Y0, Y4, Y0
 	VMAXPS Y1, Y4, Y1
 	VMAXPS Y2, Y4, Y2
 	VMAXPS Y3, Y4, Y3
 
-done141:
+done185:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore142
+	JNE     maskedStore186
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -3136,7 +3342,7 @@ done141:
 	VZEROUPPER
 	RET
 
-maskedStore142:
+maskedStore186:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -3163,7 +3369,7 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked144
+	JNE        masked188
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3171,6 +3377,8 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
+	TESTQ      BX, BX
+	JEQ        same190
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3203,9 +3411,24 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        full143
+	JMP        started191
 
-masked144:
+same190:
+	VMOVUPS (DX), Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+
+started191:
+	JMP full187
+
+masked188:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -3213,6 +3436,8 @@ masked144:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y8
 	VMASKMOVPS 32(CX), Y15, Y9
+	TESTQ      BX, BX
+	JEQ        same192
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3245,8 +3470,22 @@ masked144:
 	VMASKMOVPS 32(AX), Y15, Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
+	JMP        started193
 
-full143:
+same192:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y8, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y6
+	VMASKMOVPS 32(DX), Y15, Y1
+	VADDPS     Y9, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y7
+
+started193:
+full187:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3254,15 +3493,14 @@ full143:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	MOVQ bs+40(FP), R8
 	SHLQ $0x02, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail146
+	JLT  tail194
 
-loop145:
+loop189:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3275,11 +3513,10 @@ loop145:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y8
 	VMOVUPS      96(DI), Y9
@@ -3292,11 +3529,10 @@ loop145:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y8
 	VMOVUPS      160(DI), Y9
@@ -3309,11 +3545,10 @@ loop145:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y8
 	VMOVUPS      224(DI), Y9
@@ -3326,21 +3561,20 @@ loop145:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop145
+	JGE          loop189
 
-tail146:
+tail194:
 	ADDQ $0x04, AX
-	JEQ  finish147
+	JEQ  finish195
 
-single148:
+single196:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3353,23 +3587,22 @@ single148:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single148
+	JNE          single196
 
-finish147:
+finish195:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu149
+	JEQ     relu197
 	CMPQ    AX, $0x01
-	JEQ     tanh150
+	JEQ     tanh198
 	CMPQ    AX, $0x03
-	JNE     done151
+	JNE     done199
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3394,9 +3627,9 @@ finish147:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done151
+	JMP     done199
 
-tanh150:
+tanh198:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3429,9 +3662,9 @@ tanh150:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done151
+	JMP     done199
 
-relu149:
+relu197:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -3442,13 +3675,13 @@ relu149:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done151:
+done199:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore152
+	JNE     maskedStore200
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -3463,7 +3696,7 @@ done151:
 	VZEROUPPER
 	RET
 
-maskedStore152:
+maskedStore200:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -3493,6 +3726,8 @@ TEXT ·sgemmPlainAVX2_4x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
+	TESTQ      BX, BX
+	JEQ        same204
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3525,22 +3760,36 @@ TEXT ·sgemmPlainAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail156
+	JMP        started205
 
-loop155:
+same204:
+	VMOVUPS (DX), Y0
+	VADDPS  Y8, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+
+started205:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x02, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail206
+
+loop203:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3555,12 +3804,11 @@ loop155:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3575,12 +3823,11 @@ loop155:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3595,12 +3842,11 @@ loop155:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3615,21 +3861,20 @@ loop155:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop155
+	JGE          loop203
 
-tail156:
+tail206:
 	ADDQ $0x04, AX
-	JEQ  finish157
+	JEQ  finish207
 
-single158:
+single208:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3644,24 +3889,23 @@ single158:
 	VBROADCASTSS (BX)(CX*2), Y12
 	VFMADD231PS  Y8, Y12, Y4
 	VFMADD231PS  Y9, Y12, Y5
-	VBROADCASTSS (SI), Y13
+	VBROADCASTSS (BX)(SI*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, R9
 	DECQ         AX
-	JNE          single158
+	JNE          single208
 
-finish157:
+finish207:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu159
+	JEQ     relu209
 	CMPQ    AX, $0x01
-	JEQ     tanh160
+	JEQ     tanh210
 	CMPQ    AX, $0x03
-	JNE     done161
+	JNE     done211
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3686,9 +3930,9 @@ finish157:
 	VMOVAPS Y7, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y7
-	JMP     done161
+	JMP     done211
 
-tanh160:
+tanh210:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3721,9 +3965,9 @@ tanh160:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y7, Y7
 	VPOR    Y12, Y7, Y7
-	JMP     done161
+	JMP     done211
 
-relu159:
+relu209:
 	VXORPS Y8, Y8, Y8
 	VMAXPS Y0, Y8, Y0
 	VMAXPS Y1, Y8, Y1
@@ -3734,7 +3978,7 @@ relu159:
 	VMAXPS Y6, Y8, Y6
 	VMAXPS Y7, Y8, Y7
 
-done161:
+done211:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -3763,13 +4007,15 @@ TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked163
+	JNE     masked213
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y5
+	TESTQ   BX, BX
+	JEQ     same215
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3795,15 +4041,28 @@ TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y4
 	VADDPS  Y5, Y4, Y4
-	JMP     full162
+	JMP     started216
 
-masked163:
+same215:
+	VMOVUPS (DX), Y0
+	VADDPS  Y5, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+
+started216:
+	JMP full212
+
+masked213:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y5
+	TESTQ      BX, BX
+	JEQ        same217
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3829,8 +4088,18 @@ masked163:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y4
 	VADDPS     Y5, Y4, Y4
+	JMP        started218
 
-full162:
+same217:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y5, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+
+started218:
+full212:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3838,12 +4107,11 @@ full162:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	SUBQ $0x04, AX
-	JLT  tail165
+	JLT  tail219
 
-loop164:
+loop214:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3851,12 +4119,11 @@ loop164:
 	VFMADD231PS  Y5, Y7, Y1
 	VBROADCASTSS (BX)(CX*2), Y8
 	VFMADD231PS  Y5, Y8, Y2
-	VBROADCASTSS (SI), Y9
+	VBROADCASTSS (BX)(SI*1), Y9
 	VFMADD231PS  Y5, Y9, Y3
-	VBROADCASTSS (SI)(CX*1), Y10
+	VBROADCASTSS (BX)(CX*4), Y10
 	VFMADD231PS  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      64(DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3864,12 +4131,11 @@ loop164:
 	VFMADD231PS  Y5, Y7, Y1
 	VBROADCASTSS (BX)(CX*2), Y8
 	VFMADD231PS  Y5, Y8, Y2
-	VBROADCASTSS (SI), Y9
+	VBROADCASTSS (BX)(SI*1), Y9
 	VFMADD231PS  Y5, Y9, Y3
-	VBROADCASTSS (SI)(CX*1), Y10
+	VBROADCASTSS (BX)(CX*4), Y10
 	VFMADD231PS  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3877,12 +4143,11 @@ loop164:
 	VFMADD231PS  Y5, Y7, Y1
 	VBROADCASTSS (BX)(CX*2), Y8
 	VFMADD231PS  Y5, Y8, Y2
-	VBROADCASTSS (SI), Y9
+	VBROADCASTSS (BX)(SI*1), Y9
 	VFMADD231PS  Y5, Y9, Y3
-	VBROADCASTSS (SI)(CX*1), Y10
+	VBROADCASTSS (BX)(CX*4), Y10
 	VFMADD231PS  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      192(DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3890,21 +4155,20 @@ loop164:
 	VFMADD231PS  Y5, Y7, Y1
 	VBROADCASTSS (BX)(CX*2), Y8
 	VFMADD231PS  Y5, Y8, Y2
-	VBROADCASTSS (SI), Y9
+	VBROADCASTSS (BX)(SI*1), Y9
 	VFMADD231PS  Y5, Y9, Y3
-	VBROADCASTSS (SI)(CX*1), Y10
+	VBROADCASTSS (BX)(CX*4), Y10
 	VFMADD231PS  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop164
+	JGE          loop214
 
-tail165:
+tail219:
 	ADDQ $0x04, AX
-	JEQ  finish166
+	JEQ  finish220
 
-single167:
+single221:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -3912,24 +4176,23 @@ single167:
 	VFMADD231PS  Y5, Y7, Y1
 	VBROADCASTSS (BX)(CX*2), Y8
 	VFMADD231PS  Y5, Y8, Y2
-	VBROADCASTSS (SI), Y9
+	VBROADCASTSS (BX)(SI*1), Y9
 	VFMADD231PS  Y5, Y9, Y3
-	VBROADCASTSS (SI)(CX*1), Y10
+	VBROADCASTSS (BX)(CX*4), Y10
 	VFMADD231PS  Y5, Y10, Y4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single167
+	JNE          single221
 
-finish166:
+finish220:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu168
+	JEQ     relu222
 	CMPQ    AX, $0x01
-	JEQ     tanh169
+	JEQ     tanh223
 	CMPQ    AX, $0x03
-	JNE     done170
+	JNE     done224
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -3945,9 +4208,9 @@ finish166:
 	VMOVAPS Y4, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y4
-	JMP     done170
+	JMP     done224
 
-tanh169:
+tanh223:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -3968,9 +4231,9 @@ tanh169:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y4, Y4
 	VPOR    Y12, Y4, Y4
-	JMP     done170
+	JMP     done224
 
-relu168:
+relu222:
 	VXORPS Y5, Y5, Y5
 	VMAXPS Y0, Y5, Y0
 	VMAXPS Y1, Y5, Y1
@@ -3978,13 +4241,13 @@ relu168:
 	VMAXPS Y3, Y5, Y3
 	VMAXPS Y4, Y5, Y4
 
-done170:
+done224:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore171
+	JNE     maskedStore225
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -3997,7 +4260,7 @@ done170:
 	VZEROUPPER
 	RET
 
-maskedStore171:
+maskedStore225:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -4026,7 +4289,7 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked173
+	JNE        masked227
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -4034,6 +4297,8 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
+	TESTQ      BX, BX
+	JEQ        same229
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4074,9 +4339,26 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        full172
+	JMP        started230
 
-masked173:
+same229:
+	VMOVUPS (DX), Y0
+	VADDPS  Y10, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y11, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+
+started230:
+	JMP full226
+
+masked227:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -4084,6 +4366,8 @@ masked173:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y10
 	VMASKMOVPS 32(CX), Y15, Y11
+	TESTQ      BX, BX
+	JEQ        same231
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4124,8 +4408,24 @@ masked173:
 	VMASKMOVPS 32(AX), Y15, Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
+	JMP        started232
 
-full172:
+same231:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y10, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y6
+	VMOVAPS    Y0, Y8
+	VMASKMOVPS 32(DX), Y15, Y1
+	VADDPS     Y11, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y7
+	VMOVAPS    Y1, Y9
+
+started232:
+full226:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4133,15 +4433,14 @@ full172:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
 	MOVQ b+32(FP), DI
 	MOVQ bs+40(FP), R8
 	SHLQ $0x02, R8
 	ADDQ DI, R8
 	SUBQ $0x04, AX
-	JLT  tail175
+	JLT  tail233
 
-loop174:
+loop228:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4154,14 +4453,13 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   64(R8)
 	VMOVUPS      64(DI), Y10
 	VMOVUPS      96(DI), Y11
@@ -4174,14 +4472,13 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   128(R8)
 	VMOVUPS      128(DI), Y10
 	VMOVUPS      160(DI), Y11
@@ -4194,14 +4491,13 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT1   192(R8)
 	VMOVUPS      192(DI), Y10
 	VMOVUPS      224(DI), Y11
@@ -4214,24 +4510,23 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop174
+	JGE          loop228
 
-tail175:
+tail233:
 	ADDQ $0x04, AX
-	JEQ  finish176
+	JEQ  finish234
 
-single177:
+single235:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4244,26 +4539,25 @@ single177:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, DI
 	DECQ         AX
-	JNE          single177
+	JNE          single235
 
-finish176:
+finish234:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu178
+	JEQ     relu236
 	CMPQ    AX, $0x01
-	JEQ     tanh179
+	JEQ     tanh237
 	CMPQ    AX, $0x03
-	JNE     done180
+	JNE     done238
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4294,9 +4588,9 @@ finish176:
 	VMOVAPS Y9, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y9
-	JMP     done180
+	JMP     done238
 
-tanh179:
+tanh237:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -4337,9 +4631,9 @@ tanh179:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y9, Y9
 	VPOR    Y12, Y9, Y9
-	JMP     done180
+	JMP     done238
 
-relu178:
+relu236:
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
 	VMAXPS Y1, Y10, Y1
@@ -4352,13 +4646,13 @@ relu178:
 	VMAXPS Y8, Y10, Y8
 	VMAXPS Y9, Y10, Y9
 
-done180:
+done238:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore181
+	JNE     maskedStore239
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -4376,7 +4670,7 @@ done180:
 	VZEROUPPER
 	RET
 
-maskedStore181:
+maskedStore239:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -4409,6 +4703,8 @@ TEXT ·sgemmPlainAVX2_5x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
+	TESTQ      BX, BX
+	JEQ        same243
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4449,22 +4745,38 @@ TEXT ·sgemmPlainAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail185
+	JMP        started244
 
-loop184:
+same243:
+	VMOVUPS (DX), Y0
+	VADDPS  Y10, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y11, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+
+started244:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x02, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail245
+
+loop242:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4479,15 +4791,14 @@ loop184:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4502,15 +4813,14 @@ loop184:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4525,15 +4835,14 @@ loop184:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4548,24 +4857,23 @@ loop184:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop184
+	JGE          loop242
 
-tail185:
+tail245:
 	ADDQ $0x04, AX
-	JEQ  finish186
+	JEQ  finish246
 
-single187:
+single247:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4580,27 +4888,26 @@ single187:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y10, Y14, Y4
 	VFMADD231PS  Y11, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y10, Y15, Y6
 	VFMADD231PS  Y11, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y12
+	VBROADCASTSS (BX)(CX*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+64, R9
 	DECQ         AX
-	JNE          single187
+	JNE          single247
 
-finish186:
+finish246:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu188
+	JEQ     relu248
 	CMPQ    AX, $0x01
-	JEQ     tanh189
+	JEQ     tanh249
 	CMPQ    AX, $0x03
-	JNE     done190
+	JNE     done250
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4631,9 +4938,9 @@ finish186:
 	VMOVAPS Y9, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y9
-	JMP     done190
+	JMP     done250
 
-tanh189:
+tanh249:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -4674,9 +4981,9 @@ tanh189:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y9, Y9
 	VPOR    Y12, Y9, Y9
-	JMP     done190
+	JMP     done250
 
-relu188:
+relu248:
 	VXORPS Y10, Y10, Y10
 	VMAXPS Y0, Y10, Y0
 	VMAXPS Y1, Y10, Y1
@@ -4689,7 +4996,7 @@ relu188:
 	VMAXPS Y8, Y10, Y8
 	VMAXPS Y9, Y10, Y9
 
-done190:
+done250:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -4721,13 +5028,15 @@ TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVDQU (CX), Y14
 	VMOVDQU 32(CX), Y15
 	CMPQ    AX, $0x00000008
-	JNE     masked192
+	JNE     masked252
 	MOVQ    ids+64(FP), AX
 	MOVQ    bias+72(FP), CX
 	MOVQ    s+48(FP), DX
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y6
+	TESTQ   BX, BX
+	JEQ     same254
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4758,15 +5067,29 @@ TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y5
 	VADDPS  Y6, Y5, Y5
-	JMP     full191
+	JMP     started255
 
-masked192:
+same254:
+	VMOVUPS (DX), Y0
+	VADDPS  Y6, Y0, Y0
+	VMOVAPS Y0, Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+
+started255:
+	JMP full251
+
+masked252:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
 	MOVQ       ss+56(FP), BX
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y6
+	TESTQ      BX, BX
+	JEQ        same256
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4797,8 +5120,19 @@ masked192:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y5
 	VADDPS     Y6, Y5, Y5
+	JMP        started257
 
-full191:
+same256:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y6, Y0, Y0
+	VMOVAPS    Y0, Y1
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y3
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y5
+
+started257:
+full251:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4806,108 +5140,103 @@ full191:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
-	MOVQ b+32(FP), DI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
 	SUBQ $0x04, AX
-	JLT  tail194
+	JLT  tail258
 
-loop193:
-	VMOVUPS      (DI), Y6
+loop253:
+	VMOVUPS      (R8), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS (BX)(CX*1), Y8
 	VFMADD231PS  Y6, Y8, Y1
 	VBROADCASTSS (BX)(CX*2), Y9
 	VFMADD231PS  Y6, Y9, Y2
-	VBROADCASTSS (SI), Y10
+	VBROADCASTSS (BX)(SI*1), Y10
 	VFMADD231PS  Y6, Y10, Y3
-	VBROADCASTSS (SI)(CX*1), Y11
+	VBROADCASTSS (BX)(CX*4), Y11
 	VFMADD231PS  Y6, Y11, Y4
-	VBROADCASTSS (SI)(CX*2), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      64(DI), Y6
+	VMOVUPS      64(R8), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS (BX)(CX*1), Y8
 	VFMADD231PS  Y6, Y8, Y1
 	VBROADCASTSS (BX)(CX*2), Y9
 	VFMADD231PS  Y6, Y9, Y2
-	VBROADCASTSS (SI), Y10
+	VBROADCASTSS (BX)(SI*1), Y10
 	VFMADD231PS  Y6, Y10, Y3
-	VBROADCASTSS (SI)(CX*1), Y11
+	VBROADCASTSS (BX)(CX*4), Y11
 	VFMADD231PS  Y6, Y11, Y4
-	VBROADCASTSS (SI)(CX*2), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      128(DI), Y6
+	VMOVUPS      128(R8), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS (BX)(CX*1), Y8
 	VFMADD231PS  Y6, Y8, Y1
 	VBROADCASTSS (BX)(CX*2), Y9
 	VFMADD231PS  Y6, Y9, Y2
-	VBROADCASTSS (SI), Y10
+	VBROADCASTSS (BX)(SI*1), Y10
 	VFMADD231PS  Y6, Y10, Y3
-	VBROADCASTSS (SI)(CX*1), Y11
+	VBROADCASTSS (BX)(CX*4), Y11
 	VFMADD231PS  Y6, Y11, Y4
-	VBROADCASTSS (SI)(CX*2), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      192(DI), Y6
+	VMOVUPS      192(R8), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS (BX)(CX*1), Y8
 	VFMADD231PS  Y6, Y8, Y1
 	VBROADCASTSS (BX)(CX*2), Y9
 	VFMADD231PS  Y6, Y9, Y2
-	VBROADCASTSS (SI), Y10
+	VBROADCASTSS (BX)(SI*1), Y10
 	VFMADD231PS  Y6, Y10, Y3
-	VBROADCASTSS (SI)(CX*1), Y11
+	VBROADCASTSS (BX)(CX*4), Y11
 	VFMADD231PS  Y6, Y11, Y4
-	VBROADCASTSS (SI)(CX*2), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+256, DI
+	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop193
+	JGE          loop253
 
-tail194:
+tail258:
 	ADDQ $0x04, AX
-	JEQ  finish195
+	JEQ  finish259
 
-single196:
-	VMOVUPS      (DI), Y6
+single260:
+	VMOVUPS      (R8), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
 	VBROADCASTSS (BX)(CX*1), Y8
 	VFMADD231PS  Y6, Y8, Y1
 	VBROADCASTSS (BX)(CX*2), Y9
 	VFMADD231PS  Y6, Y9, Y2
-	VBROADCASTSS (SI), Y10
+	VBROADCASTSS (BX)(SI*1), Y10
 	VFMADD231PS  Y6, Y10, Y3
-	VBROADCASTSS (SI)(CX*1), Y11
+	VBROADCASTSS (BX)(CX*4), Y11
 	VFMADD231PS  Y6, Y11, Y4
-	VBROADCASTSS (SI)(CX*2), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y6, Y12, Y5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+64, DI
+	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single196
+	JNE          single260
 
-finish195:
+finish259:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu197
+	JEQ     relu261
 	CMPQ    AX, $0x01
-	JEQ     tanh198
+	JEQ     tanh262
 	CMPQ    AX, $0x03
-	JNE     done199
+	JNE     done263
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -4926,9 +5255,9 @@ finish195:
 	VMOVAPS Y5, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y5
-	JMP     done199
+	JMP     done263
 
-tanh198:
+tanh262:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -4953,9 +5282,9 @@ tanh198:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y5, Y5
 	VPOR    Y12, Y5, Y5
-	JMP     done199
+	JMP     done263
 
-relu197:
+relu261:
 	VXORPS Y6, Y6, Y6
 	VMAXPS Y0, Y6, Y0
 	VMAXPS Y1, Y6, Y1
@@ -4964,13 +5293,13 @@ relu197:
 	VMAXPS Y4, Y6, Y4
 	VMAXPS Y5, Y6, Y5
 
-done199:
+done263:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000008
-	JNE     maskedStore200
+	JNE     maskedStore264
 	VMOVUPS Y0, (AX)
 	ADDQ    CX, AX
 	VMOVUPS Y1, (AX)
@@ -4985,7 +5314,7 @@ done199:
 	VZEROUPPER
 	RET
 
-maskedStore200:
+maskedStore264:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -5016,7 +5345,7 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVDQU    (CX), Y14
 	VMOVDQU    32(CX), Y15
 	CMPQ       AX, $0x00000010
-	JNE        masked202
+	JNE        masked266
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -5024,6 +5353,8 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
+	TESTQ      BX, BX
+	JEQ        same268
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5072,9 +5403,28 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        full201
+	JMP        started269
 
-masked202:
+same268:
+	VMOVUPS (DX), Y0
+	VADDPS  Y12, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y10
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+	VMOVAPS Y1, Y11
+
+started269:
+	JMP full265
+
+masked266:
 	MOVQ       ids+64(FP), AX
 	MOVQ       bias+72(FP), CX
 	MOVQ       s+48(FP), DX
@@ -5082,6 +5432,8 @@ masked202:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y12
 	VMASKMOVPS 32(CX), Y15, Y13
+	TESTQ      BX, BX
+	JEQ        same270
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5130,8 +5482,26 @@ masked202:
 	VMASKMOVPS 32(AX), Y15, Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
+	JMP        started271
 
-full201:
+same270:
+	VMASKMOVPS (DX), Y14, Y0
+	VADDPS     Y12, Y0, Y0
+	VMOVAPS    Y0, Y2
+	VMOVAPS    Y0, Y4
+	VMOVAPS    Y0, Y6
+	VMOVAPS    Y0, Y8
+	VMOVAPS    Y0, Y10
+	VMASKMOVPS 32(DX), Y15, Y1
+	VADDPS     Y13, Y1, Y1
+	VMOVAPS    Y1, Y3
+	VMOVAPS    Y1, Y5
+	VMOVAPS    Y1, Y7
+	VMOVAPS    Y1, Y9
+	VMOVAPS    Y1, Y11
+
+started271:
+full265:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -5139,18 +5509,18 @@ full201:
 	SHLQ $0x02, DX
 	MOVQ a+8(FP), BX
 	LEAQ (CX)(CX*2), SI
-	LEAQ (BX)(SI*1), SI
-	MOVQ b+32(FP), DI
-	MOVQ bs+40(FP), R8
-	SHLQ $0x02, R8
-	ADDQ DI, R8
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R8, R9
 	SUBQ $0x04, AX
-	JLT  tail204
+	JLT  tail272
 
-loop203:
-	PREFETCHT1   (R8)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
+loop267:
+	PREFETCHT1   (R9)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5160,20 +5530,19 @@ loop203:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   64(R8)
-	VMOVUPS      64(DI), Y12
-	VMOVUPS      96(DI), Y13
+	PREFETCHT1   64(R9)
+	VMOVUPS      64(R8), Y12
+	VMOVUPS      96(R8), Y13
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5183,20 +5552,19 @@ loop203:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   128(R8)
-	VMOVUPS      128(DI), Y12
-	VMOVUPS      160(DI), Y13
+	PREFETCHT1   128(R9)
+	VMOVUPS      128(R8), Y12
+	VMOVUPS      160(R8), Y13
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5206,20 +5574,19 @@ loop203:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   192(R8)
-	VMOVUPS      192(DI), Y12
-	VMOVUPS      224(DI), Y13
+	PREFETCHT1   192(R9)
+	VMOVUPS      192(R8), Y12
+	VMOVUPS      224(R8), Y13
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5229,30 +5596,29 @@ loop203:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+256, DI
 	ADDQ         $+256, R8
+	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop203
+	JGE          loop267
 
-tail204:
+tail272:
 	ADDQ $0x04, AX
-	JEQ  finish205
+	JEQ  finish273
 
-single206:
-	PREFETCHT1   (R8)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
+single274:
+	PREFETCHT1   (R9)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5262,29 +5628,28 @@ single206:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+64, DI
+	ADDQ         $+64, R8
 	DECQ         AX
-	JNE          single206
+	JNE          single274
 
-finish205:
+finish273:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu207
+	JEQ     relu275
 	CMPQ    AX, $0x01
-	JEQ     tanh208
+	JEQ     tanh276
 	CMPQ    AX, $0x03
-	JNE     done209
+	JNE     done277
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -5321,9 +5686,9 @@ finish205:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done209
+	JMP     done277
 
-tanh208:
+tanh276:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -5372,9 +5737,9 @@ tanh208:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done209
+	JMP     done277
 
-relu207:
+relu275:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -5389,13 +5754,13 @@ relu207:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done209:
+done277:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
 	MOVQ    n+96(FP), DX
 	CMPQ    DX, $0x00000010
-	JNE     maskedStore210
+	JNE     maskedStore278
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -5416,7 +5781,7 @@ done209:
 	VZEROUPPER
 	RET
 
-maskedStore210:
+maskedStore278:
 	LEAQ       masksAVX2<>+256(SB), BX
 	SHLQ       $0x02, DX
 	SUBQ       DX, BX
@@ -5452,6 +5817,8 @@ TEXT ·sgemmPlainAVX2_6x16(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
+	TESTQ      BX, BX
+	JEQ        same282
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5500,27 +5867,46 @@ TEXT ·sgemmPlainAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail214
+	JMP        started283
 
-loop213:
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, (R9)
-	VMOVUPS      Y13, 32(R9)
+same282:
+	VMOVUPS (DX), Y0
+	VADDPS  Y12, Y0, Y0
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y6
+	VMOVAPS Y0, Y8
+	VMOVAPS Y0, Y10
+	VMOVUPS 32(DX), Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVAPS Y1, Y3
+	VMOVAPS Y1, Y5
+	VMOVAPS Y1, Y7
+	VMOVAPS Y1, Y9
+	VMOVAPS Y1, Y11
+
+started283:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ ldb+40(FP), R9
+	SHLQ $0x02, R9
+	MOVQ dst+48(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail284
+
+loop281:
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, (R10)
+	VMOVUPS      Y13, 32(R10)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5530,23 +5916,22 @@ loop213:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, 64(R9)
-	VMOVUPS      Y13, 96(R9)
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, 64(R10)
+	VMOVUPS      Y13, 96(R10)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5556,23 +5941,22 @@ loop213:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, 128(R9)
-	VMOVUPS      Y13, 160(R9)
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, 128(R10)
+	VMOVUPS      Y13, 160(R10)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5582,23 +5966,22 @@ loop213:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, 192(R9)
-	VMOVUPS      Y13, 224(R9)
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, 192(R10)
+	VMOVUPS      Y13, 224(R10)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5608,32 +5991,31 @@ loop213:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+256, R9
+	ADDQ         $+256, R10
 	SUBQ         $0x04, AX
-	JGE          loop213
+	JGE          loop281
 
-tail214:
+tail284:
 	ADDQ $0x04, AX
-	JEQ  finish215
+	JEQ  finish285
 
-single216:
-	PREFETCHT0   64(DI)
-	VMOVUPS      (DI), Y12
-	VMOVUPS      32(DI), Y13
-	VMOVUPS      Y12, (R9)
-	VMOVUPS      Y13, 32(R9)
+single286:
+	PREFETCHT0   64(R8)
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VMOVUPS      Y12, (R10)
+	VMOVUPS      Y13, 32(R10)
 	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
@@ -5643,30 +6025,29 @@ single216:
 	VBROADCASTSS (BX)(CX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI), Y15
+	VBROADCASTSS (BX)(SI*1), Y15
 	VFMADD231PS  Y12, Y15, Y6
 	VFMADD231PS  Y13, Y15, Y7
-	VBROADCASTSS (SI)(CX*1), Y14
+	VBROADCASTSS (BX)(CX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (SI)(CX*2), Y15
+	VBROADCASTSS (BX)(DI*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+64, R9
+	ADDQ         $+64, R10
 	DECQ         AX
-	JNE          single216
+	JNE          single286
 
-finish215:
+finish285:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu217
+	JEQ     relu287
 	CMPQ    AX, $0x01
-	JEQ     tanh218
+	JEQ     tanh288
 	CMPQ    AX, $0x03
-	JNE     done219
+	JNE     done289
 	VMOVAPS Y0, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y0
@@ -5703,9 +6084,9 @@ finish215:
 	VMOVAPS Y11, Y12
 	CALL    ·sigmoidTileAVX2+0(SB)
 	VMOVAPS Y12, Y11
-	JMP     done219
+	JMP     done289
 
-tanh218:
+tanh288:
 	VMOVAPS Y0, Y12
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y0, Y0
@@ -5754,9 +6135,9 @@ tanh218:
 	CALL    ·tanhAbsTileAVX2+0(SB)
 	VPAND   cAVX2_80000000<>+0(SB), Y11, Y11
 	VPOR    Y12, Y11, Y11
-	JMP     done219
+	JMP     done289
 
-relu217:
+relu287:
 	VXORPS Y12, Y12, Y12
 	VMAXPS Y0, Y12, Y0
 	VMAXPS Y1, Y12, Y1
@@ -5771,7 +6152,7 @@ relu217:
 	VMAXPS Y10, Y12, Y10
 	VMAXPS Y11, Y12, Y11
 
-done219:
+done289:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX

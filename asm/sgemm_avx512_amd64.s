@@ -32,7 +32,7 @@ TEXT ·sgemmAVX512_1x16(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), DX
 	MOVQ      b+32(FP), BX
 	SUBQ      $0x04, AX
-	JLT       tail4
+	JLT       tail6
 
 loop3:
 	VMOVUPS      (BX), Z1
@@ -55,43 +55,43 @@ loop3:
 	SUBQ         $0x04, AX
 	JGE          loop3
 
-tail4:
+tail6:
 	ADDQ $0x04, AX
-	JEQ  finish5
+	JEQ  finish7
 
-single6:
+single8:
 	VMOVUPS      (BX), Z1
 	VBROADCASTSS (DX), Z2
 	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         CX, DX
 	ADDQ         $+128, BX
 	DECQ         AX
-	JNE          single6
+	JNE          single8
 
-finish5:
+finish7:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu7
+	JEQ     relu9
 	CMPQ    AX, $0x01
-	JEQ     tanh8
+	JEQ     tanh10
 	CMPQ    AX, $0x03
-	JNE     done9
+	JNE     done11
 	VMOVAPS Z0, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z0
-	JMP     done9
+	JMP     done11
 
-tanh8:
+tanh10:
 	VMOVAPS    Z0, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
-	JMP        done9
+	JMP        done11
 
-relu7:
+relu9:
 	VPXORD Z1, Z1, Z1
 	VMAXPS Z0, Z1, Z0
 
-done9:
+done11:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -140,9 +140,9 @@ TEXT ·sgemmAVX512_1x32(SB), NOSPLIT, $0-112
 	MOVQ      a+8(FP), DX
 	MOVQ      b+32(FP), BX
 	SUBQ      $0x04, AX
-	JLT       tail13
+	JLT       tail17
 
-loop12:
+loop14:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSS (DX), Z4
@@ -169,13 +169,13 @@ loop12:
 	ADDQ         CX, DX
 	ADDQ         $+512, BX
 	SUBQ         $0x04, AX
-	JGE          loop12
+	JGE          loop14
 
-tail13:
+tail17:
 	ADDQ $0x04, AX
-	JEQ  finish14
+	JEQ  finish18
 
-single15:
+single19:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSS (DX), Z4
@@ -184,37 +184,37 @@ single15:
 	ADDQ         CX, DX
 	ADDQ         $+128, BX
 	DECQ         AX
-	JNE          single15
+	JNE          single19
 
-finish14:
+finish18:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu16
+	JEQ     relu20
 	CMPQ    AX, $0x01
-	JEQ     tanh17
+	JEQ     tanh21
 	CMPQ    AX, $0x03
-	JNE     done18
+	JNE     done22
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z0
 	VMOVAPS Z25, Z1
-	JMP     done18
+	JMP     done22
 
-tanh17:
+tanh21:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
-	JMP        done18
+	JMP        done22
 
-relu16:
+relu20:
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
-done18:
+done22:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -257,9 +257,9 @@ TEXT ·sgemmAVX512_1x64(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, SI
 	LEAQ    (BX)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail22
+	JLT     tail28
 
-loop21:
+loop25:
 	VBROADCASTSS (DX), Z4
 	VFMADD231PS  (BX), Z4, Z0
 	VFMADD231PS  64(BX), Z4, Z1
@@ -287,13 +287,13 @@ loop21:
 	ADDQ         $+512, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop21
+	JGE          loop25
 
-tail22:
+tail28:
 	ADDQ $0x04, AX
-	JEQ  finish23
+	JEQ  finish29
 
-single24:
+single30:
 	VBROADCASTSS (DX), Z4
 	VFMADD231PS  (BX), Z4, Z0
 	VFMADD231PS  64(BX), Z4, Z1
@@ -303,16 +303,16 @@ single24:
 	ADDQ         $+128, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single24
+	JNE          single30
 
-finish23:
+finish29:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu25
+	JEQ     relu31
 	CMPQ    AX, $0x01
-	JEQ     tanh26
+	JEQ     tanh32
 	CMPQ    AX, $0x03
-	JNE     done27
+	JNE     done33
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -323,9 +323,9 @@ finish23:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
 	VMOVAPS Z25, Z3
-	JMP     done27
+	JMP     done33
 
-tanh26:
+tanh32:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -336,16 +336,16 @@ tanh26:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
-	JMP        done27
+	JMP        done33
 
-relu25:
+relu31:
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
 
-done27:
+done33:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -404,9 +404,9 @@ TEXT ·sgemmAVX512_1x128(SB), NOSPLIT, $0-112
 	LEAQ    (DI)(SI*1), R8
 	LEAQ    (R8)(SI*1), SI
 	SUBQ    $0x04, AX
-	JLT     tail31
+	JLT     tail39
 
-loop30:
+loop36:
 	VBROADCASTSS (DX), Z8
 	VFMADD231PS  (BX), Z8, Z0
 	VFMADD231PS  64(BX), Z8, Z1
@@ -452,13 +452,13 @@ loop30:
 	ADDQ         $+512, R8
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop30
+	JGE          loop36
 
-tail31:
+tail39:
 	ADDQ $0x04, AX
-	JEQ  finish32
+	JEQ  finish40
 
-single33:
+single41:
 	VBROADCASTSS (DX), Z8
 	VFMADD231PS  (BX), Z8, Z0
 	VFMADD231PS  64(BX), Z8, Z1
@@ -474,16 +474,16 @@ single33:
 	ADDQ         $+128, R8
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single33
+	JNE          single41
 
-finish32:
+finish40:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu34
+	JEQ     relu42
 	CMPQ    AX, $0x01
-	JEQ     tanh35
+	JEQ     tanh43
 	CMPQ    AX, $0x03
-	JNE     done36
+	JNE     done44
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -504,9 +504,9 @@ finish32:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done36
+	JMP     done44
 
-tanh35:
+tanh43:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -527,9 +527,9 @@ tanh35:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done36
+	JMP        done44
 
-relu34:
+relu42:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -540,7 +540,7 @@ relu34:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done36:
+done44:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -583,9 +583,9 @@ TEXT ·sgemmPlainAVX512_1x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, SI
 	MOVQ    dst+48(FP), DI
 	SUBQ    $0x04, AX
-	JLT     tail40
+	JLT     tail50
 
-loop39:
+loop47:
 	PREFETCHT0   128(BX)
 	PREFETCHT0   192(BX)
 	VMOVUPS      (BX), Z2
@@ -632,13 +632,13 @@ loop39:
 	ADDQ         CX, DX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop39
+	JGE          loop47
 
-tail40:
+tail50:
 	ADDQ $0x04, AX
-	JEQ  finish41
+	JEQ  finish51
 
-single42:
+single52:
 	PREFETCHT0   128(BX)
 	PREFETCHT0   192(BX)
 	VMOVUPS      (BX), Z2
@@ -652,37 +652,37 @@ single42:
 	ADDQ         CX, DX
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single42
+	JNE          single52
 
-finish41:
+finish51:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu43
+	JEQ     relu53
 	CMPQ    AX, $0x01
-	JEQ     tanh44
+	JEQ     tanh54
 	CMPQ    AX, $0x03
-	JNE     done45
+	JNE     done55
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z0
 	VMOVAPS Z25, Z1
-	JMP     done45
+	JMP     done55
 
-tanh44:
+tanh54:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
-	JMP        done45
+	JMP        done55
 
-relu43:
+relu53:
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
-done45:
+done55:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -706,6 +706,8 @@ TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z2
+	TESTQ     BX, BX
+	JEQ       same59
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -716,17 +718,25 @@ TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z1
 	VADDPS    Z2, Z1, Z1
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail49
+	JMP       started60
 
-loop48:
+same59:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z2, Z0, Z0
+	VMOVAPS   Z0, Z1
+
+started60:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail61
+
+loop58:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -753,13 +763,13 @@ loop48:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop48
+	JGE          loop58
 
-tail49:
+tail61:
 	ADDQ $0x04, AX
-	JEQ  finish50
+	JEQ  finish62
 
-single51:
+single63:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -768,37 +778,37 @@ single51:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single51
+	JNE          single63
 
-finish50:
+finish62:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu52
+	JEQ     relu64
 	CMPQ    AX, $0x01
-	JEQ     tanh53
+	JEQ     tanh65
 	CMPQ    AX, $0x03
-	JNE     done54
+	JNE     done66
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z0
 	VMOVAPS Z25, Z1
-	JMP     done54
+	JMP     done66
 
-tanh53:
+tanh65:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z0
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z1
-	JMP        done54
+	JMP        done66
 
-relu52:
+relu64:
 	VPXORD Z2, Z2, Z2
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
 
-done54:
+done66:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -824,6 +834,8 @@ TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z4
 	VMOVUPS.Z 64(CX), K2, Z5
+	TESTQ     BX, BX
+	JEQ       same70
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -838,17 +850,28 @@ TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VADDPS    Z4, Z2, Z2
 	VMOVUPS.Z 64(AX), K2, Z3
 	VADDPS    Z5, Z3, Z3
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail58
+	JMP       started71
 
-loop57:
+same70:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z4, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z5, Z1, Z1
+	VMOVAPS   Z1, Z3
+
+started71:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail72
+
+loop69:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (BX), Z6
@@ -887,13 +910,13 @@ loop57:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop57
+	JGE          loop69
 
-tail58:
+tail72:
 	ADDQ $0x04, AX
-	JEQ  finish59
+	JEQ  finish73
 
-single60:
+single74:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (BX), Z6
@@ -905,16 +928,16 @@ single60:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single60
+	JNE          single74
 
-finish59:
+finish73:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu61
+	JEQ     relu75
 	CMPQ    AX, $0x01
-	JEQ     tanh62
+	JEQ     tanh76
 	CMPQ    AX, $0x03
-	JNE     done63
+	JNE     done77
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -925,9 +948,9 @@ finish59:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
 	VMOVAPS Z25, Z3
-	JMP     done63
+	JMP     done77
 
-tanh62:
+tanh76:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -938,16 +961,16 @@ tanh62:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
-	JMP        done63
+	JMP        done77
 
-relu61:
+relu75:
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
 
-done63:
+done77:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -971,6 +994,8 @@ TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z9
 	VMOVUPS 128(CX), Z10
 	VMOVUPS 192(CX), Z11
+	TESTQ   BX, BX
+	JEQ     same81
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -993,20 +1018,37 @@ TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VADDPS  Z10, Z6, Z6
 	VMOVUPS 192(AX), Z7
 	VADDPS  Z11, Z7, Z7
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail67
+	JMP     started82
 
-loop66:
+same81:
+	VMOVUPS (DX), Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z9, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z10, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z11, Z3, Z3
+	VMOVAPS Z3, Z7
+
+started82:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail83
+
+loop80:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -1070,13 +1112,13 @@ loop66:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop66
+	JGE          loop80
 
-tail67:
+tail83:
 	ADDQ $0x04, AX
-	JEQ  finish68
+	JEQ  finish84
 
-single69:
+single85:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -1095,16 +1137,16 @@ single69:
 	ADDQ         $+128, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single69
+	JNE          single85
 
-finish68:
+finish84:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu70
+	JEQ     relu86
 	CMPQ    AX, $0x01
-	JEQ     tanh71
+	JEQ     tanh87
 	CMPQ    AX, $0x03
-	JNE     done72
+	JNE     done88
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1125,9 +1167,9 @@ finish68:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done72
+	JMP     done88
 
-tanh71:
+tanh87:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1148,9 +1190,9 @@ tanh71:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done72
+	JMP        done88
 
-relu70:
+relu86:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -1161,7 +1203,7 @@ relu70:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done72:
+done88:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1193,6 +1235,8 @@ TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
 	VMOVUPS 320(CX), Z21
 	VMOVUPS 384(CX), Z22
 	VMOVUPS 448(CX), Z23
+	TESTQ   BX, BX
+	JEQ     same92
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1231,22 +1275,51 @@ TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
 	VADDPS  Z22, Z14, Z14
 	VMOVUPS 448(AX), Z15
 	VADDPS  Z23, Z15, Z15
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), R8
-	LEAQ    (R8)(DI*1), R9
-	LEAQ    (R9)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail76
+	JMP     started93
 
-loop75:
+same92:
+	VMOVUPS (DX), Z0
+	VADDPS  Z16, Z0, Z0
+	VMOVAPS Z0, Z8
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z17, Z1, Z1
+	VMOVAPS Z1, Z9
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z18, Z2, Z2
+	VMOVAPS Z2, Z10
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z19, Z3, Z3
+	VMOVAPS Z3, Z11
+	VMOVUPS 256(DX), Z4
+	VADDPS  Z20, Z4, Z4
+	VMOVAPS Z4, Z12
+	VMOVUPS 320(DX), Z5
+	VADDPS  Z21, Z5, Z5
+	VMOVAPS Z5, Z13
+	VMOVUPS 384(DX), Z6
+	VADDPS  Z22, Z6, Z6
+	VMOVAPS Z6, Z14
+	VMOVUPS 448(DX), Z7
+	VADDPS  Z23, Z7, Z7
+	VMOVAPS Z7, Z15
+
+started93:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), R8
+	LEAQ (R8)(DI*1), R9
+	LEAQ (R9)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail94
+
+loop91:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1360,13 +1433,13 @@ loop75:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop75
+	JGE          loop91
 
-tail76:
+tail94:
 	ADDQ $0x04, AX
-	JEQ  finish77
+	JEQ  finish95
 
-single78:
+single96:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1399,16 +1472,16 @@ single78:
 	ADDQ         $+128, R9
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single78
+	JNE          single96
 
-finish77:
+finish95:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu79
+	JEQ     relu97
 	CMPQ    AX, $0x01
-	JEQ     tanh80
+	JEQ     tanh98
 	CMPQ    AX, $0x03
-	JNE     done81
+	JNE     done99
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1449,9 +1522,9 @@ finish77:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done81
+	JMP     done99
 
-tanh80:
+tanh98:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1492,9 +1565,9 @@ tanh80:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done81
+	JMP        done99
 
-relu79:
+relu97:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -1513,7 +1586,7 @@ relu79:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done81:
+done99:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1547,6 +1620,8 @@ TEXT ·sgemmPlainAVX512_2x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z4
 	VMOVUPS 64(CX), Z5
+	TESTQ   BX, BX
+	JEQ     same103
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1561,20 +1636,31 @@ TEXT ·sgemmPlainAVX512_2x32(SB), NOSPLIT, $0-112
 	VADDPS  Z4, Z2, Z2
 	VMOVUPS 64(AX), Z3
 	VADDPS  Z5, Z3, Z3
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	SHLQ    $0x02, DI
-	MOVQ    dst+48(FP), R8
-	SUBQ    $0x04, AX
-	JLT     tail85
+	JMP     started104
 
-loop84:
+same103:
+	VMOVUPS (DX), Z0
+	VADDPS  Z4, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z5, Z1, Z1
+	VMOVAPS Z1, Z3
+
+started104:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail105
+
+loop102:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z4
@@ -1633,13 +1719,13 @@ loop84:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop84
+	JGE          loop102
 
-tail85:
+tail105:
 	ADDQ $0x04, AX
-	JEQ  finish86
+	JEQ  finish106
 
-single87:
+single107:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z4
@@ -1656,16 +1742,16 @@ single87:
 	ADDQ         DX, BX
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single87
+	JNE          single107
 
-finish86:
+finish106:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu88
+	JEQ     relu108
 	CMPQ    AX, $0x01
-	JEQ     tanh89
+	JEQ     tanh109
 	CMPQ    AX, $0x03
-	JNE     done90
+	JNE     done110
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1676,9 +1762,9 @@ finish86:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
 	VMOVAPS Z25, Z3
-	JMP     done90
+	JMP     done110
 
-tanh89:
+tanh109:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1689,16 +1775,16 @@ tanh89:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
-	JMP        done90
+	JMP        done110
 
-relu88:
+relu108:
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
 
-done90:
+done110:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -1725,6 +1811,8 @@ TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z3
+	TESTQ     BX, BX
+	JEQ       same114
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1740,17 +1828,26 @@ TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z3, Z2, Z2
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail94
+	JMP       started115
 
-loop93:
+same114:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z3, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+
+started115:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail116
+
+loop113:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -1785,13 +1882,13 @@ loop93:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop93
+	JGE          loop113
 
-tail94:
+tail116:
 	ADDQ $0x04, AX
-	JEQ  finish95
+	JEQ  finish117
 
-single96:
+single118:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -1802,16 +1899,16 @@ single96:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single96
+	JNE          single118
 
-finish95:
+finish117:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu97
+	JEQ     relu119
 	CMPQ    AX, $0x01
-	JEQ     tanh98
+	JEQ     tanh120
 	CMPQ    AX, $0x03
-	JNE     done99
+	JNE     done121
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1820,9 +1917,9 @@ finish95:
 	VMOVAPS Z2, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
-	JMP     done99
+	JMP     done121
 
-tanh98:
+tanh120:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -1831,15 +1928,15 @@ tanh98:
 	VMOVAPS    Z2, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
-	JMP        done99
+	JMP        done121
 
-relu97:
+relu119:
 	VPXORD Z3, Z3, Z3
 	VMAXPS Z0, Z3, Z0
 	VMAXPS Z1, Z3, Z1
 	VMAXPS Z2, Z3, Z2
 
-done99:
+done121:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -1867,6 +1964,8 @@ TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z6
 	VMOVUPS.Z 64(CX), K2, Z7
+	TESTQ     BX, BX
+	JEQ       same125
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1888,17 +1987,30 @@ TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VADDPS    Z6, Z4, Z4
 	VMOVUPS.Z 64(AX), K2, Z5
 	VADDPS    Z7, Z5, Z5
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	MOVQ      b+32(FP), SI
-	SUBQ      $0x04, AX
-	JLT       tail103
+	JMP       started126
 
-loop102:
+same125:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z6, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z7, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+
+started126:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	SUBQ $0x04, AX
+	JLT  tail127
+
+loop124:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (BX), Z8
@@ -1949,13 +2061,13 @@ loop102:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop102
+	JGE          loop124
 
-tail103:
+tail127:
 	ADDQ $0x04, AX
-	JEQ  finish104
+	JEQ  finish128
 
-single105:
+single129:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (BX), Z8
@@ -1970,16 +2082,16 @@ single105:
 	ADDQ         DX, BX
 	ADDQ         $+128, SI
 	DECQ         AX
-	JNE          single105
+	JNE          single129
 
-finish104:
+finish128:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu106
+	JEQ     relu130
 	CMPQ    AX, $0x01
-	JEQ     tanh107
+	JEQ     tanh131
 	CMPQ    AX, $0x03
-	JNE     done108
+	JNE     done132
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -1995,9 +2107,9 @@ finish104:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
 	VMOVAPS Z25, Z5
-	JMP     done108
+	JMP     done132
 
-tanh107:
+tanh131:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2013,9 +2125,9 @@ tanh107:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
-	JMP        done108
+	JMP        done132
 
-relu106:
+relu130:
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -2024,7 +2136,7 @@ relu106:
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
 
-done108:
+done132:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2051,6 +2163,8 @@ TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z13
 	VMOVUPS 128(CX), Z14
 	VMOVUPS 192(CX), Z15
+	TESTQ   BX, BX
+	JEQ     same136
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2084,20 +2198,41 @@ TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VADDPS  Z14, Z10, Z10
 	VMOVUPS 192(AX), Z11
 	VADDPS  Z15, Z11, Z11
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail112
+	JMP     started137
 
-loop111:
+same136:
+	VMOVUPS (DX), Z0
+	VADDPS  Z12, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z13, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z14, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z15, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+
+started137:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail138
+
+loop135:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (BX)(CX*1), Z13
 	VBROADCASTSS (BX)(CX*2), Z14
@@ -2181,13 +2316,13 @@ loop111:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop111
+	JGE          loop135
 
-tail112:
+tail138:
 	ADDQ $0x04, AX
-	JEQ  finish113
+	JEQ  finish139
 
-single114:
+single140:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (BX)(CX*1), Z13
 	VBROADCASTSS (BX)(CX*2), Z14
@@ -2211,16 +2346,16 @@ single114:
 	ADDQ         $+128, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single114
+	JNE          single140
 
-finish113:
+finish139:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu115
+	JEQ     relu141
 	CMPQ    AX, $0x01
-	JEQ     tanh116
+	JEQ     tanh142
 	CMPQ    AX, $0x03
-	JNE     done117
+	JNE     done143
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2251,9 +2386,9 @@ finish113:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done117
+	JMP     done143
 
-tanh116:
+tanh142:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2284,9 +2419,9 @@ tanh116:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done117
+	JMP        done143
 
-relu115:
+relu141:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -2301,7 +2436,7 @@ relu115:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done117:
+done143:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2338,6 +2473,8 @@ TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
 	VMOVUPS 320(CX), Z29
 	VMOVUPS 384(CX), Z30
 	VMOVUPS 448(CX), Z31
+	TESTQ   BX, BX
+	JEQ     same147
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2395,22 +2532,59 @@ TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
 	VADDPS  Z30, Z22, Z22
 	VMOVUPS 448(AX), Z23
 	VADDPS  Z31, Z23, Z23
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    bs+40(FP), DI
-	SHLQ    $0x02, DI
-	LEAQ    (SI)(DI*1), R8
-	LEAQ    (R8)(DI*1), R9
-	LEAQ    (R9)(DI*1), DI
-	SUBQ    $0x04, AX
-	JLT     tail121
+	JMP     started148
 
-loop120:
+same147:
+	VMOVUPS (DX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z16
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z17
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z26, Z2, Z2
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z18
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z27, Z3, Z3
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z19
+	VMOVUPS 256(DX), Z4
+	VADDPS  Z28, Z4, Z4
+	VMOVAPS Z4, Z12
+	VMOVAPS Z4, Z20
+	VMOVUPS 320(DX), Z5
+	VADDPS  Z29, Z5, Z5
+	VMOVAPS Z5, Z13
+	VMOVAPS Z5, Z21
+	VMOVUPS 384(DX), Z6
+	VADDPS  Z30, Z6, Z6
+	VMOVAPS Z6, Z14
+	VMOVAPS Z6, Z22
+	VMOVUPS 448(DX), Z7
+	VADDPS  Z31, Z7, Z7
+	VMOVAPS Z7, Z15
+	VMOVAPS Z7, Z23
+
+started148:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ bs+40(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), R8
+	LEAQ (R8)(DI*1), R9
+	LEAQ (R9)(DI*1), DI
+	SUBQ $0x04, AX
+	JLT  tail149
+
+loop146:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -2560,13 +2734,13 @@ loop120:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop120
+	JGE          loop146
 
-tail121:
+tail149:
 	ADDQ $0x04, AX
-	JEQ  finish122
+	JEQ  finish150
 
-single123:
+single151:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -2608,16 +2782,16 @@ single123:
 	ADDQ         $+128, R9
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single123
+	JNE          single151
 
-finish122:
+finish150:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu124
+	JEQ     relu152
 	CMPQ    AX, $0x01
-	JEQ     tanh125
+	JEQ     tanh153
 	CMPQ    AX, $0x03
-	JNE     done126
+	JNE     done154
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2678,9 +2852,9 @@ finish122:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done126
+	JMP     done154
 
-tanh125:
+tanh153:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2741,9 +2915,9 @@ tanh125:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done126
+	JMP        done154
 
-relu124:
+relu152:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -2770,7 +2944,7 @@ relu124:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done126:
+done154:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -2813,6 +2987,8 @@ TEXT ·sgemmPlainAVX512_3x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z6
 	VMOVUPS 64(CX), Z7
+	TESTQ   BX, BX
+	JEQ     same158
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2834,20 +3010,33 @@ TEXT ·sgemmPlainAVX512_3x32(SB), NOSPLIT, $0-112
 	VADDPS  Z6, Z4, Z4
 	VMOVUPS 64(AX), Z5
 	VADDPS  Z7, Z5, Z5
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	MOVQ    b+32(FP), SI
-	MOVQ    ldb+40(FP), DI
-	SHLQ    $0x02, DI
-	MOVQ    dst+48(FP), R8
-	SUBQ    $0x04, AX
-	JLT     tail130
+	JMP     started159
 
-loop129:
+same158:
+	VMOVUPS (DX), Z0
+	VADDPS  Z6, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z7, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+
+started159:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	MOVQ b+32(FP), SI
+	MOVQ ldb+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ dst+48(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail160
+
+loop157:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z6
@@ -2918,13 +3107,13 @@ loop129:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop129
+	JGE          loop157
 
-tail130:
+tail160:
 	ADDQ $0x04, AX
-	JEQ  finish131
+	JEQ  finish161
 
-single132:
+single162:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z6
@@ -2944,16 +3133,16 @@ single132:
 	ADDQ         DX, BX
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single132
+	JNE          single162
 
-finish131:
+finish161:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu133
+	JEQ     relu163
 	CMPQ    AX, $0x01
-	JEQ     tanh134
+	JEQ     tanh164
 	CMPQ    AX, $0x03
-	JNE     done135
+	JNE     done165
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -2969,9 +3158,9 @@ finish131:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
 	VMOVAPS Z25, Z5
-	JMP     done135
+	JMP     done165
 
-tanh134:
+tanh164:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -2987,9 +3176,9 @@ tanh134:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
-	JMP        done135
+	JMP        done165
 
-relu133:
+relu163:
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -2998,7 +3187,7 @@ relu133:
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
 
-done135:
+done165:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -3028,6 +3217,8 @@ TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z4
+	TESTQ     BX, BX
+	JEQ       same169
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3048,19 +3239,28 @@ TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z4, Z3, Z3
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail139
+	JMP       started170
 
-loop138:
+same169:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z4, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+
+started170:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail171
+
+loop168:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3068,10 +3268,9 @@ loop138:
 	VFMADD231PS  Z4, Z6, Z1
 	VBROADCASTSS (BX)(CX*2), Z7
 	VFMADD231PS  Z4, Z7, Z2
-	VBROADCASTSS (SI), Z8
+	VBROADCASTSS (BX)(SI*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3079,10 +3278,9 @@ loop138:
 	VFMADD231PS  Z4, Z6, Z1
 	VBROADCASTSS (BX)(CX*2), Z7
 	VFMADD231PS  Z4, Z7, Z2
-	VBROADCASTSS (SI), Z8
+	VBROADCASTSS (BX)(SI*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3090,10 +3288,9 @@ loop138:
 	VFMADD231PS  Z4, Z6, Z1
 	VBROADCASTSS (BX)(CX*2), Z7
 	VFMADD231PS  Z4, Z7, Z2
-	VBROADCASTSS (SI), Z8
+	VBROADCASTSS (BX)(SI*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3101,19 +3298,18 @@ loop138:
 	VFMADD231PS  Z4, Z6, Z1
 	VBROADCASTSS (BX)(CX*2), Z7
 	VFMADD231PS  Z4, Z7, Z2
-	VBROADCASTSS (SI), Z8
+	VBROADCASTSS (BX)(SI*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop138
+	JGE          loop168
 
-tail139:
+tail171:
 	ADDQ $0x04, AX
-	JEQ  finish140
+	JEQ  finish172
 
-single141:
+single173:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3121,22 +3317,21 @@ single141:
 	VFMADD231PS  Z4, Z6, Z1
 	VBROADCASTSS (BX)(CX*2), Z7
 	VFMADD231PS  Z4, Z7, Z2
-	VBROADCASTSS (SI), Z8
+	VBROADCASTSS (BX)(SI*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single141
+	JNE          single173
 
-finish140:
+finish172:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu142
+	JEQ     relu174
 	CMPQ    AX, $0x01
-	JEQ     tanh143
+	JEQ     tanh175
 	CMPQ    AX, $0x03
-	JNE     done144
+	JNE     done176
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3147,9 +3342,9 @@ finish140:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z2
 	VMOVAPS Z25, Z3
-	JMP     done144
+	JMP     done176
 
-tanh143:
+tanh175:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -3160,16 +3355,16 @@ tanh143:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z2
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z3
-	JMP        done144
+	JMP        done176
 
-relu142:
+relu174:
 	VPXORD Z4, Z4, Z4
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
 
-done144:
+done176:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -3199,6 +3394,8 @@ TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z8
 	VMOVUPS.Z 64(CX), K2, Z9
+	TESTQ     BX, BX
+	JEQ       same180
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3227,19 +3424,33 @@ TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VADDPS    Z8, Z6, Z6
 	VMOVUPS.Z 64(AX), K2, Z7
 	VADDPS    Z9, Z7, Z7
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail148
+	JMP       started181
 
-loop147:
+same180:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z8, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z9, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+
+started181:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail182
+
+loop179:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -3251,11 +3462,10 @@ loop147:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z8
 	VMOVUPS      192(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -3267,11 +3477,10 @@ loop147:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z8
 	VMOVUPS      320(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -3283,11 +3492,10 @@ loop147:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z8
 	VMOVUPS      448(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -3299,20 +3507,19 @@ loop147:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop147
+	JGE          loop179
 
-tail148:
+tail182:
 	ADDQ $0x04, AX
-	JEQ  finish149
+	JEQ  finish183
 
-single150:
+single184:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -3324,23 +3531,22 @@ single150:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single150
+	JNE          single184
 
-finish149:
+finish183:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu151
+	JEQ     relu185
 	CMPQ    AX, $0x01
-	JEQ     tanh152
+	JEQ     tanh186
 	CMPQ    AX, $0x03
-	JNE     done153
+	JNE     done187
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3361,9 +3567,9 @@ finish149:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done153
+	JMP     done187
 
-tanh152:
+tanh186:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -3384,9 +3590,9 @@ tanh152:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done153
+	JMP        done187
 
-relu151:
+relu185:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -3397,7 +3603,7 @@ relu151:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done153:
+done187:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -3427,6 +3633,8 @@ TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z17
 	VMOVUPS 128(CX), Z18
 	VMOVUPS 192(CX), Z19
+	TESTQ   BX, BX
+	JEQ     same191
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3471,26 +3679,50 @@ TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
 	VADDPS  Z18, Z14, Z14
 	VMOVUPS 192(AX), Z15
 	VADDPS  Z19, Z15, Z15
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (DI)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail157
+	JMP     started192
 
-loop156:
+same191:
+	VMOVUPS (DX), Z0
+	VADDPS  Z16, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z12
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z17, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z13
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z18, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z14
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z19, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z15
+
+started192:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x02, R8
+	LEAQ (DI)(R8*1), R8
+	SUBQ $0x04, AX
+	JLT  tail193
+
+loop190:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
-	VBROADCASTSS (SI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VMOVUPS      (DI), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z4
@@ -3512,11 +3744,10 @@ loop156:
 	VFMADD231PS  Z23, Z18, Z11
 	VFMADD231PS  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
-	VBROADCASTSS (SI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VMOVUPS      128(DI), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z4
@@ -3538,11 +3769,10 @@ loop156:
 	VFMADD231PS  Z23, Z18, Z11
 	VFMADD231PS  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
-	VBROADCASTSS (SI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VMOVUPS      256(DI), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z4
@@ -3564,11 +3794,10 @@ loop156:
 	VFMADD231PS  Z23, Z18, Z11
 	VFMADD231PS  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
-	VBROADCASTSS (SI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VMOVUPS      384(DI), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z4
@@ -3590,21 +3819,20 @@ loop156:
 	VFMADD231PS  Z23, Z18, Z11
 	VFMADD231PS  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop156
+	JGE          loop190
 
-tail157:
+tail193:
 	ADDQ $0x04, AX
-	JEQ  finish158
+	JEQ  finish194
 
-single159:
+single195:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
-	VBROADCASTSS (SI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VMOVUPS      (DI), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z4
@@ -3626,20 +3854,19 @@ single159:
 	VFMADD231PS  Z23, Z18, Z11
 	VFMADD231PS  Z23, Z19, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single159
+	JNE          single195
 
-finish158:
+finish194:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu160
+	JEQ     relu196
 	CMPQ    AX, $0x01
-	JEQ     tanh161
+	JEQ     tanh197
 	CMPQ    AX, $0x03
-	JNE     done162
+	JNE     done198
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -3680,9 +3907,9 @@ finish158:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done162
+	JMP     done198
 
-tanh161:
+tanh197:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -3723,9 +3950,9 @@ tanh161:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done162
+	JMP        done198
 
-relu160:
+relu196:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -3744,7 +3971,7 @@ relu160:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done162:
+done198:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -3784,6 +4011,8 @@ TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
 	VMOVUPS 192(CX), Z27
 	VMOVUPS 256(CX), Z28
 	VMOVUPS 320(CX), Z29
+	TESTQ   BX, BX
+	JEQ     same202
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3844,27 +4073,61 @@ TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
 	VADDPS  Z28, Z22, Z22
 	VMOVUPS 320(AX), Z23
 	VADDPS  Z29, Z23, Z23
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (DI)(R8*1), R9
-	LEAQ    (R9)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail166
+	JMP     started203
 
-loop165:
+same202:
+	VMOVUPS (DX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z18
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z19
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z26, Z2, Z2
+	VMOVAPS Z2, Z8
+	VMOVAPS Z2, Z14
+	VMOVAPS Z2, Z20
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z27, Z3, Z3
+	VMOVAPS Z3, Z9
+	VMOVAPS Z3, Z15
+	VMOVAPS Z3, Z21
+	VMOVUPS 256(DX), Z4
+	VADDPS  Z28, Z4, Z4
+	VMOVAPS Z4, Z10
+	VMOVAPS Z4, Z16
+	VMOVAPS Z4, Z22
+	VMOVUPS 320(DX), Z5
+	VADDPS  Z29, Z5, Z5
+	VMOVAPS Z5, Z11
+	VMOVAPS Z5, Z17
+	VMOVAPS Z5, Z23
+
+started203:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x02, R8
+	LEAQ (DI)(R8*1), R9
+	LEAQ (R9)(R8*1), R8
+	SUBQ $0x04, AX
+	JLT  tail204
+
+loop201:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VMOVUPS      (DI), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z6
@@ -3896,11 +4159,10 @@ loop165:
 	VFMADD231PS  Z29, Z26, Z17
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VMOVUPS      128(DI), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z6
@@ -3932,11 +4194,10 @@ loop165:
 	VFMADD231PS  Z29, Z26, Z17
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VMOVUPS      256(DI), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z6
@@ -3968,11 +4229,10 @@ loop165:
 	VFMADD231PS  Z29, Z26, Z17
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VMOVUPS      384(DI), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z6
@@ -4004,22 +4264,21 @@ loop165:
 	VFMADD231PS  Z29, Z26, Z17
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	ADDQ         $+512, R9
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop165
+	JGE          loop201
 
-tail166:
+tail204:
 	ADDQ $0x04, AX
-	JEQ  finish167
+	JEQ  finish205
 
-single168:
+single206:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VMOVUPS      (DI), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z6
@@ -4051,21 +4310,20 @@ single168:
 	VFMADD231PS  Z29, Z26, Z17
 	VFMADD231PS  Z29, Z27, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	ADDQ         $+128, R9
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single168
+	JNE          single206
 
-finish167:
+finish205:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu169
+	JEQ     relu207
 	CMPQ    AX, $0x01
-	JEQ     tanh170
+	JEQ     tanh208
 	CMPQ    AX, $0x03
-	JNE     done171
+	JNE     done209
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4126,9 +4384,9 @@ finish167:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done171
+	JMP     done209
 
-tanh170:
+tanh208:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4189,9 +4447,9 @@ tanh170:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done171
+	JMP        done209
 
-relu169:
+relu207:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -4218,7 +4476,7 @@ relu169:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done171:
+done209:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -4262,6 +4520,8 @@ TEXT ·sgemmPlainAVX512_4x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z8
 	VMOVUPS 64(CX), Z9
+	TESTQ   BX, BX
+	JEQ     same213
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4290,22 +4550,36 @@ TEXT ·sgemmPlainAVX512_4x32(SB), NOSPLIT, $0-112
 	VADDPS  Z8, Z6, Z6
 	VMOVUPS 64(AX), Z7
 	VADDPS  Z9, Z7, Z7
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    ldb+40(FP), R8
-	SHLQ    $0x02, R8
-	MOVQ    dst+48(FP), R9
-	SUBQ    $0x04, AX
-	JLT     tail175
+	JMP     started214
 
-loop174:
+same213:
+	VMOVUPS (DX), Z0
+	VADDPS  Z8, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z9, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+
+started214:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x02, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail215
+
+loop212:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -4321,12 +4595,11 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -4342,12 +4615,11 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -4363,12 +4635,11 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -4384,21 +4655,20 @@ loop174:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop174
+	JGE          loop212
 
-tail175:
+tail215:
 	ADDQ $0x04, AX
-	JEQ  finish176
+	JEQ  finish216
 
-single177:
+single217:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -4414,24 +4684,23 @@ single177:
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z8, Z12, Z4
 	VFMADD231PS  Z9, Z12, Z5
-	VBROADCASTSS (SI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single177
+	JNE          single217
 
-finish176:
+finish216:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu178
+	JEQ     relu218
 	CMPQ    AX, $0x01
-	JEQ     tanh179
+	JEQ     tanh219
 	CMPQ    AX, $0x03
-	JNE     done180
+	JNE     done220
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4452,9 +4721,9 @@ finish176:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done180
+	JMP     done220
 
-tanh179:
+tanh219:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4475,9 +4744,9 @@ tanh179:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done180
+	JMP        done220
 
-relu178:
+relu218:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -4488,7 +4757,7 @@ relu178:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done180:
+done220:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -4521,6 +4790,8 @@ TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z5
+	TESTQ     BX, BX
+	JEQ       same224
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -4546,19 +4817,29 @@ TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z5, Z4, Z4
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail184
+	JMP       started225
 
-loop183:
+same224:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z5, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+
+started225:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail226
+
+loop223:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -4566,12 +4847,11 @@ loop183:
 	VFMADD231PS  Z5, Z7, Z1
 	VBROADCASTSS (BX)(CX*2), Z8
 	VFMADD231PS  Z5, Z8, Z2
-	VBROADCASTSS (SI), Z9
+	VBROADCASTSS (BX)(SI*1), Z9
 	VFMADD231PS  Z5, Z9, Z3
-	VBROADCASTSS (SI)(CX*1), Z10
+	VBROADCASTSS (BX)(CX*4), Z10
 	VFMADD231PS  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -4579,12 +4859,11 @@ loop183:
 	VFMADD231PS  Z5, Z7, Z1
 	VBROADCASTSS (BX)(CX*2), Z8
 	VFMADD231PS  Z5, Z8, Z2
-	VBROADCASTSS (SI), Z9
+	VBROADCASTSS (BX)(SI*1), Z9
 	VFMADD231PS  Z5, Z9, Z3
-	VBROADCASTSS (SI)(CX*1), Z10
+	VBROADCASTSS (BX)(CX*4), Z10
 	VFMADD231PS  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -4592,12 +4871,11 @@ loop183:
 	VFMADD231PS  Z5, Z7, Z1
 	VBROADCASTSS (BX)(CX*2), Z8
 	VFMADD231PS  Z5, Z8, Z2
-	VBROADCASTSS (SI), Z9
+	VBROADCASTSS (BX)(SI*1), Z9
 	VFMADD231PS  Z5, Z9, Z3
-	VBROADCASTSS (SI)(CX*1), Z10
+	VBROADCASTSS (BX)(CX*4), Z10
 	VFMADD231PS  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -4605,21 +4883,20 @@ loop183:
 	VFMADD231PS  Z5, Z7, Z1
 	VBROADCASTSS (BX)(CX*2), Z8
 	VFMADD231PS  Z5, Z8, Z2
-	VBROADCASTSS (SI), Z9
+	VBROADCASTSS (BX)(SI*1), Z9
 	VFMADD231PS  Z5, Z9, Z3
-	VBROADCASTSS (SI)(CX*1), Z10
+	VBROADCASTSS (BX)(CX*4), Z10
 	VFMADD231PS  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop183
+	JGE          loop223
 
-tail184:
+tail226:
 	ADDQ $0x04, AX
-	JEQ  finish185
+	JEQ  finish227
 
-single186:
+single228:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -4627,24 +4904,23 @@ single186:
 	VFMADD231PS  Z5, Z7, Z1
 	VBROADCASTSS (BX)(CX*2), Z8
 	VFMADD231PS  Z5, Z8, Z2
-	VBROADCASTSS (SI), Z9
+	VBROADCASTSS (BX)(SI*1), Z9
 	VFMADD231PS  Z5, Z9, Z3
-	VBROADCASTSS (SI)(CX*1), Z10
+	VBROADCASTSS (BX)(CX*4), Z10
 	VFMADD231PS  Z5, Z10, Z4
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single186
+	JNE          single228
 
-finish185:
+finish227:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu187
+	JEQ     relu229
 	CMPQ    AX, $0x01
-	JEQ     tanh188
+	JEQ     tanh230
 	CMPQ    AX, $0x03
-	JNE     done189
+	JNE     done231
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4658,9 +4934,9 @@ finish185:
 	VMOVAPS Z4, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
-	JMP     done189
+	JMP     done231
 
-tanh188:
+tanh230:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4674,9 +4950,9 @@ tanh188:
 	VMOVAPS    Z4, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
-	JMP        done189
+	JMP        done231
 
-relu187:
+relu229:
 	VPXORD Z5, Z5, Z5
 	VMAXPS Z0, Z5, Z0
 	VMAXPS Z1, Z5, Z1
@@ -4684,7 +4960,7 @@ relu187:
 	VMAXPS Z3, Z5, Z3
 	VMAXPS Z4, Z5, Z4
 
-done189:
+done231:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -4716,6 +4992,8 @@ TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z10
 	VMOVUPS.Z 64(CX), K2, Z11
+	TESTQ     BX, BX
+	JEQ       same235
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -4751,19 +5029,35 @@ TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VADDPS    Z10, Z8, Z8
 	VMOVUPS.Z 64(AX), K2, Z9
 	VADDPS    Z11, Z9, Z9
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail193
+	JMP       started236
 
-loop192:
+same235:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z10, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z11, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+
+started236:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	SUBQ $0x04, AX
+	JLT  tail237
+
+loop234:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4775,14 +5069,13 @@ loop192:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      128(DI), Z10
 	VMOVUPS      192(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4794,14 +5087,13 @@ loop192:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      256(DI), Z10
 	VMOVUPS      320(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4813,14 +5105,13 @@ loop192:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VMOVUPS      384(DI), Z10
 	VMOVUPS      448(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4832,23 +5123,22 @@ loop192:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop192
+	JGE          loop234
 
-tail193:
+tail237:
 	ADDQ $0x04, AX
-	JEQ  finish194
+	JEQ  finish238
 
-single195:
+single239:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -4860,26 +5150,25 @@ single195:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	DECQ         AX
-	JNE          single195
+	JNE          single239
 
-finish194:
+finish238:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu196
+	JEQ     relu240
 	CMPQ    AX, $0x01
-	JEQ     tanh197
+	JEQ     tanh241
 	CMPQ    AX, $0x03
-	JNE     done198
+	JNE     done242
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -4905,9 +5194,9 @@ finish194:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
 	VMOVAPS Z25, Z9
-	JMP     done198
+	JMP     done242
 
-tanh197:
+tanh241:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -4933,9 +5222,9 @@ tanh197:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
-	JMP        done198
+	JMP        done242
 
-relu196:
+relu240:
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -4948,7 +5237,7 @@ relu196:
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
 
-done198:
+done242:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -4981,6 +5270,8 @@ TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z21
 	VMOVUPS 128(CX), Z22
 	VMOVUPS 192(CX), Z23
+	TESTQ   BX, BX
+	JEQ     same246
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -5036,27 +5327,55 @@ TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
 	VADDPS  Z22, Z18, Z18
 	VMOVUPS 192(AX), Z19
 	VADDPS  Z23, Z19, Z19
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (DI)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail202
+	JMP     started247
 
-loop201:
+same246:
+	VMOVUPS (DX), Z0
+	VADDPS  Z20, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z16
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z21, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z17
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z22, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z14
+	VMOVAPS Z2, Z18
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z23, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z15
+	VMOVAPS Z3, Z19
+
+started247:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ bs+40(FP), R8
+	SHLQ $0x02, R8
+	LEAQ (DI)(R8*1), R8
+	SUBQ $0x04, AX
+	JLT  tail248
+
+loop245:
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
-	VBROADCASTSS (SI), Z23
-	VBROADCASTSS (SI)(CX*1), Z24
+	VBROADCASTSS (BX)(SI*1), Z23
+	VBROADCASTSS (BX)(CX*4), Z24
 	VMOVUPS      (DI), Z25
 	VFMADD231PS  Z25, Z20, Z0
 	VFMADD231PS  Z25, Z21, Z4
@@ -5082,12 +5401,11 @@ loop201:
 	VFMADD231PS  Z28, Z23, Z15
 	VFMADD231PS  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
-	VBROADCASTSS (SI), Z23
-	VBROADCASTSS (SI)(CX*1), Z24
+	VBROADCASTSS (BX)(SI*1), Z23
+	VBROADCASTSS (BX)(CX*4), Z24
 	VMOVUPS      128(DI), Z25
 	VFMADD231PS  Z25, Z20, Z0
 	VFMADD231PS  Z25, Z21, Z4
@@ -5113,12 +5431,11 @@ loop201:
 	VFMADD231PS  Z28, Z23, Z15
 	VFMADD231PS  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
-	VBROADCASTSS (SI), Z23
-	VBROADCASTSS (SI)(CX*1), Z24
+	VBROADCASTSS (BX)(SI*1), Z23
+	VBROADCASTSS (BX)(CX*4), Z24
 	VMOVUPS      256(DI), Z25
 	VFMADD231PS  Z25, Z20, Z0
 	VFMADD231PS  Z25, Z21, Z4
@@ -5144,12 +5461,11 @@ loop201:
 	VFMADD231PS  Z28, Z23, Z15
 	VFMADD231PS  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
-	VBROADCASTSS (SI), Z23
-	VBROADCASTSS (SI)(CX*1), Z24
+	VBROADCASTSS (BX)(SI*1), Z23
+	VBROADCASTSS (BX)(CX*4), Z24
 	VMOVUPS      384(DI), Z25
 	VFMADD231PS  Z25, Z20, Z0
 	VFMADD231PS  Z25, Z21, Z4
@@ -5175,22 +5491,21 @@ loop201:
 	VFMADD231PS  Z28, Z23, Z15
 	VFMADD231PS  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop201
+	JGE          loop245
 
-tail202:
+tail248:
 	ADDQ $0x04, AX
-	JEQ  finish203
+	JEQ  finish249
 
-single204:
+single250:
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
-	VBROADCASTSS (SI), Z23
-	VBROADCASTSS (SI)(CX*1), Z24
+	VBROADCASTSS (BX)(SI*1), Z23
+	VBROADCASTSS (BX)(CX*4), Z24
 	VMOVUPS      (DI), Z25
 	VFMADD231PS  Z25, Z20, Z0
 	VFMADD231PS  Z25, Z21, Z4
@@ -5216,20 +5531,19 @@ single204:
 	VFMADD231PS  Z28, Z23, Z15
 	VFMADD231PS  Z28, Z24, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, DI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single204
+	JNE          single250
 
-finish203:
+finish249:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu205
+	JEQ     relu251
 	CMPQ    AX, $0x01
-	JEQ     tanh206
+	JEQ     tanh252
 	CMPQ    AX, $0x03
-	JNE     done207
+	JNE     done253
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5280,9 +5594,9 @@ finish203:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z18
 	VMOVAPS Z25, Z19
-	JMP     done207
+	JMP     done253
 
-tanh206:
+tanh252:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -5333,9 +5647,9 @@ tanh206:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
-	JMP        done207
+	JMP        done253
 
-relu205:
+relu251:
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -5358,7 +5672,7 @@ relu205:
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
 
-done207:
+done253:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -5399,6 +5713,8 @@ TEXT ·sgemmPlainAVX512_5x32(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Z10
 	VMOVUPS 64(CX), Z11
+	TESTQ   BX, BX
+	JEQ     same257
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -5434,22 +5750,38 @@ TEXT ·sgemmPlainAVX512_5x32(SB), NOSPLIT, $0-112
 	VADDPS  Z10, Z8, Z8
 	VMOVUPS 64(AX), Z9
 	VADDPS  Z11, Z9, Z9
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    ldb+40(FP), R8
-	SHLQ    $0x02, R8
-	MOVQ    dst+48(FP), R9
-	SUBQ    $0x04, AX
-	JLT     tail211
+	JMP     started258
 
-loop210:
+same257:
+	VMOVUPS (DX), Z0
+	VADDPS  Z10, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z11, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+
+started258:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	MOVQ b+32(FP), DI
+	MOVQ ldb+40(FP), R8
+	SHLQ $0x02, R8
+	MOVQ dst+48(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail259
+
+loop256:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -5465,15 +5797,14 @@ loop210:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -5489,15 +5820,14 @@ loop210:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -5513,15 +5843,14 @@ loop210:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -5537,24 +5866,23 @@ loop210:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop210
+	JGE          loop256
 
-tail211:
+tail259:
 	ADDQ $0x04, AX
-	JEQ  finish212
+	JEQ  finish260
 
-single213:
+single261:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -5570,27 +5898,26 @@ single213:
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z10, Z14, Z4
 	VFMADD231PS  Z11, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z10, Z15, Z6
 	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z10, Z16, Z8
 	VFMADD231PS  Z11, Z16, Z9
 	ADDQ         R8, DI
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single213
+	JNE          single261
 
-finish212:
+finish260:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu214
+	JEQ     relu262
 	CMPQ    AX, $0x01
-	JEQ     tanh215
+	JEQ     tanh263
 	CMPQ    AX, $0x03
-	JNE     done216
+	JNE     done264
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5616,9 +5943,9 @@ finish212:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
 	VMOVAPS Z25, Z9
-	JMP     done216
+	JMP     done264
 
-tanh215:
+tanh263:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -5644,9 +5971,9 @@ tanh215:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
-	JMP        done216
+	JMP        done264
 
-relu214:
+relu262:
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -5659,7 +5986,7 @@ relu214:
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
 
-done216:
+done264:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -5695,6 +6022,8 @@ TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z6
+	TESTQ     BX, BX
+	JEQ       same268
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -5725,115 +6054,122 @@ TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z6, Z5, Z5
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), SI
-	MOVQ      b+32(FP), DI
-	SUBQ      $0x04, AX
-	JLT       tail220
+	JMP       started269
 
-loop219:
-	VMOVUPS      (DI), Z6
+same268:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z6, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+
+started269:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail270
+
+loop267:
+	VMOVUPS      (R8), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS (BX)(CX*1), Z8
 	VFMADD231PS  Z6, Z8, Z1
 	VBROADCASTSS (BX)(CX*2), Z9
 	VFMADD231PS  Z6, Z9, Z2
-	VBROADCASTSS (SI), Z10
+	VBROADCASTSS (BX)(SI*1), Z10
 	VFMADD231PS  Z6, Z10, Z3
-	VBROADCASTSS (SI)(CX*1), Z11
+	VBROADCASTSS (BX)(CX*4), Z11
 	VFMADD231PS  Z6, Z11, Z4
-	VBROADCASTSS (SI)(CX*2), Z12
+	VBROADCASTSS (BX)(DI*1), Z12
 	VFMADD231PS  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      128(DI), Z6
+	VMOVUPS      128(R8), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS (BX)(CX*1), Z8
 	VFMADD231PS  Z6, Z8, Z1
 	VBROADCASTSS (BX)(CX*2), Z9
 	VFMADD231PS  Z6, Z9, Z2
-	VBROADCASTSS (SI), Z10
+	VBROADCASTSS (BX)(SI*1), Z10
 	VFMADD231PS  Z6, Z10, Z3
-	VBROADCASTSS (SI)(CX*1), Z11
+	VBROADCASTSS (BX)(CX*4), Z11
 	VFMADD231PS  Z6, Z11, Z4
-	VBROADCASTSS (SI)(CX*2), Z12
+	VBROADCASTSS (BX)(DI*1), Z12
 	VFMADD231PS  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      256(DI), Z6
+	VMOVUPS      256(R8), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS (BX)(CX*1), Z8
 	VFMADD231PS  Z6, Z8, Z1
 	VBROADCASTSS (BX)(CX*2), Z9
 	VFMADD231PS  Z6, Z9, Z2
-	VBROADCASTSS (SI), Z10
+	VBROADCASTSS (BX)(SI*1), Z10
 	VFMADD231PS  Z6, Z10, Z3
-	VBROADCASTSS (SI)(CX*1), Z11
+	VBROADCASTSS (BX)(CX*4), Z11
 	VFMADD231PS  Z6, Z11, Z4
-	VBROADCASTSS (SI)(CX*2), Z12
+	VBROADCASTSS (BX)(DI*1), Z12
 	VFMADD231PS  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	VMOVUPS      384(DI), Z6
+	VMOVUPS      384(R8), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS (BX)(CX*1), Z8
 	VFMADD231PS  Z6, Z8, Z1
 	VBROADCASTSS (BX)(CX*2), Z9
 	VFMADD231PS  Z6, Z9, Z2
-	VBROADCASTSS (SI), Z10
+	VBROADCASTSS (BX)(SI*1), Z10
 	VFMADD231PS  Z6, Z10, Z3
-	VBROADCASTSS (SI)(CX*1), Z11
+	VBROADCASTSS (BX)(CX*4), Z11
 	VFMADD231PS  Z6, Z11, Z4
-	VBROADCASTSS (SI)(CX*2), Z12
+	VBROADCASTSS (BX)(DI*1), Z12
 	VFMADD231PS  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, DI
+	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop219
+	JGE          loop267
 
-tail220:
+tail270:
 	ADDQ $0x04, AX
-	JEQ  finish221
+	JEQ  finish271
 
-single222:
-	VMOVUPS      (DI), Z6
+single272:
+	VMOVUPS      (R8), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
 	VBROADCASTSS (BX)(CX*1), Z8
 	VFMADD231PS  Z6, Z8, Z1
 	VBROADCASTSS (BX)(CX*2), Z9
 	VFMADD231PS  Z6, Z9, Z2
-	VBROADCASTSS (SI), Z10
+	VBROADCASTSS (BX)(SI*1), Z10
 	VFMADD231PS  Z6, Z10, Z3
-	VBROADCASTSS (SI)(CX*1), Z11
+	VBROADCASTSS (BX)(CX*4), Z11
 	VFMADD231PS  Z6, Z11, Z4
-	VBROADCASTSS (SI)(CX*2), Z12
+	VBROADCASTSS (BX)(DI*1), Z12
 	VFMADD231PS  Z6, Z12, Z5
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, DI
+	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single222
+	JNE          single272
 
-finish221:
+finish271:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu223
+	JEQ     relu273
 	CMPQ    AX, $0x01
-	JEQ     tanh224
+	JEQ     tanh274
 	CMPQ    AX, $0x03
-	JNE     done225
+	JNE     done275
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -5849,9 +6185,9 @@ finish221:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z4
 	VMOVAPS Z25, Z5
-	JMP     done225
+	JMP     done275
 
-tanh224:
+tanh274:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -5867,9 +6203,9 @@ tanh224:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z4
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z5
-	JMP        done225
+	JMP        done275
 
-relu223:
+relu273:
 	VPXORD Z6, Z6, Z6
 	VMAXPS Z0, Z6, Z0
 	VMAXPS Z1, Z6, Z1
@@ -5878,7 +6214,7 @@ relu223:
 	VMAXPS Z4, Z6, Z4
 	VMAXPS Z5, Z6, Z5
 
-done225:
+done275:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -5912,6 +6248,8 @@ TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z12
 	VMOVUPS.Z  64(CX), K2, Z13
+	TESTQ      BX, BX
+	JEQ        same279
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5966,26 +6304,45 @@ TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VADDPS     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       bs+40(FP), R8
-	SHLQ       $0x02, R8
-	ADDQ       DI, R8
-	SUBQ       $0x04, AX
-	JLT        tail229
+	JMP        started280
 
-loop228:
-	PREFETCHT1   (R8)
-	PREFETCHT1   64(R8)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
+same279:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z12, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z13, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+
+started280:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R8, R9
+	SUBQ $0x04, AX
+	JLT  tail281
+
+loop278:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -5995,21 +6352,20 @@ loop228:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   128(R8)
-	PREFETCHT1   192(R8)
-	VMOVUPS      128(DI), Z12
-	VMOVUPS      192(DI), Z13
+	PREFETCHT1   128(R9)
+	PREFETCHT1   192(R9)
+	VMOVUPS      128(R8), Z12
+	VMOVUPS      192(R8), Z13
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6019,21 +6375,20 @@ loop228:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   256(R8)
-	PREFETCHT1   320(R8)
-	VMOVUPS      256(DI), Z12
-	VMOVUPS      320(DI), Z13
+	PREFETCHT1   256(R9)
+	PREFETCHT1   320(R9)
+	VMOVUPS      256(R8), Z12
+	VMOVUPS      320(R8), Z13
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6043,21 +6398,20 @@ loop228:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT1   384(R8)
-	PREFETCHT1   448(R8)
-	VMOVUPS      384(DI), Z12
-	VMOVUPS      448(DI), Z13
+	PREFETCHT1   384(R9)
+	PREFETCHT1   448(R9)
+	VMOVUPS      384(R8), Z12
+	VMOVUPS      448(R8), Z13
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6067,31 +6421,30 @@ loop228:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, DI
 	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop228
+	JGE          loop278
 
-tail229:
+tail281:
 	ADDQ $0x04, AX
-	JEQ  finish230
+	JEQ  finish282
 
-single231:
-	PREFETCHT1   (R8)
-	PREFETCHT1   64(R8)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
+single283:
+	PREFETCHT1   (R9)
+	PREFETCHT1   64(R9)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6101,29 +6454,28 @@ single231:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, DI
+	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single231
+	JNE          single283
 
-finish230:
+finish282:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu232
+	JEQ     relu284
 	CMPQ    AX, $0x01
-	JEQ     tanh233
+	JEQ     tanh285
 	CMPQ    AX, $0x03
-	JNE     done234
+	JNE     done286
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6154,9 +6506,9 @@ finish230:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done234
+	JMP     done286
 
-tanh233:
+tanh285:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -6187,9 +6539,9 @@ tanh233:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done234
+	JMP        done286
 
-relu232:
+relu284:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -6204,7 +6556,7 @@ relu232:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done234:
+done286:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -6240,6 +6592,8 @@ TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Z25
 	VMOVUPS 128(CX), Z26
 	VMOVUPS 192(CX), Z27
+	TESTQ   BX, BX
+	JEQ     same290
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -6306,50 +6660,83 @@ TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
 	VADDPS  Z26, Z22, Z22
 	VMOVUPS 192(AX), Z23
 	VADDPS  Z27, Z23, Z23
-	MOVQ    k+0(FP), AX
-	MOVQ    rs+16(FP), CX
-	SHLQ    $0x02, CX
-	MOVQ    cs+24(FP), DX
-	SHLQ    $0x02, DX
-	MOVQ    a+8(FP), BX
-	LEAQ    (CX)(CX*2), SI
-	LEAQ    (BX)(SI*1), SI
-	MOVQ    b+32(FP), DI
-	MOVQ    bs+40(FP), R8
-	SHLQ    $0x02, R8
-	LEAQ    (DI)(R8*1), R8
-	SUBQ    $0x04, AX
-	JLT     tail238
+	JMP     started291
 
-loop237:
+same290:
+	VMOVUPS (DX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z20
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z21
+	VMOVUPS 128(DX), Z2
+	VADDPS  Z26, Z2, Z2
+	VMOVAPS Z2, Z6
+	VMOVAPS Z2, Z10
+	VMOVAPS Z2, Z14
+	VMOVAPS Z2, Z18
+	VMOVAPS Z2, Z22
+	VMOVUPS 192(DX), Z3
+	VADDPS  Z27, Z3, Z3
+	VMOVAPS Z3, Z7
+	VMOVAPS Z3, Z11
+	VMOVAPS Z3, Z15
+	VMOVAPS Z3, Z19
+	VMOVAPS Z3, Z23
+
+started291:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x02, R9
+	LEAQ (R8)(R9*1), R9
+	SUBQ $0x04, AX
+	JLT  tail292
+
+loop289:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
-	VBROADCASTSS (SI)(CX*1), Z28
-	VBROADCASTSS (SI)(CX*2), Z29
-	VMOVUPS      (DI), Z30
+	VBROADCASTSS (BX)(SI*1), Z27
+	VBROADCASTSS (BX)(CX*4), Z28
+	VBROADCASTSS (BX)(DI*1), Z29
+	VMOVUPS      (R8), Z30
 	VFMADD231PS  Z30, Z24, Z0
 	VFMADD231PS  Z30, Z25, Z4
 	VFMADD231PS  Z30, Z26, Z8
 	VFMADD231PS  Z30, Z27, Z12
 	VFMADD231PS  Z30, Z28, Z16
 	VFMADD231PS  Z30, Z29, Z20
-	VMOVUPS      64(DI), Z31
+	VMOVUPS      64(R8), Z31
 	VFMADD231PS  Z31, Z24, Z1
 	VFMADD231PS  Z31, Z25, Z5
 	VFMADD231PS  Z31, Z26, Z9
 	VFMADD231PS  Z31, Z27, Z13
 	VFMADD231PS  Z31, Z28, Z17
 	VFMADD231PS  Z31, Z29, Z21
-	VMOVUPS      (R8), Z30
+	VMOVUPS      (R9), Z30
 	VFMADD231PS  Z30, Z24, Z2
 	VFMADD231PS  Z30, Z25, Z6
 	VFMADD231PS  Z30, Z26, Z10
 	VFMADD231PS  Z30, Z27, Z14
 	VFMADD231PS  Z30, Z28, Z18
 	VFMADD231PS  Z30, Z29, Z22
-	VMOVUPS      64(R8), Z31
+	VMOVUPS      64(R9), Z31
 	VFMADD231PS  Z31, Z24, Z3
 	VFMADD231PS  Z31, Z25, Z7
 	VFMADD231PS  Z31, Z26, Z11
@@ -6357,35 +6744,34 @@ loop237:
 	VFMADD231PS  Z31, Z28, Z19
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
-	VBROADCASTSS (SI)(CX*1), Z28
-	VBROADCASTSS (SI)(CX*2), Z29
-	VMOVUPS      128(DI), Z30
-	VFMADD231PS  Z30, Z24, Z0
-	VFMADD231PS  Z30, Z25, Z4
-	VFMADD231PS  Z30, Z26, Z8
-	VFMADD231PS  Z30, Z27, Z12
-	VFMADD231PS  Z30, Z28, Z16
-	VFMADD231PS  Z30, Z29, Z20
-	VMOVUPS      192(DI), Z31
-	VFMADD231PS  Z31, Z24, Z1
-	VFMADD231PS  Z31, Z25, Z5
-	VFMADD231PS  Z31, Z26, Z9
-	VFMADD231PS  Z31, Z27, Z13
-	VFMADD231PS  Z31, Z28, Z17
-	VFMADD231PS  Z31, Z29, Z21
+	VBROADCASTSS (BX)(SI*1), Z27
+	VBROADCASTSS (BX)(CX*4), Z28
+	VBROADCASTSS (BX)(DI*1), Z29
 	VMOVUPS      128(R8), Z30
-	VFMADD231PS  Z30, Z24, Z2
-	VFMADD231PS  Z30, Z25, Z6
-	VFMADD231PS  Z30, Z26, Z10
-	VFMADD231PS  Z30, Z27, Z14
-	VFMADD231PS  Z30, Z28, Z18
-	VFMADD231PS  Z30, Z29, Z22
+	VFMADD231PS  Z30, Z24, Z0
+	VFMADD231PS  Z30, Z25, Z4
+	VFMADD231PS  Z30, Z26, Z8
+	VFMADD231PS  Z30, Z27, Z12
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z20
 	VMOVUPS      192(R8), Z31
+	VFMADD231PS  Z31, Z24, Z1
+	VFMADD231PS  Z31, Z25, Z5
+	VFMADD231PS  Z31, Z26, Z9
+	VFMADD231PS  Z31, Z27, Z13
+	VFMADD231PS  Z31, Z28, Z17
+	VFMADD231PS  Z31, Z29, Z21
+	VMOVUPS      128(R9), Z30
+	VFMADD231PS  Z30, Z24, Z2
+	VFMADD231PS  Z30, Z25, Z6
+	VFMADD231PS  Z30, Z26, Z10
+	VFMADD231PS  Z30, Z27, Z14
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z22
+	VMOVUPS      192(R9), Z31
 	VFMADD231PS  Z31, Z24, Z3
 	VFMADD231PS  Z31, Z25, Z7
 	VFMADD231PS  Z31, Z26, Z11
@@ -6393,35 +6779,34 @@ loop237:
 	VFMADD231PS  Z31, Z28, Z19
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
-	VBROADCASTSS (SI)(CX*1), Z28
-	VBROADCASTSS (SI)(CX*2), Z29
-	VMOVUPS      256(DI), Z30
-	VFMADD231PS  Z30, Z24, Z0
-	VFMADD231PS  Z30, Z25, Z4
-	VFMADD231PS  Z30, Z26, Z8
-	VFMADD231PS  Z30, Z27, Z12
-	VFMADD231PS  Z30, Z28, Z16
-	VFMADD231PS  Z30, Z29, Z20
-	VMOVUPS      320(DI), Z31
-	VFMADD231PS  Z31, Z24, Z1
-	VFMADD231PS  Z31, Z25, Z5
-	VFMADD231PS  Z31, Z26, Z9
-	VFMADD231PS  Z31, Z27, Z13
-	VFMADD231PS  Z31, Z28, Z17
-	VFMADD231PS  Z31, Z29, Z21
+	VBROADCASTSS (BX)(SI*1), Z27
+	VBROADCASTSS (BX)(CX*4), Z28
+	VBROADCASTSS (BX)(DI*1), Z29
 	VMOVUPS      256(R8), Z30
-	VFMADD231PS  Z30, Z24, Z2
-	VFMADD231PS  Z30, Z25, Z6
-	VFMADD231PS  Z30, Z26, Z10
-	VFMADD231PS  Z30, Z27, Z14
-	VFMADD231PS  Z30, Z28, Z18
-	VFMADD231PS  Z30, Z29, Z22
+	VFMADD231PS  Z30, Z24, Z0
+	VFMADD231PS  Z30, Z25, Z4
+	VFMADD231PS  Z30, Z26, Z8
+	VFMADD231PS  Z30, Z27, Z12
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z20
 	VMOVUPS      320(R8), Z31
+	VFMADD231PS  Z31, Z24, Z1
+	VFMADD231PS  Z31, Z25, Z5
+	VFMADD231PS  Z31, Z26, Z9
+	VFMADD231PS  Z31, Z27, Z13
+	VFMADD231PS  Z31, Z28, Z17
+	VFMADD231PS  Z31, Z29, Z21
+	VMOVUPS      256(R9), Z30
+	VFMADD231PS  Z30, Z24, Z2
+	VFMADD231PS  Z30, Z25, Z6
+	VFMADD231PS  Z30, Z26, Z10
+	VFMADD231PS  Z30, Z27, Z14
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z22
+	VMOVUPS      320(R9), Z31
 	VFMADD231PS  Z31, Z24, Z3
 	VFMADD231PS  Z31, Z25, Z7
 	VFMADD231PS  Z31, Z26, Z11
@@ -6429,81 +6814,34 @@ loop237:
 	VFMADD231PS  Z31, Z28, Z19
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
-	VBROADCASTSS (SI)(CX*1), Z28
-	VBROADCASTSS (SI)(CX*2), Z29
-	VMOVUPS      384(DI), Z30
-	VFMADD231PS  Z30, Z24, Z0
-	VFMADD231PS  Z30, Z25, Z4
-	VFMADD231PS  Z30, Z26, Z8
-	VFMADD231PS  Z30, Z27, Z12
-	VFMADD231PS  Z30, Z28, Z16
-	VFMADD231PS  Z30, Z29, Z20
-	VMOVUPS      448(DI), Z31
-	VFMADD231PS  Z31, Z24, Z1
-	VFMADD231PS  Z31, Z25, Z5
-	VFMADD231PS  Z31, Z26, Z9
-	VFMADD231PS  Z31, Z27, Z13
-	VFMADD231PS  Z31, Z28, Z17
-	VFMADD231PS  Z31, Z29, Z21
+	VBROADCASTSS (BX)(SI*1), Z27
+	VBROADCASTSS (BX)(CX*4), Z28
+	VBROADCASTSS (BX)(DI*1), Z29
 	VMOVUPS      384(R8), Z30
-	VFMADD231PS  Z30, Z24, Z2
-	VFMADD231PS  Z30, Z25, Z6
-	VFMADD231PS  Z30, Z26, Z10
-	VFMADD231PS  Z30, Z27, Z14
-	VFMADD231PS  Z30, Z28, Z18
-	VFMADD231PS  Z30, Z29, Z22
-	VMOVUPS      448(R8), Z31
-	VFMADD231PS  Z31, Z24, Z3
-	VFMADD231PS  Z31, Z25, Z7
-	VFMADD231PS  Z31, Z26, Z11
-	VFMADD231PS  Z31, Z27, Z15
-	VFMADD231PS  Z31, Z28, Z19
-	VFMADD231PS  Z31, Z29, Z23
-	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, DI
-	ADDQ         $+512, R8
-	SUBQ         $0x04, AX
-	JGE          loop237
-
-tail238:
-	ADDQ $0x04, AX
-	JEQ  finish239
-
-single240:
-	VBROADCASTSS (BX), Z24
-	VBROADCASTSS (BX)(CX*1), Z25
-	VBROADCASTSS (BX)(CX*2), Z26
-	VBROADCASTSS (SI), Z27
-	VBROADCASTSS (SI)(CX*1), Z28
-	VBROADCASTSS (SI)(CX*2), Z29
-	VMOVUPS      (DI), Z30
 	VFMADD231PS  Z30, Z24, Z0
 	VFMADD231PS  Z30, Z25, Z4
 	VFMADD231PS  Z30, Z26, Z8
 	VFMADD231PS  Z30, Z27, Z12
 	VFMADD231PS  Z30, Z28, Z16
 	VFMADD231PS  Z30, Z29, Z20
-	VMOVUPS      64(DI), Z31
+	VMOVUPS      448(R8), Z31
 	VFMADD231PS  Z31, Z24, Z1
 	VFMADD231PS  Z31, Z25, Z5
 	VFMADD231PS  Z31, Z26, Z9
 	VFMADD231PS  Z31, Z27, Z13
 	VFMADD231PS  Z31, Z28, Z17
 	VFMADD231PS  Z31, Z29, Z21
-	VMOVUPS      (R8), Z30
+	VMOVUPS      384(R9), Z30
 	VFMADD231PS  Z30, Z24, Z2
 	VFMADD231PS  Z30, Z25, Z6
 	VFMADD231PS  Z30, Z26, Z10
 	VFMADD231PS  Z30, Z27, Z14
 	VFMADD231PS  Z30, Z28, Z18
 	VFMADD231PS  Z30, Z29, Z22
-	VMOVUPS      64(R8), Z31
+	VMOVUPS      448(R9), Z31
 	VFMADD231PS  Z31, Z24, Z3
 	VFMADD231PS  Z31, Z25, Z7
 	VFMADD231PS  Z31, Z26, Z11
@@ -6511,20 +6849,64 @@ single240:
 	VFMADD231PS  Z31, Z28, Z19
 	VFMADD231PS  Z31, Z29, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, DI
-	ADDQ         $+128, R8
-	DECQ         AX
-	JNE          single240
+	ADDQ         $+512, R8
+	ADDQ         $+512, R9
+	SUBQ         $0x04, AX
+	JGE          loop289
 
-finish239:
+tail292:
+	ADDQ $0x04, AX
+	JEQ  finish293
+
+single294:
+	VBROADCASTSS (BX), Z24
+	VBROADCASTSS (BX)(CX*1), Z25
+	VBROADCASTSS (BX)(CX*2), Z26
+	VBROADCASTSS (BX)(SI*1), Z27
+	VBROADCASTSS (BX)(CX*4), Z28
+	VBROADCASTSS (BX)(DI*1), Z29
+	VMOVUPS      (R8), Z30
+	VFMADD231PS  Z30, Z24, Z0
+	VFMADD231PS  Z30, Z25, Z4
+	VFMADD231PS  Z30, Z26, Z8
+	VFMADD231PS  Z30, Z27, Z12
+	VFMADD231PS  Z30, Z28, Z16
+	VFMADD231PS  Z30, Z29, Z20
+	VMOVUPS      64(R8), Z31
+	VFMADD231PS  Z31, Z24, Z1
+	VFMADD231PS  Z31, Z25, Z5
+	VFMADD231PS  Z31, Z26, Z9
+	VFMADD231PS  Z31, Z27, Z13
+	VFMADD231PS  Z31, Z28, Z17
+	VFMADD231PS  Z31, Z29, Z21
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  Z30, Z24, Z2
+	VFMADD231PS  Z30, Z25, Z6
+	VFMADD231PS  Z30, Z26, Z10
+	VFMADD231PS  Z30, Z27, Z14
+	VFMADD231PS  Z30, Z28, Z18
+	VFMADD231PS  Z30, Z29, Z22
+	VMOVUPS      64(R9), Z31
+	VFMADD231PS  Z31, Z24, Z3
+	VFMADD231PS  Z31, Z25, Z7
+	VFMADD231PS  Z31, Z26, Z11
+	VFMADD231PS  Z31, Z27, Z15
+	VFMADD231PS  Z31, Z28, Z19
+	VFMADD231PS  Z31, Z29, Z23
+	ADDQ         DX, BX
+	ADDQ         $+128, R8
+	ADDQ         $+128, R9
+	DECQ         AX
+	JNE          single294
+
+finish293:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu241
+	JEQ     relu295
 	CMPQ    AX, $0x01
-	JEQ     tanh242
+	JEQ     tanh296
 	CMPQ    AX, $0x03
-	JNE     done243
+	JNE     done297
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6585,9 +6967,9 @@ finish239:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done243
+	JMP     done297
 
-tanh242:
+tanh296:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -6648,9 +7030,9 @@ tanh242:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done243
+	JMP        done297
 
-relu241:
+relu295:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -6677,7 +7059,7 @@ relu241:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done243:
+done297:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -6723,6 +7105,8 @@ TEXT ·sgemmPlainAVX512_6x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z12
 	VMOVUPS    64(CX), Z13
+	TESTQ      BX, BX
+	JEQ        same301
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6777,28 +7161,47 @@ TEXT ·sgemmPlainAVX512_6x32(SB), NOSPLIT, $0-112
 	VADDPS     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), SI
-	MOVQ       b+32(FP), DI
-	MOVQ       ldb+40(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       dst+48(FP), R9
-	SUBQ       $0x04, AX
-	JLT        tail247
+	JMP        started302
 
-loop246:
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, (R9)
-	VMOVUPS      Z13, 64(R9)
+same301:
+	VMOVUPS (DX), Z0
+	VADDPS  Z12, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z13, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+
+started302:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ ldb+40(FP), R9
+	SHLQ $0x02, R9
+	MOVQ dst+48(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail303
+
+loop300:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6808,24 +7211,23 @@ loop246:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, 128(R9)
-	VMOVUPS      Z13, 192(R9)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, 128(R10)
+	VMOVUPS      Z13, 192(R10)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6835,24 +7237,23 @@ loop246:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, 256(R9)
-	VMOVUPS      Z13, 320(R9)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, 256(R10)
+	VMOVUPS      Z13, 320(R10)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6862,24 +7263,23 @@ loop246:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, 384(R9)
-	VMOVUPS      Z13, 448(R9)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, 384(R10)
+	VMOVUPS      Z13, 448(R10)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6889,33 +7289,32 @@ loop246:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop246
+	JGE          loop300
 
-tail247:
+tail303:
 	ADDQ $0x04, AX
-	JEQ  finish248
+	JEQ  finish304
 
-single249:
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	VMOVUPS      (DI), Z12
-	VMOVUPS      64(DI), Z13
-	VMOVUPS      Z12, (R9)
-	VMOVUPS      Z13, 64(R9)
+single305:
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	VMOVUPS      (R8), Z12
+	VMOVUPS      64(R8), Z13
+	VMOVUPS      Z12, (R10)
+	VMOVUPS      Z13, 64(R10)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z12, Z14, Z0
 	VFMADD231PS  Z13, Z14, Z1
@@ -6925,30 +7324,29 @@ single249:
 	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z12, Z16, Z4
 	VFMADD231PS  Z13, Z16, Z5
-	VBROADCASTSS (SI), Z17
+	VBROADCASTSS (BX)(SI*1), Z17
 	VFMADD231PS  Z12, Z17, Z6
 	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(CX*1), Z18
+	VBROADCASTSS (BX)(CX*4), Z18
 	VFMADD231PS  Z12, Z18, Z8
 	VFMADD231PS  Z13, Z18, Z9
-	VBROADCASTSS (SI)(CX*2), Z19
+	VBROADCASTSS (BX)(DI*1), Z19
 	VFMADD231PS  Z12, Z19, Z10
 	VFMADD231PS  Z13, Z19, Z11
-	ADDQ         R8, DI
+	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single249
+	JNE          single305
 
-finish248:
+finish304:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu250
+	JEQ     relu306
 	CMPQ    AX, $0x01
-	JEQ     tanh251
+	JEQ     tanh307
 	CMPQ    AX, $0x03
-	JNE     done252
+	JNE     done308
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -6979,9 +7377,9 @@ finish248:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done252
+	JMP     done308
 
-tanh251:
+tanh307:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -7012,9 +7410,9 @@ tanh251:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done252
+	JMP        done308
 
-relu250:
+relu306:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -7029,7 +7427,7 @@ relu250:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done252:
+done308:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -7068,6 +7466,8 @@ TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z7
+	TESTQ     BX, BX
+	JEQ       same312
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -7103,20 +7503,32 @@ TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z7, Z6, Z6
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail256
+	JMP       started313
 
-loop255:
+same312:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z7, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+
+started313:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	SUBQ $0x04, AX
+	JLT  tail314
+
+loop311:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -7124,17 +7536,15 @@ loop255:
 	VFMADD231PS  Z7, Z9, Z1
 	VBROADCASTSS (BX)(CX*2), Z10
 	VFMADD231PS  Z7, Z10, Z2
-	VBROADCASTSS (DI), Z11
+	VBROADCASTSS (BX)(SI*1), Z11
 	VFMADD231PS  Z7, Z11, Z3
-	VBROADCASTSS (DI)(CX*1), Z12
+	VBROADCASTSS (BX)(CX*4), Z12
 	VFMADD231PS  Z7, Z12, Z4
-	VBROADCASTSS (DI)(CX*2), Z13
+	VBROADCASTSS (BX)(DI*1), Z13
 	VFMADD231PS  Z7, Z13, Z5
-	VBROADCASTSS (SI), Z14
+	VBROADCASTSS (BX)(SI*2), Z14
 	VFMADD231PS  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	VMOVUPS      128(R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -7142,17 +7552,15 @@ loop255:
 	VFMADD231PS  Z7, Z9, Z1
 	VBROADCASTSS (BX)(CX*2), Z10
 	VFMADD231PS  Z7, Z10, Z2
-	VBROADCASTSS (DI), Z11
+	VBROADCASTSS (BX)(SI*1), Z11
 	VFMADD231PS  Z7, Z11, Z3
-	VBROADCASTSS (DI)(CX*1), Z12
+	VBROADCASTSS (BX)(CX*4), Z12
 	VFMADD231PS  Z7, Z12, Z4
-	VBROADCASTSS (DI)(CX*2), Z13
+	VBROADCASTSS (BX)(DI*1), Z13
 	VFMADD231PS  Z7, Z13, Z5
-	VBROADCASTSS (SI), Z14
+	VBROADCASTSS (BX)(SI*2), Z14
 	VFMADD231PS  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	VMOVUPS      256(R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -7160,17 +7568,15 @@ loop255:
 	VFMADD231PS  Z7, Z9, Z1
 	VBROADCASTSS (BX)(CX*2), Z10
 	VFMADD231PS  Z7, Z10, Z2
-	VBROADCASTSS (DI), Z11
+	VBROADCASTSS (BX)(SI*1), Z11
 	VFMADD231PS  Z7, Z11, Z3
-	VBROADCASTSS (DI)(CX*1), Z12
+	VBROADCASTSS (BX)(CX*4), Z12
 	VFMADD231PS  Z7, Z12, Z4
-	VBROADCASTSS (DI)(CX*2), Z13
+	VBROADCASTSS (BX)(DI*1), Z13
 	VFMADD231PS  Z7, Z13, Z5
-	VBROADCASTSS (SI), Z14
+	VBROADCASTSS (BX)(SI*2), Z14
 	VFMADD231PS  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	VMOVUPS      384(R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -7178,26 +7584,24 @@ loop255:
 	VFMADD231PS  Z7, Z9, Z1
 	VBROADCASTSS (BX)(CX*2), Z10
 	VFMADD231PS  Z7, Z10, Z2
-	VBROADCASTSS (DI), Z11
+	VBROADCASTSS (BX)(SI*1), Z11
 	VFMADD231PS  Z7, Z11, Z3
-	VBROADCASTSS (DI)(CX*1), Z12
+	VBROADCASTSS (BX)(CX*4), Z12
 	VFMADD231PS  Z7, Z12, Z4
-	VBROADCASTSS (DI)(CX*2), Z13
+	VBROADCASTSS (BX)(DI*1), Z13
 	VFMADD231PS  Z7, Z13, Z5
-	VBROADCASTSS (SI), Z14
+	VBROADCASTSS (BX)(SI*2), Z14
 	VFMADD231PS  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop255
+	JGE          loop311
 
-tail256:
+tail314:
 	ADDQ $0x04, AX
-	JEQ  finish257
+	JEQ  finish315
 
-single258:
+single316:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -7205,29 +7609,27 @@ single258:
 	VFMADD231PS  Z7, Z9, Z1
 	VBROADCASTSS (BX)(CX*2), Z10
 	VFMADD231PS  Z7, Z10, Z2
-	VBROADCASTSS (DI), Z11
+	VBROADCASTSS (BX)(SI*1), Z11
 	VFMADD231PS  Z7, Z11, Z3
-	VBROADCASTSS (DI)(CX*1), Z12
+	VBROADCASTSS (BX)(CX*4), Z12
 	VFMADD231PS  Z7, Z12, Z4
-	VBROADCASTSS (DI)(CX*2), Z13
+	VBROADCASTSS (BX)(DI*1), Z13
 	VFMADD231PS  Z7, Z13, Z5
-	VBROADCASTSS (SI), Z14
+	VBROADCASTSS (BX)(SI*2), Z14
 	VFMADD231PS  Z7, Z14, Z6
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single258
+	JNE          single316
 
-finish257:
+finish315:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu259
+	JEQ     relu317
 	CMPQ    AX, $0x01
-	JEQ     tanh260
+	JEQ     tanh318
 	CMPQ    AX, $0x03
-	JNE     done261
+	JNE     done319
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7246,9 +7648,9 @@ finish257:
 	VMOVAPS Z6, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
-	JMP     done261
+	JMP     done319
 
-tanh260:
+tanh318:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -7267,9 +7669,9 @@ tanh260:
 	VMOVAPS    Z6, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
-	JMP        done261
+	JMP        done319
 
-relu259:
+relu317:
 	VPXORD Z7, Z7, Z7
 	VMAXPS Z0, Z7, Z0
 	VMAXPS Z1, Z7, Z1
@@ -7279,7 +7681,7 @@ relu259:
 	VMAXPS Z5, Z7, Z5
 	VMAXPS Z6, Z7, Z6
 
-done261:
+done319:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -7315,6 +7717,8 @@ TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z14
 	VMOVUPS.Z  64(CX), K2, Z15
+	TESTQ      BX, BX
+	JEQ        same323
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7378,23 +7782,43 @@ TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-112
 	VADDPS     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       bs+40(FP), R9
-	SHLQ       $0x02, R9
-	ADDQ       R8, R9
-	SUBQ       $0x04, AX
-	JLT        tail265
+	JMP        started324
 
-loop264:
+same323:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z14, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z15, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+
+started324:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ bs+40(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R8, R9
+	SUBQ $0x04, AX
+	JLT  tail325
+
+loop322:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -7408,21 +7832,19 @@ loop264:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT1   128(R9)
 	PREFETCHT1   192(R9)
 	VMOVUPS      128(R8), Z14
@@ -7436,21 +7858,19 @@ loop264:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT1   256(R9)
 	PREFETCHT1   320(R9)
 	VMOVUPS      256(R8), Z14
@@ -7464,21 +7884,19 @@ loop264:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT1   384(R9)
 	PREFETCHT1   448(R9)
 	VMOVUPS      384(R8), Z14
@@ -7492,31 +7910,29 @@ loop264:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop264
+	JGE          loop322
 
-tail265:
+tail325:
 	ADDQ $0x04, AX
-	JEQ  finish266
+	JEQ  finish326
 
-single267:
+single327:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -7530,33 +7946,31 @@ single267:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+128, R8
 	DECQ         AX
-	JNE          single267
+	JNE          single327
 
-finish266:
+finish326:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu268
+	JEQ     relu328
 	CMPQ    AX, $0x01
-	JEQ     tanh269
+	JEQ     tanh329
 	CMPQ    AX, $0x03
-	JNE     done270
+	JNE     done330
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7592,9 +8006,9 @@ finish266:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z12
 	VMOVAPS Z25, Z13
-	JMP     done270
+	JMP     done330
 
-tanh269:
+tanh329:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -7630,9 +8044,9 @@ tanh269:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
-	JMP        done270
+	JMP        done330
 
-relu268:
+relu328:
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
 	VMAXPS Z1, Z14, Z1
@@ -7649,7 +8063,7 @@ relu268:
 	VMAXPS Z12, Z14, Z12
 	VMAXPS Z13, Z14, Z13
 
-done270:
+done330:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -7686,6 +8100,8 @@ TEXT ·sgemmPlainAVX512_7x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z14
 	VMOVUPS    64(CX), Z15
+	TESTQ      BX, BX
+	JEQ        same334
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7749,23 +8165,43 @@ TEXT ·sgemmPlainAVX512_7x32(SB), NOSPLIT, $0-112
 	VADDPS     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       ldb+40(FP), R9
-	SHLQ       $0x02, R9
-	MOVQ       dst+48(FP), R10
-	SUBQ       $0x04, AX
-	JLT        tail274
+	JMP        started335
 
-loop273:
+same334:
+	VMOVUPS (DX), Z0
+	VADDPS  Z14, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z15, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+
+started335:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	MOVQ b+32(FP), R8
+	MOVQ ldb+40(FP), R9
+	SHLQ $0x02, R9
+	MOVQ dst+48(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail336
+
+loop333:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -7781,22 +8217,20 @@ loop273:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -7812,22 +8246,20 @@ loop273:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -7843,22 +8275,20 @@ loop273:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -7874,31 +8304,29 @@ loop273:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop273
+	JGE          loop333
 
-tail274:
+tail336:
 	ADDQ $0x04, AX
-	JEQ  finish275
+	JEQ  finish337
 
-single276:
+single338:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -7914,34 +8342,32 @@ single276:
 	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z14, Z18, Z4
 	VFMADD231PS  Z15, Z18, Z5
-	VBROADCASTSS (DI), Z19
+	VBROADCASTSS (BX)(SI*1), Z19
 	VFMADD231PS  Z14, Z19, Z6
 	VFMADD231PS  Z15, Z19, Z7
-	VBROADCASTSS (DI)(CX*1), Z20
+	VBROADCASTSS (BX)(CX*4), Z20
 	VFMADD231PS  Z14, Z20, Z8
 	VFMADD231PS  Z15, Z20, Z9
-	VBROADCASTSS (DI)(CX*2), Z21
+	VBROADCASTSS (BX)(DI*1), Z21
 	VFMADD231PS  Z14, Z21, Z10
 	VFMADD231PS  Z15, Z21, Z11
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(SI*2), Z22
 	VFMADD231PS  Z14, Z22, Z12
 	VFMADD231PS  Z15, Z22, Z13
 	ADDQ         R9, R8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
 	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single276
+	JNE          single338
 
-finish275:
+finish337:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu277
+	JEQ     relu339
 	CMPQ    AX, $0x01
-	JEQ     tanh278
+	JEQ     tanh340
 	CMPQ    AX, $0x03
-	JNE     done279
+	JNE     done341
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -7977,9 +8403,9 @@ finish275:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z12
 	VMOVAPS Z25, Z13
-	JMP     done279
+	JMP     done341
 
-tanh278:
+tanh340:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -8015,9 +8441,9 @@ tanh278:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z12
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z13
-	JMP        done279
+	JMP        done341
 
-relu277:
+relu339:
 	VPXORD Z14, Z14, Z14
 	VMAXPS Z0, Z14, Z0
 	VMAXPS Z1, Z14, Z1
@@ -8034,7 +8460,7 @@ relu277:
 	VMAXPS Z12, Z14, Z12
 	VMAXPS Z13, Z14, Z13
 
-done279:
+done341:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -8076,6 +8502,8 @@ TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z8
+	TESTQ     BX, BX
+	JEQ       same345
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -8116,141 +8544,145 @@ TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z8, Z7, Z7
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail283
+	JMP       started346
 
-loop282:
-	VMOVUPS      (R8), Z8
+same345:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z8, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+
+started346:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail347
+
+loop344:
+	VMOVUPS      (R9), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS (BX)(CX*1), Z10
 	VFMADD231PS  Z8, Z10, Z1
 	VBROADCASTSS (BX)(CX*2), Z11
 	VFMADD231PS  Z8, Z11, Z2
-	VBROADCASTSS (DI), Z12
+	VBROADCASTSS (BX)(SI*1), Z12
 	VFMADD231PS  Z8, Z12, Z3
-	VBROADCASTSS (DI)(CX*1), Z13
+	VBROADCASTSS (BX)(CX*4), Z13
 	VFMADD231PS  Z8, Z13, Z4
-	VBROADCASTSS (DI)(CX*2), Z14
+	VBROADCASTSS (BX)(DI*1), Z14
 	VFMADD231PS  Z8, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*2), Z15
 	VFMADD231PS  Z8, Z15, Z6
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(R8*1), Z16
 	VFMADD231PS  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      128(R8), Z8
+	VMOVUPS      128(R9), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS (BX)(CX*1), Z10
 	VFMADD231PS  Z8, Z10, Z1
 	VBROADCASTSS (BX)(CX*2), Z11
 	VFMADD231PS  Z8, Z11, Z2
-	VBROADCASTSS (DI), Z12
+	VBROADCASTSS (BX)(SI*1), Z12
 	VFMADD231PS  Z8, Z12, Z3
-	VBROADCASTSS (DI)(CX*1), Z13
+	VBROADCASTSS (BX)(CX*4), Z13
 	VFMADD231PS  Z8, Z13, Z4
-	VBROADCASTSS (DI)(CX*2), Z14
+	VBROADCASTSS (BX)(DI*1), Z14
 	VFMADD231PS  Z8, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*2), Z15
 	VFMADD231PS  Z8, Z15, Z6
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(R8*1), Z16
 	VFMADD231PS  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      256(R8), Z8
+	VMOVUPS      256(R9), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS (BX)(CX*1), Z10
 	VFMADD231PS  Z8, Z10, Z1
 	VBROADCASTSS (BX)(CX*2), Z11
 	VFMADD231PS  Z8, Z11, Z2
-	VBROADCASTSS (DI), Z12
+	VBROADCASTSS (BX)(SI*1), Z12
 	VFMADD231PS  Z8, Z12, Z3
-	VBROADCASTSS (DI)(CX*1), Z13
+	VBROADCASTSS (BX)(CX*4), Z13
 	VFMADD231PS  Z8, Z13, Z4
-	VBROADCASTSS (DI)(CX*2), Z14
+	VBROADCASTSS (BX)(DI*1), Z14
 	VFMADD231PS  Z8, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*2), Z15
 	VFMADD231PS  Z8, Z15, Z6
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(R8*1), Z16
 	VFMADD231PS  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      384(R8), Z8
+	VMOVUPS      384(R9), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS (BX)(CX*1), Z10
 	VFMADD231PS  Z8, Z10, Z1
 	VBROADCASTSS (BX)(CX*2), Z11
 	VFMADD231PS  Z8, Z11, Z2
-	VBROADCASTSS (DI), Z12
+	VBROADCASTSS (BX)(SI*1), Z12
 	VFMADD231PS  Z8, Z12, Z3
-	VBROADCASTSS (DI)(CX*1), Z13
+	VBROADCASTSS (BX)(CX*4), Z13
 	VFMADD231PS  Z8, Z13, Z4
-	VBROADCASTSS (DI)(CX*2), Z14
+	VBROADCASTSS (BX)(DI*1), Z14
 	VFMADD231PS  Z8, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*2), Z15
 	VFMADD231PS  Z8, Z15, Z6
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(R8*1), Z16
 	VFMADD231PS  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop282
+	JGE          loop344
 
-tail283:
+tail347:
 	ADDQ $0x04, AX
-	JEQ  finish284
+	JEQ  finish348
 
-single285:
-	VMOVUPS      (R8), Z8
+single349:
+	VMOVUPS      (R9), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
 	VBROADCASTSS (BX)(CX*1), Z10
 	VFMADD231PS  Z8, Z10, Z1
 	VBROADCASTSS (BX)(CX*2), Z11
 	VFMADD231PS  Z8, Z11, Z2
-	VBROADCASTSS (DI), Z12
+	VBROADCASTSS (BX)(SI*1), Z12
 	VFMADD231PS  Z8, Z12, Z3
-	VBROADCASTSS (DI)(CX*1), Z13
+	VBROADCASTSS (BX)(CX*4), Z13
 	VFMADD231PS  Z8, Z13, Z4
-	VBROADCASTSS (DI)(CX*2), Z14
+	VBROADCASTSS (BX)(DI*1), Z14
 	VFMADD231PS  Z8, Z14, Z5
-	VBROADCASTSS (SI), Z15
+	VBROADCASTSS (BX)(SI*2), Z15
 	VFMADD231PS  Z8, Z15, Z6
-	VBROADCASTSS (SI)(CX*1), Z16
+	VBROADCASTSS (BX)(R8*1), Z16
 	VFMADD231PS  Z8, Z16, Z7
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single285
+	JNE          single349
 
-finish284:
+finish348:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu286
+	JEQ     relu350
 	CMPQ    AX, $0x01
-	JEQ     tanh287
+	JEQ     tanh351
 	CMPQ    AX, $0x03
-	JNE     done288
+	JNE     done352
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8271,9 +8703,9 @@ finish284:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z6
 	VMOVAPS Z25, Z7
-	JMP     done288
+	JMP     done352
 
-tanh287:
+tanh351:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -8294,9 +8726,9 @@ tanh287:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z6
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z7
-	JMP        done288
+	JMP        done352
 
-relu286:
+relu350:
 	VPXORD Z8, Z8, Z8
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
@@ -8307,7 +8739,7 @@ relu286:
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
 
-done288:
+done352:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -8345,6 +8777,8 @@ TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z16
 	VMOVUPS.Z  64(CX), K2, Z17
+	TESTQ      BX, BX
+	JEQ        same356
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8417,27 +8851,50 @@ TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-112
 	VADDPS     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       bs+40(FP), R9
-	SHLQ       $0x02, R9
-	ADDQ       R8, R9
-	SUBQ       $0x04, AX
-	JLT        tail292
+	JMP        started357
 
-loop291:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
+same356:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z16, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z17, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+
+started357:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ bs+40(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R9, R10
+	SUBQ $0x04, AX
+	JLT  tail358
+
+loop355:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8447,28 +8904,26 @@ loop291:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	VMOVUPS      128(R8), Z16
-	VMOVUPS      192(R8), Z17
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	VMOVUPS      128(R9), Z16
+	VMOVUPS      192(R9), Z17
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8478,28 +8933,26 @@ loop291:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   256(R9)
-	PREFETCHT1   320(R9)
-	VMOVUPS      256(R8), Z16
-	VMOVUPS      320(R8), Z17
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
+	VMOVUPS      256(R9), Z16
+	VMOVUPS      320(R9), Z17
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8509,28 +8962,26 @@ loop291:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   384(R9)
-	PREFETCHT1   448(R9)
-	VMOVUPS      384(R8), Z16
-	VMOVUPS      448(R8), Z17
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
+	VMOVUPS      384(R9), Z16
+	VMOVUPS      448(R9), Z17
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8540,38 +8991,36 @@ loop291:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop291
+	JGE          loop355
 
-tail292:
+tail358:
 	ADDQ $0x04, AX
-	JEQ  finish293
+	JEQ  finish359
 
-single294:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
+single360:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8581,36 +9030,34 @@ single294:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single294
+	JNE          single360
 
-finish293:
+finish359:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu295
+	JEQ     relu361
 	CMPQ    AX, $0x01
-	JEQ     tanh296
+	JEQ     tanh362
 	CMPQ    AX, $0x03
-	JNE     done297
+	JNE     done363
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -8651,9 +9098,9 @@ finish293:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done297
+	JMP     done363
 
-tanh296:
+tanh362:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -8694,9 +9141,9 @@ tanh296:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done297
+	JMP        done363
 
-relu295:
+relu361:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -8715,7 +9162,7 @@ relu295:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done297:
+done363:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -8755,6 +9202,8 @@ TEXT ·sgemmPlainAVX512_8x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z16
 	VMOVUPS    64(CX), Z17
+	TESTQ      BX, BX
+	JEQ        same367
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8827,29 +9276,52 @@ TEXT ·sgemmPlainAVX512_8x32(SB), NOSPLIT, $0-112
 	VADDPS     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       ldb+40(FP), R9
-	SHLQ       $0x02, R9
-	MOVQ       dst+48(FP), R10
-	SUBQ       $0x04, AX
-	JLT        tail301
+	JMP        started368
 
-loop300:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
+same367:
+	VMOVUPS (DX), Z0
+	VADDPS  Z16, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z17, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+
+started368:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ ldb+40(FP), R10
+	SHLQ $0x02, R10
+	MOVQ dst+48(FP), R11
+	SUBQ $0x04, AX
+	JLT  tail369
+
+loop366:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, (R11)
+	VMOVUPS      Z17, 64(R11)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8859,31 +9331,29 @@ loop300:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, 128(R10)
-	VMOVUPS      Z17, 192(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, 128(R11)
+	VMOVUPS      Z17, 192(R11)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8893,31 +9363,29 @@ loop300:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, 256(R10)
-	VMOVUPS      Z17, 320(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, 256(R11)
+	VMOVUPS      Z17, 320(R11)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8927,31 +9395,29 @@ loop300:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, 384(R10)
-	VMOVUPS      Z17, 448(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, 384(R11)
+	VMOVUPS      Z17, 448(R11)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -8961,40 +9427,38 @@ loop300:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop300
+	JGE          loop366
 
-tail301:
+tail369:
 	ADDQ $0x04, AX
-	JEQ  finish302
+	JEQ  finish370
 
-single303:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z16
-	VMOVUPS      64(R8), Z17
-	VMOVUPS      Z16, (R10)
-	VMOVUPS      Z17, 64(R10)
+single371:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z16
+	VMOVUPS      64(R9), Z17
+	VMOVUPS      Z16, (R11)
+	VMOVUPS      Z17, 64(R11)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z16, Z18, Z0
 	VFMADD231PS  Z17, Z18, Z1
@@ -9004,37 +9468,35 @@ single303:
 	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z16, Z20, Z4
 	VFMADD231PS  Z17, Z20, Z5
-	VBROADCASTSS (DI), Z21
+	VBROADCASTSS (BX)(SI*1), Z21
 	VFMADD231PS  Z16, Z21, Z6
 	VFMADD231PS  Z17, Z21, Z7
-	VBROADCASTSS (DI)(CX*1), Z22
+	VBROADCASTSS (BX)(CX*4), Z22
 	VFMADD231PS  Z16, Z22, Z8
 	VFMADD231PS  Z17, Z22, Z9
-	VBROADCASTSS (DI)(CX*2), Z23
+	VBROADCASTSS (BX)(DI*1), Z23
 	VFMADD231PS  Z16, Z23, Z10
 	VFMADD231PS  Z17, Z23, Z11
-	VBROADCASTSS (SI), Z24
+	VBROADCASTSS (BX)(SI*2), Z24
 	VFMADD231PS  Z16, Z24, Z12
 	VFMADD231PS  Z17, Z24, Z13
-	VBROADCASTSS (SI)(CX*1), Z25
+	VBROADCASTSS (BX)(R8*1), Z25
 	VFMADD231PS  Z16, Z25, Z14
 	VFMADD231PS  Z17, Z25, Z15
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R10
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single303
+	JNE          single371
 
-finish302:
+finish370:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu304
+	JEQ     relu372
 	CMPQ    AX, $0x01
-	JEQ     tanh305
+	JEQ     tanh373
 	CMPQ    AX, $0x03
-	JNE     done306
+	JNE     done374
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9075,9 +9537,9 @@ finish302:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z14
 	VMOVAPS Z25, Z15
-	JMP     done306
+	JMP     done374
 
-tanh305:
+tanh373:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -9118,9 +9580,9 @@ tanh305:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z14
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z15
-	JMP        done306
+	JMP        done374
 
-relu304:
+relu372:
 	VPXORD Z16, Z16, Z16
 	VMAXPS Z0, Z16, Z0
 	VMAXPS Z1, Z16, Z1
@@ -9139,7 +9601,7 @@ relu304:
 	VMAXPS Z14, Z16, Z14
 	VMAXPS Z15, Z16, Z15
 
-done306:
+done374:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -9184,6 +9646,8 @@ TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z9
+	TESTQ     BX, BX
+	JEQ       same378
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -9229,151 +9693,156 @@ TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z9, Z8, Z8
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), SI
-	MOVQ      b+32(FP), R8
-	SUBQ      $0x04, AX
-	JLT       tail310
+	JMP       started379
 
-loop309:
-	VMOVUPS      (R8), Z9
+same378:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z9, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+
+started379:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	SUBQ $0x04, AX
+	JLT  tail380
+
+loop377:
+	VMOVUPS      (R9), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS (BX)(CX*1), Z11
 	VFMADD231PS  Z9, Z11, Z1
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z9, Z12, Z2
-	VBROADCASTSS (DI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z9, Z13, Z3
-	VBROADCASTSS (DI)(CX*1), Z14
+	VBROADCASTSS (BX)(CX*4), Z14
 	VFMADD231PS  Z9, Z14, Z4
-	VBROADCASTSS (DI)(CX*2), Z15
+	VBROADCASTSS (BX)(DI*1), Z15
 	VFMADD231PS  Z9, Z15, Z5
-	VBROADCASTSS (SI), Z16
+	VBROADCASTSS (BX)(SI*2), Z16
 	VFMADD231PS  Z9, Z16, Z6
-	VBROADCASTSS (SI)(CX*1), Z17
+	VBROADCASTSS (BX)(R8*1), Z17
 	VFMADD231PS  Z9, Z17, Z7
-	VBROADCASTSS (SI)(CX*2), Z18
+	VBROADCASTSS (BX)(CX*8), Z18
 	VFMADD231PS  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      128(R8), Z9
+	VMOVUPS      128(R9), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS (BX)(CX*1), Z11
 	VFMADD231PS  Z9, Z11, Z1
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z9, Z12, Z2
-	VBROADCASTSS (DI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z9, Z13, Z3
-	VBROADCASTSS (DI)(CX*1), Z14
+	VBROADCASTSS (BX)(CX*4), Z14
 	VFMADD231PS  Z9, Z14, Z4
-	VBROADCASTSS (DI)(CX*2), Z15
+	VBROADCASTSS (BX)(DI*1), Z15
 	VFMADD231PS  Z9, Z15, Z5
-	VBROADCASTSS (SI), Z16
+	VBROADCASTSS (BX)(SI*2), Z16
 	VFMADD231PS  Z9, Z16, Z6
-	VBROADCASTSS (SI)(CX*1), Z17
+	VBROADCASTSS (BX)(R8*1), Z17
 	VFMADD231PS  Z9, Z17, Z7
-	VBROADCASTSS (SI)(CX*2), Z18
+	VBROADCASTSS (BX)(CX*8), Z18
 	VFMADD231PS  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      256(R8), Z9
+	VMOVUPS      256(R9), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS (BX)(CX*1), Z11
 	VFMADD231PS  Z9, Z11, Z1
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z9, Z12, Z2
-	VBROADCASTSS (DI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z9, Z13, Z3
-	VBROADCASTSS (DI)(CX*1), Z14
+	VBROADCASTSS (BX)(CX*4), Z14
 	VFMADD231PS  Z9, Z14, Z4
-	VBROADCASTSS (DI)(CX*2), Z15
+	VBROADCASTSS (BX)(DI*1), Z15
 	VFMADD231PS  Z9, Z15, Z5
-	VBROADCASTSS (SI), Z16
+	VBROADCASTSS (BX)(SI*2), Z16
 	VFMADD231PS  Z9, Z16, Z6
-	VBROADCASTSS (SI)(CX*1), Z17
+	VBROADCASTSS (BX)(R8*1), Z17
 	VFMADD231PS  Z9, Z17, Z7
-	VBROADCASTSS (SI)(CX*2), Z18
+	VBROADCASTSS (BX)(CX*8), Z18
 	VFMADD231PS  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	VMOVUPS      384(R8), Z9
+	VMOVUPS      384(R9), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS (BX)(CX*1), Z11
 	VFMADD231PS  Z9, Z11, Z1
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z9, Z12, Z2
-	VBROADCASTSS (DI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z9, Z13, Z3
-	VBROADCASTSS (DI)(CX*1), Z14
+	VBROADCASTSS (BX)(CX*4), Z14
 	VFMADD231PS  Z9, Z14, Z4
-	VBROADCASTSS (DI)(CX*2), Z15
+	VBROADCASTSS (BX)(DI*1), Z15
 	VFMADD231PS  Z9, Z15, Z5
-	VBROADCASTSS (SI), Z16
+	VBROADCASTSS (BX)(SI*2), Z16
 	VFMADD231PS  Z9, Z16, Z6
-	VBROADCASTSS (SI)(CX*1), Z17
+	VBROADCASTSS (BX)(R8*1), Z17
 	VFMADD231PS  Z9, Z17, Z7
-	VBROADCASTSS (SI)(CX*2), Z18
+	VBROADCASTSS (BX)(CX*8), Z18
 	VFMADD231PS  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
+	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop309
+	JGE          loop377
 
-tail310:
+tail380:
 	ADDQ $0x04, AX
-	JEQ  finish311
+	JEQ  finish381
 
-single312:
-	VMOVUPS      (R8), Z9
+single382:
+	VMOVUPS      (R9), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
 	VBROADCASTSS (BX)(CX*1), Z11
 	VFMADD231PS  Z9, Z11, Z1
 	VBROADCASTSS (BX)(CX*2), Z12
 	VFMADD231PS  Z9, Z12, Z2
-	VBROADCASTSS (DI), Z13
+	VBROADCASTSS (BX)(SI*1), Z13
 	VFMADD231PS  Z9, Z13, Z3
-	VBROADCASTSS (DI)(CX*1), Z14
+	VBROADCASTSS (BX)(CX*4), Z14
 	VFMADD231PS  Z9, Z14, Z4
-	VBROADCASTSS (DI)(CX*2), Z15
+	VBROADCASTSS (BX)(DI*1), Z15
 	VFMADD231PS  Z9, Z15, Z5
-	VBROADCASTSS (SI), Z16
+	VBROADCASTSS (BX)(SI*2), Z16
 	VFMADD231PS  Z9, Z16, Z6
-	VBROADCASTSS (SI)(CX*1), Z17
+	VBROADCASTSS (BX)(R8*1), Z17
 	VFMADD231PS  Z9, Z17, Z7
-	VBROADCASTSS (SI)(CX*2), Z18
+	VBROADCASTSS (BX)(CX*8), Z18
 	VFMADD231PS  Z9, Z18, Z8
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single312
+	JNE          single382
 
-finish311:
+finish381:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu313
+	JEQ     relu383
 	CMPQ    AX, $0x01
-	JEQ     tanh314
+	JEQ     tanh384
 	CMPQ    AX, $0x03
-	JNE     done315
+	JNE     done385
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9397,9 +9866,9 @@ finish311:
 	VMOVAPS Z8, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
-	JMP     done315
+	JMP     done385
 
-tanh314:
+tanh384:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -9423,9 +9892,9 @@ tanh314:
 	VMOVAPS    Z8, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
-	JMP        done315
+	JMP        done385
 
-relu313:
+relu383:
 	VPXORD Z9, Z9, Z9
 	VMAXPS Z0, Z9, Z0
 	VMAXPS Z1, Z9, Z1
@@ -9437,7 +9906,7 @@ relu313:
 	VMAXPS Z7, Z9, Z7
 	VMAXPS Z8, Z9, Z8
 
-done315:
+done385:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -9477,6 +9946,8 @@ TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z18
 	VMOVUPS.Z  64(CX), K2, Z19
+	TESTQ      BX, BX
+	JEQ        same389
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -9558,27 +10029,52 @@ TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-112
 	VADDPS     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       bs+40(FP), R9
-	SHLQ       $0x02, R9
-	ADDQ       R8, R9
-	SUBQ       $0x04, AX
-	JLT        tail319
+	JMP        started390
 
-loop318:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
+same389:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z18, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z19, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+
+started390:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ bs+40(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R9, R10
+	SUBQ $0x04, AX
+	JLT  tail391
+
+loop388:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9588,31 +10084,29 @@ loop318:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   128(R9)
-	PREFETCHT1   192(R9)
-	VMOVUPS      128(R8), Z18
-	VMOVUPS      192(R8), Z19
+	PREFETCHT1   128(R10)
+	PREFETCHT1   192(R10)
+	VMOVUPS      128(R9), Z18
+	VMOVUPS      192(R9), Z19
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9622,31 +10116,29 @@ loop318:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   256(R9)
-	PREFETCHT1   320(R9)
-	VMOVUPS      256(R8), Z18
-	VMOVUPS      320(R8), Z19
+	PREFETCHT1   256(R10)
+	PREFETCHT1   320(R10)
+	VMOVUPS      256(R9), Z18
+	VMOVUPS      320(R9), Z19
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9656,31 +10148,29 @@ loop318:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT1   384(R9)
-	PREFETCHT1   448(R9)
-	VMOVUPS      384(R8), Z18
-	VMOVUPS      448(R8), Z19
+	PREFETCHT1   384(R10)
+	PREFETCHT1   448(R10)
+	VMOVUPS      384(R9), Z18
+	VMOVUPS      448(R9), Z19
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9690,41 +10180,39 @@ loop318:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R8
 	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop318
+	JGE          loop388
 
-tail319:
+tail391:
 	ADDQ $0x04, AX
-	JEQ  finish320
+	JEQ  finish392
 
-single321:
-	PREFETCHT1   (R9)
-	PREFETCHT1   64(R9)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
+single393:
+	PREFETCHT1   (R10)
+	PREFETCHT1   64(R10)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -9734,39 +10222,37 @@ single321:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R8
+	ADDQ         $+128, R9
 	DECQ         AX
-	JNE          single321
+	JNE          single393
 
-finish320:
+finish392:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu322
+	JEQ     relu394
 	CMPQ    AX, $0x01
-	JEQ     tanh323
+	JEQ     tanh395
 	CMPQ    AX, $0x03
-	JNE     done324
+	JNE     done396
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -9812,9 +10298,9 @@ finish320:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z16
 	VMOVAPS Z25, Z17
-	JMP     done324
+	JMP     done396
 
-tanh323:
+tanh395:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -9860,9 +10346,9 @@ tanh323:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
-	JMP        done324
+	JMP        done396
 
-relu322:
+relu394:
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
@@ -9883,7 +10369,7 @@ relu322:
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Z17, Z18, Z17
 
-done324:
+done396:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -9926,6 +10412,8 @@ TEXT ·sgemmPlainAVX512_9x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z18
 	VMOVUPS    64(CX), Z19
+	TESTQ      BX, BX
+	JEQ        same400
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10007,29 +10495,54 @@ TEXT ·sgemmPlainAVX512_9x32(SB), NOSPLIT, $0-112
 	VADDPS     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), SI
-	MOVQ       b+32(FP), R8
-	MOVQ       ldb+40(FP), R9
-	SHLQ       $0x02, R9
-	MOVQ       dst+48(FP), R10
-	SUBQ       $0x04, AX
-	JLT        tail328
+	JMP        started401
 
-loop327:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
+same400:
+	VMOVUPS (DX), Z0
+	VADDPS  Z18, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z19, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+
+started401:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	MOVQ b+32(FP), R9
+	MOVQ ldb+40(FP), R10
+	SHLQ $0x02, R10
+	MOVQ dst+48(FP), R11
+	SUBQ $0x04, AX
+	JLT  tail402
+
+loop399:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, (R11)
+	VMOVUPS      Z19, 64(R11)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -10039,34 +10552,32 @@ loop327:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, 128(R10)
-	VMOVUPS      Z19, 192(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, 128(R11)
+	VMOVUPS      Z19, 192(R11)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -10076,34 +10587,32 @@ loop327:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, 256(R10)
-	VMOVUPS      Z19, 320(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, 256(R11)
+	VMOVUPS      Z19, 320(R11)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -10113,34 +10622,32 @@ loop327:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, 384(R10)
-	VMOVUPS      Z19, 448(R10)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, 384(R11)
+	VMOVUPS      Z19, 448(R11)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -10150,43 +10657,41 @@ loop327:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop327
+	JGE          loop399
 
-tail328:
+tail402:
 	ADDQ $0x04, AX
-	JEQ  finish329
+	JEQ  finish403
 
-single330:
-	PREFETCHT0   128(R8)
-	PREFETCHT0   192(R8)
-	VMOVUPS      (R8), Z18
-	VMOVUPS      64(R8), Z19
-	VMOVUPS      Z18, (R10)
-	VMOVUPS      Z19, 64(R10)
+single404:
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
+	VMOVUPS      (R9), Z18
+	VMOVUPS      64(R9), Z19
+	VMOVUPS      Z18, (R11)
+	VMOVUPS      Z19, 64(R11)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z18, Z20, Z0
 	VFMADD231PS  Z19, Z20, Z1
@@ -10196,40 +10701,38 @@ single330:
 	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z18, Z22, Z4
 	VFMADD231PS  Z19, Z22, Z5
-	VBROADCASTSS (DI), Z23
+	VBROADCASTSS (BX)(SI*1), Z23
 	VFMADD231PS  Z18, Z23, Z6
 	VFMADD231PS  Z19, Z23, Z7
-	VBROADCASTSS (DI)(CX*1), Z24
+	VBROADCASTSS (BX)(CX*4), Z24
 	VFMADD231PS  Z18, Z24, Z8
 	VFMADD231PS  Z19, Z24, Z9
-	VBROADCASTSS (DI)(CX*2), Z25
+	VBROADCASTSS (BX)(DI*1), Z25
 	VFMADD231PS  Z18, Z25, Z10
 	VFMADD231PS  Z19, Z25, Z11
-	VBROADCASTSS (SI), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z18, Z26, Z12
 	VFMADD231PS  Z19, Z26, Z13
-	VBROADCASTSS (SI)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z18, Z27, Z14
 	VFMADD231PS  Z19, Z27, Z15
-	VBROADCASTSS (SI)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z18, Z28, Z16
 	VFMADD231PS  Z19, Z28, Z17
-	ADDQ         R9, R8
+	ADDQ         R10, R9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, SI
-	ADDQ         $+128, R10
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single330
+	JNE          single404
 
-finish329:
+finish403:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu331
+	JEQ     relu405
 	CMPQ    AX, $0x01
-	JEQ     tanh332
+	JEQ     tanh406
 	CMPQ    AX, $0x03
-	JNE     done333
+	JNE     done407
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -10275,9 +10778,9 @@ finish329:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z16
 	VMOVAPS Z25, Z17
-	JMP     done333
+	JMP     done407
 
-tanh332:
+tanh406:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -10323,9 +10826,9 @@ tanh332:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z16
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z17
-	JMP        done333
+	JMP        done407
 
-relu331:
+relu405:
 	VPXORD Z18, Z18, Z18
 	VMAXPS Z0, Z18, Z0
 	VMAXPS Z1, Z18, Z1
@@ -10346,7 +10849,7 @@ relu331:
 	VMAXPS Z16, Z18, Z16
 	VMAXPS Z17, Z18, Z17
 
-done333:
+done407:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -10394,6 +10897,8 @@ TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z10
+	TESTQ     BX, BX
+	JEQ       same411
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -10444,167 +10949,168 @@ TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z10, Z9, Z9
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail337
+	JMP       started412
 
-loop336:
-	VMOVUPS      (R9), Z10
+same411:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z10, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z9
+
+started412:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail413
+
+loop410:
+	VMOVUPS      (R10), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS (BX)(CX*1), Z12
 	VFMADD231PS  Z10, Z12, Z1
 	VBROADCASTSS (BX)(CX*2), Z13
 	VFMADD231PS  Z10, Z13, Z2
-	VBROADCASTSS (DI), Z14
+	VBROADCASTSS (BX)(SI*1), Z14
 	VFMADD231PS  Z10, Z14, Z3
-	VBROADCASTSS (DI)(CX*1), Z15
+	VBROADCASTSS (BX)(CX*4), Z15
 	VFMADD231PS  Z10, Z15, Z4
-	VBROADCASTSS (DI)(CX*2), Z16
+	VBROADCASTSS (BX)(DI*1), Z16
 	VFMADD231PS  Z10, Z16, Z5
-	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (BX)(SI*2), Z17
 	VFMADD231PS  Z10, Z17, Z6
-	VBROADCASTSS (R8)(CX*1), Z18
+	VBROADCASTSS (BX)(R8*1), Z18
 	VFMADD231PS  Z10, Z18, Z7
-	VBROADCASTSS (R8)(CX*2), Z19
+	VBROADCASTSS (BX)(CX*8), Z19
 	VFMADD231PS  Z10, Z19, Z8
-	VBROADCASTSS (SI), Z20
+	VBROADCASTSS (BX)(R9*1), Z20
 	VFMADD231PS  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      128(R9), Z10
+	VMOVUPS      128(R10), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS (BX)(CX*1), Z12
 	VFMADD231PS  Z10, Z12, Z1
 	VBROADCASTSS (BX)(CX*2), Z13
 	VFMADD231PS  Z10, Z13, Z2
-	VBROADCASTSS (DI), Z14
+	VBROADCASTSS (BX)(SI*1), Z14
 	VFMADD231PS  Z10, Z14, Z3
-	VBROADCASTSS (DI)(CX*1), Z15
+	VBROADCASTSS (BX)(CX*4), Z15
 	VFMADD231PS  Z10, Z15, Z4
-	VBROADCASTSS (DI)(CX*2), Z16
+	VBROADCASTSS (BX)(DI*1), Z16
 	VFMADD231PS  Z10, Z16, Z5
-	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (BX)(SI*2), Z17
 	VFMADD231PS  Z10, Z17, Z6
-	VBROADCASTSS (R8)(CX*1), Z18
+	VBROADCASTSS (BX)(R8*1), Z18
 	VFMADD231PS  Z10, Z18, Z7
-	VBROADCASTSS (R8)(CX*2), Z19
+	VBROADCASTSS (BX)(CX*8), Z19
 	VFMADD231PS  Z10, Z19, Z8
-	VBROADCASTSS (SI), Z20
+	VBROADCASTSS (BX)(R9*1), Z20
 	VFMADD231PS  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      256(R9), Z10
+	VMOVUPS      256(R10), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS (BX)(CX*1), Z12
 	VFMADD231PS  Z10, Z12, Z1
 	VBROADCASTSS (BX)(CX*2), Z13
 	VFMADD231PS  Z10, Z13, Z2
-	VBROADCASTSS (DI), Z14
+	VBROADCASTSS (BX)(SI*1), Z14
 	VFMADD231PS  Z10, Z14, Z3
-	VBROADCASTSS (DI)(CX*1), Z15
+	VBROADCASTSS (BX)(CX*4), Z15
 	VFMADD231PS  Z10, Z15, Z4
-	VBROADCASTSS (DI)(CX*2), Z16
+	VBROADCASTSS (BX)(DI*1), Z16
 	VFMADD231PS  Z10, Z16, Z5
-	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (BX)(SI*2), Z17
 	VFMADD231PS  Z10, Z17, Z6
-	VBROADCASTSS (R8)(CX*1), Z18
+	VBROADCASTSS (BX)(R8*1), Z18
 	VFMADD231PS  Z10, Z18, Z7
-	VBROADCASTSS (R8)(CX*2), Z19
+	VBROADCASTSS (BX)(CX*8), Z19
 	VFMADD231PS  Z10, Z19, Z8
-	VBROADCASTSS (SI), Z20
+	VBROADCASTSS (BX)(R9*1), Z20
 	VFMADD231PS  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      384(R9), Z10
+	VMOVUPS      384(R10), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS (BX)(CX*1), Z12
 	VFMADD231PS  Z10, Z12, Z1
 	VBROADCASTSS (BX)(CX*2), Z13
 	VFMADD231PS  Z10, Z13, Z2
-	VBROADCASTSS (DI), Z14
+	VBROADCASTSS (BX)(SI*1), Z14
 	VFMADD231PS  Z10, Z14, Z3
-	VBROADCASTSS (DI)(CX*1), Z15
+	VBROADCASTSS (BX)(CX*4), Z15
 	VFMADD231PS  Z10, Z15, Z4
-	VBROADCASTSS (DI)(CX*2), Z16
+	VBROADCASTSS (BX)(DI*1), Z16
 	VFMADD231PS  Z10, Z16, Z5
-	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (BX)(SI*2), Z17
 	VFMADD231PS  Z10, Z17, Z6
-	VBROADCASTSS (R8)(CX*1), Z18
+	VBROADCASTSS (BX)(R8*1), Z18
 	VFMADD231PS  Z10, Z18, Z7
-	VBROADCASTSS (R8)(CX*2), Z19
+	VBROADCASTSS (BX)(CX*8), Z19
 	VFMADD231PS  Z10, Z19, Z8
-	VBROADCASTSS (SI), Z20
+	VBROADCASTSS (BX)(R9*1), Z20
 	VFMADD231PS  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop336
+	JGE          loop410
 
-tail337:
+tail413:
 	ADDQ $0x04, AX
-	JEQ  finish338
+	JEQ  finish414
 
-single339:
-	VMOVUPS      (R9), Z10
+single415:
+	VMOVUPS      (R10), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
 	VBROADCASTSS (BX)(CX*1), Z12
 	VFMADD231PS  Z10, Z12, Z1
 	VBROADCASTSS (BX)(CX*2), Z13
 	VFMADD231PS  Z10, Z13, Z2
-	VBROADCASTSS (DI), Z14
+	VBROADCASTSS (BX)(SI*1), Z14
 	VFMADD231PS  Z10, Z14, Z3
-	VBROADCASTSS (DI)(CX*1), Z15
+	VBROADCASTSS (BX)(CX*4), Z15
 	VFMADD231PS  Z10, Z15, Z4
-	VBROADCASTSS (DI)(CX*2), Z16
+	VBROADCASTSS (BX)(DI*1), Z16
 	VFMADD231PS  Z10, Z16, Z5
-	VBROADCASTSS (R8), Z17
+	VBROADCASTSS (BX)(SI*2), Z17
 	VFMADD231PS  Z10, Z17, Z6
-	VBROADCASTSS (R8)(CX*1), Z18
+	VBROADCASTSS (BX)(R8*1), Z18
 	VFMADD231PS  Z10, Z18, Z7
-	VBROADCASTSS (R8)(CX*2), Z19
+	VBROADCASTSS (BX)(CX*8), Z19
 	VFMADD231PS  Z10, Z19, Z8
-	VBROADCASTSS (SI), Z20
+	VBROADCASTSS (BX)(R9*1), Z20
 	VFMADD231PS  Z10, Z20, Z9
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single339
+	JNE          single415
 
-finish338:
+finish414:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu340
+	JEQ     relu416
 	CMPQ    AX, $0x01
-	JEQ     tanh341
+	JEQ     tanh417
 	CMPQ    AX, $0x03
-	JNE     done342
+	JNE     done418
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -10630,9 +11136,9 @@ finish338:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z8
 	VMOVAPS Z25, Z9
-	JMP     done342
+	JMP     done418
 
-tanh341:
+tanh417:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -10658,9 +11164,9 @@ tanh341:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z8
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z9
-	JMP        done342
+	JMP        done418
 
-relu340:
+relu416:
 	VPXORD Z10, Z10, Z10
 	VMAXPS Z0, Z10, Z0
 	VMAXPS Z1, Z10, Z1
@@ -10673,7 +11179,7 @@ relu340:
 	VMAXPS Z8, Z10, Z8
 	VMAXPS Z9, Z10, Z9
 
-done342:
+done418:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -10715,6 +11221,8 @@ TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z20
 	VMOVUPS.Z  64(CX), K2, Z21
+	TESTQ      BX, BX
+	JEQ        same422
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10805,28 +11313,55 @@ TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-112
 	VADDPS     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       bs+40(FP), R10
-	SHLQ       $0x02, R10
-	ADDQ       R9, R10
-	SUBQ       $0x04, AX
-	JLT        tail346
+	JMP        started423
 
-loop345:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
+same422:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z20, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z18
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z21, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z19
+
+started423:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ bs+40(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R10, R11
+	SUBQ $0x04, AX
+	JLT  tail424
+
+loop421:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -10836,35 +11371,32 @@ loop345:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	VMOVUPS      128(R9), Z20
-	VMOVUPS      192(R9), Z21
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	VMOVUPS      128(R10), Z20
+	VMOVUPS      192(R10), Z21
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -10874,35 +11406,32 @@ loop345:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   256(R10)
-	PREFETCHT1   320(R10)
-	VMOVUPS      256(R9), Z20
-	VMOVUPS      320(R9), Z21
+	PREFETCHT1   256(R11)
+	PREFETCHT1   320(R11)
+	VMOVUPS      256(R10), Z20
+	VMOVUPS      320(R10), Z21
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -10912,35 +11441,32 @@ loop345:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   384(R10)
-	PREFETCHT1   448(R10)
-	VMOVUPS      384(R9), Z20
-	VMOVUPS      448(R9), Z21
+	PREFETCHT1   384(R11)
+	PREFETCHT1   448(R11)
+	VMOVUPS      384(R10), Z20
+	VMOVUPS      448(R10), Z21
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -10950,45 +11476,42 @@ loop345:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
 	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop345
+	JGE          loop421
 
-tail346:
+tail424:
 	ADDQ $0x04, AX
-	JEQ  finish347
+	JEQ  finish425
 
-single348:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
+single426:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -10998,43 +11521,40 @@ single348:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single348
+	JNE          single426
 
-finish347:
+finish425:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu349
+	JEQ     relu427
 	CMPQ    AX, $0x01
-	JEQ     tanh350
+	JEQ     tanh428
 	CMPQ    AX, $0x03
-	JNE     done351
+	JNE     done429
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -11085,9 +11605,9 @@ finish347:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z18
 	VMOVAPS Z25, Z19
-	JMP     done351
+	JMP     done429
 
-tanh350:
+tanh428:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -11138,9 +11658,9 @@ tanh350:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
-	JMP        done351
+	JMP        done429
 
-relu349:
+relu427:
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -11163,7 +11683,7 @@ relu349:
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
 
-done351:
+done429:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -11209,6 +11729,8 @@ TEXT ·sgemmPlainAVX512_10x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z20
 	VMOVUPS    64(CX), Z21
+	TESTQ      BX, BX
+	JEQ        same433
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -11299,30 +11821,57 @@ TEXT ·sgemmPlainAVX512_10x32(SB), NOSPLIT, $0-112
 	VADDPS     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       ldb+40(FP), R10
-	SHLQ       $0x02, R10
-	MOVQ       dst+48(FP), R11
-	SUBQ       $0x04, AX
-	JLT        tail355
+	JMP        started434
 
-loop354:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, (R11)
-	VMOVUPS      Z21, 64(R11)
+same433:
+	VMOVUPS (DX), Z0
+	VADDPS  Z20, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z18
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z21, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z19
+
+started434:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ ldb+40(FP), R11
+	SHLQ $0x02, R11
+	MOVQ dst+48(FP), R12
+	SUBQ $0x04, AX
+	JLT  tail435
+
+loop432:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -11332,38 +11881,35 @@ loop354:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, 128(R11)
-	VMOVUPS      Z21, 192(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, 128(R12)
+	VMOVUPS      Z21, 192(R12)
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -11373,38 +11919,35 @@ loop354:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, 256(R11)
-	VMOVUPS      Z21, 320(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, 256(R12)
+	VMOVUPS      Z21, 320(R12)
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -11414,38 +11957,35 @@ loop354:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, 384(R11)
-	VMOVUPS      Z21, 448(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, 384(R12)
+	VMOVUPS      Z21, 448(R12)
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -11455,47 +11995,44 @@ loop354:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R11
+	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop354
+	JGE          loop432
 
-tail355:
+tail435:
 	ADDQ $0x04, AX
-	JEQ  finish356
+	JEQ  finish436
 
-single357:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z20
-	VMOVUPS      64(R9), Z21
-	VMOVUPS      Z20, (R11)
-	VMOVUPS      Z21, 64(R11)
+single437:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z20
+	VMOVUPS      64(R10), Z21
+	VMOVUPS      Z20, (R12)
+	VMOVUPS      Z21, 64(R12)
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z20, Z22, Z0
 	VFMADD231PS  Z21, Z22, Z1
@@ -11505,44 +12042,41 @@ single357:
 	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z20, Z24, Z4
 	VFMADD231PS  Z21, Z24, Z5
-	VBROADCASTSS (DI), Z25
+	VBROADCASTSS (BX)(SI*1), Z25
 	VFMADD231PS  Z20, Z25, Z6
 	VFMADD231PS  Z21, Z25, Z7
-	VBROADCASTSS (DI)(CX*1), Z26
+	VBROADCASTSS (BX)(CX*4), Z26
 	VFMADD231PS  Z20, Z26, Z8
 	VFMADD231PS  Z21, Z26, Z9
-	VBROADCASTSS (DI)(CX*2), Z27
+	VBROADCASTSS (BX)(DI*1), Z27
 	VFMADD231PS  Z20, Z27, Z10
 	VFMADD231PS  Z21, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (BX)(SI*2), Z28
 	VFMADD231PS  Z20, Z28, Z12
 	VFMADD231PS  Z21, Z28, Z13
-	VBROADCASTSS (R8)(CX*1), Z29
+	VBROADCASTSS (BX)(R8*1), Z29
 	VFMADD231PS  Z20, Z29, Z14
 	VFMADD231PS  Z21, Z29, Z15
-	VBROADCASTSS (R8)(CX*2), Z30
+	VBROADCASTSS (BX)(CX*8), Z30
 	VFMADD231PS  Z20, Z30, Z16
 	VFMADD231PS  Z21, Z30, Z17
-	VBROADCASTSS (SI), Z31
+	VBROADCASTSS (BX)(R9*1), Z31
 	VFMADD231PS  Z20, Z31, Z18
 	VFMADD231PS  Z21, Z31, Z19
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 	DECQ         AX
-	JNE          single357
+	JNE          single437
 
-finish356:
+finish436:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu358
+	JEQ     relu438
 	CMPQ    AX, $0x01
-	JEQ     tanh359
+	JEQ     tanh439
 	CMPQ    AX, $0x03
-	JNE     done360
+	JNE     done440
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -11593,9 +12127,9 @@ finish356:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z18
 	VMOVAPS Z25, Z19
-	JMP     done360
+	JMP     done440
 
-tanh359:
+tanh439:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -11646,9 +12180,9 @@ tanh359:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z18
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z19
-	JMP        done360
+	JMP        done440
 
-relu358:
+relu438:
 	VPXORD Z20, Z20, Z20
 	VMAXPS Z0, Z20, Z0
 	VMAXPS Z1, Z20, Z1
@@ -11671,7 +12205,7 @@ relu358:
 	VMAXPS Z18, Z20, Z18
 	VMAXPS Z19, Z20, Z19
 
-done360:
+done440:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -11722,6 +12256,8 @@ TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z11
+	TESTQ     BX, BX
+	JEQ       same444
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -11777,177 +12313,179 @@ TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z11, Z10, Z10
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail364
+	JMP       started445
 
-loop363:
-	VMOVUPS      (R9), Z11
+same444:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z9
+	VMOVAPS   Z0, Z10
+
+started445:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	SUBQ $0x04, AX
+	JLT  tail446
+
+loop443:
+	VMOVUPS      (R10), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS (BX)(CX*1), Z13
 	VFMADD231PS  Z11, Z13, Z1
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z11, Z14, Z2
-	VBROADCASTSS (DI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z11, Z15, Z3
-	VBROADCASTSS (DI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z11, Z16, Z4
-	VBROADCASTSS (DI)(CX*2), Z17
+	VBROADCASTSS (BX)(DI*1), Z17
 	VFMADD231PS  Z11, Z17, Z5
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (BX)(SI*2), Z18
 	VFMADD231PS  Z11, Z18, Z6
-	VBROADCASTSS (R8)(CX*1), Z19
+	VBROADCASTSS (BX)(R8*1), Z19
 	VFMADD231PS  Z11, Z19, Z7
-	VBROADCASTSS (R8)(CX*2), Z20
+	VBROADCASTSS (BX)(CX*8), Z20
 	VFMADD231PS  Z11, Z20, Z8
-	VBROADCASTSS (SI), Z21
+	VBROADCASTSS (BX)(R9*1), Z21
 	VFMADD231PS  Z11, Z21, Z9
-	VBROADCASTSS (SI)(CX*1), Z22
+	VBROADCASTSS (BX)(DI*2), Z22
 	VFMADD231PS  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      128(R9), Z11
+	VMOVUPS      128(R10), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS (BX)(CX*1), Z13
 	VFMADD231PS  Z11, Z13, Z1
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z11, Z14, Z2
-	VBROADCASTSS (DI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z11, Z15, Z3
-	VBROADCASTSS (DI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z11, Z16, Z4
-	VBROADCASTSS (DI)(CX*2), Z17
+	VBROADCASTSS (BX)(DI*1), Z17
 	VFMADD231PS  Z11, Z17, Z5
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (BX)(SI*2), Z18
 	VFMADD231PS  Z11, Z18, Z6
-	VBROADCASTSS (R8)(CX*1), Z19
+	VBROADCASTSS (BX)(R8*1), Z19
 	VFMADD231PS  Z11, Z19, Z7
-	VBROADCASTSS (R8)(CX*2), Z20
+	VBROADCASTSS (BX)(CX*8), Z20
 	VFMADD231PS  Z11, Z20, Z8
-	VBROADCASTSS (SI), Z21
+	VBROADCASTSS (BX)(R9*1), Z21
 	VFMADD231PS  Z11, Z21, Z9
-	VBROADCASTSS (SI)(CX*1), Z22
+	VBROADCASTSS (BX)(DI*2), Z22
 	VFMADD231PS  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      256(R9), Z11
+	VMOVUPS      256(R10), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS (BX)(CX*1), Z13
 	VFMADD231PS  Z11, Z13, Z1
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z11, Z14, Z2
-	VBROADCASTSS (DI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z11, Z15, Z3
-	VBROADCASTSS (DI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z11, Z16, Z4
-	VBROADCASTSS (DI)(CX*2), Z17
+	VBROADCASTSS (BX)(DI*1), Z17
 	VFMADD231PS  Z11, Z17, Z5
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (BX)(SI*2), Z18
 	VFMADD231PS  Z11, Z18, Z6
-	VBROADCASTSS (R8)(CX*1), Z19
+	VBROADCASTSS (BX)(R8*1), Z19
 	VFMADD231PS  Z11, Z19, Z7
-	VBROADCASTSS (R8)(CX*2), Z20
+	VBROADCASTSS (BX)(CX*8), Z20
 	VFMADD231PS  Z11, Z20, Z8
-	VBROADCASTSS (SI), Z21
+	VBROADCASTSS (BX)(R9*1), Z21
 	VFMADD231PS  Z11, Z21, Z9
-	VBROADCASTSS (SI)(CX*1), Z22
+	VBROADCASTSS (BX)(DI*2), Z22
 	VFMADD231PS  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      384(R9), Z11
+	VMOVUPS      384(R10), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS (BX)(CX*1), Z13
 	VFMADD231PS  Z11, Z13, Z1
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z11, Z14, Z2
-	VBROADCASTSS (DI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z11, Z15, Z3
-	VBROADCASTSS (DI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z11, Z16, Z4
-	VBROADCASTSS (DI)(CX*2), Z17
+	VBROADCASTSS (BX)(DI*1), Z17
 	VFMADD231PS  Z11, Z17, Z5
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (BX)(SI*2), Z18
 	VFMADD231PS  Z11, Z18, Z6
-	VBROADCASTSS (R8)(CX*1), Z19
+	VBROADCASTSS (BX)(R8*1), Z19
 	VFMADD231PS  Z11, Z19, Z7
-	VBROADCASTSS (R8)(CX*2), Z20
+	VBROADCASTSS (BX)(CX*8), Z20
 	VFMADD231PS  Z11, Z20, Z8
-	VBROADCASTSS (SI), Z21
+	VBROADCASTSS (BX)(R9*1), Z21
 	VFMADD231PS  Z11, Z21, Z9
-	VBROADCASTSS (SI)(CX*1), Z22
+	VBROADCASTSS (BX)(DI*2), Z22
 	VFMADD231PS  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop363
+	JGE          loop443
 
-tail364:
+tail446:
 	ADDQ $0x04, AX
-	JEQ  finish365
+	JEQ  finish447
 
-single366:
-	VMOVUPS      (R9), Z11
+single448:
+	VMOVUPS      (R10), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
 	VBROADCASTSS (BX)(CX*1), Z13
 	VFMADD231PS  Z11, Z13, Z1
 	VBROADCASTSS (BX)(CX*2), Z14
 	VFMADD231PS  Z11, Z14, Z2
-	VBROADCASTSS (DI), Z15
+	VBROADCASTSS (BX)(SI*1), Z15
 	VFMADD231PS  Z11, Z15, Z3
-	VBROADCASTSS (DI)(CX*1), Z16
+	VBROADCASTSS (BX)(CX*4), Z16
 	VFMADD231PS  Z11, Z16, Z4
-	VBROADCASTSS (DI)(CX*2), Z17
+	VBROADCASTSS (BX)(DI*1), Z17
 	VFMADD231PS  Z11, Z17, Z5
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (BX)(SI*2), Z18
 	VFMADD231PS  Z11, Z18, Z6
-	VBROADCASTSS (R8)(CX*1), Z19
+	VBROADCASTSS (BX)(R8*1), Z19
 	VFMADD231PS  Z11, Z19, Z7
-	VBROADCASTSS (R8)(CX*2), Z20
+	VBROADCASTSS (BX)(CX*8), Z20
 	VFMADD231PS  Z11, Z20, Z8
-	VBROADCASTSS (SI), Z21
+	VBROADCASTSS (BX)(R9*1), Z21
 	VFMADD231PS  Z11, Z21, Z9
-	VBROADCASTSS (SI)(CX*1), Z22
+	VBROADCASTSS (BX)(DI*2), Z22
 	VFMADD231PS  Z11, Z22, Z10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single366
+	JNE          single448
 
-finish365:
+finish447:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu367
+	JEQ     relu449
 	CMPQ    AX, $0x01
-	JEQ     tanh368
+	JEQ     tanh450
 	CMPQ    AX, $0x03
-	JNE     done369
+	JNE     done451
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -11976,9 +12514,9 @@ finish365:
 	VMOVAPS Z10, Z24
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
-	JMP     done369
+	JMP     done451
 
-tanh368:
+tanh450:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -12007,9 +12545,9 @@ tanh368:
 	VMOVAPS    Z10, Z24
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
-	JMP        done369
+	JMP        done451
 
-relu367:
+relu449:
 	VPXORD Z11, Z11, Z11
 	VMAXPS Z0, Z11, Z0
 	VMAXPS Z1, Z11, Z1
@@ -12023,7 +12561,7 @@ relu367:
 	VMAXPS Z9, Z11, Z9
 	VMAXPS Z10, Z11, Z10
 
-done369:
+done451:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -12067,6 +12605,8 @@ TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z22
 	VMOVUPS.Z  64(CX), K2, Z23
+	TESTQ      BX, BX
+	JEQ        same455
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -12166,28 +12706,57 @@ TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-112
 	VADDPS     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       bs+40(FP), R10
-	SHLQ       $0x02, R10
-	ADDQ       R9, R10
-	SUBQ       $0x04, AX
-	JLT        tail373
+	JMP        started456
 
-loop372:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
+same455:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z22, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z18
+	VMOVAPS   Z0, Z20
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z23, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z19
+	VMOVAPS   Z1, Z21
+
+started456:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ bs+40(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R10, R11
+	SUBQ $0x04, AX
+	JLT  tail457
+
+loop454:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12197,38 +12766,35 @@ loop372:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	VMOVUPS      128(R9), Z22
-	VMOVUPS      192(R9), Z23
+	PREFETCHT1   128(R11)
+	PREFETCHT1   192(R11)
+	VMOVUPS      128(R10), Z22
+	VMOVUPS      192(R10), Z23
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12238,38 +12804,35 @@ loop372:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   256(R10)
-	PREFETCHT1   320(R10)
-	VMOVUPS      256(R9), Z22
-	VMOVUPS      320(R9), Z23
+	PREFETCHT1   256(R11)
+	PREFETCHT1   320(R11)
+	VMOVUPS      256(R10), Z22
+	VMOVUPS      320(R10), Z23
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12279,38 +12842,35 @@ loop372:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   384(R10)
-	PREFETCHT1   448(R10)
-	VMOVUPS      384(R9), Z22
-	VMOVUPS      448(R9), Z23
+	PREFETCHT1   384(R11)
+	PREFETCHT1   448(R11)
+	VMOVUPS      384(R10), Z22
+	VMOVUPS      448(R10), Z23
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12320,48 +12880,45 @@ loop372:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
 	ADDQ         $+512, R10
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop372
+	JGE          loop454
 
-tail373:
+tail457:
 	ADDQ $0x04, AX
-	JEQ  finish374
+	JEQ  finish458
 
-single375:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
+single459:
+	PREFETCHT1   (R11)
+	PREFETCHT1   64(R11)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12371,46 +12928,43 @@ single375:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R10
 	DECQ         AX
-	JNE          single375
+	JNE          single459
 
-finish374:
+finish458:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu376
+	JEQ     relu460
 	CMPQ    AX, $0x01
-	JEQ     tanh377
+	JEQ     tanh461
 	CMPQ    AX, $0x03
-	JNE     done378
+	JNE     done462
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -12466,9 +13020,9 @@ finish374:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z20
 	VMOVAPS Z25, Z21
-	JMP     done378
+	JMP     done462
 
-tanh377:
+tanh461:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -12524,9 +13078,9 @@ tanh377:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z20
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z21
-	JMP        done378
+	JMP        done462
 
-relu376:
+relu460:
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
 	VMAXPS Z1, Z22, Z1
@@ -12551,7 +13105,7 @@ relu376:
 	VMAXPS Z20, Z22, Z20
 	VMAXPS Z21, Z22, Z21
 
-done378:
+done462:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -12600,6 +13154,8 @@ TEXT ·sgemmPlainAVX512_11x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z22
 	VMOVUPS    64(CX), Z23
+	TESTQ      BX, BX
+	JEQ        same466
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -12699,30 +13255,59 @@ TEXT ·sgemmPlainAVX512_11x32(SB), NOSPLIT, $0-112
 	VADDPS     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       ldb+40(FP), R10
-	SHLQ       $0x02, R10
-	MOVQ       dst+48(FP), R11
-	SUBQ       $0x04, AX
-	JLT        tail382
+	JMP        started467
 
-loop381:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, (R11)
-	VMOVUPS      Z23, 64(R11)
+same466:
+	VMOVUPS (DX), Z0
+	VADDPS  Z22, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z20
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z23, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z19
+	VMOVAPS Z1, Z21
+
+started467:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	MOVQ b+32(FP), R10
+	MOVQ ldb+40(FP), R11
+	SHLQ $0x02, R11
+	MOVQ dst+48(FP), R12
+	SUBQ $0x04, AX
+	JLT  tail468
+
+loop465:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, (R12)
+	VMOVUPS      Z23, 64(R12)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12732,41 +13317,38 @@ loop381:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, 128(R11)
-	VMOVUPS      Z23, 192(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, 128(R12)
+	VMOVUPS      Z23, 192(R12)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12776,41 +13358,38 @@ loop381:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, 256(R11)
-	VMOVUPS      Z23, 320(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, 256(R12)
+	VMOVUPS      Z23, 320(R12)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12820,41 +13399,38 @@ loop381:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, 384(R11)
-	VMOVUPS      Z23, 448(R11)
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, 384(R12)
+	VMOVUPS      Z23, 448(R12)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12864,50 +13440,47 @@ loop381:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R11
+	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop381
+	JGE          loop465
 
-tail382:
+tail468:
 	ADDQ $0x04, AX
-	JEQ  finish383
+	JEQ  finish469
 
-single384:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z22
-	VMOVUPS      64(R9), Z23
-	VMOVUPS      Z22, (R11)
-	VMOVUPS      Z23, 64(R11)
+single470:
+	PREFETCHT0   128(R10)
+	PREFETCHT0   192(R10)
+	VMOVUPS      (R10), Z22
+	VMOVUPS      64(R10), Z23
+	VMOVUPS      Z22, (R12)
+	VMOVUPS      Z23, 64(R12)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z22, Z24, Z0
 	VFMADD231PS  Z23, Z24, Z1
@@ -12917,47 +13490,44 @@ single384:
 	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z22, Z26, Z4
 	VFMADD231PS  Z23, Z26, Z5
-	VBROADCASTSS (DI), Z27
+	VBROADCASTSS (BX)(SI*1), Z27
 	VFMADD231PS  Z22, Z27, Z6
 	VFMADD231PS  Z23, Z27, Z7
-	VBROADCASTSS (DI)(CX*1), Z28
+	VBROADCASTSS (BX)(CX*4), Z28
 	VFMADD231PS  Z22, Z28, Z8
 	VFMADD231PS  Z23, Z28, Z9
-	VBROADCASTSS (DI)(CX*2), Z29
+	VBROADCASTSS (BX)(DI*1), Z29
 	VFMADD231PS  Z22, Z29, Z10
 	VFMADD231PS  Z23, Z29, Z11
-	VBROADCASTSS (R8), Z30
+	VBROADCASTSS (BX)(SI*2), Z30
 	VFMADD231PS  Z22, Z30, Z12
 	VFMADD231PS  Z23, Z30, Z13
-	VBROADCASTSS (R8)(CX*1), Z31
+	VBROADCASTSS (BX)(R8*1), Z31
 	VFMADD231PS  Z22, Z31, Z14
 	VFMADD231PS  Z23, Z31, Z15
-	VBROADCASTSS (R8)(CX*2), Z24
+	VBROADCASTSS (BX)(CX*8), Z24
 	VFMADD231PS  Z22, Z24, Z16
 	VFMADD231PS  Z23, Z24, Z17
-	VBROADCASTSS (SI), Z25
+	VBROADCASTSS (BX)(R9*1), Z25
 	VFMADD231PS  Z22, Z25, Z18
 	VFMADD231PS  Z23, Z25, Z19
-	VBROADCASTSS (SI)(CX*1), Z26
+	VBROADCASTSS (BX)(DI*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
-	ADDQ         R10, R9
+	ADDQ         R11, R10
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R11
+	ADDQ         $+128, R12
 	DECQ         AX
-	JNE          single384
+	JNE          single470
 
-finish383:
+finish469:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu385
+	JEQ     relu471
 	CMPQ    AX, $0x01
-	JEQ     tanh386
+	JEQ     tanh472
 	CMPQ    AX, $0x03
-	JNE     done387
+	JNE     done473
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -13013,9 +13583,9 @@ finish383:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z20
 	VMOVAPS Z25, Z21
-	JMP     done387
+	JMP     done473
 
-tanh386:
+tanh472:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -13071,9 +13641,9 @@ tanh386:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z20
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z21
-	JMP        done387
+	JMP        done473
 
-relu385:
+relu471:
 	VPXORD Z22, Z22, Z22
 	VMAXPS Z0, Z22, Z0
 	VMAXPS Z1, Z22, Z1
@@ -13098,7 +13668,7 @@ relu385:
 	VMAXPS Z20, Z22, Z20
 	VMAXPS Z21, Z22, Z21
 
-done387:
+done473:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX
@@ -13152,6 +13722,8 @@ TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	MOVQ      ss+56(FP), BX
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z12
+	TESTQ     BX, BX
+	JEQ       same477
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -13212,187 +13784,191 @@ TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z12, Z11, Z11
-	MOVQ      k+0(FP), AX
-	MOVQ      rs+16(FP), CX
-	SHLQ      $0x02, CX
-	MOVQ      cs+24(FP), DX
-	SHLQ      $0x02, DX
-	MOVQ      a+8(FP), BX
-	LEAQ      (CX)(CX*2), SI
-	LEAQ      (BX)(SI*1), DI
-	LEAQ      (DI)(SI*1), R8
-	LEAQ      (R8)(SI*1), SI
-	MOVQ      b+32(FP), R9
-	SUBQ      $0x04, AX
-	JLT       tail391
+	JMP       started478
 
-loop390:
-	VMOVUPS      (R9), Z12
+same477:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z12, Z0, Z0
+	VMOVAPS   Z0, Z1
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z3
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z5
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z7
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z9
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z11
+
+started478:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	LEAQ (R9)(CX*2), R10
+	MOVQ b+32(FP), R11
+	SUBQ $0x04, AX
+	JLT  tail479
+
+loop476:
+	VMOVUPS      (R11), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS (BX)(CX*1), Z14
 	VFMADD231PS  Z12, Z14, Z1
 	VBROADCASTSS (BX)(CX*2), Z15
 	VFMADD231PS  Z12, Z15, Z2
-	VBROADCASTSS (DI), Z16
+	VBROADCASTSS (BX)(SI*1), Z16
 	VFMADD231PS  Z12, Z16, Z3
-	VBROADCASTSS (DI)(CX*1), Z17
+	VBROADCASTSS (BX)(CX*4), Z17
 	VFMADD231PS  Z12, Z17, Z4
-	VBROADCASTSS (DI)(CX*2), Z18
+	VBROADCASTSS (BX)(DI*1), Z18
 	VFMADD231PS  Z12, Z18, Z5
-	VBROADCASTSS (R8), Z19
+	VBROADCASTSS (BX)(SI*2), Z19
 	VFMADD231PS  Z12, Z19, Z6
-	VBROADCASTSS (R8)(CX*1), Z20
+	VBROADCASTSS (BX)(R8*1), Z20
 	VFMADD231PS  Z12, Z20, Z7
-	VBROADCASTSS (R8)(CX*2), Z21
+	VBROADCASTSS (BX)(CX*8), Z21
 	VFMADD231PS  Z12, Z21, Z8
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(R9*1), Z22
 	VFMADD231PS  Z12, Z22, Z9
-	VBROADCASTSS (SI)(CX*1), Z23
+	VBROADCASTSS (BX)(DI*2), Z23
 	VFMADD231PS  Z12, Z23, Z10
-	VBROADCASTSS (SI)(CX*2), Z24
+	VBROADCASTSS (BX)(R10*1), Z24
 	VFMADD231PS  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      128(R9), Z12
+	VMOVUPS      128(R11), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS (BX)(CX*1), Z14
 	VFMADD231PS  Z12, Z14, Z1
 	VBROADCASTSS (BX)(CX*2), Z15
 	VFMADD231PS  Z12, Z15, Z2
-	VBROADCASTSS (DI), Z16
+	VBROADCASTSS (BX)(SI*1), Z16
 	VFMADD231PS  Z12, Z16, Z3
-	VBROADCASTSS (DI)(CX*1), Z17
+	VBROADCASTSS (BX)(CX*4), Z17
 	VFMADD231PS  Z12, Z17, Z4
-	VBROADCASTSS (DI)(CX*2), Z18
+	VBROADCASTSS (BX)(DI*1), Z18
 	VFMADD231PS  Z12, Z18, Z5
-	VBROADCASTSS (R8), Z19
+	VBROADCASTSS (BX)(SI*2), Z19
 	VFMADD231PS  Z12, Z19, Z6
-	VBROADCASTSS (R8)(CX*1), Z20
+	VBROADCASTSS (BX)(R8*1), Z20
 	VFMADD231PS  Z12, Z20, Z7
-	VBROADCASTSS (R8)(CX*2), Z21
+	VBROADCASTSS (BX)(CX*8), Z21
 	VFMADD231PS  Z12, Z21, Z8
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(R9*1), Z22
 	VFMADD231PS  Z12, Z22, Z9
-	VBROADCASTSS (SI)(CX*1), Z23
+	VBROADCASTSS (BX)(DI*2), Z23
 	VFMADD231PS  Z12, Z23, Z10
-	VBROADCASTSS (SI)(CX*2), Z24
+	VBROADCASTSS (BX)(R10*1), Z24
 	VFMADD231PS  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      256(R9), Z12
+	VMOVUPS      256(R11), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS (BX)(CX*1), Z14
 	VFMADD231PS  Z12, Z14, Z1
 	VBROADCASTSS (BX)(CX*2), Z15
 	VFMADD231PS  Z12, Z15, Z2
-	VBROADCASTSS (DI), Z16
+	VBROADCASTSS (BX)(SI*1), Z16
 	VFMADD231PS  Z12, Z16, Z3
-	VBROADCASTSS (DI)(CX*1), Z17
+	VBROADCASTSS (BX)(CX*4), Z17
 	VFMADD231PS  Z12, Z17, Z4
-	VBROADCASTSS (DI)(CX*2), Z18
+	VBROADCASTSS (BX)(DI*1), Z18
 	VFMADD231PS  Z12, Z18, Z5
-	VBROADCASTSS (R8), Z19
+	VBROADCASTSS (BX)(SI*2), Z19
 	VFMADD231PS  Z12, Z19, Z6
-	VBROADCASTSS (R8)(CX*1), Z20
+	VBROADCASTSS (BX)(R8*1), Z20
 	VFMADD231PS  Z12, Z20, Z7
-	VBROADCASTSS (R8)(CX*2), Z21
+	VBROADCASTSS (BX)(CX*8), Z21
 	VFMADD231PS  Z12, Z21, Z8
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(R9*1), Z22
 	VFMADD231PS  Z12, Z22, Z9
-	VBROADCASTSS (SI)(CX*1), Z23
+	VBROADCASTSS (BX)(DI*2), Z23
 	VFMADD231PS  Z12, Z23, Z10
-	VBROADCASTSS (SI)(CX*2), Z24
+	VBROADCASTSS (BX)(R10*1), Z24
 	VFMADD231PS  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	VMOVUPS      384(R9), Z12
+	VMOVUPS      384(R11), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS (BX)(CX*1), Z14
 	VFMADD231PS  Z12, Z14, Z1
 	VBROADCASTSS (BX)(CX*2), Z15
 	VFMADD231PS  Z12, Z15, Z2
-	VBROADCASTSS (DI), Z16
+	VBROADCASTSS (BX)(SI*1), Z16
 	VFMADD231PS  Z12, Z16, Z3
-	VBROADCASTSS (DI)(CX*1), Z17
+	VBROADCASTSS (BX)(CX*4), Z17
 	VFMADD231PS  Z12, Z17, Z4
-	VBROADCASTSS (DI)(CX*2), Z18
+	VBROADCASTSS (BX)(DI*1), Z18
 	VFMADD231PS  Z12, Z18, Z5
-	VBROADCASTSS (R8), Z19
+	VBROADCASTSS (BX)(SI*2), Z19
 	VFMADD231PS  Z12, Z19, Z6
-	VBROADCASTSS (R8)(CX*1), Z20
+	VBROADCASTSS (BX)(R8*1), Z20
 	VFMADD231PS  Z12, Z20, Z7
-	VBROADCASTSS (R8)(CX*2), Z21
+	VBROADCASTSS (BX)(CX*8), Z21
 	VFMADD231PS  Z12, Z21, Z8
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(R9*1), Z22
 	VFMADD231PS  Z12, Z22, Z9
-	VBROADCASTSS (SI)(CX*1), Z23
+	VBROADCASTSS (BX)(DI*2), Z23
 	VFMADD231PS  Z12, Z23, Z10
-	VBROADCASTSS (SI)(CX*2), Z24
+	VBROADCASTSS (BX)(R10*1), Z24
 	VFMADD231PS  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
+	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop390
+	JGE          loop476
 
-tail391:
+tail479:
 	ADDQ $0x04, AX
-	JEQ  finish392
+	JEQ  finish480
 
-single393:
-	VMOVUPS      (R9), Z12
+single481:
+	VMOVUPS      (R11), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
 	VBROADCASTSS (BX)(CX*1), Z14
 	VFMADD231PS  Z12, Z14, Z1
 	VBROADCASTSS (BX)(CX*2), Z15
 	VFMADD231PS  Z12, Z15, Z2
-	VBROADCASTSS (DI), Z16
+	VBROADCASTSS (BX)(SI*1), Z16
 	VFMADD231PS  Z12, Z16, Z3
-	VBROADCASTSS (DI)(CX*1), Z17
+	VBROADCASTSS (BX)(CX*4), Z17
 	VFMADD231PS  Z12, Z17, Z4
-	VBROADCASTSS (DI)(CX*2), Z18
+	VBROADCASTSS (BX)(DI*1), Z18
 	VFMADD231PS  Z12, Z18, Z5
-	VBROADCASTSS (R8), Z19
+	VBROADCASTSS (BX)(SI*2), Z19
 	VFMADD231PS  Z12, Z19, Z6
-	VBROADCASTSS (R8)(CX*1), Z20
+	VBROADCASTSS (BX)(R8*1), Z20
 	VFMADD231PS  Z12, Z20, Z7
-	VBROADCASTSS (R8)(CX*2), Z21
+	VBROADCASTSS (BX)(CX*8), Z21
 	VFMADD231PS  Z12, Z21, Z8
-	VBROADCASTSS (SI), Z22
+	VBROADCASTSS (BX)(R9*1), Z22
 	VFMADD231PS  Z12, Z22, Z9
-	VBROADCASTSS (SI)(CX*1), Z23
+	VBROADCASTSS (BX)(DI*2), Z23
 	VFMADD231PS  Z12, Z23, Z10
-	VBROADCASTSS (SI)(CX*2), Z24
+	VBROADCASTSS (BX)(R10*1), Z24
 	VFMADD231PS  Z12, Z24, Z11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single393
+	JNE          single481
 
-finish392:
+finish480:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu394
+	JEQ     relu482
 	CMPQ    AX, $0x01
-	JEQ     tanh395
+	JEQ     tanh483
 	CMPQ    AX, $0x03
-	JNE     done396
+	JNE     done484
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -13423,9 +13999,9 @@ finish392:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z10
 	VMOVAPS Z25, Z11
-	JMP     done396
+	JMP     done484
 
-tanh395:
+tanh483:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -13456,9 +14032,9 @@ tanh395:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z10
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z11
-	JMP        done396
+	JMP        done484
 
-relu394:
+relu482:
 	VPXORD Z12, Z12, Z12
 	VMAXPS Z0, Z12, Z0
 	VMAXPS Z1, Z12, Z1
@@ -13473,7 +14049,7 @@ relu394:
 	VMAXPS Z10, Z12, Z10
 	VMAXPS Z11, Z12, Z11
 
-done396:
+done484:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -13519,6 +14095,8 @@ TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS.Z  (CX), K1, Z24
 	VMOVUPS.Z  64(CX), K2, Z25
+	TESTQ      BX, BX
+	JEQ        same488
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -13627,28 +14205,60 @@ TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-112
 	VADDPS     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       bs+40(FP), R10
-	SHLQ       $0x02, R10
-	ADDQ       R9, R10
-	SUBQ       $0x04, AX
-	JLT        tail400
+	JMP        started489
 
-loop399:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
+same488:
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z24, Z0, Z0
+	VMOVAPS   Z0, Z2
+	VMOVAPS   Z0, Z4
+	VMOVAPS   Z0, Z6
+	VMOVAPS   Z0, Z8
+	VMOVAPS   Z0, Z10
+	VMOVAPS   Z0, Z12
+	VMOVAPS   Z0, Z14
+	VMOVAPS   Z0, Z16
+	VMOVAPS   Z0, Z18
+	VMOVAPS   Z0, Z20
+	VMOVAPS   Z0, Z22
+	VMOVUPS.Z 64(DX), K2, Z1
+	VADDPS    Z25, Z1, Z1
+	VMOVAPS   Z1, Z3
+	VMOVAPS   Z1, Z5
+	VMOVAPS   Z1, Z7
+	VMOVAPS   Z1, Z9
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z1, Z13
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z1, Z17
+	VMOVAPS   Z1, Z19
+	VMOVAPS   Z1, Z21
+	VMOVAPS   Z1, Z23
+
+started489:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	LEAQ (R9)(CX*2), R10
+	MOVQ b+32(FP), R11
+	MOVQ bs+40(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R11, R12
+	SUBQ $0x04, AX
+	JLT  tail490
+
+loop487:
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -13658,41 +14268,38 @@ loop399:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   128(R10)
-	PREFETCHT1   192(R10)
-	VMOVUPS      128(R9), Z24
-	VMOVUPS      192(R9), Z25
+	PREFETCHT1   128(R12)
+	PREFETCHT1   192(R12)
+	VMOVUPS      128(R11), Z24
+	VMOVUPS      192(R11), Z25
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -13702,41 +14309,38 @@ loop399:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   256(R10)
-	PREFETCHT1   320(R10)
-	VMOVUPS      256(R9), Z24
-	VMOVUPS      320(R9), Z25
+	PREFETCHT1   256(R12)
+	PREFETCHT1   320(R12)
+	VMOVUPS      256(R11), Z24
+	VMOVUPS      320(R11), Z25
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -13746,41 +14350,38 @@ loop399:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT1   384(R10)
-	PREFETCHT1   448(R10)
-	VMOVUPS      384(R9), Z24
-	VMOVUPS      448(R9), Z25
+	PREFETCHT1   384(R12)
+	PREFETCHT1   448(R12)
+	VMOVUPS      384(R11), Z24
+	VMOVUPS      448(R11), Z25
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -13790,51 +14391,48 @@ loop399:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R9
-	ADDQ         $+512, R10
+	ADDQ         $+512, R11
+	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop399
+	JGE          loop487
 
-tail400:
+tail490:
 	ADDQ $0x04, AX
-	JEQ  finish401
+	JEQ  finish491
 
-single402:
-	PREFETCHT1   (R10)
-	PREFETCHT1   64(R10)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
+single492:
+	PREFETCHT1   (R12)
+	PREFETCHT1   64(R12)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -13844,49 +14442,46 @@ single402:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R9
+	ADDQ         $+128, R11
 	DECQ         AX
-	JNE          single402
+	JNE          single492
 
-finish401:
+finish491:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu403
+	JEQ     relu493
 	CMPQ    AX, $0x01
-	JEQ     tanh404
+	JEQ     tanh494
 	CMPQ    AX, $0x03
-	JNE     done405
+	JNE     done495
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -13947,9 +14542,9 @@ finish401:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done405
+	JMP     done495
 
-tanh404:
+tanh494:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -14010,9 +14605,9 @@ tanh404:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done405
+	JMP        done495
 
-relu403:
+relu493:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -14039,7 +14634,7 @@ relu403:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done405:
+done495:
 	MOVQ    c+80(FP), AX
 	MOVQ    ldc+88(FP), CX
 	SHLQ    $0x02, CX
@@ -14091,6 +14686,8 @@ TEXT ·sgemmPlainAVX512_12x32(SB), NOSPLIT, $0-112
 	SHLQ       $0x02, BX
 	VMOVUPS    (CX), Z24
 	VMOVUPS    64(CX), Z25
+	TESTQ      BX, BX
+	JEQ        same499
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -14199,30 +14796,62 @@ TEXT ·sgemmPlainAVX512_12x32(SB), NOSPLIT, $0-112
 	VADDPS     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	MOVQ       k+0(FP), AX
-	MOVQ       rs+16(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       cs+24(FP), DX
-	SHLQ       $0x02, DX
-	MOVQ       a+8(FP), BX
-	LEAQ       (CX)(CX*2), SI
-	LEAQ       (BX)(SI*1), DI
-	LEAQ       (DI)(SI*1), R8
-	LEAQ       (R8)(SI*1), SI
-	MOVQ       b+32(FP), R9
-	MOVQ       ldb+40(FP), R10
-	SHLQ       $0x02, R10
-	MOVQ       dst+48(FP), R11
-	SUBQ       $0x04, AX
-	JLT        tail409
+	JMP        started500
 
-loop408:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, (R11)
-	VMOVUPS      Z25, 64(R11)
+same499:
+	VMOVUPS (DX), Z0
+	VADDPS  Z24, Z0, Z0
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z16
+	VMOVAPS Z0, Z18
+	VMOVAPS Z0, Z20
+	VMOVAPS Z0, Z22
+	VMOVUPS 64(DX), Z1
+	VADDPS  Z25, Z1, Z1
+	VMOVAPS Z1, Z3
+	VMOVAPS Z1, Z5
+	VMOVAPS Z1, Z7
+	VMOVAPS Z1, Z9
+	VMOVAPS Z1, Z11
+	VMOVAPS Z1, Z13
+	VMOVAPS Z1, Z15
+	VMOVAPS Z1, Z17
+	VMOVAPS Z1, Z19
+	VMOVAPS Z1, Z21
+	VMOVAPS Z1, Z23
+
+started500:
+	MOVQ k+0(FP), AX
+	MOVQ rs+16(FP), CX
+	SHLQ $0x02, CX
+	MOVQ cs+24(FP), DX
+	SHLQ $0x02, DX
+	MOVQ a+8(FP), BX
+	LEAQ (CX)(CX*2), SI
+	LEAQ (SI)(CX*2), DI
+	LEAQ (DI)(CX*2), R8
+	LEAQ (R8)(CX*2), R9
+	LEAQ (R9)(CX*2), R10
+	MOVQ b+32(FP), R11
+	MOVQ ldb+40(FP), R12
+	SHLQ $0x02, R12
+	MOVQ dst+48(FP), R13
+	SUBQ $0x04, AX
+	JLT  tail501
+
+loop498:
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -14232,44 +14861,41 @@ loop408:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, 128(R11)
-	VMOVUPS      Z25, 192(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, 128(R13)
+	VMOVUPS      Z25, 192(R13)
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -14279,44 +14905,41 @@ loop408:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, 256(R11)
-	VMOVUPS      Z25, 320(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, 256(R13)
+	VMOVUPS      Z25, 320(R13)
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -14326,44 +14949,41 @@ loop408:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, 384(R11)
-	VMOVUPS      Z25, 448(R11)
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, 384(R13)
+	VMOVUPS      Z25, 448(R13)
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -14373,53 +14993,50 @@ loop408:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+512, R11
+	ADDQ         $+512, R13
 	SUBQ         $0x04, AX
-	JGE          loop408
+	JGE          loop498
 
-tail409:
+tail501:
 	ADDQ $0x04, AX
-	JEQ  finish410
+	JEQ  finish502
 
-single411:
-	PREFETCHT0   128(R9)
-	PREFETCHT0   192(R9)
-	VMOVUPS      (R9), Z24
-	VMOVUPS      64(R9), Z25
-	VMOVUPS      Z24, (R11)
-	VMOVUPS      Z25, 64(R11)
+single503:
+	PREFETCHT0   128(R11)
+	PREFETCHT0   192(R11)
+	VMOVUPS      (R11), Z24
+	VMOVUPS      64(R11), Z25
+	VMOVUPS      Z24, (R13)
+	VMOVUPS      Z25, 64(R13)
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z24, Z26, Z0
 	VFMADD231PS  Z25, Z26, Z1
@@ -14429,50 +15046,47 @@ single411:
 	VBROADCASTSS (BX)(CX*2), Z28
 	VFMADD231PS  Z24, Z28, Z4
 	VFMADD231PS  Z25, Z28, Z5
-	VBROADCASTSS (DI), Z29
+	VBROADCASTSS (BX)(SI*1), Z29
 	VFMADD231PS  Z24, Z29, Z6
 	VFMADD231PS  Z25, Z29, Z7
-	VBROADCASTSS (DI)(CX*1), Z30
+	VBROADCASTSS (BX)(CX*4), Z30
 	VFMADD231PS  Z24, Z30, Z8
 	VFMADD231PS  Z25, Z30, Z9
-	VBROADCASTSS (DI)(CX*2), Z31
+	VBROADCASTSS (BX)(DI*1), Z31
 	VFMADD231PS  Z24, Z31, Z10
 	VFMADD231PS  Z25, Z31, Z11
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (BX)(SI*2), Z26
 	VFMADD231PS  Z24, Z26, Z12
 	VFMADD231PS  Z25, Z26, Z13
-	VBROADCASTSS (R8)(CX*1), Z27
+	VBROADCASTSS (BX)(R8*1), Z27
 	VFMADD231PS  Z24, Z27, Z14
 	VFMADD231PS  Z25, Z27, Z15
-	VBROADCASTSS (R8)(CX*2), Z28
+	VBROADCASTSS (BX)(CX*8), Z28
 	VFMADD231PS  Z24, Z28, Z16
 	VFMADD231PS  Z25, Z28, Z17
-	VBROADCASTSS (SI), Z29
+	VBROADCASTSS (BX)(R9*1), Z29
 	VFMADD231PS  Z24, Z29, Z18
 	VFMADD231PS  Z25, Z29, Z19
-	VBROADCASTSS (SI)(CX*1), Z30
+	VBROADCASTSS (BX)(DI*2), Z30
 	VFMADD231PS  Z24, Z30, Z20
 	VFMADD231PS  Z25, Z30, Z21
-	VBROADCASTSS (SI)(CX*2), Z31
+	VBROADCASTSS (BX)(R10*1), Z31
 	VFMADD231PS  Z24, Z31, Z22
 	VFMADD231PS  Z25, Z31, Z23
-	ADDQ         R10, R9
+	ADDQ         R12, R11
 	ADDQ         DX, BX
-	ADDQ         DX, DI
-	ADDQ         DX, R8
-	ADDQ         DX, SI
-	ADDQ         $+128, R11
+	ADDQ         $+128, R13
 	DECQ         AX
-	JNE          single411
+	JNE          single503
 
-finish410:
+finish502:
 	MOVQ    act+104(FP), AX
 	CMPQ    AX, $0x02
-	JEQ     relu412
+	JEQ     relu504
 	CMPQ    AX, $0x01
-	JEQ     tanh413
+	JEQ     tanh505
 	CMPQ    AX, $0x03
-	JNE     done414
+	JNE     done506
 	VMOVAPS Z0, Z24
 	VMOVAPS Z1, Z25
 	CALL    ·sigmoidTileAVX512+0(SB)
@@ -14533,9 +15147,9 @@ finish410:
 	CALL    ·sigmoidTileAVX512+0(SB)
 	VMOVAPS Z24, Z22
 	VMOVAPS Z25, Z23
-	JMP     done414
+	JMP     done506
 
-tanh413:
+tanh505:
 	VMOVAPS    Z0, Z24
 	VMOVAPS    Z1, Z25
 	CALL       ·tanhAbsTileAVX512+0(SB)
@@ -14596,9 +15210,9 @@ tanh413:
 	CALL       ·tanhAbsTileAVX512+0(SB)
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z24, Z22
 	VPTERNLOGD $0xec, cAVX512_80000000<>+0(SB), Z25, Z23
-	JMP        done414
+	JMP        done506
 
-relu412:
+relu504:
 	VPXORD Z24, Z24, Z24
 	VMAXPS Z0, Z24, Z0
 	VMAXPS Z1, Z24, Z1
@@ -14625,7 +15239,7 @@ relu412:
 	VMAXPS Z22, Z24, Z22
 	VMAXPS Z23, Z24, Z23
 
-done414:
+done506:
 	MOVQ    c+88(FP), AX
 	MOVQ    ldc+96(FP), CX
 	SHLQ    $0x02, CX

@@ -187,6 +187,7 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	b.c, b.ldc, b.act = p.C, p.LDC, p.Act
 	b.b, b.depth, b.n, b.k = p.B.data, k, p.B.N, k
 	b.gather, b.noLow = gather, k*panels.Len()*w.set.NR > nearPanels
+	w.single.layRows(&b)
 	if k <= depth {
 		w.single.block(&b, panels)
 		return

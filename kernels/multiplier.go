@@ -79,9 +79,9 @@ func (p *Product) operands() operands[float32] {
 	}
 }
 
-// gathers says whether rows of A are gathered before use.
-func (m *multiplier[T]) gathers(p *operands[T]) bool {
-	return p.transA || p.lda%m.aliasStride == 0 && p.m > 1
+// aliases says whether the same columns of all rows of A fall into one set of L1.
+func (m *multiplier[T]) aliases(p *operands[T]) bool {
+	return p.lda%m.aliasStride == 0 && p.m > 1
 }
 
 // A block is a product over the rows [lo,lo+k) of a packed B. It holds the operands by
@@ -94,6 +94,10 @@ type block[T Float] struct {
 	gather   bool // rows of op(A) are gathered first
 	noLow    bool // a remainder of few rows shares with the tile before it
 	lo, k    int
+
+	// Tiles are of height rows, and the first tall of them of one more. The last takes
+	// shared rows from the one before it. See layRows.
+	tiles, height, tall, shared int
 }
 
 // fetchBytes is the distance at which a tile prefetches its panel. The first
@@ -110,9 +114,10 @@ const (
 	// gatherTiles is the number of tiles whose rows of A are gathered at a time. Each
 	// panel of B that comes from L3 serves all these tiles. Their rows all stay in L2.
 	gatherTiles = 4
-	// stripDepth bounds the time of one call. Each row may miss the cache and the TLB,
-	// which takes 0.1 µs.
-	stripDepth = 256
+	// stripDepth is the number of rows of a transposed A that the tiles of a group gather
+	// at a time. Each row may be on a page of its own, which the TLB then keeps for all
+	// tiles. It bounds the time between stop points: to miss cache and TLB takes 0.1 µs.
+	stripDepth = 64
 	// gatherPad separates gathered rows by a cache line or two.
 	gatherPad = 16
 	// aliasBytes is a row stride of A. At its multiples, the same columns of all rows fall
@@ -127,25 +132,27 @@ const (
 // rows of N = K = 1760 gain 29 % (bench/RESULTS.md, Choices).
 var nearBytes = asm.L2() * 3 / 8
 
-// groups returns the number of groups of rows, and the number of tiles.
-func (m *multiplier[T]) groups(b *block[T]) (groups, tiles int) {
-	tiles = (b.m + m.set.MR - 1) / m.set.MR
-	size := gatherTiles
-	if !b.gather {
-		size = max(2, m.nearRows/(b.k*m.set.MR))
-	}
-	return (tiles + size - 1) / size, tiles
+// groups returns the number of groups of at most size tiles.
+func (b *block[T]) groups(size int) int { return (b.tiles + size - 1) / size }
+
+// group returns the tiles of group g of groups.
+func (b *block[T]) group(g, groups int) Span {
+	return Span{b.tiles * g / groups, b.tiles * (g + 1) / groups}
 }
 
 // block walks the rows in tiles, gathered or in place.
 func (m *multiplier[T]) block(b *block[T], panels Span) {
 	if !b.gather && b.m*b.k <= m.nearRows { // the divisions below would slow small steps
-		m.tiles(b, Span{0, (b.m + m.set.MR - 1) / m.set.MR}, panels)
+		m.tiles(b, Span{0, b.tiles}, panels)
 		return
 	}
-	groups, n := m.groups(b)
+	size := gatherTiles
+	if !b.gather {
+		size = max(2, m.nearRows/(b.k*m.set.MR))
+	}
+	groups := b.groups(size)
 	for g := range groups {
-		group := Span{n * g / groups, n * (g + 1) / groups}
+		group := b.group(g, groups)
 		if b.gather {
 			m.gather(b, group, 1)
 		}
@@ -153,7 +160,7 @@ func (m *multiplier[T]) block(b *block[T], panels Span) {
 	}
 }
 
-// tileRows returns the rows of tile t.
+// layRows divides the rows into tiles.
 //
 // In sets whose low tiles are slow, tiles have equal height: 16 rows are 8+8, not 12+4.
 //
@@ -162,24 +169,33 @@ func (m *multiplier[T]) block(b *block[T], panels Span) {
 //
 // A remainder of one row shares with the tile before it. So does a remainder whose tile
 // takes several panels, if these come from far away (nearPanels).
-func (m *multiplier[T]) tileRows(b *block[T], t int) (lo, hi int) {
+func (m *multiplier[T]) layRows(b *block[T]) {
 	mr := m.set.MR
+	b.tiles, b.height, b.tall, b.shared = 1, b.m, 0, 0
 	if b.m <= mr {
-		return 0, b.m
+		return
 	}
-	n := (b.m + mr - 1) / mr
+	b.tiles = (b.m + mr - 1) / mr
 	if !m.set.TallFirst {
-		return b.m * t / n, b.m * (t + 1) / n
+		b.height = b.m / b.tiles
+		b.tall = b.m - b.tiles*b.height
+		return
 	}
-	lo, hi = t*mr, min((t+1)*mr, b.m)
-	if rest := b.m % mr; n > 1 && (rest == 1 || b.noLow && m.set.Gemm[rest].Panels[2] != nil) {
-		move := (mr+rest)/2 - rest
-		switch t {
-		case n - 2:
-			hi -= move
-		case n - 1:
-			lo -= move
-		}
+	b.height = mr
+	if rest := b.m - (b.tiles-1)*mr; rest == 1 || b.noLow && m.set.Gemm[rest].Panels[2] != nil {
+		b.shared = (mr+rest)/2 - rest
+	}
+}
+
+// tileRows returns the rows of tile t.
+func (b *block[T]) tileRows(t int) (lo, hi int) {
+	lo = t*b.height + min(t, b.tall)
+	hi = min((t+1)*b.height+min(t+1, b.tall), b.m)
+	switch t {
+	case b.tiles - 1:
+		lo -= b.shared
+	case b.tiles - 2:
+		hi -= b.shared
 	}
 	return lo, hi
 }
@@ -188,7 +204,7 @@ func (m *multiplier[T]) tileRows(b *block[T], t int) (lo, hi int) {
 // pass. A single tile, or a low one at the end, takes several panels at a time.
 func (m *multiplier[T]) tiles(b *block[T], group, panels Span) {
 	last := group.Hi - 1
-	lo, hi := m.tileRows(b, last)
+	lo, hi := b.tileRows(last)
 	together := group
 	if group.Len() == 1 || m.set.TallFirst && m.set.Gemm[hi-lo].Panels[2] != nil {
 		together.Hi = last
@@ -208,20 +224,24 @@ func (m *multiplier[T]) tiles(b *block[T], group, panels Span) {
 // gather copies the rows of op(A) for a group of tiles into the worker's buffer, times
 // alpha.
 func (m *multiplier[T]) gather(b *block[T], group Span, alpha T) {
-	for t := group.Lo; t < group.Hi; t++ {
-		lo, hi := m.tileRows(b, t)
-		buf := m.gathered(t - group.Lo)
-		if b.transA { // rows of op(A) are columns of A
-			for k := 0; k < b.k; k += stripDepth {
+	if b.transA { // rows of op(A) are columns of A
+		for k := 0; k < b.k; k += stripDepth {
+			n := min(stripDepth, b.k-k)
+			for t := group.Lo; t < group.Hi; t++ {
 				stopPoint()
-				n, to := min(stripDepth, b.k-k), buf[k*(hi-lo):]
+				lo, hi := b.tileRows(t)
+				to := m.gathered(t - group.Lo)[k*(hi-lo):][:n*(hi-lo)]
 				m.set.Strip(n, hi-lo, &to[0], &b.a[(b.lo+k)*b.lda+lo], b.lda)
 				if alpha != 1 {
-					m.set.Scale(to[:n*(hi-lo)], alpha)
+					m.set.Scale(to, alpha)
 				}
 			}
-			continue
 		}
+		return
+	}
+	for t := group.Lo; t < group.Hi; t++ {
+		lo, hi := b.tileRows(t)
+		buf := m.gathered(t - group.Lo)
 		for i := range hi - lo {
 			to := buf[i*(b.k+gatherPad):][:b.k]
 			copy(to, b.a[(lo+i)*b.lda+b.lo:])
@@ -242,7 +262,7 @@ func (m *multiplier[T]) gathered(i int) []T {
 // rowTile runs tile t across the panels, as many at a time as the set's tiles take.
 // first is the first tile of its group.
 func (m *multiplier[T]) rowTile(b *block[T], t, first int, panels Span) {
-	i, end := m.tileRows(b, t)
+	i, end := b.tileRows(t)
 	a, rs, cs := b.a, b.lda, 1
 	switch {
 	case !b.gather && b.transA:

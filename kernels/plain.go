@@ -3,6 +3,8 @@ package kernels
 import (
 	"fmt"
 	"runtime"
+
+	"batchrnn/asm"
 )
 
 // A Matrix is a K×N matrix that is not packed. It is row-major with row stride LD.
@@ -32,8 +34,8 @@ func (w *Worker) Columns(n int) Span {
 
 // GemmPlain is Gemm with b in the place of p.B, which must be nil. b may change from
 // one product to the next. GemmPlain packs it on the way, a block at a time. That takes
-// 2 MB for each worker, for b of any size; a worker's first such product allocates
-// them. If b stays the same for many products, [Packed] is faster.
+// 1 MB for each worker, for b of any size; a worker's first such product allocates
+// it. If b stays the same for many products, [Packed] is faster.
 func (e *Engine) GemmPlain(p Product, b Matrix) {
 	e.checkPlain(&p, &b)
 	p.checkApart("GemmPlain", b.K, b.N)
@@ -145,14 +147,21 @@ func plainShare[T Float](w *Worker) {
 const (
 	// plainDepth is the maximum number of rows of a plain matrix in a block.
 	plainDepth = 1024
-	// plainBytes is the size of a packed block: half of a small L2.
-	plainBytes = 1 << 18
-	// Each block gathers rows of A anew. So if rows are gathered, blocks are larger.
-	// With blocks of plainBytes the product of 1760×1600 and 1600×1760 reaches 83 to
-	// 92 % of that rate.
+	// gatheredDepth is that number if rows of A are gathered.
 	gatheredDepth = 512
-	gatheredBytes = 1 << 21
+	// gatheredBytes is the size of a packed block if rows of A are gathered: each block
+	// gathers them anew.
+	gatheredBytes = 1 << 20
+	// plainTiles is the number of tiles that pass all panels of a block together. The
+	// block stays in L2, and few tiles read and write C along its rows.
+	plainTiles = 2
+	// packedTiles is the number of tiles from which a block is packed along its rows before
+	// use. Each row may be on a page of its own, and a packing tile reads one panel of it.
+	packedTiles = 24
 )
+
+// plainBytes is the size of a packed block. It stays in L2 beside rows of A and C.
+var plainBytes = min(asm.L2()/2, gatheredBytes)
 
 // Panels returns the number of panels of n columns. Workers share products by panels.
 func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
@@ -160,31 +169,34 @@ func (o serial) Panels(n int) int { return (n + o.set.NR - 1) / o.set.NR }
 // panels returns the number of panels of n columns.
 func (m *multiplier[T]) panels(n int) int { return (n + m.set.NR - 1) / m.set.NR }
 
-// gathersPlain says whether rows of A are gathered before use. A small transposed A is read
-// in place.
+// gathersPlain says whether rows of A are gathered before use. A transposed A is read in
+// place if it is small, or if few panels read it.
 func (m *multiplier[T]) gathersPlain(p *plainProduct[T]) bool {
 	switch {
 	case p.alpha != 1 && !p.negatesB():
 		return true
-	case p.transA && p.k <= linesTogether(p.lda*elementSize[T]()):
-		return false
+	case p.transA:
+		return p.cols > 2*m.set.NR && p.k > linesTogether(p.lda*elementSize[T]())
 	}
-	return m.gathers(&p.operands)
+	return m.aliases(&p.operands) && m.set.MR > l1Ways
 }
+
+// l1Ways is the number of lines at a stride of aliasBytes that L1 holds.
+var l1Ways = asm.L1() / aliasBytes
 
 // negatesB says whether the right-hand matrix takes the factor alpha, which is -1: that
 // rounds nothing. It does if that is less work.
 func (p *plainProduct[T]) negatesB() bool { return p.alpha == -1 && p.cols < p.m }
 
 // linesTogether returns how many lines of memory at a stride in bytes stay in L1 together:
-// those in 6 of at least 8 ways, and in the sets that the stride meets.
+// those in all but 2 ways, and in the sets that the stride meets.
 func linesTogether(stride int) int {
-	return 6 * aliasBytes / min(max(stride&-stride, 64), aliasBytes)
+	return (l1Ways - 2) * aliasBytes / min(max(stride&-stride, 64), aliasBytes)
 }
 
-// plain computes some panels' columns of a product with a plain matrix, block by block.
-// The first tile packs its panels for the tiles below it. K is cut into equal parts. A
-// part starts from the C that the part before it stored, so the cut changes no bits.
+// plain computes some panels' columns of a product with a plain matrix, block by block. K
+// is cut into equal parts. A part starts from the C that the part before it stored, so the
+// cut changes no bits.
 func (m *multiplier[T]) plain(p *plainProduct[T], panels Span) {
 	if p.m == 0 || panels.Len() == 0 {
 		return
@@ -219,6 +231,7 @@ func (m *multiplier[T]) plainPart(p *plainProduct[T], gather, negate bool) {
 	b.operands = p.operands
 	b.b, b.depth, b.n, b.k = m.space[:m.panels(p.cols)*p.k*m.set.NR], p.k, p.cols, p.k
 	b.gather = gather
+	m.layRows(&b)
 	if p.beta != 1 {
 		m.scaleRows(b.m, b.n, b.c, b.ldc, p.beta)
 	}
@@ -252,18 +265,26 @@ func (m *multiplier[T]) scaleRows(rows, n int, c []T, ldc int, beta T) {
 	}
 }
 
-// plainBlock walks the rows of a product. The first group of tiles packs r into b, or -r if
-// negate is set.
+// plainBlock walks the rows of a product. It packs r into b, or -r if negate is set. If
+// there are few tiles, the first one packs as it computes.
 func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T, negate bool) {
-	groups, n := m.groups(b)
+	size := plainTiles
+	if b.gather {
+		size = gatherTiles
+	}
+	packed := b.tiles >= packedTiles && !r.transB && !negate
+	if packed {
+		m.packBlock(b, r)
+	}
+	groups := b.groups(size)
 	for g := range groups {
-		group := Span{n * g / groups, n * (g + 1) / groups}
+		group := b.group(g, groups)
 		if b.gather {
 			m.gather(b, group, alpha)
 		}
 		for j := range m.panels(b.n) {
 			t := group.Lo
-			if g == 0 {
+			if g == 0 && !packed {
 				if !negate && m.plainTile(b, r, j) {
 					t++
 				} else {
@@ -284,7 +305,7 @@ func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T, negate boo
 // plainTile runs the first tile across a panel, and packs that panel. It returns false
 // if the set has no such tile.
 func (m *multiplier[T]) plainTile(b *block[T], r *right[T], j int) bool {
-	_, end := m.tileRows(b, 0)
+	_, end := b.tileRows(0)
 	f, nr := m.set.Gemm[end].Plain, m.set.NR
 	col := j * nr
 	if f == nil || r.transB || col+nr > b.n {
@@ -313,6 +334,21 @@ func (m *multiplier[T]) plainTile(b *block[T], r *right[T], j int) bool {
 	f(b.k, &a[0], rs, cs, &r.b[col], r.ldb, &b.b[j*b.k*nr],
 		s, lds, ids, bias, &b.c[col], b.ldc, int(b.act))
 	return true
+}
+
+// packBlock packs r along its rows.
+func (m *multiplier[T]) packBlock(b *block[T], r *right[T]) {
+	nr := m.set.NR
+	for lo := 0; lo < b.k; lo += packRowsTogether {
+		stopPoint()
+		rows := min(packRowsTogether, b.k-lo)
+		for j := range m.panels(b.n) {
+			if j%packPanelsTogether == packPanelsTogether-1 {
+				stopPoint()
+			}
+			m.set.Pack(rows, min(nr, b.n-j*nr), &b.b[(j*b.k+lo)*nr], &r.b[lo*r.ldb+j*nr], r.ldb)
+		}
+	}
 }
 
 // packPanel packs panel j of r.

@@ -87,10 +87,12 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 		g.Label(full)
 	}
 
-	// The chain over k.
+	// The chain over k. One pointer walks A, so that a step has few additions: on Intel
+	// they share ports with the multiply-adds.
 	k := g.arg("k")
 	rs, cs := g.argBytes("rs"), g.argBytes("cs")
-	row, a := g.inThrees(g.arg("a"), rs, rows)
+	a := g.arg("a")
+	row := g.rowsFrom(a, rs, rows)
 	b := []reg.GPVirtual{g.arg("b")}
 	if panels > 1 {
 		bs := g.argBytes("bs")
@@ -120,9 +122,7 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 				g.VMOVUPS(x, at(dst, disp+v*g.bytes()))
 			})
 			g.ADDQ(ldb, b[0])
-			for _, p := range a {
-				g.ADDQ(cs, p)
-			}
+			g.ADDQ(cs, a)
 			return
 		}
 		if ahead != nil {
@@ -135,9 +135,7 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 		} else {
 			g.stepPanels(rows, row, b, disp, acc, free)
 		}
-		for _, p := range a {
-			g.ADDQ(cs, p)
-		}
+		g.ADDQ(cs, a)
 	}
 	unroll := 4
 	tail, store := g.label("tail"), g.label("finish")
@@ -205,25 +203,21 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 	}
 }
 
-// inThrees addresses rows in threes from one pointer each: a, a+rs, a+2rs.
-func (g *gen) inThrees(first, rs reg.GPVirtual, rows int) (row func(i int) operand.Mem, a []reg.GPVirtual) {
-	a = make([]reg.GPVirtual, (rows+2)/3)
-	a[0] = first
-	if rows > 3 {
-		rs3 := g.GP64()
-		g.LEAQ(operand.Mem{Base: rs, Index: rs, Scale: 2}, rs3)
-		for i := 1; i < len(a); i++ {
-			a[i] = g.GP64()
-			g.LEAQ(operand.Mem{Base: a[i-1], Index: rs3, Scale: 1}, a[i])
-		}
+// rowsFrom returns the addresses of rows at a stride from a pointer. An index is an odd
+// multiple of the stride, and an address scales it by a power of two.
+func (g *gen) rowsFrom(p, stride reg.GPVirtual, rows int) func(i int) operand.Mem {
+	odd := map[int]reg.GPVirtual{1: stride}
+	for i := 3; i < rows; i += 2 {
+		odd[i] = g.GP64()
+		g.LEAQ(operand.Mem{Base: odd[i-2], Index: stride, Scale: 2}, odd[i])
 	}
 	return func(i int) operand.Mem {
-		m := at(a[i/3], 0)
-		if i%3 > 0 {
-			m = m.Idx(rs, uint8(i%3))
+		if i == 0 {
+			return at(p, 0)
 		}
-		return m
-	}, a
+		scale := i & -i
+		return at(p, 0).Idx(odd[i/scale], uint8(scale))
+	}
 }
 
 // fetches says whether a tile brings what comes next into L2: those that take a
@@ -231,7 +225,8 @@ func (g *gen) inThrees(first, rs reg.GPVirtual, rows int) (row func(i int) opera
 func (g *gen) fetches(rows, vectors int) bool { return vectors == panelVectors && rows >= g.mr()/2 }
 
 // startValues emits the loads of a row of S and the bias for each row. A tile
-// that fetches ahead asks for the columns of the next panel too.
+// that fetches ahead asks for the columns of the next panel too. Where the stride of S is
+// 0, all rows start from its first.
 func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical, load func(v int, m operand.Mem, x reg.VecPhysical)) {
 	ids, bias := g.arg("ids"), g.arg("bias")
 	s, ss := g.arg("s"), g.argBytes("ss")
@@ -244,6 +239,18 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 			load(v, at(bias, v*g.bytes()), free[v])
 		}
 	}
+	plus := func(v int, x reg.VecPhysical) {
+		if inRegisters {
+			g.add(free[v], x, x)
+		} else {
+			g.add(at(bias, v*g.bytes()), x, x)
+		}
+	}
+	same, end := g.label("same"), g.label("started")
+	if rows > 1 {
+		g.TESTQ(ss, ss)
+		g.JEQ(operand.LabelRef(same))
+	}
 	for row := range rows {
 		p := g.GP64()
 		g.MOVLQSX(at(ids, 4*row), p)
@@ -252,11 +259,7 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 		for v := range vectors {
 			x := acc(row, v)
 			load(v, at(p, v*g.bytes()), x)
-			if inRegisters {
-				g.add(free[v], x, x)
-			} else {
-				g.add(at(bias, v*g.bytes()), x, x)
-			}
+			plus(v, x)
 		}
 		if g.fetches(rows, vectors) {
 			for line := 0; line < vectors*g.bytes(); line += 64 {
@@ -264,6 +267,20 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 			}
 		}
 	}
+	if rows == 1 {
+		return
+	}
+	g.JMP(operand.LabelRef(end))
+	g.Label(same)
+	for v := range vectors {
+		x := acc(0, v)
+		load(v, at(s, v*g.bytes()), x)
+		plus(v, x)
+		for row := 1; row < rows; row++ {
+			g.VMOVAPS(x, acc(row, v))
+		}
+	}
+	g.Label(end)
 }
 
 // stepRows emits one k of a single panel: its vectors of B, which keep may store, then

@@ -86,15 +86,13 @@ func (g *gen) triangleRows(rows int, solve bool) {
 
 	k, b := g.arg("k"), g.arg("p")
 	a, rs, cs := g.arg("a"), g.argBytes("rs"), g.argBytes("cs")
-	row, as := g.inThrees(a, rs, rows)
+	row := g.rowsFrom(a, rs, rows)
 	next, diagonal := g.label("loop"), g.label("diagonal")
 	g.TESTQ(k, k)
 	g.JEQ(operand.LabelRef(diagonal))
 	g.Label(next)
 	g.stepRows(rows, panelVectors, row, at(b, 0), acc, free, nil)
-	for _, p := range as {
-		g.ADDQ(cs, p)
-	}
+	g.ADDQ(cs, a)
 	g.ADDQ(operand.I32(int32(rowBytes)), b)
 	g.DECQ(k)
 	g.JNE(operand.LabelRef(next))
@@ -140,9 +138,7 @@ func (g *gen) triangleRows(rows int, solve bool) {
 					}
 				}
 			}
-			for _, p := range as {
-				g.ADDQ(cs, p)
-			}
+			g.ADDQ(cs, a)
 		}
 	})
 	g.finish()

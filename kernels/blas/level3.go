@@ -30,7 +30,11 @@ func (r *routines[T]) gemm(tA, tB blas.Transpose, m, n, k int, alpha T, a []T, l
 	if m*n*k < r.tuning.gemm {
 		return false
 	}
-	p := product(m, n, k, alpha, matrix[T]{a, lda, transA}, matrix[T]{b, ldb, transB}, beta, matrix[T]{c, ldc, false})
+	var p kernels.MatMul[T] // field by field: product copies it, which costs 16×16×16 a sixth
+	p.M, p.N, p.K, p.Alpha, p.Beta = m, n, k, alpha, beta
+	p.A, p.LDA, p.TransA = a, lda, transA
+	p.B, p.LDB, p.TransB = b, ldb, transB
+	p.C, p.LDC = c, ldc
 	r.a.MatMul(&p)
 	return true
 }
