@@ -51,3 +51,35 @@ func TestThreadModes(t *testing.T) {
 		}
 	}
 }
+
+// TestAlgebraThreadModes is TestThreadModes for a matrix and a vector, alone and in a team.
+func TestAlgebraThreadModes(t *testing.T) {
+	const flush = 1<<15 | 1<<6
+	for _, isa := range fusedISAs() {
+		e := open(t, isa, 2)
+		a := NewAlgebra[float32](e)
+		for _, n := range []int{64, 2048} {
+			m, x, want, got := make([]float32, n*n), make([]float32, n), make([]float32, n), make([]float32, n)
+			for i := range m {
+				m[i] = 1e-25
+			}
+			for i := range x {
+				x[i] = 1e-18
+			}
+			a.Gemv(n, n, 1, m, n, x, 0, want)
+			func() {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				e.set.WriteControl(asm.Control | flush)
+				defer e.set.WriteControl(asm.Control)
+				a.Gemv(n, n, 1, m, n, x, 0, got)
+				if mode := e.set.ReadControl(); mode&flush != flush {
+					t.Errorf("%s: Gemv of %d leaves the thread in mode %#x", isa, n, mode)
+				}
+			}()
+			if i := firstDifference(got, want); i >= 0 || want[0] == 0 {
+				t.Errorf("%s: element %d of Gemv of %d is %g, want %g", isa, i, n, got[max(i, 0)], want[max(i, 0)])
+			}
+		}
+	}
+}

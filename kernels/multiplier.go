@@ -132,14 +132,6 @@ const (
 // rows of N = K = 1760 gain 29 % (bench/RESULTS.md, Choices).
 var nearBytes = asm.L2() * 3 / 8
 
-// groups returns the number of groups of at most size tiles.
-func (b *block[T]) groups(size int) int { return (b.tiles + size - 1) / size }
-
-// group returns the tiles of group g of groups.
-func (b *block[T]) group(g, groups int) Span {
-	return Span{b.tiles * g / groups, b.tiles * (g + 1) / groups}
-}
-
 // block walks the rows in tiles, gathered or in place.
 func (m *multiplier[T]) block(b *block[T], panels Span) {
 	if !b.gather && b.m*b.k <= m.nearRows { // the divisions below would slow small steps
@@ -150,9 +142,9 @@ func (m *multiplier[T]) block(b *block[T], panels Span) {
 	if !b.gather {
 		size = max(2, m.nearRows/(b.k*m.set.MR))
 	}
-	groups := b.groups(size)
+	groups := (b.tiles + size - 1) / size
 	for g := range groups {
-		group := b.group(g, groups)
+		group := Span{b.tiles * g / groups, b.tiles * (g + 1) / groups}
 		if b.gather {
 			m.gather(b, group, 1)
 		}

@@ -150,13 +150,15 @@ const (
 	// gatheredDepth is that number if rows of A are gathered.
 	gatheredDepth = 512
 	// gatheredBytes is the size of a packed block if rows of A are gathered: each block
-	// gathers them anew.
+	// gathers them anew. Twice the size lost 8 % at order 1000 where L2 has 2 MB.
 	gatheredBytes = 1 << 20
 	// plainTiles is the number of tiles that pass all panels of a block together. The
-	// block stays in L2, and few tiles read and write C along its rows.
+	// block stays in L2, and few tiles read and write C along its rows. From 1 to 4 are
+	// alike. At 1000×1000×16, 16 lost 30 %.
 	plainTiles = 2
 	// packedTiles is the number of tiles from which a block is packed along its rows before
 	// use. Each row may be on a page of its own, and a packing tile reads one panel of it.
+	// At order 96, 8 lost 8 %; at 300×2048×2048, 40 lost 9 %.
 	packedTiles = 24
 )
 
@@ -276,15 +278,15 @@ func (m *multiplier[T]) plainBlock(b *block[T], r *right[T], alpha T, negate boo
 	if packed {
 		m.packBlock(b, r)
 	}
-	groups := b.groups(size)
-	for g := range groups {
-		group := b.group(g, groups)
+	panels := m.panels(b.n)
+	for lo := 0; lo < b.tiles; lo += size {
+		group := Span{lo, min(lo+size, b.tiles)}
 		if b.gather {
 			m.gather(b, group, alpha)
 		}
-		for j := range m.panels(b.n) {
-			t := group.Lo
-			if g == 0 && !packed {
+		for j := range panels {
+			t := lo
+			if lo == 0 && !packed {
 				if !negate && m.plainTile(b, r, j) {
 					t++
 				} else {

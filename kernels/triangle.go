@@ -3,11 +3,11 @@ package kernels
 import "slices"
 
 // MaxTriangle is the largest order of a [Triangle]. Its rows of a panel of B stay in L1
-// then, and the triangle in L2.
+// then, and the triangle in L2. At order 256, halves of 128 or less lose 4 to 15 %.
 const MaxTriangle = 256
 
 // A Triangle is op(A) of order M, at most MaxTriangle, beside B of M×N. If Unit is set, its
-// diagonal is 1 and not read. The other triangle of op(A) is not read.
+// diagonal is 1. Nothing depends on the diagonal of A then, or ever on its other triangle.
 type Triangle[T Float] struct {
 	M, N   int
 	Lower  bool // op(A) is a lower triangle
@@ -174,7 +174,8 @@ func (m *multiplier[T]) gathersTriangle(t *Triangle[T]) bool {
 const crosswiseRows = 64
 
 // gatherTriangle copies the triangle of op(A) to space, and returns its row stride: an odd
-// number of cache lines, so that a column lies in all sets of L1.
+// number of cache lines, so that a column lies in all sets of L1. Strips of rows that lie
+// across memory, by Strip or Pack, were no faster.
 func (m *multiplier[T]) gatherTriangle(t *Triangle[T], space []T) (ld int) {
 	ld = MaxTriangle + 64/elementSize[T]()
 	for i := 0; i < t.M; i += transposeTogether { // rows in memory

@@ -284,7 +284,8 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 }
 
 // stepRows emits one k of a single panel: its vectors of B, which keep may store, then
-// row by row.
+// row by row. To load B a k ahead, or to broadcast a lone vector's rows
+// in the multiply-add, gained nothing on Intel.
 func (g *gen) stepRows(rows, vectors int, row func(int) operand.Mem, b operand.Mem, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical, keep func(v int, x reg.VecPhysical)) {
 	bv := free[:vectors]
 	for v := range bv {

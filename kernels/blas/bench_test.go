@@ -20,22 +20,36 @@ func BenchmarkRoutines(b *testing.B) {
 	for _, routines := range levels {
 		for _, routine := range routines {
 			for _, n := range []int{16, 32, 64, 128, 256, 512, 1024} {
-				benchmark(b, "D", api64(p), api64(gonum.Implementation{}), routine, n)
-				benchmark(b, "S", api32(p), api32(gonum.Implementation{}), routine, n)
+				benchmark(b, "D", api64(p), api64(gonum.Implementation{}), routine, n, n)
+				benchmark(b, "S", api32(p), api32(gonum.Implementation{}), routine, n, n)
 			}
 		}
 	}
 }
 
-func benchmark[T kernels.Float](b *testing.B, width string, ours, theirs *api[T], routine string, n int) {
+// BenchmarkThin is BenchmarkRoutines for matrices near the limits of gemv and ger, all on
+// the kernels: the limits of measured64 and measured32 are where ×gonum passes 1.
+func BenchmarkThin(b *testing.B) {
+	p := newTuned(newEngine(b, "", 1), blocks, blocks)
+	for _, routine := range []string{"gemv", "ger"} {
+		for _, few := range []int{1, 2, 4, 8, 12, 16, 24, 32} {
+			for _, size := range [][2]int{{few, few}, {few, 100}, {100, few}, {1000, few}} {
+				benchmark(b, "D", api64(p), api64(gonum.Implementation{}), routine, size[0], size[1])
+				benchmark(b, "S", api32(p), api32(gonum.Implementation{}), routine, size[0], size[1])
+			}
+		}
+	}
+}
+
+func benchmark[T kernels.Float](b *testing.B, width string, ours, theirs *api[T], routine string, m, n int) {
 	for _, side := range []blas.Side{blas.Left, blas.Right} {
 		for _, trans := range []blas.Transpose{blas.NoTrans, blas.Trans} {
-			c := &call{routine: routine, tA: trans, tB: blas.NoTrans, side: side, ul: blas.Lower, diag: blas.Unit, m: n, n: n, k: n, alpha: 1e-3, beta: 1}
+			c := &call{routine: routine, tA: trans, tB: blas.NoTrans, side: side, ul: blas.Lower, diag: blas.Unit, m: m, n: n, k: n, alpha: 1e-3, beta: 1}
 			sided := routine == "symm" || routine == "trmm" || routine == "trsm"
 			if side == blas.Right && !sided || trans == blas.Trans && (routine == "symm" || c.level() == 1 || !c.transposes()) {
 				continue
 			}
-			b.Run(fmt.Sprintf("%s%s/%c%c/n=%d", width, routine, side, trans, n), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s%s/%c%c/m=%d/n=%d", width, routine, side, trans, m, n), func(b *testing.B) {
 				gemm := &call{routine: "gemm", tA: blas.NoTrans, tB: blas.NoTrans, m: n, n: n, k: n, alpha: 1e-3, beta: 1}
 				x, y, before := operandsOf[T](c), operandsOf[T](gemm), operandsOf[T](c)
 				var took [3]time.Duration
@@ -88,15 +102,17 @@ func (c *call) transposes() bool {
 	return c.level() > 1
 }
 
-// flops returns the floating-point operations of a call with m = n = k.
+// flops returns the floating-point operations of a call, of level 3 with m = n = k.
 func (c *call) flops() float64 {
-	n := float64(c.n)
+	m, n := float64(c.m), float64(c.n)
 	switch c.routine {
 	case "gemm", "symm", "syr2k":
 		return 2 * n * n * n
 	case "syrk", "trmm", "trsm":
 		return n * n * n
-	case "gemv", "ger", "symv", "syr2":
+	case "gemv", "ger":
+		return 2 * m * n
+	case "symv", "syr2":
 		return 2 * n * n
 	case "syr", "trmv", "trsv":
 		return n * n

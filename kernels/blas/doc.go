@@ -12,7 +12,8 @@
 //
 //   - Level 3: gemm, symm, syrk, syr2k, trmm, trsm.
 //   - Level 2: gemv, ger, symv, syr, syr2, trmv, trsv.
-//   - Level 1, with increments of 1: dot, axpy, scal, asum, nrm2.
+//   - Level 1, with increments of 1: axpy, scal; with any that are positive: dot, asum,
+//     nrm2, iamax.
 //
 // The other routines are gonum's own. So are small cases of these routines, and calls
 // that have nothing to compute. Bad arguments panic with gonum's messages.

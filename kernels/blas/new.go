@@ -78,10 +78,10 @@ var (
 
 	measured64 = blocks.from(tuning{dot: 64, scal: 96, sums: 24, iamax: 96,
 		gemv: limit{600, 16}, gemvT: limit{384, 12}, ger: limit{256, 4}, vector: 8,
-		symv: 28, syr: 40, syr2: 40, trmv: 136, trmvT: 144, trsv: 36, gemm: 216, symm: 512, rank: 3000, left: 1200, right: 512, order: 8, rows: 4})
+		symv: 28, syr: 40, syr2: 40, trmv: 144, trmvT: 144, trsv: 36, gemm: 216, symm: 512, rank: 3000, left: 1200, right: 512, order: 8, rows: 4})
 	measured32 = blocks.from(tuning{dot: 128, scal: 32, sums: 24, iamax: 64,
 		gemv: limit{256, 0}, gemvT: limit{48, 0}, ger: limit{800, 8}, vector: 16,
-		symv: 36, syr: 24, syr2: 40, trmv: 256, trmvT: 48, trsv: 48, gemm: 216, symm: 512, rank: 3000, left: 600, right: 512, order: 8, rows: 4})
+		symv: 36, syr: 24, syr2: 40, trmv: 288, trmvT: 48, trsv: 56, gemm: 216, symm: 512, rank: 3000, left: 600, right: 512, order: 8, rows: 4})
 )
 
 // from returns the blocks of t with the limits of l.
