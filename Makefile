@@ -6,7 +6,7 @@ ISAS ?= $(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo avx2)
 FUZZTIME ?= 3s
 
 # A set that this processor has must not be skipped by a mistake in detection.
-export BATCHRNN_REQUIRE_ISA ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2)$(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo ,avx512)
+export BATCHRNN_REQUIRE_ISA ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && echo avx2)$(shell grep -qw avx512dq /proc/cpuinfo 2>/dev/null && echo ,avx512)$(shell grep -qw avx512_vnni /proc/cpuinfo 2>/dev/null && echo ,avx512vnni)
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Packages whose results depend on the engine that is picked.
@@ -65,12 +65,16 @@ drift:
 test:
 	BATCHRNN_LONG=1 go test ./...
 
-# The tests again with each of the other instruction sets forced.
+# The tests again with each of the other instruction sets forced. Beside avx512vnni, avx512
+# differs in int8 alone.
 isas:
 	@for isa in $(ISAS); do \
 		echo "BATCHRNN_ISA=$$isa go test -count=1 $(ENGINE)"; \
 		BATCHRNN_ISA=$$isa go test -count=1 $(ENGINE) || exit 1; \
 	done
+	@grep -qw avx512_vnni /proc/cpuinfo 2>/dev/null || exit 0; \
+	echo "BATCHRNN_ISA=avx512 go test -count=1 -run 'Int8|Quantise' $(ENGINE)"; \
+	BATCHRNN_ISA=avx512 go test -count=1 -run 'Int8|Quantise' $(ENGINE)
 
 # The portable kernels alone: no assembly is built.
 purego:

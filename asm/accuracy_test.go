@@ -39,7 +39,7 @@ func TestAccuracy(t *testing.T) {
 	if *exhaustive {
 		step = 1
 	}
-	sets := Sets()
+	sets := floatSets()
 	for _, f := range functions {
 		worst := make([]worstCase, len(sets))
 		const block = 1 << 12

@@ -25,7 +25,7 @@ func benchFunction(b *testing.B, f function) {
 	for i := range src {
 		src[i] = float32(normal(r))
 	}
-	for _, s := range Sets() {
+	for _, s := range floatSets() {
 		b.Run("isa="+s.Name, func(b *testing.B) {
 			kernel := f.slot(s)
 			b.ReportAllocs()
@@ -72,7 +72,7 @@ func BenchmarkVector(b *testing.B) {
 		{"Adagrad", vectorBench, 20},
 		{"Adam", vectorBench, 28},
 	} {
-		for _, s := range Sets() {
+		for _, s := range floatSets() {
 			b.Run(fmt.Sprintf("op=%s/isa=%s", op.field, s.Name), func(b *testing.B) {
 				benchField(b, slots(s), op.field, op.sh(s), op.bytes)
 			})
@@ -100,7 +100,7 @@ func BenchmarkDouble(b *testing.B) {
 		{"PackT", func(s *Set) shape { return shape{n: s.Double.NR, k: benchElements / 2 / s.Double.NR} }, 16},
 		{"Strip", func(s *Set) shape { return shape{n: s.MR, k: benchElements / 2 / s.MR, gap: 500} }, 16},
 	} {
-		for _, s := range Sets() {
+		for _, s := range floatSets() {
 			b.Run(fmt.Sprintf("op=%s/isa=%s", op.field, s.Name), func(b *testing.B) {
 				benchField(b, doubleSlots(s), op.field, op.sh(s), op.bytes)
 			})
@@ -158,7 +158,7 @@ func BenchmarkGemmTile(b *testing.B) {
 }
 
 func benchTiles[T Float](b *testing.B) {
-	for _, s := range Sets() {
+	for _, s := range floatSets() {
 		k1 := of[T](s)
 		for _, tile := range tiles[T](s) {
 			for _, k := range []int{64, 256, 512} {
@@ -183,7 +183,7 @@ func benchTiles[T Float](b *testing.B) {
 
 // BenchmarkFMAPeak is the 100 % of BenchmarkGemmTile.
 func BenchmarkFMAPeak(b *testing.B) {
-	for _, s := range Sets() {
+	for _, s := range floatSets() {
 		b.Run("isa="+s.Name, func(b *testing.B) {
 			benchPeak(b, &s.Kernels)
 		})

@@ -11,7 +11,7 @@ func TestControl(t *testing.T) {
 	const flush = 1<<15 | 1<<6 // results, operands
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for _, s := range Sets() {
+	for _, s := range floatSets() {
 		mode := s.ReadControl()
 		if mode&ControlModes != Control {
 			t.Errorf("%s: the usual mode is %#x, want %#x", s.Name, mode, Control)

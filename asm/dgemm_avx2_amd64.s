@@ -53,7 +53,7 @@ full1:
 	SUBQ $0x04, AX
 	JLT  tail8
 
-loop3:
+loop7:
 	VMOVUPS      (BX), Y1
 	VBROADCASTSD (DX), Y2
 	VFMADD231PD  Y1, Y2, Y0
@@ -72,7 +72,7 @@ loop3:
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
-	JGE          loop3
+	JGE          loop7
 
 tail8:
 	ADDQ $0x04, AX
@@ -229,7 +229,7 @@ full12:
 	SUBQ $0x04, AX
 	JLT  tail19
 
-loop14:
+loop18:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSD (DX), Y4
@@ -256,7 +256,7 @@ loop14:
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
-	JGE          loop14
+	JGE          loop18
 
 tail19:
 	ADDQ $0x04, AX
@@ -332,7 +332,7 @@ TEXT ·dgemmAVX2_1x16(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail28
 
-loop25:
+loop27:
 	VBROADCASTSD (DX), Y4
 	VFMADD231PD  (BX), Y4, Y0
 	VFMADD231PD  32(BX), Y4, Y1
@@ -360,7 +360,7 @@ loop25:
 	ADDQ         $+256, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop25
+	JGE          loop27
 
 tail28:
 	ADDQ $0x04, AX
@@ -439,7 +439,7 @@ TEXT ·dgemmAVX2_1x32(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail36
 
-loop33:
+loop35:
 	VBROADCASTSD (DX), Y8
 	VFMADD231PD  (BX), Y8, Y0
 	VFMADD231PD  32(BX), Y8, Y1
@@ -485,7 +485,7 @@ loop33:
 	ADDQ         $+256, R8
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop33
+	JGE          loop35
 
 tail36:
 	ADDQ $0x04, AX
@@ -554,7 +554,7 @@ TEXT ·dgemmPlainAVX2_1x8(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail44
 
-loop41:
+loop43:
 	PREFETCHT0   64(BX)
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
@@ -597,7 +597,7 @@ loop41:
 	ADDQ         CX, DX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop41
+	JGE          loop43
 
 tail44:
 	ADDQ $0x04, AX
@@ -646,7 +646,7 @@ TEXT ·dgemmAVX2_2x4(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y2
 	TESTQ   BX, BX
-	JEQ     same50
+	JEQ     same49
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -657,14 +657,14 @@ TEXT ·dgemmAVX2_2x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y1
 	VADDPD  Y2, Y1, Y1
-	JMP     started51
+	JMP     started50
 
-same50:
+same49:
 	VMOVUPS (DX), Y0
 	VADDPD  Y2, Y0, Y0
 	VMOVAPS Y0, Y1
 
-started51:
+started50:
 	JMP full47
 
 masked48:
@@ -675,7 +675,7 @@ masked48:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y2
 	TESTQ      BX, BX
-	JEQ        same52
+	JEQ        same51
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -686,14 +686,14 @@ masked48:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y1
 	VADDPD     Y2, Y1, Y1
-	JMP        started53
+	JMP        started52
 
-same52:
+same51:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y2, Y0, Y0
 	VMOVAPS    Y0, Y1
 
-started53:
+started52:
 full47:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -705,7 +705,7 @@ full47:
 	SUBQ $0x04, AX
 	JLT  tail54
 
-loop49:
+loop53:
 	VMOVUPS      (SI), Y2
 	VBROADCASTSD (BX), Y3
 	VFMADD231PD  Y2, Y3, Y0
@@ -732,7 +732,7 @@ loop49:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop49
+	JGE          loop53
 
 tail54:
 	ADDQ $0x04, AX
@@ -794,7 +794,7 @@ TEXT ·dgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
 	TESTQ   BX, BX
-	JEQ     same61
+	JEQ     same60
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -809,9 +809,9 @@ TEXT ·dgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	VADDPD  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPD  Y5, Y3, Y3
-	JMP     started62
+	JMP     started61
 
-same61:
+same60:
 	VMOVUPS (DX), Y0
 	VADDPD  Y4, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -819,7 +819,7 @@ same61:
 	VADDPD  Y5, Y1, Y1
 	VMOVAPS Y1, Y3
 
-started62:
+started61:
 	JMP full58
 
 masked59:
@@ -831,7 +831,7 @@ masked59:
 	VMASKMOVPD (CX), Y14, Y4
 	VMASKMOVPD 32(CX), Y15, Y5
 	TESTQ      BX, BX
-	JEQ        same63
+	JEQ        same62
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -846,9 +846,9 @@ masked59:
 	VADDPD     Y4, Y2, Y2
 	VMASKMOVPD 32(AX), Y15, Y3
 	VADDPD     Y5, Y3, Y3
-	JMP        started64
+	JMP        started63
 
-same63:
+same62:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y4, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -856,7 +856,7 @@ same63:
 	VADDPD     Y5, Y1, Y1
 	VMOVAPS    Y1, Y3
 
-started64:
+started63:
 full58:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -868,7 +868,7 @@ full58:
 	SUBQ $0x04, AX
 	JLT  tail65
 
-loop60:
+loop64:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSD (BX), Y6
@@ -907,7 +907,7 @@ loop60:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop60
+	JGE          loop64
 
 tail65:
 	ADDQ $0x04, AX
@@ -969,7 +969,7 @@ TEXT ·dgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Y10
 	VMOVUPS 96(CX), Y11
 	TESTQ   BX, BX
-	JEQ     same72
+	JEQ     same71
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -992,9 +992,9 @@ TEXT ·dgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPD  Y10, Y6, Y6
 	VMOVUPS 96(AX), Y7
 	VADDPD  Y11, Y7, Y7
-	JMP     started73
+	JMP     started72
 
-same72:
+same71:
 	VMOVUPS (DX), Y0
 	VADDPD  Y8, Y0, Y0
 	VMOVAPS Y0, Y4
@@ -1008,7 +1008,7 @@ same72:
 	VADDPD  Y11, Y3, Y3
 	VMOVAPS Y3, Y7
 
-started73:
+started72:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1022,7 +1022,7 @@ started73:
 	SUBQ $0x04, AX
 	JLT  tail74
 
-loop71:
+loop73:
 	VBROADCASTSD (BX), Y8
 	VBROADCASTSD (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1086,7 +1086,7 @@ loop71:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop71
+	JGE          loop73
 
 tail74:
 	ADDQ $0x04, AX
@@ -1138,7 +1138,7 @@ TEXT ·dgemmAVX2_2x24(SB), NOSPLIT, $0-112
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x03, BX
 	TESTQ   BX, BX
-	JEQ     same80
+	JEQ     same79
 	MOVLQSX (AX), SI
 	IMULQ   BX, SI
 	ADDQ    DX, SI
@@ -1169,9 +1169,9 @@ TEXT ·dgemmAVX2_2x24(SB), NOSPLIT, $0-112
 	VADDPD  128(CX), Y10, Y10
 	VMOVUPS 160(AX), Y11
 	VADDPD  160(CX), Y11, Y11
-	JMP     started81
+	JMP     started80
 
-same80:
+same79:
 	VMOVUPS (DX), Y0
 	VADDPD  (CX), Y0, Y0
 	VMOVAPS Y0, Y6
@@ -1191,7 +1191,7 @@ same80:
 	VADDPD  160(CX), Y5, Y5
 	VMOVAPS Y5, Y11
 
-started81:
+started80:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1206,7 +1206,7 @@ started81:
 	SUBQ $0x04, AX
 	JLT  tail82
 
-loop79:
+loop81:
 	VBROADCASTSD (BX), Y12
 	VBROADCASTSD (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1295,7 +1295,7 @@ loop79:
 	ADDQ         $+256, R8
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop79
+	JGE          loop81
 
 tail82:
 	ADDQ $0x04, AX
@@ -1360,7 +1360,7 @@ TEXT ·dgemmPlainAVX2_2x8(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
 	TESTQ   BX, BX
-	JEQ     same88
+	JEQ     same87
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1375,9 +1375,9 @@ TEXT ·dgemmPlainAVX2_2x8(SB), NOSPLIT, $0-112
 	VADDPD  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPD  Y5, Y3, Y3
-	JMP     started89
+	JMP     started88
 
-same88:
+same87:
 	VMOVUPS (DX), Y0
 	VADDPD  Y4, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -1385,7 +1385,7 @@ same88:
 	VADDPD  Y5, Y1, Y1
 	VMOVAPS Y1, Y3
 
-started89:
+started88:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1399,7 +1399,7 @@ started89:
 	SUBQ $0x04, AX
 	JLT  tail90
 
-loop87:
+loop89:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
@@ -1454,7 +1454,7 @@ loop87:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop87
+	JGE          loop89
 
 tail90:
 	ADDQ $0x04, AX
@@ -1509,7 +1509,7 @@ TEXT ·dgemmAVX2_3x4(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y3
 	TESTQ   BX, BX
-	JEQ     same96
+	JEQ     same95
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1525,15 +1525,15 @@ TEXT ·dgemmAVX2_3x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y2
 	VADDPD  Y3, Y2, Y2
-	JMP     started97
+	JMP     started96
 
-same96:
+same95:
 	VMOVUPS (DX), Y0
 	VADDPD  Y3, Y0, Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 
-started97:
+started96:
 	JMP full93
 
 masked94:
@@ -1544,7 +1544,7 @@ masked94:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y3
 	TESTQ      BX, BX
-	JEQ        same98
+	JEQ        same97
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1560,15 +1560,15 @@ masked94:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y2
 	VADDPD     Y3, Y2, Y2
-	JMP        started99
+	JMP        started98
 
-same98:
+same97:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y3, Y0, Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
 
-started99:
+started98:
 full93:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -1580,7 +1580,7 @@ full93:
 	SUBQ $0x04, AX
 	JLT  tail100
 
-loop95:
+loop99:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSD (BX), Y4
 	VFMADD231PD  Y3, Y4, Y0
@@ -1615,7 +1615,7 @@ loop95:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop95
+	JGE          loop99
 
 tail100:
 	ADDQ $0x04, AX
@@ -1683,7 +1683,7 @@ TEXT ·dgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
 	TESTQ      BX, BX
-	JEQ        same107
+	JEQ        same106
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1708,9 +1708,9 @@ TEXT ·dgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPD     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        started108
+	JMP        started107
 
-same107:
+same106:
 	VMOVUPS (DX), Y0
 	VADDPD  Y6, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -1720,7 +1720,7 @@ same107:
 	VMOVAPS Y1, Y3
 	VMOVAPS Y1, Y5
 
-started108:
+started107:
 	JMP full104
 
 masked105:
@@ -1732,7 +1732,7 @@ masked105:
 	VMASKMOVPD (CX), Y14, Y6
 	VMASKMOVPD 32(CX), Y15, Y7
 	TESTQ      BX, BX
-	JEQ        same109
+	JEQ        same108
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1757,9 +1757,9 @@ masked105:
 	VMASKMOVPD 32(AX), Y15, Y5
 	VADDPD     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        started110
+	JMP        started109
 
-same109:
+same108:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y6, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -1769,7 +1769,7 @@ same109:
 	VMOVAPS    Y1, Y3
 	VMOVAPS    Y1, Y5
 
-started110:
+started109:
 full104:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -1784,7 +1784,7 @@ full104:
 	SUBQ $0x04, AX
 	JLT  tail111
 
-loop106:
+loop110:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -1840,7 +1840,7 @@ loop106:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop106
+	JGE          loop110
 
 tail111:
 	ADDQ $0x04, AX
@@ -1912,7 +1912,7 @@ TEXT ·dgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Y14
 	VMOVUPS 96(CX), Y15
 	TESTQ   BX, BX
-	JEQ     same118
+	JEQ     same117
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1946,9 +1946,9 @@ TEXT ·dgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VADDPD  Y14, Y10, Y10
 	VMOVUPS 96(AX), Y11
 	VADDPD  Y15, Y11, Y11
-	JMP     started119
+	JMP     started118
 
-same118:
+same117:
 	VMOVUPS (DX), Y0
 	VADDPD  Y12, Y0, Y0
 	VMOVAPS Y0, Y4
@@ -1966,7 +1966,7 @@ same118:
 	VMOVAPS Y3, Y7
 	VMOVAPS Y3, Y11
 
-started119:
+started118:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1980,7 +1980,7 @@ started119:
 	SUBQ $0x04, AX
 	JLT  tail120
 
-loop117:
+loop119:
 	VBROADCASTSD (BX), Y12
 	VBROADCASTSD (BX)(CX*1), Y13
 	VBROADCASTSD (BX)(CX*2), Y14
@@ -2064,7 +2064,7 @@ loop117:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop117
+	JGE          loop119
 
 tail120:
 	ADDQ $0x04, AX
@@ -2128,7 +2128,7 @@ TEXT ·dgemmPlainAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
 	TESTQ      BX, BX
-	JEQ        same126
+	JEQ        same125
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2153,9 +2153,9 @@ TEXT ·dgemmPlainAVX2_3x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPD     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        started127
+	JMP        started126
 
-same126:
+same125:
 	VMOVUPS (DX), Y0
 	VADDPD  Y6, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -2165,7 +2165,7 @@ same126:
 	VMOVAPS Y1, Y3
 	VMOVAPS Y1, Y5
 
-started127:
+started126:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2179,7 +2179,7 @@ started127:
 	SUBQ $0x04, AX
 	JLT  tail128
 
-loop125:
+loop127:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2246,7 +2246,7 @@ loop125:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop125
+	JGE          loop127
 
 tail128:
 	ADDQ $0x04, AX
@@ -2307,7 +2307,7 @@ TEXT ·dgemmAVX2_4x4(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y4
 	TESTQ   BX, BX
-	JEQ     same134
+	JEQ     same133
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2328,16 +2328,16 @@ TEXT ·dgemmAVX2_4x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y3
 	VADDPD  Y4, Y3, Y3
-	JMP     started135
+	JMP     started134
 
-same134:
+same133:
 	VMOVUPS (DX), Y0
 	VADDPD  Y4, Y0, Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y0, Y3
 
-started135:
+started134:
 	JMP full131
 
 masked132:
@@ -2348,7 +2348,7 @@ masked132:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y4
 	TESTQ      BX, BX
-	JEQ        same136
+	JEQ        same135
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2369,16 +2369,16 @@ masked132:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y3
 	VADDPD     Y4, Y3, Y3
-	JMP        started137
+	JMP        started136
 
-same136:
+same135:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y4, Y0, Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
 	VMOVAPS    Y0, Y3
 
-started137:
+started136:
 full131:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -2391,7 +2391,7 @@ full131:
 	SUBQ $0x04, AX
 	JLT  tail138
 
-loop133:
+loop137:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSD (BX), Y5
 	VFMADD231PD  Y4, Y5, Y0
@@ -2434,7 +2434,7 @@ loop133:
 	ADDQ         DX, BX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop133
+	JGE          loop137
 
 tail138:
 	ADDQ $0x04, AX
@@ -2508,7 +2508,7 @@ TEXT ·dgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
 	TESTQ      BX, BX
-	JEQ        same145
+	JEQ        same144
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2541,9 +2541,9 @@ TEXT ·dgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPD     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        started146
+	JMP        started145
 
-same145:
+same144:
 	VMOVUPS (DX), Y0
 	VADDPD  Y8, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -2555,7 +2555,7 @@ same145:
 	VMOVAPS Y1, Y5
 	VMOVAPS Y1, Y7
 
-started146:
+started145:
 	JMP full142
 
 masked143:
@@ -2567,7 +2567,7 @@ masked143:
 	VMASKMOVPD (CX), Y14, Y8
 	VMASKMOVPD 32(CX), Y15, Y9
 	TESTQ      BX, BX
-	JEQ        same147
+	JEQ        same146
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2600,9 +2600,9 @@ masked143:
 	VMASKMOVPD 32(AX), Y15, Y7
 	VADDPD     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        started148
+	JMP        started147
 
-same147:
+same146:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y8, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -2614,7 +2614,7 @@ same147:
 	VMOVAPS    Y1, Y5
 	VMOVAPS    Y1, Y7
 
-started148:
+started147:
 full142:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -2630,7 +2630,7 @@ full142:
 	SUBQ $0x04, AX
 	JLT  tail149
 
-loop144:
+loop148:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2698,7 +2698,7 @@ loop144:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop144
+	JGE          loop148
 
 tail149:
 	ADDQ $0x04, AX
@@ -2777,7 +2777,7 @@ TEXT ·dgemmPlainAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
 	TESTQ      BX, BX
-	JEQ        same156
+	JEQ        same155
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2810,9 +2810,9 @@ TEXT ·dgemmPlainAVX2_4x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPD     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        started157
+	JMP        started156
 
-same156:
+same155:
 	VMOVUPS (DX), Y0
 	VADDPD  Y8, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -2824,7 +2824,7 @@ same156:
 	VMOVAPS Y1, Y5
 	VMOVAPS Y1, Y7
 
-started157:
+started156:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2839,7 +2839,7 @@ started157:
 	SUBQ $0x04, AX
 	JLT  tail158
 
-loop155:
+loop157:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -2918,7 +2918,7 @@ loop155:
 	ADDQ         DX, BX
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop155
+	JGE          loop157
 
 tail158:
 	ADDQ $0x04, AX
@@ -2985,7 +2985,7 @@ TEXT ·dgemmAVX2_5x4(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y5
 	TESTQ   BX, BX
-	JEQ     same164
+	JEQ     same163
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3011,9 +3011,9 @@ TEXT ·dgemmAVX2_5x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y4
 	VADDPD  Y5, Y4, Y4
-	JMP     started165
+	JMP     started164
 
-same164:
+same163:
 	VMOVUPS (DX), Y0
 	VADDPD  Y5, Y0, Y0
 	VMOVAPS Y0, Y1
@@ -3021,7 +3021,7 @@ same164:
 	VMOVAPS Y0, Y3
 	VMOVAPS Y0, Y4
 
-started165:
+started164:
 	JMP full161
 
 masked162:
@@ -3032,7 +3032,7 @@ masked162:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y5
 	TESTQ      BX, BX
-	JEQ        same166
+	JEQ        same165
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3058,9 +3058,9 @@ masked162:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y4
 	VADDPD     Y5, Y4, Y4
-	JMP        started167
+	JMP        started166
 
-same166:
+same165:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y5, Y0, Y0
 	VMOVAPS    Y0, Y1
@@ -3068,7 +3068,7 @@ same166:
 	VMOVAPS    Y0, Y3
 	VMOVAPS    Y0, Y4
 
-started167:
+started166:
 full161:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -3081,7 +3081,7 @@ full161:
 	SUBQ $0x04, AX
 	JLT  tail168
 
-loop163:
+loop167:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSD (BX), Y6
 	VFMADD231PD  Y5, Y6, Y0
@@ -3132,7 +3132,7 @@ loop163:
 	ADDQ         DX, BX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop163
+	JGE          loop167
 
 tail168:
 	ADDQ $0x04, AX
@@ -3212,7 +3212,7 @@ TEXT ·dgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
 	TESTQ      BX, BX
-	JEQ        same175
+	JEQ        same174
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3253,9 +3253,9 @@ TEXT ·dgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPD     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        started176
+	JMP        started175
 
-same175:
+same174:
 	VMOVUPS (DX), Y0
 	VADDPD  Y10, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -3269,7 +3269,7 @@ same175:
 	VMOVAPS Y1, Y7
 	VMOVAPS Y1, Y9
 
-started176:
+started175:
 	JMP full172
 
 masked173:
@@ -3281,7 +3281,7 @@ masked173:
 	VMASKMOVPD (CX), Y14, Y10
 	VMASKMOVPD 32(CX), Y15, Y11
 	TESTQ      BX, BX
-	JEQ        same177
+	JEQ        same176
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3322,9 +3322,9 @@ masked173:
 	VMASKMOVPD 32(AX), Y15, Y9
 	VADDPD     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        started178
+	JMP        started177
 
-same177:
+same176:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y10, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -3338,7 +3338,7 @@ same177:
 	VMOVAPS    Y1, Y7
 	VMOVAPS    Y1, Y9
 
-started178:
+started177:
 full172:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -3354,7 +3354,7 @@ full172:
 	SUBQ $0x04, AX
 	JLT  tail179
 
-loop174:
+loop178:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3434,7 +3434,7 @@ loop174:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop174
+	JGE          loop178
 
 tail179:
 	ADDQ $0x04, AX
@@ -3522,7 +3522,7 @@ TEXT ·dgemmPlainAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
 	TESTQ      BX, BX
-	JEQ        same186
+	JEQ        same185
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3563,9 +3563,9 @@ TEXT ·dgemmPlainAVX2_5x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPD     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        started187
+	JMP        started186
 
-same186:
+same185:
 	VMOVUPS (DX), Y0
 	VADDPD  Y10, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -3579,7 +3579,7 @@ same186:
 	VMOVAPS Y1, Y7
 	VMOVAPS Y1, Y9
 
-started187:
+started186:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3594,7 +3594,7 @@ started187:
 	SUBQ $0x04, AX
 	JLT  tail188
 
-loop185:
+loop187:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -3685,7 +3685,7 @@ loop185:
 	ADDQ         DX, BX
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop185
+	JGE          loop187
 
 tail188:
 	ADDQ $0x04, AX
@@ -3758,7 +3758,7 @@ TEXT ·dgemmAVX2_6x4(SB), NOSPLIT, $0-112
 	SHLQ    $0x03, BX
 	VMOVUPS (CX), Y6
 	TESTQ   BX, BX
-	JEQ     same194
+	JEQ     same193
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3789,9 +3789,9 @@ TEXT ·dgemmAVX2_6x4(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y5
 	VADDPD  Y6, Y5, Y5
-	JMP     started195
+	JMP     started194
 
-same194:
+same193:
 	VMOVUPS (DX), Y0
 	VADDPD  Y6, Y0, Y0
 	VMOVAPS Y0, Y1
@@ -3800,7 +3800,7 @@ same194:
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 
-started195:
+started194:
 	JMP full191
 
 masked192:
@@ -3811,7 +3811,7 @@ masked192:
 	SHLQ       $0x03, BX
 	VMASKMOVPD (CX), Y14, Y6
 	TESTQ      BX, BX
-	JEQ        same196
+	JEQ        same195
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3842,9 +3842,9 @@ masked192:
 	ADDQ       DX, AX
 	VMASKMOVPD (AX), Y14, Y5
 	VADDPD     Y6, Y5, Y5
-	JMP        started197
+	JMP        started196
 
-same196:
+same195:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y6, Y0, Y0
 	VMOVAPS    Y0, Y1
@@ -3853,7 +3853,7 @@ same196:
 	VMOVAPS    Y0, Y4
 	VMOVAPS    Y0, Y5
 
-started197:
+started196:
 full191:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -3867,7 +3867,7 @@ full191:
 	SUBQ $0x04, AX
 	JLT  tail198
 
-loop193:
+loop197:
 	VMOVUPS      (R8), Y6
 	VBROADCASTSD (BX), Y7
 	VFMADD231PD  Y6, Y7, Y0
@@ -3926,7 +3926,7 @@ loop193:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop193
+	JGE          loop197
 
 tail198:
 	ADDQ $0x04, AX
@@ -4012,7 +4012,7 @@ TEXT ·dgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
 	TESTQ      BX, BX
-	JEQ        same205
+	JEQ        same204
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4061,9 +4061,9 @@ TEXT ·dgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPD     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        started206
+	JMP        started205
 
-same205:
+same204:
 	VMOVUPS (DX), Y0
 	VADDPD  Y12, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -4079,7 +4079,7 @@ same205:
 	VMOVAPS Y1, Y9
 	VMOVAPS Y1, Y11
 
-started206:
+started205:
 	JMP full202
 
 masked203:
@@ -4091,7 +4091,7 @@ masked203:
 	VMASKMOVPD (CX), Y14, Y12
 	VMASKMOVPD 32(CX), Y15, Y13
 	TESTQ      BX, BX
-	JEQ        same207
+	JEQ        same206
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4140,9 +4140,9 @@ masked203:
 	VMASKMOVPD 32(AX), Y15, Y11
 	VADDPD     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        started208
+	JMP        started207
 
-same207:
+same206:
 	VMASKMOVPD (DX), Y14, Y0
 	VADDPD     Y12, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -4158,7 +4158,7 @@ same207:
 	VMOVAPS    Y1, Y9
 	VMOVAPS    Y1, Y11
 
-started208:
+started207:
 full202:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -4175,7 +4175,7 @@ full202:
 	SUBQ $0x04, AX
 	JLT  tail209
 
-loop204:
+loop208:
 	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Y12
 	VMOVUPS      32(R8), Y13
@@ -4267,7 +4267,7 @@ loop204:
 	ADDQ         $+256, R8
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop204
+	JGE          loop208
 
 tail209:
 	ADDQ $0x04, AX
@@ -4364,7 +4364,7 @@ TEXT ·dgemmPlainAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
 	TESTQ      BX, BX
-	JEQ        same216
+	JEQ        same215
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4413,9 +4413,9 @@ TEXT ·dgemmPlainAVX2_6x8(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPD     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        started217
+	JMP        started216
 
-same216:
+same215:
 	VMOVUPS (DX), Y0
 	VADDPD  Y12, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -4431,7 +4431,7 @@ same216:
 	VMOVAPS Y1, Y9
 	VMOVAPS Y1, Y11
 
-started217:
+started216:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -4447,7 +4447,7 @@ started217:
 	SUBQ $0x04, AX
 	JLT  tail218
 
-loop215:
+loop217:
 	PREFETCHT0   64(R8)
 	VMOVUPS      (R8), Y12
 	VMOVUPS      32(R8), Y13
@@ -4550,7 +4550,7 @@ loop215:
 	ADDQ         DX, BX
 	ADDQ         $+256, R10
 	SUBQ         $0x04, AX
-	JGE          loop215
+	JGE          loop217
 
 tail218:
 	ADDQ $0x04, AX

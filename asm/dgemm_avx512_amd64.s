@@ -34,7 +34,7 @@ TEXT ·dgemmAVX512_1x8(SB), NOSPLIT, $0-112
 	SUBQ      $0x04, AX
 	JLT       tail6
 
-loop3:
+loop5:
 	VMOVUPS      (BX), Z1
 	VBROADCASTSD (DX), Z2
 	VFMADD231PD  Z1, Z2, Z0
@@ -53,7 +53,7 @@ loop3:
 	ADDQ         CX, DX
 	ADDQ         $+512, BX
 	SUBQ         $0x04, AX
-	JGE          loop3
+	JGE          loop5
 
 tail6:
 	ADDQ $0x04, AX
@@ -109,7 +109,7 @@ TEXT ·dgemmAVX512_1x16(SB), NOSPLIT, $0-112
 	SUBQ      $0x04, AX
 	JLT       tail14
 
-loop11:
+loop13:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSD (DX), Z4
@@ -136,7 +136,7 @@ loop11:
 	ADDQ         CX, DX
 	ADDQ         $+512, BX
 	SUBQ         $0x04, AX
-	JGE          loop11
+	JGE          loop13
 
 tail14:
 	ADDQ $0x04, AX
@@ -198,7 +198,7 @@ TEXT ·dgemmAVX512_1x32(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail22
 
-loop19:
+loop21:
 	VBROADCASTSD (DX), Z4
 	VFMADD231PD  (BX), Z4, Z0
 	VFMADD231PD  64(BX), Z4, Z1
@@ -226,7 +226,7 @@ loop19:
 	ADDQ         $+512, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop19
+	JGE          loop21
 
 tail22:
 	ADDQ $0x04, AX
@@ -305,7 +305,7 @@ TEXT ·dgemmAVX512_1x64(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail30
 
-loop27:
+loop29:
 	VBROADCASTSD (DX), Z8
 	VFMADD231PD  (BX), Z8, Z0
 	VFMADD231PD  64(BX), Z8, Z1
@@ -351,7 +351,7 @@ loop27:
 	ADDQ         $+512, R8
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop27
+	JGE          loop29
 
 tail30:
 	ADDQ $0x04, AX
@@ -420,7 +420,7 @@ TEXT ·dgemmPlainAVX512_1x16(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail38
 
-loop35:
+loop37:
 	PREFETCHT0   128(BX)
 	PREFETCHT0   192(BX)
 	VMOVUPS      (BX), Z2
@@ -467,7 +467,7 @@ loop35:
 	ADDQ         CX, DX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop35
+	JGE          loop37
 
 tail38:
 	ADDQ $0x04, AX
@@ -514,7 +514,7 @@ TEXT ·dgemmAVX512_2x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z2
 	TESTQ     BX, BX
-	JEQ       same44
+	JEQ       same43
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -525,14 +525,14 @@ TEXT ·dgemmAVX512_2x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z1
 	VADDPD    Z2, Z1, Z1
-	JMP       started45
+	JMP       started44
 
-same44:
+same43:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z2, Z0, Z0
 	VMOVAPS   Z0, Z1
 
-started45:
+started44:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -543,7 +543,7 @@ started45:
 	SUBQ $0x04, AX
 	JLT  tail46
 
-loop43:
+loop45:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSD (BX), Z3
 	VFMADD231PD  Z2, Z3, Z0
@@ -570,7 +570,7 @@ loop43:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop43
+	JGE          loop45
 
 tail46:
 	ADDQ $0x04, AX
@@ -614,7 +614,7 @@ TEXT ·dgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z (CX), K1, Z4
 	VMOVUPD.Z 64(CX), K2, Z5
 	TESTQ     BX, BX
-	JEQ       same52
+	JEQ       same51
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -629,9 +629,9 @@ TEXT ·dgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	VADDPD    Z4, Z2, Z2
 	VMOVUPD.Z 64(AX), K2, Z3
 	VADDPD    Z5, Z3, Z3
-	JMP       started53
+	JMP       started52
 
-same52:
+same51:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z4, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -639,7 +639,7 @@ same52:
 	VADDPD    Z5, Z1, Z1
 	VMOVAPS   Z1, Z3
 
-started53:
+started52:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -650,7 +650,7 @@ started53:
 	SUBQ $0x04, AX
 	JLT  tail54
 
-loop51:
+loop53:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSD (BX), Z6
@@ -689,7 +689,7 @@ loop51:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop51
+	JGE          loop53
 
 tail54:
 	ADDQ $0x04, AX
@@ -734,7 +734,7 @@ TEXT ·dgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z10
 	VMOVUPS 192(CX), Z11
 	TESTQ   BX, BX
-	JEQ     same60
+	JEQ     same59
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -757,9 +757,9 @@ TEXT ·dgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VADDPD  Z10, Z6, Z6
 	VMOVUPS 192(AX), Z7
 	VADDPD  Z11, Z7, Z7
-	JMP     started61
+	JMP     started60
 
-same60:
+same59:
 	VMOVUPS (DX), Z0
 	VADDPD  Z8, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -773,7 +773,7 @@ same60:
 	VADDPD  Z11, Z3, Z3
 	VMOVAPS Z3, Z7
 
-started61:
+started60:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -787,7 +787,7 @@ started61:
 	SUBQ $0x04, AX
 	JLT  tail62
 
-loop59:
+loop61:
 	VBROADCASTSD (BX), Z8
 	VBROADCASTSD (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -851,7 +851,7 @@ loop59:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop59
+	JGE          loop61
 
 tail62:
 	ADDQ $0x04, AX
@@ -911,7 +911,7 @@ TEXT ·dgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VMOVUPS 384(CX), Z22
 	VMOVUPS 448(CX), Z23
 	TESTQ   BX, BX
-	JEQ     same68
+	JEQ     same67
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -950,9 +950,9 @@ TEXT ·dgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VADDPD  Z22, Z14, Z14
 	VMOVUPS 448(AX), Z15
 	VADDPD  Z23, Z15, Z15
-	JMP     started69
+	JMP     started68
 
-same68:
+same67:
 	VMOVUPS (DX), Z0
 	VADDPD  Z16, Z0, Z0
 	VMOVAPS Z0, Z8
@@ -978,7 +978,7 @@ same68:
 	VADDPD  Z23, Z7, Z7
 	VMOVAPS Z7, Z15
 
-started69:
+started68:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -994,7 +994,7 @@ started69:
 	SUBQ $0x04, AX
 	JLT  tail70
 
-loop67:
+loop69:
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1108,7 +1108,7 @@ loop67:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop67
+	JGE          loop69
 
 tail70:
 	ADDQ $0x04, AX
@@ -1184,7 +1184,7 @@ TEXT ·dgemmPlainAVX512_2x16(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z4
 	VMOVUPS 64(CX), Z5
 	TESTQ   BX, BX
-	JEQ     same76
+	JEQ     same75
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1199,9 +1199,9 @@ TEXT ·dgemmPlainAVX512_2x16(SB), NOSPLIT, $0-112
 	VADDPD  Z4, Z2, Z2
 	VMOVUPS 64(AX), Z3
 	VADDPD  Z5, Z3, Z3
-	JMP     started77
+	JMP     started76
 
-same76:
+same75:
 	VMOVUPS (DX), Z0
 	VADDPD  Z4, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -1209,7 +1209,7 @@ same76:
 	VADDPD  Z5, Z1, Z1
 	VMOVAPS Z1, Z3
 
-started77:
+started76:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1223,7 +1223,7 @@ started77:
 	SUBQ $0x04, AX
 	JLT  tail78
 
-loop75:
+loop77:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z4
@@ -1282,7 +1282,7 @@ loop75:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop75
+	JGE          loop77
 
 tail78:
 	ADDQ $0x04, AX
@@ -1335,7 +1335,7 @@ TEXT ·dgemmAVX512_3x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z3
 	TESTQ     BX, BX
-	JEQ       same84
+	JEQ       same83
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1351,15 +1351,15 @@ TEXT ·dgemmAVX512_3x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z2
 	VADDPD    Z3, Z2, Z2
-	JMP       started85
+	JMP       started84
 
-same84:
+same83:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z3, Z0, Z0
 	VMOVAPS   Z0, Z1
 	VMOVAPS   Z0, Z2
 
-started85:
+started84:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1370,7 +1370,7 @@ started85:
 	SUBQ $0x04, AX
 	JLT  tail86
 
-loop83:
+loop85:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSD (BX), Z4
 	VFMADD231PD  Z3, Z4, Z0
@@ -1405,7 +1405,7 @@ loop83:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop83
+	JGE          loop85
 
 tail86:
 	ADDQ $0x04, AX
@@ -1453,7 +1453,7 @@ TEXT ·dgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z (CX), K1, Z6
 	VMOVUPD.Z 64(CX), K2, Z7
 	TESTQ     BX, BX
-	JEQ       same92
+	JEQ       same91
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1475,9 +1475,9 @@ TEXT ·dgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	VADDPD    Z6, Z4, Z4
 	VMOVUPD.Z 64(AX), K2, Z5
 	VADDPD    Z7, Z5, Z5
-	JMP       started93
+	JMP       started92
 
-same92:
+same91:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z6, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -1487,7 +1487,7 @@ same92:
 	VMOVAPS   Z1, Z3
 	VMOVAPS   Z1, Z5
 
-started93:
+started92:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1498,7 +1498,7 @@ started93:
 	SUBQ $0x04, AX
 	JLT  tail94
 
-loop91:
+loop93:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSD (BX), Z8
@@ -1549,7 +1549,7 @@ loop91:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop91
+	JGE          loop93
 
 tail94:
 	ADDQ $0x04, AX
@@ -1600,7 +1600,7 @@ TEXT ·dgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z14
 	VMOVUPS 192(CX), Z15
 	TESTQ   BX, BX
-	JEQ     same100
+	JEQ     same99
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1634,9 +1634,9 @@ TEXT ·dgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VADDPD  Z14, Z10, Z10
 	VMOVUPS 192(AX), Z11
 	VADDPD  Z15, Z11, Z11
-	JMP     started101
+	JMP     started100
 
-same100:
+same99:
 	VMOVUPS (DX), Z0
 	VADDPD  Z12, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -1654,7 +1654,7 @@ same100:
 	VMOVAPS Z3, Z7
 	VMOVAPS Z3, Z11
 
-started101:
+started100:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1668,7 +1668,7 @@ started101:
 	SUBQ $0x04, AX
 	JLT  tail102
 
-loop99:
+loop101:
 	VBROADCASTSD (BX), Z12
 	VBROADCASTSD (BX)(CX*1), Z13
 	VBROADCASTSD (BX)(CX*2), Z14
@@ -1752,7 +1752,7 @@ loop99:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop99
+	JGE          loop101
 
 tail102:
 	ADDQ $0x04, AX
@@ -1822,7 +1822,7 @@ TEXT ·dgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VMOVUPS 384(CX), Z30
 	VMOVUPS 448(CX), Z31
 	TESTQ   BX, BX
-	JEQ     same108
+	JEQ     same107
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1880,9 +1880,9 @@ TEXT ·dgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VADDPD  Z30, Z22, Z22
 	VMOVUPS 448(AX), Z23
 	VADDPD  Z31, Z23, Z23
-	JMP     started109
+	JMP     started108
 
-same108:
+same107:
 	VMOVUPS (DX), Z0
 	VADDPD  Z24, Z0, Z0
 	VMOVAPS Z0, Z8
@@ -1916,7 +1916,7 @@ same108:
 	VMOVAPS Z7, Z15
 	VMOVAPS Z7, Z23
 
-started109:
+started108:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -1932,7 +1932,7 @@ started109:
 	SUBQ $0x04, AX
 	JLT  tail110
 
-loop107:
+loop109:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
@@ -2082,7 +2082,7 @@ loop107:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop107
+	JGE          loop109
 
 tail110:
 	ADDQ $0x04, AX
@@ -2176,7 +2176,7 @@ TEXT ·dgemmPlainAVX512_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z6
 	VMOVUPS 64(CX), Z7
 	TESTQ   BX, BX
-	JEQ     same116
+	JEQ     same115
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2198,9 +2198,9 @@ TEXT ·dgemmPlainAVX512_3x16(SB), NOSPLIT, $0-112
 	VADDPD  Z6, Z4, Z4
 	VMOVUPS 64(AX), Z5
 	VADDPD  Z7, Z5, Z5
-	JMP     started117
+	JMP     started116
 
-same116:
+same115:
 	VMOVUPS (DX), Z0
 	VADDPD  Z6, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -2210,7 +2210,7 @@ same116:
 	VMOVAPS Z1, Z3
 	VMOVAPS Z1, Z5
 
-started117:
+started116:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2224,7 +2224,7 @@ started117:
 	SUBQ $0x04, AX
 	JLT  tail118
 
-loop115:
+loop117:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z6
@@ -2295,7 +2295,7 @@ loop115:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop115
+	JGE          loop117
 
 tail118:
 	ADDQ $0x04, AX
@@ -2354,7 +2354,7 @@ TEXT ·dgemmAVX512_4x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z4
 	TESTQ     BX, BX
-	JEQ       same124
+	JEQ       same123
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -2375,16 +2375,16 @@ TEXT ·dgemmAVX512_4x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z3
 	VADDPD    Z4, Z3, Z3
-	JMP       started125
+	JMP       started124
 
-same124:
+same123:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z4, Z0, Z0
 	VMOVAPS   Z0, Z1
 	VMOVAPS   Z0, Z2
 	VMOVAPS   Z0, Z3
 
-started125:
+started124:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2396,7 +2396,7 @@ started125:
 	SUBQ $0x04, AX
 	JLT  tail126
 
-loop123:
+loop125:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSD (BX), Z5
 	VFMADD231PD  Z4, Z5, Z0
@@ -2439,7 +2439,7 @@ loop123:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop123
+	JGE          loop125
 
 tail126:
 	ADDQ $0x04, AX
@@ -2491,7 +2491,7 @@ TEXT ·dgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z (CX), K1, Z8
 	VMOVUPD.Z 64(CX), K2, Z9
 	TESTQ     BX, BX
-	JEQ       same132
+	JEQ       same131
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -2520,9 +2520,9 @@ TEXT ·dgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	VADDPD    Z8, Z6, Z6
 	VMOVUPD.Z 64(AX), K2, Z7
 	VADDPD    Z9, Z7, Z7
-	JMP       started133
+	JMP       started132
 
-same132:
+same131:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z8, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -2534,7 +2534,7 @@ same132:
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z7
 
-started133:
+started132:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2546,7 +2546,7 @@ started133:
 	SUBQ $0x04, AX
 	JLT  tail134
 
-loop131:
+loop133:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSD (BX), Z10
@@ -2609,7 +2609,7 @@ loop131:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop131
+	JGE          loop133
 
 tail134:
 	ADDQ $0x04, AX
@@ -2666,7 +2666,7 @@ TEXT ·dgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z18
 	VMOVUPS 192(CX), Z19
 	TESTQ   BX, BX
-	JEQ     same140
+	JEQ     same139
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2711,9 +2711,9 @@ TEXT ·dgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VADDPD  Z18, Z14, Z14
 	VMOVUPS 192(AX), Z15
 	VADDPD  Z19, Z15, Z15
-	JMP     started141
+	JMP     started140
 
-same140:
+same139:
 	VMOVUPS (DX), Z0
 	VADDPD  Z16, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -2735,7 +2735,7 @@ same140:
 	VMOVAPS Z3, Z11
 	VMOVAPS Z3, Z15
 
-started141:
+started140:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -2750,7 +2750,7 @@ started141:
 	SUBQ $0x04, AX
 	JLT  tail142
 
-loop139:
+loop141:
 	VBROADCASTSD (BX), Z16
 	VBROADCASTSD (BX)(CX*1), Z17
 	VBROADCASTSD (BX)(CX*2), Z18
@@ -2854,7 +2854,7 @@ loop139:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop139
+	JGE          loop141
 
 tail142:
 	ADDQ $0x04, AX
@@ -2932,7 +2932,7 @@ TEXT ·dgemmAVX512_4x48(SB), NOSPLIT, $0-112
 	VMOVUPS 256(CX), Z28
 	VMOVUPS 320(CX), Z29
 	TESTQ   BX, BX
-	JEQ     same148
+	JEQ     same147
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2993,9 +2993,9 @@ TEXT ·dgemmAVX512_4x48(SB), NOSPLIT, $0-112
 	VADDPD  Z28, Z22, Z22
 	VMOVUPS 320(AX), Z23
 	VADDPD  Z29, Z23, Z23
-	JMP     started149
+	JMP     started148
 
-same148:
+same147:
 	VMOVUPS (DX), Z0
 	VADDPD  Z24, Z0, Z0
 	VMOVAPS Z0, Z6
@@ -3027,7 +3027,7 @@ same148:
 	VMOVAPS Z5, Z17
 	VMOVAPS Z5, Z23
 
-started149:
+started148:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3043,7 +3043,7 @@ started149:
 	SUBQ $0x04, AX
 	JLT  tail150
 
-loop147:
+loop149:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
@@ -3188,7 +3188,7 @@ loop147:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop147
+	JGE          loop149
 
 tail150:
 	ADDQ $0x04, AX
@@ -3281,7 +3281,7 @@ TEXT ·dgemmPlainAVX512_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z8
 	VMOVUPS 64(CX), Z9
 	TESTQ   BX, BX
-	JEQ     same156
+	JEQ     same155
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3310,9 +3310,9 @@ TEXT ·dgemmPlainAVX512_4x16(SB), NOSPLIT, $0-112
 	VADDPD  Z8, Z6, Z6
 	VMOVUPS 64(AX), Z7
 	VADDPD  Z9, Z7, Z7
-	JMP     started157
+	JMP     started156
 
-same156:
+same155:
 	VMOVUPS (DX), Z0
 	VADDPD  Z8, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -3324,7 +3324,7 @@ same156:
 	VMOVAPS Z1, Z5
 	VMOVAPS Z1, Z7
 
-started157:
+started156:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3339,7 +3339,7 @@ started157:
 	SUBQ $0x04, AX
 	JLT  tail158
 
-loop155:
+loop157:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -3422,7 +3422,7 @@ loop155:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop155
+	JGE          loop157
 
 tail158:
 	ADDQ $0x04, AX
@@ -3487,7 +3487,7 @@ TEXT ·dgemmAVX512_5x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z5
 	TESTQ     BX, BX
-	JEQ       same164
+	JEQ       same163
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3513,9 +3513,9 @@ TEXT ·dgemmAVX512_5x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z4
 	VADDPD    Z5, Z4, Z4
-	JMP       started165
+	JMP       started164
 
-same164:
+same163:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z5, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -3523,7 +3523,7 @@ same164:
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z4
 
-started165:
+started164:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3535,7 +3535,7 @@ started165:
 	SUBQ $0x04, AX
 	JLT  tail166
 
-loop163:
+loop165:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSD (BX), Z6
 	VFMADD231PD  Z5, Z6, Z0
@@ -3586,7 +3586,7 @@ loop163:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop163
+	JGE          loop165
 
 tail166:
 	ADDQ $0x04, AX
@@ -3642,7 +3642,7 @@ TEXT ·dgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z (CX), K1, Z10
 	VMOVUPD.Z 64(CX), K2, Z11
 	TESTQ     BX, BX
-	JEQ       same172
+	JEQ       same171
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3678,9 +3678,9 @@ TEXT ·dgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	VADDPD    Z10, Z8, Z8
 	VMOVUPD.Z 64(AX), K2, Z9
 	VADDPD    Z11, Z9, Z9
-	JMP       started173
+	JMP       started172
 
-same172:
+same171:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z10, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -3694,7 +3694,7 @@ same172:
 	VMOVAPS   Z1, Z7
 	VMOVAPS   Z1, Z9
 
-started173:
+started172:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3706,7 +3706,7 @@ started173:
 	SUBQ $0x04, AX
 	JLT  tail174
 
-loop171:
+loop173:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSD (BX), Z12
@@ -3781,7 +3781,7 @@ loop171:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop171
+	JGE          loop173
 
 tail174:
 	ADDQ $0x04, AX
@@ -3844,7 +3844,7 @@ TEXT ·dgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z22
 	VMOVUPS 192(CX), Z23
 	TESTQ   BX, BX
-	JEQ     same180
+	JEQ     same179
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3900,9 +3900,9 @@ TEXT ·dgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VADDPD  Z22, Z18, Z18
 	VMOVUPS 192(AX), Z19
 	VADDPD  Z23, Z19, Z19
-	JMP     started181
+	JMP     started180
 
-same180:
+same179:
 	VMOVUPS (DX), Z0
 	VADDPD  Z20, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -3928,7 +3928,7 @@ same180:
 	VMOVAPS Z3, Z15
 	VMOVAPS Z3, Z19
 
-started181:
+started180:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -3943,7 +3943,7 @@ started181:
 	SUBQ $0x04, AX
 	JLT  tail182
 
-loop179:
+loop181:
 	VBROADCASTSD (BX), Z20
 	VBROADCASTSD (BX)(CX*1), Z21
 	VBROADCASTSD (BX)(CX*2), Z22
@@ -4067,7 +4067,7 @@ loop179:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop179
+	JGE          loop181
 
 tail182:
 	ADDQ $0x04, AX
@@ -4151,7 +4151,7 @@ TEXT ·dgemmPlainAVX512_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z10
 	VMOVUPS 64(CX), Z11
 	TESTQ   BX, BX
-	JEQ     same188
+	JEQ     same187
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4187,9 +4187,9 @@ TEXT ·dgemmPlainAVX512_5x16(SB), NOSPLIT, $0-112
 	VADDPD  Z10, Z8, Z8
 	VMOVUPS 64(AX), Z9
 	VADDPD  Z11, Z9, Z9
-	JMP     started189
+	JMP     started188
 
-same188:
+same187:
 	VMOVUPS (DX), Z0
 	VADDPD  Z10, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -4203,7 +4203,7 @@ same188:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z1, Z9
 
-started189:
+started188:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -4218,7 +4218,7 @@ started189:
 	SUBQ $0x04, AX
 	JLT  tail190
 
-loop187:
+loop189:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -4313,7 +4313,7 @@ loop187:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop187
+	JGE          loop189
 
 tail190:
 	ADDQ $0x04, AX
@@ -4384,7 +4384,7 @@ TEXT ·dgemmAVX512_6x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z6
 	TESTQ     BX, BX
-	JEQ       same196
+	JEQ       same195
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -4415,9 +4415,9 @@ TEXT ·dgemmAVX512_6x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z5
 	VADDPD    Z6, Z5, Z5
-	JMP       started197
+	JMP       started196
 
-same196:
+same195:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z6, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -4426,7 +4426,7 @@ same196:
 	VMOVAPS   Z0, Z4
 	VMOVAPS   Z0, Z5
 
-started197:
+started196:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -4439,7 +4439,7 @@ started197:
 	SUBQ $0x04, AX
 	JLT  tail198
 
-loop195:
+loop197:
 	VMOVUPS      (R8), Z6
 	VBROADCASTSD (BX), Z7
 	VFMADD231PD  Z6, Z7, Z0
@@ -4498,7 +4498,7 @@ loop195:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop195
+	JGE          loop197
 
 tail198:
 	ADDQ $0x04, AX
@@ -4558,7 +4558,7 @@ TEXT ·dgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z12
 	VMOVUPD.Z  64(CX), K2, Z13
 	TESTQ      BX, BX
-	JEQ        same204
+	JEQ        same203
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4613,9 +4613,9 @@ TEXT ·dgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	VADDPD     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started205
+	JMP        started204
 
-same204:
+same203:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z12, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -4631,7 +4631,7 @@ same204:
 	VMOVAPS   Z1, Z9
 	VMOVAPS   Z1, Z11
 
-started205:
+started204:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -4647,7 +4647,7 @@ started205:
 	SUBQ $0x04, AX
 	JLT  tail206
 
-loop203:
+loop205:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z12
@@ -4743,7 +4743,7 @@ loop203:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop203
+	JGE          loop205
 
 tail206:
 	ADDQ $0x04, AX
@@ -4814,7 +4814,7 @@ TEXT ·dgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z26
 	VMOVUPS 192(CX), Z27
 	TESTQ   BX, BX
-	JEQ     same212
+	JEQ     same211
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4881,9 +4881,9 @@ TEXT ·dgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VADDPD  Z26, Z22, Z22
 	VMOVUPS 192(AX), Z23
 	VADDPD  Z27, Z23, Z23
-	JMP     started213
+	JMP     started212
 
-same212:
+same211:
 	VMOVUPS (DX), Z0
 	VADDPD  Z24, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -4913,7 +4913,7 @@ same212:
 	VMOVAPS Z3, Z19
 	VMOVAPS Z3, Z23
 
-started213:
+started212:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -4929,7 +4929,7 @@ started213:
 	SUBQ $0x04, AX
 	JLT  tail214
 
-loop211:
+loop213:
 	VBROADCASTSD (BX), Z24
 	VBROADCASTSD (BX)(CX*1), Z25
 	VBROADCASTSD (BX)(CX*2), Z26
@@ -5073,7 +5073,7 @@ loop211:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop211
+	JGE          loop213
 
 tail214:
 	ADDQ $0x04, AX
@@ -5167,7 +5167,7 @@ TEXT ·dgemmPlainAVX512_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z12
 	VMOVUPS    64(CX), Z13
 	TESTQ      BX, BX
-	JEQ        same220
+	JEQ        same219
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5222,9 +5222,9 @@ TEXT ·dgemmPlainAVX512_6x16(SB), NOSPLIT, $0-112
 	VADDPD     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started221
+	JMP        started220
 
-same220:
+same219:
 	VMOVUPS (DX), Z0
 	VADDPD  Z12, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -5240,7 +5240,7 @@ same220:
 	VMOVAPS Z1, Z9
 	VMOVAPS Z1, Z11
 
-started221:
+started220:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -5256,7 +5256,7 @@ started221:
 	SUBQ $0x04, AX
 	JLT  tail222
 
-loop219:
+loop221:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z12
@@ -5363,7 +5363,7 @@ loop219:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop219
+	JGE          loop221
 
 tail222:
 	ADDQ $0x04, AX
@@ -5440,7 +5440,7 @@ TEXT ·dgemmAVX512_7x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z7
 	TESTQ     BX, BX
-	JEQ       same228
+	JEQ       same227
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -5476,9 +5476,9 @@ TEXT ·dgemmAVX512_7x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z6
 	VADDPD    Z7, Z6, Z6
-	JMP       started229
+	JMP       started228
 
-same228:
+same227:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z7, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -5488,7 +5488,7 @@ same228:
 	VMOVAPS   Z0, Z5
 	VMOVAPS   Z0, Z6
 
-started229:
+started228:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -5501,7 +5501,7 @@ started229:
 	SUBQ $0x04, AX
 	JLT  tail230
 
-loop227:
+loop229:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSD (BX), Z8
 	VFMADD231PD  Z7, Z8, Z0
@@ -5568,7 +5568,7 @@ loop227:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop227
+	JGE          loop229
 
 tail230:
 	ADDQ $0x04, AX
@@ -5632,7 +5632,7 @@ TEXT ·dgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z14
 	VMOVUPD.Z  64(CX), K2, Z15
 	TESTQ      BX, BX
-	JEQ        same236
+	JEQ        same235
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5696,9 +5696,9 @@ TEXT ·dgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	VADDPD     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started237
+	JMP        started236
 
-same236:
+same235:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z14, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -5716,7 +5716,7 @@ same236:
 	VMOVAPS   Z1, Z11
 	VMOVAPS   Z1, Z13
 
-started237:
+started236:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -5732,7 +5732,7 @@ started237:
 	SUBQ $0x04, AX
 	JLT  tail238
 
-loop235:
+loop237:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -5840,7 +5840,7 @@ loop235:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop235
+	JGE          loop237
 
 tail238:
 	ADDQ $0x04, AX
@@ -5915,7 +5915,7 @@ TEXT ·dgemmPlainAVX512_7x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z14
 	VMOVUPS    64(CX), Z15
 	TESTQ      BX, BX
-	JEQ        same244
+	JEQ        same243
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5979,9 +5979,9 @@ TEXT ·dgemmPlainAVX512_7x16(SB), NOSPLIT, $0-112
 	VADDPD     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started245
+	JMP        started244
 
-same244:
+same243:
 	VMOVUPS (DX), Z0
 	VADDPD  Z14, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -5999,7 +5999,7 @@ same244:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z1, Z13
 
-started245:
+started244:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -6015,7 +6015,7 @@ started245:
 	SUBQ $0x04, AX
 	JLT  tail246
 
-loop243:
+loop245:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -6134,7 +6134,7 @@ loop243:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop243
+	JGE          loop245
 
 tail246:
 	ADDQ $0x04, AX
@@ -6217,7 +6217,7 @@ TEXT ·dgemmAVX512_8x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z8
 	TESTQ     BX, BX
-	JEQ       same252
+	JEQ       same251
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -6258,9 +6258,9 @@ TEXT ·dgemmAVX512_8x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z7
 	VADDPD    Z8, Z7, Z7
-	JMP       started253
+	JMP       started252
 
-same252:
+same251:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z8, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -6271,7 +6271,7 @@ same252:
 	VMOVAPS   Z0, Z6
 	VMOVAPS   Z0, Z7
 
-started253:
+started252:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -6285,7 +6285,7 @@ started253:
 	SUBQ $0x04, AX
 	JLT  tail254
 
-loop251:
+loop253:
 	VMOVUPS      (R9), Z8
 	VBROADCASTSD (BX), Z9
 	VFMADD231PD  Z8, Z9, Z0
@@ -6360,7 +6360,7 @@ loop251:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop251
+	JGE          loop253
 
 tail254:
 	ADDQ $0x04, AX
@@ -6428,7 +6428,7 @@ TEXT ·dgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z16
 	VMOVUPD.Z  64(CX), K2, Z17
 	TESTQ      BX, BX
-	JEQ        same260
+	JEQ        same259
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6501,9 +6501,9 @@ TEXT ·dgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	VADDPD     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started261
+	JMP        started260
 
-same260:
+same259:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z16, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -6523,7 +6523,7 @@ same260:
 	VMOVAPS   Z1, Z13
 	VMOVAPS   Z1, Z15
 
-started261:
+started260:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -6540,7 +6540,7 @@ started261:
 	SUBQ $0x04, AX
 	JLT  tail262
 
-loop259:
+loop261:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z16
@@ -6660,7 +6660,7 @@ loop259:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop259
+	JGE          loop261
 
 tail262:
 	ADDQ $0x04, AX
@@ -6741,7 +6741,7 @@ TEXT ·dgemmPlainAVX512_8x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z16
 	VMOVUPS    64(CX), Z17
 	TESTQ      BX, BX
-	JEQ        same268
+	JEQ        same267
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6814,9 +6814,9 @@ TEXT ·dgemmPlainAVX512_8x16(SB), NOSPLIT, $0-112
 	VADDPD     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started269
+	JMP        started268
 
-same268:
+same267:
 	VMOVUPS (DX), Z0
 	VADDPD  Z16, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -6836,7 +6836,7 @@ same268:
 	VMOVAPS Z1, Z13
 	VMOVAPS Z1, Z15
 
-started269:
+started268:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -6853,7 +6853,7 @@ started269:
 	SUBQ $0x04, AX
 	JLT  tail270
 
-loop267:
+loop269:
 	PREFETCHT0   128(R9)
 	PREFETCHT0   192(R9)
 	VMOVUPS      (R9), Z16
@@ -6984,7 +6984,7 @@ loop267:
 	ADDQ         DX, BX
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop267
+	JGE          loop269
 
 tail270:
 	ADDQ $0x04, AX
@@ -7073,7 +7073,7 @@ TEXT ·dgemmAVX512_9x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z9
 	TESTQ     BX, BX
-	JEQ       same276
+	JEQ       same275
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -7119,9 +7119,9 @@ TEXT ·dgemmAVX512_9x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z8
 	VADDPD    Z9, Z8, Z8
-	JMP       started277
+	JMP       started276
 
-same276:
+same275:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z9, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -7133,7 +7133,7 @@ same276:
 	VMOVAPS   Z0, Z7
 	VMOVAPS   Z0, Z8
 
-started277:
+started276:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -7147,7 +7147,7 @@ started277:
 	SUBQ $0x04, AX
 	JLT  tail278
 
-loop275:
+loop277:
 	VMOVUPS      (R9), Z9
 	VBROADCASTSD (BX), Z10
 	VFMADD231PD  Z9, Z10, Z0
@@ -7230,7 +7230,7 @@ loop275:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop275
+	JGE          loop277
 
 tail278:
 	ADDQ $0x04, AX
@@ -7302,7 +7302,7 @@ TEXT ·dgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z18
 	VMOVUPD.Z  64(CX), K2, Z19
 	TESTQ      BX, BX
-	JEQ        same284
+	JEQ        same283
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7384,9 +7384,9 @@ TEXT ·dgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	VADDPD     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started285
+	JMP        started284
 
-same284:
+same283:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z18, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -7408,7 +7408,7 @@ same284:
 	VMOVAPS   Z1, Z15
 	VMOVAPS   Z1, Z17
 
-started285:
+started284:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -7425,7 +7425,7 @@ started285:
 	SUBQ $0x04, AX
 	JLT  tail286
 
-loop283:
+loop285:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z18
@@ -7557,7 +7557,7 @@ loop283:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop283
+	JGE          loop285
 
 tail286:
 	ADDQ $0x04, AX
@@ -7644,7 +7644,7 @@ TEXT ·dgemmPlainAVX512_9x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z18
 	VMOVUPS    64(CX), Z19
 	TESTQ      BX, BX
-	JEQ        same292
+	JEQ        same291
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7726,9 +7726,9 @@ TEXT ·dgemmPlainAVX512_9x16(SB), NOSPLIT, $0-112
 	VADDPD     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started293
+	JMP        started292
 
-same292:
+same291:
 	VMOVUPS (DX), Z0
 	VADDPD  Z18, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -7750,7 +7750,7 @@ same292:
 	VMOVAPS Z1, Z15
 	VMOVAPS Z1, Z17
 
-started293:
+started292:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -7767,7 +7767,7 @@ started293:
 	SUBQ $0x04, AX
 	JLT  tail294
 
-loop291:
+loop293:
 	PREFETCHT0   128(R9)
 	PREFETCHT0   192(R9)
 	VMOVUPS      (R9), Z18
@@ -7910,7 +7910,7 @@ loop291:
 	ADDQ         DX, BX
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop291
+	JGE          loop293
 
 tail294:
 	ADDQ $0x04, AX
@@ -8005,7 +8005,7 @@ TEXT ·dgemmAVX512_10x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z10
 	TESTQ     BX, BX
-	JEQ       same300
+	JEQ       same299
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -8056,9 +8056,9 @@ TEXT ·dgemmAVX512_10x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z9
 	VADDPD    Z10, Z9, Z9
-	JMP       started301
+	JMP       started300
 
-same300:
+same299:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z10, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -8071,7 +8071,7 @@ same300:
 	VMOVAPS   Z0, Z8
 	VMOVAPS   Z0, Z9
 
-started301:
+started300:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -8086,7 +8086,7 @@ started301:
 	SUBQ $0x04, AX
 	JLT  tail302
 
-loop299:
+loop301:
 	VMOVUPS      (R10), Z10
 	VBROADCASTSD (BX), Z11
 	VFMADD231PD  Z10, Z11, Z0
@@ -8177,7 +8177,7 @@ loop299:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop299
+	JGE          loop301
 
 tail302:
 	ADDQ $0x04, AX
@@ -8253,7 +8253,7 @@ TEXT ·dgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z20
 	VMOVUPD.Z  64(CX), K2, Z21
 	TESTQ      BX, BX
-	JEQ        same308
+	JEQ        same307
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8344,9 +8344,9 @@ TEXT ·dgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	VADDPD     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started309
+	JMP        started308
 
-same308:
+same307:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z20, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -8370,7 +8370,7 @@ same308:
 	VMOVAPS   Z1, Z17
 	VMOVAPS   Z1, Z19
 
-started309:
+started308:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -8388,7 +8388,7 @@ started309:
 	SUBQ $0x04, AX
 	JLT  tail310
 
-loop307:
+loop309:
 	PREFETCHT1   (R11)
 	PREFETCHT1   64(R11)
 	VMOVUPS      (R10), Z20
@@ -8532,7 +8532,7 @@ loop307:
 	ADDQ         $+512, R10
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop307
+	JGE          loop309
 
 tail310:
 	ADDQ $0x04, AX
@@ -8625,7 +8625,7 @@ TEXT ·dgemmPlainAVX512_10x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z20
 	VMOVUPS    64(CX), Z21
 	TESTQ      BX, BX
-	JEQ        same316
+	JEQ        same315
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8716,9 +8716,9 @@ TEXT ·dgemmPlainAVX512_10x16(SB), NOSPLIT, $0-112
 	VADDPD     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started317
+	JMP        started316
 
-same316:
+same315:
 	VMOVUPS (DX), Z0
 	VADDPD  Z20, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -8742,7 +8742,7 @@ same316:
 	VMOVAPS Z1, Z17
 	VMOVAPS Z1, Z19
 
-started317:
+started316:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -8760,7 +8760,7 @@ started317:
 	SUBQ $0x04, AX
 	JLT  tail318
 
-loop315:
+loop317:
 	PREFETCHT0   128(R10)
 	PREFETCHT0   192(R10)
 	VMOVUPS      (R10), Z20
@@ -8915,7 +8915,7 @@ loop315:
 	ADDQ         DX, BX
 	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop315
+	JGE          loop317
 
 tail318:
 	ADDQ $0x04, AX
@@ -9016,7 +9016,7 @@ TEXT ·dgemmAVX512_11x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z11
 	TESTQ     BX, BX
-	JEQ       same324
+	JEQ       same323
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -9072,9 +9072,9 @@ TEXT ·dgemmAVX512_11x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z10
 	VADDPD    Z11, Z10, Z10
-	JMP       started325
+	JMP       started324
 
-same324:
+same323:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z11, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -9088,7 +9088,7 @@ same324:
 	VMOVAPS   Z0, Z9
 	VMOVAPS   Z0, Z10
 
-started325:
+started324:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -9103,7 +9103,7 @@ started325:
 	SUBQ $0x04, AX
 	JLT  tail326
 
-loop323:
+loop325:
 	VMOVUPS      (R10), Z11
 	VBROADCASTSD (BX), Z12
 	VFMADD231PD  Z11, Z12, Z0
@@ -9202,7 +9202,7 @@ loop323:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop323
+	JGE          loop325
 
 tail326:
 	ADDQ $0x04, AX
@@ -9282,7 +9282,7 @@ TEXT ·dgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z22
 	VMOVUPD.Z  64(CX), K2, Z23
 	TESTQ      BX, BX
-	JEQ        same332
+	JEQ        same331
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -9382,9 +9382,9 @@ TEXT ·dgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	VADDPD     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started333
+	JMP        started332
 
-same332:
+same331:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z22, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -9410,7 +9410,7 @@ same332:
 	VMOVAPS   Z1, Z19
 	VMOVAPS   Z1, Z21
 
-started333:
+started332:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -9428,7 +9428,7 @@ started333:
 	SUBQ $0x04, AX
 	JLT  tail334
 
-loop331:
+loop333:
 	PREFETCHT1   (R11)
 	PREFETCHT1   64(R11)
 	VMOVUPS      (R10), Z22
@@ -9584,7 +9584,7 @@ loop331:
 	ADDQ         $+512, R10
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop331
+	JGE          loop333
 
 tail334:
 	ADDQ $0x04, AX
@@ -9683,7 +9683,7 @@ TEXT ·dgemmPlainAVX512_11x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z22
 	VMOVUPS    64(CX), Z23
 	TESTQ      BX, BX
-	JEQ        same340
+	JEQ        same339
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -9783,9 +9783,9 @@ TEXT ·dgemmPlainAVX512_11x16(SB), NOSPLIT, $0-112
 	VADDPD     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started341
+	JMP        started340
 
-same340:
+same339:
 	VMOVUPS (DX), Z0
 	VADDPD  Z22, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -9811,7 +9811,7 @@ same340:
 	VMOVAPS Z1, Z19
 	VMOVAPS Z1, Z21
 
-started341:
+started340:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -9829,7 +9829,7 @@ started341:
 	SUBQ $0x04, AX
 	JLT  tail342
 
-loop339:
+loop341:
 	PREFETCHT0   128(R10)
 	PREFETCHT0   192(R10)
 	VMOVUPS      (R10), Z22
@@ -9996,7 +9996,7 @@ loop339:
 	ADDQ         DX, BX
 	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop339
+	JGE          loop341
 
 tail342:
 	ADDQ $0x04, AX
@@ -10103,7 +10103,7 @@ TEXT ·dgemmAVX512_12x8(SB), NOSPLIT, $0-112
 	SHLQ      $0x03, BX
 	VMOVUPD.Z (CX), K1, Z12
 	TESTQ     BX, BX
-	JEQ       same348
+	JEQ       same347
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -10164,9 +10164,9 @@ TEXT ·dgemmAVX512_12x8(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPD.Z (AX), K1, Z11
 	VADDPD    Z12, Z11, Z11
-	JMP       started349
+	JMP       started348
 
-same348:
+same347:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z12, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -10181,7 +10181,7 @@ same348:
 	VMOVAPS   Z0, Z10
 	VMOVAPS   Z0, Z11
 
-started349:
+started348:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -10197,7 +10197,7 @@ started349:
 	SUBQ $0x04, AX
 	JLT  tail350
 
-loop347:
+loop349:
 	VMOVUPS      (R11), Z12
 	VBROADCASTSD (BX), Z13
 	VFMADD231PD  Z12, Z13, Z0
@@ -10304,7 +10304,7 @@ loop347:
 	ADDQ         DX, BX
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop347
+	JGE          loop349
 
 tail350:
 	ADDQ $0x04, AX
@@ -10388,7 +10388,7 @@ TEXT ·dgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	VMOVUPD.Z  (CX), K1, Z24
 	VMOVUPD.Z  64(CX), K2, Z25
 	TESTQ      BX, BX
-	JEQ        same356
+	JEQ        same355
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10497,9 +10497,9 @@ TEXT ·dgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	VADDPD     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started357
+	JMP        started356
 
-same356:
+same355:
 	VMOVUPD.Z (DX), K1, Z0
 	VADDPD    Z24, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -10527,7 +10527,7 @@ same356:
 	VMOVAPS   Z1, Z21
 	VMOVAPS   Z1, Z23
 
-started357:
+started356:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -10546,7 +10546,7 @@ started357:
 	SUBQ $0x04, AX
 	JLT  tail358
 
-loop355:
+loop357:
 	PREFETCHT1   (R12)
 	PREFETCHT1   64(R12)
 	VMOVUPS      (R11), Z24
@@ -10714,7 +10714,7 @@ loop355:
 	ADDQ         $+512, R11
 	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop355
+	JGE          loop357
 
 tail358:
 	ADDQ $0x04, AX
@@ -10819,7 +10819,7 @@ TEXT ·dgemmPlainAVX512_12x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z24
 	VMOVUPS    64(CX), Z25
 	TESTQ      BX, BX
-	JEQ        same364
+	JEQ        same363
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10928,9 +10928,9 @@ TEXT ·dgemmPlainAVX512_12x16(SB), NOSPLIT, $0-112
 	VADDPD     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started365
+	JMP        started364
 
-same364:
+same363:
 	VMOVUPS (DX), Z0
 	VADDPD  Z24, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -10958,7 +10958,7 @@ same364:
 	VMOVAPS Z1, Z21
 	VMOVAPS Z1, Z23
 
-started365:
+started364:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x03, CX
@@ -10977,7 +10977,7 @@ started365:
 	SUBQ $0x04, AX
 	JLT  tail366
 
-loop363:
+loop365:
 	PREFETCHT0   128(R11)
 	PREFETCHT0   192(R11)
 	VMOVUPS      (R11), Z24
@@ -11156,7 +11156,7 @@ loop363:
 	ADDQ         DX, BX
 	ADDQ         $+512, R13
 	SUBQ         $0x04, AX
-	JGE          loop363
+	JGE          loop365
 
 tail366:
 	ADDQ $0x04, AX

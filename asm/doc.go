@@ -20,12 +20,14 @@
 //   - Every element of a matrix product is one chain of fused multiply-adds,
 //     k ascending, that begins at its start value. The chain does not depend on
 //     the tile, so tiles of any height and width give the same bits.
+//   - A product of int8 is an exact sum of integers. It meets its scales and its start
+//     value in one multiply-add.
 //   - A reduction over elements runs in [Lanes] partial sums, of float64 in
 //     [DoubleLanes]: element i goes into lane i mod Lanes. [Kernels.Dot] describes the
 //     tree that joins the lanes.
 //   - An element-wise function is one sequence of correctly rounded operations.
 //
-// So AVX2 and AVX-512 agree bit for bit, NaN payloads excepted. The generic Set
-// rounds multiplication and addition separately and may differ in the last
+// So AVX2 and AVX-512, with VNNI or without, agree bit for bit, NaN payloads excepted. The
+// generic Set rounds multiplication and addition separately and may differ in the last
 // bits.
 package asm

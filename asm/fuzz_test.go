@@ -18,7 +18,7 @@ func FuzzGemm(f *testing.F) {
 
 	arenas, doubleArenas := newArenas[float32](f, 1<<16), newArenas[float64](f, 1<<16)
 	f.Fuzz(func(t *testing.T, rows, cols uint8, k uint16, gap uint8, choice uint16, seed uint64) {
-		for _, s := range Sets() {
+		for _, s := range floatSets() {
 			fuzzTile(t, s, arenas, rows, cols, k, gap, choice, seed)
 			fuzzTile(t, s, doubleArenas, rows, cols, k, gap, choice, seed)
 		}
@@ -77,7 +77,7 @@ func FuzzLinear(f *testing.F) {
 func fuzzLinear[T Float](t *testing.T, arenas []*arena[T], which int, sh shape, choice uint16, seed uint64) {
 	fill := []func(*rand.Rand) float64{normal, signed, positive, roughOf[T]()}[choice%4]
 	var fusedSlots []slot[T]
-	for _, s := range Sets() {
+	for _, s := range floatSets() {
 		list := linearSlots[T](s)
 		sl := list[which%len(list)]
 		switch k := of[T](s); sl.field { // what limits n
@@ -135,7 +135,7 @@ func FuzzElementwise(f *testing.F) {
 		}
 		p := placements[int(where)%len(placements)]
 		var results [][]float32 // of the Sets that fuse, function after function
-		for _, s := range Sets() {
+		for _, s := range floatSets() {
 			var result []float32
 			for i, fn := range functions {
 				sl := elementwise(fn.name, fn.slot(s), functions[i])
@@ -178,7 +178,7 @@ func FuzzGated(f *testing.F) {
 		bit := func(i, n int) int { return int(choice) >> i % n }
 		sh := shape{n: int(n) % most, gap: int(gap) % mostGap}
 		fill := []func(*rand.Rand) float64{normal, signed, positive, rough}[bit(4, 4)]
-		for _, s := range Sets() {
+		for _, s := range floatSets() {
 			list := gatedSlots(s)
 			sl := list[int(which)%len(list)]
 			sh.alias = sl.shapes[bit(3, 2)].alias

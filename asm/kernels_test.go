@@ -58,6 +58,10 @@ func lay[T Float](ops []operand, p placement, arenas []*arena[T], r *rand.Rand) 
 	x := make([][]T, len(ops))
 	for i, op := range ops {
 		x[i] = arenas[i].place(op.len(), p, op.aligned)
+		if op.encode != nil {
+			op.encode(r, any(x[i]).([]float32))
+			continue
+		}
 		for j := range x[i] {
 			switch {
 			case !op.has(j):

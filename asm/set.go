@@ -71,19 +71,34 @@ const (
 	ControlModes = 0xffc0
 )
 
-// Kernels are the kernels of a [Set] that exist for both types of element.
-type Kernels[T Float] struct {
-	// NR is the width of a panel of packed B, MR the height of the tallest tile.
-	NR, MR int
-	// KC is the depth of a block of K where rows of A are gathered before use. The
-	// driver stores C and starts again from it every KC steps at most. That changes no
-	// bits and keeps the rows of some tiles in L2.
-	KC int
+// A Family is the tiles for one format of packed B.
+type Family[T Float] struct {
+	// MR is the height of the tallest tile.
+	MR int
 	// TallFirst is set where a tile of MR rows is much faster than lower ones. A product
 	// then takes as many tiles of MR rows as it can; else tiles are of equal height.
 	TallFirst bool
 	// Gemm holds the tiles by number of rows, 1 to MR; Gemm[0] is empty.
 	Gemm [MaxRows + 1]Tiles[T]
+}
+
+// Int8Header is the number of rows before the weights in a panel of int8.
+const Int8Header = 3
+
+// MaxInt8 is the largest magnitude of a quantised value. Without -128 the range is
+// symmetric, and sums of two products fit 16 bits.
+const MaxInt8 = 127
+
+// Kernels are the kernels of a [Set] that exist for both types of element.
+type Kernels[T Float] struct {
+	// NR is the width of a panel of packed B.
+	NR int
+	// KC is the depth of a block of K where rows of A are gathered before use. The
+	// driver stores C and starts again from it every KC steps at most. That changes no
+	// bits and keeps the rows of some tiles in L2.
+	KC int
+	// Family is the tiles for a B of elements of type T.
+	Family[T]
 
 	// Pack copies the first n columns of src, k rows with stride ld, as one panel:
 	// dst[p*NR+j] = src[p*ld+j], zero for n <= j < NR. ld may be negative.
@@ -152,10 +167,34 @@ type Kernels[T Float] struct {
 // Vectors are slices whose lengths agree: the kernels read the length of the
 // first and trust the others.
 type Set struct {
-	Name string // "generic", "avx2", "avx512"
+	Name string // "generic", "avx2", "avx512", "avx512vnni"
 
 	Kernels[float32]
 	Double Kernels[float64] // the same on float64
+
+	// Int8 is the tiles for a B of int8, quantised by column, and an A of int8, quantised
+	// by row. Four int8 take the place of a float32 in the arguments of a [Tile], so k is
+	// the number of such quadruples:
+	//
+	//   - Row i of A is what Quantise wrote at a[i*rs]: its scale is a[i*rs+k]. cs is 1.
+	//   - Row p of a panel of B holds depths 4p to 4p+3 of each column, as int8 from -127
+	//     to 127. Three rows stand before it: b[-3*NR:] are the scales of the columns, as
+	//     float32; b[-2*NR:] are 128 times the sums of their weights, as int32; b[-NR:]
+	//     are the sums of the magnitudes of their negative weights.
+	//
+	// An element of C is act(Σ·t + (S + bias)), where Σ is the exact sum of the integer
+	// products, converted to float32, and t is the scale of the row times that of the
+	// column, rounded. The multiply-add is rounded once. In the generic Set it is rounded
+	// twice. Plain tiles don't exist.
+	Int8 Family[float32]
+	// Quantise rounds src to int8 for the tiles of Int8. With m the largest magnitude in
+	// src, each element is multiplied by 127/m and rounded to the nearest integer, ties to
+	// even. dst gets ⌈len(src)/4⌉ quadruples, zero beyond src, and then the scale m/127.
+	// Each Set has an encoding of its own. If m is below 2^-100, the scale is 0. If an
+	// element is NaN or infinite, the scale is NaN.
+	Quantise func(dst *float32, src []float32)
+	// Dequantise converts int8 to float32: dst[j] = scale·q[j].
+	Dequantise func(dst []float32, q *int8, scale float32)
 
 	// In these dst may be src.
 	Tanh    func(dst, src []float32) // within 2 ULP

@@ -8,13 +8,12 @@ var generic = Set{
 	Name: "generic",
 
 	Kernels: Kernels[float32]{
-		MR: 2, NR: genericNR,
 		// Two rows of A and a panel of B are 20 KB then, under the usual 32 KB of L1.
-		KC: 1024,
-		Gemm: [MaxRows + 1]Tiles[float32]{
+		NR: genericNR, KC: 1024,
+		Family: Family[float32]{MR: 2, Gemm: [MaxRows + 1]Tiles[float32]{
 			1: {Panels: [MaxPanels + 1]Tile[float32]{1: gemmGeneric_1x3[float32], 2: gemmGeneric_1x6[float32]}},
 			2: {Panels: [MaxPanels + 1]Tile[float32]{1: gemmGeneric_2x3[float32]}},
-		},
+		}},
 		Pack:  packGeneric[float32],
 		PackT: packTGeneric[float32],
 		Strip: stripGeneric[float32],
@@ -36,12 +35,11 @@ var generic = Set{
 		FMAPeakFlops: fmaPeakGenericFlops,
 	},
 	Double: Kernels[float64]{
-		MR: 2, NR: genericNR,
-		KC: 512,
-		Gemm: [MaxRows + 1]Tiles[float64]{
+		NR: genericNR, KC: 512,
+		Family: Family[float64]{MR: 2, Gemm: [MaxRows + 1]Tiles[float64]{
 			1: {Panels: [MaxPanels + 1]Tile[float64]{1: gemmGeneric_1x3[float64], 2: gemmGeneric_1x6[float64]}},
 			2: {Panels: [MaxPanels + 1]Tile[float64]{1: gemmGeneric_2x3[float64]}},
-		},
+		}},
 		Pack:  packGeneric[float64],
 		PackT: packTGeneric[float64],
 		Strip: stripGeneric[float64],
@@ -62,6 +60,13 @@ var generic = Set{
 		FMAPeak:      fmaPeakGeneric[float64],
 		FMAPeakFlops: fmaPeakGenericFlops,
 	},
+
+	Int8: Family[float32]{MR: 2, Gemm: [MaxRows + 1]Tiles[float32]{
+		1: {Panels: [MaxPanels + 1]Tile[float32]{1: int8Generic_1x3}},
+		2: {Panels: [MaxPanels + 1]Tile[float32]{1: int8Generic_2x3}},
+	}},
+	Quantise:   quantiseGeneric,
+	Dequantise: dequantiseGeneric,
 
 	Tanh:        tanhGeneric,
 	Sigmoid:     sigmoidGeneric,

@@ -26,12 +26,14 @@ func Sets() []*Set {
 		avx2.Dot, avx2.SumSq, avx2.AbsSum, avx2.MaxAbs, avx2.ColSums = dotAVX2, sumSqAVX2, absSumAVX2, maxAbsAVX2, colSumsAVX2
 		avx2.Gemv, avx2.GemvT, avx2.Ger = gemvAVX2, gemvTAVX2, gerAVX2
 		avx2.SGD, avx2.Adagrad, avx2.Adam = sgdAVX2, adagradAVX2, adamAVX2
+		// 8 accumulators, 4 registers of signs and magnitudes.
+		avx2.Int8, avx2.Quantise, avx2.Dequantise = int8AVX2, quantiseAVX2, dequantiseAVX2
 		avx2.ReadControl, avx2.WriteControl = readControlAVX2, writeControlAVX2
 		avx2.FMAPeak, avx2.FMAPeakFlops = fmaPeakAVX2, fmaPeakFlopsAVX2
 		avx2.Double = Kernels[float64]{
-			MR: mrAVX2, NR: nrDoubleAVX2, KC: 640, TallFirst: true,
-			Gemm: tilesDoubleAVX2,
-			Pack: dpackAVX2, PackT: dpackTAVX2, Strip: dstripAVX2,
+			NR: nrDoubleAVX2, KC: 640,
+			Family: Family[float64]{MR: mrAVX2, TallFirst: true, Gemm: tilesDoubleAVX2},
+			Pack:   dpackAVX2, PackT: dpackTAVX2, Strip: dstripAVX2,
 			Transpose: dtransposeAVX2, Trsm: dtrsmAVX2, Trmm: dtrmmAVX2,
 			Axpy: daxpyAVX2, Scale: dscaleAVX2, Dot: ddotAVX2, SumSq: dsumSqAVX2, AbsSum: dabsSumAVX2, MaxAbs: dmaxAbsAVX2,
 			Gemv: dgemvAVX2, GemvT: dgemvTAVX2, Ger: dgerAVX2,
@@ -40,7 +42,7 @@ func Sets() []*Set {
 		sets = append(sets, &avx2)
 	}
 
-	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.BMI2) {
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.BMI2) {
 		avx512 := generic
 		avx512.Name = "avx512"
 		// 24 accumulators, 2 registers of B, 6 broadcasts.
@@ -57,18 +59,28 @@ func Sets() []*Set {
 		avx512.Dot, avx512.SumSq, avx512.AbsSum, avx512.MaxAbs, avx512.ColSums = dotAVX512, sumSqAVX512, absSumAVX512, maxAbsAVX512, colSumsAVX512
 		avx512.Gemv, avx512.GemvT, avx512.Ger = gemvAVX512, gemvTAVX512, gerAVX512
 		avx512.SGD, avx512.Adagrad, avx512.Adam = sgdAVX512, adagradAVX512, adamAVX512
+		// 24 accumulators, 4 registers of signs and magnitudes.
+		avx512.Int8, avx512.Quantise, avx512.Dequantise = int8AVX512, quantiseAVX512, dequantiseAVX512
 		avx512.ReadControl, avx512.WriteControl = readControlAVX512, writeControlAVX512
 		avx512.FMAPeak, avx512.FMAPeakFlops = fmaPeakAVX512, fmaPeakFlopsAVX512
 		avx512.Double = Kernels[float64]{
-			MR: mrAVX512, NR: nrDoubleAVX512, KC: 640,
-			Gemm: tilesDoubleAVX512,
-			Pack: dpackAVX512, PackT: dpackTAVX512, Strip: dstripAVX512,
+			NR: nrDoubleAVX512, KC: 640,
+			Family: Family[float64]{MR: mrAVX512, Gemm: tilesDoubleAVX512},
+			Pack:   dpackAVX512, PackT: dpackTAVX512, Strip: dstripAVX512,
 			Transpose: dtransposeAVX512, Trsm: dtrsmAVX512, Trmm: dtrmmAVX512,
 			Axpy: daxpyAVX512, Scale: dscaleAVX512, Dot: ddotAVX512, SumSq: dsumSqAVX512, AbsSum: dabsSumAVX512, MaxAbs: dmaxAbsAVX512,
 			Gemv: dgemvAVX512, GemvT: dgemvTAVX512, Ger: dgerAVX512,
 			FMAPeak: dfmaPeakAVX512, FMAPeakFlops: fmaPeakFlopsDoubleAVX512,
 		}
 		sets = append(sets, &avx512)
+
+		if cpuid.CPU.Supports(cpuid.AVX512VNNI) {
+			// The tiles of int8 have the registers of those of float32.
+			vnni := avx512
+			vnni.Name = "avx512vnni"
+			vnni.Int8, vnni.Quantise = int8AVX512VNNI, quantiseAVX512VNNI
+			sets = append(sets, &vnni)
+		}
 	}
 	return sets
 }

@@ -1,6 +1,7 @@
 package asm
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -26,21 +27,22 @@ func TestRequiredSets(t *testing.T) {
 // TestSetsComplete holds every Set to what Set promises and every slot to being
 // tested: a func field that is nil or that no entry of slots names fails here.
 func TestSetsComplete(t *testing.T) {
-	eachSet(t, func(t *testing.T, s *Set) {
+	everySet(t, func(t *testing.T, s *Set) {
 		tested := map[string]bool{}
-		for _, sl := range slots(s) {
+		for _, sl := range slices.Concat(slots(s), int8Slots(s)) {
 			tested[sl.field] = true
 		}
 		for _, sl := range doubleSlots(s) {
 			tested["Double."+sl.field] = true
 		}
 		checkFields(t, "", reflect.ValueOf(*s), tested)
-		checkTiles(t, &s.Kernels)
-		checkTiles(t, &s.Double)
+		checkTiles(t, &s.Family)
+		checkTiles(t, &s.Double.Family)
+		checkTiles(t, &s.Int8)
 	})
 }
 
-func checkTiles[T Float](t *testing.T, k *Kernels[T]) {
+func checkTiles[T Float](t *testing.T, k *Family[T]) {
 	if k.MR > MaxRows {
 		t.Errorf("MR is %d, over MaxRows, %d", k.MR, MaxRows)
 	}
@@ -86,11 +88,28 @@ func checkFields(t *testing.T, prefix string, v reflect.Value, tested map[string
 	}
 }
 
-// eachSet runs f as a subtest for every Set of this machine.
-func eachSet(t *testing.T, f func(t *testing.T, s *Set)) {
-	for _, s := range Sets() {
+// everySet runs f as a subtest for every Set of this machine.
+func everySet(t *testing.T, f func(t *testing.T, s *Set)) { runSets(t, Sets(), f) }
+
+// eachSet is everySet for what is not of int8.
+func eachSet(t *testing.T, f func(t *testing.T, s *Set)) { runSets(t, floatSets(), f) }
+
+func runSets(t *testing.T, sets []*Set, f func(t *testing.T, s *Set)) {
+	for _, s := range sets {
 		t.Run("isa="+s.Name, func(t *testing.T) { f(t, s) })
 	}
+}
+
+// floatSets are the Sets of this machine that differ in more than int8.
+func floatSets() []*Set {
+	return slices.CompactFunc(Sets(), func(a, b *Set) bool { return floatKernels(a) == floatKernels(b) })
+}
+
+// floatKernels prints the addresses of what a Set has beside int8.
+func floatKernels(s *Set) string {
+	rest := *s
+	rest.Name, rest.Int8, rest.Quantise = "", Family[float32]{}, nil
+	return fmt.Sprint(rest)
 }
 
 // fused reports whether a Set rounds a multiplication and the addition after it

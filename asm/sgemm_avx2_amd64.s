@@ -53,7 +53,7 @@ full1:
 	SUBQ $0x04, AX
 	JLT  tail8
 
-loop3:
+loop7:
 	VMOVUPS      (BX), Y1
 	VBROADCASTSS (DX), Y2
 	VFMADD231PS  Y1, Y2, Y0
@@ -72,7 +72,7 @@ loop3:
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
-	JGE          loop3
+	JGE          loop7
 
 tail8:
 	ADDQ $0x04, AX
@@ -259,7 +259,7 @@ full15:
 	SUBQ $0x04, AX
 	JLT  tail22
 
-loop17:
+loop21:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (DX), Y4
@@ -286,7 +286,7 @@ loop17:
 	ADDQ         CX, DX
 	ADDQ         $+256, BX
 	SUBQ         $0x04, AX
-	JGE          loop17
+	JGE          loop21
 
 tail22:
 	ADDQ $0x04, AX
@@ -394,7 +394,7 @@ TEXT ·sgemmAVX2_1x32(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail34
 
-loop31:
+loop33:
 	VBROADCASTSS (DX), Y4
 	VFMADD231PS  (BX), Y4, Y0
 	VFMADD231PS  32(BX), Y4, Y1
@@ -422,7 +422,7 @@ loop31:
 	ADDQ         $+256, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop31
+	JGE          loop33
 
 tail34:
 	ADDQ $0x04, AX
@@ -549,7 +549,7 @@ TEXT ·sgemmAVX2_1x64(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail45
 
-loop42:
+loop44:
 	VBROADCASTSS (DX), Y8
 	VFMADD231PS  (BX), Y8, Y0
 	VFMADD231PS  32(BX), Y8, Y1
@@ -595,7 +595,7 @@ loop42:
 	ADDQ         $+256, R8
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop42
+	JGE          loop44
 
 tail45:
 	ADDQ $0x04, AX
@@ -744,7 +744,7 @@ TEXT ·sgemmPlainAVX2_1x16(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail56
 
-loop53:
+loop55:
 	PREFETCHT0   64(BX)
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
@@ -787,7 +787,7 @@ loop53:
 	ADDQ         CX, DX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop53
+	JGE          loop55
 
 tail56:
 	ADDQ $0x04, AX
@@ -868,7 +868,7 @@ TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y2
 	TESTQ   BX, BX
-	JEQ     same65
+	JEQ     same64
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -879,14 +879,14 @@ TEXT ·sgemmAVX2_2x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y1
 	VADDPS  Y2, Y1, Y1
-	JMP     started66
+	JMP     started65
 
-same65:
+same64:
 	VMOVUPS (DX), Y0
 	VADDPS  Y2, Y0, Y0
 	VMOVAPS Y0, Y1
 
-started66:
+started65:
 	JMP full62
 
 masked63:
@@ -897,7 +897,7 @@ masked63:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y2
 	TESTQ      BX, BX
-	JEQ        same67
+	JEQ        same66
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -908,14 +908,14 @@ masked63:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y1
 	VADDPS     Y2, Y1, Y1
-	JMP        started68
+	JMP        started67
 
-same67:
+same66:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y2, Y0, Y0
 	VMOVAPS    Y0, Y1
 
-started68:
+started67:
 full62:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -927,7 +927,7 @@ full62:
 	SUBQ $0x04, AX
 	JLT  tail69
 
-loop64:
+loop68:
 	VMOVUPS      (SI), Y2
 	VBROADCASTSS (BX), Y3
 	VFMADD231PS  Y2, Y3, Y0
@@ -954,7 +954,7 @@ loop64:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop64
+	JGE          loop68
 
 tail69:
 	ADDQ $0x04, AX
@@ -1048,7 +1048,7 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
 	TESTQ   BX, BX
-	JEQ     same79
+	JEQ     same78
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1063,9 +1063,9 @@ TEXT ·sgemmAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPS  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPS  Y5, Y3, Y3
-	JMP     started80
+	JMP     started79
 
-same79:
+same78:
 	VMOVUPS (DX), Y0
 	VADDPS  Y4, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -1073,7 +1073,7 @@ same79:
 	VADDPS  Y5, Y1, Y1
 	VMOVAPS Y1, Y3
 
-started80:
+started79:
 	JMP full76
 
 masked77:
@@ -1085,7 +1085,7 @@ masked77:
 	VMASKMOVPS (CX), Y14, Y4
 	VMASKMOVPS 32(CX), Y15, Y5
 	TESTQ      BX, BX
-	JEQ        same81
+	JEQ        same80
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -1100,9 +1100,9 @@ masked77:
 	VADDPS     Y4, Y2, Y2
 	VMASKMOVPS 32(AX), Y15, Y3
 	VADDPS     Y5, Y3, Y3
-	JMP        started82
+	JMP        started81
 
-same81:
+same80:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y4, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -1110,7 +1110,7 @@ same81:
 	VADDPS     Y5, Y1, Y1
 	VMOVAPS    Y1, Y3
 
-started82:
+started81:
 full76:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -1122,7 +1122,7 @@ full76:
 	SUBQ $0x04, AX
 	JLT  tail83
 
-loop78:
+loop82:
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
 	VBROADCASTSS (BX), Y6
@@ -1161,7 +1161,7 @@ loop78:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop78
+	JGE          loop82
 
 tail83:
 	ADDQ $0x04, AX
@@ -1271,7 +1271,7 @@ TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Y10
 	VMOVUPS 96(CX), Y11
 	TESTQ   BX, BX
-	JEQ     same93
+	JEQ     same92
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1294,9 +1294,9 @@ TEXT ·sgemmAVX2_2x32(SB), NOSPLIT, $0-112
 	VADDPS  Y10, Y6, Y6
 	VMOVUPS 96(AX), Y7
 	VADDPS  Y11, Y7, Y7
-	JMP     started94
+	JMP     started93
 
-same93:
+same92:
 	VMOVUPS (DX), Y0
 	VADDPS  Y8, Y0, Y0
 	VMOVAPS Y0, Y4
@@ -1310,7 +1310,7 @@ same93:
 	VADDPS  Y11, Y3, Y3
 	VMOVAPS Y3, Y7
 
-started94:
+started93:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1324,7 +1324,7 @@ started94:
 	SUBQ $0x04, AX
 	JLT  tail95
 
-loop92:
+loop94:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS (BX)(CX*1), Y9
 	VMOVUPS      (SI), Y10
@@ -1388,7 +1388,7 @@ loop92:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop92
+	JGE          loop94
 
 tail95:
 	ADDQ $0x04, AX
@@ -1520,7 +1520,7 @@ TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
 	MOVQ    ss+56(FP), BX
 	SHLQ    $0x02, BX
 	TESTQ   BX, BX
-	JEQ     same104
+	JEQ     same103
 	MOVLQSX (AX), SI
 	IMULQ   BX, SI
 	ADDQ    DX, SI
@@ -1551,9 +1551,9 @@ TEXT ·sgemmAVX2_2x48(SB), NOSPLIT, $0-112
 	VADDPS  128(CX), Y10, Y10
 	VMOVUPS 160(AX), Y11
 	VADDPS  160(CX), Y11, Y11
-	JMP     started105
+	JMP     started104
 
-same104:
+same103:
 	VMOVUPS (DX), Y0
 	VADDPS  (CX), Y0, Y0
 	VMOVAPS Y0, Y6
@@ -1573,7 +1573,7 @@ same104:
 	VADDPS  160(CX), Y5, Y5
 	VMOVAPS Y5, Y11
 
-started105:
+started104:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1588,7 +1588,7 @@ started105:
 	SUBQ $0x04, AX
 	JLT  tail106
 
-loop103:
+loop105:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VMOVUPS      (SI), Y14
@@ -1677,7 +1677,7 @@ loop103:
 	ADDQ         $+256, R8
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop103
+	JGE          loop105
 
 tail106:
 	ADDQ $0x04, AX
@@ -1854,7 +1854,7 @@ TEXT ·sgemmPlainAVX2_2x16(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Y4
 	VMOVUPS 32(CX), Y5
 	TESTQ   BX, BX
-	JEQ     same115
+	JEQ     same114
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1869,9 +1869,9 @@ TEXT ·sgemmPlainAVX2_2x16(SB), NOSPLIT, $0-112
 	VADDPS  Y4, Y2, Y2
 	VMOVUPS 32(AX), Y3
 	VADDPS  Y5, Y3, Y3
-	JMP     started116
+	JMP     started115
 
-same115:
+same114:
 	VMOVUPS (DX), Y0
 	VADDPS  Y4, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -1879,7 +1879,7 @@ same115:
 	VADDPS  Y5, Y1, Y1
 	VMOVAPS Y1, Y3
 
-started116:
+started115:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1893,7 +1893,7 @@ started116:
 	SUBQ $0x04, AX
 	JLT  tail117
 
-loop114:
+loop116:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y4
 	VMOVUPS      32(SI), Y5
@@ -1948,7 +1948,7 @@ loop114:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop114
+	JGE          loop116
 
 tail117:
 	ADDQ $0x04, AX
@@ -2051,7 +2051,7 @@ TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y3
 	TESTQ   BX, BX
-	JEQ     same126
+	JEQ     same125
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2067,15 +2067,15 @@ TEXT ·sgemmAVX2_3x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y2
 	VADDPS  Y3, Y2, Y2
-	JMP     started127
+	JMP     started126
 
-same126:
+same125:
 	VMOVUPS (DX), Y0
 	VADDPS  Y3, Y0, Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 
-started127:
+started126:
 	JMP full123
 
 masked124:
@@ -2086,7 +2086,7 @@ masked124:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y3
 	TESTQ      BX, BX
-	JEQ        same128
+	JEQ        same127
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2102,15 +2102,15 @@ masked124:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y2
 	VADDPS     Y3, Y2, Y2
-	JMP        started129
+	JMP        started128
 
-same128:
+same127:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y3, Y0, Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
 
-started129:
+started128:
 full123:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -2122,7 +2122,7 @@ full123:
 	SUBQ $0x04, AX
 	JLT  tail130
 
-loop125:
+loop129:
 	VMOVUPS      (SI), Y3
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y3, Y4, Y0
@@ -2157,7 +2157,7 @@ loop125:
 	ADDQ         DX, BX
 	ADDQ         $+256, SI
 	SUBQ         $0x04, AX
-	JGE          loop125
+	JGE          loop129
 
 tail130:
 	ADDQ $0x04, AX
@@ -2265,7 +2265,7 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
 	TESTQ      BX, BX
-	JEQ        same140
+	JEQ        same139
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2290,9 +2290,9 @@ TEXT ·sgemmAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        started141
+	JMP        started140
 
-same140:
+same139:
 	VMOVUPS (DX), Y0
 	VADDPS  Y6, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -2302,7 +2302,7 @@ same140:
 	VMOVAPS Y1, Y3
 	VMOVAPS Y1, Y5
 
-started141:
+started140:
 	JMP full137
 
 masked138:
@@ -2314,7 +2314,7 @@ masked138:
 	VMASKMOVPS (CX), Y14, Y6
 	VMASKMOVPS 32(CX), Y15, Y7
 	TESTQ      BX, BX
-	JEQ        same142
+	JEQ        same141
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2339,9 +2339,9 @@ masked138:
 	VMASKMOVPS 32(AX), Y15, Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        started143
+	JMP        started142
 
-same142:
+same141:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y6, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -2351,7 +2351,7 @@ same142:
 	VMOVAPS    Y1, Y3
 	VMOVAPS    Y1, Y5
 
-started143:
+started142:
 full137:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -2366,7 +2366,7 @@ full137:
 	SUBQ $0x04, AX
 	JLT  tail144
 
-loop139:
+loop143:
 	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -2422,7 +2422,7 @@ loop139:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop139
+	JGE          loop143
 
 tail144:
 	ADDQ $0x04, AX
@@ -2558,7 +2558,7 @@ TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
 	VMOVUPS 64(CX), Y14
 	VMOVUPS 96(CX), Y15
 	TESTQ   BX, BX
-	JEQ     same154
+	JEQ     same153
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2592,9 +2592,9 @@ TEXT ·sgemmAVX2_3x32(SB), NOSPLIT, $0-112
 	VADDPS  Y14, Y10, Y10
 	VMOVUPS 96(AX), Y11
 	VADDPS  Y15, Y11, Y11
-	JMP     started155
+	JMP     started154
 
-same154:
+same153:
 	VMOVUPS (DX), Y0
 	VADDPS  Y12, Y0, Y0
 	VMOVAPS Y0, Y4
@@ -2612,7 +2612,7 @@ same154:
 	VMOVAPS Y3, Y7
 	VMOVAPS Y3, Y11
 
-started155:
+started154:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2626,7 +2626,7 @@ started155:
 	SUBQ $0x04, AX
 	JLT  tail156
 
-loop153:
+loop155:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (BX)(CX*1), Y13
 	VBROADCASTSS (BX)(CX*2), Y14
@@ -2710,7 +2710,7 @@ loop153:
 	ADDQ         $+256, SI
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop153
+	JGE          loop155
 
 tail156:
 	ADDQ $0x04, AX
@@ -2886,7 +2886,7 @@ TEXT ·sgemmPlainAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y6
 	VMOVUPS    32(CX), Y7
 	TESTQ      BX, BX
-	JEQ        same165
+	JEQ        same164
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -2911,9 +2911,9 @@ TEXT ·sgemmPlainAVX2_3x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y5
 	VADDPS     Y7, Y5, Y5
 	PREFETCHT1 64(AX)
-	JMP        started166
+	JMP        started165
 
-same165:
+same164:
 	VMOVUPS (DX), Y0
 	VADDPS  Y6, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -2923,7 +2923,7 @@ same165:
 	VMOVAPS Y1, Y3
 	VMOVAPS Y1, Y5
 
-started166:
+started165:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2937,7 +2937,7 @@ started166:
 	SUBQ $0x04, AX
 	JLT  tail167
 
-loop164:
+loop166:
 	PREFETCHT0   64(SI)
 	VMOVUPS      (SI), Y6
 	VMOVUPS      32(SI), Y7
@@ -3004,7 +3004,7 @@ loop164:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop164
+	JGE          loop166
 
 tail167:
 	ADDQ $0x04, AX
@@ -3129,7 +3129,7 @@ TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y4
 	TESTQ   BX, BX
-	JEQ     same176
+	JEQ     same175
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3150,16 +3150,16 @@ TEXT ·sgemmAVX2_4x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y3
 	VADDPS  Y4, Y3, Y3
-	JMP     started177
+	JMP     started176
 
-same176:
+same175:
 	VMOVUPS (DX), Y0
 	VADDPS  Y4, Y0, Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y0, Y3
 
-started177:
+started176:
 	JMP full173
 
 masked174:
@@ -3170,7 +3170,7 @@ masked174:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y4
 	TESTQ      BX, BX
-	JEQ        same178
+	JEQ        same177
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3191,16 +3191,16 @@ masked174:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y3
 	VADDPS     Y4, Y3, Y3
-	JMP        started179
+	JMP        started178
 
-same178:
+same177:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y4, Y0, Y0
 	VMOVAPS    Y0, Y1
 	VMOVAPS    Y0, Y2
 	VMOVAPS    Y0, Y3
 
-started179:
+started178:
 full173:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -3213,7 +3213,7 @@ full173:
 	SUBQ $0x04, AX
 	JLT  tail180
 
-loop175:
+loop179:
 	VMOVUPS      (DI), Y4
 	VBROADCASTSS (BX), Y5
 	VFMADD231PS  Y4, Y5, Y0
@@ -3256,7 +3256,7 @@ loop175:
 	ADDQ         DX, BX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop175
+	JGE          loop179
 
 tail180:
 	ADDQ $0x04, AX
@@ -3378,7 +3378,7 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
 	TESTQ      BX, BX
-	JEQ        same190
+	JEQ        same189
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3411,9 +3411,9 @@ TEXT ·sgemmAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        started191
+	JMP        started190
 
-same190:
+same189:
 	VMOVUPS (DX), Y0
 	VADDPS  Y8, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -3425,7 +3425,7 @@ same190:
 	VMOVAPS Y1, Y5
 	VMOVAPS Y1, Y7
 
-started191:
+started190:
 	JMP full187
 
 masked188:
@@ -3437,7 +3437,7 @@ masked188:
 	VMASKMOVPS (CX), Y14, Y8
 	VMASKMOVPS 32(CX), Y15, Y9
 	TESTQ      BX, BX
-	JEQ        same192
+	JEQ        same191
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3470,9 +3470,9 @@ masked188:
 	VMASKMOVPS 32(AX), Y15, Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        started193
+	JMP        started192
 
-same192:
+same191:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y8, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -3484,7 +3484,7 @@ same192:
 	VMOVAPS    Y1, Y5
 	VMOVAPS    Y1, Y7
 
-started193:
+started192:
 full187:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -3500,7 +3500,7 @@ full187:
 	SUBQ $0x04, AX
 	JLT  tail194
 
-loop189:
+loop193:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3568,7 +3568,7 @@ loop189:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop189
+	JGE          loop193
 
 tail194:
 	ADDQ $0x04, AX
@@ -3727,7 +3727,7 @@ TEXT ·sgemmPlainAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y8
 	VMOVUPS    32(CX), Y9
 	TESTQ      BX, BX
-	JEQ        same204
+	JEQ        same203
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -3760,9 +3760,9 @@ TEXT ·sgemmPlainAVX2_4x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y7
 	VADDPS     Y9, Y7, Y7
 	PREFETCHT1 64(AX)
-	JMP        started205
+	JMP        started204
 
-same204:
+same203:
 	VMOVUPS (DX), Y0
 	VADDPS  Y8, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -3774,7 +3774,7 @@ same204:
 	VMOVAPS Y1, Y5
 	VMOVAPS Y1, Y7
 
-started205:
+started204:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3789,7 +3789,7 @@ started205:
 	SUBQ $0x04, AX
 	JLT  tail206
 
-loop203:
+loop205:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y8
 	VMOVUPS      32(DI), Y9
@@ -3868,7 +3868,7 @@ loop203:
 	ADDQ         DX, BX
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop203
+	JGE          loop205
 
 tail206:
 	ADDQ $0x04, AX
@@ -4015,7 +4015,7 @@ TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y5
 	TESTQ   BX, BX
-	JEQ     same215
+	JEQ     same214
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4041,9 +4041,9 @@ TEXT ·sgemmAVX2_5x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y4
 	VADDPS  Y5, Y4, Y4
-	JMP     started216
+	JMP     started215
 
-same215:
+same214:
 	VMOVUPS (DX), Y0
 	VADDPS  Y5, Y0, Y0
 	VMOVAPS Y0, Y1
@@ -4051,7 +4051,7 @@ same215:
 	VMOVAPS Y0, Y3
 	VMOVAPS Y0, Y4
 
-started216:
+started215:
 	JMP full212
 
 masked213:
@@ -4062,7 +4062,7 @@ masked213:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y5
 	TESTQ      BX, BX
-	JEQ        same217
+	JEQ        same216
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4088,9 +4088,9 @@ masked213:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y4
 	VADDPS     Y5, Y4, Y4
-	JMP        started218
+	JMP        started217
 
-same217:
+same216:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y5, Y0, Y0
 	VMOVAPS    Y0, Y1
@@ -4098,7 +4098,7 @@ same217:
 	VMOVAPS    Y0, Y3
 	VMOVAPS    Y0, Y4
 
-started218:
+started217:
 full212:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -4111,7 +4111,7 @@ full212:
 	SUBQ $0x04, AX
 	JLT  tail219
 
-loop214:
+loop218:
 	VMOVUPS      (DI), Y5
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y5, Y6, Y0
@@ -4162,7 +4162,7 @@ loop214:
 	ADDQ         DX, BX
 	ADDQ         $+256, DI
 	SUBQ         $0x04, AX
-	JGE          loop214
+	JGE          loop218
 
 tail219:
 	ADDQ $0x04, AX
@@ -4298,7 +4298,7 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
 	TESTQ      BX, BX
-	JEQ        same229
+	JEQ        same228
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4339,9 +4339,9 @@ TEXT ·sgemmAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        started230
+	JMP        started229
 
-same229:
+same228:
 	VMOVUPS (DX), Y0
 	VADDPS  Y10, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -4355,7 +4355,7 @@ same229:
 	VMOVAPS Y1, Y7
 	VMOVAPS Y1, Y9
 
-started230:
+started229:
 	JMP full226
 
 masked227:
@@ -4367,7 +4367,7 @@ masked227:
 	VMASKMOVPS (CX), Y14, Y10
 	VMASKMOVPS 32(CX), Y15, Y11
 	TESTQ      BX, BX
-	JEQ        same231
+	JEQ        same230
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4408,9 +4408,9 @@ masked227:
 	VMASKMOVPS 32(AX), Y15, Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        started232
+	JMP        started231
 
-same231:
+same230:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y10, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -4424,7 +4424,7 @@ same231:
 	VMOVAPS    Y1, Y7
 	VMOVAPS    Y1, Y9
 
-started232:
+started231:
 full226:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -4440,7 +4440,7 @@ full226:
 	SUBQ $0x04, AX
 	JLT  tail233
 
-loop228:
+loop232:
 	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4520,7 +4520,7 @@ loop228:
 	ADDQ         $+256, DI
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop228
+	JGE          loop232
 
 tail233:
 	ADDQ $0x04, AX
@@ -4704,7 +4704,7 @@ TEXT ·sgemmPlainAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y10
 	VMOVUPS    32(CX), Y11
 	TESTQ      BX, BX
-	JEQ        same243
+	JEQ        same242
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -4745,9 +4745,9 @@ TEXT ·sgemmPlainAVX2_5x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y9
 	VADDPS     Y11, Y9, Y9
 	PREFETCHT1 64(AX)
-	JMP        started244
+	JMP        started243
 
-same243:
+same242:
 	VMOVUPS (DX), Y0
 	VADDPS  Y10, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -4761,7 +4761,7 @@ same243:
 	VMOVAPS Y1, Y7
 	VMOVAPS Y1, Y9
 
-started244:
+started243:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4776,7 +4776,7 @@ started244:
 	SUBQ $0x04, AX
 	JLT  tail245
 
-loop242:
+loop244:
 	PREFETCHT0   64(DI)
 	VMOVUPS      (DI), Y10
 	VMOVUPS      32(DI), Y11
@@ -4867,7 +4867,7 @@ loop242:
 	ADDQ         DX, BX
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop242
+	JGE          loop244
 
 tail245:
 	ADDQ $0x04, AX
@@ -5036,7 +5036,7 @@ TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	VMOVUPS (CX), Y6
 	TESTQ   BX, BX
-	JEQ     same254
+	JEQ     same253
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -5067,9 +5067,9 @@ TEXT ·sgemmAVX2_6x8(SB), NOSPLIT, $0-112
 	ADDQ    DX, AX
 	VMOVUPS (AX), Y5
 	VADDPS  Y6, Y5, Y5
-	JMP     started255
+	JMP     started254
 
-same254:
+same253:
 	VMOVUPS (DX), Y0
 	VADDPS  Y6, Y0, Y0
 	VMOVAPS Y0, Y1
@@ -5078,7 +5078,7 @@ same254:
 	VMOVAPS Y0, Y4
 	VMOVAPS Y0, Y5
 
-started255:
+started254:
 	JMP full251
 
 masked252:
@@ -5089,7 +5089,7 @@ masked252:
 	SHLQ       $0x02, BX
 	VMASKMOVPS (CX), Y14, Y6
 	TESTQ      BX, BX
-	JEQ        same256
+	JEQ        same255
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5120,9 +5120,9 @@ masked252:
 	ADDQ       DX, AX
 	VMASKMOVPS (AX), Y14, Y5
 	VADDPS     Y6, Y5, Y5
-	JMP        started257
+	JMP        started256
 
-same256:
+same255:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y6, Y0, Y0
 	VMOVAPS    Y0, Y1
@@ -5131,7 +5131,7 @@ same256:
 	VMOVAPS    Y0, Y4
 	VMOVAPS    Y0, Y5
 
-started257:
+started256:
 full251:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -5145,7 +5145,7 @@ full251:
 	SUBQ $0x04, AX
 	JLT  tail258
 
-loop253:
+loop257:
 	VMOVUPS      (R8), Y6
 	VBROADCASTSS (BX), Y7
 	VFMADD231PS  Y6, Y7, Y0
@@ -5204,7 +5204,7 @@ loop253:
 	ADDQ         DX, BX
 	ADDQ         $+256, R8
 	SUBQ         $0x04, AX
-	JGE          loop253
+	JGE          loop257
 
 tail258:
 	ADDQ $0x04, AX
@@ -5354,7 +5354,7 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
 	TESTQ      BX, BX
-	JEQ        same268
+	JEQ        same267
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5403,9 +5403,9 @@ TEXT ·sgemmAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        started269
+	JMP        started268
 
-same268:
+same267:
 	VMOVUPS (DX), Y0
 	VADDPS  Y12, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -5421,7 +5421,7 @@ same268:
 	VMOVAPS Y1, Y9
 	VMOVAPS Y1, Y11
 
-started269:
+started268:
 	JMP full265
 
 masked266:
@@ -5433,7 +5433,7 @@ masked266:
 	VMASKMOVPS (CX), Y14, Y12
 	VMASKMOVPS 32(CX), Y15, Y13
 	TESTQ      BX, BX
-	JEQ        same270
+	JEQ        same269
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5482,9 +5482,9 @@ masked266:
 	VMASKMOVPS 32(AX), Y15, Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        started271
+	JMP        started270
 
-same270:
+same269:
 	VMASKMOVPS (DX), Y14, Y0
 	VADDPS     Y12, Y0, Y0
 	VMOVAPS    Y0, Y2
@@ -5500,7 +5500,7 @@ same270:
 	VMOVAPS    Y1, Y9
 	VMOVAPS    Y1, Y11
 
-started271:
+started270:
 full265:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
@@ -5517,7 +5517,7 @@ full265:
 	SUBQ $0x04, AX
 	JLT  tail272
 
-loop267:
+loop271:
 	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Y12
 	VMOVUPS      32(R8), Y13
@@ -5609,7 +5609,7 @@ loop267:
 	ADDQ         $+256, R8
 	ADDQ         $+256, R9
 	SUBQ         $0x04, AX
-	JGE          loop267
+	JGE          loop271
 
 tail272:
 	ADDQ $0x04, AX
@@ -5818,7 +5818,7 @@ TEXT ·sgemmPlainAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Y12
 	VMOVUPS    32(CX), Y13
 	TESTQ      BX, BX
-	JEQ        same282
+	JEQ        same281
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -5867,9 +5867,9 @@ TEXT ·sgemmPlainAVX2_6x16(SB), NOSPLIT, $0-112
 	VMOVUPS    32(AX), Y11
 	VADDPS     Y13, Y11, Y11
 	PREFETCHT1 64(AX)
-	JMP        started283
+	JMP        started282
 
-same282:
+same281:
 	VMOVUPS (DX), Y0
 	VADDPS  Y12, Y0, Y0
 	VMOVAPS Y0, Y2
@@ -5885,7 +5885,7 @@ same282:
 	VMOVAPS Y1, Y9
 	VMOVAPS Y1, Y11
 
-started283:
+started282:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -5901,7 +5901,7 @@ started283:
 	SUBQ $0x04, AX
 	JLT  tail284
 
-loop281:
+loop283:
 	PREFETCHT0   64(R8)
 	VMOVUPS      (R8), Y12
 	VMOVUPS      32(R8), Y13
@@ -6004,7 +6004,7 @@ loop281:
 	ADDQ         DX, BX
 	ADDQ         $+256, R10
 	SUBQ         $0x04, AX
-	JGE          loop281
+	JGE          loop283
 
 tail284:
 	ADDQ $0x04, AX

@@ -34,7 +34,7 @@ TEXT ·sgemmAVX512_1x16(SB), NOSPLIT, $0-112
 	SUBQ      $0x04, AX
 	JLT       tail6
 
-loop3:
+loop5:
 	VMOVUPS      (BX), Z1
 	VBROADCASTSS (DX), Z2
 	VFMADD231PS  Z1, Z2, Z0
@@ -53,7 +53,7 @@ loop3:
 	ADDQ         CX, DX
 	ADDQ         $+512, BX
 	SUBQ         $0x04, AX
-	JGE          loop3
+	JGE          loop5
 
 tail6:
 	ADDQ $0x04, AX
@@ -142,7 +142,7 @@ TEXT ·sgemmAVX512_1x32(SB), NOSPLIT, $0-112
 	SUBQ      $0x04, AX
 	JLT       tail17
 
-loop14:
+loop16:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
 	VBROADCASTSS (DX), Z4
@@ -169,7 +169,7 @@ loop14:
 	ADDQ         CX, DX
 	ADDQ         $+512, BX
 	SUBQ         $0x04, AX
-	JGE          loop14
+	JGE          loop16
 
 tail17:
 	ADDQ $0x04, AX
@@ -259,7 +259,7 @@ TEXT ·sgemmAVX512_1x64(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail28
 
-loop25:
+loop27:
 	VBROADCASTSS (DX), Z4
 	VFMADD231PS  (BX), Z4, Z0
 	VFMADD231PS  64(BX), Z4, Z1
@@ -287,7 +287,7 @@ loop25:
 	ADDQ         $+512, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop25
+	JGE          loop27
 
 tail28:
 	ADDQ $0x04, AX
@@ -406,7 +406,7 @@ TEXT ·sgemmAVX512_1x128(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail39
 
-loop36:
+loop38:
 	VBROADCASTSS (DX), Z8
 	VFMADD231PS  (BX), Z8, Z0
 	VFMADD231PS  64(BX), Z8, Z1
@@ -452,7 +452,7 @@ loop36:
 	ADDQ         $+512, R8
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop36
+	JGE          loop38
 
 tail39:
 	ADDQ $0x04, AX
@@ -585,7 +585,7 @@ TEXT ·sgemmPlainAVX512_1x32(SB), NOSPLIT, $0-112
 	SUBQ    $0x04, AX
 	JLT     tail50
 
-loop47:
+loop49:
 	PREFETCHT0   128(BX)
 	PREFETCHT0   192(BX)
 	VMOVUPS      (BX), Z2
@@ -632,7 +632,7 @@ loop47:
 	ADDQ         CX, DX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop47
+	JGE          loop49
 
 tail50:
 	ADDQ $0x04, AX
@@ -707,7 +707,7 @@ TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z2
 	TESTQ     BX, BX
-	JEQ       same59
+	JEQ       same58
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -718,14 +718,14 @@ TEXT ·sgemmAVX512_2x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z1
 	VADDPS    Z2, Z1, Z1
-	JMP       started60
+	JMP       started59
 
-same59:
+same58:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z2, Z0, Z0
 	VMOVAPS   Z0, Z1
 
-started60:
+started59:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -736,7 +736,7 @@ started60:
 	SUBQ $0x04, AX
 	JLT  tail61
 
-loop58:
+loop60:
 	VMOVUPS      (SI), Z2
 	VBROADCASTSS (BX), Z3
 	VFMADD231PS  Z2, Z3, Z0
@@ -763,7 +763,7 @@ loop58:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop58
+	JGE          loop60
 
 tail61:
 	ADDQ $0x04, AX
@@ -835,7 +835,7 @@ TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z (CX), K1, Z4
 	VMOVUPS.Z 64(CX), K2, Z5
 	TESTQ     BX, BX
-	JEQ       same70
+	JEQ       same69
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -850,9 +850,9 @@ TEXT ·sgemmAVX512_2x32(SB), NOSPLIT, $0-112
 	VADDPS    Z4, Z2, Z2
 	VMOVUPS.Z 64(AX), K2, Z3
 	VADDPS    Z5, Z3, Z3
-	JMP       started71
+	JMP       started70
 
-same70:
+same69:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z4, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -860,7 +860,7 @@ same70:
 	VADDPS    Z5, Z1, Z1
 	VMOVAPS   Z1, Z3
 
-started71:
+started70:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -871,7 +871,7 @@ started71:
 	SUBQ $0x04, AX
 	JLT  tail72
 
-loop69:
+loop71:
 	VMOVUPS      (SI), Z4
 	VMOVUPS      64(SI), Z5
 	VBROADCASTSS (BX), Z6
@@ -910,7 +910,7 @@ loop69:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop69
+	JGE          loop71
 
 tail72:
 	ADDQ $0x04, AX
@@ -995,7 +995,7 @@ TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z10
 	VMOVUPS 192(CX), Z11
 	TESTQ   BX, BX
-	JEQ     same81
+	JEQ     same80
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1018,9 +1018,9 @@ TEXT ·sgemmAVX512_2x64(SB), NOSPLIT, $0-112
 	VADDPS  Z10, Z6, Z6
 	VMOVUPS 192(AX), Z7
 	VADDPS  Z11, Z7, Z7
-	JMP     started82
+	JMP     started81
 
-same81:
+same80:
 	VMOVUPS (DX), Z0
 	VADDPS  Z8, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -1034,7 +1034,7 @@ same81:
 	VADDPS  Z11, Z3, Z3
 	VMOVAPS Z3, Z7
 
-started82:
+started81:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1048,7 +1048,7 @@ started82:
 	SUBQ $0x04, AX
 	JLT  tail83
 
-loop80:
+loop82:
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (BX)(CX*1), Z9
 	VMOVUPS      (SI), Z10
@@ -1112,7 +1112,7 @@ loop80:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop80
+	JGE          loop82
 
 tail83:
 	ADDQ $0x04, AX
@@ -1236,7 +1236,7 @@ TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
 	VMOVUPS 384(CX), Z22
 	VMOVUPS 448(CX), Z23
 	TESTQ   BX, BX
-	JEQ     same92
+	JEQ     same91
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1275,9 +1275,9 @@ TEXT ·sgemmAVX512_2x128(SB), NOSPLIT, $0-112
 	VADDPS  Z22, Z14, Z14
 	VMOVUPS 448(AX), Z15
 	VADDPS  Z23, Z15, Z15
-	JMP     started93
+	JMP     started92
 
-same92:
+same91:
 	VMOVUPS (DX), Z0
 	VADDPS  Z16, Z0, Z0
 	VMOVAPS Z0, Z8
@@ -1303,7 +1303,7 @@ same92:
 	VADDPS  Z23, Z7, Z7
 	VMOVAPS Z7, Z15
 
-started93:
+started92:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1319,7 +1319,7 @@ started93:
 	SUBQ $0x04, AX
 	JLT  tail94
 
-loop91:
+loop93:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VMOVUPS      (SI), Z18
@@ -1433,7 +1433,7 @@ loop91:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop91
+	JGE          loop93
 
 tail94:
 	ADDQ $0x04, AX
@@ -1621,7 +1621,7 @@ TEXT ·sgemmPlainAVX512_2x32(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z4
 	VMOVUPS 64(CX), Z5
 	TESTQ   BX, BX
-	JEQ     same103
+	JEQ     same102
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -1636,9 +1636,9 @@ TEXT ·sgemmPlainAVX512_2x32(SB), NOSPLIT, $0-112
 	VADDPS  Z4, Z2, Z2
 	VMOVUPS 64(AX), Z3
 	VADDPS  Z5, Z3, Z3
-	JMP     started104
+	JMP     started103
 
-same103:
+same102:
 	VMOVUPS (DX), Z0
 	VADDPS  Z4, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -1646,7 +1646,7 @@ same103:
 	VADDPS  Z5, Z1, Z1
 	VMOVAPS Z1, Z3
 
-started104:
+started103:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1660,7 +1660,7 @@ started104:
 	SUBQ $0x04, AX
 	JLT  tail105
 
-loop102:
+loop104:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z4
@@ -1719,7 +1719,7 @@ loop102:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop102
+	JGE          loop104
 
 tail105:
 	ADDQ $0x04, AX
@@ -1812,7 +1812,7 @@ TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z3
 	TESTQ     BX, BX
-	JEQ       same114
+	JEQ       same113
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1828,15 +1828,15 @@ TEXT ·sgemmAVX512_3x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z2
 	VADDPS    Z3, Z2, Z2
-	JMP       started115
+	JMP       started114
 
-same114:
+same113:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z3, Z0, Z0
 	VMOVAPS   Z0, Z1
 	VMOVAPS   Z0, Z2
 
-started115:
+started114:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -1847,7 +1847,7 @@ started115:
 	SUBQ $0x04, AX
 	JLT  tail116
 
-loop113:
+loop115:
 	VMOVUPS      (SI), Z3
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z3, Z4, Z0
@@ -1882,7 +1882,7 @@ loop113:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop113
+	JGE          loop115
 
 tail116:
 	ADDQ $0x04, AX
@@ -1965,7 +1965,7 @@ TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z (CX), K1, Z6
 	VMOVUPS.Z 64(CX), K2, Z7
 	TESTQ     BX, BX
-	JEQ       same125
+	JEQ       same124
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -1987,9 +1987,9 @@ TEXT ·sgemmAVX512_3x32(SB), NOSPLIT, $0-112
 	VADDPS    Z6, Z4, Z4
 	VMOVUPS.Z 64(AX), K2, Z5
 	VADDPS    Z7, Z5, Z5
-	JMP       started126
+	JMP       started125
 
-same125:
+same124:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z6, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -1999,7 +1999,7 @@ same125:
 	VMOVAPS   Z1, Z3
 	VMOVAPS   Z1, Z5
 
-started126:
+started125:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2010,7 +2010,7 @@ started126:
 	SUBQ $0x04, AX
 	JLT  tail127
 
-loop124:
+loop126:
 	VMOVUPS      (SI), Z6
 	VMOVUPS      64(SI), Z7
 	VBROADCASTSS (BX), Z8
@@ -2061,7 +2061,7 @@ loop124:
 	ADDQ         DX, BX
 	ADDQ         $+512, SI
 	SUBQ         $0x04, AX
-	JGE          loop124
+	JGE          loop126
 
 tail127:
 	ADDQ $0x04, AX
@@ -2164,7 +2164,7 @@ TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z14
 	VMOVUPS 192(CX), Z15
 	TESTQ   BX, BX
-	JEQ     same136
+	JEQ     same135
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2198,9 +2198,9 @@ TEXT ·sgemmAVX512_3x64(SB), NOSPLIT, $0-112
 	VADDPS  Z14, Z10, Z10
 	VMOVUPS 192(AX), Z11
 	VADDPS  Z15, Z11, Z11
-	JMP     started137
+	JMP     started136
 
-same136:
+same135:
 	VMOVUPS (DX), Z0
 	VADDPS  Z12, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -2218,7 +2218,7 @@ same136:
 	VMOVAPS Z3, Z7
 	VMOVAPS Z3, Z11
 
-started137:
+started136:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2232,7 +2232,7 @@ started137:
 	SUBQ $0x04, AX
 	JLT  tail138
 
-loop135:
+loop137:
 	VBROADCASTSS (BX), Z12
 	VBROADCASTSS (BX)(CX*1), Z13
 	VBROADCASTSS (BX)(CX*2), Z14
@@ -2316,7 +2316,7 @@ loop135:
 	ADDQ         $+512, SI
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop135
+	JGE          loop137
 
 tail138:
 	ADDQ $0x04, AX
@@ -2474,7 +2474,7 @@ TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
 	VMOVUPS 384(CX), Z30
 	VMOVUPS 448(CX), Z31
 	TESTQ   BX, BX
-	JEQ     same147
+	JEQ     same146
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -2532,9 +2532,9 @@ TEXT ·sgemmAVX512_3x128(SB), NOSPLIT, $0-112
 	VADDPS  Z30, Z22, Z22
 	VMOVUPS 448(AX), Z23
 	VADDPS  Z31, Z23, Z23
-	JMP     started148
+	JMP     started147
 
-same147:
+same146:
 	VMOVUPS (DX), Z0
 	VADDPS  Z24, Z0, Z0
 	VMOVAPS Z0, Z8
@@ -2568,7 +2568,7 @@ same147:
 	VMOVAPS Z7, Z15
 	VMOVAPS Z7, Z23
 
-started148:
+started147:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -2584,7 +2584,7 @@ started148:
 	SUBQ $0x04, AX
 	JLT  tail149
 
-loop146:
+loop148:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -2734,7 +2734,7 @@ loop146:
 	ADDQ         $+512, R9
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop146
+	JGE          loop148
 
 tail149:
 	ADDQ $0x04, AX
@@ -2988,7 +2988,7 @@ TEXT ·sgemmPlainAVX512_3x32(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z6
 	VMOVUPS 64(CX), Z7
 	TESTQ   BX, BX
-	JEQ     same158
+	JEQ     same157
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3010,9 +3010,9 @@ TEXT ·sgemmPlainAVX512_3x32(SB), NOSPLIT, $0-112
 	VADDPS  Z6, Z4, Z4
 	VMOVUPS 64(AX), Z5
 	VADDPS  Z7, Z5, Z5
-	JMP     started159
+	JMP     started158
 
-same158:
+same157:
 	VMOVUPS (DX), Z0
 	VADDPS  Z6, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -3022,7 +3022,7 @@ same158:
 	VMOVAPS Z1, Z3
 	VMOVAPS Z1, Z5
 
-started159:
+started158:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3036,7 +3036,7 @@ started159:
 	SUBQ $0x04, AX
 	JLT  tail160
 
-loop157:
+loop159:
 	PREFETCHT0   128(SI)
 	PREFETCHT0   192(SI)
 	VMOVUPS      (SI), Z6
@@ -3107,7 +3107,7 @@ loop157:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop157
+	JGE          loop159
 
 tail160:
 	ADDQ $0x04, AX
@@ -3218,7 +3218,7 @@ TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z4
 	TESTQ     BX, BX
-	JEQ       same169
+	JEQ       same168
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3239,16 +3239,16 @@ TEXT ·sgemmAVX512_4x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z3
 	VADDPS    Z4, Z3, Z3
-	JMP       started170
+	JMP       started169
 
-same169:
+same168:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z4, Z0, Z0
 	VMOVAPS   Z0, Z1
 	VMOVAPS   Z0, Z2
 	VMOVAPS   Z0, Z3
 
-started170:
+started169:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3260,7 +3260,7 @@ started170:
 	SUBQ $0x04, AX
 	JLT  tail171
 
-loop168:
+loop170:
 	VMOVUPS      (DI), Z4
 	VBROADCASTSS (BX), Z5
 	VFMADD231PS  Z4, Z5, Z0
@@ -3303,7 +3303,7 @@ loop168:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop168
+	JGE          loop170
 
 tail171:
 	ADDQ $0x04, AX
@@ -3395,7 +3395,7 @@ TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z (CX), K1, Z8
 	VMOVUPS.Z 64(CX), K2, Z9
 	TESTQ     BX, BX
-	JEQ       same180
+	JEQ       same179
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -3424,9 +3424,9 @@ TEXT ·sgemmAVX512_4x32(SB), NOSPLIT, $0-112
 	VADDPS    Z8, Z6, Z6
 	VMOVUPS.Z 64(AX), K2, Z7
 	VADDPS    Z9, Z7, Z7
-	JMP       started181
+	JMP       started180
 
-same180:
+same179:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z8, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -3438,7 +3438,7 @@ same180:
 	VMOVAPS   Z1, Z5
 	VMOVAPS   Z1, Z7
 
-started181:
+started180:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3450,7 +3450,7 @@ started181:
 	SUBQ $0x04, AX
 	JLT  tail182
 
-loop179:
+loop181:
 	VMOVUPS      (DI), Z8
 	VMOVUPS      64(DI), Z9
 	VBROADCASTSS (BX), Z10
@@ -3513,7 +3513,7 @@ loop179:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop179
+	JGE          loop181
 
 tail182:
 	ADDQ $0x04, AX
@@ -3634,7 +3634,7 @@ TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z18
 	VMOVUPS 192(CX), Z19
 	TESTQ   BX, BX
-	JEQ     same191
+	JEQ     same190
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -3679,9 +3679,9 @@ TEXT ·sgemmAVX512_4x64(SB), NOSPLIT, $0-112
 	VADDPS  Z18, Z14, Z14
 	VMOVUPS 192(AX), Z15
 	VADDPS  Z19, Z15, Z15
-	JMP     started192
+	JMP     started191
 
-same191:
+same190:
 	VMOVUPS (DX), Z0
 	VADDPS  Z16, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -3703,7 +3703,7 @@ same191:
 	VMOVAPS Z3, Z11
 	VMOVAPS Z3, Z15
 
-started192:
+started191:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -3718,7 +3718,7 @@ started192:
 	SUBQ $0x04, AX
 	JLT  tail193
 
-loop190:
+loop192:
 	VBROADCASTSS (BX), Z16
 	VBROADCASTSS (BX)(CX*1), Z17
 	VBROADCASTSS (BX)(CX*2), Z18
@@ -3822,7 +3822,7 @@ loop190:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop190
+	JGE          loop192
 
 tail193:
 	ADDQ $0x04, AX
@@ -4012,7 +4012,7 @@ TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
 	VMOVUPS 256(CX), Z28
 	VMOVUPS 320(CX), Z29
 	TESTQ   BX, BX
-	JEQ     same202
+	JEQ     same201
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4073,9 +4073,9 @@ TEXT ·sgemmAVX512_4x96(SB), NOSPLIT, $0-112
 	VADDPS  Z28, Z22, Z22
 	VMOVUPS 320(AX), Z23
 	VADDPS  Z29, Z23, Z23
-	JMP     started203
+	JMP     started202
 
-same202:
+same201:
 	VMOVUPS (DX), Z0
 	VADDPS  Z24, Z0, Z0
 	VMOVAPS Z0, Z6
@@ -4107,7 +4107,7 @@ same202:
 	VMOVAPS Z5, Z17
 	VMOVAPS Z5, Z23
 
-started203:
+started202:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4123,7 +4123,7 @@ started203:
 	SUBQ $0x04, AX
 	JLT  tail204
 
-loop201:
+loop203:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -4268,7 +4268,7 @@ loop201:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop201
+	JGE          loop203
 
 tail204:
 	ADDQ $0x04, AX
@@ -4521,7 +4521,7 @@ TEXT ·sgemmPlainAVX512_4x32(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z8
 	VMOVUPS 64(CX), Z9
 	TESTQ   BX, BX
-	JEQ     same213
+	JEQ     same212
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -4550,9 +4550,9 @@ TEXT ·sgemmPlainAVX512_4x32(SB), NOSPLIT, $0-112
 	VADDPS  Z8, Z6, Z6
 	VMOVUPS 64(AX), Z7
 	VADDPS  Z9, Z7, Z7
-	JMP     started214
+	JMP     started213
 
-same213:
+same212:
 	VMOVUPS (DX), Z0
 	VADDPS  Z8, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -4564,7 +4564,7 @@ same213:
 	VMOVAPS Z1, Z5
 	VMOVAPS Z1, Z7
 
-started214:
+started213:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4579,7 +4579,7 @@ started214:
 	SUBQ $0x04, AX
 	JLT  tail215
 
-loop212:
+loop214:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z8
@@ -4662,7 +4662,7 @@ loop212:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop212
+	JGE          loop214
 
 tail215:
 	ADDQ $0x04, AX
@@ -4791,7 +4791,7 @@ TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z5
 	TESTQ     BX, BX
-	JEQ       same224
+	JEQ       same223
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -4817,9 +4817,9 @@ TEXT ·sgemmAVX512_5x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z4
 	VADDPS    Z5, Z4, Z4
-	JMP       started225
+	JMP       started224
 
-same224:
+same223:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z5, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -4827,7 +4827,7 @@ same224:
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z4
 
-started225:
+started224:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -4839,7 +4839,7 @@ started225:
 	SUBQ $0x04, AX
 	JLT  tail226
 
-loop223:
+loop225:
 	VMOVUPS      (DI), Z5
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z5, Z6, Z0
@@ -4890,7 +4890,7 @@ loop223:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop223
+	JGE          loop225
 
 tail226:
 	ADDQ $0x04, AX
@@ -4993,7 +4993,7 @@ TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z (CX), K1, Z10
 	VMOVUPS.Z 64(CX), K2, Z11
 	TESTQ     BX, BX
-	JEQ       same235
+	JEQ       same234
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -5029,9 +5029,9 @@ TEXT ·sgemmAVX512_5x32(SB), NOSPLIT, $0-112
 	VADDPS    Z10, Z8, Z8
 	VMOVUPS.Z 64(AX), K2, Z9
 	VADDPS    Z11, Z9, Z9
-	JMP       started236
+	JMP       started235
 
-same235:
+same234:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z10, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -5045,7 +5045,7 @@ same235:
 	VMOVAPS   Z1, Z7
 	VMOVAPS   Z1, Z9
 
-started236:
+started235:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -5057,7 +5057,7 @@ started236:
 	SUBQ $0x04, AX
 	JLT  tail237
 
-loop234:
+loop236:
 	VMOVUPS      (DI), Z10
 	VMOVUPS      64(DI), Z11
 	VBROADCASTSS (BX), Z12
@@ -5132,7 +5132,7 @@ loop234:
 	ADDQ         DX, BX
 	ADDQ         $+512, DI
 	SUBQ         $0x04, AX
-	JGE          loop234
+	JGE          loop236
 
 tail237:
 	ADDQ $0x04, AX
@@ -5271,7 +5271,7 @@ TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z22
 	VMOVUPS 192(CX), Z23
 	TESTQ   BX, BX
-	JEQ     same246
+	JEQ     same245
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -5327,9 +5327,9 @@ TEXT ·sgemmAVX512_5x64(SB), NOSPLIT, $0-112
 	VADDPS  Z22, Z18, Z18
 	VMOVUPS 192(AX), Z19
 	VADDPS  Z23, Z19, Z19
-	JMP     started247
+	JMP     started246
 
-same246:
+same245:
 	VMOVUPS (DX), Z0
 	VADDPS  Z20, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -5355,7 +5355,7 @@ same246:
 	VMOVAPS Z3, Z15
 	VMOVAPS Z3, Z19
 
-started247:
+started246:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -5370,7 +5370,7 @@ started247:
 	SUBQ $0x04, AX
 	JLT  tail248
 
-loop245:
+loop247:
 	VBROADCASTSS (BX), Z20
 	VBROADCASTSS (BX)(CX*1), Z21
 	VBROADCASTSS (BX)(CX*2), Z22
@@ -5494,7 +5494,7 @@ loop245:
 	ADDQ         $+512, DI
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop245
+	JGE          loop247
 
 tail248:
 	ADDQ $0x04, AX
@@ -5714,7 +5714,7 @@ TEXT ·sgemmPlainAVX512_5x32(SB), NOSPLIT, $0-112
 	VMOVUPS (CX), Z10
 	VMOVUPS 64(CX), Z11
 	TESTQ   BX, BX
-	JEQ     same257
+	JEQ     same256
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -5750,9 +5750,9 @@ TEXT ·sgemmPlainAVX512_5x32(SB), NOSPLIT, $0-112
 	VADDPS  Z10, Z8, Z8
 	VMOVUPS 64(AX), Z9
 	VADDPS  Z11, Z9, Z9
-	JMP     started258
+	JMP     started257
 
-same257:
+same256:
 	VMOVUPS (DX), Z0
 	VADDPS  Z10, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -5766,7 +5766,7 @@ same257:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z1, Z9
 
-started258:
+started257:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -5781,7 +5781,7 @@ started258:
 	SUBQ $0x04, AX
 	JLT  tail259
 
-loop256:
+loop258:
 	PREFETCHT0   128(DI)
 	PREFETCHT0   192(DI)
 	VMOVUPS      (DI), Z10
@@ -5876,7 +5876,7 @@ loop256:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop256
+	JGE          loop258
 
 tail259:
 	ADDQ $0x04, AX
@@ -6023,7 +6023,7 @@ TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z6
 	TESTQ     BX, BX
-	JEQ       same268
+	JEQ       same267
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -6054,9 +6054,9 @@ TEXT ·sgemmAVX512_6x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z5
 	VADDPS    Z6, Z5, Z5
-	JMP       started269
+	JMP       started268
 
-same268:
+same267:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z6, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -6065,7 +6065,7 @@ same268:
 	VMOVAPS   Z0, Z4
 	VMOVAPS   Z0, Z5
 
-started269:
+started268:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -6078,7 +6078,7 @@ started269:
 	SUBQ $0x04, AX
 	JLT  tail270
 
-loop267:
+loop269:
 	VMOVUPS      (R8), Z6
 	VBROADCASTSS (BX), Z7
 	VFMADD231PS  Z6, Z7, Z0
@@ -6137,7 +6137,7 @@ loop267:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop267
+	JGE          loop269
 
 tail270:
 	ADDQ $0x04, AX
@@ -6249,7 +6249,7 @@ TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z12
 	VMOVUPS.Z  64(CX), K2, Z13
 	TESTQ      BX, BX
-	JEQ        same279
+	JEQ        same278
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -6304,9 +6304,9 @@ TEXT ·sgemmAVX512_6x32(SB), NOSPLIT, $0-112
 	VADDPS     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started280
+	JMP        started279
 
-same279:
+same278:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z12, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -6322,7 +6322,7 @@ same279:
 	VMOVAPS   Z1, Z9
 	VMOVAPS   Z1, Z11
 
-started280:
+started279:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -6338,7 +6338,7 @@ started280:
 	SUBQ $0x04, AX
 	JLT  tail281
 
-loop278:
+loop280:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z12
@@ -6434,7 +6434,7 @@ loop278:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop278
+	JGE          loop280
 
 tail281:
 	ADDQ $0x04, AX
@@ -6593,7 +6593,7 @@ TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
 	VMOVUPS 128(CX), Z26
 	VMOVUPS 192(CX), Z27
 	TESTQ   BX, BX
-	JEQ     same290
+	JEQ     same289
 	MOVLQSX (AX), CX
 	IMULQ   BX, CX
 	ADDQ    DX, CX
@@ -6660,9 +6660,9 @@ TEXT ·sgemmAVX512_6x64(SB), NOSPLIT, $0-112
 	VADDPS  Z26, Z22, Z22
 	VMOVUPS 192(AX), Z23
 	VADDPS  Z27, Z23, Z23
-	JMP     started291
+	JMP     started290
 
-same290:
+same289:
 	VMOVUPS (DX), Z0
 	VADDPS  Z24, Z0, Z0
 	VMOVAPS Z0, Z4
@@ -6692,7 +6692,7 @@ same290:
 	VMOVAPS Z3, Z19
 	VMOVAPS Z3, Z23
 
-started291:
+started290:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -6708,7 +6708,7 @@ started291:
 	SUBQ $0x04, AX
 	JLT  tail292
 
-loop289:
+loop291:
 	VBROADCASTSS (BX), Z24
 	VBROADCASTSS (BX)(CX*1), Z25
 	VBROADCASTSS (BX)(CX*2), Z26
@@ -6852,7 +6852,7 @@ loop289:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop289
+	JGE          loop291
 
 tail292:
 	ADDQ $0x04, AX
@@ -7106,7 +7106,7 @@ TEXT ·sgemmPlainAVX512_6x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z12
 	VMOVUPS    64(CX), Z13
 	TESTQ      BX, BX
-	JEQ        same301
+	JEQ        same300
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7161,9 +7161,9 @@ TEXT ·sgemmPlainAVX512_6x32(SB), NOSPLIT, $0-112
 	VADDPS     Z13, Z11, Z11
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started302
+	JMP        started301
 
-same301:
+same300:
 	VMOVUPS (DX), Z0
 	VADDPS  Z12, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -7179,7 +7179,7 @@ same301:
 	VMOVAPS Z1, Z9
 	VMOVAPS Z1, Z11
 
-started302:
+started301:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -7195,7 +7195,7 @@ started302:
 	SUBQ $0x04, AX
 	JLT  tail303
 
-loop300:
+loop302:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z12
@@ -7302,7 +7302,7 @@ loop300:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop300
+	JGE          loop302
 
 tail303:
 	ADDQ $0x04, AX
@@ -7467,7 +7467,7 @@ TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z7
 	TESTQ     BX, BX
-	JEQ       same312
+	JEQ       same311
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -7503,9 +7503,9 @@ TEXT ·sgemmAVX512_7x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z6
 	VADDPS    Z7, Z6, Z6
-	JMP       started313
+	JMP       started312
 
-same312:
+same311:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z7, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -7515,7 +7515,7 @@ same312:
 	VMOVAPS   Z0, Z5
 	VMOVAPS   Z0, Z6
 
-started313:
+started312:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -7528,7 +7528,7 @@ started313:
 	SUBQ $0x04, AX
 	JLT  tail314
 
-loop311:
+loop313:
 	VMOVUPS      (R8), Z7
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z7, Z8, Z0
@@ -7595,7 +7595,7 @@ loop311:
 	ADDQ         DX, BX
 	ADDQ         $+512, R8
 	SUBQ         $0x04, AX
-	JGE          loop311
+	JGE          loop313
 
 tail314:
 	ADDQ $0x04, AX
@@ -7718,7 +7718,7 @@ TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z14
 	VMOVUPS.Z  64(CX), K2, Z15
 	TESTQ      BX, BX
-	JEQ        same323
+	JEQ        same322
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -7782,9 +7782,9 @@ TEXT ·sgemmAVX512_7x32(SB), NOSPLIT, $0-112
 	VADDPS     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started324
+	JMP        started323
 
-same323:
+same322:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z14, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -7802,7 +7802,7 @@ same323:
 	VMOVAPS   Z1, Z11
 	VMOVAPS   Z1, Z13
 
-started324:
+started323:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -7818,7 +7818,7 @@ started324:
 	SUBQ $0x04, AX
 	JLT  tail325
 
-loop322:
+loop324:
 	PREFETCHT1   (R9)
 	PREFETCHT1   64(R9)
 	VMOVUPS      (R8), Z14
@@ -7926,7 +7926,7 @@ loop322:
 	ADDQ         $+512, R8
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop322
+	JGE          loop324
 
 tail325:
 	ADDQ $0x04, AX
@@ -8101,7 +8101,7 @@ TEXT ·sgemmPlainAVX512_7x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z14
 	VMOVUPS    64(CX), Z15
 	TESTQ      BX, BX
-	JEQ        same334
+	JEQ        same333
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8165,9 +8165,9 @@ TEXT ·sgemmPlainAVX512_7x32(SB), NOSPLIT, $0-112
 	VADDPS     Z15, Z13, Z13
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started335
+	JMP        started334
 
-same334:
+same333:
 	VMOVUPS (DX), Z0
 	VADDPS  Z14, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -8185,7 +8185,7 @@ same334:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z1, Z13
 
-started335:
+started334:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -8201,7 +8201,7 @@ started335:
 	SUBQ $0x04, AX
 	JLT  tail336
 
-loop333:
+loop335:
 	PREFETCHT0   128(R8)
 	PREFETCHT0   192(R8)
 	VMOVUPS      (R8), Z14
@@ -8320,7 +8320,7 @@ loop333:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop333
+	JGE          loop335
 
 tail336:
 	ADDQ $0x04, AX
@@ -8503,7 +8503,7 @@ TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z8
 	TESTQ     BX, BX
-	JEQ       same345
+	JEQ       same344
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -8544,9 +8544,9 @@ TEXT ·sgemmAVX512_8x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z7
 	VADDPS    Z8, Z7, Z7
-	JMP       started346
+	JMP       started345
 
-same345:
+same344:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z8, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -8557,7 +8557,7 @@ same345:
 	VMOVAPS   Z0, Z6
 	VMOVAPS   Z0, Z7
 
-started346:
+started345:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -8571,7 +8571,7 @@ started346:
 	SUBQ $0x04, AX
 	JLT  tail347
 
-loop344:
+loop346:
 	VMOVUPS      (R9), Z8
 	VBROADCASTSS (BX), Z9
 	VFMADD231PS  Z8, Z9, Z0
@@ -8646,7 +8646,7 @@ loop344:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop344
+	JGE          loop346
 
 tail347:
 	ADDQ $0x04, AX
@@ -8778,7 +8778,7 @@ TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z16
 	VMOVUPS.Z  64(CX), K2, Z17
 	TESTQ      BX, BX
-	JEQ        same356
+	JEQ        same355
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -8851,9 +8851,9 @@ TEXT ·sgemmAVX512_8x32(SB), NOSPLIT, $0-112
 	VADDPS     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started357
+	JMP        started356
 
-same356:
+same355:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z16, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -8873,7 +8873,7 @@ same356:
 	VMOVAPS   Z1, Z13
 	VMOVAPS   Z1, Z15
 
-started357:
+started356:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -8890,7 +8890,7 @@ started357:
 	SUBQ $0x04, AX
 	JLT  tail358
 
-loop355:
+loop357:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z16
@@ -9010,7 +9010,7 @@ loop355:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop355
+	JGE          loop357
 
 tail358:
 	ADDQ $0x04, AX
@@ -9203,7 +9203,7 @@ TEXT ·sgemmPlainAVX512_8x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z16
 	VMOVUPS    64(CX), Z17
 	TESTQ      BX, BX
-	JEQ        same367
+	JEQ        same366
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -9276,9 +9276,9 @@ TEXT ·sgemmPlainAVX512_8x32(SB), NOSPLIT, $0-112
 	VADDPS     Z17, Z15, Z15
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started368
+	JMP        started367
 
-same367:
+same366:
 	VMOVUPS (DX), Z0
 	VADDPS  Z16, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -9298,7 +9298,7 @@ same367:
 	VMOVAPS Z1, Z13
 	VMOVAPS Z1, Z15
 
-started368:
+started367:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -9315,7 +9315,7 @@ started368:
 	SUBQ $0x04, AX
 	JLT  tail369
 
-loop366:
+loop368:
 	PREFETCHT0   128(R9)
 	PREFETCHT0   192(R9)
 	VMOVUPS      (R9), Z16
@@ -9446,7 +9446,7 @@ loop366:
 	ADDQ         DX, BX
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop366
+	JGE          loop368
 
 tail369:
 	ADDQ $0x04, AX
@@ -9647,7 +9647,7 @@ TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z9
 	TESTQ     BX, BX
-	JEQ       same378
+	JEQ       same377
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -9693,9 +9693,9 @@ TEXT ·sgemmAVX512_9x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z8
 	VADDPS    Z9, Z8, Z8
-	JMP       started379
+	JMP       started378
 
-same378:
+same377:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z9, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -9707,7 +9707,7 @@ same378:
 	VMOVAPS   Z0, Z7
 	VMOVAPS   Z0, Z8
 
-started379:
+started378:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -9721,7 +9721,7 @@ started379:
 	SUBQ $0x04, AX
 	JLT  tail380
 
-loop377:
+loop379:
 	VMOVUPS      (R9), Z9
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z9, Z10, Z0
@@ -9804,7 +9804,7 @@ loop377:
 	ADDQ         DX, BX
 	ADDQ         $+512, R9
 	SUBQ         $0x04, AX
-	JGE          loop377
+	JGE          loop379
 
 tail380:
 	ADDQ $0x04, AX
@@ -9947,7 +9947,7 @@ TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z18
 	VMOVUPS.Z  64(CX), K2, Z19
 	TESTQ      BX, BX
-	JEQ        same389
+	JEQ        same388
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10029,9 +10029,9 @@ TEXT ·sgemmAVX512_9x32(SB), NOSPLIT, $0-112
 	VADDPS     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started390
+	JMP        started389
 
-same389:
+same388:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z18, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -10053,7 +10053,7 @@ same389:
 	VMOVAPS   Z1, Z15
 	VMOVAPS   Z1, Z17
 
-started390:
+started389:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -10070,7 +10070,7 @@ started390:
 	SUBQ $0x04, AX
 	JLT  tail391
 
-loop388:
+loop390:
 	PREFETCHT1   (R10)
 	PREFETCHT1   64(R10)
 	VMOVUPS      (R9), Z18
@@ -10202,7 +10202,7 @@ loop388:
 	ADDQ         $+512, R9
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop388
+	JGE          loop390
 
 tail391:
 	ADDQ $0x04, AX
@@ -10413,7 +10413,7 @@ TEXT ·sgemmPlainAVX512_9x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z18
 	VMOVUPS    64(CX), Z19
 	TESTQ      BX, BX
-	JEQ        same400
+	JEQ        same399
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -10495,9 +10495,9 @@ TEXT ·sgemmPlainAVX512_9x32(SB), NOSPLIT, $0-112
 	VADDPS     Z19, Z17, Z17
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started401
+	JMP        started400
 
-same400:
+same399:
 	VMOVUPS (DX), Z0
 	VADDPS  Z18, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -10519,7 +10519,7 @@ same400:
 	VMOVAPS Z1, Z15
 	VMOVAPS Z1, Z17
 
-started401:
+started400:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -10536,7 +10536,7 @@ started401:
 	SUBQ $0x04, AX
 	JLT  tail402
 
-loop399:
+loop401:
 	PREFETCHT0   128(R9)
 	PREFETCHT0   192(R9)
 	VMOVUPS      (R9), Z18
@@ -10679,7 +10679,7 @@ loop399:
 	ADDQ         DX, BX
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop399
+	JGE          loop401
 
 tail402:
 	ADDQ $0x04, AX
@@ -10898,7 +10898,7 @@ TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z10
 	TESTQ     BX, BX
-	JEQ       same411
+	JEQ       same410
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -10949,9 +10949,9 @@ TEXT ·sgemmAVX512_10x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z9
 	VADDPS    Z10, Z9, Z9
-	JMP       started412
+	JMP       started411
 
-same411:
+same410:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z10, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -10964,7 +10964,7 @@ same411:
 	VMOVAPS   Z0, Z8
 	VMOVAPS   Z0, Z9
 
-started412:
+started411:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -10979,7 +10979,7 @@ started412:
 	SUBQ $0x04, AX
 	JLT  tail413
 
-loop410:
+loop412:
 	VMOVUPS      (R10), Z10
 	VBROADCASTSS (BX), Z11
 	VFMADD231PS  Z10, Z11, Z0
@@ -11070,7 +11070,7 @@ loop410:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop410
+	JGE          loop412
 
 tail413:
 	ADDQ $0x04, AX
@@ -11222,7 +11222,7 @@ TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z20
 	VMOVUPS.Z  64(CX), K2, Z21
 	TESTQ      BX, BX
-	JEQ        same422
+	JEQ        same421
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -11313,9 +11313,9 @@ TEXT ·sgemmAVX512_10x32(SB), NOSPLIT, $0-112
 	VADDPS     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started423
+	JMP        started422
 
-same422:
+same421:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z20, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -11339,7 +11339,7 @@ same422:
 	VMOVAPS   Z1, Z17
 	VMOVAPS   Z1, Z19
 
-started423:
+started422:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -11357,7 +11357,7 @@ started423:
 	SUBQ $0x04, AX
 	JLT  tail424
 
-loop421:
+loop423:
 	PREFETCHT1   (R11)
 	PREFETCHT1   64(R11)
 	VMOVUPS      (R10), Z20
@@ -11501,7 +11501,7 @@ loop421:
 	ADDQ         $+512, R10
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop421
+	JGE          loop423
 
 tail424:
 	ADDQ $0x04, AX
@@ -11730,7 +11730,7 @@ TEXT ·sgemmPlainAVX512_10x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z20
 	VMOVUPS    64(CX), Z21
 	TESTQ      BX, BX
-	JEQ        same433
+	JEQ        same432
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -11821,9 +11821,9 @@ TEXT ·sgemmPlainAVX512_10x32(SB), NOSPLIT, $0-112
 	VADDPS     Z21, Z19, Z19
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started434
+	JMP        started433
 
-same433:
+same432:
 	VMOVUPS (DX), Z0
 	VADDPS  Z20, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -11847,7 +11847,7 @@ same433:
 	VMOVAPS Z1, Z17
 	VMOVAPS Z1, Z19
 
-started434:
+started433:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -11865,7 +11865,7 @@ started434:
 	SUBQ $0x04, AX
 	JLT  tail435
 
-loop432:
+loop434:
 	PREFETCHT0   128(R10)
 	PREFETCHT0   192(R10)
 	VMOVUPS      (R10), Z20
@@ -12020,7 +12020,7 @@ loop432:
 	ADDQ         DX, BX
 	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop432
+	JGE          loop434
 
 tail435:
 	ADDQ $0x04, AX
@@ -12257,7 +12257,7 @@ TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z11
 	TESTQ     BX, BX
-	JEQ       same444
+	JEQ       same443
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -12313,9 +12313,9 @@ TEXT ·sgemmAVX512_11x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z10
 	VADDPS    Z11, Z10, Z10
-	JMP       started445
+	JMP       started444
 
-same444:
+same443:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z11, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -12329,7 +12329,7 @@ same444:
 	VMOVAPS   Z0, Z9
 	VMOVAPS   Z0, Z10
 
-started445:
+started444:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -12344,7 +12344,7 @@ started445:
 	SUBQ $0x04, AX
 	JLT  tail446
 
-loop443:
+loop445:
 	VMOVUPS      (R10), Z11
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z11, Z12, Z0
@@ -12443,7 +12443,7 @@ loop443:
 	ADDQ         DX, BX
 	ADDQ         $+512, R10
 	SUBQ         $0x04, AX
-	JGE          loop443
+	JGE          loop445
 
 tail446:
 	ADDQ $0x04, AX
@@ -12606,7 +12606,7 @@ TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z22
 	VMOVUPS.Z  64(CX), K2, Z23
 	TESTQ      BX, BX
-	JEQ        same455
+	JEQ        same454
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -12706,9 +12706,9 @@ TEXT ·sgemmAVX512_11x32(SB), NOSPLIT, $0-112
 	VADDPS     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started456
+	JMP        started455
 
-same455:
+same454:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z22, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -12734,7 +12734,7 @@ same455:
 	VMOVAPS   Z1, Z19
 	VMOVAPS   Z1, Z21
 
-started456:
+started455:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -12752,7 +12752,7 @@ started456:
 	SUBQ $0x04, AX
 	JLT  tail457
 
-loop454:
+loop456:
 	PREFETCHT1   (R11)
 	PREFETCHT1   64(R11)
 	VMOVUPS      (R10), Z22
@@ -12908,7 +12908,7 @@ loop454:
 	ADDQ         $+512, R10
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop454
+	JGE          loop456
 
 tail457:
 	ADDQ $0x04, AX
@@ -13155,7 +13155,7 @@ TEXT ·sgemmPlainAVX512_11x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z22
 	VMOVUPS    64(CX), Z23
 	TESTQ      BX, BX
-	JEQ        same466
+	JEQ        same465
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -13255,9 +13255,9 @@ TEXT ·sgemmPlainAVX512_11x32(SB), NOSPLIT, $0-112
 	VADDPS     Z23, Z21, Z21
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started467
+	JMP        started466
 
-same466:
+same465:
 	VMOVUPS (DX), Z0
 	VADDPS  Z22, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -13283,7 +13283,7 @@ same466:
 	VMOVAPS Z1, Z19
 	VMOVAPS Z1, Z21
 
-started467:
+started466:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -13301,7 +13301,7 @@ started467:
 	SUBQ $0x04, AX
 	JLT  tail468
 
-loop465:
+loop467:
 	PREFETCHT0   128(R10)
 	PREFETCHT0   192(R10)
 	VMOVUPS      (R10), Z22
@@ -13468,7 +13468,7 @@ loop465:
 	ADDQ         DX, BX
 	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop465
+	JGE          loop467
 
 tail468:
 	ADDQ $0x04, AX
@@ -13723,7 +13723,7 @@ TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	SHLQ      $0x02, BX
 	VMOVUPS.Z (CX), K1, Z12
 	TESTQ     BX, BX
-	JEQ       same477
+	JEQ       same476
 	MOVLQSX   (AX), CX
 	IMULQ     BX, CX
 	ADDQ      DX, CX
@@ -13784,9 +13784,9 @@ TEXT ·sgemmAVX512_12x16(SB), NOSPLIT, $0-112
 	ADDQ      DX, AX
 	VMOVUPS.Z (AX), K1, Z11
 	VADDPS    Z12, Z11, Z11
-	JMP       started478
+	JMP       started477
 
-same477:
+same476:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z12, Z0, Z0
 	VMOVAPS   Z0, Z1
@@ -13801,7 +13801,7 @@ same477:
 	VMOVAPS   Z0, Z10
 	VMOVAPS   Z0, Z11
 
-started478:
+started477:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -13817,7 +13817,7 @@ started478:
 	SUBQ $0x04, AX
 	JLT  tail479
 
-loop476:
+loop478:
 	VMOVUPS      (R11), Z12
 	VBROADCASTSS (BX), Z13
 	VFMADD231PS  Z12, Z13, Z0
@@ -13924,7 +13924,7 @@ loop476:
 	ADDQ         DX, BX
 	ADDQ         $+512, R11
 	SUBQ         $0x04, AX
-	JGE          loop476
+	JGE          loop478
 
 tail479:
 	ADDQ $0x04, AX
@@ -14096,7 +14096,7 @@ TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-112
 	VMOVUPS.Z  (CX), K1, Z24
 	VMOVUPS.Z  64(CX), K2, Z25
 	TESTQ      BX, BX
-	JEQ        same488
+	JEQ        same487
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -14205,9 +14205,9 @@ TEXT ·sgemmAVX512_12x32(SB), NOSPLIT, $0-112
 	VADDPS     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started489
+	JMP        started488
 
-same488:
+same487:
 	VMOVUPS.Z (DX), K1, Z0
 	VADDPS    Z24, Z0, Z0
 	VMOVAPS   Z0, Z2
@@ -14235,7 +14235,7 @@ same488:
 	VMOVAPS   Z1, Z21
 	VMOVAPS   Z1, Z23
 
-started489:
+started488:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -14254,7 +14254,7 @@ started489:
 	SUBQ $0x04, AX
 	JLT  tail490
 
-loop487:
+loop489:
 	PREFETCHT1   (R12)
 	PREFETCHT1   64(R12)
 	VMOVUPS      (R11), Z24
@@ -14422,7 +14422,7 @@ loop487:
 	ADDQ         $+512, R11
 	ADDQ         $+512, R12
 	SUBQ         $0x04, AX
-	JGE          loop487
+	JGE          loop489
 
 tail490:
 	ADDQ $0x04, AX
@@ -14687,7 +14687,7 @@ TEXT ·sgemmPlainAVX512_12x32(SB), NOSPLIT, $0-112
 	VMOVUPS    (CX), Z24
 	VMOVUPS    64(CX), Z25
 	TESTQ      BX, BX
-	JEQ        same499
+	JEQ        same498
 	MOVLQSX    (AX), CX
 	IMULQ      BX, CX
 	ADDQ       DX, CX
@@ -14796,9 +14796,9 @@ TEXT ·sgemmPlainAVX512_12x32(SB), NOSPLIT, $0-112
 	VADDPS     Z25, Z23, Z23
 	PREFETCHT1 128(AX)
 	PREFETCHT1 192(AX)
-	JMP        started500
+	JMP        started499
 
-same499:
+same498:
 	VMOVUPS (DX), Z0
 	VADDPS  Z24, Z0, Z0
 	VMOVAPS Z0, Z2
@@ -14826,7 +14826,7 @@ same499:
 	VMOVAPS Z1, Z21
 	VMOVAPS Z1, Z23
 
-started500:
+started499:
 	MOVQ k+0(FP), AX
 	MOVQ rs+16(FP), CX
 	SHLQ $0x02, CX
@@ -14845,7 +14845,7 @@ started500:
 	SUBQ $0x04, AX
 	JLT  tail501
 
-loop498:
+loop500:
 	PREFETCHT0   128(R11)
 	PREFETCHT0   192(R11)
 	VMOVUPS      (R11), Z24
@@ -15024,7 +15024,7 @@ loop498:
 	ADDQ         DX, BX
 	ADDQ         $+512, R13
 	SUBQ         $0x04, AX
-	JGE          loop498
+	JGE          loop500
 
 tail501:
 	ADDQ $0x04, AX

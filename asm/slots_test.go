@@ -45,6 +45,7 @@ type operand struct {
 	access         access
 	aligned        bool // to 64 bytes
 	fill           func(*rand.Rand) float64
+	encode         func(r *rand.Rand, x []float32) // if not nil, sets all elements in the place of fill
 }
 
 type access int

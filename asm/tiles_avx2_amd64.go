@@ -40,3 +40,11 @@ var tilesDoubleAVX2 = [MaxRows + 1]Tiles[float64]{
 	5: {dgemmAVX2_5x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_5x8}, dgemmPlainAVX2_5x8},
 	6: {dgemmAVX2_6x4, [MaxPanels + 1]Tile[float64]{1: dgemmAVX2_6x8}, dgemmPlainAVX2_6x8},
 }
+
+// int8AVX2 are the tiles of int8.
+var int8AVX2 = Family[float32]{MR: 4, Gemm: [MaxRows + 1]Tiles[float32]{
+	1: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX2_1x16, 2: int8AVX2_1x32, 4: int8AVX2_1x64}},
+	2: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX2_2x16, 2: int8AVX2_2x32}},
+	3: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX2_3x16}},
+	4: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX2_4x16}},
+}}

@@ -52,3 +52,19 @@ var tilesDoubleAVX512 = [MaxRows + 1]Tiles[float64]{
 	11: {dgemmAVX512_11x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_11x16}, dgemmPlainAVX512_11x16},
 	12: {dgemmAVX512_12x8, [MaxPanels + 1]Tile[float64]{1: dgemmAVX512_12x16}, dgemmPlainAVX512_12x16},
 }
+
+// int8AVX512 are the tiles of int8.
+var int8AVX512 = Family[float32]{MR: 12, Gemm: [MaxRows + 1]Tiles[float32]{
+	1:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_1x32, 2: int8AVX512_1x64, 4: int8AVX512_1x128}},
+	2:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_2x32, 2: int8AVX512_2x64, 4: int8AVX512_2x128}},
+	3:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_3x32}},
+	4:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_4x32}},
+	5:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_5x32}},
+	6:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_6x32}},
+	7:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_7x32}},
+	8:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_8x32}},
+	9:  {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_9x32}},
+	10: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_10x32}},
+	11: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_11x32}},
+	12: {Panels: [MaxPanels + 1]Tile[float32]{1: int8AVX512_12x32}},
+}}

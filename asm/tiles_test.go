@@ -54,20 +54,25 @@ func (t namedTile[T]) shape() tileShape {
 	return tileShape{rows: t.rows, panels: t.panels, plain: t.plain != nil}
 }
 
-func tiles[T Float](s *Set) (list []namedTile[T]) {
+func tiles[T Float](s *Set) []namedTile[T] {
 	k := of[T](s)
+	return tilesOf(k.NR, &k.Family)
+}
+
+// tilesOf lists the tiles of a family whose panels have nr columns.
+func tilesOf[T Float](nr int, family *Family[T]) (list []namedTile[T]) {
 	add := func(rows, cols, panels int, f Tile[T]) {
 		if f != nil {
 			list = append(list, namedTile[T]{fmt.Sprintf("%dx%d", rows, cols), rows, cols, panels, f, nil})
 		}
 	}
-	for rows, t := range k.Gemm {
-		add(rows, k.NR/2, 1, t.Half)
+	for rows, t := range family.Gemm {
+		add(rows, nr/2, 1, t.Half)
 		for panels, f := range t.Panels {
-			add(rows, panels*k.NR, panels, f)
+			add(rows, panels*nr, panels, f)
 		}
 		if t.Plain != nil {
-			list = append(list, namedTile[T]{fmt.Sprintf("plain%dx%d", rows, k.NR), rows, k.NR, 1, nil, t.Plain})
+			list = append(list, namedTile[T]{fmt.Sprintf("plain%dx%d", rows, nr), rows, nr, 1, nil, t.Plain})
 		}
 	}
 	return list
@@ -95,12 +100,18 @@ func tileShapes[T Float](t namedTile[T]) (list []shape) {
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 31, 64, 130} {
 			for range max(1, 36/len(widths(t))) {
 				sh := shape{n: n, k: k, gap: deal.IntN(4) * 3, tile: t.shape()}
-				sh.tile.transA, sh.tile.start, sh.tile.act = deal.IntN(2) == 0, start(deal.IntN(4)), acts[T]()[deal.IntN(len(acts[T]()))]
+				sh.tile.transA = deal.IntN(2) == 0
+				dealStart[T](&sh.tile, deal)
 				list = append(list, sh)
 			}
 		}
 	}
 	return list
+}
+
+// dealStart deals a tile start values and an activation.
+func dealStart[T Float](t *tileShape, deal *rand.Rand) {
+	t.start, t.act = start(deal.IntN(4)), acts[T]()[deal.IntN(len(acts[T]()))]
 }
 
 // widths lists the numbers of columns that a tile is called with: any within
@@ -188,21 +199,26 @@ func callTile[T Float](t namedTile[T], nr int, sh shape, x [][]T) {
 	if sh.tile.transA {
 		rs, cs = cs, rs
 	}
-	zeros, noBias := standIns[T]()
-	ids, add, start := &inOrder[0], noBias, first(x[0])
-	switch sh.tile.start {
-	case matrix:
-		start = first(x[3])
-	case table:
-		start, ids, add = first(x[3]), &tableRows[0], first(x[4])
-	case bias:
-		start, add = zeros, first(x[3])
-	}
+	start, ids, add := startArgs(sh, x)
 	if t.plain != nil {
 		t.plain(sh.k, first(x[1]), rs, cs, first(x[2]), sh.ldb(), first(x[len(x)-1]), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.tile.act)
 		return
 	}
 	t.f(sh.k, first(x[1]), rs, cs, first(x[2]), panelStride(nr, sh), start, sh.lds(), ids, add, first(x[0]), sh.ldc(), sh.n, sh.tile.act)
+}
+
+// startArgs returns what a tile gets of its start values.
+func startArgs[T Float](sh shape, x [][]T) (start *T, ids *int32, add *T) {
+	zeros, noBias := standIns[T]()
+	switch sh.tile.start {
+	case matrix:
+		return first(x[3]), &inOrder[0], noBias
+	case table:
+		return first(x[3]), &tableRows[0], first(x[4])
+	case bias:
+		return zeros, &inOrder[0], first(x[3])
+	}
+	return first(x[0]), &inOrder[0], noBias
 }
 
 // standIns are what takes the place of start values and a bias that a tile does without.

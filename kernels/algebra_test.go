@@ -77,7 +77,7 @@ func eachAlgebra(t *testing.T, f32 func(t *testing.T, a *Algebra[float32]) []flo
 
 func eachAlgebraOf[T Float](t *testing.T, f func(t *testing.T, a *Algebra[T]) []T) {
 	first := map[bool][]T{}
-	for _, isa := range ISAs() {
+	for _, isa := range FloatISAs() {
 		for _, threads := range []int{1, 2, 3} {
 			if raceDetector && (isa == "generic" || threads == 1) {
 				continue // slow, with the same regions

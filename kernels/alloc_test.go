@@ -21,6 +21,8 @@ func hotCalls(e *Engine) map[string]func() {
 	packed, largePacked := small.fill(r).pack(e), large.fill(r).pack(e)
 	product, largeProduct := small.product(packed), large.product(largePacked)
 	plainProduct := large.product(nil)
+	q, bytes, int8Product := make([]int8, 70*20), make([]int8, n), product
+	int8Product.B = e.NewPackedInt8(20, 70)
 	transposed := e.NewPacked(20, 70)
 
 	gated := gatedStep(r, 3, unitsPerCall+9)
@@ -74,12 +76,14 @@ func hotCalls(e *Engine) map[string]func() {
 		"Adagrad": func() { e.Adagrad(z, x, s, 1, 0.1, 1e-8) },
 		"Adam":    func() { step.Set(1, 1, 0.1, 0.9, 0.999, 1e-8); e.Adam(z, x, s, v, &step) },
 
-		"Gemm":       func() { e.Gemm(product); e.Gemm(largeProduct) },
+		"Gemm":       func() { e.Gemm(product); e.Gemm(largeProduct); e.Gemm(int8Product) },
 		"GemmPlain":  func() { e.GemmPlain(plainProduct, large.plain()) },
 		"Panels":     func() { e.Panels(100) },
 		"Columns":    func() { e.Run(e.Threads(), region) },
 		"Pack":       func() { e.Pack(packed, false, small.b, 70); e.Pack(transposed, true, small.b, 20) },
 		"PackPanels": func() { e.PackPanels(packed, false, small.b, 70, packed.All()) },
+		"PackInt8":   func() { e.PackInt8(int8Product.B, q, s[:70]) },
+		"Dequantise": func() { e.Dequantise(z, bytes, 0.5) },
 		"PackRows":   func() { e.PackRows(packed, Span{1, 19}, small.b, 70) },
 
 		"Run":     func() { e.Run(e.Threads(), region); e.Run(1, region) },
@@ -88,17 +92,18 @@ func hotCalls(e *Engine) map[string]func() {
 		"ID":      func() { e.Run(e.Threads(), region) },
 		"Workers": func() { e.Run(e.Threads(), none) },
 
-		"FMA":          func() { e.FMA(1) },
-		"HandoverWork": func() { e.HandoverWork() },
-		"Processors":   func() { e.Processors() },
-		"ISA":          func() { e.ISA() },
-		"Threads":      func() { e.Threads() },
-		"PackedBytes":  func() { e.PackedBytes(3, 5) },
+		"FMA":             func() { e.FMA(1) },
+		"HandoverWork":    func() { e.HandoverWork() },
+		"Processors":      func() { e.Processors() },
+		"ISA":             func() { e.ISA() },
+		"Threads":         func() { e.Threads() },
+		"PackedBytes":     func() { e.PackedBytes(3, 5) },
+		"PackedInt8Bytes": func() { e.PackedInt8Bytes(3, 5) },
 	}
 }
 
 // notHot are the methods that may allocate or are called once.
-var notHot = map[string]bool{"NewPacked": true, "Close": true}
+var notHot = map[string]bool{"NewPacked": true, "NewPackedInt8": true, "Close": true}
 
 func TestNoAllocations(t *testing.T) {
 	for _, threads := range []int{1, 2} {

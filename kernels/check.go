@@ -72,7 +72,7 @@ func (o serial) checkPacked(op, name string, p *Packed) {
 		panic(fmt.Sprintf("kernels: %s: %s is packed in panels of %d; an engine for %s wants panels of %d",
 			op, name, p.nr, o.set.Name, o.set.NR))
 	}
-	if p.K < 1 || p.N < 1 || len(p.data) != p.Panels()*p.K*p.nr {
+	if p.K < 1 || p.N < 1 || len(p.data) != p.Panels()*p.depth()*p.nr {
 		panic(fmt.Sprintf("kernels: %s: %s says %d×%d, which is not what it was made for: K and N are for reading", op, name, p.K, p.N))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"batchrnn/asm"
@@ -27,8 +28,8 @@ type Engine struct {
 	pool *pool
 }
 
-// New returns an engine for the named instruction set: "generic", "avx2" or "avx512".
-// An empty name takes BATCHRNN_ISA. If that is not set either, it takes the fastest set
+// New returns an engine for the named instruction set: "generic", "avx2", "avx512" or
+// "avx512vnni". The last differs from the one before it in products of int8. An empty name takes BATCHRNN_ISA. If that is not set either, it takes the fastest set
 // of this machine.
 //
 // threads is the maximum number of workers of a region, up to MaxThreads. 0 or less
@@ -86,6 +87,14 @@ func ISAs() []string {
 		names = append(names, s.Name)
 	}
 	return names
+}
+
+// FloatISAs returns the names of the instruction sets that differ in their arithmetic on
+// float32 and float64, slowest first. Of two that differ in int8 alone it has the faster.
+func FloatISAs() []string {
+	return slices.DeleteFunc(ISAs(), func(isa string) bool {
+		return isa == "avx512" && slices.Contains(ISAs(), "avx512vnni")
+	})
 }
 
 // Threads returns the maximum number of workers of a region.

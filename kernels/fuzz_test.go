@@ -16,7 +16,7 @@ func FuzzGemm(f *testing.F) {
 
 	type pair struct{ one, several *Engine }
 	var engines []pair
-	for _, isa := range ISAs() {
+	for _, isa := range FloatISAs() {
 		engines = append(engines, pair{open(f, isa, 1), open(f, isa, 3)})
 	}
 	f.Fuzz(func(t *testing.T, m, n uint8, k uint16, variant, gap uint8, seed uint64) {

@@ -123,7 +123,9 @@ func (p *Product) rows(lo, n int) Product {
 }
 
 // gathers says whether rows of A are gathered before use.
-func (p *Product) gathers() bool { return p.TransA || p.LDA%(aliasBytes/4) == 0 && p.M > 1 }
+func (p *Product) gathers() bool {
+	return p.TransA || p.LDA%(aliasBytes/4) == 0 && p.M > 1 || p.B.int8
+}
 
 // Gemm computes the columns of a product that belong to the given panels of B.
 func (w *Worker) Gemm(p Product, panels Span) {
@@ -135,6 +137,9 @@ func (w *Worker) Gemm(p Product, panels Span) {
 
 // checkProduct checks all of p except B, which is k×n.
 func (o serial) checkProduct(op string, p *Product, k, n int) {
+	if p.TransA && p.B != nil && p.B.int8 {
+		panic("kernels: " + op + ": A is transposed, and B of int8: its rows can't be quantised")
+	}
 	if p.TransA {
 		checkMatrix(op, "A", p.A, k, p.M, p.LDA)
 	} else {
@@ -173,6 +178,10 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	if p.M == 0 || panels.Len() == 0 {
 		return
 	}
+	if p.B.int8 {
+		w.gemmInt8(p, panels)
+		return
+	}
 	k, depth := p.B.K, maxDepth
 	if p.M < w.set.MR && w.set.Gemm[p.M].Panels[2] != nil {
 		depth /= 2
@@ -185,7 +194,7 @@ func (w *Worker) gemm(p *Product, panels Span) {
 	b.m, b.a, b.lda, b.transA = p.M, p.A, p.LDA, p.TransA
 	b.add, b.ldadd, b.addRows, b.bias = p.Add, p.LDAdd, p.AddRows, p.Bias
 	b.c, b.ldc, b.act = p.C, p.LDC, p.Act
-	b.b, b.depth, b.n, b.k = p.B.data, k, p.B.N, k
+	b.family, b.b, b.depth, b.n, b.k = &w.set.Family, p.B.data, k, p.B.N, k
 	b.gather, b.noLow = gather, k*panels.Len()*w.set.NR > nearPanels
 	w.single.layRows(&b)
 	if k <= depth {

@@ -112,7 +112,7 @@ func deal(r *rand.Rand, m, n, k int) *problem {
 // oracle, which computes each problem once for all of them.
 func checkAll(t *testing.T, list []*problem, threads ...int) {
 	var engines []*Engine
-	for _, isa := range ISAs() {
+	for _, isa := range FloatISAs() {
 		for _, n := range threads {
 			engines = append(engines, open(t, isa, n))
 		}
@@ -142,7 +142,7 @@ func heights() (m []int) {
 
 func widths() []int {
 	n := []int{1}
-	for _, isa := range ISAs() {
+	for _, isa := range FloatISAs() {
 		set, _ := find(isa)
 		half := set.NR / 2 // some sets have tiles for it
 		n = append(n, half, half+1, set.NR-1, set.NR, set.NR+1, 2*set.NR, 3*set.NR+half, 4*set.NR, 4*set.NR+3)
@@ -152,7 +152,7 @@ func widths() []int {
 }
 
 func depths() (k []int) {
-	for _, isa := range ISAs() {
+	for _, isa := range FloatISAs() {
 		set, _ := find(isa)
 		k = append(k, set.KC-1, set.KC, set.KC+1, 2*set.KC+5)
 	}

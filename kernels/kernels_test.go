@@ -40,14 +40,23 @@ func open(tb testing.TB, isa string, threads int) *Engine {
 
 // eachEngine runs f as a subtest for every instruction set of this machine.
 func eachEngine(t *testing.T, threads int, f func(t *testing.T, e *Engine)) {
-	for _, isa := range ISAs() {
+	runEngines(t, FloatISAs(), threads, f)
+}
+
+// eachInt8Engine is eachEngine for products of int8.
+func eachInt8Engine(t *testing.T, threads int, f func(t *testing.T, e *Engine)) {
+	runEngines(t, ISAs(), threads, f)
+}
+
+func runEngines(t *testing.T, isas []string, threads int, f func(t *testing.T, e *Engine)) {
+	for _, isa := range isas {
 		t.Run("isa="+isa, func(t *testing.T) { f(t, open(t, isa, threads)) })
 	}
 }
 
 // fusedISAs are the instruction sets that agree bit for bit.
 func fusedISAs() []string {
-	return slices.DeleteFunc(ISAs(), func(isa string) bool { return isa == "generic" })
+	return slices.DeleteFunc(FloatISAs(), func(isa string) bool { return isa == "generic" })
 }
 
 // eps is half a unit in the last place of 1: what one rounding may do.

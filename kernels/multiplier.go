@@ -21,6 +21,8 @@ type multiplier[T Float] struct {
 	// Stand-ins for missing operands: start values of zero, and a bias of -0, which
 	// changes no value. They are as wide as the widest tile.
 	zeros, zeroBias *T
+
+	quantise func(dst *T, src []T) // asm.Set.Quantise; nil for float64
 }
 
 func newMultiplier[T Float](set *asm.Kernels[T]) multiplier[T] {
@@ -89,9 +91,11 @@ func (m *multiplier[T]) aliases(p *operands[T]) bool {
 // func field would move its target to the heap.
 type block[T Float] struct {
 	operands[T]
+	family   *asm.Family[T]
 	b        []T  // [panels][depth][NR]
 	depth, n int  // rows and columns of B
 	gather   bool // rows of op(A) are gathered first
+	quantise int  // if not 0, rows of A are quantised as they are gathered: they have this many elements
 	noLow    bool // a remainder of few rows shares with the tile before it
 	lo, k    int
 
@@ -140,7 +144,7 @@ func (m *multiplier[T]) block(b *block[T], panels Span) {
 	}
 	size := gatherTiles
 	if !b.gather {
-		size = max(2, m.nearRows/(b.k*m.set.MR))
+		size = max(2, m.nearRows/(b.k*b.family.MR))
 	}
 	groups := (b.tiles + size - 1) / size
 	for g := range groups {
@@ -162,19 +166,19 @@ func (m *multiplier[T]) block(b *block[T], panels Span) {
 // A remainder of one row shares with the tile before it. So does a remainder whose tile
 // takes several panels, if these come from far away (nearPanels).
 func (m *multiplier[T]) layRows(b *block[T]) {
-	mr := m.set.MR
+	mr := b.family.MR
 	b.tiles, b.height, b.tall, b.shared = 1, b.m, 0, 0
 	if b.m <= mr {
 		return
 	}
 	b.tiles = (b.m + mr - 1) / mr
-	if !m.set.TallFirst {
+	if !b.family.TallFirst {
 		b.height = b.m / b.tiles
 		b.tall = b.m - b.tiles*b.height
 		return
 	}
 	b.height = mr
-	if rest := b.m - (b.tiles-1)*mr; rest == 1 || b.noLow && m.set.Gemm[rest].Panels[2] != nil {
+	if rest := b.m - (b.tiles-1)*mr; rest == 1 || b.noLow && b.family.Gemm[rest].Panels[2] != nil {
 		b.shared = (mr+rest)/2 - rest
 	}
 }
@@ -198,7 +202,7 @@ func (m *multiplier[T]) tiles(b *block[T], group, panels Span) {
 	last := group.Hi - 1
 	lo, hi := b.tileRows(last)
 	together := group
-	if group.Len() == 1 || m.set.TallFirst && m.set.Gemm[hi-lo].Panels[2] != nil {
+	if group.Len() == 1 || b.family.TallFirst && b.family.Gemm[hi-lo].Panels[2] != nil {
 		together.Hi = last
 	}
 	if together.Len() > 0 {
@@ -236,6 +240,11 @@ func (m *multiplier[T]) gather(b *block[T], group Span, alpha T) {
 		buf := m.gathered(t - group.Lo)
 		for i := range hi - lo {
 			to := buf[i*(b.k+gatherPad):][:b.k]
+			if b.quantise > 0 {
+				stopPoint()
+				m.quantise(&to[0], b.a[(lo+i)*b.lda:][:min(quad*b.k, b.quantise)])
+				continue
+			}
 			copy(to, b.a[(lo+i)*b.lda+b.lo:])
 			if alpha != 1 {
 				stopPoint()
@@ -266,7 +275,7 @@ func (m *multiplier[T]) rowTile(b *block[T], t, first int, panels Span) {
 	default:
 		a, rs = m.gathered(t-first), b.k+gatherPad
 	}
-	nr, tile := m.set.NR, &m.set.Gemm[end-i]
+	nr, tile := m.set.NR, &b.family.Gemm[end-i]
 	ids, from := rowsInOrder, i
 	if b.addRows != nil {
 		ids, from = &b.addRows[i], 0

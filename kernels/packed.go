@@ -3,12 +3,14 @@ package kernels
 import "fmt"
 
 // Packed is the right-hand matrix of a product, K rows by N columns, in the layout of
-// one engine's tiles. It consists of panels of NR columns. Each panel holds its K rows
-// one after another, 64-byte aligned, with zeros beyond the last column.
+// one engine's tiles. Its elements are float32, or int8 with a scale for each column. It
+// consists of panels of NR columns. Each panel holds its K rows one after another, 64-byte
+// aligned, with zeros beyond the last column.
 type Packed struct {
 	K, N int // read-only
 	nr   int
-	data []float32 // [Panels][K][nr]
+	int8 bool
+	data []float32 // [Panels][K][nr], or that of int8: see panel
 }
 
 // NewPacked returns a packed matrix of zeros with k rows and n columns.
@@ -37,10 +39,14 @@ func (p *Packed) Columns(panels Span) Span {
 // All returns the span of all panels.
 func (p *Packed) All() Span { return Span{0, p.Panels()} }
 
-// At returns one element.
+// At returns one element. Of int8 it is the value times the scale of the column.
 func (p *Packed) At(row, col int) float32 {
 	if uint(row) >= uint(p.K) || uint(col) >= uint(p.N) {
 		panic(fmt.Sprintf("kernels: At(%d, %d) is outside a packed matrix of %d×%d", row, col, p.K, p.N))
+	}
+	if p.int8 {
+		value, scale := p.int8At(row, col)
+		return scale * float32(value)
 	}
 	return p.data[(col/p.nr*p.K+row)*p.nr+col%p.nr]
 }
@@ -54,6 +60,7 @@ func (o serial) Pack(p *Packed, trans bool, b []float32, ldb int) {
 // PackPanels is Pack for some of the panels.
 func (o serial) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels Span) {
 	o.checkPacked("Pack", "p", p)
+	p.checkFloat("Pack")
 	if trans {
 		checkMatrix("Pack", "b", b, p.N, p.K, ldb)
 	} else {
@@ -76,12 +83,14 @@ func (p *Packed) First(view *Packed, k int) {
 	if k < 1 || k > p.K {
 		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
 	}
+	p.checkFloat("First")
 	*view = Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
 }
 
 // PackRows copies the matrix b, row stride ldb, into some of p's rows.
 func (o serial) PackRows(p *Packed, rows Span, b []float32, ldb int) {
 	o.checkPacked("PackRows", "p", p)
+	p.checkFloat("PackRows")
 	checkSpan("PackRows", rows, p.K)
 	checkMatrix("PackRows", "b", b, rows.Len(), p.N, ldb)
 	o.packRows(p, p.All(), rows.Lo, rows.Len(), b, ldb)

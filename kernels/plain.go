@@ -230,7 +230,7 @@ func (m *multiplier[T]) plain(p *plainProduct[T], panels Span) {
 // plainPart computes a product whose right-hand matrix is one block.
 func (m *multiplier[T]) plainPart(p *plainProduct[T], gather, negate bool) {
 	var b block[T]
-	b.operands = p.operands
+	b.operands, b.family = p.operands, &m.set.Family
 	b.b, b.depth, b.n, b.k = m.space[:m.panels(p.cols)*p.k*m.set.NR], p.k, p.cols, p.k
 	b.gather = gather
 	m.layRows(&b)

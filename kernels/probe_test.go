@@ -86,7 +86,7 @@ func TestTrace(t *testing.T) {
 			said = append(said, c.Kernel+" "+c.SizeString())
 		}
 		all := strings.ToLower(strings.Join(said, "; "))
-		set := strings.ToLower(e.ISA())
+		set := strings.TrimSuffix(strings.ToLower(e.ISA()), "vnni") // whose kernels these are
 		for _, want := range []string{"tanh" + set + " 16384; tanh" + set + " 5; ", "dot" + set + " 16384; ", "tanhgrad" + set + " 3×7; ", "gemm" + set + "_"} {
 			if !strings.Contains(all, want) {
 				t.Errorf("no %q in %s", want, all)

@@ -24,7 +24,7 @@ const (
 )
 
 // tileName ends in the rows and columns of a tile.
-var tileName = regexp.MustCompile(`^sgemm.*_(\d+)x(\d+)$`)
+var tileName = regexp.MustCompile(`^(?:sgemm|int8).*_(\d+)x(\d+)$`)
 
 // TestWorkOfACall counts the work of each call into assembly, of operations that are
 // too large for one.
@@ -103,6 +103,7 @@ func largeCalls(e *Engine) {
 	e.Axpy(0.5, x, z)
 	e.Scale(0.5, z)
 	e.Dot(x, y)
+	e.Dequantise(z, make([]int8, n), 0.5)
 	e.SumSquares(x)
 	e.SGD(z, x, 1, 0.1)
 	e.Adagrad(z, x, s, 1, 0.1, 1e-8)
@@ -132,6 +133,11 @@ func largeCalls(e *Engine) {
 				p.fill(r)
 				e.Gemm(p.product(p.pack(e)))
 				p.computePlain(e)
+				if !transA {
+					product := p.product(nil)
+					product.B = e.NewPackedInt8(k, cols)
+					e.Gemm(product)
+				}
 			}
 		}
 	}

@@ -40,7 +40,9 @@ type Worker struct {
 }
 
 func newWorker(set *asm.Set) *Worker {
-	return &Worker{serial: serial{set}, n: 1, single: newMultiplier(&set.Kernels)}
+	w := &Worker{serial: serial{set}, n: 1, single: newMultiplier(&set.Kernels)}
+	w.single.quantise = set.Quantise
+	return w
 }
 
 // multiplierOf returns the worker's multiplier for a type of element.

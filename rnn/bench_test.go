@@ -124,7 +124,7 @@ func BenchmarkTrain(b *testing.B) {
 // pass over 100 steps, and each step a call of its own with the state carried on.
 func BenchmarkSingleStep(b *testing.B) {
 	const vocabulary, sequence = 64, 100
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range kernels.FloatISAs() {
 		e := newEngine(b, isa, 1)
 		for _, hidden := range []int{32, 64} {
 			m := newModel(b, e, Config{Input: vocabulary, Layers: 1, Hidden: hidden}, 1)
@@ -147,7 +147,7 @@ func BenchmarkSingleStep(b *testing.B) {
 // eachBenchEngine calls f for every instruction set on one thread and on all
 // processors.
 func eachBenchEngine(b *testing.B, f func(b *testing.B, e *kernels.Engine, threads string)) {
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range kernels.FloatISAs() {
 		for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
 			f(b, newEngine(b, isa, threads), fmt.Sprintf("threads=%d", threads))
 		}

@@ -67,6 +67,10 @@ type Config struct {
 	// step. The ids from Cutoffs[i] up to the next cutoff form a cluster, which has one
 	// logit. A softmax over the cluster alone then tells its ids apart. See [Tail].
 	Cutoffs []int
+
+	// Int8 says that the weights are int8: see [Model.Quantise], which sets it. [New] does
+	// not take it.
+	Int8 bool `json:",omitempty"`
 }
 
 // maxParams is far beyond what today's machines train. It keeps every size in bytes far

@@ -54,6 +54,7 @@
 //		ws.Carry()                         // truncated BPTT: keep the state
 //	}
 //	m.WriteSafetensors(file)               // the parameters, under PyTorch's names; Load reads them
+//	q, err := m.Quantise()                 // weights of int8, which only score, in a quarter of the memory
 //	m.Compact()                            // from now on only score, in half the memory
 //
 // # The four kinds
@@ -144,6 +145,13 @@
 // batch. Otherwise each owns some columns of Wh, and they meet at a barrier after each
 // step. Results have the same bits for any number of threads, and for a row in any
 // batch. They are also the same for T steps at once or one by one.
+//
+// # Weights of int8
+//
+// [Model.Quantise] returns a model with int8 weights. It runs the same stages with other
+// products: see quantise.go, and kernels/int8.go for the arithmetic. Rows of ids are
+// converted in a separate pass of stage 1. Biases, activations and states stay float32.
+// A step of one row reads a quarter of the bytes, and memory is what bounds it.
 //
 // # Threads
 //

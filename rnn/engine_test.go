@@ -33,7 +33,7 @@ func unsteady(tb testing.TB, isa string, threads int) *kernels.Engine {
 // isas returns the instruction sets to test. The race detector sees none of their
 // code, and takes ten times as long: to it the fastest is as good as all.
 func isas() []string {
-	all := kernels.ISAs()
+	all := kernels.FloatISAs()
 	if raceDetector {
 		return all[len(all)-1:]
 	}

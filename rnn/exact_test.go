@@ -298,7 +298,7 @@ func TestSameBitsThreads(t *testing.T) {
 
 // TestSameBitsSIMD: AVX2 and AVX-512 agree on everything over five updates.
 func TestSameBitsSIMD(t *testing.T) {
-	isas := slices.DeleteFunc(kernels.ISAs(), func(isa string) bool { return isa == "generic" })
+	isas := slices.DeleteFunc(kernels.FloatISAs(), func(isa string) bool { return isa == "generic" })
 	if len(isas) < 2 {
 		t.Skipf("needs two SIMD sets, this machine has %v", isas)
 	}
@@ -380,18 +380,63 @@ func scoreConfigs() []Config {
 	return configs
 }
 
+// bothFormats returns a model of c, and one of its weights in int8.
+func bothFormats(tb testing.TB, e *kernels.Engine, c Config) []*Model {
+	tb.Helper()
+	m := newModel(tb, e, c, 1)
+	return []*Model{m, quantised(tb, m)}
+}
+
+func quantised(tb testing.TB, m *Model) *Model {
+	tb.Helper()
+	q, err := m.Quantise()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return q
+}
+
+// TestSameBitsInt8: a quantised model gives the same bits for any number of threads and
+// any plan, and from every instruction set but the generic one.
+func TestSameBitsInt8(t *testing.T) {
+	for _, j := range exactJobs {
+		if j.Output == 0 {
+			continue
+		}
+		b := j.batch(1)
+		var want score
+		for i, isa := range kernels.ISAs() {
+			for _, threads := range []int{1, 2, 3} {
+				ws := quantised(t, newModel(t, newEngine(t, isa, threads), j.Config, 1)).NewWorkspace(j.steps, j.rows)
+				name := fmt.Sprintf("%v/isa=%s/threads=%d", j, isa, threads)
+				got := b.score(ws)
+				if threads == 1 && i < 2 { // the generic set, and the first of the others
+					want = got
+				}
+				got.same(t, name, want)
+				for _, byRows := range []bool{true, false} {
+					ws.plan.all(threads)
+					ws.plan.byRows, ws.plan.phase, ws.plan.group = byRows, 1, 1
+					b.score(ws).same(t, fmt.Sprintf("%s/byRows=%t", name, byRows), want)
+				}
+			}
+		}
+	}
+}
+
 // TestSameBitsRow: a row alone gives the bits that it gives in a batch, and so
 // do a few rows together.
 func TestSameBitsRow(t *testing.T) {
 	const steps, rows = 5, 33
 	eachEngine(t, []int{1, 2}, func(t *testing.T, e *kernels.Engine) {
 		for _, c := range scoreConfigs() {
-			m := newModel(t, e, c, 1)
 			b := job{c, steps, rows}.batch(1)
-			all := b.score(m.NewWorkspace(steps, rows))
-			for _, row := range []span{{0, 1}, {16, 17}, {32, 33}, {3, 5}, {8, 13}, {1, 18}} {
-				got := b.part(c, rows, span{0, steps}, row).score(m.NewWorkspace(steps, row.hi-row.lo))
-				got.same(t, fmt.Sprintf("%+v, rows %v", c, row), all.part(c, rows, span{0, steps}, row))
+			for _, m := range bothFormats(t, e, c) {
+				all := b.score(m.NewWorkspace(steps, rows))
+				for _, row := range []span{{0, 1}, {16, 17}, {32, 33}, {3, 5}, {8, 13}, {1, 18}} {
+					got := b.part(c, rows, span{0, steps}, row).score(m.NewWorkspace(steps, row.hi-row.lo))
+					got.same(t, fmt.Sprintf("%+v, rows %v", m.Config, row), all.part(c, rows, span{0, steps}, row))
+				}
 			}
 		}
 	})
@@ -405,16 +450,17 @@ func TestSameBitsSteps(t *testing.T) {
 			if c.Bidirectional || c.LastStep {
 				continue
 			}
-			m := newModel(t, e, c, 1)
 			b := newBatch(c, steps, rows, 1)
-			all := b.score(m.NewWorkspace(steps, rows))
-			ws := m.NewWorkspace(1, rows)
-			ws.SetState(b.h0)
-			for s := range steps {
-				step, every := span{s, s + 1}, span{0, rows}
-				got := b.part(c, rows, step, every).scoreRest(ws)
-				got.same(t, fmt.Sprintf("%+v, step %d", c, s), all.part(c, rows, step, every))
-				ws.Carry()
+			for _, m := range bothFormats(t, e, c) {
+				all := b.score(m.NewWorkspace(steps, rows))
+				ws := m.NewWorkspace(1, rows)
+				ws.SetState(b.h0)
+				for s := range steps {
+					step, every := span{s, s + 1}, span{0, rows}
+					got := b.part(c, rows, step, every).scoreRest(ws)
+					got.same(t, fmt.Sprintf("%+v, step %d", m.Config, s), all.part(c, rows, step, every))
+					ws.Carry()
+				}
 			}
 		}
 	})

@@ -67,7 +67,7 @@ func (ws *Workspace) read(k int) []float32 {
 // startsInPlace says whether stage 1 of layer k is a separate pass. That pass writes
 // the start values into the slots of the states. Otherwise stage 2 reads rows of Wx
 // itself.
-func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.pass.absent }
+func (ws *Workspace) startsInPlace(k int) bool { return ws.m.dense(k) || ws.pass.absent || ws.m.Int8 }
 
 // starts returns the rows of start values of direction d of layer k, G·H wide, from row
 // t·B+b of steps and sequences on: where the states will be, or Z of a gated cell.
@@ -122,9 +122,13 @@ func (ws *Workspace) startRows(w *kernels.Worker, k int, rows kernels.Span) {
 		}
 		for i, id := range ws.pass.ids[rows.Lo:rows.Hi] { // 1: rows of Wx plus b_h
 			start := to.Data[i*to.LD:][:gates]
-			if id == None {
+			switch {
+			case id == None:
 				w.Copy(start, bias)
-			} else {
+			case m.Int8:
+				m.packed[cellWx][c].table.row(w, start, int(id))
+				w.Add(start, start, bias)
+			default:
 				w.Add(start, m.Cells[c].Wx[int(id)*gates:][:gates], bias)
 			}
 		}
@@ -137,9 +141,12 @@ func (ws *Workspace) embed(w *kernels.Worker, rows kernels.Span) {
 	e, table := ws.m.Embedding, ws.m.We
 	for row := rows.Lo; row < rows.Hi; row++ {
 		to := ws.embedded[row*e:][:e]
-		if id := ws.pass.ids[row]; id == None {
+		switch id := ws.pass.ids[row]; {
+		case id == None:
 			w.Clear(to)
-		} else {
+		case ws.m.Int8:
+			ws.m.packed[embedding][0].table.row(w, to, int(id))
+		default:
 			w.Copy(to, table[int(id)*e:][:e]) // 1: a row of the embedding
 		}
 	}

@@ -41,6 +41,9 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Int8 {
+		return nil, errors.New("rnn: New: weights of int8 can't be trained: leave Config.Int8 out, and call Model.Quantise after the training")
+	}
 	m := zeroModel(e, c)
 	m.draw(rand.New(rand.NewPCG(seed, 0)))
 	m.Update()
@@ -50,15 +53,21 @@ func New(e *kernels.Engine, c Config, seed uint64) (*Model, error) {
 // zeroModel returns a model of a valid c whose parameters are zero, before its first
 // Update.
 func zeroModel(e *kernels.Engine, c Config) *Model {
-	c.Cutoffs = slices.Clone(c.Cutoffs)
-	if c.Cell == Vanilla {
-		c.Activation = cmp.Or(c.Activation, Tanh)
-	}
+	c = c.normal()
 	m := &Model{Config: c, Params: newParams(c), engine: e}
 	m.newPacked()
 	m.packing, m.step.task = m.pack, m.stepShare
 	m.step.sums = make([]float64, (len(m.Slab)+normChunk-1)/normChunk)
 	return m
+}
+
+// normal returns the Config of a model that is asked for by c.
+func (c Config) normal() Config {
+	c.Cutoffs = slices.Clone(c.Cutoffs)
+	if c.Cell == Vanilla {
+		c.Activation = cmp.Or(c.Activation, Tanh)
+	}
+	return c
 }
 
 // Engine returns the engine of the model.
@@ -215,7 +224,7 @@ func (m *Model) startBias(i int) []float32 {
 // other views are nil. A tied model keeps its one matrix in both forms.
 //
 // Afterwards the model can't be trained, changed or saved. Workspaces that score go on
-// working. No workspace may run during the call.
+// working. No workspace may run during the call. A quantised model is compact already.
 func (m *Model) Compact() {
 	if m.compact() {
 		return
@@ -237,6 +246,9 @@ func (m *Model) compact() bool { return m.Slab == nil }
 
 // checkWhole panics if the model no longer has all of its parameters.
 func (m *Model) checkWhole(op string) {
+	if m.Int8 {
+		panic("rnn: " + op + ": the model has been quantised: it only scores")
+	}
 	if m.compact() {
 		panic("rnn: " + op + ": the model has been made compact: it only scores")
 	}

@@ -35,6 +35,9 @@ const (
 	elementShare = 1 << 14
 	// phaseWork takes about 0.15 ms. A barrier costs little beside that.
 	phaseWork = 1 << 23
+	// int8Speed is the speed of products of int8, as a multiple of float32's
+	// (bench/RESULTS.md, Int8).
+	int8Speed = 3
 	// minRows is the number of rows from which tiles reach the multiply-add peak.
 	minRows = 8
 	// cacheBytes is how much of Wh stays in a core's own cache, beside other data.
@@ -75,6 +78,10 @@ func (p *plan) set(m *Model, steps, batch, n int) {
 	//	H = 256, B = 4   2^17         46 %          79 %
 	meeting := m.engine.HandoverWork() * 3 / 2
 	weights := m.engine.PackedBytes(m.stateWidth(), m.Hidden) * int64(gates)
+	if m.Int8 {
+		stepWork /= int8Speed
+		weights = m.engine.PackedInt8Bytes(m.stateWidth(), m.Hidden) * int64(gates)
+	}
 	panels := m.packed[cellWh][0].plain[0].Panels()
 
 	byRows, byColumns := 1, max(1, min(n, panels, stepWork/meeting))

@@ -57,7 +57,7 @@ func TestLimitThreads(t *testing.T) {
 // TestGradedWorkers: stages get several workers where there is work for some and not
 // for all, and none that would have no share.
 func TestGradedWorkers(t *testing.T) {
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range kernels.FloatISAs() {
 		for _, threads := range []int{2, 16, 64} {
 			e := newEngine(t, isa, threads)
 			for _, s := range []struct {

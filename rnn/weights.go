@@ -40,6 +40,8 @@ type weight struct {
 	// plain and trans are the blocks of columns that products read one at a time, as
 	// they are and transposed. Both are all columns where they are nil.
 	plain, trans []kernels.Span
+	// groups is the number of scales of a row that ids select, in int8: one for each gate.
+	groups int
 	// tied marks a weight that is the transpose of the first one in the table.
 	tied bool
 }
@@ -60,12 +62,12 @@ func (c Config) weights() []weight {
 		if c.Tied {
 			fan = 9 // ±1/3: the output reads it too, and larger ones give large logits (bench/RESULTS.md, Embeddings)
 		}
-		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: fan})
+		add(weight{role: embedding, name: embeddingName, rows: c.Input, cols: c.Embedding, fan: fan, groups: 1})
 	}
 	for i := range c.cells() {
 		k, d := c.place(i)
 		suffix := fmt.Sprintf("_l%d%s", k, [...]string{"", "_reverse"}[d])
-		add(weight{role: cellWx, i: i, name: prefix + "weight_ih" + suffix, rows: c.reads(k), cols: gates, fan: h, packed: c.dense(k)})
+		add(weight{role: cellWx, i: i, name: prefix + "weight_ih" + suffix, rows: c.reads(k), cols: gates, fan: h, packed: c.dense(k), groups: c.Cell.gates()})
 		add(weight{role: cellWh, i: i, name: prefix + "weight_hh" + suffix, rows: c.stateWidth(), cols: gates, fan: h, packed: true,
 			plain: c.Cell.products(h), trans: c.Cell.mirrors(h)})
 		add(weight{role: cellBh, i: i, name: prefix + "bias_ih" + suffix, rows: 1, cols: gates})
@@ -127,6 +129,20 @@ func (w *weight) packedBytes(e *kernels.Engine, trans bool) (n int64) {
 	return n
 }
 
+// int8Bytes returns the size of the weight in int8. A bias stays float32.
+func (w *weight) int8Bytes(e *kernels.Engine) (n int64) {
+	switch {
+	case w.bias():
+		return 4 * int64(w.params())
+	case !w.packed:
+		return int64(w.rows) * (int64(w.cols) + 4*int64(w.groups)) // with the scales
+	}
+	for _, b := range w.blocks(false) {
+		n += e.PackedInt8Bytes(w.rows, b.Len())
+	}
+	return n
+}
+
 // Params returns the number of parameters:
 //
 //   - Input·E for an embedding of width E;
@@ -143,15 +159,18 @@ func (c Config) Params() int {
 	return n
 }
 
-// Bytes returns the size of a model that only scores, after [Model.Compact]. The
-// weights of products count in the packed form of engine e. The rows of ids and the
-// biases count as plain parameters.
+// Bytes returns the size of a model that only scores, after [Model.Compact] or
+// [Model.Quantise]. The weights of products count in the packed form of engine e. The rows
+// of ids and the biases count as plain parameters, and rows of int8 with their scales.
 func (c Config) Bytes(e *kernels.Engine) int64 {
 	var n int64
 	for _, w := range c.weights() {
-		if w.packed {
+		switch {
+		case c.Int8:
+			n += w.int8Bytes(e)
+		case w.packed:
 			n += w.packedBytes(e, false)
-		} else {
+		default:
 			n += 4 * int64(w.params())
 		}
 	}
@@ -291,4 +310,5 @@ func (p *Params) tiedTo() []float32 {
 type packedWeight struct {
 	plain []*kernels.Packed // [rows,block]
 	trans []*kernels.Packed // [block,rows]; nil until a training workspace has been made
+	table int8Vectors       // with Config.Int8, of a weight whose rows ids select
 }

@@ -113,10 +113,10 @@ func (g *gen) tileCells() []cell {
 }
 
 func (g *gen) tileRoutines() {
-	g.routine("tanhAbsTile", "applies tanh|x|.", g.tileCells())
+	g.routine("tanhAbsTile"+g.infix, "applies tanh|x|.", g.tileCells())
 	g.tanhAbs(g.tileCells())
 	g.RET()
-	g.routine("sigmoidTile", "applies sigmoid.", g.tileCells())
+	g.routine("sigmoidTile"+g.infix, "applies sigmoid.", g.tileCells())
 	g.sigmoid(g.tileCells())
 	g.RET()
 }

@@ -61,31 +61,36 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 	// Edges exist in single panels only; the driver sees to that.
 	edge := panels == 1 && !plain
 	var n reg.GPVirtual
-	if edge {
-		n = g.arg("n")
-	}
 	var masks func(v int) mask
-	full, masked := g.label("full"), g.label("masked")
-	if edge {
-		masks = g.panelMasks(n, free)
-	}
-
-	loop := g.label("loop")
-	if edge && !g.wide() {
-		g.CMPQ(n, operand.U32(uint32(vectors*g.lanes)))
-		g.JNE(operand.LabelRef(masked))
-	}
-	if !edge || !g.wide() {
-		g.startValues(rows, vectors, acc, free, func(_ int, m operand.Mem, x reg.VecPhysical) { g.VMOVUPS(m, x) })
-	}
-	if edge {
-		if !g.wide() {
-			g.JMP(operand.LabelRef(full))
-			g.Label(masked)
+	// starts emits the start values. Where they are in registers of into, done goes on.
+	starts := func(into func(row, v int) reg.VecPhysical, free []reg.VecPhysical, done func(row, v int)) {
+		full, masked := g.label("full"), g.label("masked")
+		if edge {
+			n = g.arg("n")
+			masks = g.panelMasks(n, free)
 		}
-		g.startValues(rows, vectors, acc, free[:len(free)-panelVectors], func(v int, m operand.Mem, x reg.VecPhysical) { g.load(masks(v), m, x) })
-		g.Label(full)
+		if edge && !g.wide() {
+			g.CMPQ(n, operand.U32(uint32(vectors*g.lanes)))
+			g.JNE(operand.LabelRef(masked))
+		}
+		if !edge || !g.wide() {
+			g.startValues(rows, vectors, into, free, func(_ int, m operand.Mem, x reg.VecPhysical) { g.VMOVUPS(m, x) }, done)
+		}
+		if edge {
+			if !g.wide() {
+				g.JMP(operand.LabelRef(full))
+				g.Label(masked)
+			}
+			g.startValues(rows, vectors, into, free[:len(free)-panelVectors], func(v int, m operand.Mem, x reg.VecPhysical) { g.load(masks(v), m, x) }, done)
+			g.Label(full)
+		}
 	}
+	if g.quads() {
+		g.startSums(rows, vectors, acc, free)
+	} else {
+		starts(acc, free, func(_, _ int) {})
+	}
+	loop := g.label("loop")
 
 	// The chain over k. One pointer walks A, so that a step has few additions: on Intel
 	// they share ports with the multiply-adds.
@@ -93,15 +98,7 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 	rs, cs := g.argBytes("rs"), g.argBytes("cs")
 	a := g.arg("a")
 	row := g.rowsFrom(a, rs, rows)
-	b := []reg.GPVirtual{g.arg("b")}
-	if panels > 1 {
-		bs := g.argBytes("bs")
-		for j := 1; j < panels; j++ {
-			p := g.GP64()
-			g.LEAQ(operand.Mem{Base: b[j-1], Index: bs, Scale: 1}, p)
-			b = append(b, p)
-		}
-	}
+	b := g.panelStarts(panels)
 	// A panel that comes from L3 or memory arrives late without this: the
 	// processor's own prefetching stops at every page of 4 KB.
 	var ahead, ldb, dst reg.GPVirtual
@@ -130,9 +127,12 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 				g.PREFETCHT1(at(ahead, disp+line))
 			}
 		}
-		if panels == 1 {
+		switch {
+		case g.quads() && !g.dots:
+			g.stepQuads(rows, row, b, vectors, disp, acc, free)
+		case panels == 1:
 			g.stepRows(rows, vectors, row, at(b[0], disp), acc, free, nil)
-		} else {
+		default:
 			g.stepPanels(rows, row, b, disp, acc, free)
 		}
 		g.ADDQ(cs, a)
@@ -170,6 +170,10 @@ func (g *gen) tile(rows, vectors int, plain bool) {
 	g.JNE(operand.LabelRef(single))
 	g.Label(store)
 
+	if g.quads() {
+		s, scaled := free[0], g.scaleSums(panels, row, acc, free[:3])
+		starts(func(_, _ int) reg.VecPhysical { return s }, free[3:], scaled)
+	}
 	if g.activates() {
 		g.epilogue(rows*vectors, free)
 	}
@@ -220,6 +224,20 @@ func (g *gen) rowsFrom(p, stride reg.GPVirtual, rows int) func(i int) operand.Me
 	}
 }
 
+// panelStarts returns pointers to the panels of B.
+func (g *gen) panelStarts(panels int) []reg.GPVirtual {
+	b := []reg.GPVirtual{g.arg("b")}
+	if panels > 1 {
+		bs := g.argBytes("bs")
+		for j := 1; j < panels; j++ {
+			p := g.GP64()
+			g.LEAQ(operand.Mem{Base: b[j-1], Index: bs, Scale: 1}, p)
+			b = append(b, p)
+		}
+	}
+	return b
+}
+
 // fetches says whether a tile brings what comes next into L2: those that take a
 // full panel on its own, and have the arithmetic to hide it behind.
 func (g *gen) fetches(rows, vectors int) bool { return vectors == panelVectors && rows >= g.mr()/2 }
@@ -227,7 +245,7 @@ func (g *gen) fetches(rows, vectors int) bool { return vectors == panelVectors &
 // startValues emits the loads of a row of S and the bias for each row. A tile
 // that fetches ahead asks for the columns of the next panel too. Where the stride of S is
 // 0, all rows start from its first.
-func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical, load func(v int, m operand.Mem, x reg.VecPhysical)) {
+func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysical, free []reg.VecPhysical, load func(v int, m operand.Mem, x reg.VecPhysical), done func(row, v int)) {
 	ids, bias := g.arg("ids"), g.arg("bias")
 	s, ss := g.arg("s"), g.argBytes("ss")
 	inRegisters := vectors <= len(free)
@@ -247,7 +265,8 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 		}
 	}
 	same, end := g.label("same"), g.label("started")
-	if rows > 1 {
+	copies := rows > 1 && !g.quads() // sums of integers leave no registers for the start values
+	if copies {
 		g.TESTQ(ss, ss)
 		g.JEQ(operand.LabelRef(same))
 	}
@@ -260,6 +279,7 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 			x := acc(row, v)
 			load(v, at(p, v*g.bytes()), x)
 			plus(v, x)
+			done(row, v)
 		}
 		if g.fetches(rows, vectors) {
 			for line := 0; line < vectors*g.bytes(); line += 64 {
@@ -267,7 +287,7 @@ func (g *gen) startValues(rows, vectors int, acc func(row, v int) reg.VecPhysica
 			}
 		}
 	}
-	if rows == 1 {
+	if !copies {
 		return
 	}
 	g.JMP(operand.LabelRef(end))
@@ -362,10 +382,10 @@ func (g *gen) epilogue(accs int, free []reg.VecPhysical) {
 	g.JEQ(operand.LabelRef(tanh))
 	is("Sigmoid")
 	g.JNE(operand.LabelRef(done))
-	g.callTile("sigmoidTile", accs, func(y, x reg.VecPhysical) { g.VMOVAPS(y, x) })
+	g.callTile("sigmoidTile"+g.infix, accs, func(y, x reg.VecPhysical) { g.VMOVAPS(y, x) })
 	g.JMP(operand.LabelRef(done))
 	g.Label(tanh)
-	g.callTile("tanhAbsTile", accs, g.copySign)
+	g.callTile("tanhAbsTile"+g.infix, accs, g.copySign)
 	g.JMP(operand.LabelRef(done))
 	g.Label(relu)
 	z := free[0]

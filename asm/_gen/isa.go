@@ -23,17 +23,22 @@ type isa struct {
 	// panel alone has too few independent chains to hide the latency of a
 	// multiply-add, 4 cycles at one (AVX-512) or two (AVX2) a cycle.
 	panels [][]int
+	// int8Panels is panels for the tiles of int8.
+	int8Panels [][]int
+	// dots says whether there is an instruction for products of four pairs of int8.
+	dots bool
 }
 
 var (
 	avx2 = isa{"AVX2", "avx2", 32, []reg.VecPhysical{reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15},
-		[][]int{1: {1, 2, 4}, {1, 2, 3}, {1, 2}, {1}, {1}, {1}}}
+		[][]int{1: {1, 2, 4}, {1, 2, 3}, {1, 2}, {1}, {1}, {1}},
+		[][]int{1: {1, 2, 4}, {1, 2}, {1}, {1}}, false}
 	avx512 = isa{"AVX512", "avx512", 64, []reg.VecPhysical{reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15, reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31},
-		[][]int{1: {1, 2, 4}, {1, 2, 4}, {1, 2, 4}, {1, 2, 3}, {1, 2}, {1, 2}, {1}, {1}, {1}, {1}, {1}, {1}}}
+		[][]int{1: {1, 2, 4}, {1, 2, 4}, {1, 2, 4}, {1, 2, 3}, {1, 2}, {1, 2}, {1}, {1}, {1}, {1}, {1}, {1}},
+		[][]int{1: {1, 2, 4}, {1, 2, 4}, {1}, {1}, {1}, {1}, {1}, {1}, {1}, {1}, {1}, {1}}, false}
+	// avx512vnni differs from avx512 in what has to do with int8.
+	avx512vnni = isa{"AVX512VNNI", "avx512vnni", avx512.width, avx512.vec, avx512.panels, avx512.panels, true}
 )
-
-// mr is the number of rows of the tallest GEMM tile.
-func (i isa) mr() int { return len(i.panels) - 1 }
 
 // bytes is the size of a vector.
 func (i isa) bytes() int { return i.width }
@@ -55,15 +60,18 @@ type element struct {
 var (
 	single = element{types.Float32, 4, 2, "", "sgemm", "", "Lanes"}
 	double = element{types.Float64, 8, 3, "d", "dgemm", "Double", "DoubleLanes"}
+	// quad is four int8 in the place of a float32.
+	quad = element{types.Float32, 4, 2, "", "int8", "Int8", "Lanes"}
 )
 
 // A gen builds one file of kernels for one instruction set.
 type gen struct {
 	*build.Context
 	isa
-	element      // of the kernel at hand
-	lanes    int // elements in a vector
-	sums     int // partial sums of a reduction
+	element          // of the kernel at hand
+	lanes    int     // elements in a vector
+	sums     int     // partial sums of a reduction
+	panels   [][]int // of the tiles of these elements: see isa
 	set      *setType
 	consts   map[uint32]operand.Mem
 	kept     map[uint32]reg.VecPhysical // constants that the loop at hand keeps in registers
@@ -82,7 +90,17 @@ func newGen(i isa, s *setType) *gen {
 // of makes the kernels that follow work on elements of a type.
 func (g *gen) of(e element) {
 	g.element, g.lanes, g.sums = e, g.width/e.size, g.set.constant(e.lanes)
+	g.panels = g.isa.panels
+	if g.quads() {
+		g.panels = g.int8Panels
+	}
 }
+
+// mr is the number of rows of the tallest tile.
+func (g *gen) mr() int { return len(g.panels) - 1 }
+
+// quads says whether the elements are four int8 each.
+func (g *gen) quads() bool { return g.element == quad }
 
 // forBoth emits kernels for both types of element.
 func forBoth(emit func(*gen)) func(*gen) {
@@ -166,11 +184,17 @@ func (g *gen) pick(s, d func(...operand.Op)) func(...operand.Op) {
 	return s
 }
 
-func (g *gen) spread(ops ...operand.Op)      { g.pick(g.VBROADCASTSS, g.VBROADCASTSD)(ops...) }
-func (g *gen) add(ops ...operand.Op)         { g.pick(g.VADDPS, g.VADDPD)(ops...) }
-func (g *gen) mul(ops ...operand.Op)         { g.pick(g.VMULPS, g.VMULPD)(ops...) }
-func (g *gen) div(ops ...operand.Op)         { g.pick(g.VDIVPS, g.VDIVPD)(ops...) }
-func (g *gen) multiplyAdd(ops ...operand.Op) { g.pick(g.VFMADD231PS, g.VFMADD231PD)(ops...) }
+func (g *gen) spread(ops ...operand.Op) { g.pick(g.VBROADCASTSS, g.VBROADCASTSD)(ops...) }
+func (g *gen) add(ops ...operand.Op)    { g.pick(g.VADDPS, g.VADDPD)(ops...) }
+func (g *gen) mul(ops ...operand.Op)    { g.pick(g.VMULPS, g.VMULPD)(ops...) }
+func (g *gen) div(ops ...operand.Op)    { g.pick(g.VDIVPS, g.VDIVPD)(ops...) }
+func (g *gen) multiplyAdd(ops ...operand.Op) {
+	if g.quads() {
+		g.VPDPBUSD(ops...)
+		return
+	}
+	g.pick(g.VFMADD231PS, g.VFMADD231PD)(ops...)
+}
 
 // multiplySubtract emits c -= a·b, rounded once.
 func (g *gen) multiplySubtract(a operand.Op, b, c reg.VecPhysical) {

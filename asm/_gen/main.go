@@ -19,6 +19,7 @@ var files = []struct {
 }{
 	{"sgemm", gemm},
 	{"dgemm", func(g *gen) { g.of(double); gemm(g) }},
+	{"int8", int8},
 	{"pack", forBoth(pack)},
 	{"triangle", forBoth(triangle)},
 	{"activation", activation},
@@ -49,11 +50,14 @@ func generate(dir string) error {
 		return err
 	}
 	cfg := printer.Config{Name: "asm/_gen", Pkg: "asm"}
-	for _, isa := range []isa{avx2, avx512} {
+	for _, isa := range []isa{avx2, avx512, avx512vnni} {
 		if err := isa.writeTable(dir, set); err != nil {
 			return err
 		}
 		for _, file := range files {
+			if isa.dots && file.name != "int8" {
+				continue
+			}
 			g := newGen(isa, set)
 			file.emit(g)
 			f, err := g.Result()

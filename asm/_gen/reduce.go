@@ -21,16 +21,7 @@ func (g *gen) ofAbs(name, slot, doc string, op func(x, dst reg.VecPhysical)) {
 	for _, s := range sums {
 		g.zero(s)
 	}
-	if g.wide() {
-		g.VPTERNLOGD(operand.Imm(0xff), signless, signless, signless)
-	} else {
-		g.VPCMPEQD(signless, signless, signless)
-	}
-	if g.size == double.size {
-		g.VPSRLQ(operand.Imm(1), signless, signless)
-	} else {
-		g.VPSRLD(operand.Imm(1), signless, signless)
-	}
+	g.signless(signless)
 	g.loop64(n, []reg.GPVirtual{x}, tm, 1, func(q int, ls []lane) {
 		ls[0].load(x, t)
 		g.and(signless, t, t)
@@ -39,6 +30,20 @@ func (g *gen) ofAbs(name, slot, doc string, op func(x, dst reg.VecPhysical)) {
 	g.tree(sums, t, op)
 	g.Store(sums[0].AsX(), g.ReturnIndex(0))
 	g.finish()
+}
+
+// signless fills a register with all bits of an element but the sign.
+func (g *gen) signless(v reg.VecPhysical) {
+	if g.wide() {
+		g.VPTERNLOGD(operand.Imm(0xff), v, v, v)
+	} else {
+		g.VPCMPEQD(v, v, v)
+	}
+	if g.size == double.size {
+		g.VPSRLQ(operand.Imm(1), v, v)
+	} else {
+		g.VPSRLD(operand.Imm(1), v, v)
+	}
 }
 
 func (g *gen) dot(op, slot, doc string, two bool) {

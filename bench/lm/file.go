@@ -161,6 +161,9 @@ func Read(r io.Reader, size int64, e *kernels.Engine) (*Model, error) {
 		r = io.MultiReader(bytes.NewReader(head[:n]), r)
 		if m.Config.Kind == RNN {
 			m.rnn, err = rnnlm.Read(e, r, size)
+			if err == nil && m.rnn.Int8 != m.Config.Int8 {
+				err = errors.New("its weights are of another type than its configuration says: damaged")
+			}
 			if err == nil {
 				m.Config.setNetwork(m.rnn.Config)
 			}

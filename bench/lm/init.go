@@ -22,6 +22,9 @@ func (o TrainOptions) openInit(e *kernels.Engine) (*Model, error) {
 	if c.Kind != RNN {
 		return nil, option.Misuse("Init", "%q is an n-gram model, which can't be trained further: give an RNN", *o.Init)
 	}
+	if c.Int8 {
+		return nil, option.Misuse("Init", "%q has weights of int8, which can't be trained further: give the model that it was made of", *o.Init)
+	}
 	for _, v := range m.rnn.Slab {
 		if !(math.Abs(float64(v)) <= math.MaxFloat32) {
 			return nil, option.Failure("Init", "%q has parameters that are not finite, and can't be trained further: give another model", *o.Init)

@@ -189,7 +189,8 @@ func TestInitContradicted(t *testing.T) {
 		Cell: ptr(rnn.Vanilla), Hidden: ptr(8), Layers: ptr(1), Embedding: ptr(0), FullSoftmax: true})
 }
 
-// TestInitSoftmax: a full softmax is refused of a model with an adaptive one.
+// TestInitSoftmax: a full softmax is refused of a model with an adaptive one. A model of
+// int8 is refused.
 func TestInitSoftmax(t *testing.T) {
 	for _, m := range testModels(t, text.Char)[1:] {
 		file := filepath.Join(t.TempDir(), "m.lm")
@@ -198,6 +199,9 @@ func TestInitSoftmax(t *testing.T) {
 		}
 		_, err := TrainOptions{Init: &file, FullSoftmax: true, AnyLevel: true}.openInit(newEngine(t))
 		if refused := err != nil && strings.HasPrefix(err.Error(), "FullSoftmax: "); refused != (m.Config.Softmax == rnnlm.AdaptiveSoftmax) {
+			t.Errorf("%s: error %v", m.Config.Description(), err)
+		}
+		if refused := option.IsMisuse(err) && strings.Contains(err.Error(), file) && strings.Contains(err.Error(), "int8"); refused != m.Config.Int8 {
 			t.Errorf("%s: error %v", m.Config.Description(), err)
 		}
 	}

@@ -200,15 +200,19 @@ func (i *Inspection) takeModel(m *Model) {
 		i.takeNgrams(m.ngram)
 		return
 	}
-	i.Parameters, i.Cutoffs = int64(len(m.rnn.Slab)), m.rnn.Cutoffs
+	i.Parameters, i.Cutoffs = int64(m.rnn.Config.Params()), m.rnn.Cutoffs
 	if m.rnn.Cell == rnn.Vanilla {
 		i.Activation = m.rnn.Activation.String()
 	}
-	i.finite(m.rnn)
+	i.weights(m.rnn)
 }
 
-// finite says whether a network's parameters are.
-func (i *Inspection) finite(m *rnn.Model) {
+// weights says what a network's parameters lack. Those of int8 are finite.
+func (i *Inspection) weights(m *rnn.Model) {
+	if m.Int8 {
+		i.miss("weights of float32: no further training and no export")
+		return
+	}
 	n := 0
 	for _, v := range m.Slab {
 		if !(math.Abs(float64(v)) <= math.MaxFloat32) {

@@ -29,6 +29,7 @@ type FileNetwork struct {
 	Output    int    `json:"output,omitempty"`
 	Tied      bool   `json:"tied,omitempty"`
 	Cutoffs   []int  `json:"cutoffs,omitempty"`
+	Int8      bool   `json:"int8,omitempty"` // its weights are
 
 	Parameters  int64 `json:"parameters,omitempty"`
 	MemoryBytes int64 `json:"bytes,omitempty"` // in memory
@@ -139,7 +140,7 @@ func newFileNetwork(f rnn.Found, e *kernels.Engine) FileNetwork {
 func describeNetwork(c rnn.Config, e *kernels.Engine) FileNetwork {
 	n := FileNetwork{
 		Cell: c.Cell.String(), Layers: c.Layers, Hidden: c.Hidden, Directions: 1, Projection: c.Projection,
-		Input: c.Input, Reads: "ids", Embedding: c.Embedding, Output: c.Output, Tied: c.Tied, Cutoffs: c.Cutoffs,
+		Input: c.Input, Reads: "ids", Embedding: c.Embedding, Output: c.Output, Tied: c.Tied, Cutoffs: c.Cutoffs, Int8: c.Int8,
 	}
 	if c.Bidirectional {
 		n.Directions = 2
@@ -164,8 +165,8 @@ func (i *Inspection) network(r io.Reader, size int64, e *kernels.Engine) error {
 		return err
 	}
 	i.Networks = []FileNetwork{describeNetwork(m.Config, e)}
-	i.Parameters = int64(len(m.Slab))
-	i.finite(m)
+	i.Parameters = int64(m.Config.Params())
+	i.weights(m)
 	i.miss("a vocabulary: its ids are numbers")
 	return nil
 }

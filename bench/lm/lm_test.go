@@ -53,6 +53,13 @@ func testCorpus(t testing.TB, level text.Level) *text.Corpus {
 	return c
 }
 
+// testNetworks returns those of testModels with weights of float32.
+func testNetworks(t testing.TB, level text.Level) []*Model {
+	t.Helper()
+	models := testModels(t, level)
+	return models[1 : len(models)-1]
+}
+
 // testModels returns an n-gram model and networks of every output layer, none of
 // them any good.
 func testModels(t testing.TB, level text.Level) []*Model {
@@ -85,6 +92,11 @@ func testModels(t testing.TB, level text.Level) []*Model {
 		}
 		models = append(models, NewRNN(n, c, Config{ValidBits: 1.5}))
 	}
+	q, err := models[len(models)-1].Quantise()
+	if err != nil {
+		t.Fatal(err)
+	}
+	models = append(models, q)
 	speller, err := spell.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +147,8 @@ func TestCellOfAFile(t *testing.T) {
 	}
 	for want, c := range map[string]Config{
 		"RNN 8": {Kind: RNN, Hidden: 8}, "RNN 9": {Kind: RNN, Cell: "rnn", Hidden: 9}, "LSTM 2×8": {Kind: RNN, Cell: "lstm", Layers: 2, Hidden: 8},
-		"GRU (reset before) 8": {Kind: RNN, Cell: "gru-reset-before", Hidden: 8},
+		"GRU 2×8 int8 (embedding 4)": {Kind: RNN, Cell: "gru", Layers: 2, Hidden: 8, Embedding: 4, Int8: true},
+		"GRU (reset before) 8":       {Kind: RNN, Cell: "gru-reset-before", Hidden: 8},
 	} {
 		if got := c.Name(); got != want {
 			t.Errorf("%+v is named %q, want %q", c, got, want)
@@ -222,13 +235,20 @@ func TestReadRefusesCraftedFiles(t *testing.T) {
 	}
 	other := encode(t, testModels(t, text.Word)[0])
 	mixed := append(slices.Clone(file[:vocab]), other[seal(slices.Clone(other), durable.HeadBytes):]...)
+	called := func(m *Model, int8 bool) []byte {
+		other := *m
+		other.Config.Int8 = int8
+		return encode(t, &other)
+	}
 	for name, test := range map[string]struct {
 		file []byte
 		want string
 	}{
-		"another version":   {craft(func(b []byte) { b[8] = 9 }), "version 9"},
-		"a huge section":    {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[durable.HeadBytes:], 1<<62) }), "truncated or damaged"},
-		"a huge vocabulary": {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
+		"float32 called int8": {called(models[1], true), "another type"},
+		"int8 called float32": {called(models[len(models)-1], false), "another type"},
+		"another version":     {craft(func(b []byte) { b[8] = 9 }), "version 9"},
+		"a huge section":      {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[durable.HeadBytes:], 1<<62) }), "truncated or damaged"},
+		"a huge vocabulary":   {craft(func(b []byte) { binary.LittleEndian.PutUint64(b[vocab:], 1<<40) }), "truncated or damaged"},
 		"a token beyond": {craft(func(b []byte) {
 			b[vocab+durable.LengthBytes] = 0xff
 			b[vocab+durable.LengthBytes+1] = 0x7f

@@ -42,6 +42,8 @@ type Config struct {
 
 	Embedding int `json:"embedding,omitempty"` // of an RNN, the width of its embedding
 
+	Int8 bool `json:"int8,omitempty"` // an RNN with weights of int8, see Model.Quantise
+
 	// The output layer of an RNN.
 	Softmax string `json:"softmax,omitempty"` // "full" or "adaptive"
 	Tied    bool   `json:"tied,omitempty"`    // one matrix for input and output
@@ -75,14 +77,17 @@ type Config struct {
 	Interrupted   bool    `json:"interrupted,omitempty"` // its training was stopped early
 }
 
-// Name returns a short name: "5-gram", "GRU 256", or "GRU 2×256" for two layers. An
-// embedding of 128 adds " (embedding 128)". The name of a network of vanilla cells begins
-// with "RNN".
+// Name returns a short name: "5-gram", "GRU 256", or "GRU 2×256" for two layers. Weights
+// of int8 add " int8", and an embedding of 128 adds " (embedding 128)". The name of a
+// network of vanilla cells begins with "RNN".
 func (c Config) Name() string {
 	if c.Kind == RNN {
 		name := fmt.Sprintf("%s %d", CellName(c.Cell), c.Hidden)
 		if c.Layers > 1 {
 			name = fmt.Sprintf("%s %d×%d", CellName(c.Cell), c.Layers, c.Hidden)
+		}
+		if c.Int8 {
+			name += " int8"
 		}
 		if c.Embedding > 0 {
 			name += fmt.Sprintf(" (embedding %d)", c.Embedding)
@@ -180,6 +185,7 @@ func (c *Config) setStore(m *ngram.Model) {
 // setNetwork sets the fields that follow from the network.
 func (c *Config) setNetwork(network rnn.Config) {
 	c.Cell, c.Embedding, c.Softmax, c.Tied, c.Layers = network.Cell.String(), network.Embedding, rnnlm.SoftmaxOf(network), network.Tied, 0
+	c.Int8 = network.Int8
 	if network.Layers > 1 {
 		c.Layers = network.Layers
 	}

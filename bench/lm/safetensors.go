@@ -9,25 +9,39 @@ import (
 	"batchrnn/rnn/safetensors"
 )
 
-var errNoWeights = errors.New("an n-gram model has no weights: give an RNN")
+var (
+	errNoWeights = errors.New("an n-gram model has no weights: give an RNN")
+	errInt8      = errors.New("its weights are int8, and this takes float32: give the model that it was made of")
+)
+
+// checkFloats returns an error unless the model is a network with weights of float32.
+func (m *Model) checkFloats() error {
+	switch {
+	case m.rnn == nil:
+		return errNoWeights
+	case m.rnn.Int8:
+		return errInt8
+	}
+	return nil
+}
 
 // WriteSafetensors writes the parameters of a network, without its vocabulary, as
-// [rnn.Model.WriteSafetensors] does.
+// [rnn.Model.WriteSafetensors] does. It takes no quantised model.
 func (m *Model) WriteSafetensors(w io.Writer) (int64, error) {
-	if m.rnn == nil {
-		return 0, errNoWeights
+	if err := m.checkFloats(); err != nil {
+		return 0, err
 	}
 	return m.rnn.WriteSafetensors(w)
 }
 
 // ReadSafetensors sets the parameters of a network from a file, as [rnn.Model.SetTensors]
 // does from its tensors behind prefix, see [safetensors.File.Behind]. NaN and infinite
-// weights are an error: no text has a cost under them. Nothing else may use the model
-// meanwhile. It clears what the configuration says of the training, but keeps the text,
-// which the vocabulary comes from.
+// weights are an error: no text has a cost under them. A quantised model takes none.
+// Nothing else may use the model meanwhile. It clears what the configuration says of the
+// training, but keeps the text, which the vocabulary comes from.
 func (m *Model) ReadSafetensors(r io.ReaderAt, size int64, prefix string) error {
-	if m.rnn == nil {
-		return errNoWeights
+	if err := m.checkFloats(); err != nil {
+		return err
 	}
 	f, err := safetensors.Open(r, size)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // Machine describes the machine and the program that took the figures.
 type Machine struct {
 	CPU     string `json:"cpu"`     // the processor's own name, such as "AMD EPYC 9R14"
-	ISA     string `json:"isa"`     // the kernels' Set: "generic", "avx2" or "avx512"
+	ISA     string `json:"isa"`     // the kernels' Set: "generic", "avx2", "avx512" or "avx512vnni"
 	Threads int    `json:"threads"` // of the networks; an n-gram model uses one
 	Go      string `json:"go"`      // the toolchain that built the program, such as "go1.26.0"
 	OS      string `json:"os"`      // runtime.GOOS

@@ -16,15 +16,17 @@ int64_t dl_now(void) {
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-float *dl_floats(int64_t n, const float *from) {
+void *dl_copy(int64_t n, const void *from) {
 	void *p;
-	if (posix_memalign(&p, 64, n * sizeof(float)) != 0) {
+	if (posix_memalign(&p, 64, n) != 0) {
 		abort();
 	}
 	if (from) {
-		memcpy(p, from, n * sizeof(float));
+		memcpy(p, from, n);
 	} else {
-		memset(p, 0, n * sizeof(float));
+		memset(p, 0, n);
 	}
 	return p;
 }
+
+float *dl_floats(int64_t n, const float *from) { return dl_copy(n * sizeof(float), from); }

@@ -11,8 +11,9 @@ void *dl_sym(void *lib, const char *name);
 // dl_now returns the nanoseconds of a monotonic clock.
 int64_t dl_now(void);
 
-// dl_floats returns n floats, aligned to a cache line. They are a copy of from
-// unless that is NULL.
+// dl_copy returns n bytes, aligned to a cache line. They are a copy of from, or
+// zeros if that is NULL.
+void *dl_copy(int64_t n, const void *from);
 float *dl_floats(int64_t n, const float *from);
 
 #endif

@@ -7,6 +7,7 @@
 //	workloads.go  what is run: kinds, shapes, operations counted
 //	data.go       weights and inputs of a workload, from a seed
 //	algebra.go    routines of BLAS, factorizations, and the bounds beside them
+//	int8.go       passes with int8 weights, and float32 beside them
 //	gates.go      gates and biases in the order of each library
 //	models.go     public ONNX models, and how they are called
 //	onnx.go       ONNX models of a workload

@@ -178,7 +178,7 @@ func everyImpl(python string, wanted *regexp.Regexp) (found []*Impl, missing []M
 		}
 		found = append(found, impl)
 	}
-	for _, b := range Bounds() {
+	for _, b := range append(Bounds(), Float32()) {
 		if wanted.MatchString(b.Name) {
 			found = append(found, b)
 		}

@@ -33,7 +33,8 @@ of as many threads. The last two columns are the speed of %s over that of the
 best library of the row, of the fastest rounds and of the median ones: above 1
 this project is ahead. Tables of ONNX models and of factorizations have two such
 columns for each library. Those of BLAS have more, to gonum, to a loop that reads
-the same memory, and to our own gemm. README.md says on which terms.
+the same memory, and to our own gemm. Those of int8 have two more, to our pass with
+float32 weights. README.md says on which terms.
 `, p.Impls[0].Name)
 
 	var headings []string
@@ -62,7 +63,7 @@ func heading(r *Row) string {
 	_, unit := w.Rate(1)
 	s := w.Bench()
 	switch w.Kind {
-	case "rnn", "streams":
+	case "rnn", "int8", "streams":
 		s += ", " + cmp.Or(w.Cell, w.Act)
 	case "onnx":
 		s += ", " + w.Model
@@ -97,7 +98,7 @@ func (p *Report) writeTable(out io.Writer, heading string, rows []*Row) {
 		ratios = []ratioColumn{{"ratio", func(i *Impl) bool { return !i.Bound }}}
 	}
 	for _, impl := range columns {
-		if each && !impl.Ours || kind == "blas" && (impl.Bound || impl.Name == "gonum") {
+		if each && !impl.Ours || impl.Bound || kind == "blas" && impl.Name == "gonum" {
 			ratios = append(ratios, ratioColumn{"to " + impl.Name, func(i *Impl) bool { return i == impl }})
 		}
 	}
@@ -119,7 +120,7 @@ func (p *Report) writeTable(out io.Writer, heading string, rows []*Row) {
 		}
 		fmt.Fprintln(out)
 	}
-	if rows[0].Workload.Outputs() {
+	if rows[0].Workload.Apart() {
 		p.writeDifferences(out, rows)
 	}
 }

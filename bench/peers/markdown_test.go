@@ -9,12 +9,13 @@ func TestMarkdown(t *testing.T) {
 	ours, slow := &Impl{Name: "batchrnn-avx512", Ours: true}, &Impl{Name: "batchrnn-avx2", Ours: true}
 	onednn, pytorch := &Impl{Name: "onednn"}, &Impl{Name: "pytorch"}
 	gonum, bound := &Impl{Name: "gonum"}, &Impl{Name: "read-loop", Bound: true}
+	float32 := &Impl{Name: "float32", Bound: true}
 	gemm := Workload{Kind: "gemm", Op: "gemm", M: 10, N: 100, K: 1000, Pack: "before"} // 2 MFLOP
 	report := Report{
 		Facts:   []Fact{{"cpu", "a processor"}},
 		Missing: []Missing{{"blis", "no library", "make peers-setup"}},
 		Notes:   []string{"something was left out"},
-		Impls:   []*Impl{ours, slow, onednn, pytorch, gonum, bound},
+		Impls:   []*Impl{ours, slow, onednn, pytorch, gonum, bound, float32},
 		Peak:    func(threads int) float64 { return 100e9 * float64(threads) },
 		Rows: []*Row{
 			{gemm, 1, []*Cell{
@@ -48,6 +49,11 @@ func TestMarkdown(t *testing.T) {
 				{Impl: onednn, NS: []float64{2e6}},
 				{Impl: gonum, NS: []float64{5e6}},
 			}},
+			{Workload{Kind: "int8", Pass: "forward", Cell: "lstm", H: 10, B: 1, T: 1, E: 10}, 1, []*Cell{
+				{Impl: ours, NS: []float64{1e3, 2e3}},
+				{Impl: onednn, NS: []float64{2e3, 5e3}, Diff: 1e-3},
+				{Impl: float32, NS: []float64{3e3, 3e3}, Diff: 2e-3},
+			}},
 			{Workload{Kind: "train", V: 65, H: 512, B: 32, T: 50}, 2, []*Cell{{Impl: ours, NS: []float64{16e6}}}},
 		},
 	}
@@ -70,6 +76,8 @@ func TestMarkdown(t *testing.T) {
 		"| op=dgemv m=100 n=125 trans=n | 25 | 20 | 5 | 50 | 1.25 | 1.67 | 5.00 | 4.44 | 0.50 | 0.67 |\n",
 		"\n## Lapack, 1 thread, ms/call\n\n| work | batchrnn-avx512 | onednn | gonum | to onednn | of medians | to gonum | of medians |\n",
 		"| op=lu n=300 | 1 (36 %) | 2 (18 %) | 5 (7 %) | 2.00 | 2.00 | 5.00 | 5.00 |\n",
+		"\n## Int8, lstm, 1 thread, ns/step\n\n| work | batchrnn-avx512 | onednn | float32 | ratio | of medians | to float32 | of medians |\n",
+		"| cell=lstm h=10 b=1 t=1 e=10 | 1000 (2 %) | 2000 (1 %) | 3000 (1 %) | 2.00 | 2.33 | 3.00 | 2.00 |\n\nGreatest difference from batchrnn-avx512: onednn 1.0e-03, float32 2.0e-03.\n",
 		"\n## Notes\n\n- something was left out\n",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 // Constants of the C interface with the same value in 2.x and 3.x.
-enum { f32 = 3, any_tag = 1, cpu = 1, in_order = 1 };
+enum { f32 = 3, s8 = 5, u8 = 6, any_tag = 1, cpu = 1, in_order = 1 };
 enum { forward_training = 64, forward_inference = 96, backward = 128 };
 enum { query_arg_md = 255 };
 enum {
@@ -50,6 +50,10 @@ static struct {
 	int (*primitive_destroy)(void *);
 	int (*primitive_execute)(void *, void *, int, const exec_arg *);
 	int (*reorder_primitive_desc_create)(void **, const void *, void *, const void *, void *, void *);
+	int (*primitive_attr_create)(void **);
+	int (*primitive_attr_destroy)(void *);
+	int (*primitive_attr_set_rnn_data_qparams)(void *, float, float);
+	int (*primitive_attr_set_rnn_weights_qparams)(void *, int64_t, int, const float *);
 
 	// 2.x: descriptors are structs that the caller provides.
 	int (*memory_desc_init_by_strides)(void *, int, const dims, int, const dims);
@@ -141,6 +145,8 @@ const char *onednn_open(const char *name) {
 	DNNL(primitive_desc_query_md) DNNL(primitive_desc_destroy)
 	DNNL(primitive_create) DNNL(primitive_destroy) DNNL(primitive_execute)
 	DNNL(reorder_primitive_desc_create)
+	DNNL(primitive_attr_create) DNNL(primitive_attr_destroy)
+	DNNL(primitive_attr_set_rnn_data_qparams) DNNL(primitive_attr_set_rnn_weights_qparams)
 	const version_t *v = d.get_version();
 	snprintf(d.version, sizeof d.version, "%d.%d.%d", v->major, v->minor, v->patch);
 	d.v3 = v->major >= 3;
@@ -191,7 +197,7 @@ enum { desc_v2 = 1024, op_desc_v2 = 32 * desc_v2 };
 
 // dense returns a row-major descriptor, or with any one whose layout the library
 // chooses. It returns NULL on failure.
-static void *dense(int any, int n, const dims size) {
+static void *dense(int type, int any, int n, const dims size) {
 	dims strides;
 	int64_t stride = 1;
 	for (int i = n - 1; i >= 0; i--) {
@@ -201,12 +207,12 @@ static void *dense(int any, int n, const dims size) {
 	void *md = NULL;
 	int status;
 	if (d.v3) {
-		status = any ? d.memory_desc_create_with_tag(&md, n, size, f32, any_tag)
-		             : d.memory_desc_create_with_strides(&md, n, size, f32, strides);
+		status = any ? d.memory_desc_create_with_tag(&md, n, size, type, any_tag)
+		             : d.memory_desc_create_with_strides(&md, n, size, type, strides);
 	} else {
 		md = calloc(1, desc_v2);
-		status = any ? d.memory_desc_init_by_tag(md, n, size, f32, any_tag)
-		             : d.memory_desc_init_by_strides(md, n, size, f32, strides);
+		status = any ? d.memory_desc_init_by_tag(md, n, size, type, any_tag)
+		             : d.memory_desc_init_by_strides(md, n, size, type, strides);
 	}
 	if (status != 0) {
 		snprintf(error_text, sizeof error_text, "status %d from a memory descriptor", status);
@@ -224,7 +230,7 @@ static void free_desc(void *md) {
 }
 
 // memory wraps data in the layout of md.
-static void *memory(const void *md, float *data) {
+static void *memory(const void *md, void *data) {
 	void *m;
 	RUN(d.memory_create(&m, md, d.engine, data));
 	return m;
@@ -241,7 +247,7 @@ struct eltwise {
 
 eltwise *eltwise_new(int act, int n, const float *src) {
 	dims size = {n};
-	void *md = dense(0, 1, size), *pd = NULL;
+	void *md = dense(f32, 0, 1, size), *pd = NULL;
 	if (!md) {
 		return NULL;
 	}
@@ -289,10 +295,11 @@ void eltwise_free(eltwise *e) {
 // differs.
 typedef struct {
 	void *md; // row-major, or any layout in descriptors of operations
-	float *data;
+	void *data;
 	void *user;
-	float *other;
+	void *other;
 	void *inner;   // the primitive's argument: user, or a memory over other
+	void *attr;    // how the reorder quantises; NULL if it does not
 	void *reorder; // user to inner, or inner to user for gradients; NULL if they are the same
 	size_t bytes;  // size of inner
 } tensor;
@@ -300,6 +307,7 @@ typedef struct {
 struct rnn {
 	int training, carry;
 	int overwrite; // backward sets the gradients of weights instead of adding to them
+	void *attr;    // of int8; else NULL
 	void *forward_pd, *backward_pd, *forward, *backward;
 	tensor x, wx, wh, bh, h, h0, last;
 	tensor c0, last_c; // of an LSTM
@@ -327,11 +335,11 @@ static const char *lay(tensor *t, void *pd, int arg, int out) {
 	if (d.memory_desc_equal(t->md, want)) {
 		return NULL;
 	}
-	t->other = dl_floats((t->bytes + 3) / 4, NULL);
+	t->other = dl_copy(t->bytes, NULL);
 	t->inner = memory(want, t->other);
 	const void *from = out ? want : t->md, *to = out ? t->md : want;
 	void *reorder_pd;
-	if (d.reorder_primitive_desc_create(&reorder_pd, from, d.engine, to, d.engine, NULL) != 0 ||
+	if (d.reorder_primitive_desc_create(&reorder_pd, from, d.engine, to, d.engine, t->attr) != 0 ||
 	    d.primitive_create(&t->reorder, reorder_pd) != 0) {
 		return "no reorder for an argument";
 	}
@@ -339,15 +347,19 @@ static const char *lay(tensor *t, void *pd, int arg, int out) {
 	return NULL;
 }
 
-// make fills t with a row-major array, a copy of from unless it is NULL.
-static const char *make(tensor *t, int n, const dims size, const float *from) {
-	int64_t count = 1;
+// make_as fills t with a row-major array, a copy of from unless it is NULL.
+static const char *make_as(int type, tensor *t, int n, const dims size, const void *from) {
+	int64_t bytes = type == f32 ? sizeof(float) : 1;
 	for (int i = 0; i < n; i++) {
-		count *= size[i];
+		bytes *= size[i];
 	}
-	t->md = dense(0, n, size);
-	t->data = dl_floats(count, from);
+	t->md = dense(type, 0, n, size);
+	t->data = dl_copy(bytes, from);
 	return t->md ? NULL : error_text;
+}
+
+static const char *make(tensor *t, int n, const dims size, const float *from) {
+	return make_as(f32, t, n, size, from);
 }
 
 // The four functions below return a status. Descriptors that are NULL mean zero
@@ -370,7 +382,7 @@ static int forward_v2(rnn *r, const rnn_args *a, int prop, void **w) {
 			h, last, 0, 0, 0);
 	}
 	if (status == 0) {
-		status = d.primitive_desc_create(&r->forward_pd, op, NULL, d.engine, NULL);
+		status = d.primitive_desc_create(&r->forward_pd, op, r->attr, d.engine, NULL);
 	}
 	free(op);
 	return status;
@@ -383,7 +395,7 @@ static int forward_v3(rnn *r, const rnn_args *a, int prop, void **w) {
 	switch (a->cell) {
 	case onednn_lstm: // without peepholes and projection
 		return d.lstm_forward_primitive_desc_create(pd, d.engine, prop, left2right(), x, h0, c0, w[0], w[1], NULL, NULL, b,
-			h, last, last_c, 0, NULL);
+			h, last, last_c, 0, r->attr);
 	case onednn_lbr_gru:
 		return d.lbr_gru_forward_primitive_desc_create(pd, d.engine, prop, left2right(), x, h0, w[0], w[1], b,
 			h, last, 0, NULL);
@@ -517,32 +529,48 @@ static const char *init_backward(rnn *r, const rnn_args *a, const dims wx, const
 	return NULL;
 }
 
+// quantise sets the attributes of int8. The mask gives each column of each gate a scale.
+static const char *quantise(rnn *r, const rnn_args *a) {
+	if (d.primitive_attr_create(&r->attr) != 0 ||
+	    d.primitive_attr_set_rnn_data_qparams(r->attr, onednn_scale, onednn_shift) != 0 ||
+	    d.primitive_attr_set_rnn_weights_qparams(r->attr, gates[a->cell] * a->hidden, 1 << 3 | 1 << 4, a->scales) != 0) {
+		return "no attributes of int8";
+	}
+	r->wx.attr = r->wh.attr = r->attr;
+	return NULL;
+}
+
 static const char *init(rnn *r, const rnn_args *a, void **anyw) {
 	dims x = {a->steps, a->batch, a->input}, h = {a->steps, a->batch, a->hidden}, b = {1, 1, biases[a->cell], a->hidden};
 	dims state = {1, 1, a->batch, a->hidden};
 	dims wx = {1, 1, a->input, gates[a->cell], a->hidden}, wh = {1, 1, a->hidden, gates[a->cell], a->hidden}; // ldigo
+	int data = a->scales ? u8 : f32; // inputs and states
 	r->training = a->training;
 	r->carry = a->carry;
-	TRY(make(&r->x, 3, x, a->x));
-	TRY(make(&r->h, 3, h, NULL));
+	if (a->scales) {
+		TRY(quantise(r, a));
+	}
+	TRY(make_as(data, &r->x, 3, x, a->x));
+	TRY(make_as(data, &r->h, 3, h, NULL));
 	TRY(make(&r->bh, 4, b, a->bh));
 	TRY(make(&r->wx, 5, wx, a->wx));
 	TRY(make(&r->wh, 5, wh, a->wh));
 	// Without an explicit initial state, version 2.6 computes a wrong gradient of
 	// the recurrent weights.
 	if (a->carry || a->training) {
-		TRY(make(&r->h0, 4, state, a->carry ? a->h0 : NULL));
+		TRY(make_as(data, &r->h0, 4, state, a->carry ? a->h0 : NULL));
 		if (a->cell == onednn_lstm) {
 			TRY(make(&r->c0, 4, state, a->carry ? a->c0 : NULL));
 		}
 	}
 	if (a->carry) {
-		TRY(make(&r->last, 4, state, NULL));
+		TRY(make_as(data, &r->last, 4, state, NULL));
 		if (a->cell == onednn_lstm) {
 			TRY(make(&r->last_c, 4, state, NULL));
 		}
 	}
-	if (!(anyw[0] = dense(1, 5, wx)) || !(anyw[1] = dense(1, 5, wh))) {
+	int weights = a->scales ? s8 : f32;
+	if (!(anyw[0] = dense(weights, 1, 5, wx)) || !(anyw[1] = dense(weights, 1, 5, wh))) {
 		return error_text;
 	}
 	TRY(make_forward_pd(r, a, anyw));
@@ -663,7 +691,7 @@ int64_t rnn_run(rnn *r, int passes, int pack, int64_t times) {
 	return dl_now() - start;
 }
 
-const float *rnn_result(rnn *r, int which) {
+const void *rnn_result(rnn *r, int which) {
 	tensor *t = (tensor *[]){&r->h, &r->dx, &r->dwx, &r->dwh, &r->dbh}[which];
 	copy_out(t);
 	RUN(d.stream_wait(d.stream));
@@ -695,6 +723,9 @@ void rnn_free(rnn *r) {
 		d.memory_destroy(r->workspace_memory);
 	}
 	free(r->workspace);
+	if (r->attr) {
+		d.primitive_attr_destroy(r->attr);
+	}
 	void *primitives[] = {r->forward, r->backward}, *pds[] = {r->forward_pd, r->backward_pd};
 	for (int i = 0; i < 2; i++) {
 		if (primitives[i]) {

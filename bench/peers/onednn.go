@@ -7,7 +7,9 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -45,7 +47,7 @@ func newOneDNN(w Workload, d *Data, threads int) (Instance, error) {
 		}), nil
 	case w.Kind == "activation":
 		return newEltwise(w, d, threads)
-	case w.Kind == "rnn" && w.E > 0:
+	case w.Kind == "rnn" && w.E > 0, w.Kind == "int8" && w.Cell == "lstm":
 		return newOneDNNRNN(w, d, threads)
 	}
 	return nil, errUnsupported
@@ -106,11 +108,24 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 			pin.Pin(&x[0])
 			return cFloats(x)
 		}
+		data := func(x []float32) unsafe.Pointer { return unsafe.Pointer(pinned(x)) }
+		var scales []float32
+		if w.Kind == "int8" {
+			scales = onednnScales(w, wx, wh, onednnLimit())
+			data = func(x []float32) unsafe.Pointer {
+				if len(x) == 0 {
+					return nil
+				}
+				q := onednnBytes(x)
+				pin.Pin(&q[0])
+				return unsafe.Pointer(&q[0])
+			}
+		}
 		args := C.rnn_args{
 			steps: C.int(w.T), batch: C.int(w.B), input: C.int(w.E), hidden: C.int(w.H),
 			cell: onednnCell[w.Cell], act: onednnAct[w.Act], training: C.int(boolInt(w.Backward())), carry: C.int(boolInt(w.Carry())),
-			x: pinned(d.X), wx: pinned(wx), wh: pinned(wh), bh: pinned(bias),
-			h0: pinned(d.H0), c0: pinned(d.C0), dh: pinned(d.DH),
+			scales: pinned(scales), x: data(d.X), wx: pinned(wx), wh: pinned(wh), bh: pinned(bias),
+			h0: data(d.H0), c0: pinned(d.C0), dh: pinned(d.DH),
 		}
 		if r = C.rnn_new(&args); r == nil {
 			err = errors.New(C.GoString(C.onednn_error()))
@@ -131,10 +146,14 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 			call(passes|C.rnn_forward, 1)
 			out := Results{}
 			get := func(which C.int, n int) []float32 {
-				return floats(unsafe.Pointer(C.rnn_result(r, which)), n)
+				return floats(C.rnn_result(r, which), n)
 			}
 			ours := func(x []float32) []float64 { return widen(regated(x, w.H, onednnGates[w.Cell], gates[w.Cell])) }
 			onC(func() {
+				if w.Kind == "int8" {
+					out["h"] = onednnStates(unsafe.Slice((*uint8)(C.rnn_result(r, C.rnn_h)), w.T*w.B*w.H))
+					return
+				}
 				out["h"] = widen(get(C.rnn_h, w.T*w.B*w.H))
 				if w.Backward() {
 					out["dx"] = widen(get(C.rnn_dx, w.T*w.B*w.E))
@@ -148,4 +167,48 @@ func newOneDNNRNN(w Workload, d *Data, threads int) (Instance, error) {
 		run:   func(n int) time.Duration { return call(passes, n) },
 		close: func() { onC(func() { C.rnn_free(r) }) },
 	}, nil
+}
+
+// onednnBytes returns the inputs or states of an int8 LSTM, which are at most 1 in
+// magnitude.
+func onednnBytes(x []float32) []uint8 {
+	q := make([]uint8, len(x))
+	for i, v := range x {
+		q[i] = uint8(math.RoundToEven(float64(v)*C.onednn_scale + C.onednn_shift))
+	}
+	return q
+}
+
+// onednnStates returns the values of bytes.
+func onednnStates(q []uint8) []float64 {
+	x := make([]float64, len(q))
+	for i, v := range q {
+		x[i] = (float64(v) - C.onednn_shift) / C.onednn_scale
+	}
+	return x
+}
+
+// onednnLimit returns the greatest magnitude of its weights. Without VNNI it adds products of
+// u8 and s8 by pairs in int16, which saturates beyond 64.
+func onednnLimit() float32 {
+	if slices.Contains(isas(), "avx512vnni") {
+		return math.MaxInt8
+	}
+	return 64
+}
+
+// onednnScales returns what the columns of both weights are multiplied by, so that their
+// greatest magnitudes become limit. A column of Wx and that of Wh have one scale.
+func onednnScales(w Workload, wx, wh []float32, limit float32) []float32 {
+	width := w.Gates() * w.H
+	most := make([]float32, width)
+	for _, x := range [][]float32{wx, wh} {
+		for i, v := range x {
+			most[i%width] = max(most[i%width], v, -v)
+		}
+	}
+	for i, v := range most {
+		most[i] = limit / v
+	}
+	return most
 }

@@ -33,16 +33,23 @@ void eltwise_free(eltwise *);
 // and gradients are row-major for the user, and are reordered to and from the
 // library's layout. The gates of weights [input,gates,hidden] are i, f, c, o of
 // an LSTM; u, r, o of an LBR-GRU, whose bias has a fourth part.
+//
+// With int8 an LSTM has weights of s8 and computes with inputs and states of u8:
+// x is (u8 - onednn_shift) / onednn_scale, and so are h0 and the result rnn_h.
 typedef struct rnn rnn;
 enum { onednn_vanilla, onednn_lstm, onednn_lbr_gru };
+enum { onednn_scale = 127, onednn_shift = 128 };
 typedef struct {
 	int steps, batch, input, hidden;
 	int cell;
 	int act;      // of a vanilla cell
 	int training; // keep the states that backward needs
 	int carry;    // the last state is the next call's initial one
-	const float *x, *wx, *wh, *bh;
-	const float *h0, *c0; // with carry; else the initial state is zero
+	const float *scales; // int8: of each column of wx and wh, which is multiplied by it; else NULL
+	const void *x;       // float, or u8
+	const float *wx, *wh, *bh;
+	const void *h0;  // with carry; else the initial state is zero
+	const float *c0; // the same
 	const float *dh; // [T,B,H], gradient of the states, with training
 } rnn_args;
 rnn *rnn_new(const rnn_args *);
@@ -52,9 +59,9 @@ rnn *rnn_new(const rnn_args *);
 enum { rnn_forward = 1, rnn_backward = 2 };
 int64_t rnn_run(rnn *, int passes, int pack, int64_t times);
 
-// rnn_result returns a result in the user's layout.
+// rnn_result returns a result in the user's layout: floats, or states of u8.
 enum { rnn_h, rnn_dx, rnn_dwx, rnn_dwh, rnn_dbh };
-const float *rnn_result(rnn *, int which);
+const void *rnn_result(rnn *, int which);
 void rnn_free(rnn *);
 
 #endif

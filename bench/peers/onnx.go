@@ -7,8 +7,8 @@ import (
 )
 
 // rnnModel returns an ONNX model of one RNN, LSTM or GRU operator with the weights of d
-// as constants. It is encoded in protocol buffers (onnx.proto of the ONNX project).
-// rnnCall has its inputs and outputs.
+// as constants; of int8 that is DynamicQuantizeLSTM of ONNX Runtime. It is encoded in
+// protocol buffers (onnx.proto of the ONNX project). rnnCall has its inputs and outputs.
 func rnnModel(w Workload, d *Data) []byte {
 	c := rnnCall(w, d)
 	var graph message
@@ -166,22 +166,34 @@ func carried(w Workload, d *Data) []Carried {
 	return states
 }
 
-// operator returns a node of RNN, LSTM or GRU. Its output is that of all steps; if it is
-// empty there are the last states alone.
+// operator returns a node of RNN, LSTM, GRU or DynamicQuantizeLSTM. Its output is that of
+// all steps; if it is empty there are the last states alone.
 func operator(w Workload, output string, states []Carried) message {
-	var node message
-	for _, in := range []string{"X", "W", "R", "B"} {
-		node.text(1, in)
-	}
+	inputs := []string{"X", "W", "R", "B"}
 	if len(states) > 0 {
-		node.text(1, "") // no sequence_lens
+		inputs = append(inputs, "") // no sequence_lens
+	}
+	for _, s := range states {
+		inputs = append(inputs, s.In)
+	}
+	name := map[string]string{"": "RNN", "lstm": "LSTM", "gru": "GRU"}[w.Cell]
+	var node message
+	if w.Kind == "int8" {
+		name = "DynamicQuantize" + name
+		node.text(7, microsoft)
+		for len(inputs) < 8 {
+			inputs = append(inputs, "") // no sequence_lens, states or peepholes
+		}
+		inputs = append(inputs, "W_scale", "W_zero", "R_scale", "R_zero")
+	}
+	for _, in := range inputs {
+		node.text(1, in)
 	}
 	node.text(2, output)
 	for _, s := range states {
-		node.text(1, s.In)
 		node.text(2, s.Out)
 	}
-	node.text(4, map[string]string{"": "RNN", "lstm": "LSTM", "gru": "GRU"}[w.Cell])
+	node.text(4, name)
 	node.sub(5, attribute("hidden_size", attributeInt, func(a *message) { a.varint(3, uint64(w.H)) }))
 	switch w.Cell {
 	case "":
@@ -194,16 +206,29 @@ func operator(w Workload, output string, states []Carried) message {
 }
 
 // addWeights adds the operator's weights. They are [1,G·H,·], the transpose of ours. It
-// has two biases.
+// has two biases. Those of int8 are not transposed, and have a scale and a zero for each
+// column.
 func addWeights(graph *message, w Workload, d *Data) {
 	theirs := func(x []float32) []float32 { return regated(x, w.H, gates[w.Cell], onnxGates[w.Cell]) }
 	width := w.Gates() * w.H
+	for _, x := range []struct {
+		name   string
+		values []float32
+		rows   int
+	}{{"W", theirs(d.Wx), w.E}, {"R", theirs(d.Wh), w.H}} {
+		if w.Kind != "int8" {
+			graph.sub(5, constant(x.name, transposed(x.values, x.rows, width), 1, width, x.rows))
+			continue
+		}
+		q, scales := quantised(x.values, x.rows, width)
+		graph.sub(5, int8Constant(x.name, q, 1, x.rows, width))
+		graph.sub(5, constant(x.name+"_scale", scales, 1, width))
+		graph.sub(5, int8Constant(x.name+"_zero", make([]int8, width), 1, width))
+	}
 	br := d.Br
 	if br == nil {
 		br = make([]float32, width)
 	}
-	graph.sub(5, constant("W", transposed(theirs(d.Wx), w.E, width), 1, width, w.E))
-	graph.sub(5, constant("R", transposed(theirs(d.Wh), w.H, width), 1, width, w.H))
 	graph.sub(5, constant("B", slices.Concat(theirs(d.Bh), theirs(br)), 1, 2*width))
 }
 
@@ -238,20 +263,30 @@ func addModel() []byte {
 
 // encoded returns a model of a graph.
 func encoded(graph message) []byte {
-	var opset, model message
-	opset.text(1, "") // the standard operators
-	opset.varint(2, 13)
+	var model message
 	model.varint(1, 8) // version of the format
 	model.text(2, "batchrnn")
 	model.sub(7, graph)
-	model.sub(8, opset)
+	for _, operators := range []struct {
+		domain  string
+		version uint64
+	}{{"", 13}, {microsoft, 1}} {
+		var opset message
+		opset.text(1, operators.domain)
+		opset.varint(2, operators.version)
+		model.sub(8, opset)
+	}
 	return model
 }
+
+// microsoft is the domain of ONNX Runtime's own operators.
+const microsoft = "com.microsoft"
 
 const (
 	attributeInt     = 2
 	attributeStrings = 8
 	elementFloat     = 1
+	elementInt8      = 3
 )
 
 func attribute(name string, kind uint64, set func(*message)) message {
@@ -264,16 +299,28 @@ func attribute(name string, kind uint64, set func(*message)) message {
 
 // constant returns a tensor with its values.
 func constant(name string, x []float32, dims ...int) message {
-	var t message
-	for _, n := range dims {
-		t.varint(1, uint64(n))
-	}
-	t.varint(2, elementFloat)
-	t.text(8, name)
 	raw := make([]byte, 0, 4*len(x))
 	for _, v := range x {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
+	return initializer(name, elementFloat, raw, dims)
+}
+
+func int8Constant(name string, x []int8, dims ...int) message {
+	raw := make([]byte, len(x))
+	for i, v := range x {
+		raw[i] = byte(v)
+	}
+	return initializer(name, elementInt8, raw, dims)
+}
+
+func initializer(name string, element uint64, raw []byte, dims []int) message {
+	var t message
+	for _, n := range dims {
+		t.varint(1, uint64(n))
+	}
+	t.varint(2, element)
+	t.text(8, name)
 	t.sub(9, raw)
 	return t
 }

@@ -21,7 +21,7 @@ func ortFiles() []string {
 	return append(files, "libonnxruntime.so.1")
 }
 
-// ONNXRuntime returns ONNX models, and the operators RNN, LSTM and GRU. It is called
+// ONNXRuntime returns ONNX models, and the operators RNN, LSTM, GRU and DynamicQuantizeLSTM. It is called
 // through its C interface.
 func ONNXRuntime() (*Impl, error) { return openRuntime("onnxruntime", newORT) }
 
@@ -57,7 +57,8 @@ func newORT(w Workload, d *Data, threads int) (Instance, error) {
 	case w.Kind == "streams":
 		return openORT(streamsModel(w, d), d.Call, threads, true)
 	// It packs weights when a session is made, and can't be asked to pack again.
-	case w.Kind == "rnn" && w.E != 0 && w.Pass == "forward" && w.Pack != "each":
+	case w.Kind == "rnn" && w.E != 0 && w.Pass == "forward" && w.Pack != "each",
+		w.Kind == "int8" && w.Cell == "lstm":
 		return openORT(rnnModel(w, d), rnnCall(w, d), threads, false)
 	}
 	return nil, errUnsupported

@@ -11,11 +11,14 @@ import (
 const slowFlops = 4e9
 
 // Ours returns this project with each instruction set of this machine. The first is the
-// one that the dispatch picks.
+// one that the dispatch picks. A set that differs from another in int8 alone runs int8 alone.
 func Ours() []*Impl {
 	var impls []*Impl
 	for _, isa := range slices.Backward(isas()) {
 		impls = append(impls, ourImpl("batchrnn-"+isa, isa, func(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
+			if w.Kind != "int8" && !slices.Contains(kernels.FloatISAs(), isa) {
+				return nil, errUnsupported
+			}
 			if isa == "generic" && w.Flops() > slowFlops {
 				return nil, errSlow
 			}
@@ -56,7 +59,7 @@ func newOurs(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 		return oursGemm(e, w, d), nil
 	case "blas", "lapack":
 		return oursAlgebra(e, w, d), nil
-	case "rnn":
+	case "rnn", "int8":
 		return oursRNN(e, w, d)
 	case "train":
 		return oursTrain(e, w, d)
@@ -102,6 +105,11 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 	m, err := newModel(e, c, d)
 	if err != nil {
 		return nil, err
+	}
+	if w.Kind == "int8" {
+		if m, err = m.Quantise(); err != nil {
+			return nil, err
+		}
 	}
 	var ws *rnn.Workspace
 	if w.Backward() {

@@ -144,11 +144,11 @@ func (r *Runner) row(w Workload, threads int) *Row {
 		}
 		x := &runner{cell: &Cell{Impl: impl}, instance: instance}
 		results, err := instance.Results()
-		if err == nil && impl.Bound {
-			results = want
-		}
 		if err == nil && want == nil {
 			want = results
+		}
+		if err == nil && results == nil { // a Bound without any
+			results = want
 		}
 		problem := ""
 		if err != nil {
@@ -158,7 +158,7 @@ func (r *Runner) row(w Workload, threads int) *Row {
 		} else if x.times, err = r.calibrate(instance); err != nil {
 			problem = "FAILED: " + err.Error()
 		}
-		if w.Outputs() && problem == "" {
+		if w.Apart() && problem == "" {
 			x.cell.Diff = apart(results, want)
 		}
 		if problem != "" {

@@ -7,7 +7,7 @@ import (
 
 // A Workload is one piece of work that several implementations can do.
 type Workload struct {
-	Kind string // gemm, blas, lapack, rnn, train, activation, onnx or streams
+	Kind string // gemm, blas, lapack, rnn, int8, train, activation, onnx or streams
 
 	Op      string // gemm, blas: a routine without the letter of its type; lapack: lu, qr, cholesky or svd
 	Double  bool   // blas, lapack: elements are float64
@@ -15,11 +15,11 @@ type Workload struct {
 	TransA  bool   // gemm: A is [K,M]; gemv: it is transposed
 	TransB  bool   // gemm: B is [N,K]
 	Beta    float64
-	Cell    string // rnn, train, streams: lstm, gru, or empty for the vanilla cell
-	Act     string // vanilla rnn, streams: tanh or relu; activation: tanh, sigmoid or exp
-	Pass    string // rnn: forward, backward or both
-	H, B, T int    // rnn, train, streams: hidden width, batch, steps; onnx: B streams, T steps
-	E       int    // rnn: width of a dense input; 0: the input is ids; streams: of the embedding
+	Cell    string // rnn, int8, train, streams: lstm, gru, or empty for the vanilla cell
+	Act     string // vanilla rnn, int8, streams: tanh or relu; activation: tanh, sigmoid or exp
+	Pass    string // rnn: forward, backward or both; int8: forward
+	H, B, T int    // rnn, int8, train, streams: hidden width, batch, steps; onnx: B streams, T steps
+	E       int    // rnn, int8: width of a dense input; 0: the input is ids; streams: of the embedding
 	V       int    // train, streams: inputs and outputs
 	Count   int    // activation: elements
 	Model   string // onnx: add, or the name of a file without .onnx
@@ -53,6 +53,8 @@ func (w Workload) Name() string {
 			e = "ids"
 		}
 		return fmt.Sprintf("%s/h=%d/b=%d/t=%d/e=%s/pack=%s", w.cellName(), w.H, w.B, w.T, e, w.Pack)
+	case "int8":
+		return fmt.Sprintf("%s/h=%d/b=%d/t=%d/e=%d", w.cellName(), w.H, w.B, w.T, w.E)
 	case "train":
 		kind := ""
 		if w.Cell != "" {
@@ -112,11 +114,13 @@ func (w Workload) Backward() bool { return w.Pass == "backward" || w.Pass == "bo
 
 // Carry reports whether a call starts from the last state of the call before. Other
 // calls start from zeros.
-func (w Workload) Carry() bool { return w.Kind == "streams" || w.Kind == "rnn" && w.T == 1 }
+func (w Workload) Carry() bool {
+	return w.Kind == "streams" || (w.Kind == "rnn" || w.Kind == "int8") && w.T == 1
+}
 
-// Outputs reports whether results are the outputs of a whole network. They are compared
-// by their absolute difference.
-func (w Workload) Outputs() bool { return w.Kind == "onnx" || w.Kind == "streams" }
+// Apart reports whether results are compared by their absolute difference: outputs of a
+// whole network, and states of int8.
+func (w Workload) Apart() bool { return w.Kind == "onnx" || w.Kind == "streams" || w.Kind == "int8" }
 
 // Voice reports whether the work is a voice detector's on one frame of each stream.
 func (w Workload) Voice() bool { return strings.HasPrefix(w.Model, "silero") }
@@ -133,7 +137,7 @@ func (w Workload) Flops() float64 {
 	switch w.Kind {
 	case "gemm", "blas", "lapack":
 		return w.algebraFlops()
-	case "rnn":
+	case "rnn", "int8":
 		forward := 2 * rows * float64(w.Gates()*w.H) * float64(w.H+w.E)
 		return forward * map[string]float64{"forward": 1, "backward": 2, "both": 3}[w.Pass]
 	case "train":
@@ -160,8 +164,10 @@ func (w Workload) Rate(ns float64) (rate float64, unit string) {
 		return bytes / ns, "GB/s"
 	case w.Kind == "train" || w.Kind == "streams":
 		return float64(w.T*w.B) / ns * 1e9, "tokens/s"
-	case w.Kind == "rnn" && w.B == 1 && (w.T == 1 || w.H <= 64):
+	case w.Kind == "rnn" && w.B == 1 && (w.T == 1 || w.H <= 64), w.Kind == "int8" && w.T == 1:
 		return ns / float64(w.T), "ns/step"
+	case w.Kind == "int8":
+		return w.Flops() / ns, "GOP/s"
 	case w.Voice():
 		return float64(w.B) * frameSamples / sampleRate * 1e9 / ns, "x-real-time"
 	case w.Kind == "onnx":
@@ -188,6 +194,7 @@ func Workloads() []Workload {
 	}
 
 	all = append(all, algebraWorkloads()...)
+	all = append(all, int8Workloads()...)
 
 	rnn := func(pass, act string, h, b, e int, pack string) {
 		add(Workload{Kind: "rnn", Pass: pass, Act: act, H: h, B: b, T: 50, E: e, Pack: pack})

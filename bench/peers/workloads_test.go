@@ -20,6 +20,16 @@ func TestWorkloads(t *testing.T) {
 			2 * 3 * 512 * (512 + 512), "ns/step",
 		},
 		{
+			"Int8/cell=gru/h=512/b=16/t=50/e=256",
+			Workload{Kind: "int8", Pass: "forward", Cell: "gru", H: 512, B: 16, T: 50, E: 256},
+			2 * 50 * 16 * 3 * 512 * (512 + 256), "GOP/s",
+		},
+		{
+			"Int8/act=tanh/h=512/b=1/t=1/e=512",
+			Workload{Kind: "int8", Pass: "forward", Act: "tanh", H: 512, B: 1, T: 1, E: 512},
+			2 * 512 * (512 + 512), "ns/step",
+		},
+		{
 			"Train/cell=gru/v=65/h=512/b=32/t=50",
 			Workload{Kind: "train", Cell: "gru", V: 65, H: 512, B: 32, T: 50},
 			3 * 2 * 50 * 32 * 512 * (3*512 + 65), "tokens/s",

@@ -69,7 +69,8 @@ func shown(rows []study.Row) (in, out []study.Row) {
 }
 
 // qualityPlot draws bits against bytes. It has a line through the orders of each store,
-// a line through the widths of each cell, and a point for the mixture.
+// lines through the widths of each cell in float32 and in int8, and a point for the
+// mixture.
 func qualityPlot(rows []study.Row, token string) chart.Plot {
 	rows, out := shown(qualityPoints(rows))
 	stores := storesOf(modelsOf(rows))
@@ -94,9 +95,12 @@ func qualityPlot(rows []study.Row, token string) chart.Plot {
 			func(r study.Row) bool { return r.Kind == study.KindNgram && r.Store == store })
 	}
 	for i, cell := range cellsOf(rows) {
-		add(chart.Series{Name: cell + ", by width", Style: cellStyle(i, 0), Below: true},
-			func(r study.Row) (string, string) { return r.Name(), fmt.Sprint(r.Hidden) },
-			func(r study.Row) bool { return r.Kind == study.KindRNN && lm.CellName(r.Cell) == cell })
+		label := func(r study.Row) (string, string) { return r.Name(), fmt.Sprint(r.Hidden) }
+		of := func(r study.Row) bool { return r.Kind == study.KindRNN && lm.CellName(r.Cell) == cell }
+		add(chart.Series{Name: cell + ", by width", Style: cellStyle(i, 0), Below: true}, label,
+			func(r study.Row) bool { return of(r) && r.Store != study.Int8Store })
+		add(chart.Series{Name: cell + " int8, by width", Style: cellStyle(i, 1), Below: true}, label,
+			func(r study.Row) bool { return of(r) && r.Store == study.Int8Store })
 	}
 	add(chart.Series{Name: "the best RNN and the best n-gram model, mixed", Style: chart.Style{Color: chart.Hue(1), Marker: chart.Star}, Below: true},
 		func(r study.Row) (string, string) { return fmt.Sprintf("mixed: %.3f", r.BitsPerToken), "" },
@@ -185,7 +189,9 @@ func timePanels(rows []study.Row) (panels []chart.Panel) {
 	return panels
 }
 
-// timesOf returns a line for each store of n-gram models and a level line for each RNN.
+// timesOf returns a line for each store of n-gram models and a level line for each RNN in
+// float32. Those in int8 would lie close to these, and twice as many labels are hard to
+// read: the table has their times.
 func timesOf(rows []study.Row, seconds func(study.Row) float64) (all []chart.Series) {
 	for i, store := range storesOf(modelsOf(rows)) {
 		line := chart.Series{Name: "n-gram models: " + store, Style: storeStyle(i)}
@@ -201,7 +207,7 @@ func timesOf(rows []study.Row, seconds func(study.Row) float64) (all []chart.Ser
 	for i, cell := range cellsOf(rows) {
 		width := 0
 		for _, r := range rows {
-			if r.Kind != study.KindRNN || lm.CellName(r.Cell) != cell {
+			if r.Kind != study.KindRNN || r.Store == study.Int8Store || lm.CellName(r.Cell) != cell {
 				continue
 			}
 			if s := seconds(r); s > 0 {
@@ -219,7 +225,7 @@ func timePlot(panels []chart.Panel, token string) chart.Plot {
 	return chart.Plot{
 		Title: "Time against n-gram order",
 		Caption: "Time to score a " + token + ", lower is faster. One by one, each " + token + " waits for the one before. Batched, several streams are read at once: " +
-			"by an RNN on all threads, by an n-gram model on one. An RNN has no order, so its time is a level line.",
+			"by an RNN on all threads, by an n-gram model on one. An RNN has no order, so its time is a level line. RNNs have weights of float32 here; the table has those of int8 too.",
 		X:      chart.Axis{Label: "n-gram order", Unit: chart.Whole},
 		Y:      chart.Axis{Label: "time per " + token + ", logarithmic", Unit: chart.Seconds},
 		Panels: panels,

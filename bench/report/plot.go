@@ -116,8 +116,8 @@ func storesOf(models []study.Model) (stores []string) {
 // width that fits into given bytes may fall short of them by this much.
 const oneLine = 1.2
 
-// bySize groups RNNs of different cells and about the same size, smallest first. Within
-// a group they stay in the order of models.
+// bySize groups RNNs of different cells, one store and about the same size, smallest
+// first. Within a group they stay in the order of models.
 func bySize(models []study.Model) (groups [][]study.Model) {
 	for _, m := range models {
 		if m.Kind != study.KindRNN {
@@ -125,7 +125,7 @@ func bySize(models []study.Model) (groups [][]study.Model) {
 		}
 		i := slices.IndexFunc(groups, func(g []study.Model) bool {
 			a, b := float64(g[0].BytesPredicted), float64(m.BytesPredicted)
-			return max(a, b) <= oneLine*min(a, b) && !slices.ContainsFunc(g, func(other study.Model) bool { return other.Cell == m.Cell })
+			return max(a, b) <= oneLine*min(a, b) && g[0].Store == m.Store && !slices.ContainsFunc(g, func(other study.Model) bool { return other.Cell == m.Cell })
 		})
 		if i < 0 {
 			groups = append(groups, nil)
@@ -137,7 +137,7 @@ func bySize(models []study.Model) (groups [][]study.Model) {
 	return groups
 }
 
-// rnnSizes returns a level line for each size of RNNs.
+// rnnSizes returns a level line for each size of RNNs, dashed for weights of int8.
 func rnnSizes(groups [][]study.Model) (lines []chart.Series) {
 	for nth, group := range groups {
 		var names, described []string
@@ -149,9 +149,13 @@ func rnnSizes(groups [][]study.Model) (lines []chart.Series) {
 				described = append(described, fmt.Sprintf("%s (%.2f bits)", m.Name(), m.BitsPerToken))
 			}
 		}
+		style := chart.Style{Color: chart.Hue(nth)}
+		if group[0].Store == study.Int8Store {
+			style.Dash = chart.LongDash
+		}
 		lines = append(lines, chart.Series{
 			Name:   figures.Bytes(group[0].BytesPredicted) + ": " + strings.Join(described, ", "),
-			Style:  chart.Style{Color: chart.Hue(nth)},
+			Style:  style,
 			Points: []chart.Point{{Y: max(float64(group[0].BytesPredicted), 1), Label: strings.Join(names, ",\n")}},
 			Level:  true,
 		})

@@ -289,6 +289,36 @@ func TestCellsOfARow(t *testing.T) {
 	}
 }
 
+// TestRowsOfInt8 wants the rows of int8 in every output but the plot of times.
+func TestRowsOfInt8(t *testing.T) {
+	r := everyday()
+	var table, list, text bytes.Buffer
+	if err := errors.Join(StudyText(&table, r), studyCSV(&list, r), Text(&text, r.At("char"))); err != nil {
+		t.Fatal(err)
+	}
+	for name, out := range map[string]string{"page": pageOf(t, r), "tables": table.String(), "table": text.String()} {
+		if !strings.Contains(out, "GRU 140 int8") || !strings.Contains(out, "RNN 256 int8") {
+			t.Errorf("no rows of int8 in the %s:\n%s", name, out)
+		}
+	}
+	if !strings.Contains(list.String(), ",int8,") {
+		t.Errorf("no rows of int8 in\n%s", list.String())
+	}
+	for _, fig := range drawings(r, "char") {
+		found := 0
+		for _, panel := range fig.Panels {
+			for _, s := range panel.Series {
+				if strings.Contains(s.Name, "int8") {
+					found++
+				}
+			}
+		}
+		if want := map[string]int{"memory-char": 2, "quality-char": 2, "speed-char": 0}[fig.name]; found != want {
+			t.Errorf("%s has %d series of int8, want %d", fig.name, found, want)
+		}
+	}
+}
+
 // TestQualityPlotShowsWhereTheFiguresAre leaves out the orders far above every RNN.
 func TestQualityPlotShowsWhereTheFiguresAre(t *testing.T) {
 	row := func(kind string, bits float64) study.Row {

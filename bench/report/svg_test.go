@@ -148,7 +148,8 @@ func checkSVG(t *testing.T, name, svg string, wanted []string) {
 	}
 }
 
-// everyday is a study with the figures of a usual run: two cells at two sizes.
+// everyday is a study with the figures of a usual run: two cells at two sizes, in float32
+// and in int8.
 func everyday() study.Result {
 	trie := []int64{296, 8704, 60723, 223437, 568525, 1144832, 1945600, 3075000, 4490000}
 	bits := []float64{4.498, 3.516, 2.813, 2.257, 2.006, 1.930, 1.910, 1.906, 1.907}
@@ -166,7 +167,9 @@ func everyday() study.Result {
 		m := sample().Models[len(sample().Models)-1]
 		m.Cell, m.Hidden = cell, []int{128, 65, 256, 140}[i]
 		m.BytesPredicted, m.BitsPerToken = []int64{162713, 161792, 456089, 455680}[i], []float64{2.181, 2.235, 2.089, 2.065}[i]
-		one.Models = append(one.Models, m)
+		small := m
+		small.Store, small.BytesPredicted, small.BitsPerToken = study.Int8Store, []int64{47600, 48100, 124400, 125600}[i], m.BitsPerToken+0.001
+		one.Models = append(one.Models, m, small)
 	}
 	r := studyOf(one)
 	for i := range r.Rows {

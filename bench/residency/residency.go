@@ -115,7 +115,11 @@ func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
 			return nil, nil, err
 		}
 		model, err := rnn.New(engine, rnn.Config{Input: 61, Layers: 1, Hidden: 100, Output: 61}, 0)
-		small = append(small, rnnlm.File{Model: model})
+		if err != nil {
+			return nil, nil, err
+		}
+		quantised, err := model.Quantise()
+		small = append(small, rnnlm.File{Model: model}, rnnlm.File{Model: quantised})
 		return func(r io.Reader, size int64) (any, error) {
 			model, err := rnnlm.Read(engine, r, size)
 			if err == nil {

@@ -107,6 +107,14 @@ func TestResidentBytesMeetThePredictedOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wide, err := rnn.New(engine, rnn.Config{Input: 200, Layers: 1, Hidden: 2048, Output: 200}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quantised, err := wide.Quantise()
+	if err != nil {
+		t.Fatal(err)
+	}
 	table := randomNgram(t)
 	for _, test := range []struct {
 		kind  string
@@ -115,6 +123,7 @@ func TestResidentBytesMeetThePredictedOnes(t *testing.T) {
 	}{
 		{lm.Ngram, table, table.Bytes()},
 		{lm.RNN, rnnlm.File{Model: network}, network.Bytes(engine)},
+		{lm.RNN, rnnlm.File{Model: quantised}, quantised.Bytes(engine)},
 	} {
 		got, err := Measure(t.Context(), Runs, test.kind, test.model, kernels.EnvISA+"="+engine.ISA())
 		if err != nil {

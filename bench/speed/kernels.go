@@ -101,7 +101,7 @@ func NewKernels(o KernelOptions) (*Kernels, error) {
 	}
 	k := &Kernels{KernelOptions: o, chosen: chosen.ISA()}
 	chosen.Close()
-	isas := kernels.ISAs()
+	isas := kernels.FloatISAs()
 	if o.ISA != "" {
 		isas = []string{o.ISA}
 	}

@@ -29,7 +29,7 @@ func newProduct(e *kernels.Engine, h, b int) product {
 // gemmISAs returns the instruction sets whose products are measured: those in assembly,
 // or all if there are none.
 func gemmISAs() []string {
-	isas := kernels.ISAs()
+	isas := kernels.FloatISAs()
 	return isas[min(1, len(isas)-1):]
 }
 

@@ -65,10 +65,11 @@ func TestRunMeasuresEveryModel(t *testing.T) {
 	if got := strings.Join(begun, " "); got != want {
 		t.Errorf("begun: %s", got)
 	}
+	want = "1-gram 2-gram 3-gram RNN 8 RNN 8 int8 RNN 16 RNN 16 int8"
 	if got := strings.Join(measured, " "); got != want {
 		t.Errorf("measured: %s", got)
 	}
-	if len(r.Models) != 3*len(ngram.Stores)+2 || len(r.OneStore()) != 5 || r.Interrupted || r.Summary == "" || len(r.Notes) == 0 {
+	if len(r.Models) != 3*len(ngram.Stores)+4 || len(r.OneStore()) != 7 || r.Interrupted || r.Summary == "" || len(r.Notes) == 0 {
 		t.Fatalf("result %+v", r)
 	}
 	var before Model // of the n-gram models

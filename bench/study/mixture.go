@@ -9,11 +9,11 @@ import (
 	"batchrnn/bench/lm/ngram"
 )
 
-// mixture measures the linear interpolation of the RNN and the n-gram model with the
+// mixture measures the linear interpolation of the RNN in float32 and the n-gram model with the
 // lowest validation bits.
 func (l *level) mixture(ctx context.Context) error {
-	a, okA := bestOnValid(l.rows, KindRNN)
-	b, okB := bestOnValid(tries(l.rows), KindNgram)
+	a, okA := bestOnValid(inStore(l.rows, rnnStore), KindRNN)
+	b, okB := bestOnValid(inStore(l.rows, ngram.Trie.String()), KindNgram)
 	if !okA || !okB {
 		return nil
 	}
@@ -75,14 +75,14 @@ func (l *level) mixture(ctx context.Context) error {
 	return l.store.Keep(l.Result())
 }
 
-// tries returns the n-gram rows in a trie, the store of the mixture.
-func tries(rows []Row) (inTrie []Row) {
+// inStore returns the rows of one store.
+func inStore(rows []Row, store string) (in []Row) {
 	for _, r := range rows {
-		if r.Store == ngram.Trie.String() {
-			inTrie = append(inTrie, r)
+		if r.Store == store {
+			in = append(in, r)
 		}
 	}
-	return inTrie
+	return in
 }
 
 // bestOnValid returns the row of a kind with the lowest validation bits.

@@ -36,7 +36,8 @@ type Settings struct {
 	BudgetSeconds float64 `json:"budget_seconds"` // training time of each RNN
 }
 
-// Model is one row of the comparison. An n-gram model has a row for each store.
+// Model is one row of the comparison. An n-gram model has a row for each store. An RNN has
+// one for its weights in float32 and one for them in int8.
 type Model struct {
 	Kind       string `json:"kind"`       // KindNgram or KindRNN
 	Order      int    `json:"order"`      // n-gram: tokens in the longest n-gram
@@ -89,13 +90,13 @@ type Model struct {
 	ResidentUnknown bool `json:"resident_unknown"`
 }
 
-// Name returns the model's name in a table: "5-gram", "RNN 256" or "GRU 128". A note tells
-// of embeddings.
+// Name returns the model's name in a table: "5-gram", "RNN 256" or "GRU 128 int8". A note
+// tells of embeddings.
 func (m Model) Name() string {
-	return lm.Config{Kind: m.Kind, Order: m.Order, Cell: m.Cell, Hidden: m.Hidden}.Name()
+	return lm.Config{Kind: m.Kind, Order: m.Order, Cell: m.Cell, Hidden: m.Hidden, Int8: m.Store == Int8Store}.Name()
 }
 
-// FullName returns Name with the store, if the model kind has several.
+// FullName returns Name with the store of an n-gram model.
 func (m Model) FullName() string {
 	if m.Kind == KindRNN {
 		return m.Name()
@@ -111,8 +112,8 @@ func storeNoun(store string) string {
 	return store
 }
 
-// OneStore returns the models with every n-gram model once, in a trie, the smallest
-// lossless store. If no trie was measured, it takes the store of the first row.
+// OneStore returns the RNNs in both stores, and every n-gram model once, in a trie, the
+// smallest lossless store. If no trie was measured, it takes the store of the first row.
 func (r LevelResult) OneStore() []Model {
 	store := r.store()
 	var models []Model

@@ -19,7 +19,7 @@ import (
 // the stores.
 func (l *level) ngrams(ctx context.Context) error {
 	for order := 1; order <= l.options.MaxOrder; order++ {
-		need := ngramBytes(len(l.data.Train), l.data.Vocab.Len(), entriesOf(tries(l.rows)))
+		need := ngramBytes(len(l.data.Train), l.data.Vocab.Len(), entriesOf(inStore(l.rows, ngram.Trie.String())))
 		if available := memory.Free(); need > available && !l.knows(order) {
 			l.notes = append(l.notes, fmt.Sprintf("Orders from %d on are left out: they take about %s to train, and %s are free.",
 				order, figures.Bytes(need), figures.Bytes(available)))
@@ -84,7 +84,7 @@ func (l *level) ngram(ctx context.Context, order int) error {
 		}
 	}
 	if estimates != nil {
-		l.tell(event, tries(l.rows))
+		l.tell(event, inStore(l.rows, ngram.Trie.String()))
 	}
 	return nil
 }

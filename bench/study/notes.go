@@ -32,7 +32,7 @@ func notes(r LevelResult) []string {
 
 	var spread float64
 	streams := 0 // of the RNNs
-	adaptive, small, rnns, ngrams := false, false, false, false
+	adaptive, small, rnns, ngrams, quantised := false, false, false, false, false
 	var cells, embed []string // cells of the RNNs, and of those with embeddings
 	var dropout float64
 	halve := false
@@ -48,6 +48,7 @@ func notes(r LevelResult) []string {
 			}
 			rnns, streams = true, max(streams, m.ScoreStreams)
 			dropout, halve = max(dropout, m.Dropout), halve || m.Halve
+			quantised = quantised || m.Store == Int8Store
 			adaptive = adaptive || m.Softmax == rnnlm.AdaptiveSoftmax
 		} else {
 			ngrams = true
@@ -83,6 +84,9 @@ func notes(r LevelResult) []string {
 	}
 	if rnns {
 		add("The bytes of an RNN are those of a process that only scores: each weight once, packed as products read it.")
+	}
+	if quantised {
+		add("A row of int8 is the network of the row before it, with weights of int8 in place of float32: it was not trained by itself.")
 	}
 	if len(cells) > 1 {
 		add("Networks of %s cells stand beside each other. Beside each %s the others have the largest width that takes no more bytes.", joined(cells), cells[0])

@@ -15,8 +15,11 @@ import (
 	"batchrnn/rnn"
 )
 
-// rnnStore is the name in the tables of an rnn.Model's layout in memory.
-const rnnStore = "dense"
+// The names of an RNN's stores: its weights in float32, and the same in int8.
+const (
+	rnnStore  = "dense"
+	Int8Store = "int8"
+)
 
 // modelName returns the name of an RNN's file.
 func (l *level) modelName(cell string, hidden int) string {
@@ -32,7 +35,7 @@ func (l *level) load(cell string, hidden int) (*lm.Model, error) {
 	}
 	c, want := m.Config, l.corpus
 	if c.Kind != lm.RNN || c.Cell != cell || c.Hidden != hidden || c.SHA256 != want.SHA256 || c.Level != want.Level || c.Vocab != want.Vocab ||
-		c.Seed != l.options.Seed || c.BudgetSeconds != l.budget.Seconds() || c.Interrupted {
+		c.Seed != l.options.Seed || c.BudgetSeconds != l.budget.Seconds() || c.Interrupted || c.Int8 {
 		return nil, fmt.Errorf("%s is another model", name)
 	}
 	return m, nil
@@ -86,25 +89,39 @@ func (l *level) counterpart(cell rnn.CellKind, bytes int64) rnnlm.Options {
 
 func (l *level) rnns(ctx context.Context) error {
 	for _, options := range l.trains {
-		config := l.rnnConfig(options)
-		if _, ok := l.known[config]; ok {
-			if _, err := l.load(options.Cell.String(), options.Hidden); err == nil { // the mixture may need the model
-				l.again(config)
-				continue
-			}
-		}
-		if err := l.rnn(ctx, options, config); err != nil {
+		if err := l.rnn(ctx, options); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rnn trains and measures an RNN. If ctx ends meanwhile, it scores the parameters so
+// rnn adds the rows of an RNN, in float32 and in int8. It measures those that no earlier
+// run measured.
+func (l *level) rnn(ctx context.Context, options rnnlm.Options) error {
+	event := l.event(Model{Kind: KindRNN, Cell: options.Cell.String(), Hidden: options.Hidden}.Name())
+	if row, ok := l.known[l.rnnConfig(options)]; ok {
+		if m, err := l.load(options.Cell.String(), options.Hidden); err == nil { // the mixture may need the model
+			l.add(row)
+			if row, ok := l.known[l.int8Config(options)]; ok {
+				l.add(row)
+				return nil
+			}
+			return l.quantiseRNN(ctx, event, options, m.Network())
+		}
+	}
+	delete(l.known, l.int8Config(options)) // that of other weights
+	model, err := l.trainRNN(ctx, event, options)
+	if err != nil {
+		return err
+	}
+	return l.quantiseRNN(ctx, event, options, model)
+}
+
+// trainRNN trains and measures an RNN. If ctx ends meanwhile, it scores the parameters so
 // far, if there are any.
-func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) error {
+func (l *level) trainRNN(ctx context.Context, event Event, options rnnlm.Options) (*rnn.Model, error) {
 	name := Model{Kind: KindRNN, Cell: options.Cell.String(), Hidden: options.Hidden}.Name()
-	event := l.event(name)
 	event.Work, event.Fraction = "training", 0
 	l.on(event)
 	model, stats, err := rnnlm.Train(ctx, l.engine, l.data.Corpus, options, func(p rnnlm.Progress) {
@@ -113,22 +130,22 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 		l.on(event)
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if stats.Diverged {
 		l.notes = append(l.notes, fmt.Sprintf("%s: its training diverged after %d tokens and ended there. The figures are of its best parameters before.", name, stats.Tokens))
 	}
-	row := Row{Level: l.corpus.Level, Config: config, Model: newRNNRow(model, options, stats)}
+	row := Row{Level: l.corpus.Level, Config: l.rnnConfig(options), Model: newRNNRow(model, options, stats)}
 	row.Label = name
 	event.Left = l.left(l.budget)
 	l.working(event, "scoring")
 	if err := l.scoreRNN(ctx, &row, model); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if l.options.Full {
 		l.working(event, "training with a full softmax")
 		if err := l.fullSoftmax(ctx, &row, options); err != nil {
-			return fmt.Errorf("%s with a full softmax: %w", name, err)
+			return nil, fmt.Errorf("%s with a full softmax: %w", name, err)
 		}
 	}
 	if l.store != nil && !row.Interrupted {
@@ -140,6 +157,32 @@ func (l *level) rnn(ctx context.Context, options rnnlm.Options, config string) e
 	}
 	l.working(event, weighing)
 	err = l.keep(ctx, row, rnnlm.File{Model: model})
+	l.tell(event, l.rows)
+	return model, err
+}
+
+// quantiseRNN measures an RNN with weights of int8. The last row is that of the same RNN in
+// float32. If ctx ends meanwhile, it adds no row: a later run makes one of the same file.
+func (l *level) quantiseRNN(ctx context.Context, event Event, options rnnlm.Options, model *rnn.Model) error {
+	row := l.rows[len(l.rows)-1]
+	small, err := model.Quantise()
+	if err != nil {
+		return fmt.Errorf("%s: %w", row.Label, err)
+	}
+	row.Config, row.Store, row.BytesPredicted, row.FullTrainTokensPerSecond = l.int8Config(options), Int8Store, small.Bytes(l.engine), 0
+	row.Label = row.Name()
+	event.Model += " " + Int8Store
+	event.Left = l.left(l.budget)
+	l.working(event, "scoring")
+	err = scoreRNN(ctx, &row.Model, small, l.data.Corpus, timeScoring)
+	if err == nil && l.options.Full {
+		err = l.rnnStreams(ctx, &row, small)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", row.Label, err)
+	}
+	l.working(event, weighing)
+	err = l.keep(ctx, row, rnnlm.File{Model: small})
 	l.tell(event, l.rows)
 	return err
 }

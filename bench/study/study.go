@@ -153,7 +153,7 @@ func (s *Study) read(stdin io.Reader) error {
 			if err := data.CheckMemory(s.engine, network); err != nil {
 				return err
 			}
-			s.planned = append(s.planned, l.rnnConfig(network))
+			s.planned = append(s.planned, l.rnnConfig(network), l.int8Config(network))
 		}
 		s.levels = append(s.levels, l)
 		s.result.Corpora = append(s.result.Corpora, l.corpus)
@@ -241,3 +241,6 @@ func (l *level) rnnConfig(o rnnlm.Options) string {
 		fmt.Sprint("dropout ", o.Dropout), fmt.Sprint("halve ", o.Halve),
 		fmt.Sprint("seed ", o.Seed), fmt.Sprint("threads ", l.engine.Threads()))
 }
+
+// int8Config returns the Config of the row of the same RNN with weights of int8.
+func (l *level) int8Config(o rnnlm.Options) string { return config(l.rnnConfig(o), Int8Store) }

@@ -82,8 +82,8 @@ func runStudy(t *testing.T, o Options, store Store, earlier *Result, on func(Eve
 }
 
 var allRows = []string{
-	"char 1-gram", "char 2-gram", "char RNN 6", "char RNN 8", "char mixture",
-	"word 1-gram", "word 2-gram", "word RNN 6", "word RNN 8", "word mixture",
+	"char 1-gram", "char 2-gram", "char RNN 6", "char RNN 6 int8", "char RNN 8", "char RNN 8 int8", "char mixture",
+	"word 1-gram", "word 2-gram", "word RNN 6", "word RNN 6 int8", "word RNN 8", "word RNN 8 int8", "word mixture",
 }
 
 // rowsOfAll is how many rows these have: the n-gram models one for each store.
@@ -96,7 +96,12 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	if !slices.Equal(measured, allRows) || len(first.Rows) != rowsOfAll || first.Interrupted || len(store.kept) != rowsOfAll || len(store.models) != 4 {
 		t.Fatalf("measured %q, %d rows, kept %d times, %d models", measured, len(first.Rows), len(store.kept), len(store.models))
 	}
-	for _, r := range first.Rows {
+	for i, r := range first.Rows {
+		if r.Store == Int8Store {
+			if float := first.Rows[i-1]; r.Label != float.Label+" int8" || !(r.BytesPredicted < float.BytesPredicted) || r.TrainTokens != float.TrainTokens {
+				t.Errorf("%+v follows %+v", r, float)
+			}
+		}
 		for what, v := range map[string]float64{"bytes": float64(r.BytesPredicted), "bits": r.BitsPerToken, "validation bits": r.ValidBits,
 			"perplexity": float64(r.Perplexity), "training": r.TrainSeconds, "latency": r.LatencySeconds} {
 			if !(v > 0) || math.IsInf(v, 0) {
@@ -111,11 +116,11 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 		}
 		// On what its weight was chosen by, a mixture is at least as good as both.
 		for _, other := range first.OneStoreAt(r.Level) {
-			if !(r.ValidBits <= other.ValidBits+1e-4) {
+			if other.Store != Int8Store && !(r.ValidBits <= other.ValidBits+1e-4) {
 				t.Errorf("%s: %.4f bits on validation, %s alone %.4f", r.Label, r.ValidBits, other.Label, other.ValidBits)
 			}
 		}
-		if r.Weight < 0 || r.Weight > 1 || len(r.Parts) != 2 {
+		if r.Weight < 0 || r.Weight > 1 || len(r.Parts) != 2 || r.Store != "dense + trie" || strings.Contains(r.Label, "int8") {
 			t.Errorf("mixture %+v", r)
 		}
 	}
@@ -127,6 +132,18 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 	for i := range again.Rows {
 		if again.Rows[i].Config != first.Rows[i].Config || again.Rows[i].TrainSeconds != first.Rows[i].TrainSeconds {
 			t.Errorf("row %d is another", i)
+		}
+	}
+
+	// A report without rows of int8 gets them of the models that were saved.
+	floats := slices.DeleteFunc(slices.Clone(first.Rows), func(r Row) bool { return r.Store == Int8Store })
+	more, measured := runStudy(t, o, store, &Result{Rows: floats}, nil)
+	if want := []string{"char RNN 6 int8", "char RNN 8 int8", "word RNN 6 int8", "word RNN 8 int8"}; !slices.Equal(measured, want) {
+		t.Errorf("without rows of int8: measured %q, want %q", measured, want)
+	}
+	for i, r := range more.Rows {
+		if was := first.Rows[i]; r.Config != was.Config || r.BitsPerToken != was.BitsPerToken {
+			t.Errorf("%s has %v bits, had %v", r.Label, r.BitsPerToken, was.BitsPerToken)
 		}
 	}
 
@@ -153,11 +170,16 @@ func TestStudyMeasuresAndResumes(t *testing.T) {
 		t.Errorf("a stopped run kept %d rows", n)
 	}
 
-	// A row without its model is no help to the mixture.
+	// A row without its model is no help to the mixture. That of int8 is of other weights
+	// than those of a new training.
 	o.Levels = o.Levels[1:]
 	delete(store.models, "word-rnn-8.lm")
+	cut, _ := runStudy(t, o, store, &Result{Rows: first.RowsAt("word")}, func(_ Event, cancel context.CancelFunc) { cancel() })
+	if last := cut.Rows[len(cut.Rows)-1]; last.Label != "RNN 8" || !cut.Interrupted {
+		t.Errorf("stopped in the new training: the last row is %+v", last)
+	}
 	_, measured = runStudy(t, o, store, &Result{Rows: first.RowsAt("word")}, nil)
-	if len(measured) == 0 || measured[0] != "word RNN 8" {
+	if len(measured) < 2 || measured[0] != "word RNN 8" || measured[1] != "word RNN 8 int8" {
 		t.Errorf("without a model: measured %q", measured)
 	}
 }
@@ -230,10 +252,11 @@ func TestStudyOfCells(t *testing.T) {
 	o.Cells = []rnn.CellKind{rnn.Vanilla, rnn.GRU, rnn.LSTM, rnn.GRUResetBefore}
 	r, measured := runStudy(t, o, store, &Result{Rows: known}, nil)
 	// The mixture is measured anew only if a gated cell is the best RNN.
+	measured = slices.DeleteFunc(measured, func(name string) bool { return strings.HasSuffix(name, " int8") })
 	if len(measured) < 3 || slices.Contains(measured, "char RNN 64") || len(store.models) != 4 {
 		t.Fatalf("measured %q, %d models", measured, len(store.models))
 	}
-	rnns := slices.DeleteFunc(slices.Clone(r.Rows), func(r Row) bool { return r.Kind != KindRNN })
+	rnns := slices.DeleteFunc(slices.Clone(r.Rows), func(r Row) bool { return r.Kind != KindRNN || r.Store == Int8Store })
 	for i, cell := range o.Cells {
 		row := rnns[i]
 		if row.Cell != cell.String() || row.Label != fmt.Sprintf("%s %d", lm.CellName(row.Cell), row.Hidden) || measured[max(i, 1)-1] != "char "+row.Label && i > 0 {
@@ -274,7 +297,10 @@ func TestStudyOfManyWords(t *testing.T) {
 	for vocab, large := range map[int]bool{1000: false, 2000: true} {
 		o.Vocab = &vocab
 		r, _ := runStudy(t, o, &memoryStore{models: map[string][]byte{}}, nil, nil)
-		vanilla, gru := r.Rows[len(r.Rows)-3], r.Rows[len(r.Rows)-2]
+		vanilla, gru, small := r.Rows[len(r.Rows)-5], r.Rows[len(r.Rows)-3], r.Rows[len(r.Rows)-2]
+		if small.Softmax != gru.Softmax || small.Store != Int8Store || small.FullTrainTokensPerSecond != 0 {
+			t.Errorf("vocabulary of %d: row %+v", vocab, small)
+		}
 		for _, row := range []Row{vanilla, gru} {
 			if got := row.Softmax == "adaptive"; got != large || (row.FullTrainTokensPerSecond > 0) != large || row.Kind != KindRNN {
 				t.Errorf("vocabulary of %d: row %+v", vocab, row)
@@ -304,16 +330,16 @@ func TestStudyKeepsWhatItHasWhenCancelled(t *testing.T) {
 			cancel()
 		}
 	})
-	if n := len(first.Rows); !first.Interrupted || n < 9 || n > 10 || len(first.Notes) == 0 {
+	if n := len(first.Rows); !first.Interrupted || n < 10 || n > 11 || len(first.Notes) == 0 {
 		t.Fatalf("interrupted %v, %d rows", first.Interrupted, n)
 	}
-	for _, r := range store.kept[len(store.kept)-1].Rows[:9] {
+	for _, r := range store.kept[len(store.kept)-1].Rows[:10] {
 		if r.Interrupted {
 			t.Errorf("%s is said to be interrupted", r.Label)
 		}
 	}
 	second, measured := runStudy(t, o, store, &first, nil)
-	if !slices.Equal(measured, allRows[3:]) || len(second.Rows) != rowsOfAll || second.Interrupted {
+	if !slices.Equal(measured, allRows[4:]) || len(second.Rows) != rowsOfAll || second.Interrupted {
 		t.Errorf("resumed: measured %q, %d rows", measured, len(second.Rows))
 	}
 }
@@ -346,7 +372,7 @@ func (s *fullStore) SaveModel(name string, m io.WriterTo) error {
 func TestStudyOutlivesItsDisk(t *testing.T) {
 	o := studyOptions(writeText(t))
 	o.Levels, o.MaxOrder, o.Hidden = o.Levels[:1], 1, []int{6}
-	const rows = 4 + 1 // the stores of an order, and the RNN
+	const rows = 4 + 2 // the stores of an order, and those of the RNN
 	for name, test := range map[string]struct {
 		full func(calls int) bool
 		lost bool

@@ -12,13 +12,15 @@ import (
 	"batchrnn/internal/figures"
 )
 
-// Summarize describes the models of r in one sentence, for either side. It takes the
-// n-gram models of [LevelResult.OneStore]. Bits are compared as the table prints them,
-// to three decimals, so that the sentence never contradicts the table.
+// Summarize describes the models of r in one sentence, for either side. It compares the
+// n-gram models of [LevelResult.OneStore] and the RNNs in float32. A clause sets the
+// smaller forms of the best of both beside each other. Bits are compared as the table
+// prints them, to three decimals, so that the sentence never contradicts the table.
 func Summarize(r LevelResult) string {
 	var ngrams, rnns, unscored []Model
 	for _, m := range r.OneStore() {
 		switch {
+		case m.Store == Int8Store:
 		case m.Unscored:
 			unscored = append(unscored, m)
 		case m.Kind == KindRNN:
@@ -34,6 +36,7 @@ func Summarize(r LevelResult) string {
 	if len(rnns) > 0 {
 		clauses = append(clauses, rnnClause(r, ngrams, rnns))
 		clauses = append(clauses, otherCells(r, rnns)...)
+		clauses = append(clauses, smallForms(r, ngrams, rnns)...)
 	} else if len(ngrams) > 0 {
 		best := lowestBits(ngrams)
 		clauses = append(clauses, fmt.Sprintf("%s predicts best of them, at %s", order(best.Order), bitsPer(r.Corpus, best)))
@@ -123,6 +126,29 @@ func otherCells(r LevelResult, rnns []Model) (clauses []string) {
 			name, best.Hidden, figures.Bytes(best.BytesPredicted), bitsPer(r.Corpus, best)))
 	}
 	return clauses
+}
+
+// smallForms returns a clause about the RNN with the lowest bits in int8, if it was
+// measured. Beside it stands the best n-gram model in the quantised trie.
+func smallForms(r LevelResult, ngrams, rnns []Model) []string {
+	best := lowestBits(rnns)
+	i := slices.IndexFunc(r.Models, func(m Model) bool {
+		return m.Store == Int8Store && m.Cell == best.Cell && m.Hidden == best.Hidden
+	})
+	if i < 0 {
+		return nil
+	}
+	clause := fmt.Sprintf("with weights of int8 the %s of width %d takes %s and needs %s",
+		lm.CellName(best.Cell), best.Hidden, figures.Bytes(r.Models[i].BytesPredicted), bitsPer(r.Corpus, r.Models[i]))
+	if len(ngrams) == 0 {
+		return []string{clause}
+	}
+	against := lowestBits(ngrams)
+	if i := slices.IndexFunc(r.Models, func(m Model) bool { return m.Store == ngram.Quantised.String() && m.Order == against.Order }); i >= 0 {
+		clause += fmt.Sprintf(", the n-gram model of %s in a %s %s and %.3f",
+			order(against.Order), storeNoun(r.Models[i].Store), figures.Bytes(r.Models[i].BytesPredicted), r.Models[i].BitsPerToken)
+	}
+	return []string{clause}
 }
 
 // speedClause compares the speeds of scoring the test split. The n-gram model is in its

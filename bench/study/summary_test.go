@@ -21,6 +21,12 @@ func gru(hidden int, bytes int64, bits float64) Model {
 	return m
 }
 
+// int8 returns the row of a network with weights of int8.
+func int8(m Model, bytes int64, bits float64) Model {
+	m.Store, m.BytesPredicted, m.BitsPerToken = Int8Store, bytes, bits
+	return m
+}
+
 func TestSummarizeIsTrueForEveryOutcome(t *testing.T) {
 	three := []Model{ngramRow(1, 1000, 4.5), ngramRow(2, 30_000, 3.5), ngramRow(3, 200_000, 3.0)}
 	with := func(rows ...Model) []Model { return append(three[:3:3], rows...) }
@@ -75,9 +81,13 @@ func TestSummarizeIsTrueForEveryOutcome(t *testing.T) {
 		"the best cell counts": {with(rnnRow(64, 100_000, 3.2), gru(40, 99_000, 3.1), gru(30, 50_000, 3.15)),
 			[]string{"the GRU of width 40 takes 96.7 KiB", "times the GRU's size", "as fast as the GRU", "; the best RNN, of width 64, takes 97.7 KiB and needs 3.200 bits per character"},
 			[]string{"width 30"}},
-		"cut short":      {with(cut), []string{"its training cut short, it matches"}, nil},
-		"RNN faster":     {with(fast), []string{"the RNN scores text 3.0 times as fast as that n-gram model"}, nil},
-		"about the same": {with(even), []string{"the RNN and that n-gram model score at about the same speed"}, nil},
+		"int8 predicts better": {append(with(rnnRow(64, 100_000, 3.2), int8(rnnRow(64, 0, 0), 27_000, 2.9), gru(40, 99_000, 3.3), int8(gru(40, 0, 0), 26_000, 2.8)), in("quantised trie", ngramRow(3, 90_000, 3.001), 1)),
+			[]string{"the RNN of width 64 takes 97.7 KiB", "matches or beats orders 1 and 2", "; the best GRU, of width 40, takes 96.7 KiB and needs 3.300 bits",
+				"; with weights of int8 the RNN of width 64 takes 26.4 KiB and needs 2.900 bits per character, the n-gram model of order 3 in a quantised trie 87.9 KiB and 3.001."}, []string{"2.800"}},
+		"int8 without n-grams": {[]Model{rnnRow(8, 500, 3), int8(rnnRow(8, 0, 0), 200, 3.001)}, []string{"; with weights of int8 the RNN of width 8 takes 200 B and needs 3.001 bits per character."}, nil},
+		"cut short":            {with(cut), []string{"its training cut short, it matches"}, nil},
+		"RNN faster":           {with(fast), []string{"the RNN scores text 3.0 times as fast as that n-gram model"}, nil},
+		"about the same":       {with(even), []string{"the RNN and that n-gram model score at about the same speed"}, nil},
 		"overfit n-grams": {[]Model{ngramRow(1, 10, 4.5), ngramRow(2, 100, 2), ngramRow(3, 1000, 2.5), ngramRow(4, 10_000, 2.7), rnnRow(8, 50, 2.4)},
 			[]string{"matches or beats orders 1, 3 and 4 but not the best, order 2"}, nil},
 	} {

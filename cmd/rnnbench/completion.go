@@ -84,7 +84,7 @@ func completions(app *kong.Application) []completed {
 // those that the flag's help names.
 var named = map[string][]string{
 	"cell":      {"rnn", "lstm", "gru", "gru-reset-before"},
-	"isa":       {"generic", "avx2", "avx512"},
+	"isa":       {"generic", "avx2", "avx512", "avx512vnni"},
 	"optimizer": {"adam", "adamw", "adagrad", "sgd"},
 	"smoothing": {"kneser-ney", "absolute"},
 	"split":     {"auto", "all", "train", "valid", "test"},

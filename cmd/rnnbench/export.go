@@ -38,6 +38,9 @@ func (c *exportCommand) Run(env *environment) error {
 		return err
 	}
 	defer close()
+	if model.Config.Int8 {
+		return checkFloats(c.Model, model)
+	}
 	write := model.WriteSafetensors
 	switch onnx := strings.EqualFold(filepath.Ext(c.Out), ".onnx"); {
 	case onnx && model.Config.Kind == lm.Ngram:
@@ -47,7 +50,7 @@ func (c *exportCommand) Run(env *environment) error {
 	case model.Config.Kind == lm.Ngram:
 		write = model.WriteARPA
 	}
-	return writeConverted(env, c.Out, model, write)
+	return writeConverted(env, c.Out, model.Config.Description(), write)
 }
 
 type importCommand struct {
@@ -86,14 +89,14 @@ func (c *importCommand) Run(env *environment) error {
 		return err
 	}
 	defer close()
-	if model.Config.Kind != lm.RNN {
-		return option.Failure(modelArgument, "%q is an n-gram model, which has no weights: give a file that rnnbench train --kind rnn has written", c.Model)
+	if err := checkFloats(c.Model, model); err != nil {
+		return err
 	}
 	err = readFile(weights, func(f *os.File, size int64) error { return model.ReadSafetensors(f, size, c.Prefix) })
 	if err != nil {
 		return fmt.Errorf("--weights: %q: %w", weights, err)
 	}
-	return writeConverted(env, c.Out, model, model.WriteTo)
+	return writeConverted(env, c.Out, model.Config.Description(), model.WriteTo)
 }
 
 // arpa makes a model of an ARPA file.
@@ -127,7 +130,7 @@ func (c *importCommand) arpa(env *environment) error {
 	if err != nil {
 		return fmt.Errorf("%s: %q: %w: give an ARPA file, or --weights", modelArgument, c.Model, err)
 	}
-	if err := writeConverted(env, c.Out, model, model.WriteTo); err != nil || !noUnk {
+	if err := writeConverted(env, c.Out, model.Config.Description(), model.WriteTo); err != nil || !noUnk {
 		return err
 	}
 	text, name := env.text(c.Out)
@@ -176,8 +179,8 @@ func openToConvert(env *environment, model, out string) (m *lm.Model, close func
 	return openModel(env, model, 1)
 }
 
-// writeConverted writes the file at path, and prints what m is and where it went.
-func writeConverted(env *environment, path string, m *lm.Model, write func(io.Writer) (int64, error)) error {
+// writeConverted writes the file at path, and prints what the model is and where it went.
+func writeConverted(env *environment, path, model string, write func(io.Writer) (int64, error)) error {
 	var size int64
 	progress := env.progress()
 	progress.work("writing " + path)
@@ -191,7 +194,7 @@ func writeConverted(env *environment, path string, m *lm.Model, write func(io.Wr
 	}
 	text, name := env.text(path)
 	out := &firstError{w: text}
-	figures.Paragraph(out, 9, "model", m.Config.Description())
+	figures.Paragraph(out, 9, "model", model)
 	fmt.Fprintf(out, "saved    %s\n", written(path, size))
 	if out.err != nil {
 		return fmt.Errorf("%s: %w", name, out.err)

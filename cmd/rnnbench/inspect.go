@@ -101,10 +101,16 @@ func uses(i lm.Inspection) []use {
 			add("export", "rnnbench export %s --out new.arpa", file)
 			break
 		}
+		if i.Model.Int8 {
+			break
+		}
 		if !i.NotFinite {
 			add("train", "rnnbench train --init %s --corpus text.txt --out new.lm", file)
 		}
 		add("export", "rnnbench export %s --out new.safetensors, or new.onnx", file)
+		if !i.NotFinite {
+			add("quantise", "rnnbench quantise %s --out new.lm", file)
+		}
 		add("import", "rnnbench import %s --weights weights.safetensors --out new.lm", file)
 	case lm.CheckpointFile:
 		add("train", "rnnbench train --checkpoint %s, with the text and the flags of before", file)
@@ -354,6 +360,9 @@ func (w sheet) network(n lm.FileNetwork) {
 	if n.Activation != "" {
 		parts = append(parts, "activation "+n.Activation)
 	}
+	if n.Int8 {
+		parts = append(parts, "weights of int8")
+	}
 	w.paragraph("network", strings.Join(parts, ", "))
 	if n.Parameters > 0 {
 		w.paragraph("", figures.Plural(n.Parameters, "parameter")+", "+figures.Bytes(n.MemoryBytes)+" in memory")
@@ -479,7 +488,7 @@ func dimensions(v lm.FileValue) string {
 // their JSON names. So it shows options that are added later, too.
 func trainingOptions(c lm.Config) (options []string) {
 	shown := map[string]bool{"Kind": true, "Level": true, "Vocab": true, "Corpus": true, "SHA256": true, "TrainSeconds": true,
-		"TrainTokens": true, "ValidBits": true, "Interrupted": true, "Order": true, "Hidden": true}
+		"TrainTokens": true, "ValidBits": true, "Interrupted": true, "Order": true, "Hidden": true, "Int8": true}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		field := v.Type().Field(i)

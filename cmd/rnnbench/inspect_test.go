@@ -137,6 +137,7 @@ func inspectedFiles(t *testing.T) []inspected {
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	gru := make("gru.lm", "train", "--corpus", corpus, "--cell", "gru", "--hidden", "8", "--layers", "2", "--embedding", "4", "--epochs", "1", "--threads", "1")
+	small := make("small.lm", "quantise", at("gru.lm"))
 	grams := make("grams.lm", "train", "--corpus", corpus, "--kind", "ngram", "--level", "word", "--order", "2")
 	weights := make("gru.safetensors", "export", at("gru.lm"))
 	graph := make("gru.onnx", "export", at("gru.lm"))
@@ -179,9 +180,15 @@ func inspectedFiles(t *testing.T) []inspected {
 	}
 	return []inspected{
 		{"an RNN", lm.ModelFile, gru, []string{"model GRU 2×8 (embedding 4)", "uses score: rnnbench score", "vocabulary"},
-			[]string{"score: rnnbench score FILE <", "sample: rnnbench sample FILE", "eval: ", "train: rnnbench train --init FILE", "export: ", "import: "}, nil,
+			[]string{"score: rnnbench score FILE <", "sample: rnnbench sample FILE", "eval: ", "train: rnnbench train --init FILE", "export: ", "quantise: rnnbench quantise FILE --out", "import: "}, nil,
 			func(i inspection) bool { return i.Model.Hidden == 8 && i.Parameters > 0 && len(i.Sections) == 3 }},
 		{"an RNN that has diverged", lm.ModelFile, notFinite(t, gru), nil, []string{"export: ", "import: "}, []string{"finite parameters: 2 of "}, func(i inspection) bool { return i.NotFinite }},
+		{"an RNN of int8", lm.ModelFile, small, []string{"model GRU 2×8 int8 (embedding 4)"}, []string{"score: ", "sample: ", "eval: "}, []string{"weights of float32"},
+			func(i inspection) bool { return i.Model.Int8 && i.Parameters > 0 && i.MemoryBytes > 0 }},
+		{"a network of int8 alone", lm.NetworkFile, payload(t, small, 2), []string{"network GRU of 2 layers of 8 units, reads", "weights of int8"}, []string{"Go: rnnlm.Read("}, []string{"weights of float32", "a vocabulary"},
+			func(i inspection) bool {
+				return len(i.Networks) == 1 && i.Networks[0].Int8 && i.Networks[0].Parameters == i.Parameters
+			}},
 		{"n-grams", lm.ModelFile, grams, []string{"model 2-gram"}, []string{"score: ", "sample: ", "eval: ", "export: rnnbench export FILE --out new.arpa"}, nil,
 			func(i inspection) bool { return i.Model.Order == 2 && len(i.Ngrams) == 2 }},
 		{"a checkpoint", lm.CheckpointFile, checkpointFile(t), []string{"kind a checkpoint", "model RNN 4", "tokens characters", "seed 7", "optimiser"},

@@ -131,7 +131,7 @@ func TestInterruptedReportIsWrittenAndResumed(t *testing.T) {
 	}
 
 	status, _, errText := runArgs("", append(args, "--budget", "100ms", "--resume")...)
-	if r := readResults(t, dir); status != 0 || len(r.Rows) != 7 || r.Interrupted || strings.Contains(errText, "1-gram") {
+	if r := readResults(t, dir); status != 0 || len(r.Rows) != 9 || r.Interrupted || strings.Contains(errText, "1-gram") {
 		t.Errorf("resumed: exit status %d, %d rows\n%s", status, len(r.Rows), errText)
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 type kernelsCommand struct {
-	ISA     string        `name:"isa" placeholder:"NAME" help:"Measure one instruction set: generic, avx2 or avx512 (default: all that the machine has)."`
+	ISA     string        `name:"isa" placeholder:"NAME" help:"Measure one instruction set: generic, avx2, avx512 or avx512vnni (default: all that differ in these kernels)."`
 	Time    time.Duration `default:"20ms" placeholder:"TIME" help:"Time to measure each kernel for (default ${default})."`
 	Largest []int         `default:"50,128,2560,100000" placeholder:"T,B,H,V" help:"Steps, batch, width and vocabulary at which the longest single call is looked for (default ${default})."`
 	JSON    jsonFlag      `name:"json" placeholder:"[FILE]" help:"${json}"`

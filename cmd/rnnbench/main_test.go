@@ -162,6 +162,7 @@ func TestHelp(t *testing.T) {
 		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--cell", "--embedding", "--hidden", "--budget", "--init", "--rate", "--batch", "--steps", "--clip", "--optimizer", "--json", "Ctrl-C"}},
 		{[]string{"eval", "--help"}, []string{"<model>", "--corpus", "--split", "--json", "U+FFFD"}},
 		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--top-k", "--top-p", "--prompt", "--seed", "--json", "<unk>"}},
+		{[]string{"quantise", "--help"}, []string{"<model>", "--out", "a quarter", "standard output"}},
 		{[]string{"score", "--help"}, []string{"<model>", "--json", "U+FFFD", "tabs"}},
 		{[]string{"rescore", "--help"}, []string{"<model>", "--ngram", "--lambda", "--lm-weight", "--spell", "--best", "--threads", "--json", "natural logarithm"}},
 	} {
@@ -210,7 +211,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 	if err := d.Decode(&r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Models) != 16 || r.Interrupted || r.Machine.Threads != 2 || r.Models[14].Hidden != 32 || r.Models[14].Cell != "rnn" || r.Models[15].Cell != "lstm" || r.Models[15].BytesPredicted > r.Models[14].BytesPredicted || r.Models[0].Smoothing != "absolute" || !strings.Contains(stdout, r.Corpus.SHA256) {
+	if len(r.Models) != 20 || r.Interrupted || r.Machine.Threads != 2 || r.Models[16].Hidden != 32 || r.Models[16].Cell != "rnn" || r.Models[17].Store != "int8" || r.Models[18].Cell != "lstm" || r.Models[18].BytesPredicted > r.Models[16].BytesPredicted || r.Models[0].Smoothing != "absolute" || !strings.Contains(stdout, r.Corpus.SHA256) {
 		t.Errorf("JSON: %+v", r)
 	}
 
@@ -219,7 +220,7 @@ func TestRAMFromEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	if rows, err := csv.NewReader(g).ReadAll(); err != nil || len(rows) != 17 {
+	if rows, err := csv.NewReader(g).ReadAll(); err != nil || len(rows) != 21 {
 		t.Errorf("CSV: %d rows, error %v", len(rows), err)
 	}
 	h, err := os.Open(at("r.png"))

@@ -65,7 +65,7 @@ func TestKernels(t *testing.T) {
 			t.Errorf("row %+v", row)
 		}
 	}
-	for _, isa := range kernels.ISAs() {
+	for _, isa := range kernels.FloatISAs() {
 		for _, kind := range []string{speed.KindTile, speed.KindActivation, speed.KindVector, speed.KindReduction,
 			speed.KindSoftmax, speed.KindOptimizer, speed.KindPacking} {
 			if !seen[key{kind, isa}] {
@@ -118,7 +118,7 @@ func TestSpeed(t *testing.T) {
 	}
 	// Two batches on one and two threads, two passes; the rest is fixed.
 	want := map[string]int{"deepbench": 8, "gated": 8, "forward": 4, "train": 4, "step": 4, "single": 6, "batch": batches}
-	want["gemm"] = 9 * max(1, len(kernels.ISAs())-1)
+	want["gemm"] = 9 * max(1, len(kernels.FloatISAs())-1)
 	for kind, n := range want {
 		if rows[kind] != n {
 			t.Errorf("%d rows of %s, want %d", rows[kind], kind, n)

@@ -112,6 +112,7 @@ func TestOutOnStandardOutput(t *testing.T) {
 	}{
 		{"m.lm", train},
 		{"m.safetensors", []string{"export", file("m.lm"), "--out"}},
+		{"q.lm", []string{"quantise", file("m.lm"), "--out"}},
 		{"n.lm", []string{"import", file("m.lm"), "--weights", file("m.safetensors"), "--out"}},
 	} {
 		status, _, stderr := runArgs("", append(slices.Clone(test.args), file(test.name))...)

@@ -288,7 +288,7 @@ func (p *progress) measured(e study.Event) {
 		if e.Measured.Unscored {
 			bits = "-"
 		}
-		line := fmt.Sprintf("%-12s %10s   %5s bits   after %.2f s of training", at.name(),
+		line := fmt.Sprintf("%-22s %10s   %5s bits   after %.2f s of training", at.name(),
 			figures.Bytes(e.Measured.BytesPredicted), bits, e.Measured.TrainSeconds)
 		if utf8.RuneCountInString(line) > figures.Screen {
 			line = strings.TrimSuffix(line, " of training")

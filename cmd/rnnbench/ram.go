@@ -33,7 +33,7 @@ type ramCommand struct {
 func (*ramCommand) Help() string {
 	// kong rewraps the lines of a paragraph.
 	return `Trains n-gram models of every order, each in four stores, and RNNs of
-several cells and widths on the same tokens, and prints for each what it weighs in memory, how fast it trains
+several cells and widths, each in float32 and int8, on the same tokens, and prints for each what it weighs in memory, how fast it trains
 and scores, and how many bits per token it needs on text held out from training.
 What a model weighs is computed, and measured in a process of its own.
 

@@ -38,7 +38,7 @@ func TestReportFromEndToEnd(t *testing.T) {
 		t.Errorf("progress: %s", stderr)
 	}
 	first := readResults(t, dir)
-	if len(first.Rows) != 22 || first.Interrupted || !strings.Contains(first.Command, "--budget 200ms") {
+	if len(first.Rows) != 26 || first.Interrupted || !strings.Contains(first.Command, "--budget 200ms") {
 		t.Errorf("results %+v", first)
 	}
 	if status, stdout, stderr := runArgs("", "sample", filepath.Join(dir, "models", "word-rnn-32.lm"), "--length", "5"); status != 0 || len(strings.Fields(stdout)) != 5 {

@@ -43,6 +43,7 @@ var screens = []struct {
 	{false, "", "export book.lm --out book.safetensors"},
 	{false, "", "inspect book.safetensors"},
 	{false, "", "import book.lm --weights book.safetensors --out again.lm"},
+	{false, "", "quantise book.lm --out small.lm"},
 	{false, "", "kernels --isa generic --time 1us --largest 1,1,8,8"},
 	{true, "", "speed --hidden 8 --batch 1 --threads 1 --time 1us"},
 	{false, "", "speed --neighbours --hidden 8 --batch 1 --threads 2 --time 1us"},
@@ -127,7 +128,7 @@ func shape(screen string) (lines []string) {
 		switch {
 		case strings.HasPrefix(line, "$ "):
 			lines = append(lines, line)
-		case !columns || slices.Contains([]string{"generic", "avx2", "avx512"}, word): // rows of a set that the machine may lack
+		case !columns || slices.Contains([]string{"generic", "avx2", "avx512", "avx512vnni"}, word): // rows of a set that the machine may lack
 		case slices.Contains([]string{"machine", "kernels", "go", "rnnbench", "revision", "SHA-256"}, word):
 			lines = append(lines, word)
 		default:

@@ -152,8 +152,8 @@ func TestSameBits(t *testing.T) {
 		t.Skip("takes half a minute")
 	}
 	first := map[string]*Implementation{} // by the way of rounding
-	names := map[string]string{"generic": "generic", "avx2": "fused", "avx512": "fused"}
-	for _, isa := range kernels.ISAs() {
+	names := map[string]string{"generic": "generic", "avx2": "fused", "avx512": "fused", "avx512vnni": "fused"}
+	for _, isa := range kernels.FloatISAs() {
 		for _, threads := range []int{1, 2, 3} {
 			b := New(newEngine(t, isa, threads))
 			same := first[names[isa]]

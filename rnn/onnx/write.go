@@ -49,6 +49,8 @@ const (
 // more, the limit of protocol buffers. Nothing is written then.
 func Write(w io.Writer, m *rnn.Model) (int64, error) {
 	switch {
+	case m.Int8:
+		return 0, errors.New("onnx: Write: the weights of the model are int8: write the model that Model.Quantise was called on")
 	case m.Slab == nil:
 		return 0, errors.New("onnx: Write: the model has been made compact and lacks most of its weights: write it before Model.Compact")
 	case len(m.Slab) > math.MaxInt32/4:

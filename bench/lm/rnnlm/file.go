@@ -21,7 +21,8 @@ import (
 //	version     uint32
 //	length      uint32           of the configuration
 //	config      [length]byte     all of the rnn.Config as JSON
-//	parameters  [params]float32  in the order of rnn.Model.Slab
+//	parameters  [params]float32  in the order of rnn.Model.Slab; of a quantised model
+//	                             the bytes of rnn.Model.WriteInt8
 //	checksum    uint32           CRC-32C of all bytes before it
 //
 // Versions 3 and 4 are read too. They are of networks without an embedding. In place of
@@ -47,7 +48,7 @@ type File struct{ Model *rnn.Model }
 // WriteTo writes the model to w and returns the number of bytes written. It implements
 // [io.WriterTo]. A compact model no longer has its parameters and can't be written.
 func (f File) WriteTo(w io.Writer) (n int64, err error) {
-	if f.Model.Slab == nil {
+	if f.Model.Slab == nil && !f.Model.Int8 {
 		return 0, errors.New("rnnlm: a compact model can't be written: write it before Compact")
 	}
 	config, err := json.Marshal(f.Model.Config)
@@ -63,7 +64,11 @@ func (f File) WriteTo(w io.Writer) (n int64, err error) {
 	if err != nil {
 		return n, err
 	}
-	params, err := floats(f.Model.Slab).WriteTo(out)
+	write := floats(f.Model.Slab).WriteTo
+	if f.Model.Int8 {
+		write = f.Model.WriteInt8
+	}
+	params, err := write(out)
 	n += params
 	if err != nil {
 		return n, err
@@ -91,16 +96,13 @@ func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if want := int64(len(head)) + 4*int64(c.Params()) + checksumBytes; want != size {
+	if want := int64(len(head)) + parameterBytes(c) + checksumBytes; want != size {
 		return nil, fmt.Errorf("its header asks for %d bytes: truncated or damaged", want)
-	}
-	m, err := rnn.New(e, c, 0)
-	if err != nil {
-		return nil, err
 	}
 	crc := crc32.New(castagnoli)
 	crc.Write(head)
-	if err := floats(m.Slab).readFrom(io.TeeReader(r, crc)); err != nil {
+	m, err := readParameters(e, c, io.TeeReader(r, crc))
+	if err != nil {
 		return nil, err
 	}
 	var sum [checksumBytes]byte
@@ -109,6 +111,29 @@ func read(e *kernels.Engine, r io.Reader, size int64) (*rnn.Model, error) {
 	}
 	if binary.LittleEndian.Uint32(sum[:]) != crc.Sum32() {
 		return nil, errors.New("wrong checksum: damaged")
+	}
+	return m, nil
+}
+
+// parameterBytes returns the size of the parameters in a file.
+func parameterBytes(c rnn.Config) int64 {
+	if c.Int8 {
+		return c.Int8Bytes()
+	}
+	return 4 * int64(c.Params())
+}
+
+// readParameters returns a model of c with the parameters in r.
+func readParameters(e *kernels.Engine, c rnn.Config, r io.Reader) (*rnn.Model, error) {
+	if c.Int8 {
+		return rnn.ReadInt8(e, c, r)
+	}
+	m, err := rnn.New(e, c, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := floats(m.Slab).readFrom(r); err != nil {
+		return nil, err
 	}
 	m.Update()
 	return m, nil

@@ -45,6 +45,34 @@ func TestFileRoundTrip(t *testing.T) {
 		if !reflect.DeepEqual(got.Config, m.Config) || !slices.Equal(got.Slab, m.Slab) {
 			t.Errorf("%+v: another model came back", m.Config)
 		}
+
+		m = quantised(t, m)
+		small := modelFile(t, m)
+		if got, err = Read(m.Engine(), bytes.NewReader(small), int64(len(small))); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got.Config, m.Config) || !bytes.Equal(modelFile(t, got), small) {
+			t.Errorf("%+v: another model came back", m.Config)
+		}
+		if len(file) > 100_000 && !(10*len(small) < 3*len(file)) {
+			t.Errorf("%+v: a file of %d bytes, of float32 %d", m.Config, len(small), len(file))
+		}
+	}
+}
+
+func quantised(t testing.TB, m *rnn.Model) *rnn.Model {
+	t.Helper()
+	q, err := m.Quantise()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// TestFloat32Files: programs that know no int8 read the files of float32.
+func TestFloat32Files(t *testing.T) {
+	if file := modelFile(t, newModel(t, 6, 5)); bytes.Contains(file, []byte("Int8")) {
+		t.Errorf("a file of float32 says %.300q", file)
 	}
 }
 
@@ -57,10 +85,16 @@ func TestFileKeepsTheConfig(t *testing.T) {
 		{Input: 6, Layers: 1, Hidden: 5, Output: 6, Tied: true},
 		{Input: 6, Cell: rnn.LSTM, Layers: 1, Hidden: 5, Projection: 3, TwoBiases: true, Output: 6},
 		{Input: 6, Embedding: 3, Layers: 1, Hidden: 5, Output: 6},
+		{Input: 6, Layers: 1, Hidden: 5, Output: 6, Int8: true},
 	} {
+		int8 := c.Int8
+		c.Int8 = false
 		m, err := rnn.New(newEngine(t), c, 1)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if int8 {
+			m = quantised(t, m)
 		}
 		file := modelFile(t, m)
 		got, err := Read(m.Engine(), bytes.NewReader(file), int64(len(file)))
@@ -213,10 +247,37 @@ func TestReadRefusesBadFiles(t *testing.T) {
 	}
 }
 
+// TestReadRefusesBadInt8Files cuts off and changes each byte of the file of a quantised
+// model.
+func TestReadRefusesBadInt8Files(t *testing.T) {
+	m := newModel(t, 6, 5)
+	floats, file := modelFile(t, m), modelFile(t, quantised(t, m))
+	refuse := func(what string, b []byte) {
+		t.Helper()
+		if _, err := Read(m.Engine(), bytes.NewReader(b), int64(len(b))); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	for i := range file {
+		refuse("cut off", file[:i])
+		for bit := range 8 {
+			b := slices.Clone(file)
+			b[i] ^= 1 << bit
+			refuse("a bit flipped", b)
+		}
+	}
+	refuse("a byte more", append(slices.Clone(file), 0))
+	// The head of one kind before the parameters of the other.
+	head := func(file []byte) int { return headBytes + int(binary.LittleEndian.Uint32(file[12:])) }
+	refuse("float32 called int8", append(slices.Clone(file[:head(file)]), floats[head(floats):]...))
+	refuse("int8 called float32", append(slices.Clone(floats[:head(floats)]), file[head(file):]...))
+}
+
 func FuzzRead(f *testing.F) {
 	m := newModel(f, 3, 2)
 	file := modelFile(f, m)
 	f.Add(file)
+	f.Add(modelFile(f, quantised(f, m)))
 	f.Add(file[:30])
 	f.Add(modelFile3(m))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -174,7 +174,7 @@ func (o Options) model(e *kernels.Engine, vocab int) (*rnn.Model, error) {
 	if m := o.Init; m != nil {
 		switch {
 		case m.Slab == nil:
-			return nil, errors.New("rnnlm: a compact model can't be trained")
+			return nil, errors.New("rnnlm: a compact or quantised model can't be trained: give one with all of its float32 weights")
 		case m.Input != vocab || m.Output != vocab:
 			return nil, fmt.Errorf("rnnlm: a network of %d inputs and %d outputs can't go on with %d tokens", m.Input, m.Output, vocab)
 		}
