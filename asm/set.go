@@ -113,7 +113,8 @@ type Kernels[T Float] struct {
 	Strip func(k, n int, dst *T, src *T, ld int)
 
 	// Transpose copies alpha times the transpose of src, m rows of n elements with stride
-	// lds: dst[j*ldd+i] = alpha·src[i*lds+j]. Strides may be negative.
+	// lds: dst[j*ldd+i] = alpha·src[i*lds+j]. Strides may be negative. The cache line behind
+	// an element of dst may be prefetched; it need not exist.
 	Transpose func(m, n int, alpha T, dst *T, ldd int, src *T, lds int)
 
 	// Trsm solves rows of a lower triangle, at most MR, for n columns, 1 to NR, of C. Row i,

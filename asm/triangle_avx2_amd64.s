@@ -2535,7 +2535,7 @@ done156:
 	RET
 
 // func transposeAVX2(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·transposeAVX2(SB), NOSPLIT, $0-56
 	MOVQ         m+0(FP), AX
 	MOVQ         dst+24(FP), CX
@@ -2560,6 +2560,14 @@ block157:
 	JLT  part162
 
 next161:
+	PREFETCHT0  64(R12)
+	PREFETCHT0  64(R12)(DX*1)
+	PREFETCHT0  64(R12)(DX*2)
+	PREFETCHT0  64(R12)(DI*1)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  64(R13)(DX*1)
+	PREFETCHT0  64(R13)(DX*2)
+	PREFETCHT0  64(R13)(DI*1)
 	VMOVUPS     (R10), X0
 	VINSERTF128 $0x01, (R11), Y0, Y0
 	VMOVUPS     (R10)(SI*1), X1
@@ -5154,7 +5162,7 @@ done322:
 	RET
 
 // func dtransposeAVX2(m int, n int, alpha float64, dst *float64, ldd int, src *float64, lds int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·dtransposeAVX2(SB), NOSPLIT, $0-56
 	MOVQ         m+0(FP), AX
 	MOVQ         dst+24(FP), CX
@@ -5177,6 +5185,10 @@ block323:
 	JLT  part328
 
 next327:
+	PREFETCHT0  64(R11)
+	PREFETCHT0  64(R11)(DX*1)
+	PREFETCHT0  64(R11)(DX*2)
+	PREFETCHT0  64(R11)(DI*1)
 	VMOVUPS     (R10), X0
 	VINSERTF128 $0x01, (R10)(SI*2), Y0, Y0
 	VMOVUPS     (R10)(SI*1), X1

@@ -5781,7 +5781,7 @@ diagonal228:
 	RET
 
 // func transposeAVX512(m int, n int, alpha float32, dst *float32, ldd int, src *float32, lds int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·transposeAVX512(SB), NOSPLIT, $0-56
 	MOVQ         m+0(FP), AX
 	MOVQ         dst+24(FP), CX
@@ -5806,6 +5806,14 @@ block229:
 	JLT  part234
 
 next233:
+	PREFETCHT0  64(R12)
+	PREFETCHT0  64(R12)(DX*1)
+	PREFETCHT0  64(R12)(DX*2)
+	PREFETCHT0  64(R12)(DI*1)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  64(R13)(DX*1)
+	PREFETCHT0  64(R13)(DX*2)
+	PREFETCHT0  64(R13)(DI*1)
 	VMOVUPS     (R10), X0
 	VINSERTF128 $0x01, (R11), Y0, Y0
 	VMOVUPS     (R10)(SI*1), X1
@@ -11712,7 +11720,7 @@ diagonal466:
 	RET
 
 // func dtransposeAVX512(m int, n int, alpha float64, dst *float64, ldd int, src *float64, lds int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·dtransposeAVX512(SB), NOSPLIT, $0-56
 	MOVQ         m+0(FP), AX
 	MOVQ         dst+24(FP), CX
@@ -11735,6 +11743,10 @@ block467:
 	JLT  part472
 
 next471:
+	PREFETCHT0  64(R11)
+	PREFETCHT0  64(R11)(DX*1)
+	PREFETCHT0  64(R11)(DX*2)
+	PREFETCHT0  64(R11)(DI*1)
 	VMOVUPS     (R10), X0
 	VINSERTF128 $0x01, (R10)(SI*2), Y0, Y0
 	VMOVUPS     (R10)(SI*1), X1

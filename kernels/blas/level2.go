@@ -49,7 +49,9 @@ func (r *routines[T]) ger(m, n int, alpha T, x []T, incX int, y []T, incY int, a
 		!r.gerPays(m, n, lda) && incX > 0 && incY > 0 {
 		return false
 	}
-	if incX > 0 && incY == 1 {
+	// x may be a column beside A. Where rows follow closely, its elements would wait for
+	// stores.
+	if incY == 1 && (incX == 1 || incX > 0 && lda-n >= r.vector) {
 		r.a.Ger(m, n, alpha, x, incX, y[:n], a, lda)
 		return true
 	}
