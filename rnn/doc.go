@@ -54,7 +54,7 @@
 //		ws.Carry()                         // truncated BPTT: keep the state
 //	}
 //	m.WriteSafetensors(file)               // the parameters, under PyTorch's names; Load reads them
-//	q, err := m.Quantise()                 // weights of int8, which only score, in a quarter of the memory
+//	q, err := m.Quantise(nil)              // weights of int8, which only score, in a quarter of the memory
 //	m.Compact()                            // from now on only score, in half the memory
 //
 // # The four kinds

@@ -389,7 +389,7 @@ func bothFormats(tb testing.TB, e *kernels.Engine, c Config) []*Model {
 
 func quantised(tb testing.TB, m *Model) *Model {
 	tb.Helper()
-	q, err := m.Quantise()
+	q, err := m.Quantise(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -44,30 +44,40 @@ func (t *int8Vectors) row(w *kernels.Worker, dst []float32, id int) {
 // the same for any number of threads, any batch, steps at once or one by one, and for
 // every instruction set but "generic", which rounds once more. A row of states that has a
 // NaN or an infinity makes all outputs of its product NaN.
-func (m *Model) Quantise() (*Model, error) {
+//
+// The rounding of weights shifts the mean of an output. A cell that keeps its state for
+// long adds such shifts up: a GRU lost 0.024 bits a character by them. So biases take them
+// back: means are those of what the products read, over typical input. nil leaves the
+// biases as they are.
+func (m *Model) Quantise(means *Means) (*Model, error) {
 	switch {
 	case m.Int8:
 		return nil, errors.New("rnn: Quantise: the model is quantised already")
 	case m.compact():
 		return nil, errors.New("rnn: Quantise: the model has been made compact, without its parameters: call Quantise before Compact")
+	case means != nil && means.m != m:
+		return nil, errors.New("rnn: Quantise: the means are of another model: take NewMeans of this one")
 	}
 	q := newQuantised(m.engine, m.Config)
 	for i := range q.table {
-		w := &q.table[i]
-		values := m.values(w)
-		if w.bias() {
-			copy(*q.view(w), values)
-			if !allFinite(values) {
+		if w := &q.table[i]; w.bias() {
+			copy(*q.view(w), m.values(w))
+			if !allFinite(m.values(w)) {
 				return nil, notFinite(w)
 			}
+		}
+	}
+	for i := range q.table {
+		w := &q.table[i]
+		if w.bias() {
 			continue
 		}
 		for _, p := range q.int8Parts(w) {
-			rows, ok := p.quantise(values)
+			vectors, ok := p.quantise(m.values(w), means.of(w, p.outputs), q.biasOf(w, p.outputs))
 			if !ok {
 				return nil, notFinite(w)
 			}
-			q.setPart(p, rows)
+			q.setPart(p, vectors)
 		}
 	}
 	q.takeSums()
@@ -131,6 +141,8 @@ type int8Part struct {
 	n, k   int
 	packed *kernels.Packed // the block; nil for a table
 	table  *int8Vectors
+	// outputs are the outputs of the weight that are in the block.
+	outputs kernels.Span
 	// Element i of vector j is that with index first + j·step + i·inc of the weight.
 	first, step, inc int
 }
@@ -144,7 +156,7 @@ func (m *Model) int8Parts(w *weight) []int8Part {
 	}
 	var parts []int8Part
 	for i, b := range w.blocks(false) {
-		part := int8Part{n: b.Len(), k: w.rows, packed: p.plain[i], first: b.Lo, step: 1, inc: w.cols}
+		part := int8Part{n: b.Len(), k: w.rows, packed: p.plain[i], outputs: b, first: b.Lo, step: 1, inc: w.cols}
 		if w.tied { // values are the transpose
 			part.first, part.step, part.inc = b.Lo*w.rows, w.rows, 1
 		}
@@ -153,8 +165,9 @@ func (m *Model) int8Parts(w *weight) []int8Part {
 	return parts
 }
 
-// quantise rounds the vectors of a part. It returns false if a value is not finite.
-func (p *int8Part) quantise(values []float32) (vectors int8Vectors, ok bool) {
+// quantise rounds the vectors of a part. It adds to bias what the outputs lose in the mean,
+// unless mean or bias is nil. It returns false if a value is not finite.
+func (p *int8Part) quantise(values []float32, mean []float64, bias []float32) (vectors int8Vectors, ok bool) {
 	vectors = int8Vectors{make([]int8, p.n*p.k), make([]float32, p.n)}
 	vector := make([]float32, p.k)
 	for j := range p.n {
@@ -164,6 +177,14 @@ func (p *int8Part) quantise(values []float32) (vectors int8Vectors, ok bool) {
 		if vectors.scales[j], ok = kernels.Quantise(vectors.q[j*p.k:][:p.k], vector); !ok {
 			return vectors, false
 		}
+		if mean == nil || bias == nil {
+			continue
+		}
+		lost := 0.0
+		for i, q := range vectors.q[j*p.k:][:p.k] {
+			lost += (float64(vector[i]) - float64(vectors.scales[j])*float64(q)) * mean[i]
+		}
+		bias[j] += float32(lost)
 	}
 	return vectors, true
 }

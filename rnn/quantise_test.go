@@ -32,7 +32,7 @@ func TestQuantise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			q, err := m.Quantise()
+			q, err := m.Quantise(nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestReadInt8Refuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := m.Quantise()
+	q, err := m.Quantise(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestQuantiseOnlyScores(t *testing.T) {
 	} {
 		mustPanic(t, call, "rnn: "+name, "quantised")
 	}
-	if _, err := q.Quantise(); err == nil || !strings.Contains(err.Error(), "quantised already") {
+	if _, err := q.Quantise(nil); err == nil || !strings.Contains(err.Error(), "quantised already") {
 		t.Errorf("Quantise of a quantised model: %v", err)
 	}
 	if _, err := New(m.Engine(), q.Config, 1); err == nil || !strings.Contains(err.Error(), "Quantise") {
@@ -150,7 +150,7 @@ func TestQuantiseOnlyScores(t *testing.T) {
 		t.Errorf("WriteInt8 of float32 weights: %v", err)
 	}
 	m.Compact()
-	if _, err := m.Quantise(); err == nil || !strings.Contains(err.Error(), "compact") {
+	if _, err := m.Quantise(nil); err == nil || !strings.Contains(err.Error(), "compact") {
 		t.Errorf("Quantise of a compact model: %v", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestQuantiseOddWeights(t *testing.T) {
 		for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 			m := newModel(t, e, c, 1)
 			set(m, float32(v))
-			if _, err := m.Quantise(); err == nil || !strings.Contains(err.Error(), name) {
+			if _, err := m.Quantise(nil); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("Quantise with %s of %v: %v", name, v, err)
 			}
 		}

@@ -226,8 +226,16 @@ func (m *Model) Bytes() int64 {
 // start returns the token that precedes a text, or a sentence, where the model needs one.
 func (m *Model) start() int32 { return m.Vocab.Start(m.level) }
 
+// end returns the token at the end of a sentence, or -1 if there are none.
+func (m *Model) end() int32 {
+	if m.level == text.Sentence {
+		return m.marks.End
+	}
+	return -1
+}
+
 // ends reports whether a sentence ends with this token.
-func (m *Model) ends(id int32) bool { return m.level == text.Sentence && id == m.marks.End }
+func (m *Model) ends(id int32) bool { return id == m.end() }
 
 // begin brings s to the start of a text, or of a sentence.
 func (m *Model) begin(s *ngram.Scorer) {

@@ -1,12 +1,14 @@
 package lm
 
-// Quantise returns the model with weights of int8, as [rnn.Model.Quantise] does. m stays as
-// it is. What the configuration says of the training is that of m.
+import "batchrnn/bench/lm/rnnlm"
+
+// Quantise returns the model with weights of int8, as [rnnlm.Quantise] does. m stays as it
+// is. What the configuration says of the training is that of m.
 func (m *Model) Quantise() (*Model, error) {
 	if err := m.checkFloats(); err != nil {
 		return nil, err
 	}
-	network, err := m.rnn.Quantise()
+	network, err := rnnlm.Quantise(m.rnn, m.start(), m.end())
 	if err != nil {
 		return nil, err
 	}

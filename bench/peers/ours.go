@@ -107,7 +107,7 @@ func oursRNN(e *kernels.Engine, w Workload, d *Data) (Instance, error) {
 		return nil, err
 	}
 	if w.Kind == "int8" {
-		if m, err = m.Quantise(); err != nil {
+		if m, err = m.Quantise(nil); err != nil {
 			return nil, err
 		}
 	}

@@ -118,7 +118,7 @@ func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		quantised, err := model.Quantise()
+		quantised, err := model.Quantise(nil)
 		small = append(small, rnnlm.File{Model: model}, rnnlm.File{Model: quantised})
 		return func(r io.Reader, size int64) (any, error) {
 			model, err := rnnlm.Read(engine, r, size)

@@ -111,7 +111,7 @@ func TestResidentBytesMeetThePredictedOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quantised, err := wide.Quantise()
+	quantised, err := wide.Quantise(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

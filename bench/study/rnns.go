@@ -165,10 +165,11 @@ func (l *level) trainRNN(ctx context.Context, event Event, options rnnlm.Options
 // float32. If ctx ends meanwhile, it adds no row: a later run makes one of the same file.
 func (l *level) quantiseRNN(ctx context.Context, event Event, options rnnlm.Options, model *rnn.Model) error {
 	row := l.rows[len(l.rows)-1]
-	small, err := model.Quantise()
+	quantised, err := lm.NewRNN(model, l.data.Corpus, lm.Config{}).Quantise()
 	if err != nil {
 		return fmt.Errorf("%s: %w", row.Label, err)
 	}
+	small := quantised.Network()
 	row.Config, row.Store, row.BytesPredicted, row.FullTrainTokensPerSecond = l.int8Config(options), Int8Store, small.Bytes(l.engine), 0
 	row.Label = row.Name()
 	event.Model += " " + Int8Store

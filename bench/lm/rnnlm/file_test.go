@@ -62,7 +62,7 @@ func TestFileRoundTrip(t *testing.T) {
 
 func quantised(t testing.TB, m *rnn.Model) *rnn.Model {
 	t.Helper()
-	q, err := m.Quantise()
+	q, err := m.Quantise(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
