@@ -317,6 +317,39 @@ func inLanes[T Float](n int, add func(i int, sum T) T) T {
 	return v[0]
 }
 
+// TestZeroSums: a sum whose products underflow is +0, in each Set and for each length.
+func TestZeroSums(t *testing.T) {
+	eachSet(t, func(t *testing.T, s *Set) {
+		testZeroSums[float32](t, s)
+		testZeroSums[float64](t, s)
+	})
+}
+
+func testZeroSums[T Float](t *testing.T, s *Set) {
+	const rows, most = 5, 2*Lanes + 9
+	k, tiny := of[T](s), least[T]()
+	a, x := make([]T, rows*most), make([]T, most)
+	for i := range a {
+		a[i] = T(tiny)
+	}
+	for i := range x {
+		x[i] = T(-tiny)
+	}
+	zero := func(what string, n int, v T) {
+		if v != 0 || math.Signbit(float64(v)) {
+			t.Errorf("%s of %d elements of %T is %v, want +0", what, n, v, v)
+		}
+	}
+	for n := range most + 1 {
+		zero("Dot", n, k.Dot(a[:n], x[:n]))
+		var y [rows]T
+		k.Gemv(rows, &y[0], &a[0], most, x[:n], 1, 0)
+		for _, v := range y {
+			zero("Gemv", n, v)
+		}
+	}
+}
+
 // TestSetsAgree gives the same operands to every Set that fuses and compares
 // bits. Tiles, panels and triangles depend on the Set: TestTilesAreChains and
 // TestTrianglesAreChains compare them.

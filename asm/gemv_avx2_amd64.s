@@ -261,6 +261,8 @@ joined4:
 	VADDPS       X2, X0, X0
 	VMOVSHDUP    X0, X2
 	VADDPS       X2, X0, X0
+	VXORPS       X12, X12, X12
+	VADDPS       X12, X0, X0
 	VMULSS       alpha+56(FP), X0, X0
 	MOVL         beta+60(FP), SI
 	ADDL         SI, SI
@@ -278,6 +280,8 @@ zero11:
 	VADDPS       X6, X4, X4
 	VMOVSHDUP    X4, X6
 	VADDPS       X6, X4, X4
+	VXORPS       X12, X12, X12
+	VADDPS       X12, X4, X4
 	VMULSS       alpha+56(FP), X4, X4
 	MOVL         beta+60(FP), SI
 	ADDL         SI, SI
@@ -295,6 +299,8 @@ zero12:
 	VADDPS       X10, X8, X8
 	VMOVSHDUP    X8, X10
 	VADDPS       X10, X8, X8
+	VXORPS       X12, X12, X12
+	VADDPS       X12, X8, X8
 	VMULSS       alpha+56(FP), X8, X8
 	MOVL         beta+60(FP), SI
 	ADDL         SI, SI
@@ -424,6 +430,8 @@ end20:
 	VMOVHLPS     X0, X0, X8
 	VADDPS       X8, X0, X0
 	VMOVSHDUP    X0, X8
+	VADDPS       X8, X0, X0
+	VXORPS       X8, X8, X8
 	VADDPS       X8, X0, X0
 	VMULSS       alpha+56(FP), X0, X0
 	MOVL         beta+60(FP), SI
@@ -2111,6 +2119,8 @@ joined116:
 	VADDPD       X2, X0, X0
 	VMOVHLPS     X0, X0, X2
 	VADDPD       X2, X0, X0
+	VXORPS       X12, X12, X12
+	VADDPD       X12, X0, X0
 	VMULSD       alpha+56(FP), X0, X0
 	MOVQ         beta+64(FP), SI
 	ADDQ         SI, SI
@@ -2126,6 +2136,8 @@ zero123:
 	VADDPD       X6, X4, X4
 	VMOVHLPS     X4, X4, X6
 	VADDPD       X6, X4, X4
+	VXORPS       X12, X12, X12
+	VADDPD       X12, X4, X4
 	VMULSD       alpha+56(FP), X4, X4
 	MOVQ         beta+64(FP), SI
 	ADDQ         SI, SI
@@ -2141,6 +2153,8 @@ zero124:
 	VADDPD       X10, X8, X8
 	VMOVHLPS     X8, X8, X10
 	VADDPD       X10, X8, X8
+	VXORPS       X12, X12, X12
+	VADDPD       X12, X8, X8
 	VMULSD       alpha+56(FP), X8, X8
 	MOVQ         beta+64(FP), SI
 	ADDQ         SI, SI
@@ -2268,6 +2282,8 @@ end132:
 	VEXTRACTF128 $0x01, Y0, X8
 	VADDPD       X8, X0, X0
 	VMOVHLPS     X0, X0, X8
+	VADDPD       X8, X0, X0
+	VXORPS       X8, X8, X8
 	VADDPD       X8, X0, X0
 	VMULSD       alpha+56(FP), X0, X0
 	MOVQ         beta+64(FP), SI

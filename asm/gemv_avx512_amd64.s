@@ -142,6 +142,8 @@ end7:
 	VMOVSHDUP     Z0, Z1
 	VADDPS        Z1, Z0, Z0
 	VCOMPRESSPS.Z Z0, K5, Z0
+	VPXORD        X16, X16, X16
+	VADDPS        X16, X0, X0
 	VBROADCASTSS  alpha+56(FP), X16
 	VMULPS        X16, X0, X0
 	MOVL          beta+60(FP), SI
@@ -233,6 +235,8 @@ end15:
 	VMOVHLPS      X0, X0, X4
 	VADDPS        X4, X0, X0
 	VMOVSHDUP     X0, X4
+	VADDPS        X4, X0, X0
+	VPXORD        X4, X4, X4
 	VADDPS        X4, X0, X0
 	VMULSS        alpha+56(FP), X0, X0
 	MOVL          beta+60(FP), SI
@@ -1690,6 +1694,8 @@ end114:
 	VPERMILPD     $0x55, Z0, Z1
 	VADDPD        Z1, Z0, Z0
 	VCOMPRESSPD.Z Z0, K5, Z0
+	VPXORD        Y16, Y16, Y16
+	VADDPD        Y16, Y0, Y0
 	VBROADCASTSD  alpha+56(FP), Y16
 	VMULPD        Y16, Y0, Y0
 	MOVQ          beta+64(FP), SI
@@ -1779,6 +1785,8 @@ end122:
 	VEXTRACTF32X4 $0x01, Y0, X4
 	VADDPD        X4, X0, X0
 	VMOVHLPS      X0, X0, X4
+	VADDPD        X4, X0, X0
+	VPXORD        X4, X4, X4
 	VADDPD        X4, X0, X0
 	VMULSD        alpha+56(FP), X0, X0
 	MOVQ          beta+64(FP), SI

@@ -120,6 +120,8 @@ end3:
 	VADDPS       X12, X0, X0
 	VMOVSHDUP    X0, X12
 	VADDPS       X12, X0, X0
+	VXORPS       X12, X12, X12
+	VADDPS       X12, X0, X0
 	MOVSS        X0, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -287,6 +289,8 @@ end6:
 	VMOVHLPS     X0, X0, X12
 	VADDPS       X12, X0, X0
 	VMOVSHDUP    X0, X12
+	VADDPS       X12, X0, X0
+	VXORPS       X12, X12, X12
 	VADDPS       X12, X0, X0
 	MOVSS        X0, ret+24(FP)
 	VZEROUPPER
@@ -646,6 +650,8 @@ end15:
 	VADDPD       X12, X0, X0
 	VMOVHLPS     X0, X0, X12
 	VADDPD       X12, X0, X0
+	VXORPS       X12, X12, X12
+	VADDPD       X12, X0, X0
 	MOVSD        X0, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -745,6 +751,8 @@ end18:
 	VEXTRACTF128 $0x01, Y0, X12
 	VADDPD       X12, X0, X0
 	VMOVHLPS     X0, X0, X12
+	VADDPD       X12, X0, X0
+	VXORPS       X12, X12, X12
 	VADDPD       X12, X0, X0
 	MOVSD        X0, ret+24(FP)
 	VZEROUPPER

@@ -82,6 +82,8 @@ end3:
 	VADDPS        X12, X0, X0
 	VMOVSHDUP     X0, X12
 	VADDPS        X12, X0, X0
+	VPXORD        X12, X12, X12
+	VADDPS        X12, X0, X0
 	MOVSS         X0, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -153,6 +155,8 @@ end6:
 	VMOVHLPS      X0, X0, X12
 	VADDPS        X12, X0, X0
 	VMOVSHDUP     X0, X12
+	VADDPS        X12, X0, X0
+	VPXORD        X12, X12, X12
 	VADDPS        X12, X0, X0
 	MOVSS         X0, ret+24(FP)
 	VZEROUPPER
@@ -398,6 +402,8 @@ end15:
 	VADDPD        X12, X0, X0
 	VMOVHLPS      X0, X0, X12
 	VADDPD        X12, X0, X0
+	VPXORD        X12, X12, X12
+	VADDPD        X12, X0, X0
 	MOVSD         X0, ret+48(FP)
 	VZEROUPPER
 	RET
@@ -467,6 +473,8 @@ end18:
 	VEXTRACTF32X4 $0x01, Y0, X12
 	VADDPD        X12, X0, X0
 	VMOVHLPS      X0, X0, X12
+	VADDPD        X12, X0, X0
+	VPXORD        X12, X12, X12
 	VADDPD        X12, X0, X0
 	MOVSD         X0, ret+24(FP)
 	VZEROUPPER

@@ -136,7 +136,7 @@ type Kernels[T Float] struct {
 	Scale func(x []T, alpha T)    // x *= alpha
 	// Dot is Σ x·y in Lanes or DoubleLanes partial sums from +0. They are joined as
 	// (v0+v1) + (v2+v3), where vq is the q-th quarter of the lanes. Then the upper half is
-	// added to the lower, until one lane is left.
+	// added to the lower, until one lane is left. At last +0 is added, so that no sum is -0.
 	Dot    func(x, y []T) T
 	SumSq  func(x []T) T // Dot(x, x)
 	AbsSum func(x []T) T // Σ |x|, in the lanes of Dot

@@ -58,9 +58,9 @@ func loopBody(n ast.Node) *ast.BlockStmt {
 	return nil
 }
 
-// entersAssembly says whether a block calls a kernel itself: a field of a Set, or f,
-// as this package names one that it has chosen. Loops within it answer for
-// themselves.
+// entersAssembly says whether a block calls a kernel itself: a field of set, as this
+// package names a Set, or f, as it names a kernel that it has chosen. Loops within it
+// answer for themselves.
 func entersAssembly(body *ast.BlockStmt) (found bool) {
 	ast.Inspect(body, func(n ast.Node) bool {
 		if n != body && loopBody(n) != nil {
@@ -74,8 +74,11 @@ func entersAssembly(body *ast.BlockStmt) (found bool) {
 		case *ast.Ident:
 			found = found || f.Name == "f"
 		case *ast.SelectorExpr:
-			if of, ok := f.X.(*ast.SelectorExpr); ok && of.Sel.Name == "set" {
-				found = true
+			switch of := f.X.(type) {
+			case *ast.Ident:
+				found = found || of.Name == "set"
+			case *ast.SelectorExpr:
+				found = found || of.Sel.Name == "set"
 			}
 		}
 		return true

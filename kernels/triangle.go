@@ -7,7 +7,8 @@ import "slices"
 const MaxTriangle = 256
 
 // A Triangle is op(A) of order M, at most MaxTriangle, beside B of M×N. If Unit is set, its
-// diagonal is 1. Nothing depends on the diagonal of A then, or ever on its other triangle.
+// diagonal is 1, and results do not depend on the diagonal of A. They never depend on the
+// other triangle of A.
 type Triangle[T Float] struct {
 	M, N   int
 	Lower  bool // op(A) is a lower triangle
@@ -27,7 +28,8 @@ func (l Local[T]) Trmm(t *Triangle[T]) { l.m.triangle(t, false) }
 
 // Trsm computes B = Alpha·op(A)⁻¹·B. It rounds Alpha·B first. Each element takes its
 // products in one chain, in the order in which the rows are solved. Then it is multiplied by
-// the reciprocal of the diagonal, or divided if that of any row overflows or is subnormal.
+// the reciprocal of its diagonal element. It is divided instead if any diagonal element, or
+// its reciprocal, is subnormal.
 func (l Local[T]) Trsm(t *Triangle[T]) { l.m.triangle(t, true) }
 
 // A lower is a lower triangle. An upper one becomes lower as its rows and columns are
@@ -39,8 +41,8 @@ type lower[T Float] struct {
 	divide        bool
 }
 
-// triangle walks B in panels, and each panel in blocks of rows. Columns of a transposed B
-// become the panel, and the panel, or other space, their result.
+// triangle walks B in panels, and each panel in blocks of rows. A transposed B passes
+// through the worker's space, where its columns are rows.
 func (m *multiplier[T]) triangle(t *Triangle[T], solve bool) {
 	m.makeSpace()
 	nr, mr := m.set.NR, m.set.MR
@@ -160,8 +162,8 @@ func invert[T Float](d []T) bool {
 	return true
 }
 
-// gathersTriangle says whether a triangle is copied before use: its rows would evict each
-// other from L1, or lie across memory. A small one may.
+// gathersTriangle says whether a triangle is copied before use: where its rows evict each
+// other from L1, or lie across memory. A small one is read in place.
 func (m *multiplier[T]) gathersTriangle(t *Triangle[T]) bool {
 	if t.TransA {
 		return t.M > min(crosswiseRows, linesTogether(t.LDA*elementSize[T]()))

@@ -182,6 +182,7 @@ func (g *gen) joinRows(acc func(row int) []reg.VecPhysical) {
 
 // updateRow emits y = alpha·s + beta·y for lane 0 of s. If beta is 0, y is not read.
 func (g *gen) updateRow(s, t reg.VecPhysical, y operand.Mem) {
+	g.unsignZero(s, t)
 	move := g.pick(g.VMOVSS, g.VMOVSD)
 	mul, add := g.pick(g.VMULSS, g.VMULSD), g.pick(g.VADDSS, g.VADDSD)
 	mul(g.paramAddr("alpha"), s, s)
@@ -202,6 +203,7 @@ func (g *gen) updateRows(s, t reg.VecPhysical, y reg.GPVirtual) {
 		return v.AsX().(reg.VecPhysical)
 	}
 	s, t = first(s), first(t)
+	g.unsignZero(s, t)
 	g.broadcast("alpha", t)
 	g.mul(t, s, s)
 	g.unlessZero("beta", func() {

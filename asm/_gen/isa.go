@@ -267,6 +267,15 @@ func (g *gen) zero(v reg.VecPhysical) {
 	}
 }
 
+// ones sets all bits of v.
+func (g *gen) ones(v reg.VecPhysical) {
+	if g.wide() {
+		g.VPTERNLOGD(operand.Imm(0xff), v, v, v)
+	} else {
+		g.VPCMPEQD(v, v, v)
+	}
+}
+
 // Bitwise operations on floats: AVX-512F has them only in integer clothes.
 
 func (g *gen) and(m operand.Op, x, dst reg.VecPhysical) {

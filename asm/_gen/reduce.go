@@ -34,11 +34,7 @@ func (g *gen) ofAbs(name, slot, doc string, op func(x, dst reg.VecPhysical)) {
 
 // signless fills a register with all bits of an element but the sign.
 func (g *gen) signless(v reg.VecPhysical) {
-	if g.wide() {
-		g.VPTERNLOGD(operand.Imm(0xff), v, v, v)
-	} else {
-		g.VPCMPEQD(v, v, v)
-	}
+	g.ones(v)
 	if g.size == double.size {
 		g.VPSRLQ(operand.Imm(1), v, v)
 	} else {
@@ -70,6 +66,7 @@ func (g *gen) dot(op, slot, doc string, two bool) {
 		}
 	})
 	g.sumTree(sums, tx)
+	g.unsignZero(sums[0].AsX().(reg.VecPhysical), tx.AsX().(reg.VecPhysical))
 	g.Store(sums[0].AsX(), g.ReturnIndex(0))
 	g.finish()
 }
@@ -79,7 +76,7 @@ func (g *gen) sumRegs() []reg.VecPhysical { return g.vec[:g.sums/g.lanes] }
 
 // loop64 emits body for every g.sums elements, a group of vectors at a time,
 // the first of which is number q; the last round is masked where elements are
-// missing: a masked load gives +0, which leaves a sum as it is. AVX2 masks come
+// missing: a masked load gives +0, which changes no sum but -0. AVX2 masks come
 // through tm, so groups of several vectors are for AVX-512.
 func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, group int, body func(q int, ls []lane)) {
 	next, tail, end := g.label("loop"), g.label("tail"), g.label("end")
@@ -125,6 +122,13 @@ func (g *gen) loop64(n reg.GPVirtual, ptrs []reg.GPVirtual, tm reg.VecPhysical, 
 // sumTree joins the partial sums in the order that Kernels.Dot states and leaves
 // the total in lane 0 of s[0].
 func (g *gen) sumTree(s []reg.VecPhysical, t reg.VecPhysical) { g.tree(s, t, g.addTo) }
+
+// unsignZero makes the totals in s +0 where they are -0: partial sums are -0 where products
+// of the other sign underflow, and +0 is added to more of them where vectors are wider.
+func (g *gen) unsignZero(s, t reg.VecPhysical) {
+	g.zero(t)
+	g.addTo(t, s)
+}
 
 func (g *gen) addTo(x, dst reg.VecPhysical) { g.add(x, dst, dst) }
 

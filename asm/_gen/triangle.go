@@ -163,11 +163,7 @@ func (g *gen) finishRow(divide reg.GPVirtual, factor reg.VecPhysical, row ...reg
 
 // setSigns sets the sign bit of each element of v, and no other bit.
 func (g *gen) setSigns(v reg.VecPhysical) {
-	if g.wide() {
-		g.VPTERNLOGD(operand.U8(0xff), v, v, v)
-	} else {
-		g.VPCMPEQD(v, v, v)
-	}
+	g.ones(v)
 	if g.size == double.size {
 		g.VPSLLQ(operand.U8(63), v, v)
 	} else {

@@ -13,7 +13,7 @@
 //   - Level 3: gemm, symm, syrk, syr2k, trmm, trsm.
 //   - Level 2: gemv, ger, symv, syr, syr2, trmv, trsv.
 //   - Level 1, with increments of 1: axpy, scal; with any that are positive: dot, asum,
-//     nrm2, iamax.
+//     nrm2, iamax. Increments greater than 1 are for up to 8,192 elements.
 //
 // The other routines are gonum's own. So are small cases of these routines, and calls
 // that have nothing to compute. Bad arguments panic with gonum's messages.
@@ -21,14 +21,16 @@
 // # Results
 //
 // Results may differ from gonum's in the last bits, because sums have another order.
-// They do not depend on the number of threads, nor on what else the engine does.
+// They do not depend on the number of threads, nor on what else the engine does. Small
+// cases of float32 depend on the address of a vector: gonum's sums do.
 //
 // Each element of a result of gemm, symm and syrk is the chain of
 // [kernels.Algebra.MatMul]. So syrk and symm give the bits of gemm.
 //
 // trsm multiplies by the reciprocal of a diagonal element, as gonum does on the left
-// side. It divides where the reciprocal would overflow or lose bits. Where B is one vector
-// of at most 8,192 elements, it always divides, as trsv does.
+// side. It divides a block of rows where a diagonal element or its reciprocal is
+// subnormal. Where B is one vector of at most 8,192 elements, it always divides, as trsv
+// does.
 //
 // # NaN and infinity
 //

@@ -7,9 +7,9 @@ import (
 )
 
 // The routines of level 1 take vectors with increments of 1. Sums and iamax copy vectors
-// with greater ones first: to copy takes 0.4 ns an element, and gonum's sums wait for
-// themselves. Axpy and scal go to gonum, and so does all with other increments. Columns of
-// many rows wait for memory, 0.8 ns an element.
+// with greater ones first. The copy takes 0.4 ns an element, and each addition of gonum's
+// sums waits for the one before it. Vectors longer than one copy go to gonum: they wait for
+// memory, 0.8 ns an element. So do axpy and scal with increments, and all negative ones.
 
 func isPair[T kernels.Float](n, least int, x []T, incX int, y []T, incY int) bool {
 	return incY == 1 && n <= len(y) && isOne(n, least, x, incX)
@@ -22,7 +22,7 @@ func isOne[T kernels.Float](n, least int, x []T, incX int) bool {
 // leastCopied is the number of elements of a vector that is worth a copy.
 const leastCopied = 64
 
-// copies reports whether n elements of x are to be copied, if not taken as they are.
+// copies reports whether n elements of x are worth a copy, and fit in one.
 func (r *routines[T]) copies(n, least int, x []T, incX int) bool {
 	return n >= max(leastCopied, least) && n <= r.gather && incX > 0 && reaches(n, incX, len(x))
 }

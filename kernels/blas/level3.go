@@ -261,6 +261,7 @@ func (r *routines[T]) checkTriangle(s blas.Side, ul blas.Uplo, tA blas.Transpose
 		t.m, t.n = n, m
 	}
 	t.lower = lower != t.a.trans
+	// Few rows on the right waste a panel. A single one is a vector, as of trmv.
 	least, thin := r.right, t.n < r.rows && !(t.n == 1 && t.m >= r.tuning.trmv)
 	if left {
 		least, thin = r.left, t.m < r.order

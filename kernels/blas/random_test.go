@@ -84,6 +84,40 @@ func TestLarge(t *testing.T) {
 	})
 }
 
+// TestLong compares vectors of one and more copies and chunks with gonum's.
+func TestLong(t *testing.T) {
+	eachSet(t, func(t *testing.T, e *kernels.Engine) {
+		bs := []*Implementation{New(e)}
+		for _, routine := range levels[1] {
+			for seed := range uint64(8) {
+				for _, n := range []int{63, 64, 129, 1000, blocks.gather, blocks.gather + 1, 20000} {
+					tryAll(t, bs, routine, 0, n, 0, seed)
+				}
+			}
+		}
+	})
+}
+
+// TestOrders compares triangles of one leaf and more with gonum's, beside few columns.
+func TestOrders(t *testing.T) {
+	if raceDetector {
+		t.Skip("the oracle takes half a minute")
+	}
+	eachSet(t, func(t *testing.T, e *kernels.Engine) {
+		bs := []*Implementation{New(e)}
+		for i, order := range []int{255, kernels.MaxTriangle, 257, 300, 513} {
+			for j, n := range []int{1, 4, 33} {
+				for _, routine := range []string{"trmm", "trsm"} {
+					for seed := range uint64(4) { // of both sides
+						tryAll(t, bs, routine, order, n, 0, seed+uint64(100*i+10*j))
+						tryAll(t, bs, routine, n, order, 0, seed+uint64(100*i+10*j))
+					}
+				}
+			}
+		}
+	})
+}
+
 func fuzzLevel(f *testing.F, level int) {
 	e := newEngine(f, "", 2)
 	bs := eachTuning(e)
@@ -163,16 +197,47 @@ func TestSameBits(t *testing.T) {
 			}
 			for _, routines := range levels {
 				for _, routine := range routines {
-					r := rand.New(rand.NewPCG(7, 7))
+					sizes := [][3]int{{130, 140, 120}}
+					if routine == "trmm" || routine == "trsm" {
+						sizes = append(sizes, [3]int{300, 310, 0}) // several leaves
+					}
 					for seed := range uint64(2) {
-						c := newCall[float64](r, routine, 130, 140, 120)
-						if !reflect.DeepEqual(output(api64(b), c, seed), output(api64(same), c, seed)) {
-							t.Errorf("%s with %d threads: D%v differs", isa, threads, c)
-						}
-						if !reflect.DeepEqual(output(api32(b), c, seed), output(api32(same), c, seed)) {
-							t.Errorf("%s with %d threads: S%v differs", isa, threads, c)
+						for _, s := range sizes {
+							c := newCall[float64](rand.New(rand.NewPCG(7, seed)), routine, s[0], s[1], s[2])
+							if !reflect.DeepEqual(output(api64(b), c, seed), output(api64(same), c, seed)) {
+								t.Errorf("%s with %d threads: D%v differs", isa, threads, c)
+							}
+							if !reflect.DeepEqual(output(api32(b), c, seed), output(api32(same), c, seed)) {
+								t.Errorf("%s with %d threads: S%v differs", isa, threads, c)
+							}
 						}
 					}
+				}
+			}
+		}
+	}
+}
+
+// TestSameLimits: AVX2 and AVX-512 send the same cases to gonum's routines, whose bits
+// differ. Gonum's sums of float32 depend on the address too, so float64 alone is compared.
+func TestSameLimits(t *testing.T) {
+	var bs []*Implementation
+	for _, isa := range kernels.FloatISAs() {
+		if isa != "generic" {
+			bs = append(bs, New(newEngine(t, isa, 1)))
+		}
+	}
+	if len(bs) < 2 {
+		t.Skip("there are not two such Sets on this machine")
+	}
+	r := rand.New(rand.NewPCG(10, 10))
+	for _, routines := range levels {
+		for _, routine := range routines {
+			for range 400 {
+				m, n, k, seed := r.IntN(60), r.IntN(60), r.IntN(20), r.Uint64()
+				c := newCall[float64](r, routine, m, n, k)
+				if !reflect.DeepEqual(output(api64(bs[0]), c, seed), output(api64(bs[1]), c, seed)) {
+					t.Errorf("D%v differs", c)
 				}
 			}
 		}
@@ -394,26 +459,37 @@ func TestZeros(t *testing.T) {
 	}
 }
 
-// TestReciprocal: where 1/d overflows or loses bits, trsm divides.
+// TestReciprocal: where 1/d overflows or loses bits, trsm divides. Two columns are no vector.
 func TestReciprocal(t *testing.T) {
-	b := tunings[1].make(newEngine(t, "", 1))
-	for _, d := range []float64{3, 0x1p-1030, 0x1.8p-1074 * 5, 0x1.23456789abcdfp1023, math.Inf(1), 0, math.NaN()} {
-		for _, x := range []float64{0x1.123456789abcdp-1000, 0, math.Inf(-1)} {
-			for _, side := range []blas.Side{blas.Left, blas.Right} {
-				v := []float64{x}
-				b.Dtrsm(side, blas.Lower, blas.NoTrans, blas.NonUnit, 1, 1, 1, []float64{d}, 1, v, 1)
-				if err := near(v[0], x/d, math.Abs(x/d)*0x1p-52); err != nil {
-					t.Errorf("%v/%v: %v", x, d, err)
+	eachSet(t, func(t *testing.T, e *kernels.Engine) {
+		b := tunings[1].make(e)
+		for _, d := range []float64{3, 0x1p-1030, 0x1.8p-1074 * 5, 0x1.faa2323a5e856p1023, math.Inf(1), 0, math.NaN()} {
+			for _, x := range []float64{0x1.123456789abcdp-1000, 0x1.123456789abcdp1000, 0, math.Inf(-1)} {
+				for _, side := range []blas.Side{blas.Left, blas.Right} {
+					for n := 1; n <= 2; n++ {
+						v, rows, cols := []float64{x, x}[:n], 1, n
+						if side == blas.Right {
+							rows, cols = n, 1
+						}
+						b.Dtrsm(side, blas.Lower, blas.NoTrans, blas.NonUnit, rows, cols, 1, []float64{d}, 1, v, cols)
+						for _, got := range v {
+							if err := near(got, x/d, math.Abs(x/d)*0x1p-52); err != nil {
+								t.Errorf("%v/%v: %v", x, d, err)
+							}
+						}
+					}
 				}
 			}
 		}
-	}
-	d32, x32 := float32(0x1.23457p127), float32(0x1.5p100)
-	v := []float32{x32}
-	b.Strsm(blas.Left, blas.Lower, blas.NoTrans, blas.NonUnit, 1, 1, 1, []float32{d32}, 1, v, 1)
-	if !(math.Abs(float64(v[0]-x32/d32)) <= float64(x32/d32)*0x1p-23) {
-		t.Errorf("%v/%v is %v", x32, d32, v[0])
-	}
+		for _, c := range [][2]float32{{0x1.5p100, 0x1.23457p127}, {0x1.5p100, 0x1.fp127}, {0x1.5p100, 0x1.dp127}, {0x1.5p100, 0x1.bp127}, {0x1.5p-140, 0x1.3p-133}} {
+			x, d := c[0], c[1]
+			v := []float32{x, x}
+			b.Strsm(blas.Left, blas.Lower, blas.NoTrans, blas.NonUnit, 1, 2, 1, []float32{d}, 1, v, 2)
+			if !(math.Abs(float64(v[1]-x/d)) <= float64(x/d)*0x1p-23) {
+				t.Errorf("%v/%v is %v", x, d, v[1])
+			}
+		}
+	})
 }
 
 // TestNorm: nrm2 neither overflows nor underflows before its result does.
