@@ -29,8 +29,9 @@ type Engine struct {
 }
 
 // New returns an engine for the named instruction set: "generic", "avx2", "avx512" or
-// "avx512vnni". The last differs from the one before it in products of int8. An empty name takes BATCHRNN_ISA. If that is not set either, it takes the fastest set
-// of this machine.
+// "avx512vnni". The last differs from the one before it in products of int8. An empty
+// name takes BATCHRNN_ISA. If that is not set either, it takes the fastest set of this
+// machine.
 //
 // threads is the maximum number of workers of a region, up to MaxThreads. 0 or less
 // means GOMAXPROCS. It means fewer if the process may run on fewer processors, or has a

@@ -138,7 +138,7 @@ func (w *Worker) Gemm(p Product, panels Span) {
 // checkProduct checks all of p except B, which is k×n.
 func (o serial) checkProduct(op string, p *Product, k, n int) {
 	if p.TransA && p.B != nil && p.B.int8 {
-		panic("kernels: " + op + ": A is transposed, and B of int8: its rows can't be quantised")
+		panic("kernels: " + op + ": A is transposed, and B is of int8, which takes rows of A: transpose A before")
 	}
 	if p.TransA {
 		checkMatrix(op, "A", p.A, k, p.M, p.LDA)

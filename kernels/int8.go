@@ -69,7 +69,7 @@ func (p *Packed) panel(data []float32, quads Span, j int) (scales []float32, sum
 // checkFloat panics if p is of int8.
 func (p *Packed) checkFloat(op string) {
 	if p.int8 {
-		panic(fmt.Sprintf("kernels: %s: the packed matrix is of int8: use PackInt8", op))
+		panic(fmt.Sprintf("kernels: %s: the packed matrix is of int8: make it with NewPacked", op))
 	}
 }
 
@@ -83,7 +83,7 @@ func (p *Packed) checkInt8(op string, q []int8, scales []float32) {
 }
 
 // PackInt8 sets p to int8 from -127 to 127, and the scales of its columns. q is N×K, the
-// transpose of p: column j of p is scales[j]·q[j*K:][:K].
+// transpose of p: column j of p is scales[j]·q[j*K:][:K]. It panics if an element is -128.
 func (o serial) PackInt8(p *Packed, q []int8, scales []float32) {
 	o.checkPacked("PackInt8", "p", p)
 	p.checkInt8("PackInt8", q, scales)
@@ -95,6 +95,9 @@ func (o serial) PackInt8(p *Packed, q []int8, scales []float32) {
 			to, sums, values := p.panel(data, quads, j/p.nr)
 			col, sum, negative := j%p.nr, int32(0), int32(0)
 			for k, v := range q[j*p.K+first:][:n] {
+				if v == math.MinInt8 { // sums of its products don't fit 16 bits
+					panic(fmt.Sprintf("kernels: PackInt8: q[%d] is -128: values are from -127 to 127, as Quantise gives them", j*p.K+first+k))
+				}
 				values[p.at(k, col)] = v
 				sum += int32(v)
 				negative -= min(int32(v), 0)

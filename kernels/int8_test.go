@@ -179,3 +179,30 @@ func checkInt8Elements(t *testing.T, p *Packed, q []int8, scales []float32) {
 		}
 	}
 }
+
+// TestInt8Refuses: a packed matrix of one format is refused where another is asked for.
+func TestInt8Refuses(t *testing.T) {
+	e := open(t, "generic", 1)
+	floats, p := e.NewPacked(5, 3), e.NewPackedInt8(5, 3)
+	q, scales, x := make([]int8, 15), make([]float32, 3), make([]float32, 15)
+	lowest := make([]int8, 15)
+	lowest[7] = math.MinInt8
+	var view Packed
+	for want, call := range map[string]func(){
+		"PackInt8: the packed matrix is of float32: make it with NewPackedInt8": func() { e.PackInt8(floats, q, scales) },
+		"Int8: the packed matrix is of float32: make it with NewPackedInt8":     func() { floats.Int8(q, scales) },
+		"Pack: the packed matrix is of int8: make it with NewPacked":            func() { e.Pack(p, false, x, 3) },
+		"PackRows: the packed matrix is of int8":                                func() { e.PackRows(p, Span{0, 5}, x, 3) },
+		"First: the packed matrix is of int8":                                   func() { p.First(&view, 2) },
+		"PackInt8: q[7] is -128":                                                func() { e.PackInt8(p, lowest, scales) },
+		"PackInt8: q has length 14":                                             func() { e.PackInt8(p, q[:14], scales) },
+		"PackInt8: scales has length 2":                                         func() { e.PackInt8(p, q, scales[:2]) },
+		"NewPackedInt8 of 0×3":                                                  func() { e.NewPackedInt8(0, 3) },
+		"Quantise: q has length 3":                                              func() { Quantise(q[:3], x[:4]) },
+		"Gemm: A is transposed, and B is of int8": func() {
+			e.Gemm(Product{M: 2, A: x, LDA: 2, TransA: true, B: p, C: make([]float32, 6), LDC: 3})
+		},
+	} {
+		mustPanicWith(t, "kernels: "+want, call)
+	}
+}
