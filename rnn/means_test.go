@@ -2,6 +2,7 @@ package rnn
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"batchrnn/kernels"
@@ -119,4 +120,67 @@ func TestMeansOfOthers(t *testing.T) {
 	ws.Forward([]int32{1})
 	mustPanic(t, func() { m.NewMeans().Add(ws) }, "rnn: Means.Add", "another model")
 	mustPanic(t, func() { m.NewMeans().Add(m.NewWorkspace(1, 1)) }, "rnn: Means.Add")
+}
+
+// TestMeansOfLengths: steps behind the end of a sequence don't count.
+func TestMeansOfLengths(t *testing.T) {
+	const steps, rows = 5, 3
+	for _, c := range []Config{
+		{Input: 9, Layers: 2, Hidden: 12, Output: 7, Bidirectional: true},
+		{Input: 9, Layers: 1, Hidden: 12, Output: 7, Cell: GRUResetBefore},
+		{Input: 3, Dense: true, Layers: 2, Hidden: 12, Output: 7, Cell: LSTM, Projection: 8},
+	} {
+		m, b := newModel(t, newEngine(t, "", 1), c, 1), newBatch(c, steps, rows, 1)
+		b.lengths = []int32{2, 0, steps}
+		b.spoil(c, steps, rows)
+		ws := m.NewWorkspace(steps, rows)
+		b.continued(ws)
+		together, apart := m.NewMeans(), m.NewMeans()
+		together.Add(ws)
+		for row, n := range b.lengths {
+			if n == 0 {
+				continue
+			}
+			ws, one := m.NewWorkspace(int(n), 1), batch{}
+			for t := range int(n) {
+				at := t*rows + row
+				if c.Dense {
+					one.x = append(one.x, b.x[at*c.Input:][:c.Input]...)
+				} else {
+					one.ids = append(one.ids, b.ids[at])
+				}
+			}
+			one.continued(ws)
+			apart.Add(ws)
+		}
+		sums := func(s *Means) (all []float64) {
+			for _, sums := range [][][]float64{{{s.rows}}, s.states, s.reset, s.inputs} {
+				for _, sum := range sums {
+					all = append(all, sum...)
+				}
+			}
+			return all
+		}
+		got, want := sums(together), sums(apart)
+		for i := range want {
+			if !(math.Abs(got[i]-want[i]) <= 1e-9) {
+				t.Fatalf("%+v: sum %d is %g, of the sequences alone %g", c, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// TestMeansNotFinite: means of input that is not finite are refused, since they would
+// make biases NaN.
+func TestMeansNotFinite(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(1)} {
+		m := newModel(t, newEngine(t, "", 1), Config{Input: 3, Dense: true, Layers: 1, Hidden: 9, Output: 5}, 1)
+		ws := m.NewWorkspace(1, 1)
+		ws.ForwardDense([]float32{1, float32(v), 2})
+		means := m.NewMeans()
+		means.Add(ws)
+		if _, err := m.Quantise(means); err == nil || !strings.Contains(err.Error(), "the means make weight") {
+			t.Errorf("means of %v: error %v", v, err)
+		}
+	}
 }

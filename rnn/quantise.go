@@ -31,7 +31,8 @@ func (t *int8Vectors) row(w *kernels.Worker, dst []float32, id int) {
 
 // Quantise returns a model with the weights of m in int8, for scoring, sampling and
 // streams. It takes about a quarter of the memory of m after [Model.Compact]. m stays as it
-// is. It returns an error if a weight is NaN or infinite, or if m is compact or quantised.
+// is. It returns an error if a weight is NaN or infinite, if m is compact or quantised, or if
+// means make a bias NaN or infinite.
 //
 // Each column of a weight, that is each output of its product, has a scale: the largest
 // magnitude in the column is 127 times the scale, and values are rounded to the nearest
@@ -78,6 +79,11 @@ func (m *Model) Quantise(means *Means) (*Model, error) {
 				return nil, notFinite(w)
 			}
 			q.setPart(p, vectors)
+		}
+	}
+	for i := range q.table {
+		if w := &q.table[i]; w.bias() && !allFinite(*q.view(w)) {
+			return nil, fmt.Errorf("rnn: Quantise: the means make weight %q NaN or infinite: take means of passes whose input and states are finite", w.name)
 		}
 	}
 	q.takeSums()
@@ -136,7 +142,8 @@ func (m *Model) takeSums() {
 }
 
 // An int8Part is a part of a quantised weight: n vectors of k values, each with a scale.
-// They are columns of a block that products read, or rows that ids select, in parts for each gate.
+// They are columns of a block that products read, or rows that ids select, in parts for
+// each gate.
 type int8Part struct {
 	n, k   int
 	packed *kernels.Packed // the block; nil for a table

@@ -2,7 +2,7 @@ package rnnlm
 
 import "batchrnn/rnn"
 
-// Texts that a network draws for the means of its states: so many at once, and of so many
+// A network draws texts for the means of its states: meanTexts at once, of meanTokens
 // tokens each.
 const (
 	meanTexts  = 32
