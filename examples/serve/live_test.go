@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"batchrnn/bench/lm"
 	"batchrnn/bench/lm/text"
 	"batchrnn/rnn"
 	"batchrnn/rnn/streams"
@@ -501,20 +502,26 @@ func TestReload(t *testing.T) {
 		t.Errorf("%q and then %q, want %q", got, more, want)
 	}
 
-	rewrite(t, path, fresh)
-	if err := s.reload(t.Context()); err != nil {
+	small, err := fresh.Quantise()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if s.model.Load().Network() == old.Network() {
-		t.Error("the old model is kept")
-	}
-	c.want(http.StatusNoContent, "PUT", "/sessions/"+id+"/state", saved, nil)
-	more, _ = c.generate(id, request{MaxTokens: 20})
-	other, _ := start(t, e, fresh, nil)
-	id = other.open(nil)
-	other.want(http.StatusNoContent, "PUT", "/sessions/"+id+"/state", saved, nil)
-	if want, _ := other.generate(id, request{MaxTokens: 20}); more != want {
-		t.Errorf("after the reload %q, the new model alone %q", more, want)
+	for _, fresh := range []*lm.Model{fresh, small} {
+		rewrite(t, path, fresh)
+		if err := s.reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.model.Load(); got.Network() == old.Network() || got.Config.Int8 != fresh.Config.Int8 {
+			t.Error("the old model is kept")
+		}
+		c.want(http.StatusNoContent, "PUT", "/sessions/"+id+"/state", saved, nil)
+		more, _ = c.generate(id, request{MaxTokens: 20})
+		other, _ := start(t, e, fresh, nil)
+		id := other.open(nil)
+		other.want(http.StatusNoContent, "PUT", "/sessions/"+id+"/state", saved, nil)
+		if want, _ := other.generate(id, request{MaxTokens: 20}); more != want {
+			t.Errorf("after the reload %q, the new model alone %q", more, want)
+		}
 	}
 }
 

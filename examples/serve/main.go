@@ -48,7 +48,7 @@
 //
 //	$ curl localhost:8080/metrics            for Prometheus
 //	$ curl localhost:8080/healthz            200, or 503 while the server ends
-//	$ kill -HUP $PID                         loads the file of -model anew
+//	$ kill -HUP $PID                         loads the file of -model anew, also one of int8
 //	$ kill $PID                              refuses new work, lets what is under way end
 //
 // Errors are {"error": "..."} with 400 for a wrong request, 404 for an unknown session, 408

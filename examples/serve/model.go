@@ -49,10 +49,11 @@ func train(ctx context.Context, e *kernels.Engine, source *text.Text, hidden int
 }
 
 // shape names what a state belongs to: the network's shape and the vocabulary. The
-// parameters may differ, as after a reload.
+// parameters may differ, as after a reload, and may be int8.
 func shape(m *lm.Model) string {
-	n := m.Network()
-	name := fmt.Sprintf("%s of %d %s tokens", m.Config.Name(), m.Vocab.Len(), m.Level())
+	n, c := m.Network(), m.Config
+	c.Int8 = false
+	name := fmt.Sprintf("%s of %d %s tokens", c.Name(), m.Vocab.Len(), m.Level())
 	if n.Projection > 0 {
 		name += fmt.Sprintf(", projection %d", n.Projection)
 	}
