@@ -9,7 +9,7 @@
 //	rnnbench rescore    the cost of each hypothesis of n-best lists, with n-grams mixed in
 //	rnnbench export     a saved model for other programs, as safetensors, ONNX or ARPA
 //	rnnbench import     a model from such a file
-//	rnnbench quantise   a saved RNN with weights of int8, a quarter of the size
+//	rnnbench quantise   int8 weights for a saved RNN, a quarter of the size
 //	rnnbench kernels    every kernel beside the machine's peak
 //	rnnbench speed      passes through networks beside the machine's peak
 //	rnnbench gradients  gradients over long sequences, and what keeps them
@@ -69,7 +69,7 @@ type commandLine struct {
 
 	Export   exportCommand   `cmd:"" help:"Write a saved model for other programs: an RNN's weights as safetensors, in PyTorch's names and layouts, or the RNN as an ONNX model; n-grams as an ARPA file."`
 	Import   importCommand   `cmd:"" help:"Make a model of an ARPA file, or of a saved RNN and other weights, from safetensors."`
-	Quantise quantiseCommand `cmd:"" help:"Make a model of int8 weights of a saved RNN, a quarter of the size, for everything but training."`
+	Quantise quantiseCommand `cmd:"" help:"Give a saved RNN weights of int8, a quarter of the size, for everything but training."`
 
 	Kernels kernelsCommand `cmd:"" help:"Every kernel of every instruction set of this machine: GFLOP/s, GB/s, share of the peak."`
 	Speed   speedCommand   `cmd:"" help:"Passes through networks, DeepBench's and small ones: GFLOP/s and share of the peak."`

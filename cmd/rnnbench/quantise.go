@@ -15,7 +15,7 @@ type quantiseCommand struct {
 
 // Help is what kong prints below the summary.
 func (*quantiseCommand) Help() string {
-	return `The new model takes about a quarter of the memory, and its file of the disk. It predicts nearly as well: "rnnbench eval" tells. Each column of a matrix has a scale, and its values become whole multiples of it, from -127 to 127. Biases stay as they are.
+	return `The new model takes about a quarter of the memory, and its weights of the file; the vocabulary stays. It predicts nearly as well: "rnnbench eval" tells. Each column of a matrix has a scale, and its values become whole multiples of it, from -127 to 127. Biases stay float32; they take back what rounding shifts in the mean of texts that the model draws.
 
 eval, sample, score, rescore and inspect take the new model. It can't be trained further, exported or quantised again: keep the first one for that.`
 }
