@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -114,6 +115,9 @@ func TestInt8(t *testing.T) {
 				x.B = e.NewPackedInt8(p.k, p.n)
 				e.PackInt8(x.B, q, scales)
 				checkInt8Elements(t, x.B, q, scales)
+				if got, want := e.PackedInt8Bytes(p.k, p.n), int64(4*len(x.B.data)); got != want {
+					t.Errorf("%v: PackedInt8Bytes is %d, want %d", p, got, want)
+				}
 				e.Gemm(x)
 				want := p.want(q, scales, &x)
 				for i := range p.m {
@@ -204,5 +208,36 @@ func TestInt8Refuses(t *testing.T) {
 		},
 	} {
 		mustPanicWith(t, "kernels: "+want, call)
+	}
+}
+
+// TestQuantise holds Quantise against values of its definition.
+func TestQuantise(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, test := range []struct {
+		x     []float32
+		q     []int8
+		scale float32
+		ok    bool
+	}{
+		{nil, nil, 0, true},
+		{[]float32{127, -127, 0.5, 1.5, -2.5, 2.51}, []int8{127, -127, 0, 2, -2, 3}, 1, true},
+		{[]float32{1, -254}, []int8{0, -127}, 2, true},
+		{[]float32{0, float32(math.Copysign(0, -1))}, []int8{0, 0}, 0, true},
+		{[]float32{0x1p-100, 0}, []int8{127, 0}, 0x1p-100 / float32(127), true},
+		{[]float32{0x1.fffffep-101, 1e-45}, []int8{0, 0}, 0, true},
+		{[]float32{math.MaxFloat32, 1}, []int8{127, 0}, float32(math.MaxFloat32) / 127, true},
+		{[]float32{1, nan}, nil, 0, false},
+		{[]float32{inf, 1}, nil, 0, false},
+		{[]float32{1, -inf}, nil, 0, false},
+	} {
+		q := make([]int8, len(test.x))
+		for i := range q {
+			q[i] = 55
+		}
+		scale, ok := Quantise(q, test.x)
+		if ok != test.ok || ok && (scale != test.scale || !slices.Equal(q, test.q)) {
+			t.Errorf("Quantise of %v gives %v, %v, %v, want %v, %v, %v", test.x, q, scale, ok, test.q, test.scale, test.ok)
+		}
 	}
 }

@@ -16,6 +16,7 @@ func TestQuantiseMeans(t *testing.T) {
 		{Input: 9, Layers: 1, Hidden: 21, Output: 7},
 		{Input: 9, Layers: 1, Hidden: 21, Output: 7, Cell: LSTM, Embedding: 5},
 		{Input: 9, Layers: 1, Hidden: 21, Output: 7, Cell: GRU},
+		{Input: 9, Layers: 1, Hidden: 21, Output: 7, Cell: GRUResetBefore},
 		{Input: 9, Layers: 1, Hidden: 21, Output: 9, Cell: GRU, Embedding: 21, Tied: true},
 	} {
 		m := newModel(t, newEngine(t, "", 1), c, 1)
@@ -58,6 +59,18 @@ func TestQuantiseMeans(t *testing.T) {
 		wh, gates := q.packed[cellWh][0].plain, c.Cell.gates()*c.Hidden
 		if c.Embedding == 0 { // or Bh takes the shifts of two products
 			bias("Bh", q.Cells[0].Bh, m.Cells[0].Bh, before, m.Cells[0].Wh, gates, 0, false, wh[0])
+		}
+		if c.Cell == GRUResetBefore {
+			reset := append([]float32(nil), before[:steps*batch*c.Hidden]...) // r∘h
+			for i := range reset {
+				row, unit := i/c.Hidden, i%c.Hidden
+				r := float64(m.Cells[0].Bh[unit]) + float64(m.Cells[0].Wx[int(b.ids[row])*gates+unit])
+				for j := range c.Hidden {
+					r += float64(before[row*c.Hidden+j]) * float64(m.Cells[0].Wh[j*gates+unit])
+				}
+				reset[i] *= float32(1 / (1 + math.Exp(-r)))
+			}
+			bias("Bh of the candidate", q.Cells[0].Bh[2*c.Hidden:], m.Cells[0].Bh[2*c.Hidden:], reset, m.Cells[0].Wh, gates, 2*c.Hidden, false, wh[2])
 		}
 		if c.Cell == GRU {
 			bias("Br of the candidate", q.Cells[0].Br[2*c.Hidden:], m.Cells[0].Br[2*c.Hidden:], before, m.Cells[0].Wh, gates, 2*c.Hidden, false, wh[2])

@@ -36,6 +36,9 @@ func TestQuantise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if got, want := q.Bytes(q.Engine()), heldInt8(q); got != want {
+				t.Errorf("Bytes is %d, want %d", got, want)
+			}
 			const steps, batch = 7, 3
 			want, got := statesOf(m, steps, batch), statesOf(q, steps, batch)
 			worst := 0.0
@@ -64,6 +67,26 @@ func TestQuantise(t *testing.T) {
 			}
 		})
 	}
+}
+
+// heldInt8 returns the bytes of the weights that a quantised model holds.
+func heldInt8(q *Model) (n int64) {
+	for i := range q.table {
+		w := &q.table[i]
+		if w.bias() {
+			n += 4 * int64(len(*q.view(w)))
+			continue
+		}
+		p := &q.packed[w.role][w.i]
+		n += int64(len(p.table.q) + 4*len(p.table.scales))
+		for _, b := range p.plain {
+			n += q.engine.PackedInt8Bytes(b.K, b.N)
+		}
+	}
+	for _, sum := range q.sums {
+		n += 4 * int64(len(sum))
+	}
+	return n
 }
 
 // statesOf returns the outputs of the last layer.

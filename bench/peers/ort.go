@@ -21,8 +21,8 @@ func ortFiles() []string {
 	return append(files, "libonnxruntime.so.1")
 }
 
-// ONNXRuntime returns ONNX models, and the operators RNN, LSTM, GRU and DynamicQuantizeLSTM. It is called
-// through its C interface.
+// ONNXRuntime returns ONNX models, and the operators RNN, LSTM, GRU and
+// DynamicQuantizeLSTM. It is called through its C interface.
 func ONNXRuntime() (*Impl, error) { return openRuntime("onnxruntime", newORT) }
 
 // ONNXRuntimeGemm returns streams without these operators. Those of vanilla cells and GRUs

@@ -9,8 +9,8 @@ import (
 	"batchrnn/bench/lm/ngram"
 )
 
-// mixture measures the linear interpolation of the RNN in float32 and the n-gram model with the
-// lowest validation bits.
+// mixture measures the linear interpolation of the RNN in float32 and the n-gram model with
+// the lowest validation bits.
 func (l *level) mixture(ctx context.Context) error {
 	a, okA := bestOnValid(inStore(l.rows, rnnStore), KindRNN)
 	b, okB := bestOnValid(inStore(l.rows, ngram.Trie.String()), KindNgram)
