@@ -675,6 +675,7 @@ func (n *found) takeMetadata(metadata map[string]string) error {
 		{"Input", says.Input, c.Input}, {"Layers", says.Layers, c.Layers}, {"Hidden", says.Hidden, c.Hidden},
 		{"Output", says.Output, c.Output}, {"Projection", says.Projection, c.Projection}, {"Embedding", says.Embedding, c.Embedding},
 		{"Bidirectional", says.Bidirectional, c.Bidirectional}, {"Cutoffs", says.Cutoffs, c.Cutoffs},
+		{"Int8", says.Int8, false}, // tensors are floats
 	} {
 		if a, b := fmt.Sprint(field.says), fmt.Sprint(field.has); a != b {
 			return fmt.Errorf("the file's metadata %s says that %s is %s, and its tensors that it is %s: damaged, or changed by hand: leave the metadata out", configKey, field.name, a, b)

@@ -517,6 +517,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a config without outputs", config(func(c *Config) { c.Output = 0 }), LoadOptions{}, `has "out.weight", "out.bias" beside the rnn`},
 		{"a config of an embedding", config(func(c *Config) { c.Embedding = 3 }), LoadOptions{}, "says that Embedding is 3, and its tensors that it is 0"},
 		{"a config of more cutoffs", config(func(c *Config) { c.Cutoffs = []int{2} }), LoadOptions{}, "says that Cutoffs is [2], and its tensors that it is []"},
+		{"a config of int8", config(func(c *Config) { c.Int8 = true }), LoadOptions{}, "says that Int8 is true"},
 		{"an impossible config", config(func(c *Config) { c.Layers = 0 }), LoadOptions{}, "metadata rnn.Config: 0 layers"},
 		{"a config tied in vain", config(func(c *Config) { c.Tied = true }), LoadOptions{}, "5 inputs can't be tied to 6 outputs"},
 		{"a config that is no JSON", set(configKey, "{"), LoadOptions{}, "metadata rnn.Config: unexpected EOF: damaged, or of a newer program"},

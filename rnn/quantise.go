@@ -62,7 +62,7 @@ func (m *Model) Quantise(means *Means) (*Model, error) {
 	q := newQuantised(m.engine, m.Config)
 	for i := range q.table {
 		if w := &q.table[i]; w.bias() {
-			copy(*q.view(w), m.values(w))
+			m.engine.Copy(*q.view(w), m.values(w))
 			if !allFinite(m.values(w)) {
 				return nil, notFinite(w)
 			}

@@ -409,6 +409,9 @@ func TestSafetensorsTellConfigs(t *testing.T) {
 	}
 	for i := range reflect.TypeFor[Config]().NumField() {
 		name := reflect.TypeFor[Config]().Field(i).Name
+		if name == "Int8" { // never in such a file: TestQuantiseOnlyScores, and Load refuses it
+			continue
+		}
 		value, ok := other[name]
 		if !ok {
 			t.Errorf("%s is not in this test: give it a value, and have the file tell it", name)
