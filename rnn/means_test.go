@@ -30,10 +30,6 @@ func TestQuantiseMeans(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, before := ws.States(), append(append([]float32(nil), b.h0.H...), ws.States()...)
-		embedded := make([]float32, 0, steps*batch*c.Embedding)
-		for _, id := range b.ids {
-			embedded = append(embedded, m.We[int(id)*c.Embedding:][:c.Embedding]...)
-		}
 		// Each product's bias, what it reads, and its weight before and after.
 		bias := func(name string, got, was []float32, reads []float32, w []float32, cols, first int, trans bool, p *kernels.Packed) {
 			k := p.K
