@@ -11,8 +11,7 @@ import (
 // nothing in steady state. Their results do not depend on the number of threads.
 //
 // The methods trust their arguments: see package blas, which checks them. Sizes are at
-// least 1.
-// Memory that they write has no element in common with what else they read.
+// least 1. Memory that they write has no element in common with what else they read.
 type Algebra[T Float] struct {
 	e   *Engine
 	set *asm.Kernels[T]

@@ -85,6 +85,11 @@ func (m *Model) newPacked() {
 		}
 		m.packed[w.role] = append(m.packed[w.role], p)
 	}
+	m.newSums()
+}
+
+// newSums allocates the sums of two biases.
+func (m *Model) newSums() {
 	if m.twoBiases() {
 		for range m.Cells {
 			m.sums = append(m.sums, make([]float32, m.Config.Cell.gates()*m.Hidden))

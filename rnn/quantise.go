@@ -86,7 +86,7 @@ func (m *Model) Quantise(means *Means) (*Model, error) {
 			return nil, fmt.Errorf("rnn: Quantise: the means make weight %q NaN or infinite: take means of passes whose input and states are finite", w.name)
 		}
 	}
-	q.takeSums()
+	q.engine.Run(1, q.addBiases)
 	return q, nil
 }
 
@@ -124,21 +124,8 @@ func newQuantised(e *kernels.Engine, c Config) *Model {
 		}
 		q.packed[w.role] = append(q.packed[w.role], p)
 	}
+	q.newSums()
 	return q
-}
-
-// takeSums sets the sums of two biases, as addBiases does.
-func (m *Model) takeSums() {
-	if !m.twoBiases() {
-		return
-	}
-	for _, c := range m.Cells {
-		sum := append([]float32(nil), c.Bh...)
-		for j := range m.Cell.summed() * m.Hidden {
-			sum[j] += c.Br[j]
-		}
-		m.sums = append(m.sums, sum)
-	}
 }
 
 // An int8Part is a part of a quantised weight: n vectors of k values, each with a scale.
@@ -299,7 +286,7 @@ func ReadInt8(e *kernels.Engine, c Config, r io.Reader) (*Model, error) {
 			m.setPart(p, vectors)
 		}
 	}
-	m.takeSums()
+	e.Run(1, m.addBiases)
 	return m, nil
 }
 

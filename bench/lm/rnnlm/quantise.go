@@ -1,6 +1,10 @@
 package rnnlm
 
-import "batchrnn/rnn"
+import (
+	"errors"
+
+	"batchrnn/rnn"
+)
 
 // A network draws texts for the means of its states: meanTexts at once, of meanTokens
 // tokens each.
@@ -14,13 +18,9 @@ const (
 // gives the same bits. A text begins after start. After end, if it is a token, another one
 // begins.
 func Quantise(m *rnn.Model, start, end int32) (*rnn.Model, error) {
-	plain, err := m.Quantise(nil)
-	if err != nil {
-		return nil, err
-	}
 	means, err := drawnMeans(m, start, end)
-	if err == rnn.ErrNotFinite { // finite weights may give such states
-		return plain, nil
+	if errors.Is(err, rnn.ErrNotFinite) { // of weights that are not finite, Quantise tells which
+		means, err = nil, nil
 	}
 	if err != nil {
 		return nil, err
