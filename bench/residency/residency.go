@@ -25,7 +25,6 @@ import (
 	"batchrnn/bench/lm/rnnlm"
 	"batchrnn/internal/memory"
 	"batchrnn/kernels"
-	"batchrnn/rnn"
 )
 
 // errNotServed is Measure's error in a child process. Without it, each child would
@@ -56,8 +55,9 @@ func ServeChild() {
 	os.Exit(0)
 }
 
-// hold reads a model of the given kind from r, which its length precedes. It returns
-// the growth of this process in bytes.
+// hold reads a model of the given kind from r, where its length and the number of its
+// copies precede it. It returns the growth of this process in bytes by the last copy.
+// Those before it make the runtime allocate what it needs to read and hold such a model.
 func hold(kind string, r io.Reader) (int64, error) {
 	// Without GC, memory goes back to the system at FreeOSMemory only.
 	debug.SetGCPercent(-1)
@@ -65,87 +65,46 @@ func hold(kind string, r io.Reader) (int64, error) {
 	if err := memory.DisableHugePages(); err != nil {
 		return 0, err
 	}
-	read, rehearsals, err := readerOf(kind)
+	read, err := readerOf(kind)
 	if err != nil {
 		return 0, err
 	}
-	// Reading small models first makes the runtime allocate what it needs once, before
-	// the measurement.
-	for _, rehearsal := range rehearsals {
-		var small bytes.Buffer
-		size, err := rehearsal.WriteTo(&small)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := read(&small, size); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := settledResident(); err != nil {
-		return 0, err
-	}
-	var size int64
-	if err := binary.Read(r, binary.LittleEndian, &size); err != nil {
+	var sent struct{ Size, Copies int64 }
+	if err := binary.Read(r, binary.LittleEndian, &sent); err != nil {
 		return 0, fmt.Errorf("length of the model: %w", err)
 	}
-	return growth(read, r, size)
+	var grown int64
+	for range sent.Copies {
+		if grown, err = growth(read, io.LimitReader(r, sent.Size), sent.Size); err != nil {
+			return 0, err
+		}
+	}
+	return grown, nil
 }
 
 // A reader reads a model from the size bytes that r holds for it, into memory of its
 // final size.
 type reader func(r io.Reader, size int64) (model any, err error)
 
-// readerOf returns the reader of models of the given kind. It also returns small models
-// of 10 to 100 KiB, one for each way of storing them.
-func readerOf(kind string) (read reader, small []io.WriterTo, err error) {
+// readerOf returns the reader of models of the given kind.
+func readerOf(kind string) (reader, error) {
 	switch kind {
 	case lm.Ngram:
-		est := allBigrams(61)
-		for _, store := range ngram.Stores {
-			model, err := ngram.NewModel(est, store)
-			if err != nil {
-				return nil, nil, err
-			}
-			small = append(small, model)
-		}
-		return func(r io.Reader, size int64) (any, error) { return ngram.Read(r, size) }, small, nil
+		return func(r io.Reader, size int64) (any, error) { return ngram.Read(r, size) }, nil
 	case lm.RNN:
 		engine, err := kernels.New("", 1)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		model, err := rnn.New(engine, rnn.Config{Input: 61, Layers: 1, Hidden: 100, Output: 61}, 0)
-		if err != nil {
-			return nil, nil, err
-		}
-		quantised, err := model.Quantise(nil)
-		small = append(small, rnnlm.File{Model: model}, rnnlm.File{Model: quantised})
 		return func(r io.Reader, size int64) (any, error) {
 			model, err := rnnlm.Read(engine, r, size)
 			if err == nil {
 				model.Compact()
 			}
 			return model, err
-		}, small, err
+		}, nil
 	}
-	return nil, nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
-}
-
-// allBigrams lists every pair of words, with varying values.
-func allBigrams(vocab int) *ngram.Estimates {
-	est := &ngram.Estimates{Vocab: vocab, Orders: make([]ngram.Order, 2)}
-	words, pairs := &est.Orders[0], &est.Orders[1]
-	for i := range vocab {
-		words.Word = append(words.Word, int32(i))
-		words.Prob = append(words.Prob, -2)
-		words.Backoff = append(words.Backoff, -1)
-		for j := range vocab {
-			pairs.Prefix = append(pairs.Prefix, uint32(i))
-			pairs.Word = append(pairs.Word, int32(j))
-			pairs.Prob = append(pairs.Prob, -1-float32(i*j)/float32(vocab*vocab))
-		}
-	}
-	return est
+	return nil, fmt.Errorf("%s=%s: no such kind of model", childEnv, kind)
 }
 
 // growth returns the growth of this process in bytes when it reads a model.
@@ -173,8 +132,9 @@ func settledResident() (int64, error) {
 	return memory.Resident()
 }
 
-// largeModel is the size from which the runtime's noise doesn't matter. The noise is
-// about 200 KiB in one process out of twenty.
+// largeModel is the size from which the runtime's noise doesn't matter: one copy and
+// one run suffice. A first copy adds 30 to 110 KiB to the model, and about 200 KiB more
+// in one process out of twenty.
 const largeModel = 16 << 20
 
 // Runs is the number of measurements of a model when nobody waits. Each takes about 50
@@ -192,12 +152,13 @@ func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env 
 	if err != nil {
 		return 0, err
 	}
+	copies := 2
 	if size >= largeModel {
-		runs = 1
+		copies, runs = 1, 1
 	}
 	least := int64(math.MaxInt64)
 	for range runs {
-		n, err := measureOnce(ctx, kind, model, size, env)
+		n, err := measureOnce(ctx, kind, model, size, copies, env)
 		if err != nil {
 			return 0, err
 		}
@@ -209,7 +170,7 @@ func Measure(ctx context.Context, runs int, kind string, model io.WriterTo, env 
 	return max(least, 0), nil // a negative growth is the noise of a tiny model
 }
 
-func measureOnce(ctx context.Context, kind string, model io.WriterTo, size int64, env []string) (int64, error) {
+func measureOnce(ctx context.Context, kind string, model io.WriterTo, size int64, copies int, env []string) (int64, error) {
 	if os.Getenv(childEnv) != "" {
 		return 0, errNotServed
 	}
@@ -228,9 +189,11 @@ func measureOnce(ctx context.Context, kind string, model io.WriterTo, size int64
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	err = binary.Write(stdin, binary.LittleEndian, size)
-	if err == nil {
-		_, err = model.WriteTo(stdin)
+	err = binary.Write(stdin, binary.LittleEndian, [2]int64{size, int64(copies)})
+	for range copies {
+		if err == nil {
+			_, err = model.WriteTo(stdin)
+		}
 	}
 	err = errors.Join(err, stdin.Close())
 	if waitErr := cmd.Wait(); waitErr != nil {
