@@ -197,7 +197,7 @@ func TestInt8Refuses(t *testing.T) {
 		"Int8: the packed matrix is of float32: make it with NewPackedInt8":     func() { floats.Int8(q, scales) },
 		"Pack: the packed matrix is of int8: make it with NewPacked":            func() { e.Pack(p, false, x, 3) },
 		"PackRows: the packed matrix is of int8":                                func() { e.PackRows(p, Span{0, 5}, x, 3) },
-		"First: the packed matrix is of int8":                                   func() { p.First(&view, 2) },
+		"Part: the packed matrix is of int8":                                    func() { p.Part(&view, Span{0, 2}) },
 		"PackInt8: q[7] is -128":                                                func() { e.PackInt8(p, lowest, scales) },
 		"PackInt8: q has length 14":                                             func() { e.PackInt8(p, q[:14], scales) },
 		"PackInt8: scales has length 2":                                         func() { e.PackInt8(p, q, scales[:2]) },

@@ -76,15 +76,16 @@ func (o serial) PackPanels(p *Packed, trans bool, b []float32, ldb int, panels S
 	}
 }
 
-// First makes view a matrix of the first k rows of p, at most p.K, in the memory of p.
-// Pack view before use: packing one of the two overwrites the other. If the caller
-// keeps view, First allocates nothing.
-func (p *Packed) First(view *Packed, k int) {
-	if k < 1 || k > p.K {
-		panic(fmt.Sprintf("kernels: First(%d) of a packed matrix of %d rows", k, p.K))
+// Part makes view a matrix of some rows of p, at least one, in the memory of p. Pack view
+// before use: packing view or p overwrites the other. Views of rows apart have memory
+// apart. If the caller keeps view, Part allocates nothing.
+func (p *Packed) Part(view *Packed, rows Span) {
+	if rows.Lo < 0 || rows.Len() < 1 || rows.Hi > p.K {
+		panic(fmt.Sprintf("kernels: Part of rows %d to %d of a packed matrix of %d rows", rows.Lo, rows.Hi, p.K))
 	}
-	p.checkFloat("First")
-	*view = Packed{K: k, N: p.N, nr: p.nr, data: p.data[:p.Panels()*k*p.nr]}
+	p.checkFloat("Part")
+	row := p.Panels() * p.nr
+	*view = Packed{K: rows.Len(), N: p.N, nr: p.nr, data: p.data[rows.Lo*row : rows.Hi*row]}
 }
 
 // PackRows copies the matrix b, row stride ldb, into some of p's rows.

@@ -155,27 +155,33 @@ func TestAt(t *testing.T) {
 	})
 }
 
-// TestFirst uses the memory of a packed matrix for one of fewer rows.
-func TestFirst(t *testing.T) {
+// TestPart uses the memory of some rows of a packed matrix for one of fewer rows.
+func TestPart(t *testing.T) {
 	eachEngine(t, 1, func(t *testing.T, e *Engine) {
 		r := rand.New(rand.NewPCG(27, 28))
 		n := 2*e.set.NR + 1
 		w := e.NewPacked(40, n)
-		for _, k := range []int{1, 7, 40} {
+		for _, rows := range []Span{{0, 1}, {0, 7}, {5, 12}, {39, 40}, {0, 40}} {
 			for i := range w.data {
 				w.data[i] = canary
 			}
-			var first Packed
+			var part Packed
+			k := rows.Len()
 			b := randoms(r, k*n)
-			w.First(&first, k)
-			if first.K != k || first.N != n || &first.data[0] != &w.data[0] {
-				t.Fatalf("First(%d) is %d×%d, elsewhere: %t", k, first.K, first.N, &first.data[0] != &w.data[0])
+			w.Part(&part, rows)
+			from := rows.Lo * w.Panels() * w.nr
+			if part.K != k || part.N != n || &part.data[0] != &w.data[from] {
+				t.Fatalf("Part(%v) is %d×%d, elsewhere: %t", rows, part.K, part.N, &part.data[0] != &w.data[from])
 			}
-			e.Pack(&first, false, b, n)
+			e.Pack(&part, false, b, n)
 			want := layOut(k, n, w.nr, func(i, j int) float32 { return b[i*n+j] })
-			checkPacked(t, fmt.Sprintf("first %d rows", k), &first, want)
-			if i := slices.IndexFunc(w.data[len(want):], func(v float32) bool { return !sameBits(v, canary) }); i >= 0 {
-				t.Errorf("packing the first %d rows wrote element %d behind them", k, i)
+			if !slices.EqualFunc(part.data, want, sameBits) {
+				t.Errorf("rows %v hold other elements than were packed", rows)
+			}
+			for i, v := range w.data {
+				if (i < from || i >= from+len(want)) && !sameBits(v, canary) {
+					t.Fatalf("packing rows %v wrote element %d beside them", rows, i)
+				}
 			}
 		}
 	})

@@ -81,8 +81,9 @@ func mistakes(e *Engine) []mistake {
 
 		{"NewPacked", "0 5", func(e *Engine, _, _ []float32) { e.NewPacked(0, 5) }},
 		{"NewPacked", "5 -1", func(e *Engine, _, _ []float32) { e.NewPacked(5, -1) }},
-		{"First", "0 4", func(*Engine, []float32, []float32) { w.First(new(Packed), 0) }},
-		{"First", "5 4", func(*Engine, []float32, []float32) { w.First(new(Packed), 5) }},
+		{"Part", "2 2 4", func(*Engine, []float32, []float32) { w.Part(new(Packed), Span{2, 2}) }},
+		{"Part", "-1 2 4", func(*Engine, []float32, []float32) { w.Part(new(Packed), Span{-1, 2}) }},
+		{"Part", "0 5 4", func(*Engine, []float32, []float32) { w.Part(new(Packed), Span{0, 5}) }},
 		{"Pack", "b 22 23", func(e *Engine, _, in []float32) { e.Pack(w, false, in[:22], 6) }},
 		{"Pack", "ldb 4 5", func(e *Engine, _, in []float32) { e.Pack(w, false, in, 4) }},
 		{"Pack", "b 27 28", func(e *Engine, _, in []float32) { e.Pack(w, true, in[:27], 6) }},

@@ -45,6 +45,7 @@ func (ws *Workspace) learn() float64 {
 		for k := range ws.layers {
 			e.Clear(ws.layers[k].dh)
 		}
+		ws.noGrads()
 		return ws.meanLoss()
 	}
 	p := &ws.pass
@@ -59,6 +60,7 @@ func (ws *Workspace) learn() float64 {
 	}
 	ws.cutBlocks()
 	ws.run(ws.plan.outputs, 0, (*Workspace).outputsShare) // 3 logits, 4 loss, backward 3
+	ws.passParts(0)
 	ws.throughLayers()
 	return ws.meanLoss()
 }
@@ -73,6 +75,9 @@ func (ws *Workspace) BackwardStates(dh []float32, last State) {
 	ws.CheckBackwardStates(dh, last)
 	ws.kept = true
 	ws.pass.fromOutputs, ws.pass.dout, ws.pass.dlast = false, dh, last
+	if ws.shards.splits() {
+		ws.m.engine.Clear(ws.Grads.tiedTo()) // to which JoinGrads adds
+	}
 	ws.throughLayers()
 	ws.pass.dout, ws.pass.dlast = nil, State{}
 }
@@ -106,12 +111,15 @@ func (ws *Workspace) throughLayers() {
 			ws.m.engine.Clear(ws.DX[rest*ws.m.Input:])
 		}
 	}
+	ws.beginShards()
 	ws.swapIdle()
 	for k := len(ws.layers) - 1; k >= 0; k-- {
 		ws.run(ws.plan.steps, k, steps)                      // 2 for t
 		ws.run(ws.plan.grads[k], k, (*Workspace).gradsShare) // dWh, and 1
+		ws.passParts(len(ws.layers) - k)
 	}
 	ws.swapIdle()
+	ws.endShards()
 }
 
 // gradsShare is one worker's part of backward 1 of a layer, together with dWh.

@@ -249,6 +249,10 @@ func (ws *Workspace) strides() (row, direction int) {
 // lda, dz is [T·B,cols] with row stride lddz. Workers share the columns, and the product
 // is split into phases by rows of dZ.
 func (ws *Workspace) timesDZ(w *kernels.Worker, n, cols int, dw []float32, lddw int, a []float32, lda int, dz []float32, lddz int) {
+	if ws.shards.several() {
+		ws.shardProducts(w, n, cols, dw, lddw, a, lda, dz, lddz)
+		return
+	}
 	rows := ws.steps * ws.B
 	phase := rows
 	if workers := ws.plan.grads[ws.at]; workers > 1 {

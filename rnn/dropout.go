@@ -25,7 +25,8 @@ type dropout struct {
 //
 // Each Forward draws new masks; the same seed gives the same masks. rate is rounded to
 // 16 bits, and a rate of 0 turns dropout off. A mask belongs to a row's place in the
-// batch. An element that is dropped is 0, even if it was NaN.
+// batch, with [Workspace.Shard] in the whole batch. An element that is dropped is 0, even
+// if it was NaN.
 //
 // Dropout allocates a copy of the states; passes still allocate nothing. It panics in a
 // workspace not made by NewTraining. It also panics if there is neither an embedding,
@@ -68,9 +69,14 @@ func (ws *Workspace) SkipDropout(n uint64) {
 // from each word.
 func (ws *Workspace) mask(k int, rows kernels.Span, dst, src []float32) {
 	d, width := ws.drop, ws.m.reads(k+1)
-	below := (len(ws.layers) - 1 - k) * ws.T * ws.B
+	batch, first := ws.B, 0 // of the whole batch: its rows, and the first of the workspace's
+	if s := &ws.shards; s.Shards > 0 {
+		batch, first = s.Rows, s.Own().Lo
+	}
+	first += (len(ws.layers) - 1 - k) * ws.T * batch
 	for row := rows.Lo; row < rows.Hi; row++ {
-		state := mix(mix(d.seed^mix(d.draws)) + uint64(below+row))
+		number := first + row/ws.B*batch + row%ws.B
+		state := mix(mix(d.seed^mix(d.draws)) + uint64(number))
 		dst, src := dst[row*width:][:width], src[row*width:][:width]
 		var bits uint64
 		for i, x := range src {

@@ -2,6 +2,7 @@ package rnn
 
 import (
 	"fmt"
+	"slices"
 
 	"batchrnn/kernels"
 )
@@ -14,14 +15,15 @@ type headRoom struct {
 	logits []float32 // [blockRows,classes of the head], twice that for training
 	blocks []outputBlock
 	packs  [2]*kernels.Packed
+
+	segments []segment // of all blocks
+	dwy, dby partials  // dWy of a tied network is transposed
 }
 
 // An outputBlock is the rows whose logits exist at one time.
 type outputBlock struct {
-	rows kernels.Span
-	// The right-hand side of the product that gives dWy: the gradient of the logits. A
-	// tied network computes dWyᵀ, whose right-hand side is the states.
-	right kernels.Packed
+	rows     kernels.Span
+	segments kernels.Span
 }
 
 // newOutputs allocates what scoring needs.
@@ -35,6 +37,7 @@ func (ws *Workspace) newOutputs() {
 		ws.rows = ws.B
 	}
 	ws.Losses = make([]float32, ws.rows)
+	ws.ends = make([]int, 0, 1)
 	ws.logits = make([]float32, ws.plan.blockRows*m.head())
 	if len(m.Cutoffs) > 0 {
 		ws.tails = m.newTailWork(ws.rows, ws.B)
@@ -59,12 +62,64 @@ func (ws *Workspace) trainOutputs() {
 		}
 	}
 	ws.blocks = make([]outputBlock, 0, (ws.rows-1)/ws.plan.blockRows+1)
+	ws.segments = make([]segment, 0, cap(ws.blocks))
+	ws.dwy, ws.dby = partials{ws.Grads.Wy}, partials{ws.Grads.By}
+	if m.Tied {
+		ws.dwy[0] = ws.Grads.tiedTo()
+	}
 	if ws.tails != nil {
-		ws.tails.train(m, ws.rows, ws.B)
+		ws.tails.train(m, ws.rows, ws.B, ws.Grads.Tails)
 	}
 	if ws.gather != nil {
 		ws.dgather = kernels.Floats(len(ws.gather))
 	}
+}
+
+// makeHeadShards allocates what the shards of the workspace need in the head.
+func (ws *Workspace) makeHeadShards() {
+	count := ws.shards.held()
+	if ws.m.Output == 0 || count == 1 {
+		return
+	}
+	ws.makePicks()
+	if ws.shardLosses == nil {
+		ws.shardLosses = make([]float32, ws.mostRows())
+	}
+	ws.ends = slices.Grow(ws.ends[:0], count)
+	blocks := ws.mostRows()/ws.plan.blockRows + count // each is full or ends with a shard
+	ws.blocks = slices.Grow(ws.blocks[:0], blocks)
+	ws.segments = slices.Grow(ws.segments[:0], blocks+count)
+	ws.dwy.makeLevels(count)
+	ws.dby.makeLevels(count)
+	if t := ws.tails; t != nil {
+		t.ends = slices.Grow(t.ends[:0], count)
+		t.segments = slices.Grow(t.segments[:0], cap(t.blocks)+count*len(t.blockRows))
+		for i := range t.grads {
+			t.grads[i].proj.makeLevels(count)
+			t.grads[i].wy.makeLevels(count)
+			t.grads[i].by.makeLevels(count)
+		}
+	}
+}
+
+// headShardBytes returns the size of what the head of a training workspace needs for
+// count shards.
+func (c Config) headShardBytes(steps, batch, count int) int64 {
+	if c.Output == 0 || count < 2 {
+		return 0
+	}
+	var params int64
+	for _, w := range c.weights() {
+		if w.role >= headWy {
+			params += int64(w.rows) * int64(w.cols)
+		}
+	}
+	rows := int64(steps) * int64(batch)
+	if c.LastStep {
+		rows = int64(batch)
+	}
+	// The states and their gradients, a loss, an index and a target of each row.
+	return 4 * (int64(levels(count)-1)*params + rows*(2*int64(c.width())+3))
 }
 
 // Logits sets dst, [B,V], to the outputs of step t of the last Forward. With an
@@ -172,15 +227,17 @@ func (ws *Workspace) seenRows(rows kernels.Span) []float32 {
 
 // cutBlocks cuts the rows that count into blocks, before the region.
 func (ws *Workspace) cutBlocks() {
-	ws.blocks = ws.blocks[:0]
-	for lo := 0; lo < ws.count(); lo += ws.plan.blockRows {
-		span := kernels.Span{Lo: lo, Hi: min(lo+ws.plan.blockRows, ws.count())}
-		b := outputBlock{rows: span}
-		ws.packs[len(ws.blocks)%2].First(&b.right, span.Len())
+	ws.blocks, ws.segments = ws.blocks[:0], ws.segments[:0]
+	all := kernels.Span{Hi: ws.count()}
+	for lo := 0; lo < all.Hi; lo = ws.blocks[len(ws.blocks)-1].rows.Hi {
+		b := outputBlock{rows: cutBlock(lo, min(lo+ws.plan.blockRows, all.Hi), ws.ends)}
+		b.segments.Lo = len(ws.segments)
+		ws.segments = appendSegments(ws.segments, b.rows, all, ws.ends, ws.packs[len(ws.blocks)%2])
+		b.segments.Hi = len(ws.segments)
 		ws.blocks = append(ws.blocks, b)
 	}
 	if ws.tails != nil {
-		ws.tails.cutTails()
+		ws.tails.cutTails(ws.ends)
 	}
 }
 
@@ -217,10 +274,9 @@ func (ws *Workspace) outputsShare(w *kernels.Worker) {
 func (ws *Workspace) outputBackward(w *kernels.Worker) {
 	m := ws.m
 	width, v := m.width(), m.head()
-	first := w.Share(v)
-	w.Clear(ws.Grads.By[first.Lo:first.Hi])
 	for i := range ws.blocks {
 		b := &ws.blocks[i]
+		segments, right := ws.segments[b.segments.Lo:b.segments.Hi], ws.packs[i%2]
 		at := i % 2 * ws.plan.blockRows
 		own := w.Share(b.rows.Len())
 		if own.Len() > 0 {
@@ -233,33 +289,19 @@ func (ws *Workspace) outputBackward(w *kernels.Worker) {
 				C: ws.pass.dseen[rows.Lo*width:], LDC: width,
 			}, m.packed[headWy][0].trans[0].All())
 			if m.Tied {
-				w.PackRows(&b.right, own, ws.seenRows(rows), width)
+				packSegments(w, segments, own, ws.seenRows(rows), width)
 			} else {
-				w.PackRows(&b.right, own, dlogits, v)
+				packSegments(w, segments, own, dlogits, v)
 			}
 		}
 		w.Barrier()
 		units, classes := w.Share(width), w.Share(v)
-		var dwy kernels.Product
+		logits := ws.logits[at*v:][:b.rows.Len()*v]
 		if m.Tied { // 3: dWyᵀ += dlogitsᵀ·H, to which backward 1 adds
-			dwy = kernels.Product{
-				M: classes.Len(),
-				A: ws.logits[at*v+classes.Lo:], LDA: v, TransA: true,
-				B: &b.right,
-				C: ws.Grads.tiedTo()[classes.Lo*width:], LDC: width,
-			}
+			ws.dwy.addProducts(w, segments, 0, logits, v, classes, right, right.All())
 		} else { // 3: dWy += Hᵀ·dlogits
-			dwy = kernels.Product{
-				M: units.Len(),
-				A: ws.seenRows(b.rows)[units.Lo:], LDA: width, TransA: true,
-				B: &b.right,
-				C: ws.Grads.Wy[units.Lo*v:], LDC: v,
-			}
+			ws.dwy.addProducts(w, segments, 0, ws.seenRows(b.rows), width, units, right, right.All())
 		}
-		if i > 0 {
-			dwy.Add, dwy.LDAdd = dwy.C, dwy.LDC
-		}
-		w.Gemm(dwy, b.right.All())
-		w.ColumnSums(b.rows.Len(), ws.logits[at*v+classes.Lo:], v, ws.Grads.By[classes.Lo:classes.Hi])
+		ws.dby.addColumns(w, segments, logits, v, classes)
 	}
 }

@@ -20,10 +20,13 @@ type tailWork struct {
 	mass      []float32 // [B,K], log-probabilities of the clusters
 
 	// The other fields are for training.
-	blocks []tailBlock
-	dz     []float32 // [R,F]
-	dx     []float32 // [R,W]
-	packs  []tailPacks
+	blocks   []tailBlock
+	segments []segment   // of all blocks
+	ends     []int       // of a cluster: as counted.ends, indices into rows
+	grads    []tailGrads // [K]
+	dz       []float32   // [R,F]
+	dx       []float32   // [R,W]
+	packs    []tailPacks
 }
 
 // minTailRows is the minimum number of rows of a block, for any size of cluster. dWy is
@@ -33,11 +36,13 @@ const minTailRows = 32
 
 // A tailBlock is some rows of a cluster whose logits exist at one time.
 type tailBlock struct {
-	cluster     int
-	rows        kernels.Span // indices into tailWork.rows
-	first       bool         // the first block of its cluster
-	dz, dlogits kernels.Packed
+	cluster  int
+	rows     kernels.Span // indices into tailWork.rows
+	segments kernels.Span
 }
+
+// tailGrads are the gradients of a cluster.
+type tailGrads struct{ proj, wy, by partials }
 
 // tailPacks hold the right-hand sides of a cluster's products. That of dProj exists
 // twice, for this block and the next. That of dWy exists once, because each worker
@@ -83,7 +88,7 @@ func (t *tailWork) makeBuffers(m *Model, count, rows int) {
 }
 
 // train allocates what training needs in addition.
-func (t *tailWork) train(m *Model, rows, batch int) {
+func (t *tailWork) train(m *Model, rows, batch int, grads []Tail) {
 	t.makeBuffers(m, 2, batch)
 	t.dz = make([]float32, len(t.z)/2)
 	t.dx = make([]float32, len(t.x)/2)
@@ -95,9 +100,11 @@ func (t *tailWork) train(m *Model, rows, batch int) {
 		}
 		p.dlogits = m.engine.NewPacked(n, m.cluster(i).Len())
 		t.packs = append(t.packs, p)
+		t.grads = append(t.grads, tailGrads{partials{grads[i].Proj}, partials{grads[i].Wy}, partials{grads[i].By}})
 		most += rows/n + 1
 	}
 	t.blocks = make([]tailBlock, 0, most)
+	t.segments, t.ends = make([]segment, 0, most), make([]int, 0, 1)
 }
 
 // buffer returns the i-th of the count buffers in all.
@@ -160,20 +167,39 @@ func (t *tailWork) addLosses(losses []float32) {
 	}
 }
 
-// cutTails cuts the rows of every cluster into blocks, before the region.
-func (t *tailWork) cutTails() {
-	t.blocks = t.blocks[:0]
+// cutTails cuts the rows of every cluster into blocks, before the region. ends are the
+// ends of the shards among all rows that count. A cluster without rows has one empty
+// block.
+func (t *tailWork) cutTails(ends []int) {
+	t.blocks, t.segments = t.blocks[:0], t.segments[:0]
 	for i, n := range t.blockRows {
 		all := t.span(i)
-		for lo := all.Lo; lo == all.Lo || lo < all.Hi; lo += n {
-			b := tailBlock{cluster: i, rows: kernels.Span{Lo: lo, Hi: min(lo+n, all.Hi)}, first: lo == all.Lo}
-			if k := b.rows.Len(); k > 0 { // a cluster without rows has one empty block
-				t.packs[i].dz[len(t.blocks)%2].First(&b.dz, k)
-				t.packs[i].dlogits.First(&b.dlogits, k)
+		t.ends = t.ends[:0]
+		at := all.Lo
+		for _, end := range ends {
+			for at < all.Hi && int(t.rows[at]) < end {
+				at++
 			}
+			t.ends = append(t.ends, at)
+		}
+		for lo := all.Lo; lo == all.Lo || lo < all.Hi; lo += n {
+			b := tailBlock{cluster: i, rows: kernels.Span{Lo: lo, Hi: min(lo+n, all.Hi)}}
+			b.segments.Lo = len(t.segments)
+			t.segments = appendSegments(t.segments, b.rows, all, t.ends, t.packs[i].dz[len(t.blocks)%2], t.packs[i].dlogits)
+			b.segments.Hi = len(t.segments)
 			t.blocks = append(t.blocks, b)
 		}
 	}
+}
+
+// The right-hand sides of a cluster's segments.
+const (
+	rightDZ = iota
+	rightDLogits
+)
+
+func (t *tailWork) segmentsOf(b *tailBlock) []segment {
+	return t.segments[b.segments.Lo:b.segments.Hi]
 }
 
 // tailSoftmax runs stages 3 and 4 of cluster i on some of its rows, which must fit the
@@ -237,7 +263,7 @@ func (ws *Workspace) tailsBackward(w *kernels.Worker) {
 			ws.tailRows(w, b, at%2)
 		}
 		w.Barrier()
-		ws.tailGrads(w, b, at%2)
+		ws.tailGradients(w, b, at%2)
 	}
 }
 
@@ -262,7 +288,7 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 		B: m.packed[tailWy][b.cluster].trans[0],
 		C: dz, LDC: d,
 	}, m.packed[tailWy][b.cluster].trans[0].All())
-	w.PackRows(&b.dz, own, dz, d)
+	packSegments(w, t.segmentsOf(b), own, dz, d)
 	w.Gemm(kernels.Product{ // dH += dz·Projᵀ
 		M: own.Len(),
 		A: dz, LDA: d,
@@ -272,53 +298,27 @@ func (ws *Workspace) tailRows(w *kernels.Worker, b *tailBlock, parity int) {
 	w.ScatterAdd(width, t.rows[rows.Lo:rows.Hi], dx, width, ws.pass.dseen, width)
 }
 
-// tailGrads is the part of tailsBackward that workers share by outputs, for dWy, and by
+// tailGradients is the part of tailsBackward that workers share by outputs, for dWy, and by
 // units, for dProj.
-func (ws *Workspace) tailGrads(w *kernels.Worker, b *tailBlock, parity int) {
+func (ws *Workspace) tailGradients(w *kernels.Worker, b *tailBlock, parity int) {
 	t, m, tail := ws.tails, ws.m, ws.m.cluster(b.cluster)
 	width, d, n := m.width(), tail.features, tail.Len()
-	grads := &ws.Grads.Tails[b.cluster]
-	units, panels := w.Share(width), w.Share(m.packed[tailWy][b.cluster].plain[0].Panels())
-	cols := m.packed[tailWy][b.cluster].plain[0].Columns(panels)
-	dby := grads.By[cols.Lo:cols.Hi]
-	if b.first {
-		w.Clear(dby)
-	}
-	if b.rows.Len() == 0 {
-		w.Clear(grads.Proj[units.Lo*d : units.Hi*d])
-		for k := range d {
-			w.Clear(grads.Wy[k*n:][cols.Lo:cols.Hi])
-		}
-		return
-	}
-	x, z, dlogits := buffer(t.x, parity, 2), buffer(t.z, parity, 2), buffer(t.logits, parity, 2)
+	grads, packs, segments := &t.grads[b.cluster], &t.packs[b.cluster], t.segmentsOf(b)
+	units, panels := w.Share(width), w.Share(packs.dlogits.Panels())
+	rows := b.rows.Len()
+	x, z, dlogits := buffer(t.x, parity, 2)[:rows*width], buffer(t.z, parity, 2)[:rows*d], buffer(t.logits, parity, 2)[:rows*n]
 
-	if panels.Len() > 0 {
-		w.PackPanels(&b.dlogits, false, dlogits, n, panels)
-		dwy := kernels.Product{ // dWy += zᵀ·dlogits
-			M: d,
-			A: z, LDA: d, TransA: true,
-			B: &b.dlogits,
-			C: grads.Wy, LDC: n,
+	for i := range segments {
+		if s := &segments[i]; s.rows.Len() > 0 {
+			w.PackPanels(&s.right[rightDLogits], false, dlogits[s.rows.Lo*n:], n, panels)
 		}
-		if !b.first {
-			dwy.Add, dwy.LDAdd = dwy.C, n
-		}
-		w.Gemm(dwy, panels)
-		w.ColumnSums(b.rows.Len(), dlogits[cols.Lo:], n, dby)
 	}
-	if units.Len() > 0 {
-		dproj := kernels.Product{ // dProj += Hᵀ·dz
-			M: units.Len(),
-			A: x[units.Lo:], LDA: width, TransA: true,
-			B: &b.dz,
-			C: grads.Proj[units.Lo*d:], LDC: d,
-		}
-		if !b.first {
-			dproj.Add, dproj.LDAdd = dproj.C, d
-		}
-		w.Gemm(dproj, b.dz.All())
+	if panels.Len() > 0 { // dWy += zᵀ·dlogits
+		grads.wy.addProducts(w, segments, rightDLogits, z, d, kernels.Span{Hi: d}, packs.dlogits, panels)
 	}
+	grads.by.addColumns(w, segments, dlogits, n, packs.dlogits.Columns(panels))
+	// dProj += Hᵀ·dz
+	grads.proj.addProducts(w, segments, rightDZ, x, width, units, packs.dz[0], packs.dz[0].All())
 }
 
 // logProbs sets dst, [n,V], to the log-probabilities of all outputs given the states h,

@@ -164,20 +164,18 @@ func (ws *Workspace) inputWeightGrads(w *kernels.Worker, k, d int) {
 	dz = dz[d*n:]
 	cols, grads := w.Columns(gates), ws.Grads.Cells[k*m.directions()+d]
 	dbh := grads.Bh[cols.Lo:cols.Hi]
-	w.Clear(dbh)
-	w.ColumnSums(ws.steps*ws.B, dz[cols.Lo:], ld, dbh) // 1: db_h
+	ws.columnSums(w, cols.Lo, dz[cols.Lo:], ld, dbh) // 1: db_h
 	if grads.Br != nil {
 		w.Copy(grads.Br[cols.Lo:cols.Hi], dbh)
 		if at := m.Cell.summed() * m.Hidden; at < cols.Hi { // 2: Br of a GRU's candidate
 			lo := max(at, cols.Lo)
-			w.Clear(grads.Br[lo:cols.Hi])
-			w.ColumnSums(ws.steps*ws.B, dz[lo+m.Hidden:], ld, grads.Br[lo:cols.Hi])
+			ws.columnSums(w, lo, dz[lo+m.Hidden:], ld, grads.Br[lo:cols.Hi])
 		}
 	}
 	if m.dense(k) {
 		ws.timesDZ(w, m.reads(k), gates, grads.Wx, gates, ws.read(k), m.reads(k), dz, ld) // 1: dWx = Xᵀ·dZ
 	} else {
-		ws.idGrads(w, grads.Wx[cols.Lo:], gates, cols.Len(), dz[cols.Lo:], ld)
+		ws.idGrads(w, grads.Wx, gates, cols, dz[cols.Lo:], ld)
 	}
 }
 
@@ -187,21 +185,30 @@ func (ws *Workspace) embeddingGrads(w *kernels.Worker) {
 	e := ws.m.Embedding
 	w.Barrier() // inputGrads shares the rows
 	cols := w.Columns(e)
-	ws.idGrads(w, ws.Grads.We[cols.Lo:], e, cols.Len(), ws.dembedded[cols.Lo:], e)
+	ws.idGrads(w, ws.Grads.We, e, cols, ws.dembedded[cols.Lo:], e)
 }
 
-// idGrads scatters columns of dz, [T·B,cols], into dwx: each row is added to the row of
-// its id. With an embedding they are the gradients of the rows that embed gathers, and
-// of the table.
-func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx, cols int, dz []float32, lddz int) {
-	m := ws.m
+// idGrads scatters dz, [T·B,own], into the columns own of dwx: each row is added to the
+// row of its id. With an embedding they are the gradients of the rows that embed gathers,
+// and of the table.
+func (ws *Workspace) idGrads(w *kernels.Worker, dwx []float32, lddwx int, own kernels.Span, dz []float32, lddz int) {
+	m, cols := ws.m, own.Len()
 	if cols == 0 {
 		return
 	}
-	if !m.Tied || !ws.pass.fromOutputs { // otherwise dwx already holds dWy
+	apart := ws.shards.splits()
+	if apart {
+		dwx = ws.shards.apart
+	}
+	dwx = dwx[own.Lo:]
+	if !m.Tied || !ws.pass.fromOutputs || apart { // otherwise dwx already holds dWy
 		for id := range m.Input {
 			w.Clear(dwx[id*lddwx:][:cols])
 		}
+	}
+	if ws.shards.several() {
+		ws.shardScatter(w, own.Lo, cols, dz, lddz, dwx, lddwx)
+		return
 	}
 	ids := ws.pass.ids[:ws.steps*ws.B]
 	if !ws.pass.absent {

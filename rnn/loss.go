@@ -3,6 +3,7 @@ package rnn
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"batchrnn/kernels"
 )
@@ -22,6 +23,7 @@ type targets struct {
 	ids     []int32   // [N], classes of the head
 	labels  []int32   // [R], as the caller gave them
 	vectors []float32 // [R,V]
+	total   float64   // the sum of the weights of the rows that count: see SetTotal
 	scale   float64   // the factor of each row's loss in the mean, besides its weight
 }
 
@@ -37,11 +39,8 @@ func (ws *Workspace) takeLabels(labels []int32) {
 	}
 	t := &ws.pass.targets
 	*t = targets{kind: crossEntropy, labels: labels}
-	var total float64
-	for i := range ids {
-		total += ws.weight(i)
-	}
-	t.ids, t.scale = ws.classes(ids), 1/total
+	t.total = ws.total()
+	t.ids, t.scale = ws.classes(ids), 1/t.total
 }
 
 // takeVectors prepares stage 4 for targets that are vectors.
@@ -49,11 +48,33 @@ func (ws *Workspace) takeVectors(kind lossKind, vectors []float32) {
 	ws.pick(nil)
 	t := &ws.pass.targets
 	*t = targets{kind: kind, vectors: vectors}
-	var total float64
-	for i := range ws.count() {
-		total += ws.weight(i)
+	t.total = ws.total()
+	t.scale = 1 / (t.total * ws.totalWeight())
+}
+
+// total returns the sum of the weights of the rows that count, in the whole batch.
+func (ws *Workspace) total() (sum float64) {
+	s := &ws.shards
+	switch {
+	case s.Shards > 0 && s.total > 0:
+		return s.total
+	case s.Shards > 0 && ws.m.LastStep:
+		return float64(s.Rows)
+	case s.Shards > 0:
+		return float64(ws.T) * float64(s.Rows)
 	}
-	t.scale = 1 / (total * ws.totalWeight())
+	for i := range ws.count() {
+		sum += ws.weight(i)
+	}
+	return sum
+}
+
+// LossSum returns the sum of the weighted losses of the last Loss or Backward, and the
+// total that they were divided by. With [Workspace.Shard] the sum is of the workspace's
+// rows, and the total that of the whole batch. Sums of parts, added as gradients are,
+// have the same bits for any number of parts.
+func (ws *Workspace) LossSum() (sum, total float64) {
+	return ws.lossSum, ws.pass.targets.total
 }
 
 // losses is stage 4 for some of the rows that count. It replaces their logits by the
@@ -74,7 +95,7 @@ func (ws *Workspace) losses(w *kernels.Worker, rows kernels.Span, logits []float
 			loss, slope := t.kind.term(float64(x), float64(want[j]))
 			weight := 1.0
 			if ws.weights != nil {
-				weight = float64(ws.weights[j])
+				weight = ws.labelWeight(j)
 			}
 			sum += float64(weight * loss)
 			y[j] = float32(weight * slope * scale)
@@ -117,10 +138,11 @@ func (ws *Workspace) crossEntropies(w *kernels.Worker, losses []float32, n int, 
 	}
 }
 
-// meanLoss sums the losses in order, and moves those of the rows that count to their
-// places.
+// meanLoss sums the losses of each shard in order, and the shards as [level] says. It
+// moves the losses of the rows that count to their places.
 func (ws *Workspace) meanLoss() float64 {
 	n := ws.count()
+	ws.lossSum = 0
 	if n == 0 {
 		clear(ws.Losses)
 		return 0
@@ -128,18 +150,41 @@ func (ws *Workspace) meanLoss() float64 {
 	if ws.tails != nil {
 		ws.tails.addLosses(ws.Losses)
 	}
-	var sum, total float64
-	for i, l := range ws.Losses[:n] {
-		weight := ws.weight(i)
-		sum += float64(weight * float64(l))
-		total += weight
+	var sums [bits.UintSize]float64 // of each level
+	from := 0
+	for i, end := range ws.ends {
+		var sum float64
+		for j, l := range ws.Losses[from:end] {
+			sum += float64(ws.weight(from+j) * float64(l))
+		}
+		from = end
+		l, additions := level(i)
+		sums[l] = sum
+		for ; additions > 0; additions-- {
+			l--
+			sums[l] += sums[l+1]
+		}
 	}
-	if ws.picks {
+	ws.lossSum = sums[0]
+	switch {
+	case len(ws.ends) > 1:
+		ws.spreadShards()
+	case ws.picks:
 		ws.spreadLosses()
-	} else {
+	default:
 		clear(ws.Losses[n:])
 	}
-	return sum / total
+	return ws.lossSum / ws.pass.targets.total
+}
+
+// spreadShards is spreadLosses for several shards, whose rows are not in order.
+func (ws *Workspace) spreadShards() {
+	losses := ws.shardLosses[:len(ws.picked)]
+	copy(losses, ws.Losses)
+	clear(ws.Losses)
+	for i, row := range ws.picked {
+		ws.Losses[row] = losses[i]
+	}
 }
 
 // spreadLosses moves the losses of the rows that count from the front of Losses to

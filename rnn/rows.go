@@ -17,18 +17,25 @@ type counted struct {
 	rows int // R: T·B, or B with LastStep
 	// front is the number of rows that count before the first that doesn't.
 	front int
-	// picks says that others count too, or that the rows are last steps. Those that count
-	// are then gathered in the buffers below. The buffers are nil until needed.
+	// picks says that others count too, that the rows are last steps, or that the
+	// workspace has several shards. The rows that count are then gathered in the buffers
+	// below. The buffers are nil until needed.
 	picks     bool
-	picked    []int32   // [N], the indices of the rows that count
+	picked    []int32   // [N], the indices of the rows that count, shard by shard
 	pickedIDs []int32   // [R], their targets
 	gather    []float32 // [R,W]
 	dgather   []float32 // [R,W], in training
 
-	weights    []float32 // [V], of labels, divided by the largest; nil means 1 each
-	weightRoom []float32 // [V], the memory of weights; nil until needed
+	ends        []int     // of each shard of the workspace, among the rows that count
+	shardLosses []float32 // [R], losses in the order of picked; nil without several shards
+	lossSum     float64   // the sum of the weighted losses of the last pass
 
-	rowWeights    []float32 // [R], divided by the largest; nil means 1 each
+	weights      []float32 // [V], of labels; nil means 1 each
+	largestLabel float64   // of weights
+	weightRoom   []float32 // [V], the memory of weights; nil until needed
+
+	rowWeights    []float32 // [R]; nil means 1 each
+	largestRow    float64   // of rowWeights
 	rowWeightRoom []float32 // [R], the memory of rowWeights; nil until needed
 }
 
@@ -40,7 +47,7 @@ type counted struct {
 // Losses holds cross-entropies without these weights. It panics if w has another
 // length, a weight is negative or not finite, or all are 0.
 func (ws *Workspace) WeightLabels(w []float32) {
-	ws.weights = takeWeights("WeightLabels", "label", w, ws.m.Output, ws.m.Output, &ws.weightRoom)
+	ws.weights, ws.largestLabel = takeWeights("WeightLabels", "label", w, ws.m.Output, ws.m.Output, &ws.weightRoom, false)
 }
 
 // WeightRows gives each row of outputs a weight w, [T,B], or [B] with Config.LastStep.
@@ -48,15 +55,17 @@ func (ws *Workspace) WeightLabels(w []float32) {
 // multiply with it. nil ends the weighting.
 //
 // Losses holds losses without w. It panics if w has another length, a weight is
-// negative or not finite, or all are 0.
+// negative or not finite, or all are 0. In a part of a batch all may be 0: see
+// [Workspace.Shard].
 func (ws *Workspace) WeightRows(w []float32) {
-	ws.rowWeights = takeWeights("WeightRows", "row", w, ws.rows, ws.mostRows(), &ws.rowWeightRoom)
+	ws.rowWeights, ws.largestRow = takeWeights("WeightRows", "row", w, ws.rows, ws.mostRows(), &ws.rowWeightRoom, ws.shards.Shards > 0)
 }
 
-// takeWeights copies n weights into room, divided by the largest one. room is for most.
-func takeWeights(op, what string, w []float32, n, most int, room *[]float32) []float32 {
+// takeWeights copies n weights into room, which is for most. It returns them and the
+// largest. zeros says whether all may be 0.
+func takeWeights(op, what string, w []float32, n, most int, room *[]float32, zeros bool) (taken []float32, largest float64) {
 	if w == nil {
-		return nil
+		return nil, 0
 	}
 	if len(w) != n {
 		panic(fmt.Sprintf("rnn: %s: w has length %d, want %d, one weight for each %s", op, len(w), n, what))
@@ -66,18 +75,24 @@ func takeWeights(op, what string, w []float32, n, most int, room *[]float32) []f
 			panic(fmt.Sprintf("rnn: %s: the weight of %s %d is %v, want 0 or more", op, what, i, x))
 		}
 	}
-	largest := float64(slices.Max(w))
-	if largest == 0 {
+	if largest = float64(slices.Max(w)); largest == 0 && !zeros {
 		panic(fmt.Sprintf("rnn: %s: all weights are 0, and nothing would count: give one above 0, or nil for no weights", op))
 	}
 	if *room == nil {
 		*room = make([]float32, 0, most)
 	}
-	*room = (*room)[:0]
-	for _, x := range w { // only ratios count; these neither overflow nor vanish
-		*room = append(*room, float32(float64(x)/largest))
+	*room = append((*room)[:0], w...)
+	return *room, largest
+}
+
+// relative returns a weight divided by the largest: only ratios count, and these neither
+// overflow nor vanish. In a part of a batch it returns the weight itself, because the
+// largest may be in another part.
+func (ws *Workspace) relative(weight float32, largest float64) float64 {
+	if ws.shards.Shards > 0 {
+		return float64(weight)
 	}
-	return *room
+	return float64(float32(float64(weight) / largest))
 }
 
 // weight returns the weight of the i-th row that counts in the mean.
@@ -85,9 +100,14 @@ func (ws *Workspace) weight(i int) float64 {
 	row, t := ws.row(i), &ws.pass.targets
 	w := ws.rowWeight(row)
 	if ws.weights != nil && t.kind == crossEntropy {
-		w *= float64(ws.weights[t.labels[row]])
+		w *= ws.labelWeight(int(t.labels[row]))
 	}
 	return w
+}
+
+// labelWeight returns the weight of a label by WeightLabels, which must have been called.
+func (ws *Workspace) labelWeight(label int) float64 {
+	return ws.relative(ws.weights[label], ws.largestLabel)
 }
 
 // rowWeight returns the weight of a row by WeightRows, or 1.
@@ -95,7 +115,7 @@ func (ws *Workspace) rowWeight(row int) float64 {
 	if ws.rowWeights == nil {
 		return 1
 	}
-	return float64(ws.rowWeights[row])
+	return ws.relative(ws.rowWeights[row], ws.largestRow)
 }
 
 // totalWeight returns the sum of the weights of all labels.
@@ -104,8 +124,8 @@ func (ws *Workspace) totalWeight() float64 {
 		return float64(ws.m.Output)
 	}
 	var sum float64
-	for _, x := range ws.weights {
-		sum += float64(x)
+	for j := range ws.weights {
+		sum += ws.labelWeight(j)
 	}
 	return sum
 }
@@ -156,8 +176,8 @@ func (ws *Workspace) row(i int) int {
 // with target Ignore, and rows or labels of weight 0. targets is nil if the targets are
 // vectors.
 func (ws *Workspace) pick(targets []int32) {
-	rows := ws.outputRows()
-	ws.front, ws.picks = 0, ws.m.LastStep
+	rows, shards := ws.outputRows(), ws.shards.held()
+	ws.front, ws.picks, ws.ends = 0, ws.m.LastStep || shards > 1, ws.ends[:0]
 	for ws.front < rows && !ws.leftOut(targets, ws.front) {
 		ws.front++
 	}
@@ -165,28 +185,43 @@ func (ws *Workspace) pick(targets []int32) {
 		ws.picks = !ws.leftOut(targets, row)
 	}
 	if !ws.picks {
+		ws.ends = append(ws.ends, ws.front)
 		return
 	}
 	ws.makePicks()
 	ws.picked = ws.picked[:0]
-	for row := range rows {
-		if !ws.leftOut(targets, row) {
-			ws.picked = append(ws.picked, int32(row))
+	for i := range shards {
+		own := ws.shardRows(i)
+		for first := 0; first < rows; first += ws.B { // of a step
+			for row := first + own.Lo; row < first+own.Hi; row++ {
+				if !ws.leftOut(targets, row) {
+					ws.picked = append(ws.picked, int32(row))
+				}
+			}
 		}
+		ws.ends = append(ws.ends, len(ws.picked))
 	}
+}
+
+// shardRows returns the rows of the batch that the i-th shard of the workspace has.
+func (ws *Workspace) shardRows(i int) kernels.Span {
+	if ws.shards.Shards == 0 {
+		return kernels.Span{Hi: ws.B}
+	}
+	return ws.shards.own(i)
 }
 
 func (ws *Workspace) leftOut(targets []int32, row int) bool {
 	if ws.lengths.ended(row/ws.B, row%ws.B) { // with LastStep: an idle row
 		return true
 	}
-	if ws.rowWeights != nil && ws.rowWeights[row] == 0 {
+	if ws.rowWeights != nil && ws.rowWeight(row) == 0 {
 		return true
 	}
 	if targets == nil {
 		return false
 	}
-	return targets[row] == Ignore || ws.weights != nil && ws.weights[targets[row]] == 0
+	return targets[row] == Ignore || ws.weights != nil && ws.labelWeight(int(targets[row])) == 0
 }
 
 // gatherRows gathers the rows of states, [T,B,W], that count. Workers share the rows.
@@ -220,9 +255,11 @@ func (ws *Workspace) gatherLast(states []float32, i, b int) {
 // rows that don't count. Workers share the sequences.
 func (ws *Workspace) scatterRows(w *kernels.Worker, dh []float32) {
 	width, n := ws.m.width(), ws.m.stateWidth()
-	rows := w.Share(ws.steps * ws.B)
-	w.Clear(dh[rows.Lo*width : rows.Hi*width])
-	w.Barrier()
+	if all := ws.steps * ws.B; ws.m.LastStep || len(ws.picked) < all {
+		rows := w.Share(all)
+		w.Clear(dh[rows.Lo*width : rows.Hi*width])
+		w.Barrier()
+	}
 	picked := w.Share(len(ws.picked))
 	for i := picked.Lo; i < picked.Hi; i++ {
 		row := int(ws.picked[i])

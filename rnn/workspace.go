@@ -42,6 +42,7 @@ type Workspace struct {
 	// dembedded is its gradient. Both are nil without an embedding.
 	embedded, dembedded []float32
 	drop                *dropout // nil without dropout
+	shards              sharding
 
 	counted // rows of outputs
 	headRoom
@@ -138,8 +139,8 @@ func (ws *Workspace) replan() {
 // gives the same bits.
 //
 // Losses, DState and DX get the new sizes. Initial states become zeros. The lengths, the
-// weights of rows and the last pass are forgotten. All else stays: weights of labels,
-// Dropout, a limit of threads.
+// weights of rows, the Shard and the last pass are forgotten. All else stays: weights of
+// labels, Dropout, a limit of threads.
 //
 // It panics if B is above that of NewWorkspace or NewTraining, or if T·B is above
 // theirs, or if one of them is below 1.
@@ -164,6 +165,7 @@ func (ws *Workspace) Resize(steps, batch int) {
 	if ws.DState.H != nil {
 		ws.sizeInputGrads()
 	}
+	ws.endShard()
 	ws.replan()
 	ws.Reset()
 }
