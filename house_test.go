@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"rnn/seq2seq":     {"rnn"},
 	"rnn/onnx":        {"rnn", "kernels"},
 	"rnn/streams":     {"rnn"},
+	"rnn/parallel":    {"rnn", "kernels"},
 	"bench/lm/text":   {"internal/figures", "internal/memory"},
 	"bench/lm/ngram":  {"internal/durable"},
 	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},
