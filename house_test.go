@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"rnn/onnx":        {"rnn", "kernels"},
 	"rnn/streams":     {"rnn"},
 	"rnn/parallel":    {"rnn", "kernels"},
-	"bench/lm/text":   {"internal/figures", "internal/memory"},
+	"bench/lm/text":   {"internal/durable", "internal/figures", "internal/memory"},
 	"bench/lm/ngram":  {"internal/durable"},
 	"bench/lm/spell":  {"bench/lm/text", "bench/lm/ngram"},
 	"bench/lm/rnnlm":  {"rnn", "kernels", "bench/lm/text", "internal/durable", "internal/figures", "internal/memory"},

@@ -45,6 +45,11 @@ func NewLock(path string) (*Lock, error) {
 	if direct(old) {
 		return &Lock{}, nil
 	}
+	return newLock(path)
+}
+
+// newLock is NewLock for a path without links, of a file or a folder.
+func newLock(path string) (*Lock, error) {
 	name := filepath.Join(filepath.Dir(path), besidePrefix(path)+lockSuffix)
 	for range lockAttempts {
 		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)

@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// temporary holds the files of this process that are there for a while.
+// temporary holds the files and folders of this process that are there for a while.
 var temporary names
 
-// names is a set of files.
+// names is a set of files, and of folders.
 type names struct {
 	mu  sync.Mutex
 	set map[string]bool
@@ -29,12 +29,16 @@ func (n *names) remove(name string) {
 	delete(n.set, name)
 }
 
-// RemoveTemporary removes the files beside others that this process is writing, and its
+// RemoveTemporary removes the files and folders that this process is writing, and its
 // locks. Call it just before the process ends in the middle of its work.
 func RemoveTemporary() {
 	temporary.mu.Lock()
 	defer temporary.mu.Unlock()
 	for name := range temporary.set {
-		os.Remove(name)
+		// Under another name, no goroutine makes files in a folder while it is removed.
+		if other := name + besideSuffix; os.Rename(name, other) == nil {
+			name = other
+		}
+		os.RemoveAll(name)
 	}
 }

@@ -34,17 +34,30 @@ func newColumn(values []float32) column {
 	for _, v := range values {
 		least, most = min(least, floatBits(v)), max(most, floatBits(v))
 	}
+	book := distinct(values)
+	c := smallerCoding(len(values), least, most, len(book))
+	if c.Book == 0 {
+		book = nil
+	}
+	return fill(values, c, book)
+}
+
+// smallerCoding returns the smaller of the two codings of n values. Their [floatBits] are
+// from least to most, and a number of them are distinct.
+func smallerCoding(n int, least, most uint32, distinct int) Coding {
 	c := Coding{base: least}
-	if len(values) > 0 {
+	if n > 0 {
 		c.Width = bits.Len32(most - least)
 	}
-	book := distinct(values)
-	listed := Coding{Width: codeWidth(len(book)), Book: len(book)}
-	if listed.bytes(len(values)) < c.bytes(len(values)) {
-		return fill(values, listed, book)
+	listed := bookCoding(distinct)
+	if listed.bytes(n) < c.bytes(n) {
+		return listed
 	}
-	return fill(values, c, nil)
+	return c
 }
+
+// bookCoding returns the coding by a book of n values.
+func bookCoding(n int) Coding { return Coding{Width: codeWidth(n), Book: n} }
 
 // newQuantisedColumn packs values rounded to at most quantisedValues different ones.
 func newQuantisedColumn(values []float32) column {
@@ -52,7 +65,7 @@ func newQuantisedColumn(values []float32) column {
 	if len(book) > quantisedValues {
 		book = bins(values)
 	}
-	return fill(values, Coding{Width: codeWidth(len(book)), Book: len(book)}, book)
+	return fill(values, bookCoding(len(book)), book)
 }
 
 func fill(values []float32, coding Coding, book []float32) column {
@@ -127,21 +140,47 @@ func copyPiece[T any](dst, src []T) { copy(dst, src) }
 func bins(values []float32) []float32 {
 	rest := slices.DeleteFunc(cut(values), func(v float32) bool { return v == 0 })
 	slices.Sort(rest)
-	n := quantisedValues
-	book := make([]float32, 0, n)
-	if len(rest) < len(values) {
-		n--
-		book = append(book, 0)
+	b := newBinner(len(rest), len(values)-len(rest))
+	for _, v := range rest {
+		b.add(v)
 	}
-	for i := range n {
-		sum, bin := 0.0, rest[i*len(rest)/n:(i+1)*len(rest)/n]
-		for _, v := range bin {
-			sum += float64(v)
-		}
-		book = append(book, float32(sum/float64(len(bin))))
+	return b.finish()
+}
+
+// A binner makes the book of [bins] from values that come in ascending order, without
+// zeros.
+type binner struct {
+	values, bins int // of all
+	taken, bin   int // before the current value
+	from         int // where the bin begins
+	sum          float64
+	book         []float32
+}
+
+// newBinner returns a binner of some values and zeros, of which the values alone come.
+func newBinner(values, zeros int) *binner {
+	b := &binner{values: values, bins: quantisedValues, book: make([]float32, 0, quantisedValues)}
+	if zeros > 0 {
+		b.bins--
+		b.book = append(b.book, 0)
 	}
-	slices.Sort(book)
-	return cut(slices.Compact(book))
+	return b
+}
+
+func (b *binner) add(v float32) {
+	b.sum += float64(v)
+	b.taken++
+	if b.taken == (b.bin+1)*b.values/b.bins {
+		b.book = append(b.book, float32(b.sum/float64(b.taken-b.from)))
+		b.sum, b.from = 0, b.taken
+		b.bin++
+	}
+}
+
+// finish returns the book.
+func (b *binner) finish() []float32 {
+	slices.Sort(b.book)
+	return cut(slices.Compact(b.book))
 }
 
 // nearest returns the place in book of the value nearest to v, the lower one in a tie.

@@ -104,10 +104,9 @@ func TestReadRefusesCraftedTries(t *testing.T) {
 		{"code outside", func(t *trie) { t.levels[1].prob.codes.bits[0] = 0xff }, "log-probabilities of order 2: code"},
 		{"a one too few", func(t *trie) { t.levels[1].next.high[0] &= t.levels[1].next.high[0] - 1 }, "order 2: the parts"},
 		{"no part at the end", func(t *trie) {
-			h := &t.levels[0].next.high[0]
-			*h = 0b1111
+			binary.LittleEndian.PutUint64(t.levels[0].next.high, 0b1111)
 		}, "continued by nothing"},
-		{"a part too large", func(t *trie) { t.levels[0].next.high[0] = 7<<60 | 1 }, "is continued by"},
+		{"a part too large", func(t *trie) { binary.LittleEndian.PutUint64(t.levels[0].next.high, 7<<60|1) }, "is continued by"},
 	} {
 		rng := rand.New(rand.NewPCG(43, 44))
 		est := randomEstimates(rng, [][]int32{{0, 1, 0, 2, 1, 1, 0, 1}}, 3, 3)

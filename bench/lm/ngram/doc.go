@@ -6,7 +6,7 @@
 // programs, and [ReadARPA] reads their files. [NewModel] puts it into one of four
 // stores. The [Model] scores text through a [Scorer]. [Model.WriteTo] and [Read] keep
 // it in a file of its own. [EstimateBytes] and [Shape] compute in advance the memory
-// that this takes.
+// that this takes. [EstimateOnDisk] makes the same model of a text larger than memory.
 //
 // # Smoothing
 //

@@ -1,8 +1,8 @@
 package ngram
 
 import (
-	"encoding/binary"
 	"fmt"
+	"runtime"
 )
 
 func (t *trie) encode(e *encoder) {
@@ -15,11 +15,10 @@ func (t *trie) encode(e *encoder) {
 		if i+1 < len(t.levels) {
 			e.column(&l.backoff)
 			e.bytes(l.next.low.bits)
-			for _, v := range l.next.high {
-				e.uint64(v)
-			}
+			e.bytes(l.next.high)
 		}
 	}
+	runtime.KeepAlive(t)
 }
 
 func (e *encoder) column(c *column) {
@@ -53,13 +52,15 @@ func (d *decoder) trie(s Shape) (store, error) {
 			return nil, fmt.Errorf("order %d: %w", i+1, err)
 		}
 	}
-	t.gather()
+	if d.mapped == nil {
+		t.gather()
+	}
 	return t, t.check()
 }
 
 func (d *decoder) packed(n, width int) (packed, error) {
-	p := newPacked(n, width)
-	return p, d.bytes(p.bits)
+	bits, err := d.slice(packedBytes(n, width))
+	return packed{width: uint(width), bits: bits}, err
 }
 
 // column reads a column of n values, each of which must be legal.
@@ -94,15 +95,12 @@ func (d *decoder) column(n int, coding Coding, legal func(float32) bool) (column
 
 func (d *decoder) offsets(n, children int) (offsets, error) {
 	lowWidth, highWords, _ := offsetsShape(n, children)
-	o := offsets{high: make([]uint64, highWords)}
+	var o offsets
 	var err error
 	if o.low, err = d.packed(n+1, lowWidth); err != nil {
 		return o, err
 	}
-	err = d.records(highWords, 8, func(i int, b []byte) error {
-		o.high[i] = binary.LittleEndian.Uint64(b)
-		return nil
-	})
+	o.high, err = d.slice(highBytes * int64(highWords))
 	if err == nil && !o.sample(n) {
 		err = fmt.Errorf("the parts of %d n-grams' continuations are not so many: damaged file", n)
 	}

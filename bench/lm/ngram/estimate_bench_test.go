@@ -45,3 +45,31 @@ func benchmarkEstimate(b *testing.B, text []int32, c Config) {
 	b.ReportMetric(float64(b.N)*float64(len(text))/b.Elapsed().Seconds(), "tokens/s")
 	b.ReportMetric(float64(total), "ngrams")
 }
+
+// BenchmarkNGramEstimateOnDisk estimates and packs what BenchmarkNGramEstimateKenLM
+// estimates, in memory and on disk. The ids of the words take 2.5 MB.
+func BenchmarkNGramEstimateOnDisk(b *testing.B) {
+	vocab, train, _ := kenlmText(b, "word")
+	c := Config{Vocab: vocab.Len(), Order: 5, Marks: kenlmMarks}
+	b.Run("memory=all", func(b *testing.B) {
+		for b.Loop() {
+			e, _, err := Estimate(train, c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			mustModel(b, e, Trie)
+		}
+		b.ReportMetric(float64(b.N)*float64(len(train))/b.Elapsed().Seconds(), "tokens/s")
+	})
+	for _, memory := range []int64{500 << 10, 1 << 20, 4 << 20, 64 << 20} {
+		b.Run(fmt.Sprintf("memory=%d", memory), func(b *testing.B) {
+			o := Disk{Memory: memory, Folder: b.TempDir()}
+			for b.Loop() {
+				if _, _, err := EstimateOnDisk(b.Context(), train, c, Trie, o); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*float64(len(train))/b.Elapsed().Seconds(), "tokens/s")
+		})
+	}
+}

@@ -141,15 +141,37 @@ type decoder struct {
 	r   io.Reader
 	buf []byte
 	crc uint32
+
+	mapped []byte // the unread rest of a file that is in memory, in place of r; nil otherwise
 }
 
 // bytes fills b.
 func (d *decoder) bytes(b []byte) error {
-	if _, err := io.ReadFull(d.r, b); err != nil {
+	if d.mapped != nil {
+		if len(b) > len(d.mapped) {
+			return io.ErrUnexpectedEOF
+		}
+		d.mapped = d.mapped[copy(b, d.mapped):]
+	} else if _, err := io.ReadFull(d.r, b); err != nil {
 		return err
 	}
 	d.crc = crc32.Update(d.crc, castagnoli, b)
 	return nil
+}
+
+// slice returns the next n bytes: of a mapped file itself, otherwise a copy.
+func (d *decoder) slice(n int64) ([]byte, error) {
+	if d.mapped == nil {
+		b := make([]byte, n)
+		return b, d.bytes(b)
+	}
+	if n > int64(len(d.mapped)) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	b := d.mapped[:n:n]
+	d.mapped = d.mapped[n:]
+	d.crc = crc32.Update(d.crc, castagnoli, b)
+	return b, nil
 }
 
 // records reads n records of size bytes and calls take with each and its number. A

@@ -9,18 +9,15 @@ const smallSlice = 1 << 20
 // gather moves the small slices of all orders into shared memory.
 func (t *trie) gather() {
 	var packs []*[]byte
-	var highs []*[]uint64
 	var samples []*[]uint32
 	var books []*[]float32
 	for i := range t.levels {
 		l := &t.levels[i]
-		packs = append(packs, &l.words.bits, &l.prob.codes.bits, &l.backoff.codes.bits, &l.next.low.bits)
-		highs = append(highs, &l.next.high)
+		packs = append(packs, &l.words.bits, &l.prob.codes.bits, &l.backoff.codes.bits, &l.next.low.bits, &l.next.high)
 		samples = append(samples, &l.next.samples)
 		books = append(books, &l.prob.book, &l.backoff.book)
 	}
 	join(packs, 1)
-	join(highs, 8)
 	join(samples, 4)
 	join(books, 4)
 }

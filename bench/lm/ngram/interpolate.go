@@ -21,7 +21,7 @@ func interpolateUnigrams(o *Order, counts []uint32, d Discounts, marks *Marks) {
 	off := d.table()
 	uniform := weight(seen, total, off) / float64(words)
 	for w, c := range counts {
-		o.Prob[w] = probability((float64(c)-off[min(c, 3)])/float64(total) + uniform)
+		o.Prob[w] = probability(share(c, total, off) + uniform)
 	}
 	if marks != nil {
 		o.Prob[marks.Start] = 1 // as in lmplz's files; scoring never reads it
@@ -41,10 +41,9 @@ func interpolate(o, below *Order, count *counting, d Discounts) {
 			seen[min(counts[i], 3)]++
 		}
 		gamma := weight(seen, total, off)
-		below.Backoff[history] = float32(math.Log10(gamma))
+		below.Backoff[history] = log10(gamma)
 		for j := first; j < i; j++ {
-			c := counts[j]
-			o.Prob[j] = probability((float64(c)-off[min(c, 3)])/float64(total) + gamma*float64(below.Prob[suffix[j]]))
+			o.Prob[j] = mixed(share(counts[j], total, off), gamma, below.Prob[suffix[j]])
 		}
 	}
 }
@@ -56,11 +55,25 @@ func weight(seen [4]uint64, total uint64, off [4]float64) float64 {
 	return (off[1]*float64(seen[1]) + off[2]*float64(seen[2]) + off[3]*float64(seen[3])) / float64(total)
 }
 
+// share returns the share that an n-gram keeps of its history, counted total times, after
+// its discount.
+func share(c uint32, total uint64, off [4]float64) float64 {
+	return (float64(c) - off[min(c, 3)]) / float64(total)
+}
+
+// mixed returns the probability of an n-gram that keeps a share of its history. gamma is
+// the weight of the order below, where it has the given probability.
+func mixed(share, gamma float64, below float32) float32 {
+	return probability(share + float64(gamma*float64(below)))
+}
+
 // probability rounds p to float32, at most 1.
 func probability(p float64) float32 { return min(float32(p), 1) }
 
 func toLog10(p []float32) {
 	for i, v := range p {
-		p[i] = float32(math.Log10(float64(v)))
+		p[i] = log10(float64(v))
 	}
 }
+
+func log10(v float64) float32 { return float32(math.Log10(v)) }

@@ -1,6 +1,9 @@
 package ngram
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // offsets stores where the children of each n-gram begin in the order above. These are
 // n+1 non-decreasing numbers, from 0 to the number of children. They are in Elias-Fano
@@ -10,12 +13,15 @@ import "math/bits"
 // n-gram. A plain number takes 20.
 type offsets struct {
 	low  packed
-	high []uint64
+	high []byte // numbers of highBytes, little-endian
 	// samples holds the bit position of every 64th one, from the 0th on.
 	samples []uint32
 }
 
-const sampleStep = 64
+const (
+	sampleStep = 64
+	highBytes  = 8
+)
 
 // offsetsShape returns the size of each part of the offsets of n n-grams with the given
 // number of children.
@@ -27,14 +33,14 @@ func offsetsShape(n, children int) (lowWidth, highWords, samples int) {
 // offsetsBytes returns the bytes of the offsets of n n-grams.
 func offsetsBytes(n, children int) int64 {
 	lowWidth, highWords, samples := offsetsShape(n, children)
-	return packedBytes(n+1, lowWidth) + 8*int64(highWords) + 4*int64(samples)
+	return packedBytes(n+1, lowWidth) + highBytes*int64(highWords) + 4*int64(samples)
 }
 
 // newOffsets codes the offsets of n n-grams from the parents of their children, which
 // ascend.
 func newOffsets(n int, parents []uint32) offsets {
 	lowWidth, highWords, _ := offsetsShape(n, len(parents))
-	o := offsets{low: newPacked(n+1, lowWidth), high: make([]uint64, highWords)}
+	o := offsets{low: newPacked(n+1, lowWidth), high: make([]byte, highBytes*highWords)}
 	child := 0
 	for i := range n + 1 {
 		for child < len(parents) && int(parents[child]) < i {
@@ -42,7 +48,7 @@ func newOffsets(n int, parents []uint32) offsets {
 		}
 		o.low.set(uint32(i), uint32(child)&(1<<lowWidth-1))
 		bit := i + child>>lowWidth
-		o.high[bit/64] |= 1 << (bit % 64)
+		o.high[bit/8] |= 1 << (bit % 8)
 	}
 	o.sample(n)
 	return o
@@ -53,10 +59,10 @@ func newOffsets(n int, parents []uint32) offsets {
 func (o *offsets) sample(n int) bool {
 	o.samples = make([]uint32, n/sampleStep+1)
 	ones := 0
-	for i, word := range o.high {
-		for ; word != 0; word &= word - 1 {
+	for i := range uint32(len(o.high) / highBytes) {
+		for word := o.word(i); word != 0; word &= word - 1 {
 			if ones%sampleStep == 0 && ones <= n {
-				o.samples[ones/sampleStep] = uint32(64*i + bits.TrailingZeros64(word))
+				o.samples[ones/sampleStep] = 64*i + uint32(bits.TrailingZeros64(word))
 			}
 			ones++
 		}
@@ -64,10 +70,15 @@ func (o *offsets) sample(n int) bool {
 	return ones == n+1
 }
 
+// word returns a number of the high bits.
+func (o *offsets) word(i uint32) uint64 {
+	return binary.LittleEndian.Uint64(o.high[highBytes*int(i):])
+}
+
 // span returns where the children of n-gram i begin and end.
 func (o *offsets) span(i uint32) (begin, end uint32) {
 	bit := o.samples[i/sampleStep]
-	word := o.high[bit/64] &^ (1<<(bit%64) - 1)
+	word := o.word(bit/64) &^ (1<<(bit%64) - 1)
 	at := bit / 64
 	skip := int(i % sampleStep) // ones to skip after the sample
 	for {
@@ -77,13 +88,13 @@ func (o *offsets) span(i uint32) (begin, end uint32) {
 		}
 		skip -= ones
 		at++
-		word = o.high[at]
+		word = o.word(at)
 	}
 	for ; skip > 0; skip-- {
 		word &= word - 1
 	}
 	begin = (64*at+uint32(bits.TrailingZeros64(word))-i)<<o.low.width | o.low.at(i)
-	for word &= word - 1; word == 0; word = o.high[at] {
+	for word &= word - 1; word == 0; word = o.word(at) {
 		at++
 	}
 	end = (64*at+uint32(bits.TrailingZeros64(word))-i-1)<<o.low.width | o.low.at(i+1)

@@ -46,12 +46,24 @@ type Discounts struct {
 
 // discounts estimates the discounts of one order from its counts.
 func (s Smoothing) discounts(counts []uint32) Discounts {
-	var n [5]float64 // how many n-grams have a count of 1, 2, 3, 4
+	var n countsOfCounts
 	for _, c := range counts {
-		if c <= 4 {
-			n[c]++
-		}
+		n.add(c)
 	}
+	return s.discountsOf(n)
+}
+
+// countsOfCounts holds how many n-grams have a count of 1, 2, 3, 4.
+type countsOfCounts [5]float64
+
+func (n *countsOfCounts) add(count uint32) {
+	if count <= 4 {
+		n[count]++
+	}
+}
+
+// discountsOf is discounts, by how many n-grams have each count.
+func (s Smoothing) discountsOf(n countsOfCounts) Discounts {
 	y := n[1] / (n[1] + 2*n[2])
 	if s == Absolute {
 		if n[1] == 0 || n[2] == 0 { // y is 0, 1 or NaN

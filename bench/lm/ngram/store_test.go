@@ -143,7 +143,7 @@ func TestOffsets(t *testing.T) {
 			}
 			at = end
 		}
-		got := int64(len(o.low.bits)) + 8*int64(len(o.high)) + 4*int64(len(o.samples))
+		got := int64(len(o.low.bits)) + int64(len(o.high)) + 4*int64(len(o.samples))
 		if want := offsetsBytes(n, len(parents)); got != want {
 			t.Fatalf("%d bytes, want %d", got, want)
 		}

@@ -2,11 +2,13 @@ package ngram
 
 import (
 	"math/bits"
+	"runtime"
 )
 
 // trie holds the n-grams of each order in the order of [Estimates]. Those that continue
 // one history are adjacent siblings, which ascend by word (Germann, Joanis and Larkin
-// 2009; KenLM's trie, Heafield 2011).
+// 2009; KenLM's trie, Heafield 2011). Its arrays may lie in a mapped file, which is
+// unmapped once the trie is unreachable. So methods that read them keep it alive.
 type trie struct {
 	shape  Shape
 	levels []level // [order]
@@ -94,6 +96,7 @@ func (t *trie) next(s *Scorer, w int32) float64 {
 		}
 	}
 	s.known = min(match, highest-1)
+	runtime.KeepAlive(t)
 	return sum
 }
 
@@ -119,6 +122,7 @@ func (t *trie) fill(est *Estimates) {
 			}
 		}
 	}
+	runtime.KeepAlive(t)
 }
 
 func (t *trie) bytes() int64 {
@@ -126,7 +130,7 @@ func (t *trie) bytes() int64 {
 	for i := range t.levels {
 		l := &t.levels[i]
 		total += l.prob.bytes() + l.backoff.bytes() + int64(cap(l.words.bits))
-		total += int64(cap(l.next.low.bits)) + 8*int64(cap(l.next.high)) + 4*int64(cap(l.next.samples))
+		total += int64(cap(l.next.low.bits)) + int64(cap(l.next.high)) + 4*int64(cap(l.next.samples))
 	}
 	return total
 }

@@ -49,7 +49,10 @@ func (opt Options) check() error {
 }
 
 // A Source names a text.
-type Source struct{ Name, SHA256 string }
+type Source struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
 
 // source returns the source of a part's own text, none if it has none.
 func source(own *Text) Source {
@@ -80,13 +83,15 @@ type Corpus struct {
 	// text.
 	TestUnk []string
 	// Rare are the tokens of Train that became <unk> or occur only once, in the order
-	// of the text. They show what unseen tokens look like. If no token is rare, they
-	// are those seen least often.
+	// of the text, the first 524,288 of them. They show what unseen tokens look
+	// like. If no token is rare, they are those seen least often.
 	Rare []string
 
 	Bytes     int  // length of the text in UTF-8, without parts of their own
 	BadBytes  int  // see Text; of all parts
 	Synthetic bool // see Text
+
+	counts []int // by id, of Train; nil where they are not known
 }
 
 // BeforeValid returns the tokens that precede Valid in its text.
@@ -141,25 +146,14 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 	uncut := opt.Uncut
 	uncut.Valid, uncut.Test = uncut.Valid || opt.Valid != nil, uncut.Test || opt.Test != nil
 
-	seen := &census{numbers: make(map[string]int32)}
-	for _, special := range opt.Level.specials() {
-		seen.number([]byte(special))
-	}
-	least := heldOut
-	if uncut.Valid && uncut.Test {
-		least = 2 // a token and one after it
-	}
-	all, err := seen.read(text, opt.Level, least)
+	seen := newCensus(opt.Level)
+	all, err := seen.read(text, opt.Level, leastTokens(uncut))
 	if err != nil {
 		return nil, err
 	}
-	end := int32(noEnd)
-	if opt.Level == Sentence {
-		end = End
-	}
-	train, valid, test := split(all, uncut, end)
-	if len(train) == 0 {
-		return nil, fmt.Errorf("corpus %q has too few lines to split into training, validation and test: give a text of more sentences, one on each line", text.Name)
+	train, valid, test, err := opt.Level.cut(text.Name, all, uncut)
+	if err != nil {
+		return nil, err
 	}
 	bad := text.BadBytes
 	for _, own := range []struct {
@@ -175,58 +169,102 @@ func Build(text *Text, opt Options) (*Corpus, error) {
 		}
 		bad += own.text.BadBytes
 	}
-
-	counts := make([]int, len(seen.tokens))
-	for _, n := range train {
-		counts[n]++
+	c, ids, err := seen.corpus(text.Name, opt, train, valid, test)
+	if err != nil {
+		return nil, err
 	}
-	if end != noEnd && counts[End] == len(train) {
-		return nil, fmt.Errorf("the training part of corpus %q has no words, only empty lines: give a text with words in it", text.Name)
-	}
-	var ids []int32
-	vocab := opt.Vocab
-	if vocab != nil {
-		ids = seen.idsIn(vocab)
-	} else if vocab, ids = newVocab(seen, counts, opt); vocab.Len() < opt.Level.LeastVocab() {
-		// Without a limit only <unk> itself stays out of the vocabulary.
-		words := len(train)
-		if end != noEnd {
-			words -= counts[End]
-		}
-		if unk, ok := seen.numbers[UnkToken]; ok && counts[unk] == words {
-			return nil, fmt.Errorf("corpus %q is %s alone in its training part, which stands for unknown words: give a text whose words are written out", text.Name, UnkToken)
-		}
-		return nil, &TooRare{Name: text.Name, MinCount: opt.MinCount}
-	}
-	unknown := func(n int32) bool { return ids[n] == Unk }
-	mark := func(n int32) bool { return n == end }
-	testUnk, rare := seen.pick(test, unknown), seen.rare(train, counts, unknown, mark)
 	for _, part := range [][]int32{train, valid, test} {
 		for i, n := range part {
 			part[i] = ids[n]
 		}
 	}
-
-	c := &Corpus{
-		Name:        text.Name,
-		SHA256:      text.SHA256,
-		Level:       opt.Level,
-		Vocab:       vocab,
-		Train:       train,
-		Valid:       valid,
-		Test:        test,
-		ValidSource: source(opt.Valid),
-		TestSource:  source(opt.Test),
-		Uncut:       uncut,
-		Bytes:       len(text.Data),
-		BadBytes:    bad,
-		Synthetic:   text.Synthetic,
-		TestUnk:     testUnk,
-		Rare:        rare,
-	}
-	c.UnkRate = unkRate(c.Test)
-	c.TrainUnkRate = unkRate(c.Train)
+	c.SHA256, c.Bytes, c.BadBytes, c.Synthetic = text.SHA256, len(text.Data), bad, text.Synthetic
+	c.ValidSource, c.TestSource, c.Uncut = source(opt.Valid), source(opt.Test), uncut
 	return c, nil
+}
+
+// leastTokens returns how many tokens a text needs to be cut.
+func leastTokens(uncut Uncut) int {
+	if uncut.Valid && uncut.Test {
+		return 2 // a token and one after it
+	}
+	return heldOut
+}
+
+// cut is [Vocab.Split] of the numbers of a census. It returns an error if nothing is left
+// for training.
+func (l Level) cut(name string, all []int32, uncut Uncut) (train, valid, test []int32, err error) {
+	if train, valid, test = split(all, uncut, l.end()); len(train) == 0 {
+		err = fmt.Errorf("corpus %q has too few lines to split into training, validation and test: give a text of more sentences, one on each line", name)
+	}
+	return train, valid, test, err
+}
+
+// end returns the number and id of a sentence's end, noEnd where there are no sentences.
+func (l Level) end() int32 {
+	if l == Sentence {
+		return End
+	}
+	return noEnd
+}
+
+// corpus returns what follows from the parts, which are numbers of c, and the id of each
+// number. The parts of the corpus stay numbers.
+func (c *census) corpus(name string, opt Options, train, valid, test []int32) (_ *Corpus, ids []int32, err error) {
+	counts := make([]int, len(c.tokens))
+	for _, n := range train {
+		counts[n]++
+	}
+	end := opt.Level.end()
+	if end != noEnd && counts[End] == len(train) {
+		return nil, nil, fmt.Errorf("the training part of corpus %q has no words, only empty lines: give a text with words in it", name)
+	}
+	vocab := opt.Vocab
+	if vocab != nil {
+		ids = c.idsIn(vocab)
+	} else if vocab, ids = newVocab(c, counts, opt); vocab.Len() < opt.Level.LeastVocab() {
+		// Without a limit only <unk> itself stays out of the vocabulary.
+		words := len(train)
+		if end != noEnd {
+			words -= counts[End]
+		}
+		if unk, ok := c.numbers[UnkToken]; ok && counts[unk] == words {
+			return nil, nil, fmt.Errorf("corpus %q is %s alone in its training part, which stands for unknown words: give a text whose words are written out", name, UnkToken)
+		}
+		return nil, nil, &TooRare{Name: name, MinCount: opt.MinCount}
+	}
+	unknown := make([]bool, len(ids))
+	counted := make([]int, vocab.Len())
+	for n, id := range ids {
+		unknown[n] = id == Unk
+		counted[id] += counts[n]
+	}
+	corpus := &Corpus{
+		Name: name, Level: opt.Level, Vocab: vocab,
+		Train: train, Valid: valid, Test: test, counts: counted,
+		TestUnk: c.pick(test, unknown, len(test)),
+		Rare:    c.pick(train, rare(counts, ids, end), mostRare),
+	}
+	corpus.setRates()
+	return corpus, ids, nil
+}
+
+// setRates sets the rates of <unk>.
+func (c *Corpus) setRates() {
+	c.UnkRate = float64(len(c.TestUnk)) / float64(max(len(c.Test), 1))
+	c.TrainUnkRate = float64(c.counts[Unk]) / float64(max(len(c.Train), 1))
+}
+
+// Counts returns how often each id is in Train.
+func (c *Corpus) Counts() []int {
+	if c.counts != nil {
+		return c.counts
+	}
+	counts := make([]int, c.Vocab.Len())
+	for _, id := range c.Train {
+		counts[id]++
+	}
+	return counts
 }
 
 // read returns the numbers of a text's tokens, of which there must be some.
@@ -238,12 +276,7 @@ func (c *census) read(text *Text, level Level, least int) ([]int32, error) {
 	// slice, which would be the peak of memory here.
 	total := level.count(text.Data)
 	if total < least {
-		lacks := "too few tokens"
-		if least == heldOut {
-			lacks += " to split"
-		}
-		return nil, fmt.Errorf("corpus %q has %s (%d at level %v, at least %d needed): give a longer text",
-			text.Name, lacks, total, level, least)
+		return nil, tooShort(text.Name, level, total, least)
 	}
 	all := make([]int32, 0, total)
 	for token := range level.tokens(text.Data) {
@@ -252,13 +285,12 @@ func (c *census) read(text *Text, level Level, least int) ([]int32, error) {
 	return all, nil
 }
 
-// unkRate returns the share of Unk among ids, 0 if there are none.
-func unkRate(ids []int32) float64 {
-	n := 0
-	for _, id := range ids {
-		if id == Unk {
-			n++
-		}
+// tooShort is the error for a text of fewer than least tokens.
+func tooShort(name string, level Level, total, least int) error {
+	lacks := "too few tokens"
+	if least == heldOut {
+		lacks += " to split"
 	}
-	return float64(n) / float64(max(len(ids), 1))
+	return fmt.Errorf("corpus %q has %s (%d at level %v, at least %d needed): give a longer text",
+		name, lacks, total, level, least)
 }

@@ -14,6 +14,9 @@
 // training part <unk>, too. So a model learns where such tokens stand; package spell
 // models how they are written.
 //
+// A text that is larger than memory becomes a corpus in files, with the same ids: see
+// [Encoding.Write] and [OpenEncoded].
+//
 // At level [Sentence] a text is read as n-gram toolkits do: each line is a sentence, which
 // ends in the word </s>. The mark <s> precedes it, understood.
 package text

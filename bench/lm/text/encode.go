@@ -95,7 +95,10 @@ func (v *Vocab) Bytes(level Level, ids []int32, unknown []string) (n int) {
 }
 
 // Uncut says which parts are not cut off the end of a text.
-type Uncut struct{ Valid, Test bool }
+type Uncut struct {
+	Valid bool `json:"valid"`
+	Test  bool `json:"test"`
+}
 
 // Split cuts the ids of a text as [Build] does, into training, validation and test parts.
 // Validation and test have a twentieth each, unless uncut. Sentences stay whole.

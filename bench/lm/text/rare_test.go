@@ -2,6 +2,7 @@ package text
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -63,5 +64,17 @@ func TestRareAndUnknownTokens(t *testing.T) {
 	}
 	if !c.Vocab.Has([]byte("a")) || !c.Vocab.Has([]byte("<unk>")) || c.Vocab.Has([]byte("z")) {
 		t.Error("Has is wrong")
+	}
+}
+
+// Rare tokens are bounded: those of a text that does not fit memory would not fit either.
+func TestMostRare(t *testing.T) {
+	var b strings.Builder
+	for i := range mostRare + mostRare/5 {
+		b.WriteString("a b" + strconv.Itoa(i) + " ")
+	}
+	c := build(t, b.String(), Options{Level: Word, MaxVocab: 2})
+	if len(c.Rare) != mostRare || c.Rare[0] != "b0" || c.Rare[mostRare-1] != "b"+strconv.Itoa(mostRare-1) {
+		t.Errorf("%d rare tokens", len(c.Rare))
 	}
 }

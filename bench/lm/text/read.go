@@ -38,6 +38,9 @@ type Input struct {
 // Stdin as a path means standard input.
 const Stdin = "-"
 
+// stdinName is how standard input is called.
+const stdinName = "standard input"
+
 // Read reads the text. In a folder, the files named .txt, .text or .md, also with .gz or
 // .zst behind it, are read in the order of their paths. It leaves out hidden files,
 // and without Force those that are no text, see [NotText].
@@ -82,7 +85,7 @@ type reader struct {
 // add reads the file, folder or stream at path. It returns its name.
 func (r *reader) add(path string, stdin io.Reader) (name string, err error) {
 	if path == Stdin {
-		name = "standard input"
+		name = stdinName
 		return name, r.whole(name, func() (piece, error) { return readPiece(name, stdin, 0, r.left) })
 	}
 	info, err := os.Stat(path)
@@ -104,7 +107,7 @@ func (r *reader) whole(name string, read func() (piece, error)) error {
 	case err != nil:
 		return readError(name, err)
 	case len(p.data) == 0:
-		return fmt.Errorf("corpus %q is empty: give a text with something in it", name)
+		return isEmpty(name)
 	case p.notText != nil && !r.force:
 		return p.notText
 	}
@@ -147,10 +150,20 @@ func (r *reader) folder(root string) error {
 		}
 		r.join(p)
 	}
-	switch {
-	case len(r.text.Data) > before:
+	if len(r.text.Data) > before {
 		return nil
-	case refused != nil:
+	}
+	return holdsNoText(root, refused)
+}
+
+func isEmpty(name string) error {
+	return fmt.Errorf("corpus %q is empty: give a text with something in it", name)
+}
+
+// holdsNoText is the error for a folder without text. refused is the first reason why a
+// file is none, or nil.
+func holdsNoText(root string, refused error) error {
+	if refused != nil {
 		return fmt.Errorf("corpus folder %q holds no text: %w", root, refused)
 	}
 	return fmt.Errorf("corpus folder %q holds no text: put files named .txt, .text or .md in it, or name one file", root)
@@ -241,6 +254,11 @@ func (in Input) Reads(files ...string) string {
 		if err != nil { // it is missing, which Read reports
 			continue
 		}
+		if index := IndexAt(p); index != "" {
+			if path := ofEncoded(filepath.Dir(index), files); path != "" {
+				return path
+			}
+		}
 		taken := func(info fs.FileInfo) bool { return os.SameFile(info, read) }
 		if read.IsDir() {
 			taken = in.takenFrom(p)
@@ -254,6 +272,21 @@ func (in Input) Reads(files ...string) string {
 			case info.Mode().IsRegular() && taken(info):
 				return path
 			}
+		}
+	}
+	return ""
+}
+
+// ofEncoded returns the first of the files that belongs to a corpus in files, "" if there
+// is none.
+func ofEncoded(folder string, files []string) string {
+	here, err := os.Stat(folder)
+	if err != nil {
+		return ""
+	}
+	for _, path := range files {
+		if info, err := os.Stat(filepath.Dir(path)); err == nil && os.SameFile(info, here) && ourNames.MatchString(filepath.Base(path)) {
+			return path
 		}
 	}
 	return ""

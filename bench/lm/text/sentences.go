@@ -73,12 +73,17 @@ func (l Level) CheckMarks(data []byte, number int) error {
 	for line := range bytes.Lines(data) {
 		for word := range words(line) {
 			if slices.ContainsFunc(marks, func(m []byte) bool { return bytes.Equal(word, m) }) {
-				return fmt.Errorf("line %d: %s marks a sentence by itself and is no word: take it out", number, word)
+				return markError(number, string(word))
 			}
 		}
 		number++
 	}
 	return nil
+}
+
+// markError is the error for a mark in a line.
+func markError(line int, mark string) error {
+	return fmt.Errorf("line %d: %s marks a sentence by itself and is no word: take it out", line, mark)
 }
 
 // sentenceAt returns where the sentence of token i starts.

@@ -1,6 +1,9 @@
 package text
 
-import "slices"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 const (
 	// Unk is the id of every token that is not in the vocabulary.
@@ -33,14 +36,28 @@ func (v *Vocab) Has(token []byte) bool {
 	return ok
 }
 
-// census numbers distinct tokens from 0, in the order of their first appearance.
+// census numbers distinct tokens from 0, in the order of their first appearance. The
+// marks of the level come first.
 type census struct {
 	tokens  []string
 	numbers map[string]int32
+	ascii   [utf8.RuneSelf]int32 // by character, its number as a token plus 1; 0 if it has none
+}
+
+func newCensus(level Level) *census {
+	c := &census{numbers: make(map[string]int32)}
+	for _, special := range level.specials() {
+		c.number([]byte(special))
+	}
+	return c
 }
 
 // number returns the number of token, a new one for a new token.
 func (c *census) number(token []byte) int32 {
+	ascii := len(token) == 1 && token[0] < utf8.RuneSelf
+	if ascii && c.ascii[token[0]] > 0 {
+		return c.ascii[token[0]] - 1
+	}
 	n, ok := c.numbers[string(token)]
 	if !ok {
 		n = int32(len(c.tokens))
@@ -48,7 +65,22 @@ func (c *census) number(token []byte) int32 {
 		c.tokens = append(c.tokens, s)
 		c.numbers[s] = n
 	}
+	if ascii {
+		c.ascii[token[0]] = n + 1
+	}
 	return n
+}
+
+// forget takes back the numbers from n on.
+func (c *census) forget(n int) {
+	for _, token := range c.tokens[n:] {
+		delete(c.numbers, token)
+		if len(token) == 1 && token[0] < utf8.RuneSelf {
+			c.ascii[token[0]] = 0
+		}
+	}
+	clear(c.tokens[n:])
+	c.tokens = c.tokens[:n]
 }
 
 // idsIn returns the id in v of each of c's numbers.
