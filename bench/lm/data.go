@@ -95,14 +95,32 @@ func readText(name string, from text.Input, seed uint64, stdin io.Reader) (*text
 		}
 		return text.Default(seed), nil
 	}
-	source, err := from.Read(stdin)
-	if _, ok := errors.AsType[*text.NotText](err); ok {
-		return nil, option.Failure(name, "%w, or %v to read it as it is", err, option.Field("ForceText"))
+	if err := noIDs(name, from); err != nil {
+		return nil, err
 	}
+	source, err := from.Read(stdin)
 	if err != nil {
-		return nil, option.Failure(name, "%w", err)
+		return nil, textFailure(name, err)
 	}
 	return source, nil
+}
+
+// noIDs returns an error if a text is a corpus in files of ids.
+func noIDs(name string, from text.Input) error {
+	for _, path := range from.Paths {
+		if path != text.Stdin && text.IndexAt(path) != "" {
+			return option.Failure(name, "%q holds ids of tokens and no text: a training takes it as its corpus, alone; here give the text itself", path)
+		}
+	}
+	return nil
+}
+
+// textFailure returns the error of reading the text of an option.
+func textFailure(name string, err error) error {
+	if _, ok := errors.AsType[*text.NotText](err); ok {
+		return option.Failure(name, "%w, or %v to read it as it is", err, option.Field("ForceText"))
+	}
+	return option.Failure(name, "%w", err)
 }
 
 // LeftOut says that files of a corpus folder were not read.
@@ -122,7 +140,8 @@ type Data struct {
 	LeftOut      int // files of folders that were not read, see text.Text
 	FirstLeftOut string
 
-	unkNats float64 // cost of spelling every <unk> of the test split
+	ids     *text.Encoded // the files of the tokens; nil of a text
+	unkNats float64       // cost of spelling every <unk> of the test split
 }
 
 // Parts are the texts of validation and test. A part without one is cut off the training
@@ -144,21 +163,30 @@ func NewData(source *text.Text, o TextOptions, parts Parts) (*Data, error) {
 		}
 	}
 	var err error
-	d.Corpus, err = text.Build(source, c)
+	if d.Corpus, err = text.Build(source, c); err != nil {
+		return nil, corpusFailure(err)
+	}
+	return d, d.spell()
+}
+
+// corpusFailure returns the error of making a corpus of texts.
+func corpusFailure(err error) error {
 	if tooRare, ok := errors.AsType[*text.TooRare](err); ok {
-		return nil, option.Misuse("MinCount", "the training part of %q has no token %d times: give 1, or a longer text", tooRare.Name, tooRare.MinCount)
+		return option.Misuse("MinCount", "the training part of %q has no token %d times: give 1, or a longer text", tooRare.Name, tooRare.MinCount)
 	}
 	if part, ok := errors.AsType[*text.PartError](err); ok {
-		return nil, option.Failure(part.Part, "%w", part.Err)
+		return textFailure(part.Part, part.Err)
 	}
-	if err == nil {
-		d.Speller, err = spell.New(d.Corpus)
-	}
-	if err != nil {
-		return nil, option.Failure("Corpus", "%w", err)
+	return textFailure("Corpus", err)
+}
+
+// spell makes the speller.
+func (d *Data) spell() (err error) {
+	if d.Speller, err = spell.New(d.Corpus); err != nil {
+		return option.Failure("Corpus", "%w", err)
 	}
 	d.unkNats = d.Speller.Total(d.TestUnk)
-	return d, nil
+	return nil
 }
 
 // Adjusted returns the bits per token of the test split with every <unk> spelled.

@@ -53,6 +53,7 @@ type Config struct {
 	Optimizer string  `json:"optimizer,omitempty"` // "" and 0 below if not known
 	Rate      float64 `json:"rate,omitempty"`      // peak learning rate
 	Batch     int     `json:"batch,omitempty"`     // streams
+	Shards    int     `json:"shards,omitempty"`    // of the batch; 0 for one, which is all of it
 	Steps     int     `json:"steps,omitempty"`     // between truncations
 	Clip      float64 `json:"clip,omitempty"`      // 0 for none, where Optimizer is known
 	// What was there before a training that went on from a model: the tokens that it had

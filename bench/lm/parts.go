@@ -43,9 +43,14 @@ func (o TrainOptions) readParts(stdin io.Reader) (parts Parts, err error) {
 	if parts.Test, err = o.readPart("Test", o.Test, stdin); err != nil {
 		return parts, err
 	}
-	all := o.All || o.Valid != nil || o.Test != nil
-	parts.Uncut = text.Uncut{Valid: all && (o.Kind == Ngram || o.Valid != nil), Test: all}
+	parts.Uncut = o.uncut()
 	return parts, nil
+}
+
+// uncut says which parts are not cut off the training text.
+func (o TrainOptions) uncut() text.Uncut {
+	all := o.All || o.Valid != nil || o.Test != nil
+	return text.Uncut{Valid: all && (o.Kind == Ngram || o.Valid != nil), Test: all}
 }
 
 // readPart reads the text of an option, if it is given.
@@ -53,10 +58,19 @@ func (o TrainOptions) readPart(name string, path *string, stdin io.Reader) (*tex
 	if path == nil {
 		return nil, nil
 	}
-	if *path == "" { // which would be the default text
-		return nil, option.Misuse(name, "the name is empty: give one, or leave it out")
+	if err := checkPart(name, path); err != nil {
+		return nil, err
 	}
 	return readText(name, o.part(path), 0, stdin)
+}
+
+// checkPart returns an error for the name of a text that is given and empty, which would
+// be the default text.
+func checkPart(name string, path *string) error {
+	if path != nil && *path == "" {
+		return option.Misuse(name, "the name is empty: give one, or leave it out")
+	}
+	return nil
 }
 
 // textOptions returns those of the training text. An n-gram model of sentences has all

@@ -58,7 +58,7 @@ func (m *Model) ReadSafetensors(r io.ReaderAt, size int64, prefix string) error 
 	}
 	c := &m.Config
 	c.TrainSeconds, c.TrainTokens, c.ValidBits, c.BudgetSeconds, c.BudgetTokens, c.Interrupted = 0, 0, 0, 0, 0, false
-	c.Dropout, c.Halve, c.Optimizer, c.Rate, c.Batch, c.Steps, c.Clip, c.TokensBefore = 0, false, "", 0, 0, 0, 0, 0
+	c.Dropout, c.Halve, c.Optimizer, c.Rate, c.Batch, c.Shards, c.Steps, c.Clip, c.TokensBefore = 0, false, "", 0, 0, 0, 0, 0, 0
 	return nil
 }
 

@@ -33,7 +33,21 @@ type Training struct {
 // NewTraining reads the corpus and makes the engine. The caller closes the Training.
 // These give an [option.Error]: invalid options, an invalid BATCHRNN_ISA, an unusable
 // corpus, an RNN that doesn't fit in memory, a checkpoint that another training writes.
+//
+// With a Reducer all ranks get an error if one of them does, or if they differ in
+// anything that decides on the training.
 func NewTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
+	t, err := newTraining(o, stdin)
+	if o.several() {
+		if err = t.meet(o.Reducer, err); err != nil && t != nil {
+			t.Close()
+			t = nil
+		}
+	}
+	return t, err
+}
+
+func newTraining(o TrainOptions, stdin io.Reader) (*Training, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -60,25 +74,48 @@ func (t *Training) read(stdin io.Reader) (err error) {
 		}
 		o.Level, o.vocab = t.init.level, t.init.Vocab
 	}
-	source, err := ReadText(t.options.Corpus, t.options.Seed, stdin)
+	index, err := t.options.index()
 	if err != nil {
 		return err
 	}
-	parts, err := t.options.readParts(stdin)
-	if err != nil {
-		return err
+	if index != "" {
+		t.data, err = t.options.openEncoded(index)
+	} else {
+		t.data, err = t.options.readData(stdin)
 	}
-	if t.data, err = NewData(source, t.options.textOptions(), parts); err != nil {
+	if err != nil {
 		return err
 	}
 	if t.options.Kind == Ngram {
+		if err := t.checkTokens(); err != nil {
+			return err
+		}
+		if t.options.Memory != nil {
+			return t.checkDiskMemory()
+		}
 		return t.checkNgramMemory()
 	}
 	if t.init != nil && !t.init.knowsAny(t.data.Train) {
-		return option.Failure("Corpus", "no token of %q is in the vocabulary of the model of %v: give another text", source.Name, option.Field("Init"))
+		return option.Failure("Corpus", "no token of %q is in the vocabulary of the model of %v: give another text", t.data.Name, option.Field("Init"))
 	}
 	t.network = t.options.network(t.data.Corpus, t.init)
+	if err := t.checkTokens(); err != nil {
+		return err
+	}
 	return t.data.CheckMemory(t.engine, t.network)
+}
+
+// readData reads the texts, and cuts them into tokens.
+func (o TrainOptions) readData(stdin io.Reader) (*Data, error) {
+	source, err := ReadText(o.Corpus, o.Seed, stdin)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := o.readParts(stdin)
+	if err != nil {
+		return nil, err
+	}
+	return NewData(source, o.textOptions(), parts)
 }
 
 // Close stops the engine and unlocks the checkpoint. The trained model needs the engine,
@@ -133,7 +170,7 @@ type Trained struct {
 
 // Run trains the model, calls on with the progress, and scores the test split. If ctx
 // ends, an RNN keeps its best parameters. An n-gram model that isn't estimated yet, or an
-// RNN before its first step, gives ctx's error.
+// RNN before its first step, gives ctx's error. With a Reducer, rank 0 alone scores.
 func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained, error) {
 	var out Trained
 	train := t.rnn
@@ -146,13 +183,17 @@ func (t *Training) Run(ctx context.Context, on func(Progress)) (*Model, Trained,
 	}
 	m.WithSpeller(t.data.Speller)
 	out.Model, out.Bytes, out.Interrupted = m.Config, m.Bytes(), m.Config.Interrupted
-	if len(t.data.Test) == 0 {
+	if len(t.data.Test) == 0 || !t.options.first() {
 		return m, out, nil
 	}
 	if own := t.data.TestSource.SHA256; own != "" {
 		out.Seen = own == m.Config.SHA256 || m.Config.before(own)
 	} else {
 		out.Seen = m.Config.UncutTest // by a training before
+	}
+	if out.Interrupted && t.options.several() {
+		out.Unscored = true // mpirun kills its processes a second after an interrupt
+		return m, out, nil
 	}
 	scoring, cancel := Grace(ctx)
 	defer cancel()
@@ -213,9 +254,13 @@ func (t *Training) rnn(ctx context.Context, on func(Progress), out *Trained) (*M
 // TrainedConfig returns the part of an RNN's Config that describes its training.
 func TrainedConfig(o rnnlm.Options, stats rnnlm.Stats) Config {
 	with := stats.Options
+	shards := with.Shards
+	if shards == 1 {
+		shards = 0
+	}
 	return Config{
 		Dropout: o.Dropout, Halve: o.Halve,
-		Optimizer: with.Optimizer, Rate: with.Rate, Batch: with.Streams, Steps: with.Steps, Clip: max(with.Clip, 0),
+		Optimizer: with.Optimizer, Rate: with.Rate, Batch: with.Streams, Shards: shards, Steps: with.Steps, Clip: max(with.Clip, 0),
 		Seed: o.Seed, BudgetSeconds: o.Budget.Seconds(), Interrupted: stats.Interrupted,
 		TrainSeconds: stats.Elapsed.Seconds(), TrainTokens: stats.Tokens, ValidBits: Bits(stats.Valid, 1),
 	}
@@ -278,10 +323,8 @@ func (t *Training) checkNgramMemory() error {
 	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
 	marks := marksOf(c)
 	read := len(c.Train)
-	for _, id := range c.Train {
-		if marks != nil && id == marks.End { // <s> is read too
-			read++
-		}
+	if marks != nil { // <s> is read too
+		read += c.Counts()[marks.End]
 	}
 	// This bounds the size: no order has more n-grams than the text has tokens.
 	entries := make([]int, order)
@@ -290,26 +333,62 @@ func (t *Training) checkNgramMemory() error {
 	}
 	need := ngram.EstimateBytes(read, c.Vocab.Len(), entries) + ngram.NewShape(store, c.Vocab.Len(), entries).Bytes()
 	if available := memory.Free(); need > available {
-		return option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text",
-			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available))
+		return option.Misuse("Order", "an n-gram model of order %d over %s tokens may take %s to train, and %s are free: give a lower order or a shorter text, or a %v to stay within",
+			order, figures.Count(int64(len(c.Train))), figures.Bytes(need), figures.Bytes(available), option.Field("Memory"))
 	}
 	return nil
 }
 
+// tokenBytes returns how many bytes of memory the tokens of the text take.
+func (t *Training) tokenBytes() int64 {
+	if s := t.data.ids; s != nil && s.Mapped() {
+		return 0
+	}
+	return 4 * int64(t.data.Tokens())
+}
+
+// checkDiskMemory returns an [option.Error] if the n-gram model can't be estimated within
+// the memory given.
+func (t *Training) checkDiskMemory() error {
+	tokens, least := t.tokenBytes(), ngram.LeastMemory(t.data.Vocab.Len())
+	if tokens == 0 && *t.options.Memory < least {
+		return option.Misuse("Memory", "%s are too few: the estimate takes at least %s: give that or more", figures.Bytes(*t.options.Memory), figures.Bytes(least))
+	}
+	if need := tokens + least; *t.options.Memory < need {
+		return option.Misuse("Memory", "%s are too few: the tokens of the text take %s, and the estimate at least %s: give %s or more, or as %v what rnnbench encode has made of the text, whose tokens stay on disk",
+			figures.Bytes(*t.options.Memory), figures.Bytes(tokens), figures.Bytes(least), figures.Bytes(need), option.Field("Corpus"))
+	}
+	if available := memory.Free(); *t.options.Memory-tokens > available {
+		return option.Misuse("Memory", "%s are more than the %s that are free: give less", figures.Bytes(*t.options.Memory), figures.Bytes(available))
+	}
+	return nil
+}
+
+// estimate returns the n-gram model of the training split. ctx ends the work on disk.
+func (t *Training) estimate(ctx context.Context, tell func(orders int)) (*ngram.Model, error) {
+	c, store := t.data.Corpus, t.options.store()
+	config := ngram.Config{Vocab: c.Vocab.Len(), Order: t.options.order(), Marks: marksOf(c), Told: tell}
+	if t.options.Memory != nil {
+		m, _, err := ngram.EstimateOnDisk(ctx, c.Train, config, store, ngram.Disk{Memory: *t.options.Memory - t.tokenBytes(), Folder: t.options.Folder})
+		return m, err
+	}
+	e, _, err := ngram.Estimate(c.Train, config)
+	if err != nil {
+		return nil, err
+	}
+	return ngram.NewModel(e, store)
+}
+
 func (t *Training) ngram(ctx context.Context, on func(Progress), out *Trained) (*Model, error) {
-	order, store, c := t.options.order(), t.options.store(), t.data.Corpus
+	order, c := t.options.order(), t.data.Corpus
 	progress := Progress{Model: Config{Kind: Ngram, Order: order}.Name()}
 	var m *ngram.Model
 	start := time.Now()
 	estimating, storing := progress.part(workEstimating, on), progress.part(workStoring, on)
 	estimating(0)
 	err := awaitTold(ctx, func(tell func(float64)) error {
-		e, _, err := ngram.Estimate(c.Train, ngram.Config{Vocab: c.Vocab.Len(), Order: order, Marks: marksOf(c),
-			Told: func(orders int) { tell(float64(orders) / float64(order)) }})
-		if err == nil {
-			m, err = ngram.NewModel(e, store)
-		}
-		if err != nil {
+		var err error
+		if m, err = t.estimate(ctx, func(orders int) { tell(float64(orders) / float64(order)) }); err != nil {
 			return fmt.Errorf("%d-gram model: %w", order, err)
 		}
 		return nil

@@ -11,7 +11,7 @@ import (
 // lockCheckpoint locks the checkpoint, if there is one.
 func (t *Training) lockCheckpoint() (err error) {
 	path := value(t.options.Checkpoint, "")
-	if path == "" {
+	if path == "" || !t.options.first() {
 		return nil
 	}
 	if t.lock, err = durable.NewLock(path); err != nil {

@@ -10,6 +10,7 @@ import (
 	"batchrnn/internal/engine"
 	"batchrnn/internal/option"
 	"batchrnn/rnn"
+	"batchrnn/rnn/parallel"
 )
 
 // TrainOptions say what model to train on what. What is nil takes its default, and
@@ -22,13 +23,19 @@ type TrainOptions struct {
 	// corpus. An n-gram model goes without.
 	Valid, Test *string
 	All         bool
-	Kind        string         // RNN or Ngram
-	Order       *int           // of an n-gram model: DefaultOrder
-	Store       *ngram.Store   // of an n-gram model: ngram.Trie
-	Hidden      *int           // width of an RNN: DefaultHidden
-	Budget      *time.Duration // training time of an RNN: DefaultBudget
-	Epochs      *float64       // in its place, how often an RNN reads its training text
-	Threads     int
+	Kind        string       // RNN or Ngram
+	Order       *int         // of an n-gram model: DefaultOrder
+	Store       *ngram.Store // of an n-gram model: ngram.Trie
+	// Memory is how many bytes the estimate of an n-gram model may take, the tokens of the
+	// text included. What doesn't fit goes to temporary files in Folder, "" for that of the
+	// system. Nil takes all memory that is free, and no files. The vocabulary doesn't
+	// count, nor does the model.
+	Memory  *int64
+	Folder  string
+	Hidden  *int           // width of an RNN: DefaultHidden
+	Budget  *time.Duration // training time of an RNN: DefaultBudget
+	Epochs  *float64       // in its place, how often an RNN reads its training text
+	Threads int
 	// Init names the file of an RNN to go on from. It decides the vocabulary and the
 	// network. What is set of these must be as in the model. The optimizer begins anew.
 	Init *string
@@ -51,6 +58,12 @@ type TrainOptions struct {
 	Patience    *int
 	Checkpoint  *string
 	Every       *time.Duration // between checkpoints
+	Shards      *int           // of the batch; 1
+
+	// Reducer joins this process to the other ranks of the training of an RNN; nil means
+	// that it trains alone. All ranks make the same calls. Rank 0 alone writes the
+	// checkpoint and scores the test split.
+	Reducer parallel.Reducer
 }
 
 // maxLayers is more than a vanilla network of this kind learns with.
@@ -96,10 +109,14 @@ func (o TrainOptions) Validate() error {
 		{"Patience", o.Patience != nil, "is trained in one pass"},
 		{"Epochs", o.Epochs != nil, "is trained in one pass"},
 		{"Checkpoint", o.Checkpoint != nil, "is trained in one pass, which nothing goes on from"},
+		{"Shards", o.Shards != nil, "is trained in one pass"},
 	} {
 		if ngrams && of.given {
 			return option.Misuse(of.name, "an n-gram model %s: leave it out, or give %v %s", of.lacks, option.Field("Kind"), RNN)
 		}
+	}
+	if err := o.validateRanks(); err != nil {
+		return err
 	}
 	if err := CheckCell(o.cell()); err != nil {
 		return err
@@ -130,6 +147,12 @@ func (o TrainOptions) Validate() error {
 		return option.Misuse("Patience", "%d validations are no time to wait: give 1 or more, or leave it out to train for all of %v", *o.Patience, option.Field("Budget"))
 	case !ngrams && o.Order != nil:
 		return option.Misuse("Order", "an RNN has no order: leave it out, or give %v %s", option.Field("Kind"), Ngram)
+	case !ngrams && o.Memory != nil:
+		return option.Misuse("Memory", "only the estimate of an n-gram model is kept within a memory: leave it out, or give %v %s", option.Field("Kind"), Ngram)
+	case o.Memory != nil && *o.Memory < 1:
+		return option.Misuse("Memory", "%d bytes are no memory: give one such as 64M or 2G", *o.Memory)
+	case o.Memory != nil && o.store() != ngram.Trie && o.store() != ngram.Quantised:
+		return option.Misuse("Store", "a model in a %v is made in one piece, not within %v: give %v or quantised, or leave %v out", o.store(), option.Field("Memory"), ngram.Trie, option.Field("Memory"))
 	case !ngrams && o.Store != nil:
 		return option.Misuse("Store", "an RNN has no store: leave it out, or give %v %s", option.Field("Kind"), Ngram)
 	case o.Order != nil && (*o.Order < 1 || *o.Order > ngram.MaxOrder):
@@ -195,6 +218,7 @@ func (o TrainOptions) cell() rnn.CellKind    { return value(o.Cell, rnn.Vanilla)
 func (o TrainOptions) order() int            { return value(o.Order, DefaultOrder) }
 func (o TrainOptions) store() ngram.Store    { return value(o.Store, fileStore) }
 func (o TrainOptions) width() int            { return value(o.Hidden, DefaultHidden) }
+func (o TrainOptions) shards() int           { return value(o.Shards, 1) }
 func (o TrainOptions) embedding() int        { return value(o.Embedding, 0) }
 func (o TrainOptions) budget() time.Duration { return value(o.Budget, DefaultBudget) }
 
@@ -210,6 +234,7 @@ func (o TrainOptions) network(c *text.Corpus, init *Model) rnnlm.Options {
 		n.Clip = rnnlm.NoClip
 	}
 	n.Checkpoint = value(o.Checkpoint, "")
+	n.Shards, n.Reducer = o.shards(), o.Reducer
 	if o.Tied || o.FullSoftmax {
 		n.Cutoffs = nil
 	}

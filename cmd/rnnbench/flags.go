@@ -96,6 +96,22 @@ func parseLevel(s string) (text.Level, error) {
 	return level, nil
 }
 
+// parseTokens parses what a token is: --level, which may be missing, and --sentences.
+func parseTokens(level *string, sentences bool) (l text.Level, err error) {
+	if level != nil {
+		if l, err = parseLevel(*level); err != nil {
+			return 0, err
+		}
+	}
+	if sentences {
+		if l != text.Word {
+			return 0, option.Misuse("--sentences", "only words make sentences, and characters have their line ends: give --level word too, or leave it out")
+		}
+		l = text.Sentence
+	}
+	return l, nil
+}
+
 func parseSmoothing(s string) (ngram.Smoothing, error) {
 	smoothing, err := ngram.ParseSmoothing(s)
 	if err != nil {

@@ -53,6 +53,7 @@ var killCommands = map[string]string{
 const (
 	rnnFlags   = "--hidden 8 --epochs 8 --checkpoint c --every 20ms"
 	ngramFlags = "--kind ngram --order 9"
+	diskFlags  = ngramFlags + " --memory 32M"
 	// A short training of a wide network, which validates for a third of its time.
 	validFlags = "--hidden 512 --epochs 1 --checkpoint c --every 200ms"
 )
@@ -128,6 +129,10 @@ var killPoints = []killPoint{
 	{command: "train", phase: "load", by: byKill, status: "137", left: "lock", again: anew, flags: rnnFlags},
 	{command: "train", phase: "estimate", by: bySignal, status: "128 + n", left: "", again: anew, flags: ngramFlags, at: heading},
 	{command: "train", phase: "estimate", by: byKill, status: "137", left: "", again: anew, flags: ngramFlags, at: heading},
+	{command: "train", phase: "estimate on disk", by: bySignal, status: "128 + n", left: "", again: anew, flags: diskFlags, at: after(heading, 30)},
+	{command: "train", phase: "estimate on disk", by: byKill, status: "137", left: "", again: anew, flags: diskFlags, at: after(heading, 30)},
+	{command: "train", phase: "estimate on disk", by: byDisk, status: "1", left: "", again: anew, flags: diskFlags, limit: 100_000,
+		check: says("temporary files in")},
 	{command: "train", phase: "training", by: bySignal, status: "128 + n", left: "c m.lm", again: goesOn, flags: rnnFlags, at: file("c"), checks: has("resumed after")},
 	{command: "train", phase: "training", by: byKill, status: "137", left: "c lock (part)", again: goesOn, flags: rnnFlags, at: file("c"), checks: has("resumed after")},
 	{command: "train", phase: "training", by: byDisk, status: "0", left: "m.lm", again: anew, flags: rnnFlags, limit: 6000,

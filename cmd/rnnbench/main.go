@@ -3,6 +3,7 @@
 //	rnnbench ram        memory against n-gram order, with speed and quality
 //	rnnbench report     the whole comparison, as a page with plots and tables
 //	rnnbench train      train a language model on a text and save it
+//	rnnbench encode     a text as files of token ids, for trainings on more than memory holds
 //	rnnbench eval       how well a saved model predicts a text
 //	rnnbench sample     text drawn from a saved model
 //	rnnbench score      the cost of each line of standard input under a saved model
@@ -25,18 +26,22 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"batchrnn/bench/residency"
 	"batchrnn/internal/neighbour"
 	"batchrnn/internal/option"
+	"batchrnn/rnn/parallel"
 )
 
 // Exit statuses.
@@ -59,6 +64,7 @@ type commandLine struct {
 	Report reportCommand `cmd:"" help:"The whole comparison as a page with plots and tables: memory, quality and speed, at both levels."`
 
 	Train  trainCommand  `cmd:"" help:"Train a language model, an RNN or n-grams, on a text and save it."`
+	Encode encodeCommand `cmd:"" help:"Write a text as files of token ids, which train maps: for texts larger than memory, and for many trainings on one text."`
 	Eval   evalCommand   `cmd:"" help:"How well a saved model predicts a text: bits per token, perplexity, tokens a second."`
 	Sample sampleCommand `cmd:"" help:"Draw text from a saved model."`
 	Score  scoreCommand  `cmd:"" help:"What each line of standard input costs under a saved model."`
@@ -96,8 +102,10 @@ type environment struct {
 	stdout, stderr io.Writer
 	signals        *signals
 	common
-	model *kong.Application // all commands and flags
-	told  *progress         // nil before progress
+	model  *kong.Application // all commands and flags
+	told   *progress         // nil before progress
+	launch parallel.Launch
+	ranks  parallel.Reducer // nil before it is opened, and of one process
 }
 
 // progress returns the progress of the command. The program closes it.
@@ -117,9 +125,25 @@ func (env *environment) progress() *progress {
 
 // run is the program: it parses args, runs the command and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	complaints := stderr
 	fail := func(status int, message string) int {
-		fmt.Fprintf(stderr, "rnnbench: %s\n", strings.ReplaceAll(message, "\n", "; "))
+		fmt.Fprintf(complaints, "rnnbench: %s\n", strings.ReplaceAll(message, "\n", "; "))
 		return status
+	}
+	launch := launched()
+	// failAlone is for errors that the other ranks may not have. It ends them too.
+	failAlone := func(status int, message string) int {
+		if launch.Rank > 0 {
+			time.Sleep(ownErrorAfter)
+			message = fmt.Sprintf("rank %d: %s", launch.Rank, message)
+		}
+		if fail(status, message); launch.Ranks > 1 {
+			abort(status)
+		}
+		return status
+	}
+	if launch.Rank > 0 { // rank 0 speaks for all
+		stdout = io.Discard
 	}
 
 	var line commandLine
@@ -132,12 +156,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.WithHyphenPrefixedParameters(true), // "--budget -1s" is a bad budget, not a bad flag
-		kong.Vars{"cores": strconv.Itoa(cores()), "json": jsonHelp},
+		kong.Vars{"cores": strconv.Itoa(defaultThreads(launch)), "json": jsonHelp},
 		speedVars(),
 		readers(),
 	)
 	if err != nil {
-		return fail(exitFailure, err.Error())
+		return failAlone(exitFailure, err.Error())
 	}
 	var parsed *kong.Context
 	if err = checkValues(parser, args); err == nil {
@@ -149,7 +173,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 	}
 	if help.err != nil {
-		return fail(exitFailure, "standard output: "+help.err.Error())
+		return failAlone(exitFailure, "standard output: "+help.err.Error())
 	}
 	if helped {
 		return exitOK
@@ -161,16 +185,22 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 				see = "rnnbench " + args[0] + " --help"
 			}
 		}
-		return fail(exitMisuse, err.Error()+": see "+see)
+		return failAlone(exitMisuse, err.Error()+": see "+see)
 	}
 
 	if line.Quiet && line.Progress == progressJSON {
-		return fail(exitMisuse, "--progress: --quiet leaves nothing to tell: leave one of them out")
+		return failAlone(exitMisuse, "--progress: --quiet leaves nothing to tell: leave one of them out")
+	}
+	if command := parsed.Selected(); launch.Ranks > 1 && command != nil && command.Name != "train" {
+		return failAlone(exitMisuse, fmt.Sprintf("%s runs in one process, and %s started %d: start it by itself", command.Name, launch.Launcher, launch.Ranks))
+	}
+	if launch.Rank > 0 {
+		stderr = io.Discard
 	}
 	signals := catchSignals(stderr)
 	defer signals.release()
 	ignoreFileLimit()
-	env := &environment{stdin: stdin, stdout: standardOutput{Writer: stdout, signals: signals}, stderr: stderr, signals: signals, common: line.common, model: parser.Model}
+	env := &environment{stdin: stdin, stdout: standardOutput{Writer: stdout, signals: signals}, stderr: stderr, signals: signals, common: line.common, model: parser.Model, launch: launch}
 	err = parsed.Run(env)
 	if env.told != nil {
 		env.told.close()
@@ -178,13 +208,26 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil && signals.exitStatus() != 0 {
 		err = fmt.Errorf("%w, but all was done by then", errStopped)
 	}
+	status := exitFailure
 	switch {
 	case err == nil:
-		return exitOK
+		status = exitOK
 	case errors.Is(err, errStopped):
-		return fail(signals.exitStatus(), message(err))
+		status = cmp.Or(signals.exitStatus(), exitSignal+int(syscall.SIGTERM)) // another rank had the signal
 	case option.IsMisuse(err):
-		return fail(exitMisuse, message(err))
+		status = exitMisuse
 	}
-	return fail(exitFailure, message(err))
+	switch {
+	case isOwn(err):
+		return failAlone(status, message(err))
+	case err != nil && launch.Rank == 0: // the other ranks have the same error, or none
+		fail(status, message(err))
+	}
+	if env.ranks != nil { // mpirun ends all once one fails: rank 0 has written everything
+		signals.quieten()
+		if err := env.ranks.Close(); err != nil && status == exitOK {
+			return failAlone(exitFailure, err.Error())
+		}
+	}
+	return status
 }

@@ -160,6 +160,7 @@ func TestHelp(t *testing.T) {
 			"--seed", "--json", "--csv", "--plot", "default 7", "128,256", "Ctrl-C"}},
 		{[]string{"report", "--help"}, []string{"--out", "--level", "--cell", "--hidden", "--budget", "--resume", "report.html", "Ctrl-C"}},
 		{[]string{"train", "--help"}, []string{"--out", "--kind", "--order", "--cell", "--embedding", "--hidden", "--budget", "--init", "--rate", "--batch", "--steps", "--clip", "--optimizer", "--json", "Ctrl-C"}},
+		{[]string{"encode", "--help"}, []string{"--out", "--corpus", "--level", "--vocab-from", "Ctrl-C"}},
 		{[]string{"eval", "--help"}, []string{"<model>", "--corpus", "--split", "--json", "U+FFFD"}},
 		{[]string{"sample", "--help"}, []string{"<model>", "--length", "--temperature", "--top-k", "--top-p", "--prompt", "--seed", "--json", "<unk>"}},
 		{[]string{"quantise", "--help"}, []string{"<model>", "--out", "a quarter", "standard output"}},

@@ -33,6 +33,7 @@ var screens = []struct {
 	{true, "", "report --out report --corpus book.txt --max-order 2 --cell gru --hidden 8 --budget 200ms --threads 1"},
 	{false, "", "train --corpus book.txt --cell gru --hidden 16 --epochs 1 --threads 1 --out book.lm"},
 	{false, "", "train --corpus book.txt --level word --kind ngram --order 3 --out words.lm"},
+	{false, "", "encode --corpus book.txt --out ids"},
 	{false, "", "eval book.lm --corpus book.txt --threads 1"},
 	{false, "", "eval words.lm --corpus book.txt"},
 	{false, "", "sample words.lm --length 12 --prompt the --temperature 0"},

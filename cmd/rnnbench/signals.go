@@ -38,9 +38,9 @@ var (
 type signals struct {
 	caught chan os.Signal
 	pipes  chan os.Signal // takes SIGPIPE, so that a write returns its error first
-	stderr io.Writer
 
 	mu       sync.Mutex
+	stderr   io.Writer
 	cancel   context.CancelFunc // of the interruptible work; nil outside
 	status   int                // of the first signal; 0 before it
 	at       time.Time          // of the first signal
@@ -83,6 +83,7 @@ func (s *signals) on(sig os.Signal) {
 	}
 	s.cancel = nil
 	s.survives = true // a reader of our output may have had the same signal
+	stderr := s.stderr
 	s.mu.Unlock()
 	if repeated {
 		return
@@ -92,13 +93,20 @@ func (s *signals) on(sig os.Signal) {
 		return
 	}
 	if first { // who sends a second one knows
-		if f, ok := s.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			fmt.Fprintln(s.stderr) // after ^C, or a bar
+		if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			fmt.Fprintln(stderr) // after ^C, or a bar
 		}
-		fmt.Fprintf(s.stderr, "rnnbench: %v\n", errStopped)
+		fmt.Fprintf(stderr, "rnnbench: %v\n", errStopped)
 	}
 	durable.RemoveTemporary()
 	os.Exit(status)
+}
+
+// quieten makes the next signal end the program without a word, once all is said.
+func (s *signals) quieten() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stderr = io.Discard
 }
 
 // exitStatus returns that of the first signal, 0 if there was none.

@@ -33,6 +33,7 @@ func TestSignalsEndLoading(t *testing.T) {
 	for _, args := range [][]string{
 		{"train", "--corpus", "-", "--out", "m.lm", "--checkpoint", "c"},
 		{"report", "--corpus", "-", "--out", "."},
+		{"encode", "--corpus", "-", "--out", "ids"},
 		{"ram", "--corpus", "-", "--json", "r.json"},
 		{"eval", model, "--corpus", "-"},
 	} {

@@ -130,6 +130,9 @@ func TestCompletionInBash(t *testing.T) {
 	for line, want := range map[string]string{
 		"rnnbench re":                  "report rescore",
 		"rnnbench --ver":               "--version",
+		"rnnbench en":                  "encode",
+		"rnnbench encode --vocab-f":    "--vocab-from",
+		"rnnbench encode --out boo":    "book.txt book.lm",
 		"rnnbench tr":                  "train",
 		"rnnbench train --che":         "--checkpoint",
 		"rnnbench train --no-ha":       "--no-halve",
@@ -202,7 +205,7 @@ func TestCompletionScripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"ram", "report", "train", "inspect", "gradients", "completion", "max-order", "full-softmax", "no-halve", "neighbours", "progress"} {
+		for _, want := range []string{"ram", "report", "train", "encode", "inspect", "gradients", "completion", "max-order", "full-softmax", "no-halve", "neighbours", "progress"} {
 			if !strings.Contains(string(b), want) {
 				t.Errorf("%s: no %s", shell, want)
 			}

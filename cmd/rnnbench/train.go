@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"batchrnn/bench/lm"
@@ -13,25 +15,28 @@ import (
 	"batchrnn/bench/measure"
 	"batchrnn/bench/report"
 	"batchrnn/bench/study"
+	"batchrnn/internal/durable"
 	"batchrnn/internal/figures"
 	"batchrnn/internal/option"
 	"batchrnn/rnn"
+	"batchrnn/rnn/parallel"
 )
 
 type trainCommand struct {
 	Out    string   `required:"" type:"output" placeholder:"FILE|-" help:"Where the model goes; - is standard output, with the text on standard error."`
-	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input; given several times, several in order, as one text. Without it Newton's Opticks, out of the Go distribution."`
+	Corpus []string `sep:"none" placeholder:"PATH" help:"Text to train on: a file, a folder of text files, or - for standard input; given several times, several in order, as one text. Or a folder that rnnbench encode has written. Without it Newton's Opticks, out of the Go distribution."`
 	forceText
 	Valid       *string        `placeholder:"FILE" help:"Text to validate on. The corpus is then all for training."`
 	Test        *string        `placeholder:"FILE" help:"Text to test on. The corpus is then all for training; an RNN without --valid still validates on its last 5 %."`
 	All         bool           `help:"Train on all of the corpus, and hold nothing out for a test; an RNN without --valid still validates on its last 5 %."`
 	Kind        string         `default:"rnn" placeholder:"rnn|ngram" help:"What to train: rnn or ngram (default ${default})."`
-	Level       *string        `placeholder:"char|word" help:"What a token is: char or word (default char, or that of the model of --init)."`
+	Level       *string        `placeholder:"char|word" help:"What a token is: char or word (default char, or that of the model of --init or of rnnbench encode)."`
 	Sentences   bool           `help:"With --level word: each line is a sentence by itself, with <s> before it and </s> at its end, as in KenLM. The model's file says so to eval, score and sample."`
 	Vocab       *int           `placeholder:"N" help:"Keep the N most frequent tokens, <unk> included (default: all characters, or 10000 words; all words for n-grams with --sentences)."`
 	MinCount    *int           `placeholder:"N" help:"Take tokens that the training split has fewer than N times as <unk>, so that the model learns where unknown ones stand (default: 1, for words 2; 1 for n-grams with --sentences)."`
 	Order       *int           `placeholder:"N" help:"Order of an n-gram model, at most 9 (default 5)."`
 	Store       *string        `placeholder:"NAME" help:"How the n-grams lie in memory and in the file: map, hash, the fastest, trie, or quantised, the smallest, whose values are rounded (default trie)."`
+	Memory      *byteSize      `placeholder:"SIZE" help:"Memory that the estimate of an n-gram model may take, such as 64M or 2G, the tokens of the text included; what doesn't fit goes to temporary files beside --out. The model is the same, bit by bit (default: all that is free, and no files)."`
 	Cell        *string        `placeholder:"NAME" help:"Cell of an RNN: rnn, the vanilla one, lstm, gru, or gru-reset-before (default rnn)."`
 	Hidden      *int           `placeholder:"H" help:"Width of an RNN (default 256)."`
 	Layers      *int           `placeholder:"N" help:"Layers of an RNN, with residual connections where there are several (default 1)."`
@@ -51,7 +56,8 @@ type trainCommand struct {
 	Steps       *int           `placeholder:"N" help:"Tokens that gradients go back, the length of backpropagation through time (default 25, with gates 50)."`
 	Clip        *float64       `placeholder:"NORM" help:"Largest norm of a gradient, larger ones are scaled down to it; 0 for no clipping (default 1, with gates 0.25)."`
 	Patience    *int           `placeholder:"N" help:"End the training of an RNN after N validations in a row that find nothing better (default: use all of the budget)."`
-	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores)."`
+	Threads     int            `default:"${cores}" placeholder:"N" help:"Threads that an RNN runs on (default ${default}, as many as there are cores). The processes of mpirun on a machine share its cores."`
+	Shards      *int           `placeholder:"N" help:"Parts of a batch whose gradients are summed by themselves. With the same N, any number of processes that share it under mpirun gives the same bits (default 1; under mpirun 8)."`
 	Seed        uint64         `default:"1" placeholder:"N" help:"Seed of an RNN's initial weights, and of the text where it is generated (default ${default})."`
 	JSON        jsonFlag       `name:"json" placeholder:"[FILE]" help:"${json}"`
 }
@@ -62,82 +68,20 @@ func (*trainCommand) Help() string {
 
 Ctrl-C, SIGTERM and SIGHUP end the training of an RNN and save it as it was at its best. If FILE can't be written in the end, the model goes to a folder for temporary files, which is named.
 
-With --checkpoint FILE a training that was ended, by a signal, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Only --epochs or --budget may be larger than before: then the training goes on, and from there its learning rate falls over the whole of the new number. The checkpoint of a finished training is gone; --init goes on from its model. A checkpoint that another training is writing is refused too. One that can't be written is a warning, and is tried again.`
+With --checkpoint FILE a training that was ended, by a signal, by kill -9 or by a full disk, goes on when the same command is given again. With --epochs it ends with the same bits as one that was never ended, on any number of threads; with --budget it has the time that was left. A checkpoint of another text or of other options is refused. Only --epochs or --budget may be larger than before: then the training goes on, and from there its learning rate falls over the whole of the new number. The checkpoint of a finished training is gone; --init goes on from its model. A checkpoint that another training is writing is refused too. One that can't be written is a warning, and is tried again.
+
+"mpirun -np 4 rnnbench train ..." trains one RNN in four processes, on one machine or several: they share the rows of each batch, and sum their gradients. All read the text; the first one alone prints, and writes all files. With the same --shards, 1, 2, 4 or 8 processes give the same file, and a checkpoint of one number goes on with another.`
 }
 
 // Run is called by kong.
 func (c *trainCommand) Run(env *environment) error {
-	level := text.Char
-	if c.Level != nil {
-		var err error
-		if level, err = parseLevel(*c.Level); err != nil {
-			return err
-		}
-	}
-	if c.Sentences {
-		if level != text.Word {
-			return option.Misuse("--sentences", "only words make sentences, and characters have their line ends: give --level word too, or leave it out")
-		}
-		level = text.Sentence
-	}
-	corpus, err := corpusSource(c.Corpus, c.ForceText)
+	r, err := env.reducer()
 	if err != nil {
 		return err
 	}
-	if c.Out == "" {
-		return option.Misuse("--out", "the name is empty: give one")
-	}
-	store, err := parseStore(c.Store)
+	options, checkpoint, err := c.options(r)
 	if err != nil {
-		return err
-	}
-	var cell *rnn.CellKind
-	if c.Cell != nil {
-		kind, err := parseCell(*c.Cell)
-		if err != nil {
-			return err
-		}
-		cell = &kind
-	}
-	options := lm.TrainOptions{
-		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
-		Valid:       c.Valid, Test: c.Test, All: c.All,
-		Kind: c.Kind, Order: c.Order, Store: store, Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
-		Embedding: c.Embedding, Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
-		Rate: c.Rate, Batch: c.Batch, Steps: c.Steps, Clip: c.Clip, Optimizer: c.Optimizer,
-		Checkpoint: c.Checkpoint, Every: c.Every, Init: c.Init, AnyLevel: c.Level == nil,
-	}
-	// Mistakes are reported now, not after minutes of work.
-	if err := options.Validate(); err != nil {
-		return err
-	}
-	if err := c.checkFile("--out", c.Out, corpus); err != nil {
-		return err
-	}
-	checkpoint, err := given("--checkpoint", c.Checkpoint)
-	if err != nil {
-		return err
-	}
-	init, err := given("--init", c.Init)
-	if err != nil {
-		return err
-	}
-	for _, file := range []struct{ flag, path string }{{"--out", c.Out}, {"--checkpoint", checkpoint}} {
-		if init != "" && file.path != "" && report.SameFile(init, file.path) {
-			return option.Misuse(file.flag, "%q is the file of --init too: name another", file.path)
-		}
-	}
-	if checkpoint != "" {
-		if report.SameFile(checkpoint, c.Out) {
-			return option.Misuse("--checkpoint", "%q is the file of --out too: give each its own", checkpoint)
-		}
-		if err := c.checkFile("--checkpoint", checkpoint, corpus); err != nil {
-			return err
-		}
-	}
-	if err := c.JSON.check(c.texts(corpus), map[string]string{
-		"--out": c.Out, "--checkpoint": checkpoint, "--init": init, "--valid": *cmp.Or(c.Valid, new("")), "--test": *cmp.Or(c.Test, new(""))}); err != nil {
-		return err
+		return agree(r, err)
 	}
 	progress := env.progress()
 	progress.work(readingText)
@@ -147,25 +91,143 @@ func (c *trainCommand) Run(env *environment) error {
 		return err
 	}
 	defer training.Close()
+	if r == nil || r.Rank() == 0 {
+		return c.train(env, training, checkpoint, r)
+	}
+	ctx, stop := env.interruptible()
+	defer stop()
+	if err := agree(r, nil); err != nil {
+		return err
+	}
+	_, trained, err := training.Run(ctx, func(lm.Progress) {})
+	if err == nil && trained.Interrupted {
+		err = errStopped
+	}
+	return ended(err, checkpoint)
+}
+
+// agree is [lm.Agree] where there are several ranks.
+func agree(r parallel.Reducer, err error) error {
+	if r == nil {
+		return err
+	}
+	return lm.Agree(r, err)
+}
+
+// ended returns the error of [lm.Training.Run] with what can be done about it.
+func ended(err error, checkpoint string) error {
+	switch {
+	case lm.IsInterrupt(err):
+		return fmt.Errorf("%w: nothing was learned yet, and nothing is saved", errStopped)
+	case lm.IsLost(err) && checkpoint == "":
+		return fmt.Errorf("%w: the training is lost: --checkpoint would have kept it", err)
+	case lm.IsLost(err):
+		return fmt.Errorf("%w: the same command goes on from the last checkpoint, if there is one in %q", err, checkpoint)
+	}
+	return err
+}
+
+// options returns the options of the training and the file of its checkpoint, or an error
+// for a mistake in the flags. Only the first of several ranks needs to write files.
+func (c *trainCommand) options(r parallel.Reducer) (options lm.TrainOptions, checkpoint string, err error) {
+	level, err := parseTokens(c.Level, c.Sentences)
+	if err != nil {
+		return options, "", err
+	}
+	corpus, err := corpusSource(c.Corpus, c.ForceText)
+	if err != nil {
+		return options, "", err
+	}
+	if c.Out == "" {
+		return options, "", option.Misuse("--out", "the name is empty: give one")
+	}
+	store, err := parseStore(c.Store)
+	if err != nil {
+		return options, "", err
+	}
+	var cell *rnn.CellKind
+	if c.Cell != nil {
+		kind, err := parseCell(*c.Cell)
+		if err != nil {
+			return options, "", err
+		}
+		cell = &kind
+	}
+	options = lm.TrainOptions{
+		TextOptions: lm.TextOptions{Corpus: corpus, Level: level, Vocab: c.Vocab, MinCount: c.MinCount, Seed: c.Seed},
+		Valid:       c.Valid, Test: c.Test, All: c.All,
+		Kind: c.Kind, Order: c.Order, Store: store, Memory: (*int64)(c.Memory), Folder: c.folder(), Cell: cell, Hidden: c.Hidden, Layers: c.Layers, Budget: c.Budget, Epochs: c.Epochs, Threads: c.Threads,
+		Embedding: c.Embedding, Tied: c.Tied, FullSoftmax: c.FullSoftmax, Dropout: c.Dropout, Halve: c.Halve, Patience: c.Patience,
+		Rate: c.Rate, Batch: c.Batch, Steps: c.Steps, Clip: c.Clip, Optimizer: c.Optimizer,
+		Checkpoint: c.Checkpoint, Every: c.Every, Init: c.Init, AnyLevel: c.Level == nil, Shards: c.Shards, Reducer: r,
+	}
+	if _, launched := parallel.Launched(); launched && c.Shards == nil && c.Kind == lm.RNN {
+		options.Shards = new(8)
+	}
+	// Mistakes are reported now, not after minutes of work.
+	if err := options.Validate(); err != nil {
+		return options, "", err
+	}
+	if checkpoint, err = given("--checkpoint", c.Checkpoint); err != nil {
+		return options, "", err
+	}
+	init, err := given("--init", c.Init)
+	if err != nil {
+		return options, "", err
+	}
+	if r != nil && r.Rank() > 0 {
+		return options, checkpoint, nil
+	}
+	if err := c.checkFile("--out", c.Out, corpus); err != nil {
+		return options, "", err
+	}
+	for _, file := range []struct{ flag, path string }{{"--out", c.Out}, {"--checkpoint", checkpoint}} {
+		if init != "" && file.path != "" && report.SameFile(init, file.path) {
+			return options, "", option.Misuse(file.flag, "%q is the file of --init too: name another", file.path)
+		}
+	}
+	if checkpoint != "" {
+		if report.SameFile(checkpoint, c.Out) {
+			return options, "", option.Misuse("--checkpoint", "%q is the file of --out too: give each its own", checkpoint)
+		}
+		if err := c.checkFile("--checkpoint", checkpoint, corpus); err != nil {
+			return options, "", err
+		}
+	}
+	if err := c.JSON.check(c.texts(corpus), map[string]string{
+		"--out": c.Out, "--checkpoint": checkpoint, "--init": init, "--valid": *cmp.Or(c.Valid, new("")), "--test": *cmp.Or(c.Test, new(""))}); err != nil {
+		return options, "", err
+	}
+	return options, checkpoint, nil
+}
+
+// train runs a training and saves and prints what comes out, in the first of the ranks of
+// r, or alone.
+func (c *trainCommand) train(env *environment, training *lm.Training, checkpoint string, r parallel.Reducer) error {
+	progress := env.progress()
 	modelBytes, checkpointBytes := training.FileBytes()
 	if err := checkTrainSpace(c.Out, checkpoint, modelBytes, checkpointBytes); err != nil {
-		return err
+		return agree(r, err)
 	}
 	ctx, stop := env.interruptible()
 	defer stop()
 	text, name := env.text(string(c.JSON), c.Out)
 	result := trainResult{Format: jsonFormat, Machine: measure.ThisMachine(training.Engine().ISA(), training.Engine().Threads()), Corpus: training.Corpus()}
-	if err := report.Heading(text, result.Machine, result.Corpus); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if r != nil {
+		result.Ranks = r.Ranks()
+	}
+	err := report.Heading(text, result.Machine, result.Corpus)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	if err = agree(r, err); err != nil {
+		return err
 	}
 
 	model, trained, err := training.Run(ctx, func(p lm.Progress) { progress.on(study.Event{Progress: p, Nth: 1, Of: 1}) })
 	progress.done()
-	if lm.IsInterrupt(err) {
-		return fmt.Errorf("%w: nothing was learned yet, and nothing is saved", errStopped)
-	}
 	if err != nil {
-		return err
+		return ended(err, checkpoint)
 	}
 	progress.work(writingModel)
 	saved, size, err := saveModel(c.Out, env.stdout, model)
@@ -211,6 +273,14 @@ func (c *trainCommand) checkFile(flag, path string, corpus text.Input) error {
 	return report.CheckFile(flag, path, c.texts(corpus))
 }
 
+// folder returns where temporary files go: beside the model, "" if that is no file.
+func (c *trainCommand) folder() string {
+	if c.Out == report.Stdout {
+		return ""
+	}
+	return filepath.Dir(durable.Resolve(c.Out))
+}
+
 // texts returns the corpus with the texts of validation and test.
 func (c *trainCommand) texts(corpus text.Input) text.Input {
 	for _, part := range []*string{c.Valid, c.Test} {
@@ -226,6 +296,7 @@ type trainResult struct {
 	Format  int             `json:"format"`
 	Machine measure.Machine `json:"machine"`
 	Corpus  lm.Corpus       `json:"corpus"`
+	Ranks   int             `json:"ranks,omitempty"` // the processes that shared the training, where there were several
 	lm.Trained
 }
 
@@ -235,7 +306,11 @@ func recipe(c lm.Config) string {
 	if c.Clip > 0 {
 		clip = fmt.Sprintf("gradients up to a norm of %.3g", c.Clip)
 	}
-	return fmt.Sprintf("%s, rate %.3g, batch %d, %s back, %s", c.Optimizer, c.Rate, c.Batch, figures.Plural(int64(c.Steps), "step"), clip)
+	batch := strconv.Itoa(c.Batch)
+	if c.Shards > 1 {
+		batch += fmt.Sprintf(" in %d shards", c.Shards)
+	}
+	return fmt.Sprintf("%s, rate %.3g, batch %s, %s back, %s", c.Optimizer, c.Rate, batch, figures.Plural(int64(c.Steps), "step"), clip)
 }
 
 func printTrained(w io.Writer, t trainResult, path string, size int64) error {
@@ -258,7 +333,11 @@ func printTrained(w io.Writer, t trainResult, path string, size int64) error {
 	if t.Model.TokensBefore > 0 {
 		resumed += fmt.Sprintf(" (after %s before)", figures.Count(t.Model.TokensBefore))
 	}
-	figures.Paragraph(out, 9, "trained", fmt.Sprintf("%s, %s tokens%s, %s tokens/s", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond)))
+	ranks := ""
+	if t.Ranks > 1 {
+		ranks = fmt.Sprintf(" in %d processes", t.Ranks)
+	}
+	figures.Paragraph(out, 9, "trained", fmt.Sprintf("%s, %s tokens%s, %s tokens/s%s", figures.Seconds(t.TrainSeconds), figures.Count(t.Model.TrainTokens), resumed, figures.Rate(t.TrainTokensPerSecond), ranks))
 	if t.Model.Optimizer != "" {
 		figures.Paragraph(out, 9, "steps", recipe(t.Model))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"runtime"
 	"strconv"
@@ -31,6 +32,11 @@ func readers() kong.Option {
 			}
 			to.SetInt(int64(d))
 			return nil
+		})),
+		kong.TypeMapper(reflect.TypeFor[byteSize](), reader(func(to reflect.Value, s string) error {
+			n, err := parseSize(s)
+			to.SetInt(n)
+			return err
 		})),
 		kong.KindMapper(reflect.String, kong.MapperFunc(func(ctx *kong.DecodeContext, to reflect.Value) error {
 			t, err := ctx.Scan.PopValue("string")
@@ -76,6 +82,28 @@ func readers() kong.Option {
 		}
 		return nil
 	})
+}
+
+// A byteSize is a number of bytes, on the command line such as 64M or 2G.
+type byteSize int64
+
+// parseSize parses a number of bytes with its unit: K, M, G or T, each 1024 times the one
+// before. "iB" may follow the unit.
+func parseSize(s string) (int64, error) {
+	number := strings.TrimRight(strings.TrimSuffix(s, "iB"), "KMGTkmgt")
+	v, err := strconv.ParseFloat(number, 64)
+	unit := strings.TrimSuffix(s[len(number):], "iB")
+	switch {
+	case err != nil || len(unit) > 1 || math.IsNaN(v) || unit == "" && v <= 0 || strings.ContainsAny(number, "xXpP_"):
+		return 0, fmt.Errorf("%q is no size: give one such as 64M or 2G", s)
+	case unit == "":
+		return 0, fmt.Errorf("%s has no unit: give a size such as %[1]sM or %[1]sG", s)
+	}
+	v *= float64(int64(1024) << (10 * strings.Index("KMGT", strings.ToUpper(unit))))
+	if math.Abs(v) >= math.MaxInt64 {
+		return 0, fmt.Errorf("%q is no size that fits: give one such as 64M or 2G", s)
+	}
+	return int64(v), nil
 }
 
 // reader returns a kong.Mapper of a value that is written in one argument.

@@ -98,6 +98,11 @@ func TestUnreadableValues(t *testing.T) {
 			case "float64":
 				check("x", `"x" is no number: give one such as`)
 				check("1,5", `"1,5" is no number`)
+			case "main.byteSize":
+				check("64", "64 has no unit: give a size such as 64M or 64G")
+				check("many", `"many" is no size: give one such as 64M or 2G`)
+				check("-5", `"-5" is no size: give one such as 64M or 2G`)
+				check("", `"" is no size`)
 			case "string", "bool", "main.jsonFlag":
 			default:
 				t.Errorf("%s --%s: nothing here reads a %s", command.Name, f.Name, kind)
@@ -106,6 +111,19 @@ func TestUnreadableValues(t *testing.T) {
 	}
 	if len(kinds) < 5 {
 		t.Errorf("flags of %v", kinds)
+	}
+}
+
+func TestParseSize(t *testing.T) {
+	for s, want := range map[string]int64{"64K": 64 << 10, "1.5M": 3 << 19, "2GiB": 2 << 30, "3t": 3 << 40, "0M": 0, "-1K": -1024, "1e3K": 1000 << 10} {
+		if got, err := parseSize(s); err != nil || got != want {
+			t.Errorf("parseSize(%q) = %d, error %v, want %d", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"", "M", "64", "64iB", "64MB", "64B", "64MM", "64 M", "6x4M", "0x10M", "1_0M", "NaNM", "infM", "99999999T", "-99999999T", "64Mib", "KMGT"} {
+		if got, err := parseSize(s); err == nil {
+			t.Errorf("parseSize(%q) = %d, want an error", s, got)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package rnnlm
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"hash/crc32"
@@ -40,7 +41,7 @@ func checkpoint(t testing.TB) (file []byte, read func(b []byte) error) {
 		}
 		// What it accepts can be gone on with.
 		tr.dueToValidate()
-		if err := tr.step(); err != nil && !strings.Contains(err.Error(), "diverged") {
+		if err := tr.step(context.Background()); err != nil && !strings.Contains(err.Error(), "diverged") {
 			t.Fatal(err)
 		}
 		return nil

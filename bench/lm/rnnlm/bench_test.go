@@ -1,6 +1,7 @@
 package rnnlm
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func newTestTrainer(t testing.TB, hidden, threads int) *trainer {
 func TestStepsAndScoresAllocateNothing(t *testing.T) {
 	tr := newTestTrainer(t, 32, 2)
 	if n := testing.AllocsPerRun(50, func() {
-		if err := tr.step(); err != nil {
+		if err := tr.step(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -72,7 +73,7 @@ func BenchmarkTrain(b *testing.B) {
 			b.Run(name, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := tr.step(); err != nil {
+					if err := tr.step(context.Background()); err != nil {
 						b.Fatal(err)
 					}
 				}

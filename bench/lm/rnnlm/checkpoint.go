@@ -23,7 +23,7 @@ import (
 //	progress    JSON: a progressRecord
 //	model       the parameters, float32 in the order of rnn.Model.Slab
 //	optimiser   Adam's first moments, then the second; Adagrad's sums; nothing of SGD
-//	state       of the streams, [L,B,H], into the next step; c of an LSTM follows h
+//	state       of all streams, [L,B,H], into the next step; c of an LSTM follows h
 //	best        the parameters of the lowest validation loss; empty before one
 const (
 	checkpointMagic   = "\x89RNNCP\r\n" // a text-mode copy damages it
@@ -57,6 +57,7 @@ type identity struct {
 	Dropout   float64       `json:"dropout"`
 	Halve     bool          `json:"halve"`
 	Patience  int           `json:"patience"`
+	Shards    int           `json:"shards"`
 	Init      string        `json:"SHA-256 of the network to go on from"`
 
 	Vocab int `json:"tokens in the vocabulary"`
@@ -76,7 +77,7 @@ func identityOf(o Options, c *text.Corpus) identity {
 		Optimizer: o.Optimizer, Init: init,
 		Hidden: o.Hidden, Layers: o.Layers, Cell: o.Cell, Budget: o.Budget, Tokens: o.Tokens, Seed: o.Seed,
 		Streams: o.Streams, Steps: o.Steps, Rate: o.Rate, Clip: o.Clip,
-		Embedding: o.Embedding, Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience,
+		Embedding: o.Embedding, Cutoffs: append([]int{}, o.Cutoffs...), Tied: o.Tied, Dropout: o.Dropout, Halve: o.Halve, Patience: o.Patience, Shards: o.Shards,
 		Text: c.SHA256, ValidText: c.ValidSource.SHA256, Level: c.Level.String(), Vocab: c.Vocab.Len(), Train: len(c.Train), Valid: len(c.Valid),
 	}
 }
@@ -109,16 +110,28 @@ type progressRecord struct {
 
 // save writes the checkpoint, if Options.Checkpoint is set and a step has been done. If
 // that fails, the one before it stays as it is, and the training goes on: only a crash
-// would lose more.
-func (t *trainer) save() {
+// would lose more. Its error is that of a lost rank.
+func (t *trainer) save() error {
 	if t.options.Checkpoint == "" || t.progress.Tokens == 0 {
-		return
+		return nil
 	}
-	t.progress.Elapsed = t.clock().Sub(t.started)
+	t.progress.Elapsed = t.elapsed()
+	if t.progress.Tokens > t.progress.Resumed { // else carried is still the state from the checkpoint
+		t.ws.State(t.carried)
+	}
+	if !t.ranks.alone() {
+		if err := t.gatherState(); err != nil {
+			return err
+		}
+	}
+	if !t.ranks.first() {
+		return nil
+	}
 	t.progress.Unsaved = nil
 	if err := t.writeFile(t.options.Checkpoint, t.writeCheckpoint); err != nil {
 		t.progress.Unsaved = fmt.Errorf("checkpoint %q was not written: %w", t.options.Checkpoint, err)
 	}
+	return nil
 }
 
 func (t *trainer) writeCheckpoint(w io.Writer) error {
@@ -138,9 +151,6 @@ func (t *trainer) writeCheckpoint(w io.Writer) error {
 	progress, err := json.Marshal(record)
 	if err != nil {
 		return err
-	}
-	if p.Tokens > p.Resumed { // else carried is still the state from the checkpoint
-		t.ws.State(t.carried)
 	}
 	out, err := durable.NewWriter(w, checkpointMagic, checkpointVersion)
 	for _, s := range []payload{
@@ -176,7 +186,7 @@ func (t *trainer) parameters() []floats { return []floats{t.model.Slab} }
 
 func (t *trainer) moments() []floats { return t.optimizer.state }
 
-func (t *trainer) state() []floats { return []floats{t.carried.H, t.carried.C} }
+func (t *trainer) state() []floats { return []floats{t.whole.H, t.whole.C} }
 
 func (t *trainer) bestSoFar() []floats {
 	if t.progress.Valid == 0 {

@@ -36,8 +36,10 @@ func AdaptiveCutoffs(c *text.Corpus, width int) []int {
 	}
 	// share[i] is the share of the ids from i on.
 	share := make([]float64, vocab+1)
-	for _, id := range c.Train {
-		share[id] += 1 / float64(len(c.Train))
+	for id, n := range c.Counts() { // not the ids, which may be in files that nothing has read yet
+		for range n { // a product would round otherwise
+			share[id] += 1 / float64(len(c.Train))
+		}
 	}
 	for i := vocab - 1; i >= 0; i-- {
 		share[i] += share[i+1]

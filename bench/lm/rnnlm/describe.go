@@ -34,7 +34,7 @@ func DescribeCheckpoint(r io.Reader, size int64) (c Checkpoint, err error) {
 	if err != nil {
 		return c, err
 	}
-	was := identity{Optimizer: Adam} // as in recognise
+	was := identity{Optimizer: Adam, Shards: 1} // as in recognise
 	if err := json.Unmarshal(raw, &was); err != nil {
 		return c, fmt.Errorf("training: %w: damaged", err)
 	}
@@ -66,7 +66,7 @@ func DescribeCheckpoint(r io.Reader, size int64) (c Checkpoint, err error) {
 		Cell: was.Cell, Hidden: was.Hidden, Layers: was.Layers, Embedding: was.Embedding, Cutoffs: was.Cutoffs, Tied: was.Tied,
 		Budget: was.Budget, Tokens: was.Tokens, Seed: was.Seed,
 		Streams: was.Streams, Steps: was.Steps, Rate: was.Rate, Clip: was.Clip, Optimizer: was.Optimizer,
-		Dropout: was.Dropout, Halve: was.Halve, Patience: was.Patience,
+		Dropout: was.Dropout, Halve: was.Halve, Patience: was.Patience, Shards: was.Shards,
 	}
 	c.Stats = Stats{Progress: Progress{Elapsed: p.Elapsed, Tokens: p.Tokens, Valid: p.Valid}, Options: c.Options, Interrupted: true}
 	c.Level, c.TextSHA256, c.ValidSHA256, c.GoesOn = was.Level, was.Text, was.ValidText, was.Init != ""

@@ -77,7 +77,7 @@ func TestFullDiskLeavesTheLastCheckpoint(t *testing.T) {
 		tr.started = time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 2 { // it tries again
-			if err := tr.step(); err != nil {
+			if err := tr.step(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			tr.save()
@@ -157,7 +157,7 @@ func TestFileBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr.started = time.Now()
-			if err := tr.step(); err != nil {
+			if err := tr.step(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			tr.progress.Valid = 1 // so that there are best parameters

@@ -124,7 +124,7 @@ func TestTooLargeGradientEndsTheTraining(t *testing.T) {
 			t.Fatal(err)
 		}
 		tr.started = time.Now()
-		if err := tr.step(); err != nil {
+		if err := tr.step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if validated {
@@ -218,7 +218,7 @@ func TestLargerBudgetHasRoomForValidations(t *testing.T) {
 			t.Fatal(err)
 		}
 		tr.started = time.Now()
-		if err := tr.step(); err != nil {
+		if err := tr.step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		all := len(tr.valid)

@@ -9,6 +9,7 @@ import (
 
 	"batchrnn/kernels"
 	"batchrnn/rnn"
+	"batchrnn/rnn/parallel"
 )
 
 // Options say what to train and for how long. A zero value of Streams, Steps, Rate,
@@ -63,6 +64,15 @@ type Options struct {
 	// were. Then the schedule goes on over the new one, see [Stats].
 	Checkpoint string
 	Every      time.Duration
+
+	// Shards is the number of parts of the batch whose gradients are summed by themselves;
+	// 0 means 1. With more, a training has the same bits for any number of ranks. It is a
+	// power of two.
+	Shards int
+	// Reducer joins this process to the other ranks of the training, which have the same
+	// options and the same text. nil means that it trains alone. Ranks share the batch,
+	// so there are at most Shards of them.
+	Reducer parallel.Reducer
 }
 
 // The output layers that [SoftmaxOf] names.
@@ -183,6 +193,9 @@ func (o Options) scaleInputs(m *rnn.Model) {
 	m.Update()
 }
 
+// MaxShards is the most shards of a batch.
+const MaxShards = 1 << 16
+
 // manyTokens is the size from which a vocabulary is treated as one of words.
 const manyTokens = 2000
 
@@ -199,6 +212,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("a budget of both %d tokens and %v: give one of them", o.Tokens, o.Budget)
 	case o.Every < 0:
 		return fmt.Errorf("a checkpoint every %v: give a time, or 0 for %v", o.Every, defaultEvery)
+	case o.Shards < 1 || o.Shards > MaxShards:
+		return fmt.Errorf("a batch of %d shards: give 1 to %d", o.Shards, MaxShards)
 	case o.Streams < 1 || o.Steps < 1:
 		return fmt.Errorf("%d streams of %d steps: give 1 or more of both, or 0 for the default", o.Streams, o.Steps)
 	case !slices.Contains(Optimizers, o.Optimizer):
@@ -234,6 +249,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Every == 0 {
 		o.Every = defaultEvery
+	}
+	if o.Shards == 0 {
+		o.Shards = 1
 	}
 	return o
 }

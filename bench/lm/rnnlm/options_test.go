@@ -49,11 +49,11 @@ func TestBadOptions(t *testing.T) {
 // TestDefaults take the place of zeros and of nothing else.
 func TestDefaults(t *testing.T) {
 	got := Options{Hidden: 4}.withDefaults()
-	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: vanillaRecipe.steps, Rate: 0.01, Clip: vanillaRecipe.clip, Optimizer: Adam, Every: defaultEvery}
+	want := Options{Hidden: 4, Layers: 1, Streams: defaultStreams, Steps: vanillaRecipe.steps, Rate: 0.01, Clip: vanillaRecipe.clip, Optimizer: Adam, Every: defaultEvery, Shards: 1}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	set := Options{Hidden: 4, Layers: 2, Streams: 3, Steps: 5, Rate: 0.5, Clip: 0.75, Optimizer: SGD, Every: time.Second}
+	set := Options{Hidden: 4, Layers: 2, Streams: 3, Steps: 5, Rate: 0.5, Clip: 0.75, Optimizer: SGD, Every: time.Second, Shards: 4}
 	if got := set.withDefaults(); !reflect.DeepEqual(got, set) {
 		t.Errorf("%+v, were %+v", got, set)
 	}
@@ -210,7 +210,7 @@ func TestTrainWithOptions(t *testing.T) {
 		}
 		tr.started = time.Now()
 		for range 400 {
-			if err := tr.step(); err != nil {
+			if err := tr.step(t.Context()); err != nil {
 				t.Fatal(name, err)
 			}
 		}
@@ -234,7 +234,7 @@ func TestStepsWithOptionsAllocateNothing(t *testing.T) {
 		}
 		tr.started = time.Now()
 		if n := testing.AllocsPerRun(50, func() {
-			if err := tr.step(); err != nil {
+			if err := tr.step(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}); n != 0 {

@@ -19,12 +19,19 @@ import (
 // the trainer can't be used; the file is unchanged.
 func (t *trainer) resume() error {
 	path := t.options.Checkpoint
-	err := t.openCheckpoint(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = durable.CheckWritable(path)
-	}
-	if err == nil {
-		err = durable.RemoveLeftovers(path)
+	var err error
+	if t.ranks.alone() {
+		var f *os.File
+		var size int64
+		if f, size, err = openCheckpoint(path); f != nil {
+			defer f.Close()
+			err = t.readCheckpoint(f, size)
+		}
+		if err == nil {
+			err = durable.RemoveLeftovers(path)
+		}
+	} else {
+		err = t.resumeTogether()
 	}
 	if err != nil {
 		return fmt.Errorf("checkpoint %q: %w", path, durable.WithoutPath(err))
@@ -32,21 +39,24 @@ func (t *trainer) resume() error {
 	return nil
 }
 
-func (t *trainer) openCheckpoint(path string) error {
+// openCheckpoint opens a checkpoint and returns its size. It returns no file if there is
+// none yet, and one can be written there.
+func openCheckpoint(path string) (*os.File, int64, error) {
 	// Stat comes before Open, because opening a pipe waits for a writer.
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, 0, durable.CheckWritable(path)
 	case err != nil:
-		return err
+		return nil, 0, err
 	case !info.Mode().IsRegular():
-		return errors.New("not a regular file: name another")
+		return nil, 0, errors.New("not a regular file: name another")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	defer f.Close()
-	return t.readCheckpoint(f, info.Size())
+	return f, info.Size(), nil
 }
 
 // readCheckpoint reads size bytes that save wrote. The training tells the length of
@@ -97,6 +107,10 @@ func (t *trainer) readSections(r io.Reader, size int64) error {
 	if err := s.Close(); err != nil {
 		return err
 	}
+	if !t.ranks.alone() {
+		moveRows(t.carried.H, t.whole.H, t.model.Layers, t.ranks.own, true)
+		moveRows(t.carried.C, t.whole.C, t.model.Layers, t.ranks.own, true)
+	}
 	t.ws.SetState(t.carried)
 	if t.sentences != nil {
 		copy(t.sentences.carried.H, t.carried.H)
@@ -110,7 +124,7 @@ var errOther = errors.New("of a training with")
 
 // recognise returns an error if the checkpoint belongs to another training.
 func (t *trainer) recognise(raw []byte) error {
-	was := identity{Optimizer: Adam} // the only one of earlier versions, whose files don't name it
+	was := identity{Optimizer: Adam, Shards: 1} // the only ones of earlier versions, whose files don't name them
 	if err := json.Unmarshal(raw, &was); err != nil {
 		return fmt.Errorf("training: %w: damaged", err)
 	}
@@ -169,14 +183,14 @@ func (t *trainer) setProgress(raw []byte) error {
 // setPlace goes on where the training stood in its text.
 func (t *trainer) setPlace(p progressRecord) error {
 	if t.sentences != nil {
-		if p.Passes < 1 || p.Tokens < p.Passes || p.Tokens > maxTokens || p.Tokens > p.Passes*int64(len(t.sentences.ids)) {
+		if p.Passes < 1 || p.Tokens < p.Passes || p.Tokens > maxTokens || p.Tokens > p.Passes*int64(t.sentences.steps*len(t.sentences.rows)) {
 			return fmt.Errorf("%d tokens in %d steps", p.Tokens, p.Passes)
 		}
 		t.passes = p.Passes
 		return t.sentences.resume(p.Sentences)
 	}
 	s := t.streams
-	perStep := int64(len(s.ids))
+	perStep := int64(s.steps * s.count)
 	switch {
 	case p.Tokens < perStep || p.Tokens%perStep != 0 || p.Tokens > maxTokens:
 		return fmt.Errorf("%d tokens in steps of %d", p.Tokens, perStep)

@@ -22,7 +22,7 @@ func (t *trainer) spent() int64 {
 	if t.byTokens() {
 		return t.progress.Tokens
 	}
-	return int64(t.clock().Sub(t.started))
+	return int64(t.elapsed())
 }
 
 func (t *trainer) budget() int64 {
@@ -64,7 +64,7 @@ func (t *trainer) dueToValidate() bool {
 func (t *trainer) cutValidation() {
 	perToken := 0.5
 	if !t.byTokens() {
-		perToken *= float64(t.progress.Steps) / float64(t.progress.Tokens)
+		perToken *= float64(t.stepTime()) / float64(t.progress.Tokens)
 	}
 	t.cut = true
 	fits := float64(t.budget()) / validateShare / perToken

@@ -30,9 +30,18 @@ type Scorer struct {
 	sentences  *sentenceScorer // in place of body and tail
 }
 
+// MostHistory is how many of the last tokens of its history a Scorer reads at most.
+const MostHistory = scoreSteps + 1
+
 // NewScorer returns a Scorer of tokens, which follow history in the text. Neither may
 // be empty.
 func NewScorer(m *rnn.Model, history, tokens []int32) (*Scorer, error) {
+	return newScorer(m, history, tokens, 0, 1)
+}
+
+// newScorer is NewScorer for part i of n of the streams. The last part has the tokens that
+// are left after the streams. The parts of few streams may be empty.
+func newScorer(m *rnn.Model, history, tokens []int32, i, n int) (*Scorer, error) {
 	if len(history) == 0 || len(tokens) == 0 {
 		return nil, errors.New("rnnlm: nothing to score, or nothing before it")
 	}
@@ -44,9 +53,14 @@ func NewScorer(m *rnn.Model, history, tokens []int32) (*Scorer, error) {
 	before := min(len(history), steps+1)
 	text := append(append([]int32(nil), history[len(history)-before:]...), tokens...)
 
-	s := &Scorer{body: newSection(m, text, before, streams, steps, pieces)}
+	lo, hi := i*streams/n, (i+1)*streams/n
+	s := &Scorer{}
+	if lo < hi {
+		s.body = newSection(m, text, before+lo*steps*pieces, hi-lo, steps, pieces)
+		s.body.warm = before > steps // as it is of all streams
+	}
 	scored := streams * steps * pieces
-	if rest := len(tokens) - scored; rest > 0 {
+	if rest := len(tokens) - scored; rest > 0 && i == n-1 {
 		s.tail = newSection(m, text, before+scored, 1, rest, 1)
 	}
 	return s, nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"batchrnn/bench/lm/text"
+	"batchrnn/kernels"
 	"batchrnn/rnn"
 )
 
@@ -22,12 +23,15 @@ type sentences struct {
 	next   int     // in order
 	steps  int
 
-	rows                  []place // [count]
-	from                  []int32 // [count], which row each one was in the pass before
-	lengths               []int32 // [count], how much each row reads in this pass
-	ids, targets          []int32 // [steps,count]
-	spare                 []place
-	carried, spareCarried rnn.State // after the pass before; a buffer
+	rows   []place        // [count]
+	from   []int32        // [count], which row each one was in the pass before
+	spare  []place        // [count]
+	shards []kernels.Span // of rows, which stay in their shard; one of all rows by default
+
+	own                   kernels.Span // the rows whose tokens are dealt out
+	lengths               []int32      // [own], how much each row reads in this pass
+	ids, targets          []int32      // [steps,own]
+	carried, spareCarried rnn.State    // [layers,own,·] after the pass before; a buffer
 	layers                int
 
 	seed  uint64
@@ -60,11 +64,20 @@ func newSentences(m *rnn.Model, marks text.Marks, tokens []int32, count, steps i
 	}
 	s.steps, count = min(steps, int(longest)), min(count, n)
 	s.rows, s.spare = make([]place, count), make([]place, count)
-	s.from, s.lengths = make([]int32, count), make([]int32, count)
-	s.ids, s.targets = make([]int32, s.steps*count), make([]int32, s.steps*count)
-	s.carried, s.spareCarried = m.NewState(count), m.NewState(count)
+	s.from = make([]int32, count)
+	all := kernels.Span{Lo: 0, Hi: count}
+	s.hold(m, []kernels.Span{all}, all)
 	s.restart()
 	return s
+}
+
+// hold makes rows stay in their shard, and deal fill the rows of own alone, which are
+// whole shards.
+func (s *sentences) hold(m *rnn.Model, shards []kernels.Span, own kernels.Span) {
+	s.shards, s.own = shards, own
+	s.lengths = make([]int32, own.Len())
+	s.ids, s.targets = make([]int32, s.steps*own.Len()), make([]int32, s.steps*own.Len())
+	s.carried, s.spareCarried = m.NewState(own.Len()), m.NewState(own.Len())
 }
 
 // length returns the number of tokens of a sentence, its end included.
@@ -101,8 +114,8 @@ func (s *sentences) setOrder() {
 	}
 }
 
-// deal fills ids and targets with the next piece of every row. It sets the lengths and the
-// initial states of ws, and returns how many tokens the pass has. endless begins another
+// deal fills ids and targets with the next piece of its rows. It sets the lengths and the
+// initial states of ws, and returns how many tokens all rows have. endless begins another
 // round when all sentences were dealt out; otherwise the last passes have fewer tokens,
 // and then none.
 func (s *sentences) deal(ws *rnn.Workspace, endless bool) (tokens int) {
@@ -120,15 +133,17 @@ func (s *sentences) deal(ws *rnn.Workspace, endless bool) (tokens int) {
 		}
 	}
 	s.sort()
-	for b, p := range s.rows {
-		n := min(int(s.left(p)), s.steps)
-		tokens += n
+	for _, p := range s.rows {
+		tokens += s.reads(p)
+	}
+	for b, p := range s.rows[s.own.Lo:s.own.Hi] {
+		n := s.reads(p)
 		s.lengths[b] = int32(max(n, 1))
 		at := int(p.At)
 		for t := range n {
-			s.targets[t*len(s.rows)+b] = s.tokens[at+t]
+			s.targets[t*s.own.Len()+b] = s.tokens[at+t]
 			if t+1 < n {
-				s.ids[(t+1)*len(s.rows)+b] = s.tokens[at+t]
+				s.ids[(t+1)*s.own.Len()+b] = s.tokens[at+t]
 			}
 		}
 		s.ids[b] = s.start
@@ -149,14 +164,20 @@ func (s *sentences) deal(ws *rnn.Workspace, endless bool) (tokens int) {
 // left returns how many tokens a row has left of its sentence.
 func (s *sentences) left(p place) int32 { return s.first[p.Sentence+1] - p.At }
 
-// sort puts the rows that read most in front, which costs the network least. The carried
-// states go with them. A row at the start of a sentence gets one of zeros.
+// reads returns how many tokens a row has in a pass.
+func (s *sentences) reads(p place) int { return min(int(s.left(p)), s.steps) }
+
+// sort puts the rows of a shard that read most in front, which costs the network least.
+// The carried states go with them. A row at the start of a sentence gets one of zeros.
 func (s *sentences) sort() {
 	for b := range s.from {
 		s.from[b] = int32(b)
 	}
-	reads := func(b int32) int32 { return min(s.left(s.rows[b]), int32(s.steps)) }
-	slices.SortStableFunc(s.from, func(a, b int32) int { return cmp.Compare(reads(b), reads(a)) })
+	for _, shard := range s.shards {
+		slices.SortStableFunc(s.from[shard.Lo:shard.Hi], func(a, b int32) int {
+			return cmp.Compare(s.reads(s.rows[b]), s.reads(s.rows[a]))
+		})
+	}
 	for b, old := range s.from {
 		s.spare[b] = s.rows[old]
 	}
@@ -166,18 +187,18 @@ func (s *sentences) sort() {
 	s.carried, s.spareCarried = s.spareCarried, s.carried
 }
 
-// moveStates sets each row of dst, [layers,count,·], to the row of src that it goes on
+// moveStates sets each row of dst, [layers,own,·], to the row of src that it goes on
 // from.
 func (s *sentences) moveStates(dst, src []float32) {
-	width := len(src) / s.layers / len(s.rows)
+	width := len(src) / s.layers / s.own.Len()
 	for layer := range s.layers {
-		for b, old := range s.from {
-			at := layer * len(s.rows) * width
+		for b, old := range s.from[s.own.Lo:s.own.Hi] {
+			at := layer * s.own.Len() * width
 			row := dst[at+b*width:][:width]
-			if p := s.rows[b]; p.At == s.first[p.Sentence] {
+			if p := s.rows[s.own.Lo+b]; p.At == s.first[p.Sentence] {
 				clear(row)
 			} else {
-				copy(row, src[at+int(old)*width:][:width])
+				copy(row, src[at+(int(old)-s.own.Lo)*width:][:width])
 			}
 		}
 	}
@@ -187,7 +208,7 @@ func (s *sentences) moveStates(dst, src []float32) {
 func (s *sentences) keep(ws *rnn.Workspace) {
 	ws.State(s.carried)
 	for b := range s.rows {
-		s.rows[b].At += min(s.left(s.rows[b]), s.lengths[b])
+		s.rows[b].At += int32(s.reads(s.rows[b]))
 	}
 }
 

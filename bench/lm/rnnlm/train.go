@@ -1,6 +1,7 @@
 package rnnlm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,13 +52,26 @@ type Stats struct {
 // ErrDiverged is the error of a training whose loss or gradient is no longer finite.
 var ErrDiverged = errors.New("training has diverged")
 
-// TrainBytes estimates the memory in bytes that training an RNN takes. It adds the
-// model in training, four times its parameters (gradients, Adam's two moments and the
-// best parameters), and the activations of a pass.
+// TrainBytes estimates the memory in bytes that training an RNN takes, in each of its
+// ranks. It adds the model in training, four times its parameters (gradients, Adam's two
+// moments and the best parameters), and the activations of a pass. Several ranks have a
+// second copy of the gradients, while they add them.
 func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
 	o = o.withDefaults()
 	c := o.config(vocab)
-	return c.TrainingBytes(e) + 4*4*int64(c.Params()) + c.PassBytes(o.Steps, o.Streams)
+	rows, shards, gradients := o.Streams, o.Shards, int64(1)
+	if o.Reducer != nil {
+		ranks := o.Reducer.Ranks()
+		rows, shards = (rows+ranks-1)/ranks, shards/ranks
+		if ranks > 1 {
+			gradients++ // what arrives of the other ranks'
+		}
+	}
+	bytes := c.TrainingBytes(e) + 4*(3+gradients)*int64(c.Params()) + c.PassBytes(o.Steps, rows)
+	if o.Shards > 1 {
+		bytes += c.ShardBytes(e, o.Steps, rows, max(shards, 1))
+	}
+	return bytes
 }
 
 // Train trains an RNN on c's training split until the budget is spent, patience is lost
@@ -71,9 +85,17 @@ func TrainBytes(e *kernels.Engine, vocab int, o Options) int64 {
 // With [Options].Checkpoint it resumes from that file if it exists, and saves its state
 // there if ctx ends. The file remains after the training. A checkpoint that can't be
 // written is told by Progress.Unsaved, and tried again after Every.
+//
+// With [Options].Reducer all ranks call Train, and all return the same model. The
+// training ends for all when the ctx of any ends. Rank 0 alone reads and writes the
+// checkpoint. Ranks whose options, texts or kernels differ get an error before the first
+// step. So do all when a rank is lost; the last checkpoint stays as it is.
 func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on func(Progress)) (*rnn.Model, Stats, error) {
 	o = o.withDefaults()
 	t, err := newTrainer(e, c, o)
+	if err == nil && !t.ranks.alone() {
+		err = t.compare(facts(e, c, o, t.identity))
+	}
 	if err == nil && o.Checkpoint != "" {
 		err = t.resume()
 	}
@@ -87,11 +109,11 @@ func Train(ctx context.Context, e *kernels.Engine, c *text.Corpus, o Options, on
 // stats returns the results of a training that has ended.
 func (t *trainer) stats(ctx context.Context) Stats {
 	options := t.options
-	options.Streams, options.Steps = t.ws.B, t.ws.T
+	options.Streams, options.Steps = t.ranks.own.Rows, t.ws.T
 	return Stats{
 		Progress:    t.progress,
 		Options:     options,
-		Interrupted: t.interrupted || ctx.Err() != nil && t.spent() < t.budget(),
+		Interrupted: t.interrupted || t.ended(ctx) && t.spent() < t.budget(),
 		Stopped:     t.outOfPatience(),
 		Diverged:    t.diverged,
 		Extended:    t.extended,
@@ -104,16 +126,19 @@ type trainer struct {
 	identity  identity
 	vocab     *text.Vocab
 	model     *rnn.Model
-	ws        *rnn.Workspace
-	streams   *streams   // nil of a text of sentences
-	sentences *sentences // nil of any other text
-	passes    int64      // steps of the optimizer
-	history   []int32    // what precedes the validation split
-	marks     text.Marks // of sentences
-	valid     []int32    // the text of validations; empty if there is no time for any
-	validator *Scorer    // of valid; nil before the first validation
+	ws        *rnn.Workspace // of this rank's rows
+	ranks     ranks
+	streams   *streams    // nil of a text of sentences
+	sentences *sentences  // nil of any other text
+	passes    int64       // steps of the optimizer
+	history   []int32     // what precedes the validation split
+	marks     text.Marks  // of sentences
+	valid     []int32     // the text of validations; empty if there is no time for any
+	validator *Scorer     // of valid; nil before the first validation
+	validPart *partScorer // in its place where the batch has shards
 	optimizer optimizer
-	carried   rnn.State // the state of the streams, in and out of a checkpoint
+	carried   rnn.State // the state of this rank's rows, in and out of a checkpoint
+	whole     rnn.State // the state of all rows, in a checkpoint
 
 	started  time.Time // moved back by the time spent before a checkpoint
 	progress Progress
@@ -156,17 +181,47 @@ func newTrainer(e *kernels.Engine, c *text.Corpus, o Options) (*trainer, error) 
 		writeFile: durable.WriteFile,
 	}
 	model.SkipNonFinite = true // such a step ends the training
+	var steps, rows int
 	if marks, ok := c.Vocab.Marks(); ok && c.Level == text.Sentence {
 		t.sentences, t.marks = newSentences(model, marks, c.Train, o.Streams, o.Steps), marks
 		t.sentences.seed = o.Seed
-		t.ws = model.NewTraining(t.sentences.steps, len(t.sentences.rows))
+		steps, rows = t.sentences.steps, len(t.sentences.rows)
 	} else {
 		t.streams = newStreams(c.Train, o.Streams, o.Steps, o.Seed)
-		t.ws = model.NewTraining(t.streams.steps, t.streams.count)
+		steps, rows = t.streams.steps, t.streams.count
+	}
+	if t.ranks, err = newRanks(o, rows); err != nil {
+		return nil, err
+	}
+	t.ws = model.NewTraining(steps, t.ranks.own.Own().Len())
+	if t.ranks.sharded() {
+		t.shard()
 	}
 	t.ws.Dropout(o.Dropout, o.Seed)
 	t.carried = model.NewState(t.ws.B)
+	t.whole = t.carried
+	if !t.ranks.alone() {
+		t.whole = model.NewState(rows)
+	}
 	return t, nil
+}
+
+// shard makes the workspace, and what is dealt to it, this rank's part of the batch.
+func (t *trainer) shard() {
+	part := t.ranks.own
+	t.ws.Shard(part)
+	if t.streams != nil {
+		t.streams.hold(part.Own())
+	} else {
+		shards := make([]kernels.Span, part.Shards)
+		for i := range shards {
+			shards[i] = part.Span(i)
+		}
+		t.sentences.hold(t.model, shards, part.Own())
+	}
+	if !t.ranks.alone() {
+		t.ws.OnGrads(t.ranks.sumParts)
+	}
 }
 
 // model returns the network to train: a new one, or Init.
@@ -195,8 +250,8 @@ func historyOf(c *text.Corpus) []int32 {
 	return []int32{c.Vocab.Start(c.Level)}
 }
 
-// deal returns the next piece of the text, with the number of its tokens. It sets the
-// states before it.
+// deal returns this rank's rows of the next piece of the text, with the number of tokens
+// of all rows. It sets the states before it.
 func (t *trainer) deal() (ids, targets []int32, tokens int) {
 	if s := t.sentences; s != nil {
 		tokens = s.deal(t.ws, true)
@@ -205,7 +260,7 @@ func (t *trainer) deal() (ids, targets []int32, tokens int) {
 	if first := t.streams.next(); first {
 		t.ws.Reset()
 	}
-	return t.streams.ids, t.streams.targets, len(t.streams.ids)
+	return t.streams.ids, t.streams.targets, t.streams.steps * t.streams.count
 }
 
 // keep carries the states to the next piece.
@@ -231,37 +286,49 @@ const tellEvery = 200 * time.Millisecond
 func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 	t.started = t.clock().Add(-t.progress.Elapsed)
 	told, saved := t.progress.Elapsed, t.progress.Elapsed
+	if _, err := t.tell(ctx, t.progress.Steps); err != nil {
+		return err
+	}
 	// At the start of each iteration, a checkpoint can hold the whole state.
 	for {
-		if ctx.Err() != nil {
-			t.save()
+		if t.ended(ctx) {
+			if err := t.save(); err != nil {
+				return err
+			}
 			break
 		}
 		if t.dueToValidate() {
-			t.validate(ctx)
-			if ctx.Err() != nil {
+			if err := t.validate(ctx); err != nil {
+				return err
+			}
+			if t.ended(ctx) {
 				continue
 			}
 			if t.outOfPatience() {
 				break
 			}
 		}
-		if err := t.step(); err != nil {
+		if err := t.step(ctx); err != nil {
 			// After a divergence the best parameters are still valid.
-			if t.progress.Valid == 0 {
+			if t.progress.Valid == 0 || !errors.Is(err, ErrDiverged) {
 				return err
 			}
 			t.diverged = true
 			break
 		}
-		now := t.clock().Sub(t.started)
+		now := t.elapsed()
 		t.progress.Elapsed = now
 		if t.spent() >= t.end() {
 			break
 		}
 		if now-saved >= t.options.Every {
-			t.save()
-			saved = t.clock().Sub(t.started)
+			if err := t.save(); err != nil {
+				return err
+			}
+			if _, err := t.tell(ctx, t.stepTime()); err != nil { // saving takes time
+				return err
+			}
+			saved = t.elapsed()
 		}
 		if now-told >= tellEvery {
 			told = now
@@ -269,18 +336,20 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 		}
 	}
 	if t.progress.Tokens == 0 {
-		return ctx.Err()
+		return cmp.Or(ctx.Err(), context.Canceled) // of another rank
 	}
 	// Without an earlier validation there is no choice.
 	switch {
 	case t.progress.Valid == 0:
-	case ctx.Err() != nil:
+	case t.ended(ctx):
 		t.chooseSoon(ctx)
 	case t.outOfPatience():
 		t.keepBest()
 	default:
-		t.validate(ctx)
-		if ctx.Err() != nil { // interrupted before a result
+		if err := t.validate(ctx); err != nil {
+			return err
+		}
+		if t.ended(ctx) { // interrupted before a result
 			t.interrupted = true
 			t.chooseSoon(ctx)
 		} else {
@@ -293,12 +362,16 @@ func (t *trainer) run(ctx context.Context, on func(Progress)) error {
 }
 
 // step trains on one piece of every stream.
-func (t *trainer) step() error {
+func (t *trainer) step(ctx context.Context) error {
 	start := t.clock()
 	defer func() { t.progress.Steps += t.clock().Sub(start) }()
 	ids, targets, tokens := t.deal()
+	t.ws.SetTotal(float64(tokens)) // of all ranks; sentences fill only some of the steps
 	t.ws.Forward(ids)
-	loss := t.ws.Backward(targets)
+	loss, err := t.join(ctx, t.ws.Backward(targets), start)
+	if err != nil {
+		return err
+	}
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return fmt.Errorf("%w after %d tokens: the loss is %v", ErrDiverged, t.progress.Tokens, loss)
 	}

@@ -2,6 +2,7 @@ package rnnlm
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -13,22 +14,22 @@ const (
 )
 
 // validate scores the validation text, and keeps the parameters if they are the best so
-// far.
-func (t *trainer) validate(ctx context.Context) {
+// far. Its error is that of a lost rank.
+func (t *trainer) validate(ctx context.Context) error {
 	from, start := t.spent(), t.clock()
-	if t.validator == nil {
-		var err error
-		if t.validator, err = t.scorer(t.valid); err != nil {
-			t.valid = nil
-			return
-		}
+	if err := t.newValidator(); err != nil {
+		t.valid = nil
+		return nil
 	}
-	nats, err := t.validator.Score(ctx)
+	nats, err := t.scoreValid(ctx)
+	if err != nil {
+		return err
+	}
 	loss := nats / float64(len(t.valid))
 	switch {
-	case ctx.Err() != nil:
-		return // it is due again
-	case err == nil && (t.progress.Valid == 0 || loss < t.progress.Valid):
+	case t.ended(ctx):
+		return nil // it is due again
+	case t.progress.Valid == 0 && !math.IsNaN(nats) || loss < t.progress.Valid:
 		t.progress.Valid = loss
 		copy(t.best, t.model.Slab)
 		t.worse = 0
@@ -43,6 +44,40 @@ func (t *trainer) validate(ctx context.Context) {
 	if !t.byTokens() {
 		t.validCost = t.validated - from
 	}
+	return nil
+}
+
+// newValidator makes the scorer of the validation text before the first validation. Ranks
+// share the text.
+func (t *trainer) newValidator() (err error) {
+	rank, of := t.ranks.place()
+	switch {
+	case t.validator != nil || t.validPart != nil:
+	case !t.ranks.sharded():
+		t.validator, err = t.scorer(t.valid)
+	case t.sentences != nil:
+		t.validPart, err = newSentencePartScorer(t.model, t.marks, t.valid, rank, of)
+	default:
+		t.validPart, err = newPartScorer(t.model, t.history, t.valid, rank, of)
+	}
+	return err
+}
+
+// scoreValid returns the cost of the validation text in nats, NaN of a network that has
+// diverged. If the training has ended meanwhile, it isn't known. The error is that of a
+// lost rank.
+func (t *trainer) scoreValid(ctx context.Context) (nats float64, err error) {
+	if !t.ranks.sharded() {
+		if nats, err = t.validator.Score(ctx); err != nil {
+			nats = math.NaN()
+		}
+		return nats, nil
+	}
+	pieces, err := t.tell(ctx, t.stepTime(), t.validPart.score(ctx)...)
+	for _, piece := range pieces {
+		nats += piece
+	}
+	return nats, err
 }
 
 // outOfPatience reports whether Patience validations in a row found no better
@@ -62,8 +97,13 @@ const soon = 500 * time.Millisecond
 
 // chooseSoon keeps the better of the last and the best parameters after an interrupt.
 // It scores both on a short piece of the validation text, because somebody waits.
-// Without time for a piece it keeps the last, which have trained for longer.
+// Without time for a piece it keeps the last, which have trained for longer. Ranks keep the
+// best without a choice: mpirun kills them a second after an interrupt.
 func (t *trainer) chooseSoon(ctx context.Context) {
+	if !t.ranks.alone() {
+		t.keepBest()
+		return
+	}
 	piece := t.valid
 	if t.validTook > soon {
 		piece = piece[:int(float64(len(piece))*float64(soon)/float64(t.validTook))]
