@@ -17,6 +17,9 @@ type Scratch struct {
 
 // NewScratch creates an empty Scratch in a folder. Its errors name the folder alone.
 func NewScratch(folder string) (*Scratch, error) {
+	if f, err := openNameless(folder); err == nil {
+		return &Scratch{File: f}, nil
+	}
 	name := filepath.Join(folder, scratchPrefix+rand.Text()[:10]+besideSuffix)
 	temporary.add(name)
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
